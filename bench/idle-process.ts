@@ -1,0 +1,13 @@
+import { projections } from '../examples/dancefinder/projections.ts';
+import type { DatabaseAddress } from '../src/store/connect.ts';
+import { startCaughtUp } from './catch-up.ts';
+
+/**
+ * A daemon in a process of its own, as it runs in earnest: says `ready` when all is applied, answers every message with
+ * its memory in bytes, and ends when its parent does.
+ */
+const address = JSON.parse(process.argv[2] ?? '{}') as DatabaseAddress;
+const daemon = await startCaughtUp(address, projections);
+process.on('message', () => process.send?.(process.memoryUsage.rss()));
+process.on('disconnect', () => void daemon.stop().then(() => process.exit(0)));
+process.send?.('ready');

@@ -1,0 +1,192 @@
+import { generateHistory } from '../examples/dancefinder/history.ts';
+import { band } from '../examples/dancefinder/projections/band.ts';
+import { projections } from '../examples/dancefinder/projections.ts';
+import type { Projection } from '../src/index.ts';
+import { measureAppends } from './append-rate.ts';
+import { startCaughtUp, timeCatchUp } from './catch-up.ts';
+import { assertEqualRows } from './equal-rows.ts';
+import { type Figure, type Part, percentile, ratio } from './figures.ts';
+import { bandHistory, load } from './history.ts';
+import { measureIdle } from './idle.ts';
+import { type Latencies, measureEngine, measureFloor } from './latency.ts';
+import { BAND_SQL, DANCEFINDER_SQL, readFirst, timeLoop, timeSql } from './references.ts';
+import type { BenchServer } from './server.ts';
+import { openStore, type Store } from './store.ts';
+import { TARGETS } from './targets.ts';
+
+const SEED = 1;
+const APPEND_SECONDS = 4;
+const IDLE_SECONDS = 10;
+/** Ten seconds of 200 a second, over all rounds. */
+const LATENCY_EVENTS = 2000;
+
+export interface Scale {
+  readonly events: number;
+  readonly rounds: number;
+  /** Says what is going on. */
+  readonly log: (line: string) => void;
+}
+
+/** A history of BandCreated into one table: the daemon against plain SQL and against loops one writes by hand. */
+export async function bandPart(server: BenchServer, { events, rounds, log }: Scale): Promise<Part> {
+  const { address } = await server.createDatabase();
+  await using store = await openStore(address, [band]);
+  log(`band: loading ${events} events`);
+  await load(store.sql, bandHistory({ seed: SEED, events }));
+  const few = await readFirst(store.sql, Math.min(events, 5000));
+  const many = await readFirst(store.sql, Math.min(events, 20_000));
+  await using daemon = await startCaughtUp(address, [band]);
+  const rows = await compare(store, [band], BAND_SQL);
+  log(`band: ${rows} rows, equal to the reference's`);
+
+  const [sql, ones, batches, ours] = await interleave(rounds, log, 'band', [
+    async () => rate(events, await timeSql(await calm(store), BAND_SQL)),
+    async () => rate(few.length, await timeLoop(await calm(store), few, 1)),
+    async () => rate(many.length, await timeLoop(await calm(store), many, 500)),
+    async () => {
+      await calm(store);
+      return rate(events, await timeCatchUp(daemon));
+    },
+  ]);
+  await compare(store, [band], BAND_SQL);
+  const figures: readonly Figure[] = [
+    { label: 'plain SQL, one statement', unit: 'events/s', rounds: sql },
+    { label: `one event per transaction (first ${few.length})`, unit: 'events/s', rounds: ones },
+    { label: `500 per transaction, awaited (first ${many.length})`, unit: 'events/s', rounds: batches },
+    { label: 'projection, from RESET until live', unit: 'events/s', rounds: ours },
+  ];
+  const [bySql, byOne, byBatch, projection] = figures as readonly [Figure, Figure, Figure, Figure];
+  return {
+    title: `Catch-up of \`band\`, ${events} events`,
+    about: `BandCreated only, with reused names and renamed bands; ${rows} rows remain. The rows were compared before and after the rounds.`,
+    figures: [
+      ...figures,
+      ratio('projection / plain SQL', projection, bySql, TARGETS.bandAgainstSql),
+      ratio('projection / one per transaction', projection, byOne, TARGETS.bandAgainstOneByOne),
+      ratio('projection / 500 per transaction', projection, byBatch),
+    ],
+  };
+}
+
+/** A mixed history into all nine tables: four projections side by side against four SQL files in one transaction. */
+export async function dancefinderPart(server: BenchServer, { events, rounds, log }: Scale): Promise<Part> {
+  const { address } = await server.createDatabase();
+  await using store = await openStore(address, projections);
+  log(`dancefinder: loading ${events} events`);
+  await load(store.sql, generateHistory({ seed: SEED, events }));
+  await using daemon = await startCaughtUp(address, projections);
+  const rows = await compare(store, projections, DANCEFINDER_SQL);
+  log(`dancefinder: ${rows} rows, equal to the reference's`);
+  const [sql, ours] = await interleave(rounds, log, 'dancefinder', [
+    async () => rate(events, await timeSql(await calm(store), DANCEFINDER_SQL)),
+    async () => {
+      await calm(store);
+      return rate(events, await timeCatchUp(daemon));
+    },
+  ]);
+  await compare(store, projections, DANCEFINDER_SQL);
+  const reference: Figure = { label: 'plain SQL, one transaction', unit: 'events/s', rounds: sql };
+  const projected: Figure = { label: 'four projections, from RESET until all live', unit: 'events/s', rounds: ours };
+  return {
+    title: `Catch-up of DanceFinder's four projections, ${events} events`,
+    about: `All event types mixed; ${rows} rows remain in nine tables. Events of the history per second, each counted once. The rows were compared before and after the rounds.`,
+    figures: [reference, projected, ratio('projections / plain SQL', projected, reference, TARGETS.fourAgainstSql)],
+  };
+}
+
+export async function latencyPart(server: BenchServer, { rounds, log }: Scale): Promise<Part> {
+  const { address } = await server.createDatabase();
+  await using store = await openStore(address, [band]);
+  const each = Math.ceil(LATENCY_EVENTS / rounds);
+  await measureFloor(store, 200);
+  const floors: Latencies[] = [];
+  const ours: Latencies[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    floors.push(await measureFloor(store, each));
+    ours.push(await measureEngine(store, each));
+    log(`latency: round ${round + 1} of ${rounds}`);
+  }
+  const at = (label: string, all: readonly Latencies[], share: number): Figure => ({
+    label,
+    unit: 'ms',
+    rounds: all.map((one) => percentile(one, share)),
+  });
+  const [floor50, ours50] = [at('floor, p50', floors, 0.5), at('projection, p50', ours, 0.5)];
+  const [floor99, ours99] = [at('floor, p99', floors, 0.99), at('projection, p99', ours, 0.99)];
+  return {
+    title: 'From commit to visible row, 200 events/s',
+    about: `${each} appends a round at uneven distances of 5 ms on average. The floor is LISTEN/NOTIFY, one select, one upsert with its commit, on the same driver.`,
+    figures: [
+      floor50,
+      ours50,
+      floor99,
+      ours99,
+      ratio('projection / floor, p50', ours50, floor50, TARGETS.latencyP50),
+      ratio('projection / floor, p99', ours99, floor99, TARGETS.latencyP99),
+    ],
+  };
+}
+
+export async function appendPart(server: BenchServer, { rounds, log }: Scale): Promise<Part> {
+  const { address } = await server.createDatabase();
+  await using store = await openStore(address, [band]);
+  await measureAppends(store, false, 1);
+  const [off, on] = await interleave(rounds, log, 'append', [
+    () => measureAppends(store, false, APPEND_SECONDS),
+    () => measureAppends(store, true, APPEND_SECONDS),
+  ]);
+  const without: Figure = { label: 'triggers off', unit: 'appends/s', rounds: off };
+  const announced: Figure = { label: 'announcing and notifying', unit: 'appends/s', rounds: on };
+  return {
+    title: 'Appending, 8 writers of one row each',
+    about: `${APPEND_SECONDS} s each; one connection listens.`,
+    figures: [without, announced, ratio('announcing and notifying / off', announced, without, TARGETS.appendRate)],
+  };
+}
+
+export async function idlePart(server: BenchServer, { log }: Scale): Promise<Part> {
+  const database = await server.createDatabase();
+  await using store = await openStore(database.address, projections);
+  await load(store.sql, generateHistory({ seed: SEED, events: 2000 }));
+  log(`idle: watching a daemon of its own process for ${IDLE_SECONDS} s`);
+  const { queriesPerSecond, megabytes } = await measureIdle(server.admin, database, IDLE_SECONDS);
+  return {
+    title: 'Idle, 4 projections',
+    about: `Transactions that PostgreSQL counted in ${IDLE_SECONDS} s, everything applied; resident memory of the daemon's process.`,
+    figures: [
+      { label: 'queries', unit: 'queries/s', rounds: [queriesPerSecond], target: TARGETS.idleQueries },
+      { label: 'resident memory', unit: 'MB', rounds: [megabytes], target: TARGETS.idleMemory },
+    ],
+  };
+}
+
+/** Runs the reference on its own tables and compares all rows. */
+async function compare(store: Store, of: readonly Projection[], files: readonly string[]): Promise<number> {
+  await timeSql(store.reference, files);
+  return await assertEqualRows(store.sql, of);
+}
+
+/** What earlier rounds left to be written must not be written during the next one. */
+async function calm({ reference }: Store): Promise<Store['reference']> {
+  await reference`CHECKPOINT`;
+  return reference;
+}
+
+/** Each round takes every side once, so that other load hits all of them. @returns the values of each side, by round */
+async function interleave<const Sides extends readonly (() => Promise<number>)[]>(
+  rounds: number,
+  log: Scale['log'],
+  name: string,
+  sides: Sides,
+): Promise<{ readonly [Side in keyof Sides]: readonly number[] }> {
+  const values: number[][] = sides.map(() => []);
+  for (let round = 0; round < rounds; round += 1) {
+    for (const [side, measure] of sides.entries()) values[side]?.push(await measure());
+    log(`${name}: round ${round + 1} of ${rounds}: ${values.map((one) => Math.round(one.at(-1) ?? 0)).join(', ')}`);
+  }
+  return values as { readonly [Side in keyof Sides]: readonly number[] };
+}
+
+function rate(events: number, ms: number): number {
+  return (events / ms) * 1000;
+}

@@ -1,0 +1,13 @@
+import type { Target } from './figures.ts';
+
+/** What each ratio or limit must reach, and what it is meant to reach. */
+export const TARGETS = {
+  bandAgainstSql: { must: 0.08, goal: 0.65, better: 'more' },
+  bandAgainstOneByOne: { must: 4, goal: 20, better: 'more' },
+  fourAgainstSql: { must: 0.5, goal: 0.8, better: 'more' },
+  latencyP50: { must: 2.2, goal: 1.5, better: 'less' },
+  latencyP99: { must: 3, goal: 2, better: 'less' },
+  appendRate: { must: 0.65, goal: 0.75, better: 'more' },
+  idleQueries: { must: 2, goal: 1, better: 'less' },
+  idleMemory: { must: 250, goal: 150, better: 'less' },
+} as const satisfies Record<string, Target>;

@@ -1,0 +1,46 @@
+import { defineProjection, lookup, remove, upsert } from '../../../src/index.ts';
+import type { DanceEvent } from '../events.ts';
+import { ignore, unignore } from './ignored-row.ts';
+import { USERPREFERENCES_SCHEMA } from './userpreferences-schema.ts';
+
+/**
+ * What each dancer (a subject) wants: origins to measure distances from, and bands, halls, cities, municipalities and
+ * states not to be shown.
+ */
+export const userpreferences = defineProjection<DanceEvent>()({
+  name: 'userpreferences',
+  schema: USERPREFERENCES_SCHEMA,
+  tables: {
+    origin: { key: ['id'] },
+    ignored_band: { key: ['id'], unique: [['band_id', 'subject']] },
+    ignored_dance_hall: { key: ['id'], unique: [['dance_hall_id', 'subject']] },
+    ignored_city: { key: ['id'], unique: [['city', 'subject']] },
+    ignored_municipality: { key: ['id'], unique: [['municipality', 'subject']] },
+    ignored_state: { key: ['id'], unique: [['state', 'subject']] },
+  },
+  on: {
+    OriginAdded: ({ occurredAt, payload: { originId, subject, name, latitude, longitude } }) =>
+      upsert('origin', { id: originId, subject, name, latitude, longitude, created: occurredAt }, { conflict: ['id'] }),
+    OriginRemoved: ({ payload: { originId, subject } }) => remove('origin', { id: originId, subject }),
+
+    // `band` is another projection's table: if that one is behind, the look-up waits for it.
+    BandIgnored: (event) =>
+      lookup('band', { select: 'id', where: { name: event.payload.bandName } }, (bandId) =>
+        ignore('ignored_band', bandId, event),
+      ),
+    // No such band means that nothing was ignored.
+    BandUnignored: (event) =>
+      lookup('band', { select: 'id', where: { name: event.payload.bandName }, absent: 'nothing' }, (bandId) =>
+        unignore('ignored_band', bandId, event),
+      ),
+
+    DanceHallIgnored: (event) => ignore('ignored_dance_hall', event.payload.danceHallId, event),
+    DanceHallUnignored: (event) => unignore('ignored_dance_hall', event.payload.danceHallId, event),
+    CityIgnored: (event) => ignore('ignored_city', event.payload.city, event),
+    CityUnignored: (event) => unignore('ignored_city', event.payload.city, event),
+    MunicipalityIgnored: (event) => ignore('ignored_municipality', event.payload.municipality, event),
+    MunicipalityUnignored: (event) => unignore('ignored_municipality', event.payload.municipality, event),
+    StateIgnored: (event) => ignore('ignored_state', event.payload.state, event),
+    StateUnignored: (event) => unignore('ignored_state', event.payload.state, event),
+  },
+});

@@ -1,0 +1,169 @@
+import {
+  type ActorRefFrom,
+  type AnyActorRef,
+  assign,
+  enqueueActions,
+  fromPromise,
+  sendTo,
+  setup,
+  waitFor,
+} from 'xstate';
+import { fullJitter } from '../src/core/backoff.ts';
+import { projectionMachine } from './projection.ts';
+import type { ProjectionInput } from './projection-parts.ts';
+
+/**
+ * The supervisor: one child per projection, none of which can take another one down. A child that dies (a bug in an
+ * action or guard, not a failing event) is put back after a backoff; the others do not notice.
+ *
+ *   stopped → running → draining → stopped
+ */
+export interface DaemonInput {
+  readonly projections: readonly ProjectionInput[];
+  readonly backoff: { readonly baseMs: number; readonly capMs: number };
+  /** Milliseconds the children get to settle when the daemon stops. */
+  readonly drainMs: number;
+}
+
+export type ProjectionActor = ActorRefFrom<typeof projectionMachine>;
+
+interface DaemonContext extends DaemonInput {
+  /** How often each child has died since the start. */
+  readonly deaths: Readonly<Record<string, number>>;
+}
+
+export type DaemonEvent =
+  | { readonly type: 'START' }
+  | { readonly type: 'STOP' }
+  | { readonly type: 'RESPAWN'; readonly name: string }
+  /** XState's own: a child threw. */
+  | { readonly type: `xstate.error.actor.${string}`; readonly actorId: string; readonly error: unknown };
+
+/** Actor ids are `projection.<name>`: dead children are found by the id in their error event. */
+export const childId = (name: string) => `projection.${name}`;
+
+const respawnId = (name: string) => `respawn.${name}`;
+
+export const daemonMachine = setup({
+  types: { context: {} as DaemonContext, events: {} as DaemonEvent, input: {} as DaemonInput },
+  actors: {
+    projection: projectionMachine,
+    drained: fromPromise(
+      async ({
+        input,
+        signal,
+      }: {
+        input: { readonly children: readonly ProjectionActor[]; readonly ms: number };
+        signal: AbortSignal;
+      }) => {
+        const until = Date.now() + input.ms;
+        const within = () => ({ timeout: Math.max(0, until - Date.now()), signal });
+        await Promise.allSettled(
+          input.children.map(async (child) => {
+            const ended = waitFor(
+              child,
+              (one) => one.status !== 'active' || one.matches({ idle: 'stopped' }),
+              within(),
+            );
+            await ended.catch(() => undefined);
+            await Promise.allSettled(
+              operationsOf(child).map((operation) => waitFor(operation, ({ status }) => status !== 'active', within())),
+            );
+          }),
+        );
+      },
+    ),
+  },
+  actions: {
+    /** After a stop the children are still there, at rest: over an id that is taken the supervisor would die. */
+    startAll: enqueueActions(({ context, self, enqueue }) => {
+      const children = childrenOf(self);
+      for (const input of context.projections) {
+        const id = childId(input.name);
+        const child = children[id];
+        if (child === undefined) enqueue.spawnChild('projection', { id, systemId: id, input });
+        if (child === undefined || child.getSnapshot().status === 'active') enqueue.sendTo(id, { type: 'START' });
+        else enqueue.raise({ type: 'RESPAWN', name: input.name });
+      }
+    }),
+    respawn: enqueueActions(({ context, event, self, enqueue }) => {
+      const input = context.projections.find(({ name }) => event.type === 'RESPAWN' && name === event.name);
+      if (input === undefined) return;
+      const id = childId(input.name);
+      const dead = childrenOf(self)[id];
+      if (dead?.getSnapshot().status === 'active') return;
+      // XState leaves the promises of an actor that died running: two operations at once, if it were put back now.
+      if (dead !== undefined && operationsOf(dead).length > 0) {
+        enqueue.raise({ type: 'RESPAWN', name: input.name }, { delay: 100, id: respawnId(input.name) });
+        return;
+      }
+      // Stop first: spawning over an id that is taken would leave the old one running, with nobody to stop it.
+      enqueue.stopChild(id);
+      enqueue.spawnChild('projection', { id, systemId: id, input });
+      enqueue.sendTo(id, { type: 'START' });
+    }),
+    stopAll: enqueueActions(({ context, self, enqueue }) => {
+      for (const { name } of context.projections) {
+        const child = childrenOf(self)[childId(name)];
+        if (child?.getSnapshot().status === 'active') enqueue(sendTo(child, { type: 'STOP' }));
+      }
+    }),
+    scheduleRespawn: enqueueActions(({ context, self, enqueue }, { name }: { readonly name: string }) => {
+      // Nobody else can ask the operation of a dead actor to end.
+      childrenOf(self)[childId(name)]?.getSnapshot().context?.operation.abort();
+      const deaths = (context.deaths[name] ?? 0) + 1;
+      enqueue(assign({ deaths: { ...context.deaths, [name]: deaths } }));
+      enqueue.raise(
+        { type: 'RESPAWN', name },
+        { delay: 100 + fullJitter(deaths, context.backoff, Math.random()), id: respawnId(name) },
+      );
+    }),
+  },
+}).createMachine({
+  id: 'daemon',
+  context: ({ input }) => ({ ...input, deaths: {} }),
+  initial: 'stopped',
+  states: {
+    stopped: { on: { START: 'running' } },
+    running: {
+      entry: 'startAll',
+      on: {
+        STOP: 'draining',
+        RESPAWN: { actions: 'respawn' },
+        'xstate.error.actor.*': {
+          actions: {
+            type: 'scheduleRespawn',
+            params: ({ event }) => ({ name: event.actorId.replace(/^projection\./, '') }),
+          },
+        },
+      },
+    },
+    draining: {
+      entry: 'stopAll',
+      on: { 'xstate.error.actor.*': {} },
+      invoke: {
+        src: 'drained',
+        input: ({ context, self }) => ({
+          children: Object.values(self.getSnapshot().children).filter(isProjectionActor),
+          ms: context.drainMs,
+        }),
+        onDone: 'stopped',
+        onError: 'stopped',
+      },
+    },
+  },
+});
+
+function childrenOf(self: { getSnapshot(): { readonly children: object } }) {
+  return self.getSnapshot().children as Readonly<Record<string, ProjectionActor | undefined>>;
+}
+
+/** What this actor has begun and has not settled. */
+function operationsOf(child: ProjectionActor): readonly AnyActorRef[] {
+  const begun: readonly (AnyActorRef | undefined)[] = Object.values(child.getSnapshot().children);
+  return begun.flatMap((operation) => (operation?.getSnapshot().status === 'active' ? [operation] : []));
+}
+
+function isProjectionActor(child: unknown): child is ProjectionActor {
+  return typeof child === 'object' && child !== null && 'id' in child && String(child.id).startsWith('projection.');
+}

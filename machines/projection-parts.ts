@@ -1,0 +1,115 @@
+import { assign, emit, fromPromise, setup } from 'xstate';
+import { fullJitter } from '../src/core/backoff.ts';
+import type { ProjectionHands, PullMode, PullOutcome } from '../src/core/port.ts';
+import type { OperatorEvent } from '../src/core/status.ts';
+
+/** What a projection's machine is made of: what it knows, what it hears, what it can do. The chart is projection.ts. */
+export interface ProjectionInput {
+  readonly name: string;
+  readonly hands: ProjectionHands;
+  /** Milliseconds between attempts at an event that failed. */
+  readonly retryFailedAfterMs: number;
+  /** Milliseconds: first ceiling and greatest one of the full-jitter backoff. */
+  readonly backoff: { readonly baseMs: number; readonly capMs: number };
+}
+
+export interface ProjectionContext extends ProjectionInput {
+  readonly wanted: { readonly stop: boolean; readonly reset: boolean; readonly pause: boolean };
+  readonly woken: boolean;
+  /** A process start is an attempt at a halted event; coming back from standby or a failed reset is not. */
+  readonly starting: boolean;
+  readonly operation: AbortController;
+  readonly backoffs: number;
+  readonly detail: string | null;
+}
+
+export type ProjectionEvent =
+  | { readonly type: 'START' }
+  | { readonly type: 'STOP' }
+  | { readonly type: 'WAKE' }
+  | { readonly type: OperatorEvent };
+
+/** Tells whoever sent a command how it ended. @public named by the machine's type */
+export interface CommandSettled {
+  readonly type: 'settled';
+  readonly command: OperatorEvent;
+  readonly error: unknown;
+}
+
+/** A timer that is set to more fires at once. */
+const LONGEST_MS = 2 ** 31 - 1;
+export const NOTHING_WANTED = { stop: false, reset: false, pause: false } as const;
+
+export const projectionParts = setup({
+  types: {
+    context: {} as ProjectionContext,
+    events: {} as ProjectionEvent,
+    input: {} as ProjectionInput,
+    emitted: {} as CommandSettled,
+  },
+  actors: {
+    open: fromPromise(({ input }: { input: ProjectionContext }) => input.hands.open(input.operation.signal)),
+    pull: fromPromise(({ input: { context, mode } }: { input: { context: ProjectionContext; mode: PullMode } }) =>
+      context.hands.pull(mode, context.operation.signal),
+    ),
+    reset: fromPromise(({ input }: { input: ProjectionContext }) => input.hands.reset()),
+    setPaused: fromPromise(({ input }: { input: { hands: ProjectionHands; paused: boolean } }) =>
+      input.hands.setPaused(input.paused),
+    ),
+  },
+  actions: {
+    beginOperation: assign({ operation: () => new AbortController(), woken: false }),
+    endOperation: ({ context }) => context.operation.abort(),
+    wantStop: assign({ wanted: ({ context }) => ({ ...context.wanted, stop: true }) }),
+    wantReset: assign({ wanted: ({ context }) => ({ ...context.wanted, reset: true }) }),
+    wantPause: assign({ wanted: ({ context }) => ({ ...context.wanted, pause: true }) }),
+    noPauseWanted: assign({ wanted: ({ context }) => ({ ...context.wanted, pause: false }) }),
+    noResetWanted: assign({ wanted: ({ context }) => ({ ...context.wanted, reset: false }) }),
+    nothingWanted: assign({ wanted: NOTHING_WANTED }),
+    noteWake: assign({ woken: true }),
+    noteStart: assign({ starting: true, wanted: NOTHING_WANTED, backoffs: 0 }),
+    started: assign({ starting: false }),
+    goingWell: assign({ backoffs: 0, detail: null }),
+    noteDetail: assign({ detail: (_, params: { readonly detail: string | null }) => params.detail }),
+    noteTrouble: assign({
+      backoffs: ({ context }) => context.backoffs + 1,
+      detail: (_, params: { readonly error: unknown }) => `backing off: ${messageOf(params.error)}`,
+    }),
+    noteWaiting: assign({ backoffs: ({ context }) => context.backoffs + 1 }),
+    settle: emit((_, params: { readonly command: OperatorEvent; readonly error?: unknown }) => ({
+      type: 'settled' as const,
+      command: params.command,
+      error: params.error ?? null,
+    })),
+  },
+  guards: {
+    wantsStop: ({ context }) => context.wanted.stop,
+    wantsReset: ({ context }) => context.wanted.reset,
+    wantsPause: ({ context }) => context.wanted.pause,
+    woken: ({ context }) => context.woken,
+    starting: ({ context }) => context.starting,
+    ended: (_, params: { readonly outcome: PullOutcome; readonly as: PullOutcome['kind'] }) =>
+      params.outcome.kind === params.as,
+    halted: (_, params: { readonly outcome: PullOutcome }) =>
+      params.outcome.kind === 'halted' || (params.outcome.kind === 'failed' && params.outcome.halted),
+    caughtUpButWoken: ({ context }, params: { readonly outcome: PullOutcome }) =>
+      context.woken && params.outcome.kind === 'caught-up',
+  },
+  delays: {
+    backoff: ({ context }) => Math.min(LONGEST_MS, fullJitter(context.backoffs, context.backoff, Math.random())),
+    /** Somebody else holds the projection, or the database was away: not at once again, and not all at the same moment. */
+    standby: ({ context }) =>
+      250 + Math.min(LONGEST_MS - 250, fullJitter(Math.max(1, context.backoffs), context.backoff, Math.random())),
+    /** A look-up that waits for another projection asks again soon: the other one is working on it. */
+    lookAgain: ({ context }) => Math.min(250, 10 * 2 ** Math.min(context.backoffs, 10)),
+    retryFailedAfter: ({ context }) => Math.min(LONGEST_MS, context.retryFailedAfterMs),
+  },
+});
+
+function messageOf(error: unknown): string {
+  try {
+    return error instanceof Error && error.message !== '' ? error.message : String(error);
+  } catch {
+    return 'an error that cannot be shown';
+  }
+}

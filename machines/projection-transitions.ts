@@ -1,0 +1,74 @@
+import type { PullMode, PullOutcome } from '../src/core/port.ts';
+import type { OperatorEvent } from '../src/core/status.ts';
+import type { ProjectionContext } from './projection-parts.ts';
+
+/** While an operation runs: note what is wanted and ask it to end. */
+export const whileWorking = {
+  STOP: { actions: ['wantStop', 'endOperation'] },
+  RESET: { actions: ['wantReset', 'endOperation'] },
+  PAUSE: { actions: ['wantPause', 'endOperation'] },
+  WAKE: { actions: 'noteWake' },
+} as const;
+
+/** While nothing runs: do it. */
+export const whileWaiting = {
+  STOP: '#projection.idle.stopped',
+  RESET: '#projection.resetting',
+  PAUSE: '#projection.idle.pausing',
+} as const;
+
+export const stopOrResetFirst = [
+  { guard: 'wantsStop', target: '#projection.idle.stopped' },
+  { guard: 'wantsReset', target: '#projection.resetting' },
+] as const;
+/** First in every list of what follows a settled operation, whether it went well or not. */
+export const wantedFirst = [...stopOrResetFirst, { guard: 'wantsPause', target: '#projection.idle.pausing' }] as const;
+
+/** Tells the sender how its command ended, on the way to wherever the settled operation leads. */
+export const done = (command: OperatorEvent) => ({ type: 'settle', params: { command } }) as const;
+export const failed = (command: OperatorEvent) =>
+  ({
+    type: 'settle',
+    params: ({ event }: { readonly event: { readonly error: unknown } }) => ({ command, error: event.error }),
+  }) as const;
+
+type PullDone = { readonly event: { readonly output: PullOutcome } };
+const ended = (as: PullOutcome['kind']) =>
+  ({ type: 'ended', params: ({ event }: PullDone) => ({ outcome: event.output, as }) }) as const;
+const halted = { type: 'halted', params: ({ event }: PullDone) => ({ outcome: event.output }) } as const;
+const detailOf = {
+  type: 'noteDetail',
+  params: ({ event }: PullDone) => ({ detail: 'detail' in event.output ? event.output.detail : null }),
+} as const;
+export const trouble = {
+  type: 'noteTrouble',
+  params: ({ event }: { readonly event: { readonly error: unknown } }) => ({ error: event.error }),
+} as const;
+
+/** What follows a pull, in every state that pulls. `wait` is where it goes when a look-up has to wait. */
+export const afterPull = (wait: string) =>
+  [
+    ...wantedFirst,
+    {
+      guard: { type: 'caughtUpButWoken', params: ({ event }: PullDone) => ({ outcome: event.output }) },
+      target: '#projection.live.working',
+      reenter: true,
+      actions: 'goingWell',
+    },
+    { guard: ended('caught-up'), target: '#projection.live.waiting', actions: 'goingWell' },
+    { guard: ended('behind'), target: '#projection.catching-up.working', reenter: true, actions: 'goingWell' },
+    { guard: halted, target: '#projection.failed.halted', actions: detailOf },
+    { guard: ended('failed'), target: '#projection.failed.retrying', actions: detailOf },
+    { guard: ended('waiting'), target: wait, actions: [detailOf, 'noteWaiting'] },
+    { guard: ended('paused'), target: '#projection.idle.paused', actions: 'goingWell' },
+    {
+      guard: ended('elsewhere'),
+      target: '#projection.idle.standby',
+      actions: { type: 'noteDetail', params: { detail: 'another daemon works on it' } },
+    },
+    // Asked to end by nobody who still wants it.
+    { target: '#projection.catching-up.working', reenter: true },
+  ] as const;
+export const afterTrouble = (backOff: string) => [...wantedFirst, { target: backOff, actions: trouble }] as const;
+export const pull = (mode: PullMode) =>
+  ({ src: 'pull', input: ({ context }: { readonly context: ProjectionContext }) => ({ context, mode }) }) as const;

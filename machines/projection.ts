@@ -1,0 +1,201 @@
+import { NOTHING_WANTED, projectionParts } from './projection-parts.ts';
+import {
+  afterPull,
+  afterTrouble,
+  done,
+  failed,
+  pull,
+  stopOrResetFirst,
+  trouble,
+  wantedFirst,
+  whileWaiting,
+  whileWorking,
+} from './projection-transitions.ts';
+
+/**
+ * One projection. Five top-level states, each with what it is doing inside:
+ *
+ *   idle         not running here      stopped · opening · standby · pausing · paused · resuming
+ *   catching-up  pulls to the head     working · backing-off
+ *   live         pulls when woken      waiting · working · backing-off
+ *   failed       stands before an event that cannot be applied   retrying · attempting · halted
+ *   resetting    the reset's transaction runs
+ *
+ * One operation at a time: XState aborts an invoked promise when its state is left, but does not wait for it, so two
+ * could run at once. Here a state with an operation is left only when the operation has settled. STOP, RESET and PAUSE
+ * are noted (`wanted`), the operation is asked to end, and the settled operation decides where to go.
+ */
+export const projectionMachine = projectionParts.createMachine({
+  id: 'projection',
+  context: ({ input }) => ({
+    ...input,
+    wanted: NOTHING_WANTED,
+    woken: false,
+    starting: false,
+    operation: new AbortController(),
+    backoffs: 0,
+    detail: null,
+  }),
+  initial: 'idle',
+  states: {
+    idle: {
+      initial: 'stopped',
+      states: {
+        stopped: {
+          entry: 'nothingWanted',
+          on: { START: { target: 'opening', actions: 'noteStart' } },
+        },
+        opening: {
+          entry: 'beginOperation',
+          on: whileWorking,
+          invoke: {
+            src: 'open',
+            input: ({ context }) => context,
+            onDone: [
+              // A command takes the place of the attempt that a process start is, also when it fails.
+              ...wantedFirst.map((transition) => ({ ...transition, actions: 'started' }) as const),
+              { guard: ({ event }) => event.output.status === 'paused', target: 'paused', actions: 'started' },
+              {
+                guard: ({ context, event }) => event.output.status === 'halted' && context.starting,
+                target: '#projection.failed.attempting',
+                actions: 'started',
+              },
+              {
+                guard: ({ event }) => event.output.status === 'halted',
+                target: '#projection.failed.halted',
+                actions: { type: 'noteDetail', params: ({ event }) => ({ detail: event.output.detail }) },
+              },
+              { target: '#projection.catching-up', actions: 'started' },
+            ],
+            onError: [
+              ...wantedFirst.map((transition) => ({ ...transition, actions: 'started' }) as const),
+              { target: 'standby', actions: trouble },
+            ],
+          },
+        },
+        standby: {
+          on: { ...whileWaiting },
+          after: { standby: 'opening' },
+        },
+        pausing: {
+          entry: 'beginOperation',
+          on: whileWorking,
+          invoke: {
+            src: 'setPaused',
+            input: ({ context }) => ({ hands: context.hands, paused: true }),
+            onDone: [
+              ...stopOrResetFirst.map((transition) => ({ ...transition, actions: done('PAUSE') }) as const),
+              { target: 'paused', actions: done('PAUSE') },
+            ],
+            onError: [
+              ...stopOrResetFirst.map((transition) => ({ ...transition, actions: failed('PAUSE') }) as const),
+              { target: 'standby', actions: [trouble, failed('PAUSE')] },
+            ],
+          },
+          // Also one that was noted meanwhile: this was its answer, and after a RESUME it would pause again.
+          exit: 'noPauseWanted',
+        },
+        paused: {
+          entry: { type: 'noteDetail', params: { detail: 'paused by an operator' } },
+          on: { STOP: 'stopped', RESET: '#projection.resetting', RESUME: 'resuming' },
+        },
+        resuming: {
+          entry: 'beginOperation',
+          on: whileWorking,
+          invoke: {
+            src: 'setPaused',
+            input: ({ context }) => ({ hands: context.hands, paused: false }),
+            onDone: [
+              ...wantedFirst.map((transition) => ({ ...transition, actions: done('RESUME') }) as const),
+              { target: '#projection.catching-up', actions: ['goingWell', done('RESUME')] },
+            ],
+            onError: [
+              ...wantedFirst.map((transition) => ({ ...transition, actions: failed('RESUME') }) as const),
+              { target: 'paused', actions: failed('RESUME') },
+            ],
+          },
+        },
+      },
+    },
+    'catching-up': {
+      initial: 'working',
+      states: {
+        working: {
+          entry: 'beginOperation',
+          on: whileWorking,
+          invoke: {
+            ...pull('catch-up'),
+            onDone: afterPull('#projection.catching-up.waiting'),
+            onError: afterTrouble('#projection.catching-up.backing-off'),
+          },
+        },
+        waiting: { on: whileWaiting, after: { lookAgain: 'working' } },
+        'backing-off': { on: whileWaiting, after: { backoff: 'working' } },
+      },
+    },
+    live: {
+      initial: 'waiting',
+      states: {
+        waiting: { on: { ...whileWaiting, WAKE: 'working' } },
+        working: {
+          entry: 'beginOperation',
+          on: whileWorking,
+          invoke: {
+            ...pull('live'),
+            onDone: afterPull('#projection.catching-up.waiting'),
+            onError: afterTrouble('#projection.live.backing-off'),
+          },
+        },
+        'backing-off': { on: whileWaiting, after: { backoff: 'working' } },
+      },
+    },
+    failed: {
+      initial: 'retrying',
+      states: {
+        retrying: { on: { ...whileWaiting, RETRY: 'attempting' }, after: { retryFailedAfter: 'attempting' } },
+        attempting: {
+          entry: 'beginOperation',
+          on: whileWorking,
+          invoke: {
+            ...pull('attempt'),
+            onDone: afterPull('#projection.failed.retrying'),
+            onError: afterTrouble('#projection.failed.backing-off'),
+          },
+          exit: done('RETRY'),
+        },
+        'backing-off': { on: whileWaiting, after: { backoff: 'attempting' } },
+        halted: { on: { STOP: '#projection.idle.stopped', RESET: '#projection.resetting', RETRY: 'attempting' } },
+      },
+    },
+    resetting: {
+      entry: ['beginOperation', 'noResetWanted'],
+      // Not asked to end: the transaction is short, and its outcome must be known.
+      on: {
+        STOP: { actions: 'wantStop' },
+        RESET: { actions: 'wantReset' },
+        PAUSE: { actions: 'wantPause' },
+      },
+      invoke: {
+        src: 'reset',
+        input: ({ context }) => context,
+        onDone: [
+          ...wantedFirst.map(
+            (transition) => ({ ...transition, reenter: true, actions: ['goingWell', done('RESET')] }) as const,
+          ),
+          {
+            guard: ({ event }) => event.output.status === 'paused',
+            target: 'idle.paused',
+            actions: ['goingWell', done('RESET')],
+          },
+          { target: 'catching-up', actions: ['goingWell', done('RESET')] },
+        ],
+        onError: [
+          { guard: 'wantsStop', target: 'idle.stopped', actions: failed('RESET') },
+          { target: 'idle.opening', actions: failed('RESET') },
+        ],
+      },
+    },
+  },
+});
+
+/** Anything can be thrown, also what cannot be made a string; an exception here would end the actor. */

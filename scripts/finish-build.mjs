@@ -1,0 +1,7 @@
+// After tsc: the migrations and the references of the bench go where the compiled code looks for them, and the command
+// becomes executable (npx fails with 127 otherwise).
+import { chmodSync, cpSync, existsSync } from 'node:fs';
+
+cpSync('sql', 'dist/sql', { recursive: true });
+cpSync('bench/sql', 'dist/bench/sql', { recursive: true });
+if (existsSync('dist/src/cli/main.js')) chmodSync('dist/src/cli/main.js', 0o755);

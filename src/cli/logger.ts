@@ -1,0 +1,51 @@
+import { destination, type Logger, pino, stdTimeFunctions } from 'pino';
+import type { LogLevel } from '../config/schema.ts';
+
+/** Keys whose values are secrets wherever they turn up. */
+const SECRET_KEYS = ['token', 'password', 'authorization', 'databaseUrl', 'connectionString', 'cookie'];
+/** Shorter ones occur inside ordinary words, and replacing those would make the log unreadable. */
+const SHORTEST_SECRET = 6;
+
+const MAX_KEPT_BYTES = 1024 * 1024;
+
+export interface LoggerOptions {
+  readonly level: LogLevel;
+  /** Texts that must not appear in any line, whatever part of it they got into (`secretsOf`). */
+  readonly secrets: readonly string[];
+  /** File descriptor. Default 2, stderr: stdout is for what commands answer. */
+  readonly fd?: number;
+}
+
+/**
+ * One JSON object a line. Lines are written at once, so that the last ones before a crash are there. A reader that
+ * went away or a full disk loses lines and never stops the process.
+ */
+export function createLogger({ level, secrets, fd = 2 }: LoggerOptions): Logger {
+  // Lines that cannot be written are kept to be tried again, so without a bound they would fill the memory.
+  const stream = destination({ fd, sync: true, maxLength: MAX_KEPT_BYTES });
+  stream.on('error', () => undefined);
+  const forms = formsOf(secrets);
+  return pino(
+    {
+      level,
+      timestamp: stdTimeFunctions.isoTime,
+      redact: { paths: SECRET_KEYS.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]), censor: '[redacted]' },
+      hooks: {
+        streamWrite: (line) => {
+          let clean = line.replaceAll(/(\b[a-z]+:\/\/[^\s:@/"]*):[^\s@/"]+@/gi, '$1:[redacted]@');
+          for (const form of forms) clean = clean.replaceAll(form, '[redacted]');
+          return clean;
+        },
+      },
+    },
+    stream,
+  );
+}
+
+/** As they are and as JSON writes them; the longest first, since one may be part of another. */
+function formsOf(secrets: readonly string[]): readonly string[] {
+  const forms = secrets
+    .filter((secret) => secret.length >= SHORTEST_SECRET)
+    .flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)]);
+  return [...new Set(forms)].sort((a, b) => b.length - a.length);
+}

@@ -1,0 +1,179 @@
+import { Command, CommanderError } from 'commander';
+import { flagOf, SETTING_NAMES, SETTING_SOURCES, settingsSchema } from '../config/schema.ts';
+import { type ErrorCode, isEngineError } from '../core/errors.ts';
+import { oneLine, type Terminal } from './terminal.ts';
+
+/** 0 done, 1 the thing asked failed, 2 bad usage. */
+export type ExitCode = 0 | 1 | 2;
+
+/** What every command gets beside its own options. */
+export interface CommandContext {
+  readonly terminal: Terminal;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  /** Aborted by Ctrl-C, except for `start`, which handles signals itself. */
+  readonly signal: AbortSignal;
+}
+
+export interface StartOptions {
+  /** Path as given; undefined: look in `cwd`. */
+  readonly config: string | undefined;
+  /** 'always' with --sample, 'never' with --no-sample, else 'if-embedded': only an empty private database gets it. */
+  readonly sample: 'always' | 'never' | 'if-embedded';
+  readonly traffic: boolean;
+  /** For `readConfig`. */
+  readonly flags: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * What the commands do. Each gives its exit code, having told the reason itself if it is 1, or throws: then the error's
+ * message is told here.
+ */
+export interface Actions {
+  start(options: StartOptions, context: CommandContext): Promise<ExitCode>;
+  status(
+    options: { readonly name: string | undefined; readonly json: boolean },
+    context: CommandContext,
+  ): Promise<ExitCode>;
+  reset(
+    options: { readonly name: string | undefined; readonly wait: boolean; readonly timeoutMs: number },
+    context: CommandContext,
+  ): Promise<ExitCode>;
+  /** `file` is '-' for stdin. */
+  importFile(
+    options: { readonly file: string; readonly flags: StartOptions['flags'] },
+    context: CommandContext,
+  ): Promise<ExitCode>;
+  migrate(options: Pick<StartOptions, 'config' | 'flags'>, context: CommandContext): Promise<ExitCode>;
+}
+
+export interface ProgramOptions extends Omit<CommandContext, 'signal'> {
+  readonly version: string;
+  /** Calls back on Ctrl-C; returns the way to end that. */
+  readonly onInterrupt: (listener: () => void) => () => void;
+}
+
+/** The ways in which the command was given, not what it does, is wrong. */
+const USAGE_ERRORS: ReadonlySet<ErrorCode> = new Set(['CONFIG_INVALID', 'CONFIG_FILE', 'BIND_NEEDS_TOKEN']);
+
+/** Parses the arguments (without node and script), runs the command, tells an error in one line. It never rejects. */
+export async function runProgram(
+  args: readonly string[],
+  actions: Actions,
+  options: ProgramOptions,
+): Promise<ExitCode> {
+  const { terminal } = options;
+  const interrupted = new AbortController();
+  const result: { code: ExitCode } = { code: 0 };
+  const program = buildProgram(actions, { ...options, signal: interrupted.signal }, result);
+  let release = (): void => undefined;
+  program.hook('preAction', (_program, command) => {
+    if (command.name() !== 'start') release = options.onInterrupt(() => interrupted.abort(new Error('interrupted')));
+  });
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return result.code;
+  } catch (error) {
+    if (error instanceof CommanderError) return explainUsage(error, terminal);
+    terminal.stderr.write(`projectionist: ${describe(error)}\n`);
+    if (/^(debug|trace)$/.test(options.env['LOG_LEVEL'] ?? '') && error instanceof Error)
+      terminal.stderr.write(`${error.stack}\n`);
+    return isEngineError(error) && USAGE_ERRORS.has(error.code) ? 2 : 1;
+  } finally {
+    release();
+  }
+}
+
+function buildProgram(
+  actions: Actions,
+  context: CommandContext & { readonly version: string },
+  result: { code: ExitCode },
+): Command {
+  const program = new Command('projectionist')
+    .description('Keeps SQL read models right: event store in PostgreSQL, one state machine per projection.')
+    .version(context.version)
+    .exitOverride()
+    // What is wrong is told once, by explainUsage.
+    .configureOutput({ writeOut: (text) => void context.terminal.stdout.write(text), writeErr: () => undefined });
+  const start = program
+    .command('start')
+    .description('run the daemon in the foreground until SIGTERM or SIGINT')
+    .option('--config <file>', 'file that exports the projections (default: projectionist.config.js here)')
+    .option('--sample', 'append the sample history to an empty store, whichever it is')
+    .option('--no-sample', 'leave an empty private database empty')
+    .option('--traffic', 'go on appending live events', false);
+  addSettings(start, () => true);
+  start.action(async (given: Record<string, unknown>) => {
+    const { config, sample, traffic, ...flags } = given;
+    const when = sample === undefined ? 'if-embedded' : sample === true ? 'always' : 'never';
+    result.code = await actions.start(
+      { config: textOf(config), sample: when, traffic: traffic === true, flags },
+      context,
+    );
+  });
+  program
+    .command('status')
+    .description('show every projection, or one')
+    .argument('[name]')
+    .option('--json', 'what the daemon says, for programs', false)
+    .action(async (name: string | undefined, { json }: { json: boolean }) => {
+      result.code = await actions.status({ name, json }, context);
+    });
+  addReset(program, actions, context, result);
+  const importing = program
+    .command('import')
+    .description('append events from a file, one JSON object a line')
+    .argument('<file>', 'a path, or - for stdin');
+  addSettings(importing, (name) => name === 'schema');
+  importing.action(async (file: string, flags: Record<string, unknown>) => {
+    result.code = await actions.importFile({ file, flags }, context);
+  });
+  const migrating = program
+    .command('migrate')
+    .description('bring the tables of the engine and of the projections up to date')
+    .option('--config <file>', 'file that exports the projections (default: projectionist.config.js here)');
+  addSettings(migrating, (name) => name === 'schema');
+  migrating.action(async ({ config, ...flags }: Record<string, unknown>) => {
+    result.code = await actions.migrate({ config: textOf(config), flags }, context);
+  });
+  return program;
+}
+
+function addReset(program: Command, actions: Actions, context: CommandContext, result: { code: ExitCode }): void {
+  const command = program
+    .command('reset')
+    .description('empty the tables of a projection and fill them again from the first event')
+    .argument('[name]')
+    .option('--all', 'every projection', false)
+    .option('--wait', 'until it is live again', false)
+    .option('--timeout <seconds>', 'how long --wait waits', '3600');
+  command.action(
+    async (name: string | undefined, { all, wait, timeout }: { all: boolean; wait: boolean; timeout: string }) => {
+      if ((name === undefined) !== all) command.error('error: give the name of a projection, or --all');
+      if (!/^[1-9]\d{0,6}$/.test(timeout)) command.error('error: --timeout is a whole number of seconds');
+      result.code = await actions.reset({ name, wait, timeoutMs: Number(timeout) * 1000 }, context);
+    },
+  );
+}
+
+function addSettings(command: Command, which: (name: string) => boolean): void {
+  for (const name of SETTING_NAMES) {
+    if (!SETTING_SOURCES[name].flag || !which(name)) continue;
+    command.option(`${flagOf(name)} <value>`, settingsSchema.shape[name].description);
+  }
+}
+
+function explainUsage(error: CommanderError, { stderr }: Terminal): ExitCode {
+  if (error.exitCode === 0) return 0;
+  const reason = error.code === 'commander.help' ? 'give a command' : error.message.replace(/^error: /, '');
+  stderr.write(`projectionist: ${oneLine(reason)} (projectionist --help lists what there is)\n`);
+  return 2;
+}
+
+function describe(error: unknown): string {
+  return oneLine(error instanceof Error && error.message !== '' ? error.message : String(error)).slice(0, 1_000);
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}

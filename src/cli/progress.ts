@@ -1,0 +1,123 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { orAborted } from '../core/deadline.ts';
+import type { ProjectionStatus } from '../core/status.ts';
+import type { DaemonPort } from '../engine/daemon-port.ts';
+import { duration, grouped, type Output, oneLine } from './terminal.ts';
+
+/** Between two lines: a terminal shows one that moves, a file or a log collector should not fill up. */
+const TERMINAL_MS = 250;
+const PLAIN_MS = 2_000;
+/** A state can change without a transition reaching us; so states are looked at this often at least. */
+const LOOK_MS = 250;
+/** After this long, an idle projection that gives no reason is taken to stay so. */
+const BEGUN_MS = 3_000;
+/** How long one status may take; a later look may do better. */
+const STATUS_MS = 10_000;
+
+export interface Settled {
+  readonly live: number;
+  readonly failed: number;
+  readonly paused: number;
+}
+
+export interface ProgressOptions {
+  readonly daemon: Pick<DaemonPort, 'status' | 'onTransition'>;
+  readonly stdout: Output;
+  readonly signal: AbortSignal;
+  /** Milliseconds that only rise. Default `performance.now`. */
+  readonly now?: () => number;
+  /** Ends early, without an error, when aborted. Default a timer. */
+  readonly pause?: (ms: number, signal: AbortSignal) => Promise<void>;
+}
+
+/**
+ * Tells on stdout how catching up goes, then once `N live, M failed, K paused` as soon as nothing is catching up any
+ * more. An error of `status()` is waited out: the database may be away for a moment.
+ * @returns what the last line said; null when the signal ended it before
+ */
+export async function reportProgress(options: ProgressOptions): Promise<Settled | null> {
+  const { daemon, stdout, signal, now = () => performance.now(), pause = pauseTimer } = options;
+  const everyMs = stdout.isTTY === true ? TERMINAL_MS : PLAIN_MS;
+  let wake = new AbortController();
+  const unsubscribe = daemon.onTransition(() => wake.abort());
+  const startedAt = now();
+  let lastLineAt = Number.NEGATIVE_INFINITY;
+  let lastLine = '';
+  try {
+    while (!signal.aborted) {
+      wake = new AbortController();
+      const statuses = await look(daemon, signal);
+      const begun = now() - startedAt >= BEGUN_MS;
+      if (statuses?.every((status) => isSettled(status, begun))) {
+        const settled = count(statuses);
+        clearLine(stdout, lastLine);
+        stdout.write(`${settled.live} live, ${settled.failed} failed, ${settled.paused} paused\n`);
+        return settled;
+      }
+      if (statuses !== null && now() - lastLineAt >= everyMs) {
+        const line = progressLine(statuses);
+        if (line !== '') writeLine(stdout, line);
+        lastLine = line;
+        lastLineAt = now();
+      }
+      await pause(LOOK_MS, AbortSignal.any([signal, wake.signal]));
+    }
+    clearLine(stdout, lastLine);
+    return null;
+  } finally {
+    unsubscribe();
+  }
+}
+
+/** `band 12,345/20,000 (61 %) 5,000/s 2 s left` for each that is behind; empty when none is. */
+export function progressLine(statuses: readonly ProjectionStatus[]): string {
+  return statuses
+    .filter(({ state }) => state === 'catching-up' || state === 'resetting')
+    .map(({ name, state, cursor, head, lagEvents, ratePerSecond, etaSeconds }) => {
+      if (state !== 'catching-up') return `${name} ${state}`;
+      const all = Number(head);
+      const percent = all > 0 ? Math.floor(((all - lagEvents) / all) * 100) : 0;
+      const parts = [`${name} ${grouped(Number(cursor))}/${grouped(all)} (${percent} %)`];
+      if (ratePerSecond > 0) parts.push(`${grouped(ratePerSecond)}/s`);
+      if (etaSeconds !== null) parts.push(`${duration(etaSeconds)} left`);
+      return parts.join(' ');
+    })
+    .map(oneLine)
+    .join(' | ');
+}
+
+async function look(
+  daemon: Pick<DaemonPort, 'status'>,
+  signal: AbortSignal,
+): Promise<readonly ProjectionStatus[] | null> {
+  try {
+    return await orAborted(daemon.status(), AbortSignal.any([signal, AbortSignal.timeout(STATUS_MS)]));
+  } catch {
+    return null;
+  }
+}
+
+/** An idle one is paused, or another daemon's, and says so; right after the start it may only not have begun. */
+function isSettled({ state, detail }: ProjectionStatus, begun: boolean): boolean {
+  return state === 'live' || state === 'failed' || (state === 'idle' && (begun || detail !== null));
+}
+
+function count(statuses: readonly ProjectionStatus[]): Settled {
+  const inState = (state: ProjectionStatus['state']): number =>
+    statuses.filter((status) => status.state === state).length;
+  return { live: inState('live'), failed: inState('failed'), paused: inState('idle') };
+}
+
+/** On a terminal the line is written over the last one, and cut to its width: a wrapped one could not be. */
+function writeLine(stdout: Output, line: string): void {
+  if (stdout.isTTY !== true) stdout.write(`${line}\n`);
+  else stdout.write(`\r\x1b[2K${line.slice(0, (stdout.columns ?? 80) - 1)}`);
+}
+
+function clearLine(stdout: Output, lastLine: string): void {
+  if (stdout.isTTY === true && lastLine !== '') stdout.write('\r\x1b[2K');
+}
+
+async function pauseTimer(ms: number, signal: AbortSignal): Promise<void> {
+  await wait(ms, undefined, { signal }).catch(() => undefined);
+}

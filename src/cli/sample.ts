@@ -1,0 +1,84 @@
+import type { ConfigFile, EventSource } from '../config/load-projections.ts';
+import type { Config } from '../config/read-config.ts';
+import type { NewEvent } from '../core/event.ts';
+import { append } from '../store/append.ts';
+import { checkDatabase } from '../store/checks.ts';
+import { connect, type DatabaseAddress } from '../store/connect.ts';
+import { migrate } from '../store/migrate.ts';
+
+const BATCH = 1000;
+
+/**
+ * Appends the sample history if the store is empty, all of it or nothing: a start that is interrupted begins anew.
+ * @returns how many events were appended
+ */
+export async function appendSample(options: {
+  readonly address: DatabaseAddress;
+  readonly config: Config;
+  readonly file: ConfigFile;
+  readonly sample: EventSource;
+  readonly signal: AbortSignal;
+}): Promise<number> {
+  const { address, config, file, sample, signal } = options;
+  const sql = connect({ address, schema: config.schema, applicationName: 'projectionist:sample', max: 1 });
+  try {
+    await checkDatabase(sql, address);
+    await migrate(sql, { schema: config.schema, notify: config.listenNotify, projections: file.projections });
+    return await sql.begin(async (tx) => {
+      // Two daemons that start at the same time: the second one waits here, and then finds the events.
+      await tx`LOCK TABLE events IN SHARE ROW EXCLUSIVE MODE`;
+      const [{ empty }] = await tx<[{ empty: boolean }]>`SELECT NOT EXISTS (SELECT FROM events) AS empty`;
+      if (!empty) return 0;
+      let appended = 0;
+      for await (const batch of batches(sample({ signal }), BATCH)) {
+        signal.throwIfAborted();
+        appended += (await append(tx, batch)).length;
+      }
+      return appended;
+    });
+  } finally {
+    await sql.end({ timeout: 5 });
+  }
+}
+
+/**
+ * Goes on appending what `traffic` makes, until the returned function is called (it resolves when the last append has
+ * ended). An append that fails is logged and left out; the next one tries again.
+ */
+export function appendTraffic(options: {
+  readonly address: DatabaseAddress;
+  readonly config: Config;
+  readonly traffic: EventSource;
+  readonly log: { warn(fields: object, message: string): void };
+}): () => Promise<void> {
+  const { address, config, traffic, log } = options;
+  const stopping = new AbortController();
+  const sql = connect({ address, schema: config.schema, applicationName: 'projectionist:traffic', max: 1 });
+  const running = (async () => {
+    for await (const event of traffic({ signal: stopping.signal })) {
+      if (stopping.signal.aborted) break;
+      await append(sql, [event]).catch((error: unknown) => log.warn({ err: error }, 'traffic.append-failed'));
+    }
+  })().catch((error: unknown) => {
+    if (!stopping.signal.aborted) log.warn({ err: error }, 'traffic.ended');
+  });
+  return async () => {
+    stopping.abort(new Error('the daemon is stopping'));
+    await running;
+    await sql.end({ timeout: 5 });
+  };
+}
+
+async function* batches(
+  events: Iterable<NewEvent> | AsyncIterable<NewEvent>,
+  size: number,
+): AsyncGenerator<readonly NewEvent[]> {
+  let batch: NewEvent[] = [];
+  for await (const event of events) {
+    batch.push(event);
+    if (batch.length < size) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
+}

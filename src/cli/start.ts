@@ -1,0 +1,141 @@
+import { randomBytes } from 'node:crypto';
+import { type ConfigFile, loadConfigFile } from '../config/load-projections.ts';
+import { type Config, readConfig, redactedConfig, secretsOf } from '../config/read-config.ts';
+import { createDaemon, type Daemon } from '../engine/daemon.ts';
+import { checkBind } from '../http/bind.ts';
+import { createControlApi } from '../http/control-api.ts';
+import { describeAddress } from '../store/connect.ts';
+import { stateFolder } from './client-actions.ts';
+import { removeDaemonFile, writeDaemonFile } from './daemon-file.ts';
+import { openDatabase } from './database.ts';
+import { createLogger } from './logger.ts';
+import type { CommandContext, ExitCode, StartOptions } from './program.ts';
+import { reportProgress } from './progress.ts';
+import { appendSample, appendTraffic } from './sample.ts';
+import { onShutdown } from './shutdown.ts';
+import { packageVersion } from './version.ts';
+
+type Log = ReturnType<typeof createLogger>;
+type Closer = () => Promise<void>;
+
+/**
+ * `projectionist start`: database, daemon, control API, then catching up told on stdout; runs until a signal. What was
+ * opened is closed in reverse order, also when a later part cannot start.
+ */
+export async function start(options: StartOptions, context: CommandContext): Promise<ExitCode> {
+  const file = await loadConfigFile({ path: options.config, cwd: context.cwd });
+  const config = readConfig({ flags: options.flags, env: context.env, file: file.settings });
+  checkBind(config.host, config.token);
+  const log = createLogger({ level: config.logLevel, secrets: secretsOf(config) });
+  log.debug({ config: redactedConfig(config), file: file.file }, 'daemon.config');
+
+  const closers: Closer[] = [];
+  const ended = new AbortController();
+  const close = async (): Promise<void> => {
+    ended.abort(new Error('the daemon is stopping'));
+    for (const closer of closers.splice(0).reverse()) await closer();
+  };
+  return await new Promise<ExitCode>((resolve, reject) => {
+    const { shutDown, release } = onShutdown({
+      stop: close,
+      log,
+      exit: (code) => exit(code, resolve),
+      source: process,
+    });
+    run({
+      options,
+      context,
+      config,
+      file,
+      log,
+      closers,
+      signal: ended.signal,
+      died: (reason) => void shutDown(reason, 1),
+    }).catch(async (error: unknown) => {
+      if (ended.signal.aborted) return;
+      release();
+      await close().catch((closing: unknown) => log.error({ err: closing }, 'daemon.stop-failed'));
+      reject(error);
+    });
+  });
+}
+
+interface Run {
+  readonly options: StartOptions;
+  readonly context: CommandContext;
+  readonly config: Config;
+  readonly file: ConfigFile;
+  readonly log: Log;
+  /** Filled as things are opened. */
+  readonly closers: Closer[];
+  readonly signal: AbortSignal;
+  /** The private PostgreSQL ended by itself. */
+  readonly died: (reason: string) => void;
+}
+
+async function run({ options, context, config, file, log, closers, signal, died }: Run): Promise<void> {
+  const { stdout } = context.terminal;
+  const folder = stateFolder(context.cwd);
+  const database = await openDatabase({ config, folder, log, signal });
+  closers.push(database.close);
+  database.died?.then(died, () => undefined);
+  signal.throwIfAborted();
+
+  // Before anything is written to the database: a port that is taken ends the start with nothing done.
+  const daemon = newDaemon(config, file, database.address, log);
+  const token = config.token ?? randomBytes(24).toString('base64url');
+  const { host, port } = config;
+  const api = await createControlApi({ daemon, token, host, port, version: packageVersion(), log }).listen();
+  closers.push(() => api.close());
+  signal.throwIfAborted();
+
+  const sampleWanted = options.sample === 'always' || (options.sample === 'if-embedded' && database.embedded);
+  if (sampleWanted && file.sample !== null) {
+    const appended = await appendSample({ ...database, config, file, sample: file.sample, signal });
+    if (appended > 0) stdout.write(`sample history of ${appended} events appended\n`);
+  }
+  closers.push(() => daemon.stop());
+  await daemon.start();
+  signal.throwIfAborted();
+  log.info({ database: describeAddress(database.address), control: api.url }, 'daemon.started');
+  await writeDaemonFile(folder, {
+    url: api.url,
+    token,
+    pid: process.pid,
+    ...(database.embedded ? { database: database.address } : {}),
+  });
+  closers.push(() => removeDaemonFile(folder, process.pid));
+  signal.throwIfAborted();
+
+  stdout.write(`control ${api.url}/#token=${token}\n`);
+  if (options.traffic && file.traffic !== null) {
+    closers.push(appendTraffic({ ...database, config, traffic: file.traffic, log }));
+  }
+  await reportProgress({ daemon, stdout, signal });
+}
+
+function newDaemon(
+  config: Config,
+  file: ConfigFile,
+  address: Parameters<typeof createDaemon>[0]['database'],
+  log: Log,
+): Daemon {
+  return createDaemon({
+    projections: file.projections,
+    database: address,
+    schema: config.schema,
+    id: config.daemonId,
+    requeueEveryMs: config.requeueEveryMs,
+    retryFailedAfterMs: config.retryFailedAfterMs,
+    retries: config.retries,
+    bulkLimit: config.bulkLimit,
+    notify: config.listenNotify,
+    log,
+  });
+}
+
+/** Once what was written to stdout has left: a pipe is slower than this process. */
+function exit(code: 0 | 1, resolve: (code: ExitCode) => void): void {
+  resolve(code);
+  process.stdout.write('', () => process.exit(code));
+}

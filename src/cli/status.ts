@@ -1,0 +1,56 @@
+import type { ProjectionStatus } from '../core/status.ts';
+import type { DaemonClient } from './client.ts';
+import { duration, grouped, type Output, oneLine, table } from './terminal.ts';
+
+const TITLES = ['NAME', 'STATE', 'CURSOR/HEAD', 'LAG', 'RATE', 'ETA', 'DETAIL'];
+
+export interface StatusOptions {
+  readonly name: string | undefined;
+  readonly json: boolean;
+}
+
+/** `projectionist status`: a table for people, or what the daemon said for programs. */
+export async function showStatus(
+  client: DaemonClient,
+  options: StatusOptions,
+  stdout: Output,
+  signal: AbortSignal,
+): Promise<void> {
+  if (options.name !== undefined) {
+    const status = await client.status(options.name, signal);
+    stdout.write(options.json ? `${JSON.stringify(status, null, 2)}\n` : statusTable([status]));
+    return;
+  }
+  const projections = await client.statuses(signal);
+  stdout.write(options.json ? `${JSON.stringify({ projections }, null, 2)}\n` : statusTable(projections));
+}
+
+function statusTable(statuses: readonly ProjectionStatus[]): string {
+  return table([TITLES, ...statuses.map(row)]);
+}
+
+function row(status: ProjectionStatus): readonly string[] {
+  const cells = [
+    status.instance === '' ? status.name : `${status.name}@${status.instance}`,
+    status.state,
+    `${status.cursor}/${status.head}`,
+    lag(status),
+    status.ratePerSecond > 0 ? `${grouped(status.ratePerSecond)}/s` : '-',
+    status.etaSeconds === null ? '-' : duration(status.etaSeconds),
+    detail(status),
+  ];
+  return cells.map(oneLine);
+}
+
+function lag({ lagEvents, lagSeconds }: ProjectionStatus): string {
+  if (lagEvents === 0) return '0';
+  return lagSeconds === null ? grouped(lagEvents) : `${grouped(lagEvents)} (${duration(lagSeconds)})`;
+}
+
+function detail({ detail: words, failure }: ProjectionStatus): string {
+  if (failure === null) return words ?? '';
+  const what = failure.eventName === null ? '' : ` ${failure.eventName}`;
+  const state = failure.sqlstate === null ? '' : ` (${failure.sqlstate})`;
+  const why = `at ${failure.position}${what}, attempt ${failure.attempts}: ${failure.error}${state}`;
+  return words === null ? why : `${words}; ${why}`;
+}

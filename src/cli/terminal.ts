@@ -1,0 +1,69 @@
+/** Where a command writes. `process.stdout` and `process.stderr` are such. */
+export interface Output {
+  write(text: string): unknown;
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}
+
+export interface Terminal {
+  readonly stdout: Output;
+  readonly stderr: Output;
+}
+
+/** Text from elsewhere as one line: control characters in it could move the cursor or forge lines. */
+export function oneLine(text: string): string {
+  return text
+    .replaceAll(/\s+/g, ' ')
+    .replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?')
+    .trim();
+}
+
+/** Columns as wide as their widest cell, two spaces between them, none at a line's end. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = [];
+  for (const row of rows) {
+    for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length);
+  }
+  return rows
+    .map(
+      (row) =>
+        `${row
+          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+          .join('  ')
+          .trimEnd()}\n`,
+    )
+    .join('');
+}
+
+/** 1234567 is `1,234,567`, whatever the locale. */
+export function grouped(number: number): string {
+  return Math.round(number)
+    .toString()
+    .replaceAll(/\B(?=(\d{3})+$)/g, ',');
+}
+
+/** 5 is `5 s`, 90 is `1 min 30 s`, 7260 is `2 h 1 min`, and so on up to days. */
+export function duration(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  const [days, hours, minutes, rest] = [
+    Math.floor(whole / 86_400),
+    Math.floor(whole / 3600) % 24,
+    Math.floor(whole / 60) % 60,
+    whole % 60,
+  ];
+  const parts = [
+    [days, 'd'],
+    [hours, 'h'],
+    [minutes, 'min'],
+    [rest, 's'],
+  ] as const;
+  const first = parts.findIndex(([amount]) => amount > 0);
+  if (first === -1) return '0 s';
+  const shown = parts.slice(first, first + 2).filter(([amount]) => amount > 0);
+  return shown.map(([amount, unit]) => `${amount} ${unit}`).join(' ');
+}
+
+/** A reader that went away (`| head`) must not end a process that has more to do. */
+export function survivePipes(streams: readonly NodeJS.WritableStream[]): void {
+  for (const stream of streams) stream.on('error', () => undefined);
+}

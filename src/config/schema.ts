@@ -1,0 +1,167 @@
+import { z } from 'zod';
+import { isEngineError } from '../core/errors.ts';
+import { checkIdentifier } from '../core/identifier.ts';
+
+/** The longest time a Node timer can wait; a longer one fires at once. */
+const MAX_TIMER_MS = 2_147_483_647;
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/**
+ * Every setting, once: its type, its default, what it means. Reading, the flags of `start` and the printed reference all
+ * come from here. Texts are accepted everywhere, since environment and flags have nothing else.
+ */
+export const settingsSchema = z.strictObject({
+  databaseUrl: z
+    .string()
+    .superRefine(refuse(databaseUrlProblem))
+    .nullable()
+    .default(null)
+    .describe('PostgreSQL to use, `postgres://user:password@host:port/database`. Not set: a private PostgreSQL.'),
+  schema: z
+    .string()
+    .superRefine(refuse(schemaProblem))
+    .default('public')
+    .describe('Schema that holds the tables of the engine and of the projections.'),
+  host: z
+    .string()
+    .transform((text) => text.replace(/^\[(.*)\]$/, '$1'))
+    .superRefine(
+      refuse((text) =>
+        /^[\w.:%-]{1,253}$/.test(text) ? null : 'is not a host name or address (give the port as PORT)',
+      ),
+    )
+    .default('127.0.0.1')
+    .describe('Address the control API listens on. Beyond loopback it needs PROJECTIONIST_TOKEN.'),
+  port: wholeNumber(0, 65_535).default(4400).describe('Port of the control API; 0 picks a free one.'),
+  token: z
+    .string()
+    .superRefine(refuse((text) => (/^[\x21-\x7e]+$/.test(text) ? null : 'must be printable ASCII without spaces')))
+    .nullable()
+    .default(null)
+    .describe('What callers must send as `Authorization: Bearer …`. Not set: a random one for each start.'),
+  logLevel: z
+    .enum(LOG_LEVELS, { error: `is not one of ${LOG_LEVELS.join(', ')}` })
+    .default('info')
+    .describe('Least level that is logged.'),
+  requeueEveryMs: wholeNumber(1, MAX_TIMER_MS)
+    .default(60_000)
+    .describe('Milliseconds between two visits to a projection that nothing has woken.'),
+  retryFailedAfterMs: wholeNumber(0, MAX_TIMER_MS)
+    .default(1_000)
+    .describe('Milliseconds between two attempts at an event that failed.'),
+  retries: wholeNumber(0, 1_000_000)
+    .default(5)
+    .describe('Attempts at a failing event after the first, before the projection halts.'),
+  bulkLimit: wholeNumber(1, 1_000_000)
+    .nullable()
+    .default(null)
+    .describe('Events in one page at most. Not set: adapts, starting at 200.'),
+  daemonId: z
+    .string()
+    .superRefine(
+      refuse((text) =>
+        /^[\x21-\x7e]{1,200}$/.test(text) ? null : 'must be 1 to 200 printable ASCII characters without spaces',
+      ),
+    )
+    .nullable()
+    .default(null)
+    .describe('Name of this daemon in status and logs. Not set: host and process id.'),
+  listenNotify: onOrOff()
+    .default(true)
+    .describe('`on` or `off`: wake by LISTEN/NOTIFY. Off where transactions get PREPAREd.'),
+});
+
+export type SettingName = keyof z.output<typeof settingsSchema>;
+
+export interface SettingSource {
+  /** Its name in the environment, and in messages. */
+  readonly env: string;
+  /** False for secrets: anybody on the machine can read the arguments of a process. */
+  readonly flag: boolean;
+  readonly secret: boolean;
+}
+
+export const SETTING_SOURCES: Readonly<Record<SettingName, SettingSource>> = {
+  databaseUrl: { env: 'DATABASE_URL', flag: false, secret: true },
+  schema: { env: 'SCHEMA', flag: true, secret: false },
+  host: { env: 'HOST', flag: true, secret: false },
+  port: { env: 'PORT', flag: true, secret: false },
+  token: { env: 'PROJECTIONIST_TOKEN', flag: false, secret: true },
+  logLevel: { env: 'LOG_LEVEL', flag: true, secret: false },
+  requeueEveryMs: { env: 'REQUEUE_EVERY_MS', flag: true, secret: false },
+  retryFailedAfterMs: { env: 'RETRY_FAILED_AFTER_MS', flag: true, secret: false },
+  retries: { env: 'RETRIES', flag: true, secret: false },
+  bulkLimit: { env: 'BULK_LIMIT', flag: true, secret: false },
+  daemonId: { env: 'DAEMON_ID', flag: true, secret: false },
+  listenNotify: { env: 'LISTEN_NOTIFY', flag: true, secret: false },
+};
+
+export const SETTING_NAMES: readonly SettingName[] = settingsSchema.keyof().options;
+
+/** `requeueEveryMs` is `--requeue-every-ms`. */
+export function flagOf(name: SettingName): string {
+  return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+function wholeNumber(min: number, max: number) {
+  return z.union([z.number(), z.string()]).transform((value, context) => {
+    const number =
+      typeof value === 'number' ? value : /^[+-]?\d{1,15}$/.test(value.trim()) ? Number(value) : Number.NaN;
+    if (Number.isSafeInteger(number) && number >= min && number <= max) return number;
+    context.issues.push({
+      code: 'custom',
+      input: value,
+      message: `${shown(value)} is not a whole number from ${min} to ${max}`,
+    });
+    return z.NEVER;
+  });
+}
+
+function onOrOff() {
+  const meanings: ReadonlyMap<string, boolean> = new Map([
+    ['on', true],
+    ['true', true],
+    ['1', true],
+    ['off', false],
+    ['false', false],
+    ['0', false],
+  ]);
+  return z.union([z.boolean(), z.string()]).transform((value, context) => {
+    const meaning = meanings.get(String(value).toLowerCase());
+    if (meaning !== undefined) return meaning;
+    context.issues.push({ code: 'custom', input: value, message: `${shown(value)} is neither on nor off` });
+    return z.NEVER;
+  });
+}
+
+/** Never repeats the value: it may be a password that stands in the wrong place. */
+function refuse(problem: (text: string) => string | null) {
+  return (text: string, context: z.RefinementCtx<string>): void => {
+    const message = problem(text);
+    if (message !== null) context.addIssue({ code: 'custom', message });
+  };
+}
+
+function databaseUrlProblem(text: string): string | null {
+  if (!/^postgres(ql)?:\/\//.test(text)) return 'must begin with postgres:// or postgresql://';
+  // Several hosts, `a:5432,b:5432`, are fine for the driver, though not for URL.
+  if (!text.includes(',') && !URL.canParse(text))
+    return 'is not a URL (a password with / ? # @ in it must be percent-encoded)';
+  return null;
+}
+
+function schemaProblem(text: string): string | null {
+  try {
+    checkIdentifier('schema', text);
+    return null;
+  } catch (error) {
+    if (isEngineError(error)) return error.message;
+    throw error;
+  }
+}
+
+function shown(value: unknown): string {
+  return `'${String(value).slice(0, 40)}'`;
+}

@@ -1,0 +1,79 @@
+/**
+ * Every error the engine itself raises: one code, one sentence with what happened and what to do.
+ * `{name}` is filled from the error's fields. docs/reference/errors.md lists the same codes; a test compares them.
+ */
+const CATALOGUE = {
+  STATEMENT_NO_VALUES: "{kind} on '{table}' sets no column: give at least one value beside the conflict columns",
+  STATEMENT_NO_CONDITION: "{kind} on '{table}' has no condition: name the columns that choose the rows",
+  IDENTIFIER_INVALID:
+    "'{value}' cannot name a {what}: use lower-case letters, digits and underscores, a letter first, at most 63 characters",
+  PROJECTION_INVALID: "projection '{name}': {reason}",
+  PROJECTION_UNKNOWN: "there is no projection '{name}': known are {known}",
+  PROJECTION_ROW_MISSING:
+    "projection '{name}' has no row in projection_state: start the daemon once, it registers them",
+  TABLE_SHARED: "table '{table}' belongs to both '{first}' and '{second}': give each projection tables of its own",
+  TABLE_MISSING: "projection '{name}' needs table '{table}', which is not there: run `projectionist migrate`",
+  LOOKUP_MISSED: "no row in '{table}' where {where}: the event that creates it is missing or comes later",
+  HANDLER_RESULT_INVALID:
+    'the handler returned {result}: return statements, or be an async function that returns nothing',
+  HANDLER_ENDED_TRANSACTION:
+    "a handler of '{name}' ended the page's transaction itself: what it committed up to position {position} may stand twice; fix the handler, then RESET",
+  CURSOR_MOVED:
+    "projection '{name}' was moved by somebody else while a page was being applied: the page was rolled back",
+  HISTORY_AHEAD:
+    "projection '{name}' stands at {cursor}, the store ends at {head}: the store was restored to an earlier point; RESET the projection",
+  HISTORY_DIVERGED:
+    "projection '{name}' was built from another history: event {expected} was at {cursor}, now it is {found}; RESET the projection",
+  RESET_FAILED: "the reset of '{name}' was rolled back, nothing changed: {reason}",
+  DAEMON_STOPPED: 'the daemon is stopping: send the command again after its next start',
+  COMMAND_REFUSED: "{event} means nothing to '{name}' while it is {state}",
+  COMMAND_TIMEOUT: "'{name}' did not answer {event} within {ms} ms: it is {state}",
+  DATABASE_UNREACHABLE: 'cannot reach the database at {address}: {reason}; check DATABASE_URL',
+  DATABASE_ENCODING: "the database is {encoding}: create it with ENCODING 'UTF8'",
+  DATABASE_IN_RECOVERY: 'the database is in recovery (a standby): point DATABASE_URL at the primary',
+  DATABASE_VERSION: 'PostgreSQL {version} is too old: 14 or newer is needed',
+  SCHEMA_NEWER: 'the database was migrated to version {found}, this program knows {known}: update the program',
+  STORE_CACHE: 'the sequence of events.position has CACHE {cache}: run `ALTER SEQUENCE {sequence} CACHE 1`',
+  STORE_TRIGGER: 'trigger {trigger} on {table} is {problem}, so events could be missed: run `projectionist migrate`',
+  STORE_POSITION:
+    'events.position reaches {max}, its sequence only {last}: run `SELECT setval(…)` to the highest position',
+  STORE_COLUMNS: 'table events lacks {columns}: the engine needs the columns listed in docs/reference/tables.md',
+  APPEND_CONFLICT:
+    'stream {aggregateName} {aggregateId} already has sequence number {sequenceNo}: read it again and decide anew',
+  APPEND_DUPLICATE: 'an event with id {id} is already stored',
+  APPEND_INVALID: 'the event cannot be stored: {reason}',
+  CONFIG_INVALID: '{setting}: {reason}',
+  CONFIG_FILE: 'cannot use {file}: {reason}',
+  PORT_IN_USE: 'port {port} on {host} is in use: stop the other process or set PORT (0 picks a free one)',
+  BIND_NEEDS_TOKEN: 'HOST {host} can be reached from other machines: set PROJECTIONIST_TOKEN as well',
+  DAEMON_UNREACHABLE: 'no daemon answers at {url}: start it with `npm start`, or set PROJECTIONIST_URL',
+  IMPORT_LINE: 'line {line}: {reason} ({taken} events were taken before it)',
+  EMBEDDED_UNAVAILABLE: 'no PostgreSQL to start here ({reason}): set DATABASE_URL to one of yours',
+  EMBEDDED_FAILED: 'the private PostgreSQL in {folder} did not start: {reason}',
+} as const;
+
+export type ErrorCode = keyof typeof CATALOGUE;
+export type ErrorFields = Readonly<Record<string, string | number | bigint | null | undefined>>;
+
+export const ERROR_CODES: readonly ErrorCode[] = Object.freeze(Object.keys(CATALOGUE) as ErrorCode[]);
+
+/** The only class the engine throws on purpose. Decide by `code`, never by message. */
+export class EngineError extends Error {
+  readonly code: ErrorCode;
+  readonly fields: ErrorFields;
+
+  constructor(code: ErrorCode, fields: ErrorFields = {}, options?: ErrorOptions) {
+    super(fill(CATALOGUE[code], fields), options);
+    this.name = 'EngineError';
+    this.code = code;
+    this.fields = fields;
+  }
+}
+
+export function isEngineError(error: unknown, code?: ErrorCode): error is EngineError {
+  return error instanceof EngineError && (code === undefined || error.code === code);
+}
+
+function fill(text: string, fields: ErrorFields): string {
+  return text.replaceAll(/\{(\w+)\}/g, (whole, key: string) => (key in fields ? String(fields[key]) : whole));
+}

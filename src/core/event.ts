@@ -1,0 +1,33 @@
+/**
+ * An event as the store holds it. `position` is the global order (drawn inside the INSERT, gaps are normal);
+ * `sequenceNo` counts within one aggregate. Handlers get it deeply frozen.
+ */
+export interface StoredEvent<Name extends string = string, Payload = unknown> {
+  readonly position: bigint;
+  readonly id: string;
+  readonly instanceId: string;
+  readonly aggregateName: string;
+  readonly aggregateId: string;
+  readonly sequenceNo: bigint;
+  readonly name: Name;
+  /** UTC with microseconds, `2026-03-01T19:00:00.123456Z`: a JavaScript Date would cut it to milliseconds. */
+  readonly occurredAt: string;
+  /** Epoch seconds of `occurredAt`. Integers beyond 2^53 in `payload` arrive as bigint. */
+  readonly tstamp: bigint;
+  readonly payload: Payload;
+  readonly metadata: Readonly<Record<string, unknown>>;
+}
+
+/** An event to append. What is left out gets its default: a random `id`, now, an empty `metadata`, no instance. */
+export interface NewEvent<Name extends string = string, Payload = unknown> {
+  readonly aggregateName: string;
+  readonly aggregateId: string;
+  readonly sequenceNo: bigint | number;
+  readonly name: Name;
+  readonly payload: Payload;
+  readonly id?: string;
+  readonly instanceId?: string;
+  /** Any timestamp text PostgreSQL reads. */
+  readonly occurredAt?: string;
+  readonly metadata?: Readonly<Record<string, unknown>>;
+}

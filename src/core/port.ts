@@ -1,0 +1,39 @@
+import type { StoredStatus } from './status.ts';
+
+/**
+ * catch-up: pages until the safe head is reached. live: what a wake announced; gives up after a full page.
+ * attempt: the page with the event that failed last, although the projection is halted.
+ */
+export type PullMode = 'catch-up' | 'live' | 'attempt';
+
+/** How a pull ended. Each of these leaves the stored rows and cursor consistent. */
+export type PullOutcome =
+  /** Everything up to the head has been applied. */
+  | { readonly kind: 'caught-up' }
+  /** Progress was made and there is more: a full page (live), or the failed event went through (attempt). */
+  | { readonly kind: 'behind' }
+  /** An event could not be applied; the cursor is just before it. */
+  | { readonly kind: 'failed'; readonly halted: boolean; readonly detail: string }
+  /** A look-up waits for another projection to come as far as this one. */
+  | { readonly kind: 'waiting'; readonly detail: string }
+  /** Another worker holds the row. */
+  | { readonly kind: 'elsewhere' }
+  /** The stored row says so: set by somebody else, or before this process. */
+  | { readonly kind: 'paused' }
+  | { readonly kind: 'halted'; readonly detail: string }
+  /** The signal was aborted; what was not committed was rolled back. */
+  | { readonly kind: 'stopped' };
+
+/**
+ * The hands of one projection's machine. At most one operation runs at a time: the machine enters a state only when the
+ * last operation has settled. Rejecting means that the database could not do it now; the machine backs off and tries
+ * again. The machine retries, the hands never do.
+ */
+export interface ProjectionHands {
+  /** Reads the row; nothing is applied. */
+  open(signal: AbortSignal): Promise<{ readonly status: StoredStatus; readonly detail: string | null }>;
+  pull(mode: PullMode, signal: AbortSignal): Promise<PullOutcome>;
+  /** One short transaction; not abortable. */
+  reset(): Promise<{ readonly status: StoredStatus }>;
+  setPaused(paused: boolean): Promise<void>;
+}

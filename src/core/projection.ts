@@ -1,0 +1,103 @@
+import { EngineError } from './errors.ts';
+import type { StoredEvent } from './event.ts';
+import { checkIdentifier } from './identifier.ts';
+import type { Statement } from './statement.ts';
+
+/** An event of one type: name and payload. A union of these is what `defineProjection` is typed by. */
+export interface EventShape {
+  readonly name: string;
+  readonly payload: unknown;
+}
+
+/** Runs SQL inside the page's transaction; `` tx`SELECT …` `` with parameters, never a COMMIT. */
+export type Transaction = <T extends readonly object[] = readonly Record<string, unknown>[]>(
+  text: TemplateStringsArray,
+  ...parameters: readonly unknown[]
+) => PromiseLike<T>;
+
+export interface HandlerContext {
+  /** The page's own transaction: what runs here commits together with the position, or not at all. */
+  readonly tx: Transaction;
+  /** True below the head that was first seen after a start or a reset: leave side effects out. */
+  readonly replaying: boolean;
+}
+
+/** Returns what to do, or is async, gets the transaction and does it itself. */
+export type Handler<E> = (event: E, context: HandlerContext) => Statement | readonly Statement[] | Promise<void>;
+
+type EventNamed<E extends EventShape, Name extends string> = Extract<E, { readonly name: Name }>;
+
+type Handlers<E extends EventShape> = {
+  readonly [Name in E['name']]?: Handler<StoredEvent<Name, EventNamed<E, Name>['payload']>>;
+};
+
+export interface TableShape {
+  readonly key: readonly string[];
+  readonly unique?: readonly (readonly string[])[];
+}
+
+export interface ProjectionDefinition<E extends EventShape> {
+  /** Lower-case letters, digits, underscores; the name in readviews, in commands and in addresses. */
+  readonly name: string;
+  /** Raise it when the handlers change what they write: status then offers a reset. Default 1. */
+  readonly version?: number;
+  /** DDL of the tables, run by `migrate`; must be repeatable (IF NOT EXISTS). */
+  readonly schema?: string;
+  /** The tables this projection alone writes. */
+  readonly tables: Readonly<Record<string, TableShape>>;
+  readonly on: Handlers<E>;
+  /** Runs instead of the TRUNCATE of `tables`, in the reset's transaction. */
+  readonly reset?: (context: { readonly tx: Transaction }) => Promise<void>;
+}
+
+/** A checked definition, as the engine runs it. */
+export interface Projection {
+  readonly name: string;
+  readonly version: number;
+  readonly schema: string;
+  readonly tables: ReadonlyMap<string, TableShape>;
+  readonly handlers: ReadonlyMap<string, Handler<StoredEvent>>;
+  readonly reset: ((context: { readonly tx: Transaction }) => Promise<void>) | null;
+}
+
+/**
+ * Declares a projection: `defineProjection<MyEvent>()({ name, tables, on })`. (Two calls, since TypeScript cannot take
+ * one type argument and infer the other.)
+ * @throws EngineError PROJECTION_INVALID, IDENTIFIER_INVALID
+ */
+export function defineProjection<E extends EventShape>() {
+  return (definition: ProjectionDefinition<E>): Projection => {
+    const name = checkIdentifier('projection', definition.name);
+    const version = definition.version ?? 1;
+    if (!Number.isSafeInteger(version) || version < 1) {
+      throw new EngineError('PROJECTION_INVALID', { name, reason: 'version must be a whole number from 1' });
+    }
+    const tables = new Map(Object.entries(definition.tables));
+    if (tables.size === 0) throw new EngineError('PROJECTION_INVALID', { name, reason: 'it declares no tables' });
+    for (const [table, shape] of tables) {
+      checkIdentifier('table', table);
+      for (const column of [...shape.key, ...(shape.unique ?? []).flat()]) checkIdentifier('column', column);
+      if (shape.key.length === 0)
+        throw new EngineError('PROJECTION_INVALID', { name, reason: `table '${table}' has no key` });
+    }
+    const handlers = new Map<string, Handler<StoredEvent>>();
+    for (const [eventName, handler] of Object.entries<unknown>(definition.on)) {
+      if (typeof handler !== 'function') {
+        throw new EngineError('PROJECTION_INVALID', {
+          name,
+          reason: `the handler of '${eventName}' is not a function`,
+        });
+      }
+      handlers.set(eventName, handler as Handler<StoredEvent>);
+    }
+    if (handlers.size === 0) throw new EngineError('PROJECTION_INVALID', { name, reason: 'it handles no event' });
+    return Object.freeze({
+      name,
+      version,
+      schema: definition.schema ?? '',
+      tables,
+      handlers,
+      reset: definition.reset ?? null,
+    });
+  };
+}

@@ -1,0 +1,53 @@
+/** The five states of a projection, exactly. Substates are told by `detail`. */
+export const STATES = ['idle', 'catching-up', 'live', 'failed', 'resetting'] as const;
+export type ProjectionState = (typeof STATES)[number];
+
+/** What is wanted of a projection, as its row keeps it over restarts. */
+export type StoredStatus = 'running' | 'paused' | 'halted';
+
+/** What an operator may send to a projection. */
+export const OPERATOR_EVENTS = ['RESET', 'PAUSE', 'RESUME', 'RETRY'] as const;
+export type OperatorEvent = (typeof OPERATOR_EVENTS)[number];
+
+/** The event a projection stands before because it could not be applied. */
+export interface FailureStatus {
+  /** Null where no event is at fault (the store's history does not fit the projection). */
+  readonly eventId: string | null;
+  readonly position: string;
+  readonly eventName: string | null;
+  readonly attempts: number;
+  readonly error: string;
+  readonly sqlstate: string | null;
+  readonly statement: string | null;
+  /** ISO 8601, UTC. */
+  readonly at: string;
+}
+
+/** One projection as `GET /projections` and `status --json` show it. Positions of events are decimal strings. */
+export interface ProjectionStatus {
+  readonly name: string;
+  readonly instance: string;
+  readonly state: ProjectionState;
+  /** Why it is in that state or waits, in words an operator can act on; null when there is nothing to say. */
+  readonly detail: string | null;
+  readonly cursor: string;
+  readonly head: string;
+  /** readviews.position: greatest epoch second among the events processed, 0 after a reset. */
+  readonly position: number;
+  /** head - cursor: an upper bound of the events to come. */
+  readonly lagEvents: number;
+  /** Seconds between the newest event's time and `position`; null after a reset, 0 when everything is applied. */
+  readonly lagSeconds: number | null;
+  readonly ratePerSecond: number;
+  /** Seconds until caught up at the present rate; null when not catching up or not known. */
+  readonly etaSeconds: number | null;
+  readonly generation: number;
+  /** The daemon that works on it; null when none does. */
+  readonly owner: string | null;
+  readonly failure: FailureStatus | null;
+}
+
+/** How a command ended. */
+export type CommandOutcome =
+  | { readonly kind: 'done'; readonly state: ProjectionState }
+  | { readonly kind: 'failed'; readonly code: string; readonly message: string };

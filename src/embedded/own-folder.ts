@@ -1,0 +1,42 @@
+import { createHash } from 'node:crypto';
+import { chmod, lchown, lstat, mkdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { canEnter, type ServerUser } from './server-user.ts';
+
+/** sun_path holds 108 bytes on Linux and 104 on macOS, the closing zero included; a longer path is fatal. */
+const SOCKET_PATH_LIMIT = process.platform === 'linux' ? 107 : 103;
+const SOCKET_NAME_BYTES = '/.s.PGSQL.65535'.length;
+
+/**
+ * The start of the names of our temporary folders, one per data folder: the system's temporary folder, or /tmp when
+ * that one is too deep for a socket or closed to the server's user.
+ */
+export async function temporaryName(dataFolder: string, user: ServerUser): Promise<string> {
+  const name = `projectionist-${createHash('sha256').update(dataFolder).digest('hex').slice(0, 8)}`;
+  for (const parent of [tmpdir(), '/tmp']) {
+    const path = join(parent, name);
+    const fits = Buffer.byteLength(path) + SOCKET_NAME_BYTES <= SOCKET_PATH_LIMIT;
+    if (fits && (await canEnter(parent, user).catch(() => false))) return path;
+  }
+  throw new Error(`no temporary folder is short enough for a socket and open to the server's user: set TMPDIR`);
+}
+
+/**
+ * Makes the folder, or takes it as it stands if it is ours. Anybody may write in a temporary folder, so a folder that
+ * somebody else put there beforehand is refused: its owner could replace the socket or the libraries.
+ */
+export async function ownFolder(path: string, mode: number, owner?: { uid: number; gid: number }): Promise<void> {
+  await mkdir(path, { mode }).catch(ignoreExisting);
+  const found = await lstat(path);
+  const allowed = [process.getuid?.(), owner?.uid];
+  if (!found.isDirectory() || (process.getuid !== undefined && !allowed.includes(found.uid))) {
+    throw new Error(`${path} belongs to somebody else: remove it`);
+  }
+  await chmod(path, mode);
+  if (owner !== undefined) await lchown(path, owner.uid, owner.gid);
+}
+
+function ignoreExisting(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EEXIST') throw error;
+}

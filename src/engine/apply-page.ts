@@ -1,0 +1,197 @@
+import { EngineError, isEngineError } from '../core/errors.ts';
+import type { StoredEvent } from '../core/event.ts';
+import type { Projection } from '../core/projection.ts';
+import type { Sql, Tx } from '../store/connect.ts';
+import { clearFailures, type EventFailure, recordFailure } from '../store/failures.ts';
+import type { Page } from '../store/read.ts';
+import { isLockNotAvailable, isTransient, sqlstateOf } from '../store/sqlstate.ts';
+import { advance, type LockedState, lockState } from '../store/state.ts';
+import { describeError } from './event-failure.ts';
+import type { FailpointHook } from './failpoint.ts';
+import { CannotFold } from './fold/encode-write.ts';
+import { foldPage } from './fold/fold-page.ts';
+import type { TableOwners } from './lookups.ts';
+import { EventFailed, HeldElsewhere, LookupWaits, type PageOutcome } from './outcome.ts';
+import { runEvents } from './run-events.ts';
+
+export interface PageWork {
+  readonly projection: Projection;
+  readonly page: Page;
+  /** What the stored row must say, or the page was made for another place. */
+  readonly cursor: bigint;
+  readonly generation: bigint;
+  readonly replayUntil: bigint;
+  /** An attempt goes through a stored halt. */
+  readonly attempt: boolean;
+  /** Constraints of the projection's tables that are checked at COMMIT only. */
+  readonly deferred: readonly string[];
+}
+
+export interface PageSettings {
+  readonly sql: Sql;
+  readonly owner: string;
+  readonly owners: TableOwners;
+  /** Attempts at one event, counted over restarts, before the projection halts. */
+  readonly maxAttempts: number;
+  /** Milliseconds one statement of a handler may take. */
+  readonly statementTimeoutMs: number;
+  /** Pages of at least this many events are folded into set-based statements. */
+  readonly foldFrom: number;
+  readonly failpoint?: FailpointHook | undefined;
+}
+
+/** Which part of the page a transaction takes on. */
+type Part =
+  | { readonly kind: 'whole' }
+  /** Everything before the event that failed, then that event under a savepoint. */
+  | { readonly kind: 'suspect'; readonly index: number }
+  /** Everything before the event whose look-up waits. */
+  | { readonly kind: 'before'; readonly index: number; readonly detail: string };
+
+/**
+ * Applies one page in one transaction: lock the row, run the events, compare-and-set the cursor, commit. When a folded
+ * page cannot be told in memory, it is rolled back and run in order. When an event fails, the transaction is rolled back
+ * and run again up to it: what precedes it commits, together with the record of the failure. (A savepoint per event
+ * would make every good page pay for the bad one.)
+ *
+ * Rejects when the database is at fault; then nothing was committed, or the commit's outcome is unknown and reading the
+ * row again tells. Never repeat a page after that without reading the row.
+ */
+export async function applyPage(settings: PageSettings, work: PageWork): Promise<PageOutcome> {
+  let part: Part = { kind: 'whole' };
+  let deferred = work.deferred.length > 0 ? work.deferred : null;
+  // Folding costs one more round trip, which a handful of events does not earn back.
+  let fold = deferred === null && work.page.events.length >= settings.foldFrom;
+  // Each round stops at an earlier event than the last one, or gives up something, or commits.
+  for (let round = 0; round <= work.page.events.length + 3; round++) {
+    try {
+      return await settings.sql.begin(
+        'ISOLATION LEVEL READ COMMITTED',
+        async (tx) => await applyPart(tx, settings, work, { ...part, fold, deferred }),
+      );
+    } catch (error) {
+      if (error instanceof CannotFold) fold = false;
+      else if (error instanceof EventFailed) {
+        if (isEngineError(error.cause, 'HANDLER_ENDED_TRANSACTION')) return await haltDamaged(settings, work, error);
+        part = { kind: 'suspect', index: error.index };
+      } else if (error instanceof LookupWaits) part = { kind: 'before', index: error.index, detail: error.message };
+      else if (error instanceof HeldElsewhere) return { kind: 'elsewhere' };
+      else if (isEngineError(error, 'HANDLER_ENDED_TRANSACTION'))
+        return await haltDamaged(settings, work, atFirst(work, error));
+      else if (deferred === null && sqlstateOf(error) !== null && !isTransient(error)) {
+        // COMMIT itself was refused: something was checked only then. Check after each event, to find the one at fault.
+        deferred = [];
+        fold = false;
+      } else throw error;
+    }
+  }
+  throw new EngineError('CURSOR_MOVED', { name: work.projection.name });
+}
+
+async function applyPart(
+  tx: Tx,
+  settings: PageSettings,
+  work: PageWork,
+  part: Part & { readonly fold: boolean; readonly deferred: readonly string[] | null },
+): Promise<PageOutcome> {
+  const { projection, page } = work;
+  void limitTransaction(tx, settings, projection.name);
+  const locked = await lockState(tx, projection.name).catch((error: unknown) => {
+    throw isLockNotAvailable(error) ? new HeldElsewhere() : error;
+  });
+  if (locked === null) throw new EngineError('PROJECTION_ROW_MISSING', { name: projection.name });
+  if (locked.status === 'paused') return { kind: 'paused' };
+  if (locked.status === 'halted' && !work.attempt) return { kind: 'halted' };
+  if (locked.cursor !== work.cursor || locked.generation !== work.generation) return { kind: 'moved' };
+  await settings.failpoint?.('locked', projection.name);
+
+  const context = { owners: settings.owners, replayUntil: work.replayUntil, xid: locked.xid, deferred: part.deferred };
+  const before = part.kind === 'whole' ? page.events : page.events.slice(0, part.index);
+  await (part.fold ? foldPage : runEvents)(tx, projection, before, context);
+  const suspect = part.kind === 'suspect' ? page.events[part.index] : undefined;
+  const failure = suspect === undefined ? null : await trySuspect(tx, projection, suspect, context);
+  await settings.failpoint?.('rows-written', projection.name);
+
+  const last = failure === null && suspect !== undefined ? suspect : before.at(-1);
+  const to = part.kind === 'whole' ? page.to : (last?.position ?? work.cursor);
+  await moveTo(tx, settings, work, locked, to);
+  await settings.failpoint?.('cursor-moved', projection.name);
+  if (locked.hasFailures) await clearFailures(tx, projection.name, to);
+  if (failure !== null) {
+    const { attempts, halted } = await recordFailure(tx, projection.name, failure, settings.maxAttempts);
+    return { kind: 'failed', cursor: to, failure, attempts, halted };
+  }
+  if (locked.status === 'halted') {
+    await tx`UPDATE projection_state SET status = 'running' WHERE name = ${projection.name} AND instance_id = ''`;
+  }
+  return part.kind === 'before'
+    ? { kind: 'waiting', cursor: to, detail: part.detail }
+    : { kind: 'applied', cursor: to, folded: part.fold };
+}
+
+/** Limits and the name in pg_stat_activity, for this transaction only: they hold behind a pooler too. */
+async function limitTransaction(tx: Tx, settings: PageSettings, name: string): Promise<void> {
+  await tx`
+    SELECT set_config('application_name', ${`proj:${settings.owner}:${name}`.slice(0, 63)}, true),
+           set_config('statement_timeout', ${String(settings.statementTimeoutMs)}, true),
+           set_config('lock_timeout', '2s', true),
+           set_config('idle_in_transaction_session_timeout', '15s', true)`.catch(() => undefined);
+}
+
+async function moveTo(tx: Tx, settings: PageSettings, work: PageWork, locked: LockedState, to: bigint): Promise<void> {
+  if (to === work.cursor) return;
+  const { name } = work.projection;
+  const { moved, sameTransaction } = await advance(tx, {
+    name,
+    from: work.cursor,
+    to,
+    generation: work.generation,
+    xid: locked.xid,
+    owner: settings.owner,
+    newest: to === work.page.to && work.page.after === work.cursor ? work.page.newest : null,
+  });
+  if (!sameTransaction) throw new EngineError('HANDLER_ENDED_TRANSACTION', { name, position: to });
+  if (!moved) throw new EngineError('CURSOR_MOVED', { name });
+}
+
+/** The event that failed before, alone: it may go through now, and if not, it leaves no trace. */
+async function trySuspect(
+  tx: Tx,
+  projection: Projection,
+  event: StoredEvent,
+  context: Parameters<typeof runEvents>[3],
+): Promise<EventFailure | null> {
+  try {
+    await tx.savepoint(async (inner) => await runEvents(inner, projection, [event], context));
+    return null;
+  } catch (error) {
+    if (error instanceof EventFailed) return error.failure;
+    throw error;
+  }
+}
+
+/** Seen only when the cursor was to move: any event of the page may have done it. */
+function atFirst(work: PageWork, error: EngineError): EventFailed {
+  const [event] = work.page.events;
+  if (event === undefined) throw error;
+  const { position, id: eventId, name: eventName } = event;
+  return new EventFailed(
+    0,
+    { position, eventId, eventName, error: error.message, sqlstate: null, statement: null },
+    error,
+  );
+}
+
+/**
+ * A handler committed the transaction itself: what it wrote stands although the cursor did not move, and nothing that is
+ * run again can tell. Halt at once, and say so in an alarm that only a reset clears.
+ */
+async function haltDamaged(settings: PageSettings, work: PageWork, error: EventFailed): Promise<PageOutcome> {
+  const { name } = work.projection;
+  return await settings.sql.begin(async (tx) => {
+    const locked = await lockState(tx, name);
+    const { attempts } = await recordFailure(tx, name, error.failure, 1);
+    await tx`UPDATE projection_state SET alarm = ${describeError(error.cause)} WHERE name = ${name} AND instance_id = ''`;
+    return { kind: 'failed', cursor: locked?.cursor ?? work.cursor, failure: error.failure, attempts, halted: true };
+  });
+}

@@ -1,0 +1,32 @@
+import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../core/status.ts';
+
+/** A projection went from one state to another, substates included: `live.waiting`. */
+export interface Transition {
+  readonly name: string;
+  readonly from: string;
+  readonly to: string;
+  readonly detail: string | null;
+}
+
+/** What the control API and the command line see of a running daemon. */
+export interface DaemonPort {
+  /** Host and pid unless DAEMON_ID is set. */
+  readonly id: string;
+  readonly names: readonly string[];
+  /**
+   * Sends an operator's event and waits until it has been carried out or refused.
+   * @throws EngineError PROJECTION_UNKNOWN, COMMAND_TIMEOUT, DAEMON_STOPPED
+   */
+  send(
+    name: string,
+    event: OperatorEvent,
+    options?: { readonly signal?: AbortSignal; readonly timeoutMs?: number },
+  ): Promise<CommandOutcome>;
+  status(): Promise<readonly ProjectionStatus[]>;
+  /** False while the database cannot be reached or the pull loops are past their deadline. */
+  healthy(): boolean;
+  /** Calls back on each change of state; returns the way to end that. */
+  onTransition(
+    listener: (change: { readonly name: string; readonly from: string; readonly to: string }) => void,
+  ): () => void;
+}

@@ -1,0 +1,299 @@
+import { hostname } from 'node:os';
+import type { Subscription } from 'rxjs';
+import { type Actor, createActor, type SnapshotFrom } from 'xstate';
+import { childId, daemonMachine, type ProjectionActor } from '../../machines/daemon.ts';
+import { EngineError } from '../core/errors.ts';
+import type { Projection } from '../core/projection.ts';
+import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../core/status.ts';
+import { notifications } from '../feed/notify.ts';
+import { type Look, wakes } from '../feed/wakes.ts';
+import { createAuditor } from '../store/audit.ts';
+import { checkDatabase, checkStore } from '../store/checks.ts';
+import { connect, type DatabaseAddress, learnTypes, type Sql } from '../store/connect.ts';
+import { createHeadReader } from '../store/head.ts';
+import { migrate } from '../store/migrate.ts';
+import { register } from '../store/state.ts';
+import { checkTables, tableOwners } from './check-tables.ts';
+import { sendCommand } from './command.ts';
+import type { DaemonPort, Transition } from './daemon-port.ts';
+import type { FailpointHook } from './failpoint.ts';
+import { createHands } from './hands.ts';
+import { createHeads, type Heads } from './heads.ts';
+import { flush, storeIdleMoves } from './idle-moves.ts';
+import { type Log, silentLog } from './log.ts';
+import type { TableOwners } from './lookups.ts';
+import { Progress } from './progress.ts';
+import { Puller } from './puller.ts';
+import { readViews, toStatus } from './status.ts';
+import { createStoreWatch, type StoreWatch } from './store-watch.ts';
+import { watchTransitions } from './transitions.ts';
+
+export interface DaemonOptions {
+  readonly projections: readonly Projection[];
+  readonly database: DatabaseAddress;
+  /** Default public. */
+  readonly schema?: string;
+  /** Default host and pid. */
+  readonly id?: string;
+  /** Milliseconds between visits of every projection. Default 60000. */
+  readonly requeueEveryMs?: number;
+  /** Milliseconds between attempts at an event that failed. Default 1000. */
+  readonly retryFailedAfterMs?: number;
+  /** Further attempts at an event that failed, before the projection halts. Default 5. */
+  readonly retries?: number;
+  /** Events per page; null (default) adapts between 200 and 5000. */
+  readonly bulkLimit?: number | null;
+  /** Whether appends send a NOTIFY and this daemon listens. Default true. */
+  readonly notify?: boolean;
+  readonly log?: Log;
+  readonly failpoint?: FailpointHook;
+}
+
+const BACKOFF = { baseMs: 200, capMs: 30_000 } as const;
+const HEARTBEAT_MS = 1000;
+const DRAIN_MS = 10_000;
+const FOLD_FROM = 10;
+
+/** A daemon that has not started yet; nothing is connected. @throws EngineError TABLE_SHARED, PROJECTION_INVALID */
+export function createDaemon(options: DaemonOptions): Daemon {
+  return new Daemon(options);
+}
+
+/** Runs one actor per projection over one event store. `start` and `stop` once each; `stop` at any time. */
+export class Daemon implements DaemonPort, AsyncDisposable {
+  readonly id: string;
+  readonly names: readonly string[];
+  readonly #options: DaemonOptions;
+  readonly #log: Log;
+  readonly #owners: TableOwners;
+  readonly #listeners = new Set<(change: Transition) => void>();
+  readonly #pullers = new Map<string, Puller>();
+  readonly #progress = new Map<string, Progress>();
+  readonly #subscriptions: Subscription[] = [];
+  #pools: { readonly work: Sql; readonly reader: Sql; readonly control: Sql } | null = null;
+  #heads: Heads | null = null;
+  #watch: StoreWatch | null = null;
+  #root: Actor<typeof daemonMachine> | null = null;
+  #stopping: Promise<void> | null = null;
+  #databaseTrouble = false;
+
+  constructor(options: DaemonOptions) {
+    this.#options = options;
+    this.#log = options.log ?? silentLog;
+    this.#owners = tableOwners(options.projections);
+    this.id = options.id ?? `${hostname()}:${process.pid}`;
+    this.names = options.projections.map(({ name }) => name);
+  }
+
+  /**
+   * Checks and migrates the database, registers the projections and sets them going; resolves when they are running, not
+   * when they have caught up.
+   * @throws EngineError whatever makes this database unusable; nothing runs then
+   */
+  async start(): Promise<void> {
+    const { database, schema = 'public', projections, notify = true } = this.#options;
+    const pool = (max: number, role: string, onClose: () => void = () => undefined) =>
+      connect({ address: database, schema, max, applicationName: `projectionist:${role}:${this.id}`, onClose });
+    const pools = {
+      work: pool(Math.min(projections.length + 2, 12), 'work'),
+      reader: pool(4, 'read'),
+      control: pool(1, 'head', () => this.#heads?.forget()),
+    };
+    this.#pools = pools;
+    try {
+      await checkDatabase(pools.control, database);
+      await Promise.all(Object.values(pools).map(learnTypes));
+      await migrate(pools.work, { schema, notify, projections });
+      await checkStore(pools.control, { notify });
+      await checkTables(pools.control, this.#owners);
+      await register(pools.work, projections);
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+    // Stopped meanwhile: what began now would have nobody to end it.
+    if (this.#stopping !== null) throw new EngineError('DAEMON_STOPPED');
+    const heads = createHeads(createHeadReader(pools.control));
+    this.#heads = heads;
+    this.#watch = createStoreWatch({
+      auditor: createAuditor(pools.reader),
+      check: () => checkStore(pools.reader, { notify }),
+      log: this.#log,
+    });
+    this.#root = this.#startActors(heads, pools);
+    this.#subscriptions.push(
+      storeIdleMoves(this.#pullers, { sql: pools.work, owner: this.id, log: this.#log, everyMs: 1000 }),
+      this.#startFeed(heads, pools.control, schema),
+    );
+  }
+
+  #startActors(heads: Heads, pools: { readonly work: Sql; readonly reader: Sql }): Actor<typeof daemonMachine> {
+    const { retries = 5, retryFailedAfterMs = 1000, bulkLimit = null, projections, failpoint } = this.#options;
+    const settings = {
+      sql: pools.work,
+      owner: this.id,
+      owners: this.#owners,
+      maxAttempts: 1 + retries,
+      statementTimeoutMs: 10_000,
+      foldFrom: FOLD_FROM,
+      failpoint,
+    };
+    const now = () => performance.now();
+    const inputs = projections.map((projection) => {
+      const progress = new Progress(now);
+      const puller = new Puller({
+        projection,
+        settings,
+        reader: pools.reader,
+        heads,
+        pageSize: bulkLimit,
+        progress,
+        log: this.#log,
+        now,
+      });
+      this.#progress.set(projection.name, progress);
+      this.#pullers.set(projection.name, puller);
+      return {
+        name: projection.name,
+        hands: createHands(projection, puller, pools.work, this.id),
+        retryFailedAfterMs,
+        backoff: BACKOFF,
+      };
+    });
+    const root = createActor(daemonMachine, {
+      input: { projections: inputs, backoff: BACKOFF, drainMs: DRAIN_MS },
+      inspect: watchTransitions((change) => this.#announce(change), this.#log),
+    });
+    // Without an observer for errors a bug in the supervisor would end the process as an uncaught exception.
+    root.subscribe({ error: (error) => this.#log.error({ err: error }, 'the supervisor died; restart the daemon') });
+    root.start();
+    root.send({ type: 'START' });
+    return root;
+  }
+
+  #startFeed(heads: Heads, listener: Sql, schema: string): Subscription {
+    const { notify = true, requeueEveryMs = 60_000 } = this.#options;
+    return wakes({
+      notify$: notifications(listener, notify ? `projectionist:${schema}` : null),
+      requeueEveryMs,
+      heartbeatMs: HEARTBEAT_MS,
+      drawn: () => heads.drawn(),
+      look: () => heads.look(),
+      epoch: () => heads.epoch(),
+      onTrouble: (error) => {
+        if (!this.#databaseTrouble)
+          this.#log.warn({ err: error }, 'the database does not answer; looking again with every hint');
+        this.#databaseTrouble = true;
+      },
+    }).subscribe({
+      next: (look) => this.#deliver(look),
+      error: (error: unknown) => this.#log.error({ err: error }, 'the feed ended; restart the daemon'),
+    });
+  }
+
+  #deliver(look: Look): void {
+    this.#databaseTrouble = false;
+    if (look.again) this.#watch?.forget();
+    if (look.source === 'schedule') void this.#watch?.look(look.head);
+    if (look.source === 'heartbeat')
+      this.#log.debug({ from: String(look.from), to: String(look.head) }, 'found by the heartbeat, no hint came');
+    for (const name of this.names) this.#child(name)?.send({ type: 'WAKE' });
+  }
+
+  #announce(change: Transition): void {
+    for (const listener of this.#listeners) listener(change);
+  }
+
+  #child(name: string): ProjectionActor | undefined {
+    const children: SnapshotFrom<typeof daemonMachine>['children'] | undefined = this.#root?.getSnapshot().children;
+    const child = children?.[childId(name)] as ProjectionActor | undefined;
+    return child?.getSnapshot().status === 'active' ? child : undefined;
+  }
+
+  async send(
+    name: string,
+    event: OperatorEvent,
+    options: { readonly signal?: AbortSignal; readonly timeoutMs?: number } = {},
+  ): Promise<CommandOutcome> {
+    if (!this.names.includes(name)) throw new EngineError('PROJECTION_UNKNOWN', { name, known: this.names.join(', ') });
+    const child = this.#child(name);
+    if (child === undefined || this.#stopping !== null) throw new EngineError('DAEMON_STOPPED');
+    return await sendCommand(child, name, event, options);
+  }
+
+  async status(): Promise<readonly ProjectionStatus[]> {
+    const pools = this.#pools;
+    if (pools === null || this.#heads === null) throw new EngineError('DAEMON_STOPPED');
+    // States first, then rows: a failure is stored before its projection is shown as failed, so it is never missing.
+    const snapshots = new Map(this.names.map((name) => [name, this.#child(name)?.getSnapshot() ?? null]));
+    const { views, failures } = await readViews(pools.work);
+    const head = this.#heads.latest() ?? 0n;
+    const holders = this.#heads.holders();
+    return this.names.map((name) =>
+      toStatus({
+        name,
+        snapshot: snapshots.get(name) ?? null,
+        view: views.get(name),
+        failure: failures.get(name) ?? null,
+        scanned: this.#pullers.get(name)?.scanned ?? 0n,
+        head,
+        holders,
+        storeProblem: this.#watch?.problem() ?? null,
+        ratePerSecond: this.#progress.get(name)?.ratePerSecond ?? 0,
+        owner: this.id,
+      }),
+    );
+  }
+
+  healthy(): boolean {
+    return this.#root?.getSnapshot().status === 'active' && this.#stopping === null && !this.#databaseTrouble;
+  }
+
+  onTransition(listener: (change: Transition) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Lets every page in flight end, closes what was opened; resolves when nothing of the daemon is left. Idempotent. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    for (const subscription of this.#subscriptions.splice(0)) subscription.unsubscribe();
+    const root = this.#root;
+    if (root !== null) {
+      root.send({ type: 'STOP' });
+      await drained(root);
+      root.stop();
+    }
+    const pools = this.#pools;
+    if (pools === null) return;
+    // What was passed over since the last second; losing it would only mean looking at those events again.
+    if (root !== null) await flush(this.#pullers, pools.work, this.id).catch(() => 0);
+    await Promise.all(Object.values(pools).map((sql) => sql.end({ timeout: 5 })));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}
+
+/** The machine bounds its own draining, so this ends. */
+function drained(root: Actor<typeof daemonMachine>): Promise<void> {
+  return new Promise((resolve) => {
+    const subscription = root.subscribe({
+      next: (snapshot) => {
+        if (snapshot.matches('stopped')) finish();
+      },
+      error: () => finish(),
+      complete: () => finish(),
+    });
+    function finish(): void {
+      queueMicrotask(() => subscription.unsubscribe());
+      resolve();
+    }
+    if (root.getSnapshot().matches('stopped') || root.getSnapshot().status !== 'active') finish();
+  });
+}

@@ -1,0 +1,42 @@
+import type { HeadReader, OpenAppender } from '../store/head.ts';
+import type { HeadSource } from './puller.ts';
+
+/** The safe head, read once per daemon and shared by all projections. */
+export interface Heads extends HeadSource {
+  look(): Promise<{ readonly position: bigint; readonly drawn: bigint; readonly open: boolean }>;
+  drawn(): Promise<bigint>;
+  /** Appenders that held the head at the last look. */
+  holders(): readonly OpenAppender[];
+}
+
+export function createHeads(reader: HeadReader): Heads {
+  let latest: bigint | null = null;
+  let holders: readonly OpenAppender[] = [];
+
+  async function look() {
+    try {
+      const head = await reader.read();
+      latest = head.position;
+      holders = head.holders;
+      return { position: head.position, drawn: head.drawn, open: head.holders.length > 0 };
+    } catch (error) {
+      forget();
+      throw error;
+    }
+  }
+
+  function forget(): void {
+    latest = null;
+    reader.forget();
+  }
+
+  return {
+    look,
+    drawn: () => reader.drawn(),
+    latest: () => latest,
+    refresh: async () => (await look()).position,
+    forget,
+    epoch: () => reader.epoch(),
+    holders: () => holders,
+  };
+}

@@ -1,0 +1,97 @@
+import { EngineError } from '../core/errors.ts';
+import type { StoredEvent } from '../core/event.ts';
+import type { HandlerContext, Projection } from '../core/projection.ts';
+import type { Tx } from '../store/connect.ts';
+import { checkConstraints } from '../store/constraints.ts';
+import { isConnectionLost } from '../store/sqlstate.ts';
+import { toSql } from '../store/statement-sql.ts';
+import { lend } from '../store/transaction.ts';
+import { toEventFailed } from './event-failure.ts';
+import { type FlatStatement, flattenStatements } from './flatten.ts';
+import { resolveLookup, type TableOwners } from './lookups.ts';
+import { createPipeline } from './pipeline.ts';
+
+export interface RunContext {
+  readonly owners: TableOwners;
+  /** Head first seen after a start or reset: events up to it are replayed. */
+  readonly replayUntil: bigint;
+  /** The transaction's id when it began. */
+  readonly xid: string;
+  /** Deferred constraints: every event is checked against them at its end. Null: there are none. */
+  readonly deferred: readonly string[] | null;
+}
+
+/**
+ * Applies events one after the other inside `tx`. Writes are sent without waiting for each other's answers (they run in
+ * the order sent); the first that fails decides which event failed.
+ * @throws EventFailed with the index of the event; LookupWaits; the driver's error when the database is at fault
+ */
+export async function runEvents(
+  tx: Tx,
+  projection: Projection,
+  events: readonly StoredEvent[],
+  context: RunContext,
+): Promise<void> {
+  const pipeline = createPipeline(tx, events);
+  for (const [index, event] of events.entries()) {
+    const handler = projection.handlers.get(event.name);
+    if (handler === undefined) continue;
+    const handlerContext: HandlerContext = { tx: lend(tx), replaying: event.position <= context.replayUntil };
+    const run = async (statements: readonly FlatStatement[]): Promise<void> => {
+      for (const statement of statements) {
+        if (statement.kind !== 'lookup') {
+          pipeline.send(index, toSql(statement));
+          continue;
+        }
+        await pipeline.settled();
+        const found = await resolveLookup(statement, {
+          tx,
+          owners: context.owners,
+          name: projection.name,
+          index,
+          position: event.position,
+        });
+        if (found !== null) await run(flattenStatements(statement.use(found)));
+      }
+    };
+    try {
+      const result: unknown = handler(event, handlerContext);
+      if (result instanceof Promise) {
+        await settleImperative(tx, projection, event, result, context.xid);
+      } else await run(flattenStatements(result));
+      if (context.deferred !== null) {
+        await pipeline.settled();
+        await checkConstraints(tx, context.deferred);
+      }
+    } catch (error) {
+      // An earlier write may have failed first: then this is only its echo.
+      await pipeline.settled();
+      throw toEventFailed(error, index, event, null);
+    }
+    if (pipeline.hasFailed()) break;
+  }
+  await pipeline.settled();
+}
+
+/** An async handler runs its own SQL; whatever it did, the transaction must still be the page's. */
+async function settleImperative(
+  tx: Tx,
+  projection: Projection,
+  event: StoredEvent,
+  result: Promise<unknown>,
+  xid: string,
+): Promise<void> {
+  const [settled] = await Promise.allSettled([result]);
+  if (settled.status === 'rejected' && isConnectionLost(settled.reason)) throw settled.reason;
+  // Also after a failure: it may have ended the transaction before it threw. In one that is aborted nothing can be asked.
+  const [row] = await tx<{ xid: string }[]>`SELECT pg_current_xact_id()::text AS xid`.catch((error: unknown) => {
+    throw settled.status === 'rejected' ? settled.reason : error;
+  });
+  if (row?.xid !== xid) {
+    const cause = settled.status === 'rejected' ? { cause: settled.reason } : {};
+    throw new EngineError('HANDLER_ENDED_TRANSACTION', { name: projection.name, position: event.position }, cause);
+  }
+  if (settled.status === 'rejected') throw settled.reason;
+  const { value } = settled;
+  if (value !== undefined) throw new EngineError('HANDLER_RESULT_INVALID', { result: `a promise of ${typeof value}` });
+}

@@ -1,0 +1,110 @@
+import type { SnapshotFrom } from 'xstate';
+import type { projectionMachine } from '../../machines/projection.ts';
+import type { FailureStatus, ProjectionState, ProjectionStatus } from '../core/status.ts';
+import type { Sql } from '../store/connect.ts';
+import { readFailures } from '../store/failures.ts';
+import type { OpenAppender } from '../store/head.ts';
+
+export type ProjectionSnapshot = SnapshotFrom<typeof projectionMachine>;
+
+/** The top-level state of a snapshot: exactly one of five. */
+export function stateOf(snapshot: ProjectionSnapshot): ProjectionState {
+  const { value } = snapshot;
+  return typeof value === 'string' ? value : ((Object.keys(value)[0] ?? 'idle') as ProjectionState);
+}
+
+/** With its substate, for logs: `live.waiting`. */
+export function fullStateOf(snapshot: ProjectionSnapshot): string {
+  const { value } = snapshot;
+  return typeof value === 'string' ? value : Object.entries(value).flat().join('.');
+}
+
+/** What is stored about every projection; one statement for them all. */
+export interface StoredView {
+  readonly name: string;
+  readonly cursor: bigint;
+  readonly generation: bigint;
+  readonly position: bigint;
+  readonly newest: bigint | null;
+  readonly alarm: string | null;
+  readonly owner: string | null;
+}
+
+export async function readViews(sql: Sql): Promise<{
+  readonly views: ReadonlyMap<string, StoredView>;
+  readonly failures: ReadonlyMap<string, FailureStatus>;
+}> {
+  const [rows, failures] = await Promise.all([
+    sql<StoredView[]>`
+      SELECT s.name, s.cursor, s.generation, coalesce(r.position, 0) AS position, s.alarm, s.owner,
+             (SELECT max(tstamp) FROM events) AS newest
+      FROM projection_state AS s LEFT JOIN readviews AS r USING (name) WHERE s.instance_id = ''`,
+    readFailures(sql),
+  ]);
+  return { views: new Map(rows.map((row) => [row.name, row])), failures };
+}
+
+export interface StatusParts {
+  readonly name: string;
+  /** Taken before `view` and `failure` were read. */
+  readonly snapshot: ProjectionSnapshot | null;
+  readonly view: StoredView | undefined;
+  readonly failure: FailureStatus | null;
+  /** How far events have been looked at; ahead of the stored cursor over events that are not handled. */
+  readonly scanned: bigint;
+  readonly head: bigint;
+  readonly holders: readonly OpenAppender[];
+  /** What the last scheduled check found wrong with the store itself. */
+  readonly storeProblem: string | null;
+  readonly ratePerSecond: number;
+  readonly owner: string;
+}
+
+export function toStatus(parts: StatusParts): ProjectionStatus {
+  const { name, snapshot, view, failure, head, ratePerSecond } = parts;
+  const stored = view?.cursor ?? 0n;
+  const cursor = parts.scanned > stored ? parts.scanned : stored;
+  const lag = head > cursor ? head - cursor : 0n;
+  const state = snapshot === null ? 'idle' : stateOf(snapshot);
+  const position = view?.position ?? 0n;
+  return {
+    name,
+    instance: '',
+    state,
+    detail: view?.alarm ?? parts.storeProblem ?? snapshot?.context.detail ?? holderDetail(parts.holders),
+    cursor: String(cursor),
+    head: String(head > cursor ? head : cursor),
+    position: Number(position),
+    lagEvents: Number(lag),
+    lagSeconds: lag === 0n ? 0 : position === 0n ? null : Math.max(0, Number((view?.newest ?? position) - position)),
+    ratePerSecond,
+    etaSeconds: state === 'catching-up' && ratePerSecond > 0 ? Math.ceil(Number(lag) / ratePerSecond) : null,
+    generation: Number(view?.generation ?? 0n),
+    owner: state === 'idle' ? (view?.owner ?? null) : parts.owner,
+    failure: failure ?? historyFailure(snapshot, cursor),
+  };
+}
+
+/** An appender that stays open holds everyone: name it after a second. */
+function holderDetail(holders: readonly OpenAppender[]): string | null {
+  const oldest = holders.find(({ seconds }) => seconds === null || seconds >= 1);
+  if (oldest === undefined) return null;
+  const who = oldest.pid === null ? 'a prepared transaction' : `the transaction of pid ${oldest.pid}`;
+  const age = oldest.seconds === null ? '' : `, open for ${Math.floor(oldest.seconds)} s`;
+  return `waiting for ${who} that appends events${age}`;
+}
+
+/** Halted without an event at fault: the store's history does not fit. */
+function historyFailure(snapshot: ProjectionSnapshot | null, cursor: bigint): FailureStatus | null {
+  if (snapshot === null || !snapshot.matches({ failed: 'halted' })) return null;
+  return {
+    eventId: null,
+    position: String(cursor),
+    eventName: null,
+    attempts: 0,
+    error: snapshot.context.detail ?? 'halted',
+    sqlstate: null,
+    statement: null,
+    at: new Date().toISOString(),
+  };
+}

@@ -1,0 +1,133 @@
+import {
+  catchError,
+  defer,
+  EMPTY,
+  filter,
+  map,
+  merge,
+  type Observable,
+  type ObservableInput,
+  of,
+  type SchedulerLike,
+  Subject,
+  switchMap,
+  timer,
+} from 'rxjs';
+import { conflateMap } from './conflate.ts';
+
+/** Where a hint came from. RabbitMQ pushes are to be one more. */
+type HintSource = 'schedule' | 'notify' | 'heartbeat' | 'again';
+
+/**
+ * Of the hints that wait, the look is ascribed to this one: a schedule must be seen, and a heartbeat has found something
+ * only where no hint came.
+ */
+const PRECEDENCE: Readonly<Record<HintSource, number>> = { schedule: 3, notify: 2, again: 1, heartbeat: 0 };
+
+/** One look at the store, begun by a hint. */
+export interface Look {
+  readonly source: HintSource;
+  /** The head of the look before, and of this one. */
+  readonly from: bigint;
+  readonly head: bigint;
+  /** The first look after earlier ones stopped to count: everything is visited, whatever the head. */
+  readonly again: boolean;
+}
+
+/** What a look saw. */
+export interface Seen {
+  /** The safe head. */
+  readonly position: bigint;
+  /** Highest position drawn. */
+  readonly drawn: bigint;
+  /** An appender still holds the head back. */
+  readonly open: boolean;
+}
+
+export interface WakeSources {
+  /** NOTIFY of an append: when, never what. */
+  readonly notify$: Observable<void>;
+  /** Milliseconds between visits of everything. */
+  readonly requeueEveryMs: number;
+  /** Milliseconds between cheap looks at the sequence, which find what no hint announced. */
+  readonly heartbeatMs: number;
+  /** Highest position drawn: one cheap statement. */
+  readonly drawn: () => ObservableInput<bigint>;
+  /** Looks for the safe head. */
+  readonly look: () => ObservableInput<Seen>;
+  /** Counts up when what earlier looks found no longer counts: a lost connection, positions taken back. */
+  readonly epoch?: () => number;
+  /** Told of every look or heartbeat that the database refused. */
+  readonly onTrouble: (error: unknown) => void;
+  readonly scheduler?: SchedulerLike;
+}
+
+/** After a hint the store is looked at again after these milliseconds: the hint's slot may have announced others too. */
+const LOOK_AGAIN_MS = [4, 16, 64] as const;
+/** While an appender is open: milliseconds until it is looked at again; the last one repeats. */
+const WHILE_OPEN_MS = [2, 5, 10, 20, 50, 100, 250] as const;
+
+/**
+ * Merges schedule, NOTIFY and heartbeat into looks at the store, one at a time, conflated: the push says when, the store
+ * says what. Emits a look when the head has moved, and every scheduled one. A failed look emits nothing; the next hint
+ * tries again, so the stream never ends by an error.
+ */
+export function wakes(sources: WakeSources): Observable<Look> {
+  const { notify$, requeueEveryMs, heartbeatMs, scheduler } = sources;
+  let head = 0n;
+  /** Null when the last look failed: what it would have found is still to be found. */
+  let drawn: bigint | null = 0n;
+  let openFor = 0;
+  let epoch = 0;
+  const epochNow = (): number => sources.epoch?.() ?? 0;
+
+  const scheduled$ = timer(0, requeueEveryMs, scheduler).pipe(map((): HintSource => 'schedule'));
+  const notified$ = notify$.pipe(
+    switchMap(() =>
+      merge(
+        of<HintSource>('notify'),
+        ...LOOK_AGAIN_MS.map((ms) => timer(ms, scheduler).pipe(map((): HintSource => 'again'))),
+      ),
+    ),
+  );
+  const beats$ = timer(heartbeatMs, heartbeatMs, scheduler).pipe(
+    conflateMap(() => defer(() => sources.drawn()).pipe(catchError(report))),
+    filter((seen) => seen !== drawn || epochNow() !== epoch),
+    map((): HintSource => 'heartbeat'),
+  );
+
+  /** An appender that is still open holds the head: look again, without keeping later hints waiting for it. */
+  const again$ = new Subject<number>();
+  const whileOpen$ = again$.pipe(
+    switchMap((ms) => (ms === 0 ? EMPTY : timer(ms, scheduler))),
+    map((): HintSource => 'again'),
+  );
+
+  const lookOnce = (source: HintSource): Observable<Look> =>
+    defer(() => sources.look()).pipe(
+      catchError((error: unknown) => {
+        // Nothing is known any more: the next heartbeat looks, also where an open appender was being waited for.
+        drawn = null;
+        return report(error);
+      }),
+      map((seen) => {
+        const look = { source, from: head, head: seen.position, again: epochNow() !== epoch };
+        epoch = epochNow();
+        openFor = seen.open && seen.position === head ? openFor + 1 : seen.open ? 1 : 0;
+        head = seen.position;
+        drawn = seen.drawn;
+        again$.next(openFor === 0 ? 0 : (WHILE_OPEN_MS[openFor - 1] ?? 250));
+        return look;
+      }),
+    );
+
+  function report(error: unknown): Observable<never> {
+    sources.onTrouble(error);
+    return EMPTY;
+  }
+
+  return merge(scheduled$, notified$, beats$, whileOpen$).pipe(
+    conflateMap(lookOnce, (waiting, arrived) => (PRECEDENCE[arrived] > PRECEDENCE[waiting] ? arrived : waiting)),
+    filter((look) => look.head > look.from || look.again || look.source === 'schedule'),
+  );
+}

@@ -1,0 +1,46 @@
+import { isIP, isIPv4 } from 'node:net';
+import { hostname } from 'node:os';
+import { EngineError } from '../core/errors.ts';
+
+/** Whether only this machine can reach a server that listens there. */
+export function isLoopback(host: string): boolean {
+  const name = host.toLowerCase();
+  if (name === 'localhost' || name === '::1') return true;
+  return isIPv4(name) && name.startsWith('127.');
+}
+
+/**
+ * @param token what the operator has set; a random one does not count, since nobody on another machine could know it
+ * @throws EngineError BIND_NEEDS_TOKEN
+ */
+export function checkBind(host: string, token: string | null): void {
+  if (!isLoopback(host) && (token === null || token === '')) throw new EngineError('BIND_NEEDS_TOKEN', { host });
+}
+
+/** For messages and links. A wildcard is no address to go to, so loopback stands for it. */
+export function urlOf(host: string, port: number): string {
+  const reachable = isWildcard(host) ? '127.0.0.1' : host;
+  return `http://${isIP(reachable) === 6 ? `[${reachable}]` : reachable}:${port}`;
+}
+
+/**
+ * Whether a Host header is one this server answers to. A page that rebinds its own name to this machine sends that
+ * name here, and is refused before anything is looked at.
+ *
+ * On a wildcard the port may differ (a container's is mapped), and any literal address will do, for no name can be
+ * rebound to be one.
+ */
+export function hostAllowed(
+  header: string | undefined,
+  bound: { readonly host: string; readonly port: number },
+): boolean {
+  const parts = /^(\[[\da-f:.]+\]|[\w.-]+)(?::(\d{1,5}))?$/i.exec(header ?? '');
+  if (parts === null) return false;
+  const name = (parts[1] ?? '').replaceAll(/[[\]]/g, '').toLowerCase();
+  if (isWildcard(bound.host)) return isLoopback(name) || isIP(name) !== 0 || name === hostname().toLowerCase();
+  return Number(parts[2] ?? 80) === bound.port && (isLoopback(name) || name === bound.host.toLowerCase());
+}
+
+function isWildcard(host: string): boolean {
+  return host === '0.0.0.0' || host === '::';
+}

@@ -1,0 +1,82 @@
+import { randomUUID, type UUID } from 'node:crypto';
+import { STATUS_CODES } from 'node:http';
+import { type EngineError, isEngineError } from '../core/errors.ts';
+
+/** What the control API itself refuses. docs/reference/errors.md lists them; a test compares. */
+export const PROBLEMS = {
+  HOST_REFUSED: [421, 'this server does not answer to that Host: use the address it printed at its start'],
+  TOKEN_NEEDED: [401, 'send the token as `Authorization: Bearer …`; .projectionist/daemon.json holds it'],
+  TOKEN_WRONG: [401, "this is not the daemon's token; .projectionist/daemon.json holds it"],
+  ORIGIN_REFUSED: [403, 'pages of other origins may not send commands'],
+  NOT_FOUND: [404, 'there is nothing here; GET / lists what there is'],
+  METHOD_NOT_ALLOWED: [405, 'the Allow header lists the methods'],
+  BODY_TOO_LARGE: [413, 'the body may have 64 KiB'],
+  BODY_NOT_JSON_TYPE: [415, 'send the body with `Content-Type: application/json`'],
+  BODY_INVALID: [400, 'the body must be {"type": EVENT}'],
+  WAIT_INVALID: [400, '`wait` is a whole number of milliseconds, at most 600000'],
+  BUSY: [503, 'too many commands are under way: send it again in a moment'],
+  UNAVAILABLE: [503, 'the database did not answer in time: try again'],
+  INTERNAL: [500, 'something went wrong inside'],
+} as const;
+
+/** On every answer, errors too. There is no header of CORS among them, so no page of another origin can read one. */
+export const SECURITY_HEADERS = {
+  'Cache-Control': 'no-store',
+  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Referrer-Policy': 'no-referrer',
+  'X-Content-Type-Options': 'nosniff',
+} as const;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+
+/** Errors whose message is meant for the caller. The message of any other could hold SQL, an address or a payload. */
+const STATUS_OF = {
+  PROJECTION_UNKNOWN: 404,
+  COMMAND_REFUSED: 409,
+  COMMAND_TIMEOUT: 504,
+  DAEMON_STOPPED: 503,
+} as const;
+
+/** RFC 9457. */
+export interface Problem {
+  readonly type: 'about:blank';
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly code: string;
+  /** Of the log entry that says more; only where the answer may not. */
+  readonly id?: UUID;
+}
+
+export function problem(code: ProblemCode, detail?: string): Problem {
+  const [status, text] = PROBLEMS[code];
+  return build(status, code, detail === undefined ? text : `${text}: ${detail}`);
+}
+
+/** How a command that was carried out but failed is told: refused in this state, or not possible. */
+export function outcomeProblem(outcome: { readonly code: string; readonly message: string }): Problem {
+  return build(outcome.code === 'COMMAND_REFUSED' ? 409 : 422, outcome.code, outcome.message);
+}
+
+export function errorProblem(error: unknown): Problem {
+  if (isPublic(error)) return build(STATUS_OF[error.code], error.code, error.message);
+  const id = randomUUID();
+  const timedOut = error instanceof DOMException && error.name === 'TimeoutError';
+  const { status, code, detail } = problem(timedOut ? 'UNAVAILABLE' : 'INTERNAL');
+  return { ...build(status, code, `${detail}; the log has more under ${id}`), id };
+}
+
+function isPublic(error: unknown): error is EngineError & { readonly code: keyof typeof STATUS_OF } {
+  return isEngineError(error) && Object.hasOwn(STATUS_OF, error.code);
+}
+
+function build(status: number, code: string, detail: string): Problem {
+  return { type: 'about:blank', title: STATUS_CODES[status] ?? 'Error', status, detail, code };
+}
+
+/** For where there is no context to answer by. */
+export function problemResponse(answer: Problem): Response {
+  const headers = { ...SECURITY_HEADERS, 'Content-Type': 'application/problem+json' };
+  return new Response(JSON.stringify(answer), { status: answer.status, headers });
+}

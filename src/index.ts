@@ -1,0 +1,17 @@
+export { EngineError, ERROR_CODES, type ErrorCode, isEngineError } from './core/errors.ts';
+export type { NewEvent, StoredEvent } from './core/event.ts';
+export { parsePosition } from './core/position.ts';
+export {
+  defineProjection,
+  type EventShape,
+  type Handler,
+  type HandlerContext,
+  type Projection,
+  type ProjectionDefinition,
+  type TableShape,
+  type Transaction,
+} from './core/projection.ts';
+export type { ColumnValue, Row, Statement, Where } from './core/statement.ts';
+export { create, lookup, none, not, remove, several, update, upsert } from './core/statements.ts';
+export { createDaemon, Daemon, type DaemonOptions } from './engine/daemon.ts';
+export { createEventStore, type EventStore, type EventStoreOptions } from './store/event-store.ts';

@@ -1,0 +1,124 @@
+import type { PendingQuery, Row } from 'postgres';
+import type { Queryable, Sql } from './connect.ts';
+
+type Fragment = PendingQuery<Row[]>;
+
+/** An event that was not there when the head had already passed its position. */
+interface LateArrival {
+  readonly position: bigint;
+  readonly id: string;
+  readonly name: string;
+  /** The lowest head it appeared below. */
+  readonly head: bigint;
+}
+
+export interface Auditor {
+  /**
+   * Compares the store with what earlier calls remembered, then remembers `head` together with what can be seen now.
+   * Call it right after `head` was read. A late arrival is told once.
+   */
+  look(head: bigint): Promise<readonly LateArrival[]>;
+  /** After a lost connection: a crash takes back positions and transaction ids, which then come again. */
+  forget(): void;
+}
+
+/** Looks that are remembered. */
+const REMEMBERED = 10;
+/** Positions below the lowest remembered head that are looked at too: one that was drawn long ago may come there. */
+const REACH = 10_000n;
+
+interface Remembered {
+  readonly head: bigint;
+  readonly snapshot: string;
+  /** Generations of the projections then: one that has been reset since may have met the event in its place. */
+  readonly generations: string;
+}
+
+/**
+ * Looks for what the safe head rules out as long as every position is drawn inside of an announced INSERT: events that
+ * appear at or below a head already used, because somebody drew the position beforehand, inserted with a position of
+ * their own, changed one, or wrote while the trigger was gone. Every projection whose cursor has passed such an event
+ * gets an alarm, which a reset clears.
+ *
+ * An event is late when its xmin was not visible to the snapshot taken with that head. Not told apart: a transaction id
+ * taken for a savepoint before the snapshot (snapshots list top-level ids only). An event that was changed in place
+ * counts as late too: the projections have seen another one.
+ */
+export function createAuditor(sql: Sql): Auditor {
+  let remembered: readonly Remembered[] = [];
+  let told = new Map<string, bigint>();
+  let generation = 0;
+
+  async function look(head: bigint): Promise<readonly LateArrival[]> {
+    const began = generation;
+    const before = remembered;
+    const late = await findLate(sql, before);
+    // Forgotten meanwhile: what was compared is of another history.
+    if (began !== generation) return [];
+    const fresh = late.filter(({ id, position }) => told.get(id) !== position);
+    for (const arrival of fresh) await alarm(sql, arrival, before);
+    const now = await remember(sql, head);
+    if (began !== generation) return fresh;
+    told = new Map(late.map(({ id, position }) => [id, position]));
+    remembered = [...before, now].slice(-REMEMBERED);
+    return fresh;
+  }
+
+  return {
+    look,
+    forget: () => {
+      generation += 1;
+      remembered = [];
+      told = new Map();
+    },
+  };
+}
+
+async function remember(sql: Sql, head: bigint): Promise<Remembered> {
+  const [row] = await sql<[{ snapshot: string; generations: string }]>`
+    SELECT pg_current_snapshot()::text AS snapshot,
+           (SELECT coalesce(jsonb_object_agg(name, generation), '{}') FROM projection_state
+            WHERE instance_id = '')::text AS generations`;
+  return { head, ...row };
+}
+
+/**
+ * xmin has 32 bits, snapshots 64: the epoch is that of the next transaction id, or the one before when that would lie
+ * in the future.
+ */
+export function fullXid(sql: Queryable, low: Fragment, next: Fragment): Fragment {
+  return sql`(${next} & ~4294967295::bigint | ${low})
+             - CASE WHEN (${next} & ~4294967295::bigint | ${low}) > ${next} THEN 4294967296 ELSE 0 END`;
+}
+
+/**
+ * Ids below 3 are older than everything: the server's own, and rows frozen long ago. Each event is compared with the earliest look whose head
+ * reached it, since what was visible then is visible ever after.
+ */
+async function findLate(sql: Sql, looks: readonly Remembered[]): Promise<readonly LateArrival[]> {
+  const sorted = [...looks].sort((a, b) => (a.head < b.head ? -1 : a.head > b.head ? 1 : 0));
+  const lowest = sorted[0];
+  if (lowest === undefined) return [];
+  const floors = [lowest.head - REACH, ...sorted.slice(0, -1).map(({ head }) => head)];
+  return await sql<LateArrival[]>`
+    WITH looks AS (
+      SELECT * FROM unnest(${floors.map(String)}::bigint[], ${sorted.map(({ head }) => String(head))}::bigint[],
+                           ${sorted.map(({ snapshot }) => snapshot)}::text[]::pg_snapshot[]) AS l (floor, head, snapshot)
+    ), next AS (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS id)
+    SELECT e.position, e.id, e.name, l.head
+    FROM looks AS l JOIN events AS e ON e.position > l.floor AND e.position <= l.head CROSS JOIN next,
+         LATERAL (SELECT e.xmin::text::bigint AS low) AS x
+    WHERE x.low >= 3 AND NOT pg_visible_in_snapshot((${fullXid(sql, sql`x.low`, sql`next.id`)})::text::xid8, l.snapshot)
+    ORDER BY e.position`;
+}
+
+/** Every projection that passed the position without the event: in the generation it had at a look the event is late for. */
+async function alarm(sql: Sql, late: LateArrival, looks: readonly Remembered[]): Promise<void> {
+  const passed = looks.filter(({ head }) => head >= late.head);
+  const text = `needs a reset: event ${late.id} (${late.name}) appeared at position ${late.position} after the head had reached ${late.head}`;
+  await sql`
+    UPDATE projection_state AS s SET alarm = ${text}, updated_at = now()
+    WHERE s.instance_id = '' AND s.cursor >= ${late.position} AND s.alarm IS NULL
+      AND EXISTS (SELECT FROM unnest(${passed.map(({ generations }) => generations)}::text[]::jsonb[]) AS l (generations)
+                  WHERE (l.generations ->> s.name)::bigint = s.generation)`;
+}

@@ -1,0 +1,88 @@
+import { EngineError } from '../core/errors.ts';
+import { type DatabaseAddress, describeAddress, type Sql } from './connect.ts';
+import { sqlstateOf } from './sqlstate.ts';
+
+/**
+ * Before anything else: is it a database this program can use at all?
+ * @throws EngineError DATABASE_UNREACHABLE, DATABASE_VERSION, DATABASE_ENCODING, DATABASE_IN_RECOVERY
+ */
+export async function checkDatabase(sql: Sql, address: DatabaseAddress): Promise<void> {
+  const row = await sql<[{ version: number; text: string; encoding: string; standby: boolean }]>`
+    SELECT current_setting('server_version_num')::int AS version, current_setting('server_version') AS text,
+           current_setting('server_encoding') AS encoding, pg_is_in_recovery() AS standby`.then(
+    ([first]) => first,
+    (error: unknown) => {
+      const reason =
+        error instanceof Error && error.message !== '' ? error.message : String(sqlstateOf(error) ?? error);
+      throw new EngineError(
+        'DATABASE_UNREACHABLE',
+        { address: describeAddress(address), reason: oneLine(reason) },
+        { cause: error },
+      );
+    },
+  );
+  if (row.version < 140_000) throw new EngineError('DATABASE_VERSION', { version: row.text });
+  if (row.encoding !== 'UTF8') throw new EngineError('DATABASE_ENCODING', { encoding: row.encoding });
+  if (row.standby) throw new EngineError('DATABASE_IN_RECOVERY');
+}
+
+const COLUMNS =
+  'position id instance_id aggregate_name aggregate_id sequence_no name tstamp occurred_at payload metadata'.split(' ');
+
+/**
+ * What the safe head rests on: the triggers stand and always fire, positions are drawn one by one, the sequence is not
+ * behind the table. Run at start and on schedule: any of these can be undone by hand at any time.
+ * @throws EngineError STORE_COLUMNS, STORE_TRIGGER, STORE_CACHE, STORE_POSITION, DATABASE_IN_RECOVERY
+ */
+export async function checkStore(sql: Sql, options: { readonly notify: boolean }): Promise<void> {
+  const [store] = await sql<[{ columns: string[]; sequence: string | null; standby: boolean }]>`
+    SELECT array_agg(attname::text) AS columns, pg_get_serial_sequence('events', 'position') AS sequence,
+           pg_is_in_recovery() AS standby
+    FROM pg_attribute WHERE attrelid = 'events'::regclass AND attnum > 0 AND NOT attisdropped`;
+  if (store.standby) throw new EngineError('DATABASE_IN_RECOVERY');
+  const missing = COLUMNS.filter((column) => !store.columns.includes(column));
+  if (missing.length > 0 || store.sequence === null) {
+    throw new EngineError('STORE_COLUMNS', {
+      columns: missing.length > 0 ? missing.join(', ') : 'an identity on position',
+    });
+  }
+  await checkTriggers(sql, options.notify);
+  await checkSequence(sql, store.sequence);
+}
+
+/** On the table and, if it is partitioned, on every partition: rows may be inserted into one directly. */
+async function checkTriggers(sql: Sql, notify: boolean): Promise<void> {
+  const wanted = ['projectionist_announce', ...(notify ? ['projectionist_notify'] : [])];
+  const rows = await sql<{ table: string; trigger: string; enabled: string | null }[]>`
+    WITH parts AS (SELECT relid FROM pg_partition_tree('events') UNION SELECT 'events'::regclass)
+    SELECT p.relid::regclass::text AS table, w.name AS trigger, t.tgenabled AS enabled
+    FROM parts AS p CROSS JOIN unnest(${wanted}::text[]) AS w (name)
+    LEFT JOIN pg_trigger AS t ON t.tgrelid = p.relid AND t.tgname = w.name`;
+  for (const { table, trigger, enabled } of rows) {
+    if (enabled === 'A') continue;
+    const problem = enabled === null ? 'missing' : enabled === 'D' ? 'disabled' : 'not ENABLE ALWAYS';
+    throw new EngineError('STORE_TRIGGER', { table, trigger, problem });
+  }
+}
+
+async function checkSequence(sql: Sql, sequence: string): Promise<void> {
+  // pg_sequence_last_value answers null to a role without SELECT on the sequence (PostgreSQL 17): the head would stay at
+  // 0 for ever, without a word. This is refused by the server itself.
+  await sql.unsafe(`SELECT last_value FROM ${sequence}`);
+  const [row] = await sql<[{ cache: bigint; last: bigint; max: bigint }]>`
+    SELECT seqcache AS cache, coalesce(pg_sequence_last_value(seqrelid), 0) AS last,
+           coalesce((SELECT max(position) FROM events), 0) AS max
+    FROM pg_sequence WHERE seqrelid = ${sequence}::regclass`;
+  if (row.cache !== 1n) throw new EngineError('STORE_CACHE', { cache: row.cache, sequence });
+  if (row.max > row.last) {
+    // Read again: appends between the two look-ups of one statement are no fault.
+    const [again] = await sql<
+      [{ last: bigint }]
+    >`SELECT coalesce(pg_sequence_last_value(${sequence}::regclass), 0) AS last`;
+    if (row.max > again.last) throw new EngineError('STORE_POSITION', { max: row.max, last: again.last });
+  }
+}
+
+function oneLine(text: string): string {
+  return text.replaceAll(/\s+/g, ' ').trim();
+}

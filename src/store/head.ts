@@ -1,0 +1,105 @@
+import { type HeadMark, safeHead } from '../core/safe-head.ts';
+import type { Sql } from './connect.ts';
+
+/** An appender that is still open and so holds the head where it announced its bound. */
+export interface OpenAppender {
+  /** Null for a prepared transaction. */
+  readonly pid: number | null;
+  /** Age of its transaction in seconds; null where this role may not see it. */
+  readonly seconds: number | null;
+}
+
+interface Head {
+  /** Greatest visible event at or below the safe bound: where a projection that has seen everything stands. */
+  readonly position: bigint;
+  /** Highest position drawn. Above `position` with nobody holding: positions whose transactions rolled back. */
+  readonly drawn: bigint;
+  readonly holders: readonly OpenAppender[];
+}
+
+export interface HeadReader {
+  /** Looks now. Calls at the same time share one look that starts after each of them. */
+  read(): Promise<Head>;
+  /** Highest position drawn so far: one cheap statement, for the heartbeat. */
+  drawn(): Promise<bigint>;
+  /** After a lost connection: a restarted server may have taken drawn positions back. */
+  forget(): void;
+  /** Counts up whenever what was seen before no longer counts; whoever remembers something of the store compares it. */
+  epoch(): number;
+}
+
+/**
+ * Reads the safe head over `sql`, which must be a pool of ONE connection: the statements are sent in a row and must run
+ * in that order. Each sees the store as of its own moment (autocommit), which is what the proof needs:
+ * 1. the highest position drawn, before 2. the announcements held; an appender that is missing in 2 takes its lock
+ * later, draws later still, and so draws above 1. Only then may 3. (and the page) look at rows.
+ */
+export function createHeadReader(sql: Sql): HeadReader {
+  let previous: HeadMark | null = null;
+  let running: Promise<Head> | null = null;
+  let queued: Promise<Head> | null = null;
+  let epoch = 0;
+
+  function forget(): void {
+    previous = null;
+    epoch += 1;
+  }
+
+  async function look(): Promise<Head> {
+    const began = epoch;
+    const [drawn, held] = await Promise.all([readDrawn(sql), readAnnouncements(sql)]);
+    // Positions were taken back: the old head would let a reader pass an appender that draws them again.
+    if (previous !== null && drawn < previous.drawn) {
+      forget();
+      return await look();
+    }
+    const mark = safeHead({ drawn, announced: held.map((lock) => lock.low) }, previous);
+    const [top] = await sql<{ position: bigint }[]>`
+      SELECT position FROM events WHERE position <= ${mark.head} ORDER BY position DESC LIMIT 1`;
+    // The connection was lost in between: this bound is the old server's, those rows may be the restarted one's.
+    if (began !== epoch) return await look();
+    previous = mark;
+    return { position: top?.position ?? 0n, drawn, holders: held.map(({ pid, seconds }) => ({ pid, seconds })) };
+  }
+
+  function read(): Promise<Head> {
+    if (running === null) {
+      running = look().finally(() => {
+        running = null;
+      });
+      return running;
+    }
+    // A look that is under way may have begun before the caller's reason to look.
+    queued ??= running.then(startQueued, startQueued);
+    return queued;
+  }
+
+  function startQueued(): Promise<Head> {
+    queued = null;
+    return read();
+  }
+
+  return {
+    read,
+    drawn: () => readDrawn(sql),
+    forget,
+    epoch: () => epoch,
+  };
+}
+
+async function readDrawn(sql: Sql): Promise<bigint> {
+  const [row] = await sql<[{ drawn: bigint }]>`
+    SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence('events', 'position')::regclass), 0) AS drawn`;
+  return row.drawn;
+}
+
+/** Any pid, also none: a prepared transaction keeps its announcement. */
+async function readAnnouncements(sql: Sql) {
+  return await sql<{ low: bigint; pid: number | null; seconds: number | null }[]>`
+    SELECT l.objid::bigint AS low, l.pid, extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS seconds
+    FROM pg_locks AS l LEFT JOIN pg_stat_activity AS a ON a.pid = l.pid
+    WHERE l.locktype = 'advisory' AND l.objsubid = 2
+      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND l.classid = pg_get_serial_sequence('events', 'position')::regclass::oid
+    ORDER BY l.objid`;
+}

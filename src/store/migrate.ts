@@ -1,0 +1,56 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { EngineError } from '../core/errors.ts';
+import { checkIdentifier, quoteIdentifier } from '../core/identifier.ts';
+import type { Projection } from '../core/projection.ts';
+import type { Sql, Tx } from './connect.ts';
+
+/** Any fixed number: daemons that migrate at the same time take turns on it. */
+const MIGRATION_LOCK = 7_203_511n;
+const FOLDER = new URL('../../sql/', import.meta.url);
+
+export interface MigrateOptions {
+  readonly schema: string;
+  /** Whether appends send a NOTIFY. Must be off where transactions with appends are going to be PREPAREd. */
+  readonly notify: boolean;
+  readonly projections: readonly Projection[];
+}
+
+/**
+ * Brings the database to what this program needs: the numbered files of `sql/` that have not run yet, then the
+ * repeatable DDL of each projection, in one transaction. Safe to run twice, and from several daemons at once.
+ * @returns how many numbered files ran
+ * @throws EngineError SCHEMA_NEWER
+ */
+export async function migrate(sql: Sql, options: MigrateOptions): Promise<number> {
+  const files = (await readdir(FOLDER)).filter((file) => /^\d{3}_.*\.sql$/.test(file)).sort();
+  const schema = quoteIdentifier(checkIdentifier('schema', options.schema));
+  return await sql.begin(async (tx) => {
+    await tx`SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`;
+    await tx.unsafe(`CREATE SCHEMA IF NOT EXISTS ${schema}; SET LOCAL search_path = ${schema}`).simple();
+    await tx`CREATE TABLE IF NOT EXISTS projection_migrations (
+      number integer PRIMARY KEY, file text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`;
+    const ran = await runFiles(tx, files);
+    await switchNotify(tx, options.notify);
+    for (const { schema: ddl } of options.projections) if (ddl !== '') await tx.unsafe(ddl).simple();
+    return ran;
+  });
+}
+
+async function runFiles(tx: Tx, files: readonly string[]): Promise<number> {
+  const [row] = await tx<[{ last: number }]>`SELECT coalesce(max(number), 0) AS last FROM projection_migrations`;
+  if (row.last > files.length) throw new EngineError('SCHEMA_NEWER', { found: row.last, known: files.length });
+  for (const file of files.slice(row.last)) {
+    await tx.unsafe(await readFile(new URL(file, FOLDER), 'utf8')).simple();
+    await tx`INSERT INTO projection_migrations (number, file) VALUES (${Number(file.slice(0, 3))}, ${file})`;
+  }
+  return files.length - row.last;
+}
+
+/** ALTER TABLE waits for every appender, so it runs only where it changes something. */
+async function switchNotify(tx: Tx, on: boolean): Promise<void> {
+  const [trigger] = await tx<{ enabled: string }[]>`
+    SELECT tgenabled AS enabled FROM pg_trigger
+    WHERE tgrelid = 'events'::regclass AND tgname = 'projectionist_notify'`;
+  if (trigger === undefined || (trigger.enabled === 'D') !== on) return;
+  await tx.unsafe(`ALTER TABLE events ${on ? 'ENABLE ALWAYS' : 'DISABLE'} TRIGGER projectionist_notify`);
+}

@@ -1,0 +1,125 @@
+import type { StoredEvent } from '../core/event.ts';
+import type { Sql } from './connect.ts';
+import { deepFreeze } from './json.ts';
+
+export interface PageRequest {
+  readonly after: bigint;
+  /** The safe head, read before the page; nothing above it is looked at. */
+  readonly head: bigint;
+  /** Event types wanted; null for all of them. */
+  readonly names: readonly string[] | null;
+  /** Events at most. */
+  readonly limit: number;
+  /** Bytes of payload at most; one event is always taken, however large. */
+  readonly maxBytes: number;
+}
+
+export interface Page {
+  /** Where it was read from. */
+  readonly after: bigint;
+  readonly events: readonly StoredEvent[];
+  /** Everything up to here has been looked at: the last event's position when the page is full, else the safe head. */
+  readonly to: bigint;
+  readonly full: boolean;
+  /** Greatest epoch second among all events after `after` up to `to`; null when it was not asked for. */
+  readonly newest: bigint | null;
+}
+
+interface EventRow {
+  position: bigint | null;
+  id: string;
+  instance_id: string;
+  aggregate_name: string;
+  aggregate_id: string;
+  sequence_no: bigint;
+  name: string;
+  tstamp: bigint;
+  occurred_at: string;
+  payload: unknown;
+  metadata: Record<string, unknown>;
+  candidates: number;
+}
+
+/**
+ * Reads the next page, in order of position. Bytes are counted as stored for small payloads (cheap) and unpacked for
+ * large ones, so 20 events of 10 MB do not arrive at once.
+ *
+ * Of a full page the newest time is read as well: one that is read ahead has the time for it, and the transaction that
+ * applies it is spared the look.
+ */
+export async function readPage(sql: Sql, request: PageRequest): Promise<Page> {
+  const { after, head, limit } = request;
+  if (head <= after) return { after, events: [], to: after, full: false, newest: null };
+  const whole = await readWhole(sql, request);
+  const candidates = whole[0]?.candidates ?? 0;
+  const rows = whole[0]?.position === null && candidates > 0 ? await readCut(sql, request) : whole;
+  const events = rows.flatMap((row) => (row.position === null ? [] : [toEvent({ ...row, position: row.position })]));
+  const last = events.at(-1);
+  if (last === undefined || (candidates < limit && events.length === candidates)) {
+    return { after, events, to: head, full: false, newest: null };
+  }
+  const [row] = await sql<[{ newest: bigint }]>`
+    SELECT max(tstamp) AS newest FROM events WHERE position > ${after} AND position <= ${last.position}`;
+  return { after, events, to: last.position, full: true, newest: row.newest };
+}
+
+/** All candidates if they are not too large together; else one row without a position that says how many there are. */
+async function readWhole(sql: Sql, request: PageRequest): Promise<readonly EventRow[]> {
+  return await sql<EventRow[]>`
+    WITH size AS (
+      SELECT count(*)::int AS candidates, coalesce(sum(${payloadBytes(sql)}), 0) AS bytes
+      FROM (SELECT payload ${candidates(sql, request)}) AS c
+    )
+    SELECT size.candidates, e.*
+    FROM size LEFT JOIN LATERAL (
+      SELECT ${eventColumns(sql)} ${candidates(sql, request)}
+    ) AS e ON size.bytes <= ${request.maxBytes}
+    ORDER BY e.position`;
+}
+
+/** As many candidates as fit, the first one in any case. */
+async function readCut(sql: Sql, request: PageRequest): Promise<readonly EventRow[]> {
+  return await sql<EventRow[]>`
+    SELECT ${eventColumns(sql)}
+    FROM (SELECT *, sum(${payloadBytes(sql)}) OVER (ORDER BY position ROWS UNBOUNDED PRECEDING) AS bytes,
+                 row_number() OVER (ORDER BY position) AS place
+          FROM (SELECT * ${candidates(sql, request)}) AS c) AS page
+    WHERE place = 1 OR bytes <= ${request.maxBytes} ORDER BY position`;
+}
+
+function candidates(sql: Sql, { after, head, names, limit }: PageRequest) {
+  return sql`
+    FROM events WHERE position > ${after} AND position <= ${head}
+      ${names === null ? sql`` : sql`AND name = ANY(${[...names]}::text[])`} ORDER BY position LIMIT ${limit}`;
+}
+
+function eventColumns(sql: Sql) {
+  return sql`position, id, instance_id, aggregate_name, aggregate_id, sequence_no, name, tstamp, occurred_at, payload, metadata`;
+}
+
+function payloadBytes(sql: Sql) {
+  return sql`CASE WHEN pg_column_size(payload) < 2000 THEN pg_column_size(payload) ELSE octet_length(payload::text) END`;
+}
+
+/** `2026-03-01 19:00:00.12+00`, as a session in UTC prints it, to ISO 8601 with all six digits. */
+function toIso(text: string): string {
+  if (!text.endsWith('+00')) return text;
+  const [seconds = '', fraction = ''] = text.slice(11, -3).split('.');
+  return `${text.slice(0, 10)}T${seconds}.${fraction.padEnd(6, '0')}Z`;
+}
+
+function toEvent(row: EventRow & { readonly position: bigint }): StoredEvent {
+  return Object.freeze({
+    position: row.position,
+    id: row.id,
+    instanceId: row.instance_id,
+    aggregateName: row.aggregate_name,
+    aggregateId: row.aggregate_id,
+    sequenceNo: row.sequence_no,
+    name: row.name,
+    occurredAt: toIso(row.occurred_at),
+    tstamp: row.tstamp,
+    payload: deepFreeze(row.payload),
+    metadata: deepFreeze(row.metadata),
+  });
+}

@@ -1,0 +1,66 @@
+/** SQLSTATE of an error from PostgreSQL, or null. The only place that looks into driver errors. */
+export function sqlstateOf(error: unknown): string | null {
+  const code = codeOf(error);
+  // EPIPE is as long as a SQLSTATE, and none.
+  return code !== null && !CONNECTION_CODES.has(code) && /^[0-9A-Z]{5}$/.test(code) ? code : null;
+}
+
+/** The driver's own codes for a connection that is gone or could not be made. */
+const CONNECTION_CODES = new Set([
+  'CONNECTION_CLOSED',
+  'CONNECTION_ENDED',
+  'CONNECTION_DESTROYED',
+  'CONNECT_TIMEOUT',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ENOENT',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EMFILE',
+]);
+
+/** True for 55P03: somebody else holds the row or the table. */
+export function isLockNotAvailable(error: unknown): boolean {
+  return sqlstateOf(error) === '55P03';
+}
+
+/**
+ * What passes by itself: lost connections (08, 57P0x), conflicts (40001, 40P01), no resources (53), locks (55P03),
+ * idle-in-transaction ended by the server (25P03), a failover target that is still read-only (25006), a plan that a DDL
+ * made stale (0A000 "cached plan"). Everything else is permanent, a statement that ran into its time limit (57014) too.
+ */
+export function isTransient(error: unknown): boolean {
+  const state = sqlstateOf(error);
+  if (state === null) return CONNECTION_CODES.has(codeOf(error) ?? '');
+  if (state === '0A000') return error instanceof Error && error.message.includes('cached plan');
+  return (
+    /^(08|53)/.test(state) ||
+    ['57P01', '57P02', '57P03', '57P05', '40001', '40P01', '55P03', '25P03', '25006'].includes(state)
+  );
+}
+
+/** True when the connection itself is lost: whatever was read over it must be read again. */
+export function isConnectionLost(error: unknown): boolean {
+  const state = sqlstateOf(error);
+  if (state === null) return CONNECTION_CODES.has(codeOf(error) ?? '');
+  return state.startsWith('08') || ['57P01', '57P02', '57P03', '25P03'].includes(state);
+}
+
+/** Name of the constraint an error names, or null. */
+export function constraintOf(error: unknown): string | null {
+  return textField(error, 'constraint_name');
+}
+
+function codeOf(error: unknown): string | null {
+  return textField(error, 'code');
+}
+
+function textField(error: unknown, field: string): string | null {
+  if (typeof error !== 'object' || error === null) return null;
+  const value: unknown = Reflect.get(error, field);
+  return typeof value === 'string' ? value : null;
+}

@@ -1,0 +1,127 @@
+import type { Projection } from '../core/projection.ts';
+import type { StoredStatus } from '../core/status.ts';
+import type { Queryable, Sql, Tx } from './connect.ts';
+
+export interface StateRow {
+  readonly cursor: bigint;
+  readonly generation: bigint;
+  readonly lastEventId: string | null;
+  readonly status: StoredStatus;
+  readonly alarm: string | null;
+}
+
+/** The row as a page's transaction holds it, locked. */
+export interface LockedState extends StateRow {
+  /** The transaction's own id: unchanged at the end unless a handler ended the transaction. */
+  readonly xid: string;
+  readonly hasFailures: boolean;
+}
+
+/** Gives each projection its rows, at 0, before anything is read: a missing row could not be locked or compared. */
+export async function register(sql: Queryable, projections: readonly Projection[]): Promise<void> {
+  const names = projections.map(({ name }) => name);
+  const versions = projections.map(({ version }) => version);
+  await sql`
+    WITH declared AS (SELECT * FROM unnest(${names}::text[], ${versions}::int[]) AS d (name, version)),
+         published AS (INSERT INTO readviews (name, position) SELECT name, 0 FROM declared ON CONFLICT DO NOTHING)
+    INSERT INTO projection_state (name, version) SELECT name, version FROM declared ON CONFLICT DO NOTHING`;
+}
+
+export async function readState(sql: Queryable, name: string): Promise<StateRow | null> {
+  const [row] = await sql<StateRow[]>`
+    SELECT cursor, generation, last_event_id AS "lastEventId", status, alarm
+    FROM projection_state WHERE name = ${name} AND instance_id = ''`;
+  return row ?? null;
+}
+
+/**
+ * Step 1 of a page. NOWAIT: 55P03 tells that another worker has the projection, which is no reason to queue up.
+ */
+export async function lockState(tx: Tx, name: string): Promise<LockedState | null> {
+  const [row] = await tx<LockedState[]>`
+    SELECT s.cursor, s.generation, s.last_event_id AS "lastEventId", s.status, s.alarm, pg_current_xact_id()::text AS xid,
+           EXISTS (SELECT FROM projection_failures AS f WHERE f.name = s.name AND f.instance_id = s.instance_id) AS "hasFailures"
+    FROM projection_state AS s WHERE s.name = ${name} AND s.instance_id = '' FOR UPDATE OF s NOWAIT`;
+  return row ?? null;
+}
+
+export interface Advance {
+  readonly name: string;
+  readonly from: bigint;
+  readonly to: bigint;
+  readonly generation: bigint;
+  readonly xid: string;
+  readonly owner: string;
+  /** Greatest epoch second after `from` up to `to` if it is known already; null: look. */
+  readonly newest: bigint | null;
+}
+
+/**
+ * Step 4 of a page: compare-and-set. Moves only from the very place the page was made for, in the same generation, in
+ * the same transaction; publishes the greatest event time seen so far in readviews.
+ */
+export async function advance(
+  tx: Tx,
+  { name, from, to, generation, xid, owner, newest }: Advance,
+): Promise<{ readonly moved: boolean; readonly sameTransaction: boolean }> {
+  const [row] = await tx<[{ moved: boolean; sameTransaction: boolean }]>`
+    WITH moved AS (
+      UPDATE projection_state
+      SET cursor = ${to}, last_event_id = coalesce((SELECT id FROM events WHERE position = ${to}), last_event_id),
+          owner = ${owner}, updated_at = now()
+      WHERE name = ${name} AND instance_id = '' AND cursor = ${from} AND generation = ${generation}
+        AND pg_current_xact_id() = ${xid}::text::xid8
+      RETURNING name
+    ), published AS (
+      UPDATE readviews AS r
+      SET position = greatest(r.position, coalesce(${newest}::bigint,
+        (SELECT max(tstamp) FROM events WHERE position > ${from} AND position <= ${to})))
+      FROM moved WHERE r.name = moved.name
+    )
+    SELECT EXISTS (SELECT FROM moved) AS moved, pg_current_xact_id() = ${xid}::text::xid8 AS "sameTransaction"`;
+  return row;
+}
+
+export interface IdleMove {
+  readonly name: string;
+  readonly from: bigint;
+  readonly to: bigint;
+  readonly generation: bigint;
+}
+
+/**
+ * Moves projections over events that they do not handle, many in one statement. A row that somebody holds, or that is
+ * no longer where the move starts, is left alone: its next page moves it.
+ * @returns the names that were moved
+ */
+export async function moveIdle(sql: Sql, moves: readonly IdleMove[], owner: string): Promise<readonly string[]> {
+  const rows = await sql<{ name: string }[]>`
+    WITH moves AS (
+      SELECT * FROM unnest(${moves.map((m) => m.name)}::text[], ${moves.map((m) => String(m.from))}::bigint[],
+                           ${moves.map((m) => String(m.to))}::bigint[], ${moves.map((m) => String(m.generation))}::bigint[])
+               AS m (name, start, stop, generation)
+    ), due AS (
+      SELECT s.name, m.start, m.stop FROM projection_state AS s JOIN moves AS m USING (name)
+      WHERE s.instance_id = '' AND s.cursor = m.start AND s.generation = m.generation AND s.status = 'running'
+      FOR UPDATE OF s SKIP LOCKED
+    ), moved AS (
+      UPDATE projection_state AS s
+      SET cursor = d.stop, last_event_id = coalesce((SELECT id FROM events WHERE position = d.stop), s.last_event_id),
+          owner = ${owner}, updated_at = now()
+      FROM due AS d WHERE s.name = d.name AND s.instance_id = ''
+      RETURNING s.name
+    ), published AS (
+      UPDATE readviews AS r
+      SET position = greatest(r.position, (SELECT max(tstamp) FROM events WHERE position > d.start AND position <= d.stop))
+      FROM due AS d WHERE r.name = d.name
+    )
+    SELECT name FROM moved`;
+  return rows.map(({ name }) => name);
+}
+
+/** Waits for the page in flight (it holds the row), so nothing commits after a pause has returned. */
+export async function setPaused(sql: Queryable, name: string, paused: boolean): Promise<void> {
+  await sql`
+    UPDATE projection_state SET status = ${paused ? 'paused' : 'running'}, updated_at = now()
+    WHERE name = ${name} AND instance_id = '' AND status <> 'halted'`;
+}

@@ -1,0 +1,81 @@
+import { execFileSync } from 'node:child_process';
+import { closeSync, constants, existsSync, openSync, writeSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { createLogger } from '../../src/cli/logger.ts';
+
+async function logged(
+  secrets: readonly string[],
+  write: (log: ReturnType<typeof createLogger>) => void,
+): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'logger-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const file = join(folder, 'log');
+  const fd = openSync(file, 'w');
+  write(createLogger({ level: 'info', secrets, fd }));
+  closeSync(fd);
+  return readFile(file, 'utf8');
+}
+
+describe('the log', () => {
+  it('is a JSON object a line, from its level on', async () => {
+    const text = await logged([], (log) => {
+      log.debug('not this');
+      log.info({ name: 'band' }, 'projection.live');
+    });
+    expect(text.split('\n')).toHaveLength(2);
+    expect(JSON.parse(text)).toMatchObject({
+      level: 30,
+      name: 'band',
+      msg: 'projection.live',
+      time: expect.stringMatching(/Z$/),
+    });
+  });
+
+  it('holds no secret, whatever part of a line it got into (J15)', async () => {
+    const secrets = ['canary-token', 'canary "quoted" \\ password'];
+    const text = await logged(secrets, (log) => {
+      log.info(
+        { token: 'canary-key-1', config: { databaseUrl: 'canary-key-2', deep: { password: 'canary-key-3' } } },
+        'x',
+      );
+      log.info({ header: 'Bearer canary-token' }, 'with canary-token');
+      log.error({ err: new Error('canary-token and canary "quoted" \\ password') }, 'failed');
+      log.error('no route to postgres://user:canary-other@db/app');
+      log.child({ authorization: 'canary-key-4' }).info('y');
+    });
+    expect(text).toContain('[redacted]');
+    expect(text).not.toMatch(/canary/);
+    for (const line of text.trim().split('\n')) expect(JSON.parse(line)).toHaveProperty('msg');
+    expect(text).toContain('postgres://user:[redacted]@db/app');
+  });
+
+  it('is not made unreadable by a short secret', async () => {
+    expect(await logged(['a'], (log) => log.info('banana'))).toContain('banana');
+  });
+
+  it.skipIf(process.platform === 'win32')('survives a reader that went away', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'logger-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const pipe = join(folder, 'pipe');
+    execFileSync('sh', ['-c', 'mkfifo "$0"', pipe]);
+    const reader = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
+    const fd = openSync(pipe, 'w');
+    closeSync(reader);
+    expect(() => writeSync(fd, 'x')).toThrow(/EPIPE/);
+    const log = createLogger({ level: 'info', secrets: [], fd });
+    for (let line = 0; line < 100; line += 1) log.info('into nothing');
+    await new Promise(setImmediate);
+    closeSync(fd);
+  });
+
+  it.skipIf(!existsSync('/dev/full'))('survives a full disk', async () => {
+    const fd = openSync('/dev/full', 'w');
+    const log = createLogger({ level: 'info', secrets: [], fd });
+    for (let line = 0; line < 100; line += 1) log.info('into nothing');
+    await new Promise(setImmediate);
+    closeSync(fd);
+  });
+});

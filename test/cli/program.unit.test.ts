@@ -1,0 +1,315 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { clientActions, stateFolder } from '../../src/cli/client-actions.ts';
+import { writeDaemonFile } from '../../src/cli/daemon-file.ts';
+import { type Actions, type CommandContext, type ExitCode, runProgram } from '../../src/cli/program.ts';
+import { packageVersion } from '../../src/cli/version.ts';
+import { EngineError, type ErrorCode } from '../../src/core/errors.ts';
+import { createControlApi } from '../../src/http/control-api.ts';
+import { FakeDaemon, statusOf } from '../http/fake-daemon.ts';
+import { Captured } from './captured.ts';
+
+interface Ran {
+  readonly code: ExitCode;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly calls: readonly { readonly command: string; readonly options: unknown }[];
+}
+
+interface RunOptions {
+  readonly actions?: Partial<Actions>;
+  readonly env?: Record<string, string>;
+  readonly cwd?: string;
+  readonly onInterrupt?: (listener: () => void) => () => void;
+}
+
+async function run(
+  args: string,
+  { actions = {}, env = {}, cwd = '/nowhere', onInterrupt = () => () => undefined }: RunOptions = {},
+): Promise<Ran> {
+  const terminal = { stdout: new Captured(), stderr: new Captured() };
+  const calls: { command: string; options: unknown }[] = [];
+  const record =
+    (command: string) =>
+    async (options: unknown): Promise<ExitCode> => {
+      calls.push({ command, options });
+      return 0;
+    };
+  const fakes: Actions = {
+    start: record('start'),
+    status: record('status'),
+    reset: record('reset'),
+    importFile: record('import'),
+    migrate: record('migrate'),
+    ...actions,
+  };
+  const code = await runProgram(args.split(' ').filter(Boolean), fakes, {
+    terminal,
+    env,
+    cwd,
+    version: '9.8.7',
+    onInterrupt,
+  });
+  return { code, calls, stdout: terminal.stdout.text, stderr: terminal.stderr.text };
+}
+
+describe('parsing', () => {
+  it.each([
+    ['start', 'start', { config: undefined, sample: 'if-embedded', traffic: false, flags: {} }],
+    ['start --no-sample', 'start', { config: undefined, sample: 'never', traffic: false, flags: {} }],
+    [
+      'start --config c.js --sample --traffic --port 0 --requeue-every-ms 5 --listen-notify off',
+      'start',
+      {
+        config: 'c.js',
+        sample: 'always',
+        traffic: true,
+        flags: { port: '0', requeueEveryMs: '5', listenNotify: 'off' },
+      },
+    ],
+    ['status', 'status', { name: undefined, json: false }],
+    ['status band --json', 'status', { name: 'band', json: true }],
+    ['reset band', 'reset', { name: 'band', wait: false, timeoutMs: 3_600_000 }],
+    ['reset --all --wait --timeout 5', 'reset', { name: undefined, wait: true, timeoutMs: 5_000 }],
+    ['import -', 'import', { file: '-', flags: {} }],
+    ['import a.ndjson --schema app', 'import', { file: 'a.ndjson', flags: { schema: 'app' } }],
+    ['migrate --config c.js', 'migrate', { config: 'c.js', flags: {} }],
+  ])('%s', async (args, command, options) => {
+    expect(await run(args)).toEqual({ code: 0, stdout: '', stderr: '', calls: [{ command, options }] });
+  });
+
+  it.each([
+    ['', 'give a command'],
+    ['strat', "unknown command 'strat' (Did you mean start?)"],
+    ['start --prot 1', "unknown option '--prot' (Did you mean --port?)"],
+    ['start --token x', "unknown option '--token'"],
+    ['start extra', 'too many arguments'],
+    ['start --config', "option '--config <file>' argument missing"],
+    ['import', "missing required argument 'file'"],
+    ['reset', 'give the name of a projection, or --all'],
+    ['reset band --all', 'give the name of a projection, or --all'],
+    ['reset band --timeout soon', '--timeout is a whole number of seconds'],
+  ])('refuses `%s` with exit code 2 and one line', async (args, message) => {
+    const { code, stdout, stderr, calls } = await run(args);
+    expect({ code, stdout, calls }).toEqual({ code: 2, stdout: '', calls: [] });
+    expect(stderr).toContain(`projectionist: ${message}`);
+    expect(stderr).toMatch(/^[^\n]+ \(projectionist --help lists what there is\)\n$/);
+  });
+
+  it.each(['--help', 'help', 'start --help', 'help reset'])('shows help on stdout for `%s`', async (args) => {
+    expect(await run(args)).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('Usage: projectionist'),
+      stderr: '',
+    });
+  });
+
+  it('shows the version', async () => {
+    expect(await run('--version')).toMatchObject({ code: 0, stdout: '9.8.7\n' });
+    expect(packageVersion()).toMatch(/^\d+\.\d+\.\d+/);
+  });
+});
+
+describe('an error', () => {
+  const failing = (error: unknown): RunOptions => ({ actions: { migrate: () => Promise.reject(error) } });
+
+  it.each<[ErrorCode, ExitCode]>([
+    ['CONFIG_INVALID', 2],
+    ['CONFIG_FILE', 2],
+    ['BIND_NEEDS_TOKEN', 2],
+    ['PORT_IN_USE', 1],
+    ['DAEMON_UNREACHABLE', 1],
+    ['IMPORT_LINE', 1],
+    ['DATABASE_UNREACHABLE', 1],
+  ])('%s exits with %i', async (errorCode, code) => {
+    const ran = await run('migrate', failing(new EngineError(errorCode)));
+    expect(ran.code).toBe(code);
+    expect(ran.stderr).toMatch(/^projectionist: [^\n]+\n$/);
+  });
+
+  it('is one line whatever its message holds', async () => {
+    const ran = await run('migrate', failing(new Error('first\nsecond\u001b[2J\r\tthird')));
+    expect(ran).toMatchObject({ code: 1, stderr: 'projectionist: first second?[2J third\n' });
+  });
+
+  it('that is no Error is told as well', async () => {
+    expect(await run('migrate', failing(undefined))).toMatchObject({ code: 1, stderr: 'projectionist: undefined\n' });
+  });
+
+  it('shows its stack when LOG_LEVEL is debug', async () => {
+    const ran = await run('migrate', { ...failing(new Error('boom')), env: { LOG_LEVEL: 'debug' } });
+    expect(ran.stderr).toMatch(/^projectionist: boom\nError: boom\n {4}at /);
+  });
+
+  it('that a command has told itself is only its exit code', async () => {
+    expect(await run('migrate', { actions: { migrate: async () => 1 } })).toMatchObject({ code: 1, stderr: '' });
+  });
+
+  it('by Ctrl-C ends a command, while start handles signals itself', async () => {
+    const untilAborted = (_options: unknown, { signal }: CommandContext): Promise<ExitCode> =>
+      new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason));
+      });
+    let released = 0;
+    const onInterrupt = (listener: () => void) => {
+      setImmediate(listener);
+      return () => {
+        released += 1;
+      };
+    };
+    const ran = await run('migrate', { actions: { migrate: untilAborted }, onInterrupt });
+    expect({ ...ran, released }).toMatchObject({ code: 1, stderr: 'projectionist: interrupted\n', released: 1 });
+    expect((await run('start', { onInterrupt: () => expect.unreachable() })).code).toBe(0);
+  });
+});
+
+describe('commands to a running daemon', () => {
+  async function daemonIn(): Promise<{ cwd: string; daemon: FakeDaemon }> {
+    const cwd = await mkdtemp(join(tmpdir(), 'client-'));
+    const daemon = new FakeDaemon();
+    const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+    const server = await createControlApi({
+      daemon,
+      token: 't0ken',
+      host: '127.0.0.1',
+      port: 0,
+      version: '1',
+      log,
+    }).listen();
+    onTestFinished(async () => {
+      await server.close(0);
+      await rm(cwd, { recursive: true });
+    });
+    await writeDaemonFile(stateFolder(cwd), { url: server.url, token: 't0ken', pid: process.pid });
+    return { cwd, daemon };
+  }
+
+  it('status shows a table', async () => {
+    const { cwd, daemon } = await daemonIn();
+    daemon.statuses = [
+      statusOf('band', { cursor: '1234567', head: '1234567' }),
+      statusOf('event', {
+        state: 'catching-up',
+        cursor: '10',
+        head: '20000',
+        lagEvents: 19990,
+        lagSeconds: 93784,
+        ratePerSecond: 4999.6,
+        etaSeconds: 4,
+      }),
+      statusOf('dancehall', { state: 'idle', detail: 'paused', lagEvents: 3, lagSeconds: null }),
+      statusOf('userpreferences', {
+        state: 'failed',
+        instance: 'eu',
+        lagEvents: 1,
+        lagSeconds: 0,
+        failure: {
+          eventId: 'e',
+          position: '43',
+          eventName: 'BandIgnored',
+          attempts: 6,
+          error: 'no row\n\u001b[31min band',
+          sqlstate: '23502',
+          statement: null,
+          at: '2026-01-01T00:00:00Z',
+        },
+      }),
+    ];
+    expect(await run('status', { actions: clientActions, cwd })).toMatchObject({ code: 0, stderr: '' });
+    expect((await run('status', { actions: clientActions, cwd })).stdout).toMatchInlineSnapshot(`
+      "NAME                STATE        CURSOR/HEAD      LAG               RATE     ETA  DETAIL
+      band                live         1234567/1234567  0                 -        -
+      event               catching-up  10/20000         19,990 (1 d 2 h)  5,000/s  4 s
+      dancehall           idle         42/42            3                 -        -    paused
+      userpreferences@eu  failed       42/42            1 (0 s)           -        -    at 43 BandIgnored, attempt 6: no row ?[31min band (23502)
+      "
+    `);
+  });
+
+  it('status of one, and as JSON', async () => {
+    const { cwd, daemon } = await daemonIn();
+    const one = await run('status band', { actions: clientActions, cwd });
+    expect(one.stdout.split('\n')).toHaveLength(3);
+    const all = await run('status --json', { actions: clientActions, cwd });
+    expect(JSON.parse(all.stdout)).toEqual({ projections: daemon.statuses });
+    const json = await run('status band --json', { actions: clientActions, cwd });
+    expect(JSON.parse(json.stdout)).toEqual(daemon.statuses[0]);
+  });
+
+  it('status of one that is not there exits with 1', async () => {
+    const { cwd } = await daemonIn();
+    expect(await run('status nope', { actions: clientActions, cwd })).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: "projectionist: there is no projection 'nope': known are band, event\n",
+    });
+  });
+
+  it('without a daemon exit with 1 and say what to do', async () => {
+    const env = { PROJECTIONIST_URL: 'http://127.0.0.1:9' };
+    for (const command of ['status', 'reset band', 'reset --all']) {
+      expect(await run(command, { actions: clientActions, env })).toMatchObject({
+        code: 1,
+        stderr:
+          'projectionist: no daemon answers at http://127.0.0.1:9: start it with `npm start`, or set PROJECTIONIST_URL\n',
+      });
+    }
+  });
+
+  it('reset of one sends RESET with the token', async () => {
+    const { cwd, daemon } = await daemonIn();
+    expect(await run('reset band', { actions: clientActions, cwd })).toMatchObject({
+      code: 0,
+      stdout: 'band: reset, now catching-up\n',
+    });
+    expect(daemon.sent).toEqual([{ name: 'band', event: 'RESET' }]);
+  });
+
+  it('reset with the wrong token says which to set', async () => {
+    const { cwd, daemon } = await daemonIn();
+    const ran = await run('reset band', { actions: clientActions, cwd, env: { PROJECTIONIST_TOKEN: 'wrong' } });
+    expect(ran).toMatchObject({ code: 1, stderr: expect.stringContaining('set PROJECTIONIST_TOKEN') });
+    expect(daemon.sent).toEqual([]);
+  });
+
+  it('reset --all goes on after one that fails, and exits with 1', async () => {
+    const { cwd, daemon } = await daemonIn();
+    daemon.onSend = async (name) =>
+      name === 'band'
+        ? { kind: 'failed', code: 'RESET_FAILED', message: 'nothing changed' }
+        : { kind: 'done', state: 'catching-up' };
+    expect(await run('reset --all', { actions: clientActions, cwd })).toMatchObject({
+      code: 1,
+      stdout: 'event: reset, now catching-up\n',
+      stderr: 'projectionist: band: nothing changed\n',
+    });
+  });
+
+  it('reset --wait waits until it is live', async () => {
+    const { cwd, daemon } = await daemonIn();
+    const states = ['resetting', 'catching-up', 'live'] as const;
+    let looks = 0;
+    daemon.onStatus = async () => [statusOf('band', { state: states[Math.min(looks++, 2)] ?? 'live' })];
+    expect(await run('reset band --wait', { actions: clientActions, cwd })).toMatchObject({
+      code: 0,
+      stdout: 'band: reset, now catching-up\nband: live\n',
+    });
+    expect(looks).toBe(3);
+  });
+
+  it.each([
+    [statusOf('band', { state: 'failed', detail: 'halted' }), 'band: failed: halted'],
+    [
+      statusOf('band', { state: 'idle', detail: 'paused' }),
+      'band: is idle and will not catch up: send it RESUME: paused',
+    ],
+    [statusOf('band', { state: 'catching-up' }), 'band: is still catching up; it goes on without this command'],
+  ])('reset --wait exits with 1 when it will not be live', async (status, message) => {
+    const { cwd, daemon } = await daemonIn();
+    daemon.onStatus = async () => [status];
+    const ran = await run('reset band --wait --timeout 1', { actions: clientActions, cwd });
+    expect(ran).toMatchObject({ code: 1, stderr: `projectionist: ${message}\n` });
+  });
+});

@@ -1,0 +1,137 @@
+import { describe, expect, it } from 'vitest';
+import { progressLine, reportProgress } from '../../src/cli/progress.ts';
+import { duration, grouped } from '../../src/cli/terminal.ts';
+import type { ProjectionStatus } from '../../src/core/status.ts';
+import { FakeDaemon, statusOf } from '../http/fake-daemon.ts';
+import { Captured } from './captured.ts';
+
+const behind = (cursor: number): ProjectionStatus =>
+  statusOf('band', {
+    state: 'catching-up',
+    cursor: String(cursor),
+    head: '20000',
+    lagEvents: 20_000 - cursor,
+    ratePerSecond: 5_000,
+    etaSeconds: (20_000 - cursor) / 5_000,
+  });
+
+/** Plays one list of statuses after another; each look takes 250 ms of a clock of its own. */
+function play(looks: readonly (readonly ProjectionStatus[] | Error)[], isTTY = false) {
+  const daemon = new FakeDaemon();
+  const stdout = new Captured(isTTY);
+  let at = 0;
+  let time = 0;
+  daemon.onStatus = async () => {
+    const look = looks[Math.min(at, looks.length - 1)] ?? [];
+    at += 1;
+    if (look instanceof Error) throw look;
+    return look;
+  };
+  const pause = async (ms: number): Promise<void> => {
+    time += ms;
+  };
+  const signal = new AbortController().signal;
+  return { daemon, stdout, settled: reportProgress({ daemon, stdout, signal, now: () => time, pause }) };
+}
+
+describe('progress', () => {
+  it('says once how it ended', async () => {
+    const { stdout, settled } = play([
+      [
+        statusOf('a'),
+        statusOf('b'),
+        statusOf('c', { state: 'failed' }),
+        statusOf('d', { state: 'idle', detail: 'paused' }),
+      ],
+    ]);
+    expect(await settled).toEqual({ live: 2, failed: 1, paused: 1 });
+    expect(stdout.text).toBe('2 live, 1 failed, 1 paused\n');
+  });
+
+  it('writes a line every 2 s at most when nobody watches', async () => {
+    const { stdout, settled } = play([
+      ...Array.from({ length: 17 }, (_, index) => [behind(index * 1_000)]),
+      [statusOf('band')],
+    ]);
+    await settled;
+    expect(stdout.text).toBe(
+      [
+        'band 0/20,000 (0 %) 5,000/s 4 s left',
+        'band 8,000/20,000 (40 %) 5,000/s 2 s left',
+        'band 16,000/20,000 (80 %) 5,000/s 1 s left',
+        '1 live, 0 failed, 0 paused',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it('writes over its own line on a terminal, never wider than that', async () => {
+    const { stdout, settled } = play([[behind(0), behind(1)], [behind(1_000)], [statusOf('band')]], true);
+    await settled;
+    const erase = '\r\u001b[2K';
+    expect(stdout.text.split(erase)).toEqual([
+      '',
+      'band 0/20,000 (0 %) 5,000/s 4 s left | band 1/20,000 (0 %) ',
+      'band 1,000/20,000 (5 %) 5,000/s 4 s left',
+      '1 live, 0 failed, 0 paused\n',
+    ]);
+  });
+
+  it('waits for one that has not begun, yet not for ever', async () => {
+    const { stdout, settled } = play([[statusOf('band', { state: 'idle' })]]);
+    expect(await settled).toEqual({ live: 0, failed: 0, paused: 1 });
+    expect(stdout.text).toBe('0 live, 0 failed, 1 paused\n');
+    const begins = play([[statusOf('band', { state: 'idle' })], [behind(0)], [statusOf('band')]]);
+    expect(await begins.settled).toEqual({ live: 1, failed: 0, paused: 0 });
+  });
+
+  it('waits out an error of the database', async () => {
+    const { settled } = play([new Error('away'), new Error('away'), [statusOf('band')]]);
+    expect(await settled).toEqual({ live: 1, failed: 0, paused: 0 });
+  });
+
+  it('looks at once when a state changes', async () => {
+    const daemon = new FakeDaemon();
+    daemon.statuses = [behind(0)];
+    const stdout = new Captured();
+    const signal = new AbortController().signal;
+    const settled = reportProgress({
+      daemon,
+      stdout,
+      signal,
+      pause: (_ms, wake) =>
+        new Promise((resolve) => {
+          wake.addEventListener('abort', () => resolve(), { once: true });
+          daemon.statuses = [statusOf('band')];
+          queueMicrotask(() => daemon.transition('band', 'catching-up', 'live'));
+        }),
+    });
+    expect(await settled).toEqual({ live: 1, failed: 0, paused: 0 });
+  });
+
+  it('ends without a summary when the daemon stops', async () => {
+    const daemon = new FakeDaemon();
+    daemon.onStatus = () => new Promise(() => {});
+    const stop = new AbortController();
+    const settled = reportProgress({ daemon, stdout: new Captured(), signal: stop.signal });
+    stop.abort();
+    expect(await settled).toBeNull();
+  });
+
+  it('names a reset, and leaves out what is done', () => {
+    expect(progressLine([statusOf('a'), statusOf('b', { state: 'resetting' })])).toBe('b resetting');
+  });
+});
+
+it.each([
+  [0, '0 s'],
+  [59.6, '1 min'],
+  [90, '1 min 30 s'],
+  [3_605, '1 h'],
+  [7_260, '2 h 1 min'],
+  [93_784, '1 d 2 h'],
+])('%d seconds read as %s', (seconds, text) => expect(duration(seconds)).toBe(text));
+
+it('numbers are grouped', () => {
+  expect([0, 999, 1_000, 1_234_567.4].map(grouped)).toEqual(['0', '999', '1,000', '1,234,567']);
+});

@@ -1,0 +1,116 @@
+import { describe, expect, it } from 'vitest';
+import { readConfig, redactedConfig, secretsOf } from '../../src/config/read-config.ts';
+import { renderConfigReference } from '../../src/config/reference.ts';
+import { SETTING_NAMES, SETTING_SOURCES, settingsSchema } from '../../src/config/schema.ts';
+
+describe('settings', () => {
+  it('have the defaults of the reference', () => {
+    expect(readConfig({ env: {} })).toMatchObject({
+      databaseUrl: null,
+      schema: 'public',
+      host: '127.0.0.1',
+      port: 4400,
+      token: null,
+      logLevel: 'info',
+      requeueEveryMs: 60_000,
+      retryFailedAfterMs: 1_000,
+      retries: 5,
+      bulkLimit: null,
+      listenNotify: true,
+    });
+  });
+
+  it('name the daemon by host and process id unless told otherwise', () => {
+    expect(readConfig({ env: {} }).daemonId).toMatch(new RegExp(`:${process.pid}$`));
+    expect(readConfig({ env: { DAEMON_ID: 'blue-1' } }).daemonId).toBe('blue-1');
+  });
+
+  it('come from the flag before the environment before the file before the default', () => {
+    const file = { port: 3, retries: 7, schema: 'app' };
+    const env = { PORT: '2', RETRIES: '8' };
+    expect(readConfig({ flags: { port: '1' }, env, file })).toMatchObject({ port: 1, retries: 8, schema: 'app' });
+    expect(readConfig({ flags: { port: undefined }, env, file }).port).toBe(2);
+  });
+
+  it('count as not set when the environment variable is empty', () => {
+    expect(readConfig({ env: { PORT: '', DATABASE_URL: '' }, file: { port: 9 } })).toMatchObject({
+      port: 9,
+      databaseUrl: null,
+    });
+  });
+
+  it.each([
+    ['PORT', '80a', "PORT: '80a' is not a whole number from 0 to 65535"],
+    ['PORT', '65536', "PORT: '65536' is not a whole number from 0 to 65535"],
+    ['PORT', '4e3', "PORT: '4e3' is not a whole number from 0 to 65535"],
+    ['RETRIES', '-1', "RETRIES: '-1' is not a whole number from 0 to 1000000"],
+    ['REQUEUE_EVERY_MS', '0', "REQUEUE_EVERY_MS: '0' is not a whole number from 1 to 2147483647"],
+    ['RETRY_FAILED_AFTER_MS', '1.5', "RETRY_FAILED_AFTER_MS: '1.5' is not a whole number from 0 to 2147483647"],
+    ['BULK_LIMIT', '0', "BULK_LIMIT: '0' is not a whole number from 1 to 1000000"],
+    ['LOG_LEVEL', 'loud', 'LOG_LEVEL: is not one of fatal, error, warn, info, debug, trace, silent'],
+    ['LISTEN_NOTIFY', 'maybe', "LISTEN_NOTIFY: 'maybe' is neither on nor off"],
+    ['HOST', 'http://here', 'HOST: is not a host name or address (give the port as PORT)'],
+    ['PROJECTIONIST_TOKEN', 'two words', 'PROJECTIONIST_TOKEN: must be printable ASCII without spaces'],
+    ['DAEMON_ID', 'a\nb', 'DAEMON_ID: must be 1 to 200 printable ASCII characters without spaces'],
+  ])('%s=%j stops the start with a line that says why', (name, value, message) => {
+    expect(() => readConfig({ env: { [name]: value } })).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID', message }),
+    );
+  });
+
+  it.each([['mysql://me:hunter22@h/d'], ['postgres://me:hunt#er/22@h/d'], ['hunter22']])(
+    'refuse DATABASE_URL=%s without repeating it',
+    (value) => {
+      const read = (): unknown => readConfig({ env: { DATABASE_URL: value } });
+      expect(read).toThrow(/^DATABASE_URL: /);
+      expect(read).not.toThrow(/hunt/);
+    },
+  );
+
+  it.each([['postgres://u:p@h:5432/d'], ['postgresql://h/d?sslmode=require'], ['postgres://a:1,b:2/d']])(
+    'take DATABASE_URL=%s',
+    (databaseUrl) => expect(readConfig({ env: { DATABASE_URL: databaseUrl } })).toMatchObject({ databaseUrl }),
+  );
+
+  it('refuse a schema that is no plain identifier', () => {
+    expect(() => readConfig({ env: { SCHEMA: 'a"; drop table x; --' } })).toThrow(/^SCHEMA: /);
+  });
+
+  it('name the flag or the file when the bad value came from there', () => {
+    expect(() => readConfig({ flags: { port: 'x' }, env: {} })).toThrow(/^--port: /);
+    expect(() => readConfig({ flags: { requeueEveryMs: 'x' }, env: {} })).toThrow(/^--requeue-every-ms: /);
+    expect(() => readConfig({ env: {}, file: { port: true } })).toThrow(/^settings.port: /);
+  });
+
+  it('refuse a name in the file that does not exist', () => {
+    expect(() => readConfig({ env: {}, file: { prot: 1 } })).toThrow(
+      /^settings\.prot: there is no such setting: known are databaseUrl/,
+    );
+    expect(() => readConfig({ env: {}, file: { constructor: 1 } })).toThrow(/^settings\.constructor: /);
+  });
+
+  it('print without their secrets', () => {
+    const config = readConfig({ env: { PROJECTIONIST_TOKEN: 'canary-1', DATABASE_URL: 'postgres://u:canary-2@h/d' } });
+    const printed = JSON.stringify(redactedConfig(config));
+    expect(printed).not.toContain('canary');
+    expect(printed).toContain('"port":4400');
+  });
+
+  it('list every form of a secret that a log could show', () => {
+    expect(secretsOf({ token: 'tok', databaseUrl: 'postgres://u:p%40ss@h/d' })).toEqual([
+      'tok',
+      'postgres://u:p%40ss@h/d',
+      'p%40ss',
+      'p@ss',
+    ]);
+    expect(secretsOf({ token: null, databaseUrl: null })).toEqual([]);
+  });
+
+  it('each have a description, a source and a row in docs/reference/config.md', async () => {
+    for (const name of SETTING_NAMES) {
+      expect(settingsSchema.shape[name].description, name).toMatch(/\.$/);
+      expect(SETTING_SOURCES[name].env, name).toMatch(/^[A-Z_]+$/);
+    }
+    await expect(renderConfigReference()).toMatchFileSnapshot('../../docs/reference/config.md');
+  });
+});

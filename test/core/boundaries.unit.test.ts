@@ -1,0 +1,99 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { fullJitter } from '../../src/core/backoff.ts';
+import { checkIdentifier, quoteIdentifier } from '../../src/core/identifier.ts';
+import { nextPageSize, PAGE_MAX, PAGE_MIN } from '../../src/core/page-size.ts';
+import { parsePosition } from '../../src/core/position.ts';
+
+// Seen red with: {0,63} in the pattern (PostgreSQL cuts names at 63 bytes without an error).
+test('an identifier is lower-case letters, digits and underscores, at most 63 of them', () => {
+  for (const good of ['a', '_a', 'a1_b', 'x'.repeat(63)]) {
+    expect(checkIdentifier('table', good)).toBe(good);
+    expect(quoteIdentifier(good)).toBe(`"${good}"`);
+  }
+  for (const bad of ['', '1a', 'A', 'å', 'a-b', 'a.b', 'a b', 'a"', "a'", 'a\u0000', 'a\n', 'x'.repeat(64)]) {
+    expect(() => checkIdentifier('table', bad), JSON.stringify(bad)).toThrow(
+      expect.objectContaining({ code: 'IDENTIFIER_INVALID' }),
+    );
+  }
+  expect(() => checkIdentifier('table', 7 as unknown as string)).toThrow(
+    expect.objectContaining({ code: 'IDENTIFIER_INVALID' }),
+  );
+});
+
+// Seen red with: BigInt(Number(text)).
+test('a position is every whole number from 0 to 2^63 - 1, exactly', () => {
+  fc.assert(
+    fc.property(fc.bigInt({ min: 0n, max: 2n ** 63n - 1n }), (position) => {
+      expect(parsePosition(String(position))).toBe(position);
+    }),
+    { seed: 42 },
+  );
+  expect(parsePosition('9223372036854775807')).toBe(9223372036854775807n);
+});
+
+// Seen red with: the comparison with MAX taken out.
+test.each([
+  '',
+  '-1',
+  '01',
+  '1.0',
+  '1e3',
+  ' 1',
+  '1 ',
+  '0x1',
+  '٣',
+  '9223372036854775808',
+  '10000000000000000000',
+  '9'.repeat(500),
+])('%s is no position', (text) => {
+  expect(() => parsePosition(text)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
+});
+
+test('a page stays between its bounds whatever pages took', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.record({ full: fc.boolean(), ms: fc.double({ min: 0, max: 5000, noNaN: true }) }), { maxLength: 60 }),
+      (pages) => {
+        const size = pages.reduce(nextPageSize, PAGE_MIN);
+        expect(size).toBeGreaterThanOrEqual(PAGE_MIN);
+        expect(size).toBeLessThanOrEqual(PAGE_MAX);
+        expect(Number.isInteger(size)).toBe(true);
+      },
+    ),
+    { seed: 42 },
+  );
+});
+
+// Seen red with: `page.full &&` taken out.
+test('a page grows while full pages are quick, shrinks when one was slow, else stays', () => {
+  expect(nextPageSize(400, { full: true, ms: 10 })).toBe(800);
+  expect(nextPageSize(400, { full: false, ms: 10 })).toBe(400);
+  expect(nextPageSize(400, { full: true, ms: 400 })).toBe(400);
+  expect(nextPageSize(400, { full: true, ms: 1000 })).toBe(400);
+  expect(nextPageSize(1000, { full: false, ms: 1001 })).toBe(500);
+  expect(nextPageSize(PAGE_MAX, { full: true, ms: 10 })).toBe(PAGE_MAX);
+  expect(nextPageSize(PAGE_MIN, { full: true, ms: 9000 })).toBe(PAGE_MIN);
+});
+
+// Seen red with: Math.min(options.capMs, …) taken out.
+test('full jitter lies between 0 and a ceiling that doubles up to its cap', () => {
+  const options = { baseMs: 200, capMs: 30_000 };
+  const almost = 1 - Number.EPSILON;
+  expect([1, 2, 3, 9, 2000].map((attempt) => fullJitter(attempt, options, almost))).toEqual([
+    199, 399, 799, 29_999, 29_999,
+  ]);
+  expect(fullJitter(1, options, 0)).toBe(0);
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 5000 }),
+      fc.double({ min: 0, max: almost, noNaN: true }),
+      (attempt, random) => {
+        const ms = fullJitter(attempt, options, random);
+        expect(ms).toBeGreaterThanOrEqual(0);
+        expect(ms).toBeLessThan(30_000);
+      },
+    ),
+    { seed: 42 },
+  );
+});

@@ -1,0 +1,103 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { readLock } from '../../src/embedded/lock.ts';
+import { until } from '../../src/embedded/wait.ts';
+
+export interface Said {
+  readonly kind: 'ready' | 'drained' | 'cut' | 'failed';
+  readonly fresh?: boolean;
+  readonly rows?: number;
+  readonly folder?: string;
+  /** Process id of the server's checkpointer. */
+  readonly checkpointer?: number;
+  readonly connection?: { readonly host: string; readonly port: number; readonly user: string };
+  readonly code?: string;
+  readonly message?: string;
+}
+
+export interface DaemonOptions {
+  readonly uid?: number;
+  readonly gid?: number;
+  readonly environment?: Record<string, string>;
+  /** Words before `node`, such as ['unshare', '-rn']. */
+  readonly wrapper?: readonly string[];
+  readonly throwAway?: boolean;
+}
+
+/** daemon.mjs in a process group of its own, as a shell starts it. Disposing of it kills the whole group and sees the server off. */
+export class DaemonProcess implements AsyncDisposable {
+  readonly ended: Promise<number | NodeJS.Signals | null>;
+  readonly #child: ChildProcess;
+  readonly #said: Said[] = [];
+  readonly #log: string[] = [];
+  readonly #folder: string;
+  #over = false;
+
+  constructor(program: string, folder: string, options: DaemonOptions = {}) {
+    this.#folder = folder;
+    const { uid, gid, environment = {}, wrapper = [], throwAway = true } = options;
+    const words = [...wrapper, process.execPath, join(program, 'daemon.mjs'), JSON.stringify({ folder, throwAway })];
+    const [command = '', ...args] = words;
+    const identity = uid === undefined || gid === undefined ? {} : { uid, gid };
+    const env = { PATH: process.env['PATH'] ?? '', ...environment };
+    this.#child = spawn(command, args, { ...identity, cwd: program, env, detached: true });
+    if (this.#child.stdout) {
+      createInterface({ input: this.#child.stdout }).on('line', (line) => this.#said.push(JSON.parse(line) as Said));
+    }
+    if (this.#child.stderr) createInterface({ input: this.#child.stderr }).on('line', (line) => this.#log.push(line));
+    this.ended = new Promise((resolve) => {
+      this.#child.once('error', () => resolve(null));
+      this.#child.once('close', (code, signal) => {
+        this.#over = true;
+        resolve(signal ?? code);
+      });
+    });
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? -1;
+  }
+
+  /** What it says next of that kind, or the failure it ended with. */
+  async hears(kind: Said['kind']): Promise<Said> {
+    const found = async () =>
+      this.#said.find((said) => said.kind === kind || said.kind === 'failed') ?? (this.#over ? null : undefined);
+    const said = await until(found, { withinMs: 30_000 });
+    if (said === undefined || said === null) throw new Error(`no '${kind}' came:\n${this.#log.join('\n')}`);
+    return said;
+  }
+
+  tell(line: 'drain' | 'crash'): void {
+    this.#child.stdin?.write(`${line}\n`);
+  }
+
+  /** To the whole group, as the terminal does for Ctrl-C. */
+  signalGroup(signal: NodeJS.Signals): void {
+    try {
+      process.kill(-this.pid, signal);
+    } catch {
+      // It is gone already.
+    }
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.signalGroup('SIGKILL');
+    await this.ended;
+    // One that failed has no server; the folder's may be another daemon's.
+    if (this.#said.some(({ kind }) => kind === 'failed')) return;
+    // Or the folder would be removed under a server that is still writing to it.
+    await serverIsGone(join(this.#folder, 'postgres'), 10_000);
+  }
+}
+
+/** True once no server holds the data folder. */
+export async function serverIsGone(dataFolder: string, withinMs: number): Promise<boolean> {
+  return (
+    (await until(async () => ((await readLock(dataFolder)) === undefined ? true : undefined), { withinMs })) ?? false
+  );
+}

@@ -1,0 +1,34 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, test } from 'vitest';
+import { projections } from '../../examples/dancefinder/projectionist.config.ts';
+import type { Sql } from '../../src/store/connect.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { openStore } from '../support/engine.ts';
+import { courses, poisonedCourses, runCourse, runPoisonedCourse } from '../support/fold-run.ts';
+
+let database: TestDatabase;
+let sql: Sql;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  sql = await openStore(database, projections);
+});
+afterAll(async () => {
+  await sql.end();
+  await database.drop();
+});
+
+// fast-check prints the seed and the path of what failed; give them to fc.assert to see it again.
+test('for five hundred histories the rows are the pure fold of the events', async () => {
+  await fc.assert(
+    fc.asyncProperty(courses(400), async (course) => await runCourse(database, sql, course)),
+    { numRuns: 500, endOnFailure: true },
+  );
+});
+
+test('five hundred poisoned histories halt exactly before the event, and go on once it is mended', async () => {
+  await fc.assert(
+    fc.asyncProperty(poisonedCourses(200), async (course) => await runPoisonedCourse(database, sql, course)),
+    { numRuns: 500, endOnFailure: true },
+  );
+});

@@ -1,0 +1,148 @@
+import { expect, test } from 'vitest';
+import { type FailureStatus, STATES } from '../../src/core/status.ts';
+import { fullStateOf, type StatusParts, type StoredView, stateOf, toStatus } from '../../src/engine/status.ts';
+import { type Answer, createRig, delivered } from '../machines/projection-rig.ts';
+
+async function snapshotAfter(...answers: readonly Answer[]) {
+  const { actor, hands } = createRig();
+  actor.send({ type: 'START' });
+  for (const answer of answers) {
+    hands.running[0]?.settle(answer);
+    await delivered();
+  }
+  return actor.getSnapshot();
+}
+
+const LIVE = ['open:running', 'pull:caught-up'] as const;
+
+const view: StoredView = {
+  name: 'band',
+  cursor: 70n,
+  generation: 3n,
+  position: 1_700_000_000n,
+  newest: 1_700_000_060n,
+  alarm: null,
+  owner: 'host:1',
+};
+
+function statusOf(parts: Partial<StatusParts>) {
+  return toStatus({
+    name: 'band',
+    snapshot: null,
+    view,
+    failure: null,
+    scanned: 0n,
+    head: 100n,
+    storeProblem: null,
+    holders: [],
+    ratePerSecond: 0,
+    owner: 'here:2',
+    ...parts,
+  });
+}
+
+const FAILURE: FailureStatus = {
+  eventId: 'e',
+  position: '71',
+  eventName: 'BandCreated',
+  attempts: 6,
+  error: 'no',
+  sqlstate: '23505',
+  statement: null,
+  at: '2026-01-01T00:00:00.000Z',
+};
+
+test('the state is one of five, the full one names the substate too', async () => {
+  const live = await snapshotAfter(...LIVE);
+  expect([stateOf(live), fullStateOf(live)]).toEqual(['live', 'live.waiting']);
+  const { actor } = createRig();
+  expect([stateOf(actor.getSnapshot()), fullStateOf(actor.getSnapshot())]).toEqual(['idle', 'idle.stopped']);
+  actor.send({ type: 'START' });
+  expect(STATES).toContain(stateOf(actor.getSnapshot()));
+});
+
+test('a projection that is behind: how many positions, and how many seconds of history', async () => {
+  const snapshot = await snapshotAfter('open:running');
+  expect(statusOf({ snapshot, ratePerSecond: 7 })).toEqual({
+    name: 'band',
+    instance: '',
+    state: 'catching-up',
+    detail: null,
+    cursor: '70',
+    head: '100',
+    position: 1_700_000_000,
+    lagEvents: 30,
+    lagSeconds: 60,
+    ratePerSecond: 7,
+    etaSeconds: 5,
+    generation: 3,
+    owner: 'here:2',
+    failure: null,
+  });
+});
+
+// Seen red with: `position === 0n ? null` left out (56 years of lag).
+test('after a reset the lag in seconds is not known, with everything applied it is 0', () => {
+  expect(statusOf({ view: { ...view, cursor: 0n, position: 0n } }).lagSeconds).toBeNull();
+  expect(statusOf({ head: 70n }).lagSeconds).toBe(0);
+  expect(statusOf({ view: { ...view, cursor: 0n, position: 0n }, head: 0n }).lagSeconds).toBe(0);
+  // Events were appended with older times than those before them.
+  expect(statusOf({ view: { ...view, newest: 1n } }).lagSeconds).toBe(0);
+  expect(statusOf({ view: { ...view, newest: null } }).lagSeconds).toBe(0);
+});
+
+// Seen red with: `cursor: String(stored)`.
+test('what was passed over in memory counts, although the row does not show it yet', () => {
+  expect(statusOf({ scanned: 100n })).toMatchObject({ cursor: '100', lagEvents: 0, lagSeconds: 0 });
+  expect(statusOf({ scanned: 5n })).toMatchObject({ cursor: '70' });
+});
+
+test('a head that was looked at before the page never makes the lag negative', () => {
+  expect(statusOf({ head: 10n })).toMatchObject({ cursor: '70', head: '70', lagEvents: 0 });
+});
+
+// Seen red with: `state === 'catching-up' &&` left out; `ratePerSecond > 0` left out (Infinity, null in JSON).
+test('when it is caught up is told only while catching up, at a rate that is known', async () => {
+  const snapshot = await snapshotAfter('open:running');
+  expect(statusOf({ snapshot, ratePerSecond: 0 }).etaSeconds).toBeNull();
+  expect(statusOf({ snapshot, ratePerSecond: 30 }).etaSeconds).toBe(1);
+  expect(statusOf({ snapshot: await snapshotAfter(...LIVE), ratePerSecond: 30 }).etaSeconds).toBeNull();
+});
+
+// Seen red with: `seconds >= 1` made `seconds >= 0`; the machine's own detail after the holder's.
+test('an appender that stays open is named after a second, unless there is something nearer to say', async () => {
+  const pid = (seconds: number | null, id: number | null = 4711) => ({ pid: id, seconds });
+  expect(statusOf({ holders: [pid(0.4)] }).detail).toBeNull();
+  expect(statusOf({ holders: [pid(0.4), pid(61.9)] }).detail).toBe(
+    'waiting for the transaction of pid 4711 that appends events, open for 61 s',
+  );
+  expect(statusOf({ holders: [pid(null, null)] }).detail).toBe(
+    'waiting for a prepared transaction that appends events',
+  );
+  const snapshot = await snapshotAfter('open:running', 'pull:failed');
+  expect(statusOf({ snapshot, holders: [pid(61)] }).detail).toBe('event 7 failed');
+  expect(statusOf({ snapshot, view: { ...view, alarm: 'needs a rebuild' } }).detail).toBe('needs a rebuild');
+});
+
+test('a projection that no actor runs is idle, and belongs to whom the row names', () => {
+  expect(statusOf({})).toMatchObject({ state: 'idle', owner: 'host:1' });
+  expect(statusOf({ view: undefined })).toMatchObject({ cursor: '0', position: 0, generation: 0, owner: null });
+});
+
+test('the stored failure is shown; one without an event only while it is halted', async () => {
+  const halted = await snapshotAfter('open:running', 'pull:failed for good');
+  expect(statusOf({ snapshot: halted, failure: FAILURE }).failure).toBe(FAILURE);
+  expect(statusOf({ snapshot: halted }).failure).toMatchObject({
+    eventId: null,
+    position: '70',
+    error: 'event 7 failed for good',
+  });
+  expect(statusOf({ snapshot: await snapshotAfter('open:running', 'pull:failed') }).failure).toBeNull();
+});
+
+// Seen red with: `generation: view.generation`. JSON.stringify throws on a bigint: the whole answer would be lost.
+test('a status is JSON, and positions above 2^53 keep their digits', () => {
+  const far = statusOf({ view: { ...view, cursor: 2n ** 62n + 1n }, head: 2n ** 62n + 3n });
+  expect(JSON.parse(JSON.stringify(far))).toEqual(far);
+  expect(far).toMatchObject({ cursor: '4611686018427387905', head: '4611686018427387907', lagEvents: 2 });
+});

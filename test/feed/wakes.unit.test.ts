@@ -1,0 +1,210 @@
+import { map, NEVER, type Observable } from 'rxjs';
+import { type RunHelpers, TestScheduler } from 'rxjs/testing';
+import { expect, test } from 'vitest';
+import { type Seen, type WakeSources, wakes } from '../../src/feed/wakes.ts';
+
+/** A store that the marbles change while the feed looks at it. */
+interface Store {
+  head: number;
+  drawn: number;
+  open: boolean;
+  /** How long a look takes, and how it ends: `-(s|)`, `-#`. */
+  answer: string;
+}
+
+interface Feed {
+  readonly store: Store;
+  /** Milliseconds at which the store was looked at. */
+  readonly looks: number[];
+  readonly beats: number[];
+  readonly trouble: unknown[];
+  /** Emits `source from>head`. */
+  readonly wakes$: Observable<string>;
+}
+
+function marbles(run: (helpers: RunHelpers, scheduler: TestScheduler) => void): void {
+  const scheduler = new TestScheduler((actual, expected) => expect(actual).toEqual(expected));
+  scheduler.run((helpers) => run(helpers, scheduler));
+}
+
+/** The real feed over that store; the schedule and the heartbeat are far apart unless a test says so. */
+function feed(
+  helpers: RunHelpers,
+  scheduler: TestScheduler,
+  options: Partial<Pick<WakeSources, 'notify$' | 'requeueEveryMs' | 'heartbeatMs'>> = {},
+): Feed {
+  const store: Store = { head: 0, drawn: 0, open: false, answer: '-(s|)' };
+  const looks: number[] = [];
+  const beats: number[] = [];
+  const trouble: unknown[] = [];
+  const wakes$ = wakes({
+    notify$: NEVER,
+    requeueEveryMs: 100_000,
+    heartbeatMs: 100_000,
+    ...options,
+    look: () => {
+      looks.push(scheduler.now());
+      const seen: Seen = { position: BigInt(store.head), drawn: BigInt(store.drawn), open: store.open };
+      return helpers.cold(store.answer, { s: seen });
+    },
+    drawn: () => {
+      beats.push(scheduler.now());
+      return helpers.cold(store.answer, { s: BigInt(store.drawn) });
+    },
+    onTrouble: (error) => trouble.push(error),
+    scheduler,
+  }).pipe(map(({ source, from, head }) => `${source} ${from}>${head}`));
+  return { store, looks, beats, trouble, wakes$ };
+}
+
+// Seen red with: `timer(requeueEveryMs, …)`, and the filter without `|| look.source === 'schedule'`.
+test('the schedule fires at once and then every so often, and is heard although nothing has moved', () => {
+  marbles((helpers, scheduler) => {
+    const { wakes$ } = feed(helpers, scheduler, { requeueEveryMs: 50 });
+    helpers.expectObservable(wakes$, '^ 120ms !').toBe('-s 49ms s 49ms s', { s: 'schedule 0>0' });
+  });
+});
+
+// Seen red with: LOOK_AGAIN_MS emptied; `merge` of the looks after a NOTIFY made `concat` (they came after 4, 20, 84 ms).
+test('a NOTIFY is looked at at once, and again 4, 16 and 64 ms later: it may have announced others too', () => {
+  marbles((helpers, scheduler) => {
+    const { wakes$, looks, store } = feed(helpers, scheduler, { notify$: helpers.hot<void>('10ms n') });
+    scheduler.schedule(() => Object.assign(store, { head: 1, drawn: 1 }), 9);
+    scheduler.schedule(() => Object.assign(store, { head: 2, drawn: 2 }), 20);
+    helpers
+      .expectObservable(wakes$, '^ 500ms !')
+      .toBe('-s 9ms a 15ms b', { s: 'schedule 0>0', a: 'notify 0>1', b: 'again 1>2' });
+    helpers.flush();
+    expect(looks).toEqual([0, 10, 14, 26, 74]);
+  });
+});
+
+// Seen red with: mergeMap in place of switchMap (the looks of every NOTIFY), mergeMap in place of conflateMap (at once).
+test('a burst of NOTIFYs is one look, and one more for what came during it', () => {
+  marbles((helpers, scheduler) => {
+    const burst$ = helpers.hot<void>('10ms (nnnnnnnnnn)');
+    const { wakes$, looks, store } = feed(helpers, scheduler, { notify$: burst$ });
+    store.answer = '-----(s|)';
+    scheduler.schedule(() => Object.assign(store, { head: 9, drawn: 9 }), 8);
+    helpers.expectObservable(wakes$, '^ 500ms !').toBe('-----s 9ms a', { s: 'schedule 0>0', a: 'notify 0>9' });
+    helpers.flush();
+    expect(looks).toEqual([0, 10, 15, 26, 74]);
+  });
+});
+
+// Seen red with: `filter((seen) => seen !== drawn)` left out.
+test('silence costs one cheap statement per heartbeat, and nobody is woken', () => {
+  marbles((helpers, scheduler) => {
+    const { wakes$, looks, beats } = feed(helpers, scheduler, { heartbeatMs: 20 });
+    helpers.expectObservable(wakes$, '^ 109ms !').toBe('-s', { s: 'schedule 0>0' });
+    helpers.flush();
+    expect(looks).toEqual([0]);
+    expect(beats).toEqual([20, 40, 60, 80, 100]);
+  });
+});
+
+// Seen red with: beats$ left out of the merge.
+test('the heartbeat finds what no hint announced, and says that it was the one', () => {
+  marbles((helpers, scheduler) => {
+    const { wakes$, looks, store } = feed(helpers, scheduler, { heartbeatMs: 20 });
+    scheduler.schedule(() => Object.assign(store, { head: 3, drawn: 3 }), 25);
+    helpers.expectObservable(wakes$, '^ 109ms !').toBe('-s 40ms h', { s: 'schedule 0>0', h: 'heartbeat 0>3' });
+    helpers.flush();
+    expect(looks).toEqual([0, 41]);
+  });
+});
+
+// Seen red with: PRECEDENCE of notify below the heartbeat's.
+test('what a hint announced is not ascribed to a heartbeat that comes while the look waits', () => {
+  marbles((helpers, scheduler) => {
+    const options = { notify$: helpers.hot<void>('15ms n'), heartbeatMs: 20 };
+    const { wakes$, store } = feed(helpers, scheduler, options);
+    // The first look is slow; NOTIFY and heartbeat wait for it, the look again after 4 ms too.
+    store.answer = '40ms (s|)';
+    scheduler.schedule(() => Object.assign(store, { head: 3, drawn: 3, answer: '-(s|)' }), 10);
+    helpers.expectObservable(wakes$, '^ 60ms !').toBe('40ms s a', { s: 'schedule 0>0', a: 'notify 0>3' });
+  });
+});
+
+// Seen red with: whileOpen$ left out of the merge; `openFor + 1` made 1 (every 2 ms).
+test('an open appender is looked at again, less and less often, until it is gone', () => {
+  marbles((helpers, scheduler) => {
+    const { wakes$, looks, store } = feed(helpers, scheduler);
+    Object.assign(store, { drawn: 4, open: true });
+    scheduler.schedule(() => Object.assign(store, { head: 4, open: false }), 700);
+    helpers.expectObservable(wakes$, '^ 3000ms !').toBe('-s 945ms a', { s: 'schedule 0>0', a: 'again 0>4' });
+    helpers.flush();
+    // 2, 5, 10, 20, 50, 100, 250 and 250 ms after the look before, which takes 1 ms.
+    expect(looks).toEqual([0, 3, 9, 20, 41, 92, 193, 444, 695, 946]);
+  });
+});
+
+// Seen red with: `again$.next` only while an appender is open (one more look, at 444).
+test('a hint that comes while an appender is open is looked at at once, and ends the waiting when it is gone', () => {
+  marbles((helpers, scheduler) => {
+    const { wakes$, looks, store } = feed(helpers, scheduler, { notify$: helpers.hot<void>('300ms n') });
+    Object.assign(store, { drawn: 4, open: true });
+    scheduler.schedule(() => Object.assign(store, { head: 4, open: false }), 290);
+    helpers.expectObservable(wakes$, '^ 1000ms !').toBe('-s 299ms n', { s: 'schedule 0>0', n: 'notify 0>4' });
+    helpers.flush();
+    expect(looks.slice(-5)).toEqual([193, 300, 304, 316, 364]);
+  });
+});
+
+// Seen red with: lookOnce without its catchError.
+test('a look that fails is told, ends nothing, and the next hint looks again', () => {
+  marbles((helpers, scheduler) => {
+    const { wakes$, trouble, store } = feed(helpers, scheduler, { notify$: helpers.hot<void>('10ms n') });
+    Object.assign(store, { head: 5, drawn: 5, answer: '-#' });
+    scheduler.schedule(() => Object.assign(store, { answer: '-(s|)' }), 5);
+    helpers.expectObservable(wakes$, '^ 500ms !').toBe('11ms a', { a: 'notify 0>5' });
+    helpers.flush();
+    expect(trouble).toEqual(['error']);
+  });
+});
+
+// Seen red with: beats$ without its catchError.
+test('a heartbeat that fails is told, and the next one works', () => {
+  marbles((helpers, scheduler) => {
+    const { wakes$, trouble, store } = feed(helpers, scheduler, { heartbeatMs: 20 });
+    scheduler.schedule(() => Object.assign(store, { head: 5, drawn: 5, answer: '-#' }), 10);
+    scheduler.schedule(() => Object.assign(store, { answer: '-(s|)' }), 30);
+    helpers.expectObservable(wakes$, '^ 70ms !').toBe('-s 40ms h', { s: 'schedule 0>0', h: 'heartbeat 0>5' });
+    helpers.flush();
+    expect(trouble).toEqual(['error']);
+  });
+});
+
+// Seen red with: `drawn = null` left out after a failed look (the event waited for the next visit of the schedule).
+test('when a look at an open appender fails, the next heartbeat looks, although nothing more was drawn', () => {
+  marbles((helpers, scheduler) => {
+    const { wakes$, store } = feed(helpers, scheduler, { heartbeatMs: 20 });
+    Object.assign(store, { drawn: 4, open: true });
+    scheduler.schedule(() => Object.assign(store, { answer: '-#' }), 2);
+    scheduler.schedule(() => Object.assign(store, { head: 4, open: false, answer: '-(s|)' }), 5);
+    helpers.expectObservable(wakes$, '^ 100ms !').toBe('-s 20ms h', { s: 'schedule 0>0', h: 'heartbeat 0>4' });
+  });
+});
+
+// Seen red with: combine left out (the NOTIFY took the schedule's place).
+test('a visit of the schedule is never swallowed by other hints', () => {
+  marbles((helpers, scheduler) => {
+    const options = { notify$: helpers.hot<void>('45ms n 9ms n'), requeueEveryMs: 50 };
+    const { wakes$, store } = feed(helpers, scheduler, options);
+    scheduler.schedule(() => Object.assign(store, { answer: '20ms (s|)' }), 40);
+    // Looks at 45 for the NOTIFY; the schedule's of 50 waits until 65, and the NOTIFY of 55 joins it.
+    helpers.expectObservable(wakes$, '^ 90ms !').toBe('-s 83ms s', { s: 'schedule 0>0' });
+  });
+});
+
+test('unsubscribing stops the look that runs, every timer, and the listening', () => {
+  marbles((helpers, scheduler) => {
+    const notify$ = helpers.hot<void>('--n');
+    const { wakes$, looks, beats, store } = feed(helpers, scheduler, { notify$, requeueEveryMs: 30, heartbeatMs: 7 });
+    Object.assign(store, { drawn: 4, open: true });
+    helpers.expectObservable(wakes$, '^ 10ms !').toBe('-s', { s: 'schedule 0>0' });
+    helpers.expectSubscriptions(notify$.subscriptions).toBe('^ 10ms !');
+    helpers.flush();
+    expect(Math.max(...looks, ...beats)).toBeLessThan(12);
+  });
+});

@@ -1,0 +1,133 @@
+import { type ActorRefFrom, createActor, SimulatedClock, type StateValueFrom } from 'xstate';
+import { projectionMachine } from '../../machines/projection.ts';
+import type { ProjectionHands, PullOutcome } from '../../src/core/port.ts';
+import type { StoredStatus } from '../../src/core/status.ts';
+
+/** Every state the machine can rest in, derived from the machine: `idle.stopped`, `resetting`. */
+export type Leaf = Exclude<LeafOf<Value>, Compound<Value>>;
+type Value = StateValueFrom<typeof projectionMachine>;
+type Compound<V> = V extends string ? never : keyof V;
+type LeafOf<V> = V extends string
+  ? V
+  : { [Key in keyof V & string]: `${Key}.${NonNullable<V[Key]> & string}` }[keyof V & string];
+
+export type PullAnswer = `pull:${PullOutcome['kind']}` | 'pull:failed for good';
+export type OpenAnswer = `open:${StoredStatus}`;
+export type ResetAnswer = `reset:${StoredStatus}`;
+/** Everything a worker can answer; `rejected` fits every operation. */
+export type Answer = PullAnswer | OpenAnswer | ResetAnswer | 'setPaused:done' | 'rejected';
+
+/** What the hands resolve with. */
+export const OUTCOMES: Readonly<Record<Exclude<Answer, 'rejected'>, unknown>> = {
+  'pull:caught-up': { kind: 'caught-up' },
+  'pull:behind': { kind: 'behind' },
+  'pull:failed': { kind: 'failed', halted: false, detail: 'event 7 failed' },
+  'pull:failed for good': { kind: 'failed', halted: true, detail: 'event 7 failed for good' },
+  'pull:waiting': { kind: 'waiting', detail: 'waiting for another projection' },
+  'pull:elsewhere': { kind: 'elsewhere' },
+  'pull:paused': { kind: 'paused' },
+  'pull:halted': { kind: 'halted', detail: 'halted before event 7' },
+  'pull:stopped': { kind: 'stopped' },
+  'open:running': { status: 'running', detail: null },
+  'open:paused': { status: 'paused', detail: null },
+  'open:halted': { status: 'halted', detail: 'halted before event 7' },
+  'reset:running': { status: 'running' },
+  'reset:paused': { status: 'paused' },
+  'reset:halted': { status: 'halted' },
+  'setPaused:done': undefined,
+};
+
+/** An operation that has begun and waits for the test to say how it ends. */
+export interface RunningOperation {
+  readonly hand: keyof ProjectionHands;
+  /** The hand and its argument: `pull live`, `setPaused true`. */
+  readonly label: string;
+  readonly signal: AbortSignal | null;
+  readonly settle: (answer: Answer) => void;
+}
+
+const REFUSED = new Error('the database does not answer');
+
+/** Hands whose promises stay open until the test settles them. */
+export class GatedHands implements ProjectionHands {
+  readonly running: RunningOperation[] = [];
+  /** Labels of everything that was ever begun. */
+  readonly begun: string[] = [];
+  /** Called when an operation begins, before it is counted. */
+  onBegin: (label: string) => void = () => undefined;
+
+  open(signal: AbortSignal) {
+    return this.#begin<Awaited<ReturnType<ProjectionHands['open']>>>('open', 'open', signal);
+  }
+
+  pull(mode: string, signal: AbortSignal) {
+    return this.#begin<PullOutcome>('pull', `pull ${mode}`, signal);
+  }
+
+  reset() {
+    return this.#begin<{ readonly status: StoredStatus }>('reset', 'reset', null);
+  }
+
+  setPaused(paused: boolean) {
+    return this.#begin<void>('setPaused', `setPaused ${paused}`, null);
+  }
+
+  #begin<T>(hand: keyof ProjectionHands, label: string, signal: AbortSignal | null): Promise<T> {
+    this.onBegin(label);
+    this.begun.push(label);
+    return new Promise<T>((resolve, reject) => {
+      const operation: RunningOperation = {
+        hand,
+        label,
+        signal,
+        settle: (answer) => {
+          this.running.splice(this.running.indexOf(operation), 1);
+          if (answer === 'rejected') reject(REFUSED);
+          else resolve(OUTCOMES[answer] as T);
+        },
+      };
+      this.running.push(operation);
+    });
+  }
+}
+
+export interface Rig {
+  readonly actor: ActorRefFrom<typeof projectionMachine>;
+  readonly hands: GatedHands;
+  readonly clock: SimulatedClock;
+  readonly errors: unknown[];
+}
+
+/** The real machine, running, with gated hands and a clock that the test moves. */
+export function createRig(machine: typeof projectionMachine = projectionMachine): Rig {
+  const hands = new GatedHands();
+  const clock = new SimulatedClock();
+  const errors: unknown[] = [];
+  const actor = createActor(machine, {
+    clock,
+    input: { name: 'band', hands, retryFailedAfterMs: 1000, backoff: { baseMs: 200, capMs: 30_000 } },
+  });
+  actor.subscribe({ error: (error) => errors.push(error) });
+  actor.start();
+  return { actor, hands, clock, errors };
+}
+
+export function leafOf({ actor }: Pick<Rig, 'actor'>): Leaf {
+  const { value } = actor.getSnapshot();
+  return (typeof value === 'string' ? value : Object.entries(value).flat().join('.')) as Leaf;
+}
+
+/** Whether this answer can come from this operation. */
+export function fits(operation: Pick<RunningOperation, 'hand'>, answer: Answer): boolean {
+  return answer === 'rejected' || answer.startsWith(`${operation.hand}:`);
+}
+
+/** Lets every promise that has been settled reach the machine. */
+export function delivered(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
+/** Above every backoff, every look-again and the wait between attempts. */
+export const LONG_MS = 60_000;

@@ -1,0 +1,198 @@
+import { describe, expect, test } from 'vitest';
+import type { ProjectionEvent } from '../../machines/projection-parts.ts';
+import { STATES } from '../../src/core/status.ts';
+import {
+  type Answer,
+  createRig,
+  delivered,
+  fits,
+  type Leaf,
+  LONG_MS,
+  leafOf,
+  OUTCOMES,
+  type Rig,
+} from './projection-rig.ts';
+import { afterNoted, type Happening, OPERATIONS, TRANSITIONS } from './transition-table.ts';
+
+const LEAVES = Object.keys(TRANSITIONS) as Leaf[];
+const ANSWERS = [...Object.keys(OUTCOMES), 'rejected'] as Answer[];
+const isAnswer = (happening: string): happening is Answer => ANSWERS.some((answer) => answer === happening);
+
+/** The shortest way from idle.stopped to every leaf, found in the table itself. */
+const WAYS = shortestWays();
+
+function shortestWays(): ReadonlyMap<Leaf, readonly Happening[]> {
+  const ways = new Map<Leaf, readonly Happening[]>([['idle.stopped', []]]);
+  for (const [leaf, way] of ways) {
+    for (const [happening, expected] of Object.entries(TRANSITIONS[leaf]) as [Happening, string][]) {
+      const next = LEAVES.find((one) => one === expected);
+      if (next !== undefined && !ways.has(next)) ways.set(next, [...way, happening]);
+    }
+  }
+  return ways;
+}
+
+async function happen(rig: Rig, happening: Happening): Promise<void> {
+  if (happening === 'TIME') rig.clock.increment(LONG_MS);
+  else if (isAnswer(happening)) settle(rig, happening);
+  else rig.actor.send({ type: happening });
+  await delivered();
+}
+
+/**
+ * The running operation's answer; where none runs that can give it, a late one of each state that has it. (There is no
+ * late rejection: XState drops what a promise says after its state was left.)
+ */
+function settle(rig: Rig, answer: Answer): void {
+  const [running] = rig.hands.running;
+  if (running !== undefined && fits(running, answer)) {
+    running.settle(answer);
+    return;
+  }
+  if (answer === 'rejected') return;
+  for (const leaf of LEAVES) {
+    if (OPERATIONS[leaf] === null || leaf === leafOf(rig)) continue;
+    const actorId = `0.projection.${leaf}`;
+    const late = { type: `xstate.done.actor.${actorId}`, output: OUTCOMES[answer], actorId };
+    rig.actor.send(late as unknown as ProjectionEvent);
+  }
+}
+
+async function rigAt(leaf: Leaf): Promise<Rig> {
+  const rig = createRig();
+  for (const happening of WAYS.get(leaf) ?? []) await happen(rig, happening);
+  expect(leafOf(rig)).toBe(leaf);
+  return rig;
+}
+
+/** The state's own operation runs, and no other. */
+function expectItsOperation(rig: Rig): void {
+  const label = OPERATIONS[leafOf(rig)];
+  expect(rig.hands.running.map((operation) => operation.label)).toEqual(label === null ? [] : [label]);
+}
+
+test('every state of the machine can be reached, in the table and in the machine', async () => {
+  expect([...WAYS.keys()].sort()).toEqual([...LEAVES].sort());
+  for (const leaf of LEAVES) expectItsOperation(await rigAt(leaf));
+  expect([...new Set(LEAVES.map((leaf) => leaf.split('.')[0]))].sort()).toEqual([...STATES].sort());
+});
+
+// Seen red with: `RETRY` taken from halted; WAKE left out of whileWorking.
+describe.each(LEAVES)('%s', (leaf) => {
+  test.each(Object.entries(TRANSITIONS[leaf]) as [Happening, string][])('%s: %s', async (happening, expected) => {
+    const rig = await rigAt(leaf);
+    const before = rig.actor.getSnapshot();
+    const begun = rig.hands.begun.length;
+    const can = !isAnswer(happening) && happening !== 'TIME' && before.can({ type: happening });
+    const [running] = rig.hands.running;
+    await happen(rig, happening);
+    const after = rig.actor.getSnapshot();
+
+    expect(rig.errors).toEqual([]);
+    expectItsOperation(rig);
+    switch (expected) {
+      case 'ignored':
+        expect(leafOf(rig)).toBe(leaf);
+        expect(after.context).toEqual(before.context);
+        expect(rig.hands.begun).toHaveLength(begun);
+        // An operator is told that it means nothing here.
+        expect(can).toBe(false);
+        break;
+      case 'noted':
+        expect(leafOf(rig)).toBe(leaf);
+        expect(after.context).not.toEqual(before.context);
+        expect(rig.hands.begun).toHaveLength(begun);
+        expect(can).toBe(true);
+        // A reset is not asked to end: its outcome must be known. A wake never cuts anything short.
+        if (running?.signal != null) expect(running.signal.aborted).toBe(happening !== 'WAKE');
+        break;
+      default:
+        expect(leafOf(rig)).toBe(expected);
+        expect(rig.hands.begun).toHaveLength(begun + (OPERATIONS[leafOf(rig)] === null ? 0 : 1));
+    }
+  });
+});
+
+// Seen red with: `onError: 'standby'` without wantedFirst in pausing (a STOP waited for a backoff and an opening), the
+// same in resuming (a STOP was forgotten), and no `exit: 'noPauseWanted'` in pausing.
+const NOTED = LEAVES.flatMap((leaf) =>
+  (['STOP', 'RESET', 'PAUSE'] as const)
+    .filter((event) => TRANSITIONS[leaf][event] === 'noted')
+    .flatMap((event) => ANSWERS.map((answer) => [leaf, event, answer] as const)),
+).filter(([leaf, , answer]) => answer === 'rejected' || OPERATIONS[leaf]?.startsWith(answer.split(':')[0] ?? ''));
+
+test.each(NOTED)('%s, %s noted, then %s: what was wanted comes first', async (leaf, event, answer) => {
+  const rig = await rigAt(leaf);
+  await happen(rig, event);
+  const begun = rig.hands.begun.length;
+  await happen(rig, answer);
+  const expected = afterNoted(leaf, event, answer);
+  expect(leafOf(rig)).toBe(expected);
+  expect(rig.hands.begun).toHaveLength(begun + (OPERATIONS[expected] === null ? 0 : 1));
+  expectItsOperation(rig);
+});
+
+/** Plays a whole story and says where it ends and what was done. */
+async function play(...story: readonly Happening[]): Promise<{ readonly leaf: Leaf; readonly begun: string[] }> {
+  const rig = createRig();
+  for (const happening of story) await happen(rig, happening);
+  return { leaf: leafOf(rig), begun: rig.hands.begun };
+}
+
+const LIVE = ['START', 'open:running', 'pull:caught-up'] as const;
+
+// Seen red with: no `noteWake` while working.
+test('a wake that comes during a pull is not lost: one more pull follows, however many came', async () => {
+  const { leaf, begun } = await play(...LIVE, 'WAKE', 'WAKE', 'WAKE', 'pull:caught-up');
+  expect(leaf).toBe('live.working');
+  expect(begun.filter((label) => label === 'pull live')).toHaveLength(2);
+  const after = await play(...LIVE, 'WAKE', 'WAKE', 'WAKE', 'pull:caught-up', 'pull:caught-up');
+  expect(after.leaf).toBe('live.waiting');
+});
+
+test('two RESETs during a pull are one reset; a RESET during a reset is one more, after it', async () => {
+  const during = await play(...LIVE, 'WAKE', 'RESET', 'RESET', 'pull:stopped', 'reset:running', 'pull:caught-up');
+  expect(during.begun.slice(3)).toEqual(['reset', 'pull catch-up']);
+  const again = await play(...LIVE, 'RESET', 'RESET', 'RESET', 'reset:running', 'reset:running', 'pull:caught-up');
+  expect(again.begun.slice(2)).toEqual(['reset', 'reset', 'pull catch-up']);
+  expect(again.leaf).toBe('live.waiting');
+});
+
+// Seen red with: no `exit: 'noPauseWanted'` in pausing: the second PAUSE was carried out after the RESUME.
+test('a projection that was told twice to pause goes on after one RESUME', async () => {
+  const { leaf } = await play(...LIVE, 'PAUSE', 'PAUSE', 'setPaused:done', 'RESUME', 'setPaused:done');
+  expect(leaf).toBe('catching-up.working');
+});
+
+test('only the start of a process attempts a halted event; coming back from standby does not', async () => {
+  expect(await play('START', 'open:halted')).toMatchObject({ leaf: 'failed.attempting' });
+  // The start has not got through yet.
+  expect(await play('START', 'rejected', 'TIME', 'open:halted')).toMatchObject({ leaf: 'failed.attempting' });
+  const later = [...LIVE, 'WAKE', 'pull:elsewhere', 'TIME', 'open:halted'] as const;
+  expect(await play(...later)).toMatchObject({ leaf: 'failed.halted' });
+  expect(await play(...LIVE, 'RESET', 'rejected', 'open:halted')).toMatchObject({ leaf: 'failed.halted' });
+});
+
+// Seen red with: opening's wantedFirst without 'started'.
+test('a RESET during the first opening takes the place of the attempt, also when it fails', async () => {
+  const { leaf } = await play('START', 'RESET', 'open:halted', 'rejected', 'open:halted');
+  expect(leaf).toBe('failed.halted');
+});
+
+test('a pull that was woken up and falls behind catches up, which looks for the newest head itself', async () => {
+  expect(await play(...LIVE, 'WAKE', 'WAKE', 'pull:behind')).toMatchObject({ leaf: 'catching-up.working' });
+});
+
+test('an answer that nobody could foresee is an error that backs off, whatever was thrown', async () => {
+  for (const thrown of [undefined, null, 'text', Object.create(null), Object.freeze({})]) {
+    const rig = createRig();
+    rig.hands.open = () => {
+      // A hand that throws instead of rejecting.
+      throw thrown;
+    };
+    rig.actor.send({ type: 'START' });
+    await delivered();
+    expect(leafOf(rig)).toBe('idle.standby');
+    expect(rig.errors).toEqual([]);
+  }
+});

@@ -1,0 +1,198 @@
+import type { ProjectionEvent } from '../../machines/projection-parts.ts';
+import type { Answer, Leaf, OpenAnswer, PullAnswer, ResetAnswer } from './projection-rig.ts';
+
+/** Everything that can happen to a projection: events, the worker's answers, and time going by. */
+export type Happening = ProjectionEvent['type'] | Answer | 'TIME';
+
+/**
+ * Where it leads. `ignored`: nothing changes, and an operator is told that it means nothing here. `noted`: the state
+ * stays, what is wanted is remembered until the operation has settled.
+ */
+type Expected = Leaf | 'ignored' | 'noted';
+
+/** Never Partial: a new state, event or answer does not compile until each of its cells is written. */
+type Row = Readonly<Record<Happening, Expected>>;
+export type TransitionTable = Readonly<Record<Leaf, Row>>;
+
+const NOT_OPENING = {
+  'open:running': 'ignored',
+  'open:paused': 'ignored',
+  'open:halted': 'ignored',
+} as const satisfies Record<OpenAnswer, Expected>;
+
+const NOT_PULLING = {
+  'pull:caught-up': 'ignored',
+  'pull:behind': 'ignored',
+  'pull:failed': 'ignored',
+  'pull:failed for good': 'ignored',
+  'pull:waiting': 'ignored',
+  'pull:elsewhere': 'ignored',
+  'pull:paused': 'ignored',
+  'pull:halted': 'ignored',
+  'pull:stopped': 'ignored',
+} as const satisfies Record<PullAnswer, Expected>;
+
+const NOT_RESETTING = {
+  'reset:running': 'ignored',
+  'reset:paused': 'ignored',
+  'reset:halted': 'ignored',
+} as const satisfies Record<ResetAnswer, Expected>;
+
+/** Nothing runs here, so nobody answers; what an operation of an earlier state still says is ignored. */
+const NO_ANSWER = {
+  ...NOT_OPENING,
+  ...NOT_PULLING,
+  ...NOT_RESETTING,
+  'setPaused:done': 'ignored',
+  rejected: 'ignored',
+} as const satisfies Record<Answer, Expected>;
+
+/** How every pull ends, whichever state it was begun in; only a look-up that waits goes somewhere else. */
+const PULLED = {
+  'pull:caught-up': 'live.waiting',
+  'pull:behind': 'catching-up.working',
+  'pull:failed': 'failed.retrying',
+  'pull:failed for good': 'failed.halted',
+  'pull:waiting': 'catching-up.waiting',
+  'pull:elsewhere': 'idle.standby',
+  'pull:paused': 'idle.paused',
+  'pull:halted': 'failed.halted',
+  'pull:stopped': 'catching-up.working',
+} as const satisfies Record<PullAnswer, Expected>;
+
+/** An operation runs: it is asked to end, and decides where to go when it has settled. */
+const WORKING = {
+  START: 'ignored',
+  STOP: 'noted',
+  WAKE: 'noted',
+  RESET: 'noted',
+  PAUSE: 'noted',
+  RESUME: 'ignored',
+  RETRY: 'ignored',
+  TIME: 'ignored',
+} as const satisfies Record<ProjectionEvent['type'] | 'TIME', Expected>;
+
+/** Nothing runs: it is done at once. */
+const WAITING = {
+  START: 'ignored',
+  STOP: 'idle.stopped',
+  WAKE: 'ignored',
+  RESET: 'resetting',
+  PAUSE: 'idle.pausing',
+  RESUME: 'ignored',
+  RETRY: 'ignored',
+} as const satisfies Record<ProjectionEvent['type'], Expected>;
+
+const STILL = {
+  START: 'ignored',
+  STOP: 'ignored',
+  WAKE: 'ignored',
+  RESET: 'ignored',
+  PAUSE: 'ignored',
+  RESUME: 'ignored',
+  RETRY: 'ignored',
+  TIME: 'ignored',
+} as const satisfies Record<ProjectionEvent['type'] | 'TIME', Expected>;
+
+export const TRANSITIONS: TransitionTable = {
+  'idle.stopped': { ...STILL, ...NO_ANSWER, START: 'idle.opening' },
+  'idle.opening': {
+    ...WORKING,
+    ...NO_ANSWER,
+    'open:running': 'catching-up.working',
+    'open:paused': 'idle.paused',
+    // The first opening after a start: a process start is an attempt at a halted event.
+    'open:halted': 'failed.attempting',
+    rejected: 'idle.standby',
+  },
+  'idle.standby': { ...WAITING, ...NO_ANSWER, TIME: 'idle.opening' },
+  'idle.pausing': { ...WORKING, ...NO_ANSWER, 'setPaused:done': 'idle.paused', rejected: 'idle.standby' },
+  'idle.paused': { ...STILL, ...NO_ANSWER, STOP: 'idle.stopped', RESET: 'resetting', RESUME: 'idle.resuming' },
+  'idle.resuming': { ...WORKING, ...NO_ANSWER, 'setPaused:done': 'catching-up.working', rejected: 'idle.paused' },
+
+  'catching-up.working': { ...WORKING, ...NO_ANSWER, ...PULLED, rejected: 'catching-up.backing-off' },
+  'catching-up.waiting': { ...WAITING, ...NO_ANSWER, TIME: 'catching-up.working' },
+  'catching-up.backing-off': { ...WAITING, ...NO_ANSWER, TIME: 'catching-up.working' },
+
+  'live.waiting': { ...WAITING, ...NO_ANSWER, WAKE: 'live.working', TIME: 'ignored' },
+  'live.working': { ...WORKING, ...NO_ANSWER, ...PULLED, rejected: 'live.backing-off' },
+  'live.backing-off': { ...WAITING, ...NO_ANSWER, TIME: 'live.working' },
+
+  'failed.retrying': { ...WAITING, ...NO_ANSWER, RETRY: 'failed.attempting', TIME: 'failed.attempting' },
+  'failed.attempting': {
+    ...WORKING,
+    ...NO_ANSWER,
+    ...PULLED,
+    'pull:waiting': 'failed.retrying',
+    rejected: 'failed.backing-off',
+  },
+  'failed.backing-off': { ...WAITING, ...NO_ANSWER, TIME: 'failed.attempting' },
+  'failed.halted': {
+    ...STILL,
+    ...NO_ANSWER,
+    STOP: 'idle.stopped',
+    RESET: 'resetting',
+    RETRY: 'failed.attempting',
+  },
+
+  resetting: {
+    ...WORKING,
+    ...NO_ANSWER,
+    // Nobody waits for events here, the whole history is read after the reset anyway.
+    WAKE: 'ignored',
+    'reset:running': 'catching-up.working',
+    'reset:paused': 'idle.paused',
+    'reset:halted': 'catching-up.working',
+    rejected: 'idle.opening',
+  },
+};
+
+/** Which operation runs in a state; a state with one is never entered before the last one has settled. */
+export const OPERATIONS: Readonly<Record<Leaf, string | null>> = {
+  'idle.stopped': null,
+  'idle.opening': 'open',
+  'idle.standby': null,
+  'idle.pausing': 'setPaused true',
+  'idle.paused': null,
+  'idle.resuming': 'setPaused false',
+  'catching-up.working': 'pull catch-up',
+  'catching-up.waiting': null,
+  'catching-up.backing-off': null,
+  'live.waiting': null,
+  'live.working': 'pull live',
+  'live.backing-off': null,
+  'failed.retrying': null,
+  'failed.attempting': 'pull attempt',
+  'failed.backing-off': null,
+  'failed.halted': null,
+  resetting: 'reset',
+};
+
+type Noted = 'STOP' | 'RESET' | 'PAUSE';
+
+/** Where an operation leads that settles after one of these was noted: first of all, what was wanted. */
+export function afterNoted(leaf: Leaf, noted: Noted, answer: Answer): Leaf {
+  switch (noted) {
+    case 'STOP':
+      return 'idle.stopped';
+    case 'RESET':
+      // Still wanted: opening goes on to it.
+      return leaf === 'resetting' && answer === 'rejected' ? 'idle.opening' : 'resetting';
+    case 'PAUSE':
+      // Answered by the pausing that was under way already.
+      if (leaf === 'idle.pausing') return answer === 'rejected' ? 'idle.standby' : 'idle.paused';
+      return leaf === 'resetting' && answer === 'rejected' ? 'idle.opening' : 'idle.pausing';
+  }
+}
+
+/** Tables that do not compile: this is what "never Partial" means. */
+const { 'pull:waiting': _cell, ...rowWithoutACell } = TRANSITIONS['live.working'];
+// @ts-expect-error one cell is missing
+rowWithoutACell satisfies Row;
+const { 'failed.halted': _row, ...tableWithoutARow } = TRANSITIONS;
+// @ts-expect-error one state is missing
+tableWithoutARow satisfies TransitionTable;
+// @ts-expect-error there is no such state
+'idle.asleep' satisfies Leaf;
+// @ts-expect-error a state with substates is not a leaf
+'live' satisfies Leaf;

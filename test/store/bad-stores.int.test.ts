@@ -1,0 +1,158 @@
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { createDaemon } from '../../src/index.ts';
+import { checkStore } from '../../src/store/checks.ts';
+import { connect, type Sql } from '../../src/store/connect.ts';
+import { migrate } from '../../src/store/migrate.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { ledger } from '../support/ledger.ts';
+
+let database: TestDatabase;
+let sql: Sql;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  sql = connect({ address: { url: database.url }, applicationName: 'test', max: 2 });
+  await migrate(sql, { schema: 'public', notify: true, projections: [ledger] });
+  await sql`INSERT INTO events (aggregate_name, aggregate_id, sequence_no, name) VALUES ('Stream', 'a', 1, 'Appended')`;
+});
+afterAll(async () => {
+  await sql.end();
+  await database.drop();
+});
+
+/** Tries to start a daemon there; what comes up anyway is stopped. */
+async function start(url: string): Promise<void> {
+  await using daemon = createDaemon({ projections: [ledger], database: { url } });
+  await daemon.start();
+}
+
+// Seen red with: the comparison of each row removed from checks.ts in turn.
+test.each([
+  {
+    fault: 'A9: a sequence with CACHE 20',
+    make: 'ALTER SEQUENCE events_position_seq CACHE 20',
+    mend: 'ALTER SEQUENCE events_position_seq CACHE 1',
+    code: 'STORE_CACHE',
+    message: 'run `ALTER SEQUENCE public.events_position_seq CACHE 1`',
+  },
+  {
+    fault: 'a sequence behind the table',
+    make: `INSERT INTO events (position, aggregate_name, aggregate_id, sequence_no, name)
+           OVERRIDING SYSTEM VALUE VALUES (99, 'Stream', 'b', 1, 'Appended')`,
+    mend: 'DELETE FROM events WHERE position = 99',
+    code: 'STORE_POSITION',
+    message: 'events.position reaches 99, its sequence only 1',
+  },
+  {
+    fault: 'a sequence behind the table that nobody has drawn from',
+    make: "SELECT setval('events_position_seq', 1, false)",
+    mend: "SELECT setval('events_position_seq', 1)",
+    code: 'STORE_POSITION',
+    message: 'events.position reaches 1, its sequence only 0',
+  },
+  {
+    fault: 'the announcing trigger disabled',
+    make: 'ALTER TABLE events DISABLE TRIGGER projectionist_announce',
+    mend: 'ALTER TABLE events ENABLE ALWAYS TRIGGER projectionist_announce',
+    code: 'STORE_TRIGGER',
+    message: 'trigger projectionist_announce on events is disabled',
+  },
+  {
+    fault: 'the announcing trigger asleep in replica sessions',
+    make: 'ALTER TABLE events ENABLE TRIGGER projectionist_announce',
+    mend: 'ALTER TABLE events ENABLE ALWAYS TRIGGER projectionist_announce',
+    code: 'STORE_TRIGGER',
+    message: 'trigger projectionist_announce on events is not ENABLE ALWAYS',
+  },
+  {
+    fault: 'the announcing trigger renamed',
+    make: 'ALTER TRIGGER projectionist_announce ON events RENAME TO other',
+    mend: 'ALTER TRIGGER other ON events RENAME TO projectionist_announce',
+    code: 'STORE_TRIGGER',
+    message: 'trigger projectionist_announce on events is missing',
+  },
+  {
+    fault: 'the notifying trigger dropped',
+    make: 'ALTER TRIGGER projectionist_notify ON events RENAME TO other',
+    mend: 'ALTER TRIGGER other ON events RENAME TO projectionist_notify',
+    code: 'STORE_TRIGGER',
+    message: 'trigger projectionist_notify on events is missing',
+  },
+  {
+    fault: 'a column missing',
+    make: 'ALTER TABLE events RENAME metadata TO other',
+    mend: 'ALTER TABLE events RENAME other TO metadata',
+    code: 'STORE_COLUMNS',
+    message: 'table events lacks metadata',
+  },
+])('$fault is refused at the start, and accepted again once mended', async ({ make, mend, code, message }) => {
+  await sql.unsafe(make);
+  await expect(start(database.url)).rejects.toMatchObject({ code, message: expect.stringContaining(message) });
+  await sql.unsafe(mend);
+  await start(database.url);
+});
+
+// Seen red with: the SELECT of last_value removed from checkSequence.
+test('a role that may not read the sequence is refused: for it the head would stay at 0', async () => {
+  const role = 'projectionist_test_reader';
+  const own = connect({ address: { url: database.url }, applicationName: 'test', max: 1 });
+  await own.unsafe(`DO $$ BEGIN CREATE ROLE ${role}; EXCEPTION WHEN duplicate_object OR unique_violation THEN END $$`);
+  await own.unsafe(`GRANT SELECT ON events TO ${role}`);
+  await own.unsafe(`SET ROLE ${role}`);
+  await expect(checkStore(own, { notify: true })).rejects.toMatchObject({
+    code: '42501',
+    message: 'permission denied for sequence events_position_seq',
+  });
+  await own.unsafe(`RESET ROLE; GRANT SELECT ON SEQUENCE events_position_seq TO ${role}; SET ROLE ${role}`).simple();
+  await checkStore(own, { notify: true });
+  await own.end();
+});
+
+// Seen red with: the parts of a partitioned table left out of checkTriggers.
+test('a partition without the announcing trigger is refused: rows may be inserted into it directly', async () => {
+  await using partitioned = await createTestDatabase();
+  const own = connect({ address: { url: partitioned.url }, applicationName: 'test', max: 2 });
+  await migrate(own, { schema: 'public', notify: true, projections: [] });
+  await own
+    .unsafe(`
+    ALTER TABLE events RENAME TO plain;
+    CREATE TABLE events (LIKE plain INCLUDING DEFAULTS INCLUDING GENERATED) PARTITION BY RANGE (position);
+    DROP TABLE plain CASCADE;
+    CREATE SEQUENCE numbers OWNED BY events.position;
+    ALTER TABLE events ALTER position SET DEFAULT nextval('numbers');
+    CREATE TABLE events_first PARTITION OF events DEFAULT;
+    CREATE TRIGGER projectionist_announce BEFORE INSERT ON events
+      FOR EACH STATEMENT EXECUTE FUNCTION projectionist_announce('numbers');
+    ALTER TABLE events ENABLE ALWAYS TRIGGER projectionist_announce`)
+    .simple();
+  const check = () => checkStore(own, { notify: false });
+  await expect(check()).rejects.toMatchObject({
+    code: 'STORE_TRIGGER',
+    fields: { table: 'events_first', trigger: 'projectionist_announce', problem: 'missing' },
+  });
+  await own
+    .unsafe(`
+    CREATE TRIGGER projectionist_announce BEFORE INSERT ON events_first
+      FOR EACH STATEMENT EXECUTE FUNCTION projectionist_announce('numbers');
+    ALTER TABLE events_first ENABLE ALWAYS TRIGGER projectionist_announce`)
+    .simple();
+  await check();
+  await own.end();
+});
+
+// Seen red with: the check of the encoding removed from checkDatabase.
+test.each(['LATIN1', 'SQL_ASCII'])('a database in %s is refused', async (encoding) => {
+  const name = `${database.connection.database}_${encoding.toLowerCase()}`;
+  const [server] = await sql<[{ version: number }]>`SELECT current_setting('server_version_num')::int AS version`;
+  const provider = server.version >= 150_000 ? 'LOCALE_PROVIDER libc' : '';
+  await sql.unsafe(
+    `CREATE DATABASE ${name} TEMPLATE template0 ENCODING '${encoding}' ${provider} LC_COLLATE 'C' LC_CTYPE 'C'`,
+  );
+  try {
+    const url = new URL(inject('postgres').url);
+    url.pathname = `/${name}`;
+    await expect(start(url.href)).rejects.toMatchObject({ code: 'DATABASE_ENCODING', fields: { encoding } });
+  } finally {
+    await sql.unsafe(`DROP DATABASE ${name} WITH (FORCE)`);
+  }
+});

@@ -1,0 +1,64 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { append } from '../../src/store/append.ts';
+import type { Sql } from '../../src/store/connect.ts';
+import { readPage } from '../../src/store/read.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { openStore } from '../support/engine.ts';
+
+let database: TestDatabase;
+let sql: Sql;
+
+/** Ten events of about 100 kB each (of random digits, which do not compress), then ten small ones of another type. */
+beforeAll(async () => {
+  database = await createTestDatabase();
+  sql = await openStore(database, []);
+  const event = (index: number, name: string, text: string) => ({
+    aggregateName: 'A',
+    aggregateId: 'one',
+    sequenceNo: index,
+    name,
+    payload: { text },
+    occurredAt: `2026-01-01T00:00:${String(59 - index).padStart(2, '0')}Z`,
+  });
+  const digits = Array.from({ length: 12_500 }, () => Math.random().toString(16).slice(2, 10)).join('');
+  await append(
+    sql,
+    Array.from({ length: 20 }, (_, index) => (index < 10 ? event(index, 'Large', digits) : event(index, 'Small', 'x'))),
+  );
+});
+afterAll(async () => {
+  await sql.end();
+  await database.drop();
+});
+
+const read = async (request: Partial<Parameters<typeof readPage>[1]>) => {
+  const page = await readPage(sql, { after: 0n, head: 20n, names: null, limit: 100, maxBytes: 10_000_000, ...request });
+  return { ...page, events: page.events.map(({ position }) => Number(position)) };
+};
+
+// Seen red with: `place = 1 OR` dropped; the bytes not compared; `to` of a cut page at the head; the newest time of handled events only.
+test('a page ends before its payloads exceed the bytes, and always has one event', async () => {
+  expect(await read({ maxBytes: 350_000 })).toMatchObject({ events: [1, 2, 3], to: 3n, full: true });
+  expect(await read({ after: 8n, maxBytes: 150_000 })).toMatchObject({ events: [9], to: 9n, full: true });
+  expect(await read({ after: 9n, maxBytes: 150_000 })).toMatchObject({ to: 20n, full: false });
+  expect(await read({ maxBytes: 10 })).toMatchObject({ events: [1], to: 1n, full: true });
+});
+
+test('a page that is full by count says so and where it ends; one that is not has looked up to the head', async () => {
+  expect(await read({ limit: 4 })).toMatchObject({ events: [1, 2, 3, 4], to: 4n, full: true });
+  expect(await read({ limit: 20 })).toMatchObject({ to: 20n, full: true });
+  expect(await read({ limit: 21 })).toMatchObject({ to: 20n, full: false });
+  expect(await read({ names: ['Small'], after: 5n })).toMatchObject({
+    events: [11, 12, 13, 14, 15, 16, 17, 18, 19, 20],
+    to: 20n,
+  });
+  expect(await read({ names: ['None'] })).toEqual({ after: 0n, events: [], to: 20n, full: false, newest: null });
+  expect(await read({ after: 20n })).toEqual({ after: 20n, events: [], to: 20n, full: false, newest: null });
+  expect(await read({ head: 12n, after: 10n })).toMatchObject({ events: [11, 12], to: 12n, full: false });
+});
+
+test('a full page knows the newest time of everything that it passes over, not only of what it holds', async () => {
+  const newest = BigInt(Date.parse('2026-01-01T00:00:59Z') / 1000);
+  expect(await read({ names: ['Small'], limit: 2 })).toMatchObject({ events: [11, 12], to: 12n, newest });
+  expect(await read({ names: ['Small'], after: 10n, limit: 2 })).toMatchObject({ newest: newest - 10n });
+});

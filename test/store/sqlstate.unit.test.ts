@@ -1,0 +1,101 @@
+import { expect, test } from 'vitest';
+import {
+  constraintOf,
+  isConnectionLost,
+  isLockNotAvailable,
+  isTransient,
+  sqlstateOf,
+} from '../../src/store/sqlstate.ts';
+
+/** As the driver throws them: an Error with a code. */
+function failure(code: string, message = 'no'): Error {
+  return Object.assign(new Error(message), { code });
+}
+
+const TRANSIENT_LOST = ['08000', '08003', '08006', '57P01', '57P02', '57P03', '25P03'];
+const TRANSIENT = ['40001', '40P01', '53000', '53100', '53200', '53300', '55P03', '57P05', '25006'];
+const PERMANENT = [
+  '22P02',
+  '22003',
+  '23502',
+  '23503',
+  '23505',
+  '23514',
+  '25P02',
+  '42P01',
+  '42703',
+  '42501',
+  '57014',
+  'P0001',
+  'XX000',
+  '0A000',
+];
+const GONE = [
+  'CONNECTION_CLOSED',
+  'CONNECTION_ENDED',
+  'CONNECTION_DESTROYED',
+  'CONNECT_TIMEOUT',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ENOENT',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EMFILE',
+];
+
+// Seen red with: '57P01' taken out of the list in isConnectionLost.
+test.each(TRANSIENT_LOST)('%s passes by itself, and the connection is lost', (code) => {
+  expect([isTransient(failure(code)), isConnectionLost(failure(code))]).toEqual([true, true]);
+});
+
+// Seen red with: 53 taken out of the pattern in isTransient.
+test.each(TRANSIENT)('%s passes by itself, and the connection stands', (code) => {
+  expect([isTransient(failure(code)), isConnectionLost(failure(code))]).toEqual([true, false]);
+});
+
+// Seen red with: '57014' among the transient ones.
+test.each(PERMANENT)('%s is the fault of the statement', (code) => {
+  expect([isTransient(failure(code)), isConnectionLost(failure(code))]).toEqual([false, false]);
+});
+
+// Seen red with: the SQLSTATE pattern tried first, which takes EPIPE for a SQLSTATE.
+test.each(GONE)('%s, the driver’s or the system’s own code, is a lost connection and no SQLSTATE', (code) => {
+  expect([isTransient(failure(code)), isConnectionLost(failure(code)), sqlstateOf(failure(code))]).toEqual([
+    true,
+    true,
+    null,
+  ]);
+});
+
+test('a stale plan passes by itself, another unsupported feature does not', () => {
+  expect(isTransient(failure('0A000', 'cached plan must not change result type'))).toBe(true);
+  expect(isTransient(failure('0A000', 'cannot do that'))).toBe(false);
+});
+
+test('only 55P03 says that somebody else holds it', () => {
+  expect(isLockNotAvailable(failure('55P03'))).toBe(true);
+  expect(isLockNotAvailable(failure('40P01'))).toBe(false);
+});
+
+test.each([
+  undefined,
+  null,
+  7,
+  'text',
+  {},
+  new Error('no code'),
+  { code: 55 },
+  { code: 'UNDEFINED_VALUE' },
+  Object.freeze({ code: 'ab' }),
+])('anything can be thrown: %o has no SQLSTATE and is permanent', (thrown) => {
+  expect([sqlstateOf(thrown), isTransient(thrown), isConnectionLost(thrown)]).toEqual([null, false, false]);
+});
+
+test('the constraint is read where there is one', () => {
+  expect(constraintOf(Object.assign(new Error(), { constraint_name: 'events_stream_key' }))).toBe('events_stream_key');
+  expect(constraintOf(new Error())).toBeNull();
+});

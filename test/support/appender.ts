@@ -1,0 +1,23 @@
+import type { HistoryEvent } from '../../examples/dancefinder/history.ts';
+import { append } from '../../src/store/append.ts';
+import type { Sql } from '../../src/store/connect.ts';
+
+/** Appends a history in small transactions, each as soon as the last one is in. */
+export async function appendInBatches(
+  sql: Sql,
+  history: Iterable<HistoryEvent>,
+  { size, until }: { readonly size: number; readonly until?: () => boolean },
+): Promise<number> {
+  let batch: HistoryEvent[] = [];
+  let appended = 0;
+  for (const event of history) {
+    batch.push(event);
+    if (batch.length < size) continue;
+    await append(sql, batch);
+    appended += batch.length;
+    batch = [];
+    if (until?.() === true) return appended;
+  }
+  await append(sql, batch);
+  return appended + batch.length;
+}

@@ -1,0 +1,103 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { cp, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { expect, vi } from 'vitest';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const MAIN = join(ROOT, 'dist/src/cli/main.js');
+const CONFIG = join(ROOT, 'dist/examples/dancefinder/projectionist.config.js');
+
+/** A program under way, with what it has said so far. */
+export interface Running {
+  readonly child: ChildProcess;
+  readonly out: () => string;
+  readonly err: () => string;
+  /** Resolves when it has ended and its output is complete. */
+  readonly ended: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
+}
+
+/**
+ * A folder as a clean checkout has it after `npm ci`, with nothing in `.projectionist`. Remove it at the end.
+ */
+export async function checkout(): Promise<{ readonly folder: string; remove(): Promise<void> }> {
+  const folder = await mkdtemp(join(tmpdir(), 'projectionist-checkout-'));
+  await cp(join(ROOT, 'package.json'), join(folder, 'package.json'));
+  for (const name of ['dist', 'node_modules']) await symlink(join(ROOT, name), join(folder, name));
+  return { folder, remove: () => rm(folder, { recursive: true, force: true, maxRetries: 5 }) };
+}
+
+/** Only what a program needs; the settings of whoever runs the tests stay out. */
+function environment(env: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
+  const { PATH, HOME, TMPDIR } = process.env;
+  return { PATH, HOME, ...(TMPDIR === undefined ? {} : { TMPDIR }), PORT: '0', LOG_LEVEL: 'warn', ...env };
+}
+
+const started = new Set<ChildProcess>();
+
+/** Ends whatever a failed test left running, with its children. */
+export function killAll(): void {
+  for (const { pid } of started) if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+}
+
+/** In a process group of its own, so that signals to the group can be tried. */
+export function run(
+  command: string,
+  args: readonly string[],
+  options: { readonly cwd: string; readonly env?: Readonly<Record<string, string>>; readonly input?: string },
+): Running {
+  const child = spawn(command, args, { cwd: options.cwd, env: environment(options.env ?? {}), detached: true });
+  started.add(child);
+  child.once('exit', () => started.delete(child));
+  let out = '';
+  let err = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    out += chunk.toString();
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    err += chunk.toString();
+  });
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(options.input ?? '');
+  const ended = new Promise<Awaited<Running['ended']>>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => resolve({ code, signal }));
+  });
+  return { child, out: () => out, err: () => err, ended };
+}
+
+/** The command line, to its end. */
+export async function projectionist(
+  args: readonly string[],
+  options: { readonly cwd: string; readonly env?: Readonly<Record<string, string>>; readonly input?: string },
+): Promise<{ readonly code: number | null; readonly out: string; readonly err: string }> {
+  const running = run(process.execPath, [MAIN, ...args], options);
+  const { code } = await running.ended;
+  return { code, out: running.out(), err: running.err() };
+}
+
+/** `projectionist start` with DanceFinder. */
+export function startDanceFinder(args: readonly string[], options: Parameters<typeof run>[2]): Running {
+  return run(process.execPath, [MAIN, 'start', '--config', CONFIG, ...args], options);
+}
+
+/** Waits until stdout says this. */
+export async function untilSaid(running: Running, what: RegExp, timeout = 90_000): Promise<void> {
+  await vi.waitFor(
+    () => {
+      if (running.child.exitCode !== null) throw new Error(`it has ended: ${running.out()}\n${running.err()}`);
+      expect(running.out()).toMatch(what);
+    },
+    { timeout, interval: 25 },
+  );
+}
+
+/** True while there is such a process (a zombie counts as gone). */
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,21 @@
+import { AGGREGATE_OF } from '../../examples/dancefinder/aggregates.ts';
+import type { DanceEventName, PayloadOf } from '../../examples/dancefinder/events.ts';
+import type { NewEvent } from '../../src/index.ts';
+
+let sequenceNo = 0;
+
+/** An id that tells its number: `uuid(7)`. */
+export function uuid(number: number): string {
+  return `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
+}
+
+/** A DanceFinder event, next in line of its stream whatever was appended before. */
+export function dance<Name extends DanceEventName>(
+  name: Name,
+  aggregateId: string,
+  payload: PayloadOf<Name>,
+  more: Partial<NewEvent> = {},
+): NewEvent {
+  sequenceNo += 1;
+  return { aggregateName: AGGREGATE_OF[name], aggregateId, sequenceNo, name, payload, ...more };
+}

@@ -1,0 +1,14 @@
+import type { Projection } from '../../src/index.ts';
+import type { Sql } from '../../src/store/connect.ts';
+
+/** As on the first day: no events, no rows, every projection at 0. No daemon may be running. */
+export async function emptyStore(sql: Sql, projections: readonly Projection[]): Promise<void> {
+  const tables = projections.flatMap(({ tables }) => [...tables.keys()]);
+  await sql.begin(async (tx) => {
+    await tx`TRUNCATE ${tx(['events', 'projection_failures', ...tables])} RESTART IDENTITY`;
+    await tx`
+      UPDATE projection_state
+      SET cursor = 0, last_event_id = NULL, generation = 0, status = 'running', alarm = NULL, owner = NULL`;
+    await tx`UPDATE readviews SET position = 0`;
+  });
+}

@@ -1,0 +1,167 @@
+import { expect, vi } from 'vitest';
+import { createRandom, type Random } from '../../examples/dancefinder/history/random.ts';
+import { generateHistory, type HistoryEvent } from '../../examples/dancefinder/history.ts';
+import { projections } from '../../examples/dancefinder/projectionist.config.ts';
+import type { Failpoint } from '../../src/engine/failpoint.ts';
+import type { Sql } from '../../src/store/connect.ts';
+import { appendInBatches } from './appender.ts';
+import { createTestDatabase } from './database.ts';
+import { openStore } from './engine.ts';
+import { type LostReply, startProxy, type TestProxy } from './proxy.ts';
+import { checkReadModels } from './read-models.ts';
+import { compileVictims, type Victim, type Victims } from './victims.ts';
+import { checkWitnesses, onSnapshot, witnesses } from './witnesses.ts';
+
+/** Where a process is ended: at a point of a page, or between the server's COMMIT and its reply. */
+export type KillPoint = Failpoint | 'commit-reply' | 'reset-reply';
+
+export interface KillRun {
+  readonly kills: number;
+  readonly seed: number;
+  readonly eventsPerCycle: number;
+}
+
+/** In turn, so that any run of ten has each of them. */
+const TURNS: readonly KillPoint[] = [
+  'commit-reply',
+  'rows-written',
+  'committed',
+  'commit-reply',
+  'cursor-moved',
+  'reset-reply',
+  'rows-written',
+  'commit-reply',
+  'cursor-moved',
+  'locked',
+];
+
+const all = [...projections, ...witnesses];
+
+interface Scene {
+  readonly sql: Sql;
+  readonly url: string;
+  readonly proxy: TestProxy;
+  readonly victims: Victims;
+  readonly random: Random;
+}
+
+/**
+ * Kills one daemon after the other on the same database while events are appended and projections reset, and after each
+ * kill compares all rows with the events up to the stored position, on one snapshot.
+ * @returns how many were killed at each point
+ */
+export async function runKills({ kills, seed, eventsPerCycle }: KillRun): Promise<Readonly<Record<KillPoint, number>>> {
+  const hits: Record<KillPoint, number> = {
+    locked: 0,
+    'rows-written': 0,
+    'cursor-moved': 0,
+    committed: 0,
+    'commit-reply': 0,
+    'reset-reply': 0,
+  };
+  await using database = await createTestDatabase();
+  await using victims = await compileVictims();
+  await using proxy = await startProxy(placeOf(database.url));
+  const sql = await openStore(database, all);
+  try {
+    const random = createRandom(seed, 1);
+    const scene: Scene = { sql, url: database.url, proxy, victims, random };
+    const history = generateHistory({ seed, events: Number.POSITIVE_INFINITY });
+    for (let turn = 0; turn < kills; turn++) {
+      const point = TURNS[turn % TURNS.length] ?? 'locked';
+      const events = take(history, eventsPerCycle);
+      const killed = `kill ${turn} of seed ${seed}, at '${point}'`;
+      expect(await killOnce(scene, point, events), killed).toMatchObject({ signal: 'SIGKILL', stderr: '' });
+      hits[point] += 1;
+      await untilNobodyIsThere(sql);
+      expect(await violations(sql), killed).toEqual([]);
+    }
+    await finish(scene);
+  } finally {
+    await sql.end();
+  }
+  return hits;
+}
+
+/** One life: starts with events to catch up with, gets more and perhaps a reset, and ends at its point. */
+async function killOnce(scene: Scene, point: KillPoint, events: readonly HistoryEvent[]) {
+  const { sql, url, proxy, victims, random } = scene;
+  const half = Math.floor(events.length / 2);
+  await appendInBatches(sql, events.slice(0, half), { size: 50 });
+  const bulkLimit = random.pick([1, 3, 7, 20]);
+  const hit = 1 + random.below(12);
+  const byProxy = point === 'commit-reply' || point === 'reset-reply';
+  const through = new URL(url);
+  if (byProxy) {
+    through.hostname = '127.0.0.1';
+    through.port = String(proxy.port);
+  }
+  let lost: LostReply | null = null;
+  const victim = victims.start({ url: through.href, bulkLimit, killAt: byProxy ? null : { point, hit } });
+  // A victim that never comes to its point is a defect of the test, seen by its exit code.
+  const overdue = setTimeout(() => victim.order({ kind: 'stop' }), 30_000);
+  if (byProxy) {
+    proxy.loseReply(point === 'reset-reply' ? 'reset' : 'page', point === 'reset-reply' ? 1 : hit, (reply) => {
+      lost = reply;
+      victim.kill();
+    });
+  }
+  await victim.started;
+  const appending = appendInBatches(sql, events.slice(half), { size: 1 + random.below(9) });
+  if (point === 'reset-reply' || random.chance(0.5)) reset(victim, random.pick(all).name);
+  const [end] = await Promise.all([victim.ended, appending]);
+  clearTimeout(overdue);
+  // The reply was kept back after the server had committed: that is what this kill is about.
+  if (byProxy)
+    expect(lost, JSON.stringify(end)).toMatchObject({ tag: 'COMMIT', of: point === 'reset-reply' ? 'reset' : 'page' });
+  return end;
+}
+
+function placeOf(url: string): { readonly host: string; readonly port: number } {
+  const { hostname, port } = new URL(url);
+  return { host: hostname, port: Number(port || 5432) };
+}
+
+function reset(victim: Victim, name: string): void {
+  victim.order({ kind: 'reset', name });
+}
+
+/** The last one lives until everything is applied, and ends by itself. */
+async function finish({ sql, url, victims }: Scene): Promise<void> {
+  const victim = victims.start({ url, bulkLimit: 50, killAt: null });
+  await vi.waitFor(
+    async () => {
+      const behind = await sql`
+        SELECT name, cursor, (SELECT max(position) FROM events) AS last FROM projection_state
+        WHERE cursor <> (SELECT max(position) FROM events)`;
+      expect([...behind]).toEqual([]);
+    },
+    { timeout: 60_000, interval: 20 },
+  );
+  victim.order({ kind: 'stop' });
+  expect(await victim.ended).toEqual({ code: 0, signal: null, stderr: '' });
+  expect(await violations(sql)).toEqual([]);
+}
+
+/** Sessions of a process that was killed end a moment later; a TRUNCATE of theirs would not respect our snapshot. */
+async function untilNobodyIsThere(sql: Sql): Promise<void> {
+  await vi.waitFor(
+    async () => {
+      const sessions = await sql`
+        SELECT application_name, state, query FROM pg_stat_activity
+        WHERE datname = current_database() AND (application_name LIKE 'proj:%' OR application_name LIKE 'projectionist:%')`;
+      expect([...sessions]).toEqual([]);
+    },
+    { timeout: 10_000, interval: 5 },
+  );
+}
+
+async function violations(sql: Sql): Promise<readonly string[]> {
+  return await onSnapshot(sql, async (tx) => [...(await checkWitnesses(tx)), ...(await checkReadModels(tx))]);
+}
+
+function take(history: Iterator<HistoryEvent>, count: number): readonly HistoryEvent[] {
+  return Array.from({ length: count }, () => history.next()).flatMap(({ done, value }) =>
+    done === true ? [] : [value as HistoryEvent],
+  );
+}

@@ -1,0 +1,83 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { connect } from '../../src/store/connect.ts';
+import { createHeadReader, type HeadReader } from '../../src/store/head.ts';
+import { migrate } from '../../src/store/migrate.ts';
+import { type AppendersOptions, startAppenders, type Tally } from './appenders.ts';
+import { createTestDatabase } from './database.ts';
+import { type Account, account, createFollower, type Follower } from './follower.ts';
+import { plainPages, safePages, storedEvents } from './readers.ts';
+
+export interface OrderingRun {
+  readonly stored: number;
+  /** The store's own order: within a stream it must be right, or the writers are at fault and not the reader. */
+  readonly store: Account;
+  readonly engine: Account;
+  /** `position > last` beside it, on the same events: what it loses shows that the run was a hard one. */
+  readonly plain: Account;
+  readonly tally: Tally;
+  /** Pages with events that the engine's reader got while an appender was open. */
+  readonly pagesWhileOpen: number;
+  /** Looks at which somebody held the head back. */
+  readonly looksHeld: number;
+  readonly headFell: boolean;
+}
+
+/** One store, many writers, two readers that follow them from the first event to the last. */
+export async function runOrdering(options: AppendersOptions): Promise<OrderingRun> {
+  await using database = await createTestDatabase();
+  const address = { url: database.url };
+  const control = connect({ address, applicationName: 'head', max: 1 });
+  const reader = connect({ address, applicationName: 'read', max: 2 });
+  await migrate(reader, { schema: 'public', notify: true, projections: [] });
+  const count = { pagesWhileOpen: 0, looksHeld: 0, headFell: false };
+  const head = watched(createHeadReader(control), count);
+
+  const appenders = await startAppenders(database, options);
+  const below = safePages(head, reader);
+  const engine = createFollower(async (after) => {
+    const page = await below(after);
+    if (page.length > 0 && appenders.open() > 0) count.pagesWhileOpen += 1;
+    return page;
+  });
+  const plain = createFollower(plainPages(reader));
+  const writing = { over: false };
+  await Promise.all([
+    appenders.done.finally(() => {
+      writing.over = true;
+    }),
+    follow(engine, writing),
+    follow(plain, writing),
+  ]);
+  const stored = await storedEvents(reader);
+  await Promise.all([control.end(), reader.end()]);
+  return {
+    stored: stored.length,
+    store: account(stored, stored),
+    engine: account(engine.seen, stored),
+    plain: account(plain.seen, stored),
+    tally: appenders.tally,
+    ...count,
+  };
+}
+
+async function follow(follower: Follower, writing: { readonly over: boolean }): Promise<void> {
+  while (!writing.over) {
+    await follower.drain();
+    await pause(1);
+  }
+  await follower.drain();
+}
+
+function watched(reader: HeadReader, count: { looksHeld: number; headFell: boolean }): HeadReader {
+  let last = 0n;
+  return {
+    ...reader,
+    read: async () => {
+      const head = await reader.read();
+      if (head.holders.length > 0) count.looksHeld += 1;
+      if (head.position < last) count.headFell = true;
+      last = head.position;
+      return head;
+    },
+  };
+}

@@ -1,0 +1,39 @@
+import type { Sql } from '../../src/store/connect.ts';
+import { createHeadReader, type HeadReader } from '../../src/store/head.ts';
+import { readPage } from '../../src/store/read.ts';
+import type { NextPage, Sighting } from './follower.ts';
+
+/** Pages of 50, so that a page is often cut inside of one transaction's events. */
+const LIMIT = 50;
+
+/** The engine's way: the safe head, then the page below it. `head` must stand on a pool of one connection. */
+export function safePages(head: HeadReader, reader: Sql): NextPage {
+  return async (after) => {
+    const { position } = await head.read();
+    return await pageTo(reader, after, position);
+  };
+}
+
+export async function pageTo(reader: Sql, after: bigint, head: bigint): Promise<readonly Sighting[]> {
+  const { events } = await readPage(reader, { after, head, names: null, limit: LIMIT, maxBytes: 1_000_000 });
+  return events.map(({ position, id, aggregateId, sequenceNo }) => ({
+    position,
+    id,
+    stream: aggregateId,
+    sequenceNo,
+  }));
+}
+
+/** What everybody writes first, and what loses events. */
+export function plainPages(reader: Sql): NextPage {
+  return (after) => pageTo(reader, after, 2n ** 62n);
+}
+
+export function engineReader(control: Sql, reader: Sql): NextPage {
+  return safePages(createHeadReader(control), reader);
+}
+
+export async function storedEvents(sql: Sql): Promise<readonly Sighting[]> {
+  return await sql<Sighting[]>`
+    SELECT position, id, aggregate_id AS stream, sequence_no AS "sequenceNo" FROM events ORDER BY position`;
+}

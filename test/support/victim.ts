@@ -1,0 +1,38 @@
+import { projections } from '../../examples/dancefinder/projectionist.config.ts';
+import { createDaemon } from '../../src/index.ts';
+import type { VictimMessage, VictimOrder, VictimPlan } from './victim-plan.ts';
+import { witnesses } from './witnesses.ts';
+
+/** A daemon in a process of its own, which may end itself in the middle of a page. Started by `victims.ts`. */
+const plan = JSON.parse(process.argv[2] ?? '') as VictimPlan;
+let hits = 0;
+
+const daemon = createDaemon({
+  projections: [...projections, ...witnesses],
+  database: { url: plan.url },
+  bulkLimit: plan.bulkLimit,
+  retryFailedAfterMs: 20,
+  failpoint: (point) => {
+    if (point !== plan.killAt?.point) return;
+    hits += 1;
+    if (hits === plan.killAt.hit) process.kill(process.pid, 'SIGKILL');
+  },
+});
+
+function tell(message: VictimMessage): void {
+  // The parent may be gone; then so is this process in a moment.
+  process.send?.(message, () => undefined);
+}
+
+process.on('message', (order: VictimOrder) => {
+  if (order.kind === 'reset') {
+    daemon.send(order.name, 'RESET').then(
+      (outcome) => tell({ kind: 'reset', name: order.name, outcome: outcome.kind }),
+      () => tell({ kind: 'reset', name: order.name, outcome: 'unknown' }),
+    );
+  } else void daemon.stop().then(() => process.disconnect());
+});
+process.on('disconnect', () => process.exit(0));
+
+await daemon.start();
+tell({ kind: 'started' });

@@ -1,0 +1,41 @@
+import { defineConfig } from 'vitest/config';
+
+/** Unit tests need nothing; int and e2e get a PostgreSQL of their own from test/support/servers.ts. */
+export default defineConfig({
+  test: {
+    reporters: [process.env['CI'] ? 'verbose' : 'default'],
+    projects: [
+      { test: { name: 'unit', include: ['test/**/*.unit.test.ts'] } },
+      {
+        test: {
+          name: 'int',
+          include: ['test/**/*.int.test.ts'],
+          globalSetup: ['test/support/servers.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          maxWorkers: 2,
+        },
+      },
+      {
+        test: {
+          name: 'e2e',
+          include: ['test/**/*.e2e.test.ts'],
+          globalSetup: ['test/support/servers.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          maxWorkers: 2,
+        },
+      },
+      {
+        test: {
+          name: 'soak',
+          include: ['test/**/*.soak.test.ts'],
+          globalSetup: ['test/support/servers.ts'],
+          testTimeout: 3_600_000,
+          hookTimeout: 120_000,
+          maxWorkers: 1,
+        },
+      },
+    ],
+  },
+});
