@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { connect } from '../src/store/connect.ts';
+import { listenTo } from './listening.ts';
 import type { Store } from './store.ts';
 import { switchTriggers } from './triggers.ts';
 
@@ -11,7 +12,7 @@ export async function measureAppends(store: Store, triggers: boolean, seconds: n
   await sql`TRUNCATE events`;
   await switchTriggers(sql, triggers);
   // Somebody listens, as in any installation: a NOTIFY without a listener costs less.
-  const { unlisten } = await sql.listen('projectionist:public', () => undefined);
+  const { unlisten } = await listenTo(sql, 'projectionist:public', () => undefined);
   const writers = Array.from({ length: WRITERS }, () =>
     connect({ address: store.address, applicationName: 'bench:writer', max: 1 }),
   );

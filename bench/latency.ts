@@ -5,6 +5,7 @@ import { band } from '../examples/dancefinder/projections/band.ts';
 import type { Projection } from '../src/index.ts';
 import type { Sql } from '../src/store/connect.ts';
 import { startCaughtUp } from './catch-up.ts';
+import { listenTo } from './listening.ts';
 import type { Store } from './store.ts';
 import { switchTriggers } from './triggers.ts';
 
@@ -45,7 +46,7 @@ export async function measureFloor(store: Store, events: number): Promise<Latenc
   const watch = createWatch();
   const [{ last }] = await sql<[{ last: bigint }]>`SELECT coalesce(max(position), 0) AS last FROM events`;
   const follower = follow(reference, last, watch);
-  const { unlisten } = await sql.listen('floor', () => follower.wake());
+  const { unlisten } = await listenTo(sql, 'floor', () => follower.wake());
   try {
     return await appendSteadily(events, watch, async (id) => {
       const [row] = await writer<[{ position: bigint }]>`

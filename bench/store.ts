@@ -23,10 +23,10 @@ export async function openStore(address: DatabaseAddress, projections: readonly 
   await migrate(sql, { schema: 'public', notify: true, projections });
   await register(sql, projections);
   await sql.unsafe(`CREATE SCHEMA ${REFERENCE_SCHEMA}`);
-  for (const { schema } of projections) await reference.unsafe(schema).simple();
-  await reference
-    .unsafe('CREATE TABLE reference_cursor (position bigint NOT NULL); INSERT INTO reference_cursor VALUES (0)')
-    .simple();
+  for (const { schema } of projections) await reference.unsafe(schema);
+  await reference.unsafe(
+    'CREATE TABLE reference_cursor (position bigint NOT NULL); INSERT INTO reference_cursor VALUES (0)',
+  );
   // The ids of DanceFinder's ignored_ tables are UUIDs of version 5.
   await sql`CREATE EXTENSION IF NOT EXISTS "uuid-ossp"`;
   return {

@@ -20,6 +20,10 @@ const CATALOGUE = {
     "a handler of '{name}' ended the page's transaction itself: what it committed up to position {position} may stand twice; fix the handler, then RESET",
   CURSOR_MOVED:
     "projection '{name}' was moved by somebody else while a page was being applied: the page was rolled back",
+  COMMIT_REFUSED:
+    'PostgreSQL answered COMMIT with a rollback: a statement of the transaction had failed and its error was ignored',
+  TRANSACTION_OVER:
+    'this transaction has ended: run statements before the function that got it returns, and await them',
   HISTORY_AHEAD:
     "projection '{name}' stands at {cursor}, the store ends at {head}: the store was restored to an earlier point; RESET the projection",
   HISTORY_DIVERGED:

@@ -26,7 +26,7 @@ export interface EmbeddedOptions {
 }
 
 export interface EmbeddedPostgres {
-  /** Options for postgres.js: a folder with a unix socket (Windows: 127.0.0.1 and a port), user postgres. */
+  /** Options for a client: a folder with a unix socket (Windows: 127.0.0.1 and a port), user postgres. */
   readonly connection: {
     readonly host: string;
     readonly port: number;

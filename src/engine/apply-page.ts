@@ -3,6 +3,7 @@ import type { StoredEvent } from '../core/event.ts';
 import type { Projection } from '../core/projection.ts';
 import type { Sql, Tx } from '../store/connect.ts';
 import { clearFailures, type EventFailure, recordFailure } from '../store/failures.ts';
+import type { JsonColumns } from '../store/json-columns.ts';
 import type { Page } from '../store/read.ts';
 import { isLockNotAvailable, isTransient, sqlstateOf } from '../store/sqlstate.ts';
 import { advance, type LockedState, lockState } from '../store/state.ts';
@@ -25,6 +26,8 @@ export interface PageWork {
   readonly attempt: boolean;
   /** Constraints of the projection's tables that are checked at COMMIT only. */
   readonly deferred: readonly string[];
+  /** The projection's JSON columns. */
+  readonly json: JsonColumns;
 }
 
 export interface PageSettings {
@@ -105,7 +108,8 @@ async function applyPart(
   if (locked.cursor !== work.cursor || locked.generation !== work.generation) return { kind: 'moved' };
   await settings.failpoint?.('locked', projection.name);
 
-  const context = { owners: settings.owners, replayUntil: work.replayUntil, xid: locked.xid, deferred: part.deferred };
+  const { replayUntil, json } = work;
+  const context = { owners: settings.owners, replayUntil, xid: locked.xid, deferred: part.deferred, json };
   const before = part.kind === 'whole' ? page.events : page.events.slice(0, part.index);
   await (part.fold ? foldPage : runEvents)(tx, projection, before, context);
   const suspect = part.kind === 'suspect' ? page.events[part.index] : undefined;

@@ -9,9 +9,8 @@ import { notifications } from '../feed/notify.ts';
 import { type Look, wakes } from '../feed/wakes.ts';
 import { createAuditor } from '../store/audit.ts';
 import { checkDatabase, checkStore } from '../store/checks.ts';
-import { connect, type DatabaseAddress, learnTypes, type Sql } from '../store/connect.ts';
+import type { DatabaseAddress, Sql } from '../store/connect.ts';
 import { createHeadReader } from '../store/head.ts';
-import { migrate } from '../store/migrate.ts';
 import { register } from '../store/state.ts';
 import { checkTables, tableOwners } from './check-tables.ts';
 import { sendCommand } from './command.ts';
@@ -22,6 +21,7 @@ import { createHeads, type Heads } from './heads.ts';
 import { flush, storeIdleMoves } from './idle-moves.ts';
 import { type Log, silentLog } from './log.ts';
 import type { TableOwners } from './lookups.ts';
+import { closePools, migrateAtStart, openPools, type Pools } from './pools.ts';
 import { Progress } from './progress.ts';
 import { Puller } from './puller.ts';
 import { readViews, toStatus } from './status.ts';
@@ -70,7 +70,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
   readonly #pullers = new Map<string, Puller>();
   readonly #progress = new Map<string, Progress>();
   readonly #subscriptions: Subscription[] = [];
-  #pools: { readonly work: Sql; readonly reader: Sql; readonly control: Sql } | null = null;
+  #pools: Pools | null = null;
   #heads: Heads | null = null;
   #watch: StoreWatch | null = null;
   #root: Actor<typeof daemonMachine> | null = null;
@@ -92,18 +92,12 @@ export class Daemon implements DaemonPort, AsyncDisposable {
    */
   async start(): Promise<void> {
     const { database, schema = 'public', projections, notify = true } = this.#options;
-    const pool = (max: number, role: string, onClose: () => void = () => undefined) =>
-      connect({ address: database, schema, max, applicationName: `projectionist:${role}:${this.id}`, onClose });
-    const pools = {
-      work: pool(Math.min(projections.length + 2, 12), 'work'),
-      reader: pool(4, 'read'),
-      control: pool(1, 'head', () => this.#heads?.forget()),
-    };
+    const own = { database, schema, projections, id: this.id };
+    const pools = openPools({ ...own, onControlClosed: () => this.#heads?.forget() });
     this.#pools = pools;
     try {
       await checkDatabase(pools.control, database);
-      await Promise.all(Object.values(pools).map(learnTypes));
-      await migrate(pools.work, { schema, notify, projections });
+      await migrateAtStart(own, notify);
       await checkStore(pools.control, { notify });
       await checkTables(pools.control, this.#owners);
       await register(pools.work, projections);
@@ -127,7 +121,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     );
   }
 
-  #startActors(heads: Heads, pools: { readonly work: Sql; readonly reader: Sql }): Actor<typeof daemonMachine> {
+  #startActors(heads: Heads, pools: Pools): Actor<typeof daemonMachine> {
     const { retries = 5, retryFailedAfterMs = 1000, bulkLimit = null, projections, failpoint } = this.#options;
     const settings = {
       sql: pools.work,
@@ -272,7 +266,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     if (pools === null) return;
     // What was passed over since the last second; losing it would only mean looking at those events again.
     if (root !== null) await flush(this.#pullers, pools.work, this.id).catch(() => 0);
-    await Promise.all(Object.values(pools).map((sql) => sql.end({ timeout: 5 })));
+    await closePools(pools);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

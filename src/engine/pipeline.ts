@@ -1,5 +1,4 @@
 import type { StoredEvent } from '../core/event.ts';
-import type { ColumnValue } from '../core/statement.ts';
 import type { Tx } from '../store/connect.ts';
 import type { SqlText } from '../store/statement-sql.ts';
 import { toEventFailed } from './event-failure.ts';
@@ -19,11 +18,7 @@ export function createPipeline(tx: Tx, events: readonly StoredEvent[]): Pipeline
   return {
     send(index: number, sql: SqlText): void {
       const event = events[index];
-      const query = tx.unsafe(
-        sql.text,
-        sql.values.map((value) => toParameter(tx, value)),
-        { prepare: true },
-      );
+      const query = tx.unsafe(sql.text, sql.values, { prepare: true });
       pending.push(
         query.then(
           () => undefined,
@@ -43,13 +38,4 @@ export function createPipeline(tx: Tx, events: readonly StoredEvent[]): Pipeline
       if (first !== null) throw first;
     },
   };
-}
-
-/**
- * The column decides what a parameter is. The driver would declare every bigint an int8, which a numeric column's may
- * be too large for, and a list to be what its first element is.
- */
-function toParameter(tx: Tx, value: ColumnValue): never {
-  const parameter = typeof value === 'bigint' ? String(value) : Array.isArray(value) ? tx.typed(value, 0) : value;
-  return parameter as never;
 }

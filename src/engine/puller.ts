@@ -6,6 +6,7 @@ import type { Projection } from '../core/projection.ts';
 import type { Sql } from '../store/connect.ts';
 import { deferredConstraints } from '../store/constraints.ts';
 import { checkHistory } from '../store/history.ts';
+import { type JsonColumns, readJsonColumns } from '../store/json-columns.ts';
 import { type Page, readPage } from '../store/read.ts';
 import { isConnectionLost } from '../store/sqlstate.ts';
 import { readState } from '../store/state.ts';
@@ -48,6 +49,7 @@ interface Place {
   readonly generation: bigint;
   /** Constraints that COMMIT would check; read together with the row, since a migration may add one. */
   readonly deferred: readonly string[];
+  readonly json: JsonColumns;
 }
 
 /**
@@ -203,8 +205,10 @@ export class Puller {
     const { reader, projection, heads, progress } = this.#options;
     this.#epoch = heads.epoch();
     const state = await readState(reader, projection.name);
-    const deferred = await deferredConstraints(reader, [...projection.tables.keys()]);
-    const place = { cursor: state?.cursor ?? 0n, generation: state?.generation ?? 0n, deferred };
+    const tables = [...projection.tables.keys()];
+    const deferred = await deferredConstraints(reader, tables);
+    const json = await readJsonColumns(reader, tables);
+    const place = { cursor: state?.cursor ?? 0n, generation: state?.generation ?? 0n, deferred, json };
     await checkHistory(reader, projection.name, place.cursor, state?.lastEventId ?? null);
     if (place.cursor === 0n || this.#replayUntil === 0n) this.#replayUntil = await heads.refresh();
     this.#place = place;

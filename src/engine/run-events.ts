@@ -3,6 +3,7 @@ import type { StoredEvent } from '../core/event.ts';
 import type { HandlerContext, Projection } from '../core/projection.ts';
 import type { Tx } from '../store/connect.ts';
 import { checkConstraints } from '../store/constraints.ts';
+import { encodeJson, type JsonColumns } from '../store/json-columns.ts';
 import { isConnectionLost } from '../store/sqlstate.ts';
 import { toSql } from '../store/statement-sql.ts';
 import { lend } from '../store/transaction.ts';
@@ -19,6 +20,7 @@ export interface RunContext {
   readonly xid: string;
   /** Deferred constraints: every event is checked against them at its end. Null: there are none. */
   readonly deferred: readonly string[] | null;
+  readonly json: JsonColumns;
 }
 
 /**
@@ -40,7 +42,7 @@ export async function runEvents(
     const run = async (statements: readonly FlatStatement[]): Promise<void> => {
       for (const statement of statements) {
         if (statement.kind !== 'lookup') {
-          pipeline.send(index, toSql(statement));
+          pipeline.send(index, toSql(encodeJson(statement, context.json)));
           continue;
         }
         await pipeline.settled();

@@ -3,20 +3,14 @@ import type { Sql } from '../store/connect.ts';
 
 /**
  * Emits for each NOTIFY of an append, and once whenever listening begins (again): what was announced while the
- * connection was away is gone. Losing the connection is not an error; the driver comes back by itself, and the
+ * connection was away is gone. Losing the connection is not an error; it comes back by itself, and the
  * heartbeat covers the time until then. Without a channel: silence.
  */
 export function notifications(sql: Sql, channel: string | null): Observable<void> {
   if (channel === null) return NEVER;
   return new Observable<void>((subscriber) => {
-    const listening = sql.listen(
-      channel,
-      () => subscriber.next(),
-      () => subscriber.next(),
-    );
-    listening.catch(() => undefined);
-    return () => {
-      listening.then(({ unlisten }) => unlisten()).catch(() => undefined);
-    };
+    const next = (): void => subscriber.next();
+    const listening = sql.listen(channel, next, next);
+    return () => void listening.unlisten();
   });
 }

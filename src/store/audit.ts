@@ -1,7 +1,7 @@
-import type { PendingQuery, Row } from 'postgres';
 import type { Queryable, Sql } from './connect.ts';
+import type { Statement } from './statement.ts';
 
-type Fragment = PendingQuery<Row[]>;
+type Fragment = Statement<readonly object[]>;
 
 /** An event that was not there when the head had already passed its position. */
 interface LateArrival {

@@ -1,7 +1,11 @@
-import postgres from 'postgres';
+import { Client, type ClientBase, type ClientConfig, Pool, type PoolClient } from 'pg';
 import { quoteIdentifier } from '../core/identifier.ts';
-import { parseJson, stringifyJson } from './json.ts';
-import { guardTransactions } from './lost-connection.ts';
+import { type Listening, listen } from './listen.ts';
+import { resultTypes } from './result-types.ts';
+import { type Queryable, queryable, runTransaction, send, type Tx, toError } from './session.ts';
+import { isConnectionLost, isStalePlan } from './sqlstate.ts';
+
+export type { Queryable, Tx } from './session.ts';
 
 /** Where the database is: a URL, or what the private server of this process says. */
 export type DatabaseAddress =
@@ -16,65 +20,142 @@ export interface ConnectOptions {
   readonly applicationName: string;
   /** Connections at most. */
   readonly max: number;
-  /** Called when one of them has closed, in use or not: the driver makes a new one without a word. */
+  /**
+   * Milliseconds until an answer counts as lost, and its connection with it: a peer that is gone without a word would be
+   * waited for until TCP gives up. Default: for ever, for statements that may take any time.
+   */
+  readonly answerWithinMs?: number;
+  /** Called when one of them has closed, in use or not. */
   readonly onClose?: () => void;
 }
 
-/** int8 arrives as bigint, times keep their microseconds (as text, UTC), JSON keeps its big integers. */
-const types = {
-  bigint: postgres.BigInt,
-  date: {
-    to: 1184,
-    from: [1082, 1114, 1184],
-    serialize: (value: unknown) => (value instanceof Date ? value.toISOString() : String(value)),
-    parse: (text: string) => text,
-  },
-  // The driver's own writes false for whatever is not true; PostgreSQL knows 'true' from 'maybe'.
-  boolean: { to: 16, from: [16], serialize: String, parse: (text: string) => text === 't' },
-  json: { to: 114, from: [114, 3802], serialize: stringifyJson, parse: parseJson },
-};
+/** A pool of connections. Whoever asks for one while all are in use waits for its turn. */
+export interface Sql extends Queryable {
+  /**
+   * Runs `work` in a transaction: COMMIT when it resolves, ROLLBACK when it rejects. `options` as after BEGIN.
+   * @throws what `work` throws; COMMIT_REFUSED; an error of the connection, after which the outcome is unknown
+   */
+  begin<T>(work: (tx: Tx) => Promise<T> | T): Promise<T>;
+  begin<T>(options: string, work: (tx: Tx) => Promise<T> | T): Promise<T>;
+  /** Runs `work` on one connection, without a transaction. Its statements are sent without waiting for each other. */
+  session<T>(work: (one: Queryable) => Promise<T> | T): Promise<T>;
+  /** Listens to a channel on a connection of its own, which comes back by itself: see `listen`. */
+  listen(channel: string, onNotify: (payload: string) => void, onListen?: () => void): Listening;
+  /** Waits for what is running, `timeout` seconds at most; then everything is closed. Idempotent. */
+  end(options?: { readonly timeout?: number }): Promise<void>;
+}
 
-/**
- * The driver (3.4.9) forgets a scheduled write when a connection closes, and then waits for it: the next start-up message
- * stays in its buffer until that holds 1024 bytes, five connect time-outs later, and whatever was left in the buffer goes
- * out before it. A start-up message of that size is sent at once; the server refuses it if there was something in front,
- * and the attempt after that is clean. Spaces after DateStyle are dropped by the server.
- */
-const STARTUP_PADDING = 'ISO, YMD'.padEnd(1024);
+/** Milliseconds until an attempt to connect has failed. */
+const CONNECT_TIMEOUT_MS = 5000;
 
-export type Sql = ReturnType<typeof connect>;
-type Types = { bigint: bigint; boolean: boolean; date: string; json: unknown };
-export type Tx = postgres.TransactionSql<Types>;
-/** Either of the two: where a statement may run in a transaction or outside of one. */
-export type Queryable = postgres.ISql<Types>;
-
-/** A pool that connects when first used. Close it with `sql.end({ timeout })`. */
-export function connect({ address, schema = 'public', applicationName, max, onClose }: ConnectOptions) {
-  const options = {
-    max,
-    types,
-    connect_timeout: 5,
-    onnotice: () => undefined,
-    ...(onClose && { onclose: onClose }),
-    connection: {
-      application_name: applicationName.slice(0, 63),
-      search_path: schema === 'public' ? 'public' : `${quoteIdentifier(schema)}, public`,
-      TimeZone: 'UTC',
-      DateStyle: STARTUP_PADDING,
-      standard_conforming_strings: 'on',
+/** A pool that connects when first used. Close it with `end`. */
+export function connect(options: ConnectOptions): Sql {
+  const config = clientConfig(options);
+  const Session = sessionClient(options);
+  // No time-out of the pool's own: waiting for a turn is not a failure.
+  const pool = new Pool({ ...config, Client: Session, max: options.max, idleTimeoutMillis: 0 });
+  const closing = new Map<ClientBase, Promise<void>>();
+  // A connection that breaks while nobody uses it is removed by the pool; without a listener it would end the process.
+  pool.on('error', () => undefined);
+  pool.on('connect', (client) => {
+    client.on('error', () => undefined);
+    closing.set(client, new Promise((resolve) => client.on('end', resolve)));
+  });
+  pool.on('remove', (client) => {
+    void closing.get(client)?.then(() => closing.delete(client));
+    options.onClose?.();
+  });
+  const begin = async <T>(settings: string, work: (tx: Tx) => Promise<T> | T): Promise<T> =>
+    await withClient(pool, (client) => runTransaction(client, settings, work));
+  let ended: Promise<void> | null = null;
+  return Object.assign(
+    queryable(async (rendered, how) => (await withClient(pool, (client) => send(client, rendered, how))).rows),
+    {
+      begin: <T>(first: string | ((tx: Tx) => Promise<T> | T), second?: (tx: Tx) => Promise<T> | T): Promise<T> =>
+        typeof first === 'string' ? begin(first, second ?? nothing) : begin('', first),
+      session: <T>(work: (one: Queryable) => Promise<T> | T): Promise<T> =>
+        withClient(
+          pool,
+          async (client) => await work(queryable(async (rendered, how) => (await send(client, rendered, how)).rows)),
+        ),
+      listen: (channel: string, onNotify: (payload: string) => void, onListen = () => undefined) =>
+        listen(() => new Session(config), { channel, onNotify, onListen }),
+      end: ({ timeout = 5 }: { readonly timeout?: number } = {}) => {
+        ended ??= endPool(pool, closing, timeout * 1000);
+        return ended;
+      },
     },
-  };
-  const { url, ...place } = 'url' in address ? address : { url: undefined, ...address };
-  return guardTransactions(url === undefined ? postgres({ ...options, ...place }) : postgres(url, options));
+  );
+}
+
+function nothing(): never {
+  throw new TypeError('begin needs something to do');
 }
 
 /**
- * Makes a first connection, which learns the array types of the database; later ones do not ask again. The driver asks
- * in a promise of its own that nobody can catch: a connection lost just then would end the process.
+ * A connection goes back to the pool only if it is fit for anybody: alive, outside of any transaction, its plans valid.
  */
-export async function learnTypes(sql: Sql): Promise<void> {
-  await sql`SELECT 1`;
-  Reflect.set(sql.options, 'fetch_types', false);
+async function withClient<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect().catch((error: unknown) => {
+    throw error instanceof Error ? toError(error) : error;
+  });
+  let unfit = false;
+  try {
+    return await work(client);
+  } catch (error) {
+    unfit = isConnectionLost(error) || isStalePlan(error);
+    throw error;
+  } finally {
+    client.release(unfit || client.getTransactionStatus() !== 'I');
+  }
+}
+
+/** What still runs after the time-out loses its connection: whoever waits for it hears so. */
+async function endPool(pool: Pool, closing: ReadonlyMap<ClientBase, Promise<void>>, ms: number): Promise<void> {
+  const timer = setTimeout(() => {
+    for (const client of closing.keys()) if (client instanceof Client) client.connection.stream.destroy();
+  }, ms);
+  await pool.end();
+  await Promise.all(closing.values());
+  clearTimeout(timer);
+}
+
+function clientConfig({ address, applicationName, answerWithinMs }: ConnectOptions): ClientConfig {
+  return {
+    ...('url' in address ? { connectionString: address.url } : address),
+    application_name: applicationName.slice(0, 63),
+    types: resultTypes,
+    pipeline: true,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    ...(answerWithinMs !== undefined && { query_timeout: answerWithinMs }),
+  };
+}
+
+/**
+ * The driver's client with settings in its start-up message: they hold from the first statement on, cost no round trip,
+ * and poolers know them.
+ */
+function sessionClient({ schema = 'public' }: ConnectOptions) {
+  const settings = {
+    search_path: schema === 'public' ? 'public' : `${quoteIdentifier(schema)}, public`,
+    TimeZone: 'UTC',
+    DateStyle: 'ISO, YMD',
+    standard_conforming_strings: 'on',
+  };
+  return class extends Client {
+    readonly #applicationName: string | undefined;
+
+    constructor(config: ClientConfig = {}) {
+      super({ ...config, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
+      this.#applicationName = config.application_name;
+    }
+
+    /** The driver calls it for the start-up message. */
+    getStartupConf(): Record<string, string | undefined> {
+      return { user: this.user, database: this.database, application_name: this.#applicationName, ...settings };
+    }
+  };
 }
 
 /** For messages: where we tried to go, without user or password. */

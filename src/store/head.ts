@@ -1,5 +1,5 @@
 import { type HeadMark, safeHead } from '../core/safe-head.ts';
-import type { Sql } from './connect.ts';
+import type { Queryable, Sql } from './connect.ts';
 
 /** An appender that is still open and so holds the head where it announced its bound. */
 export interface OpenAppender {
@@ -29,8 +29,8 @@ export interface HeadReader {
 }
 
 /**
- * Reads the safe head over `sql`, which must be a pool of ONE connection: the statements are sent in a row and must run
- * in that order. Each sees the store as of its own moment (autocommit), which is what the proof needs:
+ * Reads the safe head. The first two statements are sent in a row over one connection and run in that order; each sees
+ * the store as of its own moment (autocommit), which is what the proof needs:
  * 1. the highest position drawn, before 2. the announcements held; an appender that is missing in 2 takes its lock
  * later, draws later still, and so draws above 1. Only then may 3. (and the page) look at rows.
  */
@@ -47,7 +47,7 @@ export function createHeadReader(sql: Sql): HeadReader {
 
   async function look(): Promise<Head> {
     const began = epoch;
-    const [drawn, held] = await Promise.all([readDrawn(sql), readAnnouncements(sql)]);
+    const [drawn, held] = await sql.session((one) => Promise.all([readDrawn(one), readAnnouncements(one)]));
     // Positions were taken back: the old head would let a reader pass an appender that draws them again.
     if (previous !== null && drawn < previous.drawn) {
       forget();
@@ -87,14 +87,14 @@ export function createHeadReader(sql: Sql): HeadReader {
   };
 }
 
-async function readDrawn(sql: Sql): Promise<bigint> {
+async function readDrawn(sql: Queryable): Promise<bigint> {
   const [row] = await sql<[{ drawn: bigint }]>`
     SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence('events', 'position')::regclass), 0) AS drawn`;
   return row.drawn;
 }
 
 /** Any pid, also none: a prepared transaction keeps its announcement. */
-async function readAnnouncements(sql: Sql) {
+async function readAnnouncements(sql: Queryable) {
   return await sql<{ low: bigint; pid: number | null; seconds: number | null }[]>`
     SELECT l.objid::bigint AS low, l.pid, extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS seconds
     FROM pg_locks AS l LEFT JOIN pg_stat_activity AS a ON a.pid = l.pid

@@ -26,12 +26,12 @@ export async function migrate(sql: Sql, options: MigrateOptions): Promise<number
   const schema = quoteIdentifier(checkIdentifier('schema', options.schema));
   return await sql.begin(async (tx) => {
     await tx`SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`;
-    await tx.unsafe(`CREATE SCHEMA IF NOT EXISTS ${schema}; SET LOCAL search_path = ${schema}`).simple();
+    await tx.unsafe(`CREATE SCHEMA IF NOT EXISTS ${schema}; SET LOCAL search_path = ${schema}`);
     await tx`CREATE TABLE IF NOT EXISTS projection_migrations (
       number integer PRIMARY KEY, file text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`;
     const ran = await runFiles(tx, files);
     await switchNotify(tx, options.notify);
-    for (const { schema: ddl } of options.projections) if (ddl !== '') await tx.unsafe(ddl).simple();
+    for (const { schema: ddl } of options.projections) if (ddl !== '') await tx.unsafe(ddl);
     return ran;
   });
 }
@@ -40,7 +40,7 @@ async function runFiles(tx: Tx, files: readonly string[]): Promise<number> {
   const [row] = await tx<[{ last: number }]>`SELECT coalesce(max(number), 0) AS last FROM projection_migrations`;
   if (row.last > files.length) throw new EngineError('SCHEMA_NEWER', { found: row.last, known: files.length });
   for (const file of files.slice(row.last)) {
-    await tx.unsafe(await readFile(new URL(file, FOLDER), 'utf8')).simple();
+    await tx.unsafe(await readFile(new URL(file, FOLDER), 'utf8'));
     await tx`INSERT INTO projection_migrations (number, file) VALUES (${Number(file.slice(0, 3))}, ${file})`;
   }
   return files.length - row.last;

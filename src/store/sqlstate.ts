@@ -5,12 +5,9 @@ export function sqlstateOf(error: unknown): string | null {
   return code !== null && !CONNECTION_CODES.has(code) && /^[0-9A-Z]{5}$/.test(code) ? code : null;
 }
 
-/** The driver's own codes for a connection that is gone or could not be made. */
+/** Codes without a server's answer: the connection is gone or could not be made. CONNECTION_CLOSED is our own, see `send`. */
 const CONNECTION_CODES = new Set([
   'CONNECTION_CLOSED',
-  'CONNECTION_ENDED',
-  'CONNECTION_DESTROYED',
-  'CONNECT_TIMEOUT',
   'ECONNREFUSED',
   'ECONNRESET',
   'ENOENT',
@@ -39,7 +36,7 @@ export function isTransient(error: unknown): boolean {
   if (state === '0A000') return error instanceof Error && error.message.includes('cached plan');
   return (
     /^(08|53)/.test(state) ||
-    ['57P01', '57P02', '57P03', '57P05', '40001', '40P01', '55P03', '25P03', '25006'].includes(state)
+    ['26000', '57P01', '57P02', '57P03', '57P05', '40001', '40P01', '55P03', '25P03', '25006'].includes(state)
   );
 }
 
@@ -50,9 +47,15 @@ export function isConnectionLost(error: unknown): boolean {
   return state.startsWith('08') || ['57P01', '57P02', '57P03', '25P03'].includes(state);
 }
 
+/** True when a plan that this connection keeps is of no use any more (a DDL has changed its result, a pooler lost it). */
+export function isStalePlan(error: unknown): boolean {
+  const state = sqlstateOf(error);
+  return state === '26000' || (state === '0A000' && isTransient(error));
+}
+
 /** Name of the constraint an error names, or null. */
 export function constraintOf(error: unknown): string | null {
-  return textField(error, 'constraint_name');
+  return textField(error, 'constraint');
 }
 
 function codeOf(error: unknown): string | null {

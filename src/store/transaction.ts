@@ -1,9 +1,8 @@
-import type { ParameterOrFragment } from 'postgres';
 import type { Transaction } from '../core/projection.ts';
 import type { Tx } from './connect.ts';
 
 /** What a handler gets of the page's transaction: statements with parameters, no way to begin, end or leave it. */
 export function lend(tx: Tx): Transaction {
   return <T extends readonly object[]>(text: TemplateStringsArray, ...parameters: readonly unknown[]) =>
-    tx(text, ...(parameters as ParameterOrFragment<never>[])) as unknown as PromiseLike<T>;
+    tx<T>(text, ...parameters);
 }

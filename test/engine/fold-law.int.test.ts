@@ -159,6 +159,7 @@ async function run(foldFrom: number, pageSizes: readonly number[]) {
       replayUntil: 0n,
       attempt: false,
       deferred: [],
+      json: new Map([['person', new Set(['extra'])]]),
     });
     if (outcome.kind === 'applied' && outcome.folded && page.events.length > 1) foldedPages++;
   }

@@ -187,7 +187,7 @@ test.each([
   await using daemon = await start({ requeueEveryMs: 50, log });
   await writer.insert(3);
   await untilCaughtUp(daemon, sql);
-  await sql.unsafe(make).simple();
+  await sql.unsafe(make);
   await untilStatus(daemon, 'ledger', (status) => status.detail?.includes(detail) === true);
   expect(errors.filter((message) => message === 'the event store is not as it has to be')).toHaveLength(1);
   await sql.unsafe(mend);

@@ -125,11 +125,9 @@ test.each([
   ['a MERGE', `MERGE INTO events USING (SELECT 1) AS one ON false WHEN NOT MATCHED THEN INSERT (${ROW}`],
   ['a function', 'SELECT append_one()'],
 ])('%s announces before it draws', async (_, statement) => {
-  await sql
-    .unsafe(`
+  await sql.unsafe(`
     CREATE OR REPLACE VIEW events_view AS SELECT * FROM events;
-    CREATE OR REPLACE FUNCTION append_one() RETURNS void LANGUAGE sql AS $$ INSERT INTO events (${ROW} $$`)
-    .simple();
+    CREATE OR REPLACE FUNCTION append_one() RETURNS void LANGUAGE sql AS $$ INSERT INTO events (${ROW} $$`);
   await using one = session();
   const drawn = await head.drawn();
   await one.run('BEGIN');
@@ -142,8 +140,7 @@ test.each([
 });
 
 test('COPY announces too', async () => {
-  await using one = session();
-  const copied = one.sql.begin(async (tx) => {
+  const copied = database.sql.begin(async (tx) => {
     const stream = await tx`COPY events (aggregate_name, aggregate_id, sequence_no, name) FROM STDIN`.writable();
     await new Promise((resolve, reject) => {
       stream.on('finish', resolve).on('error', reject);
@@ -164,9 +161,16 @@ test('appends send at most one NOTIFY per 5 ms', async () => {
   const ended = new Promise<void>((resolve) => {
     over = resolve;
   });
-  const listening = await sql.listen('projectionist:public', (payload) => {
-    if (payload === 'end') over();
-    else heard += 1;
+  let listening = { unlisten: () => Promise.resolve() };
+  await new Promise<void>((resolve) => {
+    listening = sql.listen(
+      'projectionist:public',
+      (payload) => {
+        if (payload === 'end') over();
+        else heard += 1;
+      },
+      resolve,
+    );
   });
   await one.run(`
     CREATE TABLE slots (first bigint, last bigint);

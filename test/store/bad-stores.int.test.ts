@@ -103,7 +103,7 @@ test('a role that may not read the sequence is refused: for it the head would st
     code: '42501',
     message: 'permission denied for sequence events_position_seq',
   });
-  await own.unsafe(`RESET ROLE; GRANT SELECT ON SEQUENCE events_position_seq TO ${role}; SET ROLE ${role}`).simple();
+  await own.unsafe(`RESET ROLE; GRANT SELECT ON SEQUENCE events_position_seq TO ${role}; SET ROLE ${role}`);
   await checkStore(own, { notify: true });
   await own.end();
 });
@@ -113,8 +113,7 @@ test('a partition without the announcing trigger is refused: rows may be inserte
   await using partitioned = await createTestDatabase();
   const own = connect({ address: { url: partitioned.url }, applicationName: 'test', max: 2 });
   await migrate(own, { schema: 'public', notify: true, projections: [] });
-  await own
-    .unsafe(`
+  await own.unsafe(`
     ALTER TABLE events RENAME TO plain;
     CREATE TABLE events (LIKE plain INCLUDING DEFAULTS INCLUDING GENERATED) PARTITION BY RANGE (position);
     DROP TABLE plain CASCADE;
@@ -123,19 +122,16 @@ test('a partition without the announcing trigger is refused: rows may be inserte
     CREATE TABLE events_first PARTITION OF events DEFAULT;
     CREATE TRIGGER projectionist_announce BEFORE INSERT ON events
       FOR EACH STATEMENT EXECUTE FUNCTION projectionist_announce('numbers');
-    ALTER TABLE events ENABLE ALWAYS TRIGGER projectionist_announce`)
-    .simple();
+    ALTER TABLE events ENABLE ALWAYS TRIGGER projectionist_announce`);
   const check = () => checkStore(own, { notify: false });
   await expect(check()).rejects.toMatchObject({
     code: 'STORE_TRIGGER',
     fields: { table: 'events_first', trigger: 'projectionist_announce', problem: 'missing' },
   });
-  await own
-    .unsafe(`
+  await own.unsafe(`
     CREATE TRIGGER projectionist_announce BEFORE INSERT ON events_first
       FOR EACH STATEMENT EXECUTE FUNCTION projectionist_announce('numbers');
-    ALTER TABLE events_first ENABLE ALWAYS TRIGGER projectionist_announce`)
-    .simple();
+    ALTER TABLE events_first ENABLE ALWAYS TRIGGER projectionist_announce`);
   await check();
   await own.end();
 });

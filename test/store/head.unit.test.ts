@@ -6,10 +6,12 @@ import { createHeadReader } from '../../src/store/head.ts';
 function recorder() {
   const sent: string[] = [];
   const answers: ((rows: readonly object[]) => void)[] = [];
-  const sql = ((text: TemplateStringsArray) => {
+  const send = (text: TemplateStringsArray) => {
     sent.push(/pg_locks|pg_sequence_last_value|FROM events/.exec(text.join('?'))?.[0] ?? text.join('?'));
     return new Promise((resolve) => answers.push(resolve));
-  }) as unknown as Sql;
+  };
+  const session = async (work: (one: typeof send) => Promise<unknown>) => await work(send);
+  const sql = Object.assign(send, { session }) as unknown as Sql;
   const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
   return {
     sql,

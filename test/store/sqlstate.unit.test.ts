@@ -32,9 +32,6 @@ const PERMANENT = [
 ];
 const GONE = [
   'CONNECTION_CLOSED',
-  'CONNECTION_ENDED',
-  'CONNECTION_DESTROYED',
-  'CONNECT_TIMEOUT',
   'ECONNREFUSED',
   'ECONNRESET',
   'ENOENT',
@@ -96,6 +93,6 @@ test.each([
 });
 
 test('the constraint is read where there is one', () => {
-  expect(constraintOf(Object.assign(new Error(), { constraint_name: 'events_stream_key' }))).toBe('events_stream_key');
+  expect(constraintOf(Object.assign(new Error(), { constraint: 'events_stream_key' }))).toBe('events_stream_key');
   expect(constraintOf(new Error())).toBeNull();
 });

@@ -1,9 +1,10 @@
-import { connect, type DatabaseAddress, type Sql } from '../../src/store/connect.ts';
+import { connect, type DatabaseAddress, type Queryable } from '../../src/store/connect.ts';
+import { queryable } from '../../src/store/session.ts';
 
 /** One session of a scripted interleaving: statements run in the order given, the transaction stays open in between. */
 export interface Session extends AsyncDisposable {
-  /** A pool of one connection, so BEGIN and COMMIT may be sent as statements. */
-  readonly sql: Sql;
+  /** One connection, so BEGIN and COMMIT may be sent as statements. */
+  readonly sql: Queryable;
   run(text: string): Promise<void>;
   pid(): Promise<number>;
   /** A plain INSERT of the next event of this session's own stream. */
@@ -11,12 +12,28 @@ export interface Session extends AsyncDisposable {
 }
 
 export function openSession(address: DatabaseAddress, stream: string): Session {
-  const sql = connect({ address, applicationName: `session ${stream}`, max: 1 });
+  const pool = connect({ address, applicationName: `session ${stream}`, max: 1 });
+  let close = (): void => undefined;
+  const closed = new Promise<void>((resolve) => {
+    close = resolve;
+  });
+  const opened = new Promise<Queryable>((resolve, reject) => {
+    pool
+      .session(async (one) => {
+        resolve(one);
+        await closed;
+      })
+      .catch(reject);
+  });
+  opened.catch(() => undefined);
+  const sql = queryable(
+    async ({ text, values }, { prepare }) => await (await opened).unsafe(text, values, { prepare }),
+  );
   let next = 1;
   return {
     sql,
     run: async (text) => {
-      await sql.unsafe(text).simple();
+      await sql.unsafe(text);
     },
     pid: async () => {
       const [row] = await sql<[{ pid: number }]>`SELECT pg_backend_pid() AS pid`;
@@ -28,6 +45,9 @@ export function openSession(address: DatabaseAddress, stream: string): Session {
         SELECT 'Stream', ${stream}, n, 'Appended', '{}' FROM generate_series(${next}::int, ${next + events - 1}::int) AS n`;
       next += events;
     },
-    [Symbol.asyncDispose]: () => sql.end({ timeout: 1 }),
+    [Symbol.asyncDispose]: async () => {
+      close();
+      await pool.end({ timeout: 1 });
+    },
   };
 }

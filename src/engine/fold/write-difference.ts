@@ -1,9 +1,9 @@
 import { quoteIdentifier } from '../../core/identifier.ts';
 import type { TableInfo } from '../../store/catalog.ts';
 import type { Tx } from '../../store/connect.ts';
+import { arrayLiteral } from '../../store/parameters.ts';
 import type { TextRow } from './encode-write.ts';
 import type { Difference } from './table-fold.ts';
-import { textArray } from './touched-rows.ts';
 
 /**
  * Writes what a page changes in one table, in at most one DELETE, one UPDATE per set of columns, and one INSERT. In this
@@ -14,7 +14,7 @@ export async function writeDifference(tx: Tx, table: TableInfo, difference: Diff
   const { remove, change, insert } = difference;
   const sent: Promise<unknown>[] = [];
   const send = (text: string, rows: readonly TextRow[], columns: readonly number[]): void => {
-    const parameters = columns.map((column) => textArray(rows.map((row) => row[column] ?? null)));
+    const parameters = columns.map((column) => arrayLiteral(rows.map((row) => row[column] ?? null)));
     sent.push(tx.unsafe(text, parameters, { prepare: true }).execute());
   };
   const primary = table.keys[0] ?? [];

@@ -1,0 +1,9 @@
+import type { Sql } from '../src/store/connect.ts';
+import type { Listening } from '../src/store/listen.ts';
+
+/** Resolves when the server has taken the LISTEN: what is notified from then on is heard. */
+export function listenTo(sql: Sql, channel: string, onNotify: () => void): Promise<Listening> {
+  return new Promise((resolve) => {
+    const listening = sql.listen(channel, onNotify, () => resolve(listening));
+  });
+}

@@ -1,0 +1,39 @@
+import { stringifyJson } from './json.ts';
+
+/**
+ * A value as the text that PostgreSQL reads it from; the server knows the type it wants. Arrays become array literals,
+ * other objects JSON (big integers exact), a Date its instant in UTC.
+ * @throws TypeError for what is no value: undefined, a function, a symbol, a Date without a time
+ */
+export function toParameter(value: unknown): string | Buffer | null {
+  if (typeof value === 'string' || value === null) return value;
+  if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean') return String(value);
+  if (typeof value !== 'object') {
+    throw new TypeError(`a parameter must be a value, not ${typeof value}; write null for NULL`);
+  }
+  if (Buffer.isBuffer(value)) return value;
+  if (value instanceof Date) return toInstant(value);
+  return Array.isArray(value) ? arrayLiteral(value) : stringifyJson(value);
+}
+
+function toInstant(value: Date): string {
+  if (Number.isNaN(value.getTime())) throw new TypeError('a parameter is a Date without a time');
+  return value.toISOString();
+}
+
+/** PostgreSQL's array literal; with a cast in the statement it becomes an array of any type. */
+export function arrayLiteral(values: readonly unknown[]): string {
+  return `{${values.map(element).join(',')}}`;
+}
+
+function element(value: unknown): string {
+  if (typeof value === 'string') return quoteElement(value);
+  if (value === null || value === undefined) return 'NULL';
+  if (Array.isArray(value)) return arrayLiteral(value);
+  if (Buffer.isBuffer(value)) return quoteElement(`\\x${value.toString('hex')}`);
+  return quoteElement(String(toParameter(value)));
+}
+
+function quoteElement(text: string): string {
+  return `"${/["\\]/.test(text) ? text.replaceAll(/["\\]/g, '\\$&') : text}"`;
+}

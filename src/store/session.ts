@@ -1,0 +1,155 @@
+import { type ClientBase, DatabaseError, type QueryResult } from 'pg';
+import { EngineError } from '../core/errors.ts';
+import { toParameter } from './parameters.ts';
+import { isConnectionLost } from './sqlstate.ts';
+import { Identifier, type Rendered, type Run, type RunOptions, Statement } from './statement.ts';
+
+type Rows = readonly object[];
+
+/** Where a statement may be made: over a pool, on one connection, or in a transaction. */
+export interface Queryable {
+  /** A statement with its parameters: sql`SELECT … WHERE id = ${id}`. A statement in a hole becomes a part of it. */
+  <T extends Rows = Record<string, unknown>[]>(text: TemplateStringsArray, ...holes: readonly unknown[]): Statement<T>;
+  /** A name (or several, with commas) for a hole, quoted. */
+  (names: string | readonly string[]): Identifier;
+  /** A text as it is. Without values it may hold several statements; then there are no rows. */
+  unsafe<T extends Rows = Record<string, unknown>[]>(
+    text: string,
+    values?: readonly unknown[],
+    options?: { readonly prepare?: boolean },
+  ): Statement<T>;
+}
+
+/** A transaction. Statements are sent in the order they are made, without waiting for each other's answers. */
+export interface Tx extends Queryable {
+  /** What `work` did is undone when it rejects; the transaction goes on. */
+  savepoint<T>(work: (tx: Tx) => Promise<T> | T): Promise<T>;
+}
+
+export function queryable(run: Run): Queryable {
+  const make = (first: TemplateStringsArray | string | readonly string[], ...holes: readonly unknown[]): unknown =>
+    isTemplate(first) ? new Statement(run, first, holes, true) : new Identifier(first);
+  const unsafe = <T extends Rows>(text: string, values: readonly unknown[] = [], { prepare = false } = {}) => {
+    const literal: Run = (_, options) => run({ text, values }, options);
+    return new Statement<T>(literal, [text], [], prepare);
+  };
+  return Object.assign(make as Queryable, { unsafe });
+}
+
+function isTemplate(first: TemplateStringsArray | string | readonly string[]): first is TemplateStringsArray {
+  return typeof first === 'object' && Object.hasOwn(first, 'raw');
+}
+
+/**
+ * Runs `work` in a transaction on this connection. When the connection is lost this rejects at once, whatever `work`
+ * waits for; from its end on, statements are refused.
+ * @throws what `work` throws; the driver's error; COMMIT_REFUSED when the server answers COMMIT with a rollback
+ */
+export async function runTransaction<T>(
+  client: ClientBase,
+  options: string,
+  work: (tx: Tx) => Promise<T> | T,
+): Promise<T> {
+  let refusal: Error | null = null;
+  const run: Run = async (rendered, how) => {
+    if (refusal !== null) throw refusal;
+    return (await send(client, rendered, how)).rows;
+  };
+  const command = async (text: string) => (await send(client, { text, values: [] }, PLAIN)).command;
+  const loss = watchLoss(client);
+  try {
+    await command(`BEGIN ${options}`);
+    const result = await Promise.race([work(transaction(run, { savepoints: 0 })), loss.lost]);
+    refusal = new EngineError('TRANSACTION_OVER');
+    if ((await command('COMMIT')) !== 'COMMIT') throw new EngineError('COMMIT_REFUSED');
+    return result;
+  } catch (error) {
+    refusal ??= isConnectionLost(error) ? connectionLost(error) : new EngineError('TRANSACTION_OVER');
+    await command('ROLLBACK').catch(() => undefined);
+    throw error;
+  } finally {
+    loss.stop();
+  }
+}
+
+function watchLoss(client: ClientBase): { readonly lost: Promise<never>; readonly stop: () => void } {
+  let onError = (_error: Error): void => undefined;
+  const lost = new Promise<never>((_, reject) => {
+    onError = (error) => reject(toError(error));
+  });
+  lost.catch(() => undefined);
+  client.on('error', onError);
+  return { lost, stop: () => client.off('error', onError) };
+}
+
+function transaction(run: Run, count: { savepoints: number }): Tx {
+  const command = (text: string) => run({ text, values: [] }, PLAIN);
+  return Object.assign(queryable(run), {
+    savepoint: async <T>(work: (tx: Tx) => Promise<T> | T): Promise<T> => {
+      count.savepoints += 1;
+      const name = `s${count.savepoints}`;
+      await command(`SAVEPOINT ${name}`);
+      try {
+        const result = await work(transaction(run, count));
+        await command(`RELEASE ${name}`);
+        return result;
+      } catch (error) {
+        await command(`ROLLBACK TO ${name}`);
+        throw error;
+      }
+    },
+  });
+}
+
+const PLAIN: RunOptions = { prepare: false, arrays: false };
+
+/** Sends one statement over this connection. @throws the server's error, or one whose code says the connection is lost */
+export function send(client: ClientBase, { text, values }: Rendered, options: RunOptions): Promise<Answer> {
+  const name = options.prepare ? nameOf(text) : undefined;
+  const query = {
+    text,
+    ...(name !== undefined && { name }),
+    // With values or a name the driver takes the extended protocol; the simple one is for several statements in one text.
+    ...((values.length > 0 || name !== undefined) && { values: values.map(toParameter) }),
+    ...(options.arrays && { rowMode: 'array' as const }),
+  };
+  return new Promise((resolve, reject) => {
+    client.query(query, (error: Error | null, result: QueryResult | readonly QueryResult[]) => {
+      if (error) reject(toError(error));
+      else resolve(isOne(result) ? { rows: result.rows, command: result.command } : { rows: [], command: '' });
+    });
+  });
+}
+
+interface Answer {
+  readonly rows: readonly unknown[];
+  readonly command: string;
+}
+
+function isOne(result: QueryResult | readonly QueryResult[]): result is QueryResult {
+  return !Array.isArray(result);
+}
+
+/** Plans of one connection at most; texts beyond that are planned each time. */
+const PLANS = 500;
+const names = new Map<string, string>();
+
+function nameOf(text: string): string | undefined {
+  const known = names.get(text);
+  if (known !== undefined || names.size >= PLANS) return known;
+  const name = `p${names.size + 1}`;
+  names.set(text, name);
+  return name;
+}
+
+/** The driver says by words alone that a connection is gone ("Connection terminated unexpectedly", "Query read timeout"). */
+export function toError(error: Error): Error {
+  const plain = error.constructor === Error && Reflect.get(error, 'code') === undefined;
+  return plain && !(error instanceof DatabaseError) ? connectionLost(error) : error;
+}
+
+function connectionLost(cause: unknown): Error {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  const lost = new Error(`the connection to PostgreSQL was lost: ${reason}`, { cause });
+  return Object.assign(lost, { code: 'CONNECTION_CLOSED' });
+}

@@ -1,0 +1,134 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { connect, type Queryable, type Sql, type Tx } from '../../src/store/connect.ts';
+import { isConnectionLost } from '../../src/store/sqlstate.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { promised } from '../support/promised.ts';
+
+let database: TestDatabase;
+let pool: Sql;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  pool = connect({ address: { url: database.url }, applicationName: 'victim', max: 1 });
+  await pool`CREATE TABLE rows (who text)`;
+});
+afterAll(async () => {
+  await pool.end({ timeout: 1 });
+  await database.drop();
+});
+
+/** Resolves when the session is gone. */
+async function cut(pid: number): Promise<void> {
+  const [row] = await database.sql<[{ gone: boolean }]>`SELECT pg_terminate_backend(${pid}, 5000) AS gone`;
+  expect(row.gone).toBe(true);
+}
+
+async function backendOf(sql: Queryable): Promise<number> {
+  const [row] = await sql<[{ pid: number }]>`SELECT pg_backend_pid() AS pid`;
+  return row.pid;
+}
+
+const lost = expect.toSatisfy(isConnectionLost);
+
+// Seen red with: connections given back to the pool whatever has become of them.
+test('a transaction that loses its connection during a statement fails, and the pool goes on', async () => {
+  const started = promised<number>();
+  const transaction = pool.begin(async (tx) => {
+    const backend = await backendOf(tx);
+    const sleeping = tx`SELECT pg_sleep(30)`.execute();
+    started.resolve(backend);
+    await sleeping;
+  });
+  const outcome = expect(transaction).rejects.toEqual(lost);
+  await cut(await started.promise);
+  await outcome;
+  expect(await pool`SELECT 1 AS one`).toEqual([{ one: 1 }]);
+});
+
+// Seen red with: `refusal` never set (what comes after the end then runs outside of any transaction), and without
+// watchLoss (the transaction then waits for its work).
+test('what a transaction does after its connection was lost reaches nobody', async () => {
+  const inside = promised<number>();
+  const goOn = promised<void>();
+  const finished = promised<void>();
+  const late: unknown[] = [];
+  let kept: Tx | null = null;
+  const transaction = pool.begin(async (tx) => {
+    kept = tx;
+    const madeBefore = tx`INSERT INTO rows VALUES ('lost, made before')`;
+    inside.resolve(await backendOf(tx));
+    await goOn.promise;
+    late.push(await madeBefore.catch((error: unknown) => error));
+    late.push(await tx`INSERT INTO rows VALUES ('lost')`.catch((error: unknown) => error));
+    late.push(
+      await tx
+        .savepoint(async (inner) => await inner`INSERT INTO rows VALUES ('lost in a savepoint')`)
+        .catch((error: unknown) => error),
+    );
+    finished.resolve(undefined);
+  });
+  const outcome = expect(transaction).rejects.toEqual(lost);
+  await cut(await inside.promise);
+  await outcome;
+  goOn.resolve(undefined);
+  await finished.promise;
+  expect(late).toEqual([lost, lost, lost]);
+  await pool`INSERT INTO rows VALUES ('other')`;
+  const over = (kept as Tx | null)?.unsafe("INSERT INTO rows VALUES ('after the end')");
+  await expect(over).rejects.toEqual(lost);
+  expect(await pool`SELECT who FROM rows`).toEqual([{ who: 'other' }]);
+});
+
+// Seen red with: the tag of COMMIT not looked at.
+test('a transaction whose failed statement was ignored is not taken for committed', async () => {
+  const transaction = pool.begin(async (tx) => {
+    await tx`INSERT INTO rows VALUES ('ignored')`;
+    await tx`SELECT 1 / 0`.catch(() => undefined);
+  });
+  await expect(transaction).rejects.toMatchObject({ code: 'COMMIT_REFUSED' });
+  expect(await pool`SELECT who FROM rows WHERE who = 'ignored'`).toEqual([]);
+});
+
+// Seen red with: release of a connection that is still in a transaction.
+test('a connection that was left in a transaction is not given to anybody else', async () => {
+  await pool.session((one) => one.unsafe('BEGIN'));
+  await pool`INSERT INTO rows VALUES ('kept')`;
+  expect(await database.sql`SELECT who FROM rows WHERE who = 'kept'`).toEqual([{ who: 'kept' }]);
+});
+
+// Seen red with: `refusal` never set.
+test('a statement after the end of its transaction is refused', async () => {
+  const kept = await pool.begin((tx) => ({ tx }));
+  await expect(kept.tx`INSERT INTO rows VALUES ('after the end')`).rejects.toMatchObject({ code: 'TRANSACTION_OVER' });
+});
+
+test('a statement that nobody waits for and that fails ends neither the process nor the pool', async () => {
+  void pool`SELECT 1 / 0`.execute();
+  expect(await pool`SELECT 1 AS one`).toEqual([{ one: 1 }]);
+});
+
+// Seen red with: the option not handed to the driver (the test then runs into its time-out).
+test('an answer that does not come in time counts as a lost connection', async () => {
+  const hasty = connect({ address: { url: database.url }, applicationName: 'hasty', max: 1, answerWithinMs: 200 });
+  await expect(hasty`SELECT pg_sleep(30)`).rejects.toEqual(lost);
+  expect(await hasty`SELECT 1 AS one`).toEqual([{ one: 1 }]);
+  await hasty.end({ timeout: 1 });
+});
+
+// Seen red with: the time-out of `end` left out.
+test('a pool that is closed does not wait longer than it was told for what is running', async () => {
+  const busy = connect({ address: { url: database.url }, applicationName: 'busy', max: 1 });
+  const sleeping = expect(busy`SELECT pg_sleep(30)`).rejects.toEqual(lost);
+  await busy.end({ timeout: 0.1 });
+  await sleeping;
+});
+
+// Seen red with: a plan kept after its result type has changed.
+test('a plan that a migration has made stale is not used for ever', async () => {
+  await pool`CREATE TABLE changing (a int)`;
+  const read = () => pool`SELECT * FROM changing`;
+  await read();
+  await pool`ALTER TABLE changing ADD b int`;
+  await expect(read()).rejects.toMatchObject({ code: '0A000' });
+  expect(await read()).toEqual([]);
+});

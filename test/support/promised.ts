@@ -1,0 +1,8 @@
+/** A promise that is settled from outside: Promise.withResolvers, which Node 20 does not have. */
+export function promised<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
+  let resolve: (value: T) => void = () => undefined;
+  const promise = new Promise<T>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
+}
