@@ -5,6 +5,7 @@ import { childId, daemonMachine, type ProjectionActor } from '../../machines/dae
 import { EngineError } from '../core/errors.ts';
 import type { Projection } from '../core/projection.ts';
 import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../core/status.ts';
+import { type TableOwners, tableOwners } from '../core/table-owners.ts';
 import { notifications } from '../feed/notify.ts';
 import { type Look, wakes } from '../feed/wakes.ts';
 import { createAuditor } from '../store/audit.ts';
@@ -13,7 +14,7 @@ import { connect, type DatabaseAddress, learnTypes, type Sql } from '../store/co
 import { createHeadReader } from '../store/head.ts';
 import { migrate } from '../store/migrate.ts';
 import { register } from '../store/state.ts';
-import { checkTables, tableOwners } from './check-tables.ts';
+import { checkTables } from './check-tables.ts';
 import { sendCommand } from './command.ts';
 import type { DaemonPort, Transition } from './daemon-port.ts';
 import type { FailpointHook } from './failpoint.ts';
@@ -21,7 +22,6 @@ import { createHands } from './hands.ts';
 import { createHeads, type Heads } from './heads.ts';
 import { flush, storeIdleMoves } from './idle-moves.ts';
 import { type Log, silentLog } from './log.ts';
-import type { TableOwners } from './lookups.ts';
 import { Progress } from './progress.ts';
 import { Puller } from './puller.ts';
 import { readViews, toStatus } from './status.ts';
