@@ -10,13 +10,13 @@ const compose = [['docker-compose'], ['docker', 'compose']].find(
 );
 if (compose === undefined) console.log('skipped: docker-compose.yml is not checked, since there is no docker-compose');
 
-/** Without a `.env` that somebody keeps here for real use. */
-function config(env: Readonly<Record<string, string>>) {
+/** An empty token is a missing one, and hides what a `.env` here may say. */
+function config(token: string) {
   const [program = '', ...args] = compose ?? [];
   const { PATH, HOME } = process.env;
-  const ran = spawnSync(program, [...args, '--env-file', '/dev/null', '-f', 'docker-compose.yml', 'config'], {
+  const ran = spawnSync(program, [...args, '-f', 'docker-compose.yml', 'config'], {
     cwd,
-    env: { PATH, HOME, ...env },
+    env: { PATH, HOME, PROJECTIONIST_TOKEN: token },
     encoding: 'utf8',
     timeout: 30_000,
   });
@@ -26,7 +26,7 @@ function config(env: Readonly<Record<string, string>>) {
 describe.skipIf(compose === undefined)('docker-compose.yml', () => {
   // Seen red with: `condition: service_helthy`.
   test('is read, with the daemon after a healthy database', { timeout: 60_000 }, () => {
-    const { code, out, err } = config({ PROJECTIONIST_TOKEN: 'a-token' });
+    const { code, out, err } = config('a-token');
     expect(code, err).toBe(0);
     expect(out).toContain('PROJECTIONIST_TOKEN: a-token');
     expect(out).toMatch(/postgres:\n\s+condition: service_healthy/);
@@ -34,7 +34,7 @@ describe.skipIf(compose === undefined)('docker-compose.yml', () => {
 
   // Seen red with: the token's `:?` made `:-`.
   test('is refused without a token, in words that say how to make one', { timeout: 60_000 }, () => {
-    const { code, err } = config({});
+    const { code, err } = config('');
     expect(code).not.toBe(0);
     expect(err).toContain('openssl rand -hex 32');
   });
