@@ -84,8 +84,16 @@ async function run({ options, context, config, file, log, closers, signal, died 
   // Before anything is written to the database: a port that is taken ends the start with nothing done.
   const daemon = newDaemon(config, file, database.address, log);
   const token = config.token ?? randomBytes(24).toString('base64url');
-  const { host, port } = config;
-  const api = await createControlApi({ daemon, token, host, port, version: packageVersion(), log }).listen();
+  const { host, port, allowedHosts } = config;
+  const api = await createControlApi({
+    daemon,
+    token,
+    host,
+    port,
+    allowedHosts: allowedHosts ?? [],
+    version: packageVersion(),
+    log,
+  }).listen();
   closers.push(() => api.close());
   signal.throwIfAborted();
 

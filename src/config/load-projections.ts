@@ -6,6 +6,7 @@ import { orAborted } from '../core/deadline.ts';
 import { EngineError, isEngineError } from '../core/errors.ts';
 import type { NewEvent } from '../core/event.ts';
 import type { Projection } from '../core/projection.ts';
+import { tableOwners } from '../core/table-owners.ts';
 
 const DEFAULT_NAMES = ['projectionist.config.js', 'projectionist.config.mjs', 'projectionist.config.ts'];
 const EXPORTS = ['projections', 'sample', 'traffic', 'settings'] as const;
@@ -48,8 +49,8 @@ const projection = z.object({
 
 /**
  * Loads and checks the file that names the projections.
- * @throws EngineError CONFIG_FILE (missing, does not load, wrong shape, a name used twice), TABLE_SHARED, and what
- * `defineProjection` throws
+ * @throws EngineError CONFIG_FILE (missing, does not load, wrong shape), what `tableOwners` throws (a name or a table used
+ * twice), and what `defineProjection` throws
  */
 export async function loadConfigFile(options: LoadOptions): Promise<ConfigFile> {
   const file = await findFile(options);
@@ -135,17 +136,7 @@ function checkProjections(file: string, exported: unknown): readonly Projection[
     if (isProjection(value)) return value;
     throw unusable(file, `projections[${key}] is not a projection: make it with defineProjection()({…})`);
   });
-  const names = new Set<string>();
-  const owners = new Map<string, string>();
-  for (const { name, tables } of checked) {
-    if (names.has(name)) throw unusable(file, `two projections are called '${name}'`);
-    names.add(name);
-    for (const table of tables.keys()) {
-      const first = owners.get(table);
-      if (first !== undefined) throw new EngineError('TABLE_SHARED', { table, first, second: name });
-      owners.set(table, name);
-    }
-  }
+  tableOwners(checked);
   return Object.freeze(checked);
 }
 

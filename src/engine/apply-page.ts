@@ -1,6 +1,7 @@
 import { EngineError, isEngineError } from '../core/errors.ts';
 import type { StoredEvent } from '../core/event.ts';
 import type { Projection } from '../core/projection.ts';
+import type { TableOwners } from '../core/table-owners.ts';
 import type { Sql, Tx } from '../store/connect.ts';
 import { clearFailures, type EventFailure, recordFailure } from '../store/failures.ts';
 import type { JsonColumns } from '../store/json-columns.ts';
@@ -11,7 +12,6 @@ import { describeError } from './event-failure.ts';
 import type { FailpointHook } from './failpoint.ts';
 import { CannotFold } from './fold/encode-write.ts';
 import { foldPage } from './fold/fold-page.ts';
-import type { TableOwners } from './lookups.ts';
 import { EventFailed, HeldElsewhere, LookupWaits, type PageOutcome } from './outcome.ts';
 import { runEvents } from './run-events.ts';
 

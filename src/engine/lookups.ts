@@ -1,11 +1,9 @@
 import { EngineError } from '../core/errors.ts';
 import { quoteIdentifier } from '../core/identifier.ts';
 import type { Lookup } from '../core/statement.ts';
+import type { TableOwners } from '../core/table-owners.ts';
 import type { Tx } from '../store/connect.ts';
 import { LookupWaits } from './outcome.ts';
-
-/** Which projection fills a table; a table of nobody's has no entry. */
-export type TableOwners = ReadonlyMap<string, string>;
 
 export interface LookupContext {
   readonly tx: Tx;

@@ -1,6 +1,7 @@
 import { EngineError } from '../core/errors.ts';
 import type { StoredEvent } from '../core/event.ts';
 import type { HandlerContext, Projection } from '../core/projection.ts';
+import type { TableOwners } from '../core/table-owners.ts';
 import type { Tx } from '../store/connect.ts';
 import { checkConstraints } from '../store/constraints.ts';
 import { encodeJson, type JsonColumns } from '../store/json-columns.ts';
@@ -9,7 +10,7 @@ import { toSql } from '../store/statement-sql.ts';
 import { lend } from '../store/transaction.ts';
 import { toEventFailed } from './event-failure.ts';
 import { type FlatStatement, flattenStatements } from './flatten.ts';
-import { resolveLookup, type TableOwners } from './lookups.ts';
+import { resolveLookup } from './lookups.ts';
 import { createPipeline } from './pipeline.ts';
 
 export interface RunContext {

@@ -4,7 +4,10 @@ import { type EngineError, isEngineError } from '../core/errors.ts';
 
 /** What the control API itself refuses. docs/reference/errors.md lists them; a test compares. */
 export const PROBLEMS = {
-  HOST_REFUSED: [421, 'this server does not answer to that Host: use the address it printed at its start'],
+  HOST_REFUSED: [
+    421,
+    'this server does not answer to that Host: use the address it printed at its start, or add the name to ALLOWED_HOSTS',
+  ],
   TOKEN_NEEDED: [401, 'send the token as `Authorization: Bearer …`; .projectionist/daemon.json holds it'],
   TOKEN_WRONG: [401, "this is not the daemon's token; .projectionist/daemon.json holds it"],
   ORIGIN_REFUSED: [403, 'pages of other origins may not send commands'],

@@ -92,11 +92,6 @@ describe('the config file', () => {
       /projections\[0\] is not a projection/,
     ],
     [
-      'uses a name twice',
-      `export const projections = [projection('a', 'x'), projection('a', 'y')];`,
-      /two projections are called 'a'$/,
-    ],
-    [
       'has a sample that is no function',
       `export const sample = 1; export const projections = [projection('a', 'x')];`,
       /`sample` is not a function/,
@@ -120,6 +115,15 @@ describe('the config file', () => {
     ).rejects.toMatchObject({
       code: 'TABLE_SHARED',
       fields: { table: 't', first: 'a', second: 'b' },
+    });
+  });
+
+  it('with two projections of one name is refused', async () => {
+    await expect(
+      load(`export const projections = [projection('a', 'x'), projection('a', 'y')];`),
+    ).rejects.toMatchObject({
+      code: 'PROJECTION_INVALID',
+      message: "projection 'a': another one has the same name",
     });
   });
 

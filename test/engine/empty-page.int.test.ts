@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { band } from '../../examples/dancefinder/projections/band.ts';
-import { tableOwners } from '../../src/engine/check-tables.ts';
+import { tableOwners } from '../../src/core/table-owners.ts';
 import { silentLog } from '../../src/engine/log.ts';
 import { Progress } from '../../src/engine/progress.ts';
 import { type HeadSource, Puller } from '../../src/engine/puller.ts';
