@@ -41,6 +41,8 @@ const CATALOGUE = {
   APPEND_CONFLICT:
     'stream {aggregateName} {aggregateId} already has sequence number {sequenceNo}: read it again and decide anew',
   APPEND_DUPLICATE: 'an event with id {id} is already stored',
+  APPEND_DIFFERS:
+    "event {id} ('{name}') is stored already with another {differing}: stored events never change, give a new one its own id and number",
   APPEND_INVALID: 'the event cannot be stored: {reason}',
   CONFIG_INVALID: '{setting}: {reason}',
   CONFIG_FILE: 'cannot use {file}: {reason}',
