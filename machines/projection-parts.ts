@@ -1,7 +1,7 @@
 import { assign, emit, fromPromise, setup } from 'xstate';
 import { fullJitter } from '../src/core/backoff.ts';
 import type { ProjectionHands, PullMode, PullOutcome } from '../src/core/port.ts';
-import type { OperatorEvent } from '../src/core/status.ts';
+import type { OperatorEvent, StoredStatus } from '../src/core/status.ts';
 
 /** What a projection's machine is made of: what it knows, what it hears, what it can do. The chart is projection.ts. */
 export interface ProjectionInput {
@@ -87,7 +87,9 @@ export const projectionParts = setup({
     wantsReset: ({ context }) => context.wanted.reset,
     wantsPause: ({ context }) => context.wanted.pause,
     woken: ({ context }) => context.woken,
-    starting: ({ context }) => context.starting,
+    stored: (_, params: { readonly status: StoredStatus; readonly as: StoredStatus }) => params.status === params.as,
+    haltedAtStart: ({ context }, params: { readonly status: StoredStatus }) =>
+      context.starting && params.status === 'halted',
     ended: (_, params: { readonly outcome: PullOutcome; readonly as: PullOutcome['kind'] }) =>
       params.outcome.kind === params.as,
     halted: (_, params: { readonly outcome: PullOutcome }) =>

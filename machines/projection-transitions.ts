@@ -1,5 +1,5 @@
 import type { PullMode, PullOutcome } from '../src/core/port.ts';
-import type { OperatorEvent } from '../src/core/status.ts';
+import type { OperatorEvent, StoredStatus } from '../src/core/status.ts';
 import type { ProjectionContext } from './projection-parts.ts';
 
 /** While an operation runs: note what is wanted and ask it to end. */
@@ -31,6 +31,15 @@ export const failed = (command: OperatorEvent) =>
     type: 'settle',
     params: ({ event }: { readonly event: { readonly error: unknown } }) => ({ command, error: event.error }),
   }) as const;
+
+type StatusDone = { readonly event: { readonly output: { readonly status: StoredStatus } } };
+/** What the row says that was opened or reset. */
+export const stored = (as: StoredStatus) =>
+  ({ type: 'stored', params: ({ event }: StatusDone) => ({ status: event.output.status, as }) }) as const;
+export const haltedAtStart = {
+  type: 'haltedAtStart',
+  params: ({ event }: StatusDone) => ({ status: event.output.status }),
+} as const;
 
 type PullDone = { readonly event: { readonly output: PullOutcome } };
 const ended = (as: PullOutcome['kind']) =>

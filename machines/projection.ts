@@ -4,8 +4,10 @@ import {
   afterTrouble,
   done,
   failed,
+  haltedAtStart,
   pull,
   stopOrResetFirst,
+  stored,
   trouble,
   wantedFirst,
   whileWaiting,
@@ -54,14 +56,10 @@ export const projectionMachine = projectionParts.createMachine({
             onDone: [
               // A command takes the place of the attempt that a process start is, also when it fails.
               ...wantedFirst.map((transition) => ({ ...transition, actions: 'started' }) as const),
-              { guard: ({ event }) => event.output.status === 'paused', target: 'paused', actions: 'started' },
+              { guard: stored('paused'), target: 'paused', actions: 'started' },
+              { guard: haltedAtStart, target: '#projection.failed.attempting', actions: 'started' },
               {
-                guard: ({ context, event }) => event.output.status === 'halted' && context.starting,
-                target: '#projection.failed.attempting',
-                actions: 'started',
-              },
-              {
-                guard: ({ event }) => event.output.status === 'halted',
+                guard: stored('halted'),
                 target: '#projection.failed.halted',
                 actions: { type: 'noteDetail', params: ({ event }) => ({ detail: event.output.detail }) },
               },
@@ -183,7 +181,7 @@ export const projectionMachine = projectionParts.createMachine({
             (transition) => ({ ...transition, reenter: true, actions: ['goingWell', done('RESET')] }) as const,
           ),
           {
-            guard: ({ event }) => event.output.status === 'paused',
+            guard: stored('paused'),
             target: 'idle.paused',
             actions: ['goingWell', done('RESET')],
           },

@@ -47,10 +47,17 @@ export async function openDatabase(options: {
  * else that server, started for the command.
  */
 export async function withDatabase<T>(
-  options: { readonly config: Config; readonly folder: string; readonly signal: AbortSignal; readonly command: string },
+  options: {
+    readonly config: Config;
+    readonly folder: string;
+    readonly signal: AbortSignal;
+    readonly command: string;
+    /** Connections at most. Default 2. */
+    readonly max?: number;
+  },
   work: (sql: Sql, address: Parameters<typeof connect>[0]['address']) => Promise<T>,
 ): Promise<T> {
-  const { config, folder, signal, command } = options;
+  const { config, folder, signal, command, max = 2 } = options;
   const running = config.databaseUrl === null ? await readDaemonFile(folder) : null;
   const opened =
     running?.database === undefined || !isAlive(running.pid)
@@ -60,7 +67,7 @@ export async function withDatabase<T>(
     address: opened.address,
     schema: config.schema,
     applicationName: `projectionist:${command}`,
-    max: 2,
+    max,
   });
   try {
     return await work(sql, opened.address);

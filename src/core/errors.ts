@@ -37,6 +37,7 @@ const CATALOGUE = {
   DATABASE_IN_RECOVERY: 'the database is in recovery (a standby): point DATABASE_URL at the primary',
   DATABASE_VERSION: 'PostgreSQL {version} is too old: 14 or newer is needed',
   SCHEMA_NEWER: 'the database was migrated to version {found}, this program knows {known}: update the program',
+  STORE_MISSING: 'there is no table events in schema {schema}: run `projectionist migrate`, or set SCHEMA',
   STORE_CACHE: 'the sequence of events.position has CACHE {cache}: run `ALTER SEQUENCE {sequence} CACHE 1`',
   STORE_TRIGGER: 'trigger {trigger} on {table} is {problem}, so events could be missed: run `projectionist migrate`',
   STORE_POSITION:
@@ -45,6 +46,8 @@ const CATALOGUE = {
   APPEND_CONFLICT:
     'stream {aggregateName} {aggregateId} already has sequence number {sequenceNo}: read it again and decide anew',
   APPEND_DUPLICATE: 'an event with id {id} is already stored',
+  APPEND_DIFFERS:
+    "event {id} ('{name}') is stored already with another {differing}: stored events never change, give a new one its own id and number",
   APPEND_INVALID: 'the event cannot be stored: {reason}',
   CONFIG_INVALID: '{setting}: {reason}',
   CONFIG_FILE: 'cannot use {file}: {reason}',
