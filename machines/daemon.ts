@@ -57,7 +57,8 @@ export const daemonMachine = setup({
         signal: AbortSignal;
       }) => {
         const until = Date.now() + input.ms;
-        const within = () => ({ timeout: Math.max(0, until - Date.now()), signal });
+        // A signal of its own for each wait: Node warns of a leak from the eleventh listener on.
+        const within = () => ({ timeout: Math.max(0, until - Date.now()), signal: AbortSignal.any([signal]) });
         await Promise.allSettled(
           input.children.map(async (child) => {
             const ended = waitFor(
