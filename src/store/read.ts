@@ -102,7 +102,7 @@ function payloadBytes(sql: Sql) {
 }
 
 /** `2026-03-01 19:00:00.12+00`, as a session in UTC prints it, to ISO 8601 with all six digits. */
-function toIso(text: string): string {
+export function toIso(text: string): string {
   if (!text.endsWith('+00')) return text;
   const [seconds = '', fraction = ''] = text.slice(11, -3).split('.');
   return `${text.slice(0, 10)}T${seconds}.${fraction.padEnd(6, '0')}Z`;

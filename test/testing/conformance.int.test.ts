@@ -1,0 +1,9 @@
+import { afterAll, describe, inject, test } from 'vitest';
+import { conformance, createTestKit } from '../../src/testing/index.ts';
+
+const kit = createTestKit({ database: inject('postgres').url });
+afterAll(() => kit.close());
+
+describe.each(kit.stages.map((stage) => ({ stage, name: stage.name })))('on PostgreSQL, $name', ({ stage }) => {
+  test.each(conformance)('$name', ({ run }) => run(stage));
+});
