@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest';
 import { conformance, createMemoryStage } from '../../src/testing/index.ts';
 
-/** Whatever the real one does: test/testing/conformance.int.test.ts holds PostgreSQL to the same cases. */
+/**
+ * What test/testing/conformance.int.test.ts holds PostgreSQL to.
+ * Seen red with: a look-up that does not wait; a reset that keeps a halt; a failed event that is not taken back.
+ */
 test.each(conformance)('in memory: $name', ({ run }) => run(createMemoryStage()));
 
 test('every case has a name of its own', () => {

@@ -137,10 +137,8 @@ describe('thenNothing', () => {
 
 describe('a test', () => {
   test('that expects nothing does not compile, and does not pass', async () => {
-    const forgetful = async () => {
-      // @ts-expect-error: it is not a promise, and `then` wants rows
-      await spec.given(ann);
-    };
+    // @ts-expect-error: it is not a promise, and `then` wants rows
+    const forgetful = async () => spec.given(ann);
     await expect(forgetful()).rejects.toMatchObject({ code: 'TEST_INVALID' });
   });
 
