@@ -85,7 +85,7 @@ export function createTestKit({ database, schema = '', timeoutMs = 30_000 }: Tes
   };
 }
 
-/** Tests projections made of statements without a database, in microseconds. There is nothing to close. */
+/** Tests projections made of statements without a database: a test takes a tenth of a millisecond. There is nothing to close. */
 export interface MemoryKit {
   for<E extends EventShape, Others extends readonly Projection[] = readonly []>(
     projection: Projection<E>,

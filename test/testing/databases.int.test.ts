@@ -19,7 +19,7 @@ const url = inject('postgres').url;
 afterEach(() => void vi.unstubAllEnvs());
 
 describe('a kit', () => {
-  // Seen red with: the database not dropped; close() that is not idempotent.
+  // Seen red with: the database not dropped.
   test('keeps to a database of its own, which is gone when it is closed', async () => {
     await using database = await createTestDatabase();
     const kit = createTestKit({ database: database.url, schema });
