@@ -55,6 +55,10 @@ const CATALOGUE = {
   BIND_NEEDS_TOKEN: 'HOST {host} can be reached from other machines: set PROJECTIONIST_TOKEN as well',
   DAEMON_UNREACHABLE: 'no daemon answers at {url}: start it with `npm start`, or set PROJECTIONIST_URL',
   IMPORT_LINE: 'line {line}: {reason} ({taken} events were taken before it)',
+  TEST_INVALID: 'the test cannot be run: {reason}',
+  TEST_NEEDS_POSTGRES:
+    "{what} of '{name}' runs SQL of its own, which memory cannot: test it with createTestKit(), on PostgreSQL",
+  TEST_DATABASE: 'no database for the tests at {address}: {reason}',
   EMBEDDED_UNAVAILABLE: 'no PostgreSQL to start here ({reason}): set DATABASE_URL to one of yours',
   EMBEDDED_FAILED: 'the private PostgreSQL in {folder} did not start: {reason}',
 } as const;

@@ -50,8 +50,12 @@ export interface ProjectionDefinition<E extends EventShape> {
   readonly reset?: (context: { readonly tx: Transaction }) => Promise<void>;
 }
 
-/** A checked definition, as the engine runs it. */
-export interface Projection {
+declare const EVENTS: unique symbol;
+
+/** A checked definition, as the engine runs it. `E` is the union of the events it was declared with. */
+export interface Projection<E extends EventShape = EventShape> {
+  /** For the compiler alone: a test of this projection takes its events and no others. Never there at run time. */
+  readonly [EVENTS]?: E;
   readonly name: string;
   readonly version: number;
   readonly schema: string;
@@ -66,7 +70,7 @@ export interface Projection {
  * @throws EngineError PROJECTION_INVALID, IDENTIFIER_INVALID
  */
 export function defineProjection<E extends EventShape>() {
-  return (definition: ProjectionDefinition<E>): Projection => {
+  return (definition: ProjectionDefinition<E>): Projection<E> => {
     const name = checkIdentifier('projection', definition.name);
     const version = definition.version ?? 1;
     if (!Number.isSafeInteger(version) || version < 1) {

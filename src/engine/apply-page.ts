@@ -181,7 +181,7 @@ function atFirst(work: PageWork, error: EngineError): EventFailed {
   const { position, id: eventId, name: eventName } = event;
   return new EventFailed(
     0,
-    { position, eventId, eventName, error: error.message, sqlstate: null, statement: null },
+    { position, eventId, eventName, error: error.message, sqlstate: null, code: error.code, statement: null },
     error,
   );
 }

@@ -1,3 +1,4 @@
+import { isEngineError } from '../core/errors.ts';
 import type { StoredEvent } from '../core/event.ts';
 import { isTransient, sqlstateOf } from '../store/sqlstate.ts';
 import type { SqlText } from '../store/statement-sql.ts';
@@ -13,6 +14,7 @@ export function toEventFailed(error: unknown, index: number, event: StoredEvent,
     eventName: event.name,
     error: describeError(error),
     sqlstate: sqlstateOf(error),
+    code: isEngineError(error) ? error.code : null,
     statement: sql?.text ?? null,
   };
   return new EventFailed(index, failure, error);

@@ -39,7 +39,7 @@ export async function resolveLookup(lookup: Lookup, context: LookupContext): Pro
     }
   }
   if (lookup.absent === 'nothing') return null;
-  throw new EngineError('LOOKUP_MISSED', { table: lookup.table, where: describe(lookup) });
+  throw lookupMissed(lookup);
 }
 
 /**
@@ -85,8 +85,7 @@ async function find(tx: Tx, { table, select, where }: Lookup): Promise<string | 
   return row?.found ?? null;
 }
 
-function describe({ where }: Lookup): string {
-  return Object.entries(where)
-    .map(([column, value]) => `${column} = '${value.slice(0, 100)}'`)
-    .join(' and ');
+export function lookupMissed({ table, where }: Lookup): EngineError {
+  const described = Object.entries(where).map(([column, value]) => `${column} = '${value.slice(0, 100)}'`);
+  return new EngineError('LOOKUP_MISSED', { table, where: described.join(' and ') });
 }

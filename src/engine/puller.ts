@@ -150,7 +150,12 @@ export class Puller {
         case 'failed':
           this.forget();
           this.#logFailure(outcome);
-          return { kind: 'failed', halted: outcome.halted, detail: this.#failureText(outcome) };
+          return {
+            kind: 'failed',
+            halted: outcome.halted,
+            detail: this.#failureText(outcome),
+            event: outcome.failure,
+          };
         case 'waiting':
           this.forget();
           return { kind: 'waiting', detail: outcome.detail };
