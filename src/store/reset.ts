@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { describeError } from '../core/describe-error.ts';
 import { EngineError, isEngineError } from '../core/errors.ts';
 import type { Projection } from '../core/projection.ts';
@@ -7,6 +8,8 @@ import { reachedTables } from './foreign-keys.ts';
 import { describeLockHolders } from './lock-holders.ts';
 import { planReset, type ResetPlan } from './reset-plan.ts';
 import { isConnectionLost, isLockNotAvailable, sqlstateOf } from './sqlstate.ts';
+
+const ASK_AGAIN_MS = 250;
 
 /** The state rows are locked; they are at 0; the tables are empty. Then COMMIT. */
 export type ResetPoint = 'reset-locked' | 'reset-begun' | 'reset-emptied';
@@ -20,6 +23,8 @@ export interface ResetOptions {
   readonly lockTimeoutMs?: number;
   /** Milliseconds the whole reset may take; then its session is ended. Default 20000. */
   readonly deadlineMs?: number;
+  /** Milliseconds for which the database is asked, when the connection is lost in COMMIT, whether it took place. Default 10000. */
+  readonly askForMs?: number;
   readonly failpoint?: ((point: ResetPoint, name: string) => Promise<void> | void) | undefined;
 }
 
@@ -51,29 +56,24 @@ export async function reset(sql: Sql, options: ResetOptions): Promise<ResetDone>
   const underWay: UnderWay = { plan: null, done: null, overdue: false };
   try {
     return await sql.begin('ISOLATION LEVEL READ COMMITTED', async (tx) => {
-      const session = await limitTransaction(tx, options, deadlineMs);
+      const { pid, xid } = await limitTransaction(tx, options, deadlineMs);
+      // A handler may wait for anything and then go on: with its session gone, nothing it does can reach the database.
+      let ending: Promise<unknown> | null = null;
       const timer = setTimeout(() => {
         underWay.overdue = true;
-        endSession(sql, session).catch(() => undefined);
+        ending = sql`SELECT pg_terminate_backend(${pid})`.catch(() => undefined);
       }, deadlineMs);
       try {
-        return await resetIn(tx, session.xid, options, underWay);
+        return await resetIn(tx, xid, options, underWay);
       } finally {
         clearTimeout(timer);
+        // Before the session can be somebody else's.
+        await ending;
       }
     });
   } catch (error) {
     return await explain(sql, error, options, underWay);
   }
-}
-
-/**
- * A handler may wait for anything and then go on: with its session gone, nothing it does can reach the database. Only
- * while the session is in this very transaction: the next one may be a page's.
- */
-async function endSession(sql: Sql, { pid, xid }: { readonly pid: number; readonly xid: string }): Promise<void> {
-  await sql`
-    SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = ${pid} AND backend_xid = ${xid}::text::xid8::xid`;
 }
 
 /** For this transaction only: they hold behind a pooler too. The last one is for a daemon that does not run any more. */
@@ -122,7 +122,7 @@ async function resetIn(tx: Tx, xid: string, options: ResetOptions, underWay: Und
 
 /** Why it failed, in words somebody can act on; or that it took place all the same. */
 async function explain(sql: Sql, error: unknown, options: ResetOptions, underWay: UnderWay): Promise<ResetDone> {
-  const { projection, deadlineMs = 20_000, lockTimeoutMs = 5000 } = options;
+  const { projection, deadlineMs = 20_000, lockTimeoutMs = 5000, askForMs = 10_000 } = options;
   const { name } = projection;
   const { plan, done, overdue } = underWay;
   if (isEngineError(error, 'RESET_DAMAGED') && plan !== null) await haltDamaged(sql, plan, error);
@@ -137,9 +137,8 @@ async function explain(sql: Sql, error: unknown, options: ResetOptions, underWay
   // It may have been in its COMMIT.
   if ((overdue || isConnectionLost(error)) && done !== null) {
     const { generation } = done;
-    const committed = await hasCommitted(sql, name, generation).catch(() => {
-      throw new EngineError('RESET_UNKNOWN', { name, generation }, { cause: error });
-    });
+    const committed = await askUntil(performance.now() + askForMs, () => hasCommitted(sql, name, generation));
+    if (committed === null) throw new EngineError('RESET_UNKNOWN', { name, generation }, { cause: error });
     if (committed) return done;
   }
   throw new EngineError('RESET_FAILED', { name, reason: reasonOf(error, overdue, deadlineMs) }, { cause: error });
@@ -149,6 +148,18 @@ function reasonOf(error: unknown, overdue: boolean, deadlineMs: number): string 
   if (overdue || sqlstateOf(error) === '57014') return `it had not ended after ${deadlineMs / 1000} s`;
   if (sqlstateOf(error) === '25P02') return 'its reset handler went on after an SQL error, which has to be thrown';
   return describeError(error);
+}
+
+/** A server that was lost may be back in a moment. @returns null when it is not */
+async function askUntil<T>(end: number, ask: () => Promise<T>): Promise<T | null> {
+  for (;;) {
+    try {
+      return await ask();
+    } catch {
+      if (performance.now() >= end) return null;
+      await pause(ASK_AGAIN_MS);
+    }
+  }
 }
 
 /** Waits for a session that may still be in its COMMIT: it holds the row until then. */
