@@ -84,7 +84,7 @@ test('a reset clears position, published position, halt, alarm and failures of a
   ]);
 });
 
-// Seen red with: the handler lent the pool in place of the transaction.
+// Seen red with: emptyTables given the pool in place of the transaction.
 test.each<[string, OwnReset, RegExp]>([
   [
     'throws after it has emptied the table',
@@ -127,7 +127,7 @@ test.each<[string, OwnReset, RegExp]>([
   expect(await everything()).toEqual(before);
 });
 
-// Seen red with: the timer left out (the test runs out of time); `lost` statements sent all the same.
+// Seen red with: pg_terminate_backend left out (the one that waits in SQL; the other is ended by the server, later).
 test.each<[string, (tx: Transaction) => PromiseLike<unknown>]>([
   ['waits for something else', () => new Promise(() => undefined)],
   ['waits in SQL', (tx) => tx`SELECT pg_sleep(60)`],
