@@ -58,7 +58,7 @@ export async function reset(sql: Sql, options: ResetOptions): Promise<ResetDone>
     return await sql.begin('ISOLATION LEVEL READ COMMITTED', async (tx) => {
       const { pid, xid } = await limitTransaction(tx, options, deadlineMs);
       // A handler may wait for anything and then go on: with its session gone, nothing it does can reach the database.
-      let ending: Promise<unknown> | null = null;
+      let ending: Promise<unknown> = Promise.resolve();
       const timer = setTimeout(() => {
         underWay.overdue = true;
         ending = sql`SELECT pg_terminate_backend(${pid})`.catch(() => undefined);
