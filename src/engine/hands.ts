@@ -36,12 +36,11 @@ export function createHands(options: HandsOptions): ProjectionHands {
       // Whatever the outcome, also an unknown one: the row is read again before the next page.
       puller.forget();
       try {
-        const { also } = await reset(sql, { projection, projections, owner, failpoint });
-        const state = await readState(sql, name);
-        if (state !== null) puller.opened(state.generation);
+        const { generation, status, also } = await reset(sql, { projection, projections, owner, failpoint });
+        puller.opened(generation);
         const warning = also.length === 0 ? null : also.map(describeAlso).join('; ');
         if (warning !== null) log.warn({ projection: name, also }, 'a reset took other projections along');
-        return { status: state?.status ?? 'running', warning };
+        return { status, warning };
       } finally {
         options.onReset();
       }

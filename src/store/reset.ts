@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { describeError } from '../core/describe-error.ts';
 import { EngineError, isEngineError } from '../core/errors.ts';
 import type { Projection } from '../core/projection.ts';
+import type { StoredStatus } from '../core/status.ts';
 import type { Sql, Tx } from './connect.ts';
 import { emptyTables } from './empty-tables.ts';
 import { reachedTables } from './foreign-keys.ts';
@@ -31,6 +32,7 @@ export interface ResetOptions {
 export interface ResetDone {
   /** The new one. */
   readonly generation: bigint;
+  readonly status: StoredStatus;
   readonly also: ResetPlan['also'];
 }
 
@@ -102,18 +104,18 @@ async function resetIn(tx: Tx, xid: string, options: ResetOptions, underWay: Und
   const missing = names.find((one) => rows.every((row) => row.name !== one));
   if (missing !== undefined) throw new EngineError('PROJECTION_ROW_MISSING', { name: missing });
   await failpoint?.('reset-locked', name);
-  const [own] = await tx<[{ generation: bigint }]>`
+  const [own] = await tx<[{ generation: bigint; status: StoredStatus }]>`
     WITH reset AS (
       UPDATE projection_state AS s
       SET cursor = 0, last_event_id = NULL, generation = generation + 1, version = p.version, alarm = NULL,
           status = CASE status WHEN 'halted' THEN 'running' ELSE status END, owner = ${owner}, updated_at = now()
       FROM unnest(${names}::text[], ${versions}::int[]) AS p (name, version)
       WHERE s.name = p.name AND s.instance_id = ''
-      RETURNING s.name, s.generation
+      RETURNING s.name, s.generation, s.status
     ), published AS (UPDATE readviews AS r SET position = 0 FROM reset WHERE r.name = reset.name),
     cleared AS (DELETE FROM projection_failures AS f USING reset WHERE f.name = reset.name AND f.instance_id = '')
-    SELECT generation FROM reset WHERE name = ${name}`;
-  underWay.done = { generation: own.generation, also: plan.also };
+    SELECT generation, status FROM reset WHERE name = ${name}`;
+  underWay.done = { ...own, also: plan.also };
   await failpoint?.('reset-begun', name);
   await emptyTables(tx, name, plan, xid);
   await failpoint?.('reset-emptied', name);
