@@ -27,6 +27,8 @@ export type ProjectionEvent =
   | { readonly type: 'START' }
   | { readonly type: 'STOP' }
   | { readonly type: 'WAKE' }
+  /** Somebody else has reset the projection: its row is to be read again. */
+  | { readonly type: 'REOPEN' }
   | { readonly type: OperatorEvent };
 
 /** Tells whoever sent a command how it ended. @public named by the machine's type */
@@ -34,6 +36,8 @@ export interface CommandSettled {
   readonly type: 'settled';
   readonly command: OperatorEvent;
   readonly error: unknown;
+  /** What else it did, for whoever sent it. */
+  readonly warning: string | null;
 }
 
 /** A timer that is set to more fires at once. */
@@ -76,11 +80,14 @@ export const projectionParts = setup({
       detail: (_, params: { readonly error: unknown }) => `backing off: ${messageOf(params.error)}`,
     }),
     noteWaiting: assign({ backoffs: ({ context }) => context.backoffs + 1 }),
-    settle: emit((_, params: { readonly command: OperatorEvent; readonly error?: unknown }) => ({
-      type: 'settled' as const,
-      command: params.command,
-      error: params.error ?? null,
-    })),
+    settle: emit(
+      (_, params: { readonly command: OperatorEvent; readonly error?: unknown; readonly warning?: string | null }) => ({
+        type: 'settled' as const,
+        command: params.command,
+        error: params.error ?? null,
+        warning: params.warning ?? null,
+      }),
+    ),
   },
   guards: {
     wantsStop: ({ context }) => context.wanted.stop,

@@ -8,6 +8,8 @@ export const whileWorking = {
   RESET: { actions: ['wantReset', 'endOperation'] },
   PAUSE: { actions: ['wantPause', 'endOperation'] },
   WAKE: { actions: 'noteWake' },
+  // The operation finds out by itself, and if it has looked already, it looks again.
+  REOPEN: { actions: 'noteWake' },
 } as const;
 
 /** While nothing runs: do it. */
@@ -15,6 +17,7 @@ export const whileWaiting = {
   STOP: '#projection.idle.stopped',
   RESET: '#projection.resetting',
   PAUSE: '#projection.idle.pausing',
+  REOPEN: '#projection.idle.opening',
 } as const;
 
 export const stopOrResetFirst = [
@@ -39,6 +42,12 @@ export const stored = (as: StoredStatus) =>
 export const haltedAtStart = {
   type: 'haltedAtStart',
   params: ({ event }: StatusDone) => ({ status: event.output.status }),
+} as const;
+
+type ResetDone = { readonly event: { readonly output: { readonly warning: string | null } } };
+export const resetDone = {
+  type: 'settle',
+  params: ({ event }: ResetDone) => ({ command: 'RESET' as const, warning: event.output.warning }),
 } as const;
 
 type PullDone = { readonly event: { readonly output: PullOutcome } };

@@ -6,6 +6,7 @@ import {
   failed,
   haltedAtStart,
   pull,
+  resetDone,
   stopOrResetFirst,
   stored,
   trouble,
@@ -95,7 +96,7 @@ export const projectionMachine = projectionParts.createMachine({
         },
         paused: {
           entry: { type: 'noteDetail', params: { detail: 'paused by an operator' } },
-          on: { STOP: 'stopped', RESET: '#projection.resetting', RESUME: 'resuming' },
+          on: { STOP: 'stopped', RESET: '#projection.resetting', RESUME: 'resuming', REOPEN: 'opening' },
         },
         resuming: {
           entry: 'beginOperation',
@@ -162,7 +163,14 @@ export const projectionMachine = projectionParts.createMachine({
           exit: done('RETRY'),
         },
         'backing-off': { on: whileWaiting, after: { backoff: 'attempting' } },
-        halted: { on: { STOP: '#projection.idle.stopped', RESET: '#projection.resetting', RETRY: 'attempting' } },
+        halted: {
+          on: {
+            STOP: '#projection.idle.stopped',
+            RESET: '#projection.resetting',
+            RETRY: 'attempting',
+            REOPEN: '#projection.idle.opening',
+          },
+        },
       },
     },
     resetting: {
@@ -178,14 +186,14 @@ export const projectionMachine = projectionParts.createMachine({
         input: ({ context }) => context,
         onDone: [
           ...wantedFirst.map(
-            (transition) => ({ ...transition, reenter: true, actions: ['goingWell', done('RESET')] }) as const,
+            (transition) => ({ ...transition, reenter: true, actions: ['goingWell', resetDone] }) as const,
           ),
           {
             guard: stored('paused'),
             target: 'idle.paused',
-            actions: ['goingWell', done('RESET')],
+            actions: ['goingWell', resetDone],
           },
-          { target: 'catching-up', actions: ['goingWell', done('RESET')] },
+          { target: 'catching-up', actions: ['goingWell', resetDone] },
         ],
         onError: [
           { guard: 'wantsStop', target: 'idle.stopped', actions: failed('RESET') },

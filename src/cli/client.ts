@@ -87,7 +87,7 @@ const statusSchema: z.ZodType<ProjectionStatus> = z.looseObject({
   failure: failureSchema.nullable(),
 });
 const statusesSchema = z.object({ projections: z.array(statusSchema) });
-const outcomeSchema = z.object({ kind: z.literal('done'), state: z.enum(STATES) });
+const outcomeSchema = z.object({ kind: z.literal('done'), state: z.enum(STATES), warning: z.string().optional() });
 const problemSchema = z.object({ code: z.string(), detail: z.string() });
 
 export interface DaemonClient {

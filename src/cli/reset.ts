@@ -36,8 +36,9 @@ export async function resetProjections(
   };
   for (const each of names) {
     try {
-      const { state } = await client.send(each, 'RESET', resetTimeoutMs, signal);
+      const { state, warning } = await client.send(each, 'RESET', resetTimeoutMs, signal);
       stdout.write(`${each}: reset, now ${state}\n`);
+      if (warning !== undefined) stderr.write(`projectionist: ${oneLine(`${each}: ${warning}`)}\n`);
       waitFor.push(each);
     } catch (error) {
       if (!(error instanceof RefusedError)) throw error;

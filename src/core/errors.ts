@@ -29,6 +29,13 @@ const CATALOGUE = {
   HISTORY_DIVERGED:
     "projection '{name}' was built from another history: event {expected} was at {cursor}, now it is {found}; RESET the projection",
   RESET_FAILED: "the reset of '{name}' was rolled back, nothing changed: {reason}",
+  RESET_BLOCKED:
+    "the reset of '{name}' waited {seconds} s for a lock and gave up, nothing changed: {holders}; RESET again",
+  RESET_REFUSED: "'{name}' was not reset, nothing changed: {reason}",
+  RESET_DAMAGED:
+    'a reset handler ended the transaction of the reset itself, so the rows of {names} can no longer be trusted: fix the handler, then RESET',
+  RESET_UNKNOWN:
+    "the connection was lost while the reset of '{name}' was committed: it has taken place if status shows generation {generation}",
   DAEMON_STOPPED: 'the daemon is stopping: send the command again after its next start',
   COMMAND_REFUSED: "{event} means nothing to '{name}' while it is {state}",
   COMMAND_TIMEOUT: "'{name}' did not answer {event} within {ms} ms: it is {state}",

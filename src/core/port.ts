@@ -44,7 +44,7 @@ export interface ProjectionHands {
   /** Reads the row; nothing is applied. */
   open(signal: AbortSignal): Promise<{ readonly status: StoredStatus; readonly detail: string | null }>;
   pull(mode: PullMode, signal: AbortSignal): Promise<PullOutcome>;
-  /** One short transaction; not abortable. */
-  reset(): Promise<{ readonly status: StoredStatus }>;
+  /** One short transaction, bounded, not abortable. `warning`: what else it did. */
+  reset(): Promise<{ readonly status: StoredStatus; readonly warning: string | null }>;
   setPaused(paused: boolean): Promise<void>;
 }

@@ -46,7 +46,10 @@ export interface ProjectionDefinition<E extends EventShape> {
   /** The tables this projection alone writes. */
   readonly tables: Readonly<Record<string, TableShape>>;
   readonly on: Handlers<E>;
-  /** Runs instead of the TRUNCATE of `tables`, in the reset's transaction. */
+  /**
+   * Empties the tables instead of the TRUNCATE of `tables`, in the reset's transaction, which it must not end. Also runs
+   * when another projection's reset takes this one along. The whole reset has 20 seconds. What it throws undoes it all.
+   */
   readonly reset?: (context: { readonly tx: Transaction }) => Promise<void>;
 }
 
@@ -93,6 +96,9 @@ export function defineProjection<E extends EventShape>() {
         });
       }
       handlers.set(eventName, handler as Handler<StoredEvent>);
+    }
+    if (definition.reset !== undefined && typeof definition.reset !== 'function') {
+      throw new EngineError('PROJECTION_INVALID', { name, reason: 'its reset is not a function' });
     }
     if (handlers.size === 0) throw new EngineError('PROJECTION_INVALID', { name, reason: 'it handles no event' });
     return Object.freeze({

@@ -16,6 +16,7 @@ import { register } from '../store/state.ts';
 import { checkTables } from './check-tables.ts';
 import { sendCommand } from './command.ts';
 import type { DaemonPort, Transition } from './daemon-port.ts';
+import { drained } from './drained.ts';
 import type { FailpointHook } from './failpoint.ts';
 import { createHands } from './hands.ts';
 import { createHeads, type Heads } from './heads.ts';
@@ -24,6 +25,7 @@ import { type Log, silentLog } from './log.ts';
 import { closePools, migrateAtStart, openPools, type Pools } from './pools.ts';
 import { Progress } from './progress.ts';
 import { Puller } from './puller.ts';
+import { createResetWatch, type ResetWatch } from './reset-watch.ts';
 import { readViews, toStatus } from './status.ts';
 import { createStoreWatch, type StoreWatch } from './store-watch.ts';
 import { watchTransitions } from './transitions.ts';
@@ -73,6 +75,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
   #pools: Pools | null = null;
   #heads: Heads | null = null;
   #watch: StoreWatch | null = null;
+  #resets: ResetWatch | null = null;
   #root: Actor<typeof daemonMachine> | null = null;
   #stopping: Promise<void> | null = null;
   #databaseTrouble = false;
@@ -107,11 +110,17 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     }
     // Stopped meanwhile: what began now would have nobody to end it.
     if (this.#stopping !== null) throw new EngineError('DAEMON_STOPPED');
-    const heads = createHeads(createHeadReader(pools.control));
+    const heads = createHeads(createHeadReader(pools.control), (resets) => this.#resets?.heard(resets));
     this.#heads = heads;
     this.#watch = createStoreWatch({
       auditor: createAuditor(pools.reader),
       check: () => checkStore(pools.reader, { notify }),
+      log: this.#log,
+    });
+    this.#resets = createResetWatch({
+      sql: pools.reader,
+      pullers: this.#pullers,
+      reopen: (name) => this.#child(name)?.send({ type: 'REOPEN' }),
       log: this.#log,
     });
     this.#root = this.#startActors(heads, pools);
@@ -149,7 +158,14 @@ export class Daemon implements DaemonPort, AsyncDisposable {
       this.#pullers.set(projection.name, puller);
       return {
         name: projection.name,
-        hands: createHands(projection, puller, pools.work, this.id),
+        hands: createHands({
+          projection,
+          projections,
+          puller,
+          settings,
+          log: this.#log,
+          onReset: () => void this.#resets?.look(),
+        }),
         retryFailedAfterMs,
         backoff: BACKOFF,
       };
@@ -229,7 +245,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
         snapshot: snapshots.get(name) ?? null,
         view: views.get(name),
         failure: failures.get(name) ?? null,
-        scanned: this.#pullers.get(name)?.scanned ?? 0n,
+        scanned: this.#pullers.get(name)?.scanned(views.get(name)?.generation ?? 0n) ?? 0n,
         head,
         holders,
         storeProblem: this.#watch?.problem() ?? null,
@@ -272,22 +288,4 @@ export class Daemon implements DaemonPort, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
-}
-
-/** The machine bounds its own draining, so this ends. */
-function drained(root: Actor<typeof daemonMachine>): Promise<void> {
-  return new Promise((resolve) => {
-    const subscription = root.subscribe({
-      next: (snapshot) => {
-        if (snapshot.matches('stopped')) finish();
-      },
-      error: () => finish(),
-      complete: () => finish(),
-    });
-    function finish(): void {
-      queueMicrotask(() => subscription.unsubscribe());
-      resolve();
-    }
-    if (root.getSnapshot().matches('stopped') || root.getSnapshot().status !== 'active') finish();
-  });
 }

@@ -1,3 +1,4 @@
+import { describeError } from '../core/describe-error.ts';
 import { isEngineError } from '../core/errors.ts';
 import type { StoredEvent } from '../core/event.ts';
 import { isTransient, sqlstateOf } from '../store/sqlstate.ts';
@@ -18,16 +19,4 @@ export function toEventFailed(error: unknown, index: number, event: StoredEvent,
     statement: sql?.text ?? null,
   };
   return new EventFailed(index, failure, error);
-}
-
-/** Anything can be thrown: undefined, a frozen object, 100 MB of text. */
-export function describeError(error: unknown): string {
-  let text: string;
-  try {
-    text = error instanceof Error ? (error.message === '' ? error.name : error.message) : String(error);
-  } catch {
-    text = 'an error that cannot be shown';
-  }
-  // NUL cannot be stored in a text column, and this must be.
-  return text.replaceAll('\u0000', '\\u0000').slice(0, 4000);
 }

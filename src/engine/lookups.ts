@@ -32,14 +32,15 @@ export async function resolveLookup(lookup: Lookup, context: LookupContext): Pro
     const again = await find(context.tx, lookup);
     if (again !== null) return again;
     if (row !== undefined && row.cursor < context.position) {
-      throw new LookupWaits(
-        context.index,
-        `waiting for '${owner}' to reach position ${context.position} (it is at ${row.cursor})`,
-      );
+      throw new LookupWaits(context.index, waitingText({ name: owner, cursor: row.cursor }, context.position));
     }
   }
   if (lookup.absent === 'nothing') return null;
   throw lookupMissed(lookup);
+}
+
+export function waitingText(other: { readonly name: string; readonly cursor: bigint }, position: bigint): string {
+  return `waiting for '${other.name}' to reach position ${position} (it is at ${other.cursor})`;
 }
 
 /**

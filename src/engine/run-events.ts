@@ -5,7 +5,7 @@ import type { TableOwners } from '../core/table-owners.ts';
 import type { Tx } from '../store/connect.ts';
 import { checkConstraints } from '../store/constraints.ts';
 import { encodeJson, type JsonColumns } from '../store/json-columns.ts';
-import { isConnectionLost } from '../store/sqlstate.ts';
+import { settleHandler, TransactionEnded } from '../store/settle.ts';
 import { toSql } from '../store/statement-sql.ts';
 import { lend } from '../store/transaction.ts';
 import { toEventFailed } from './event-failure.ts';
@@ -84,17 +84,10 @@ async function settleImperative(
   result: Promise<unknown>,
   xid: string,
 ): Promise<void> {
-  const [settled] = await Promise.allSettled([result]);
-  if (settled.status === 'rejected' && isConnectionLost(settled.reason)) throw settled.reason;
-  // Also after a failure: it may have ended the transaction before it threw. In one that is aborted nothing can be asked.
-  const [row] = await tx<{ xid: string }[]>`SELECT pg_current_xact_id()::text AS xid`.catch((error: unknown) => {
-    throw settled.status === 'rejected' ? settled.reason : error;
+  const value = await settleHandler(tx, result, xid).catch((error: unknown) => {
+    if (!(error instanceof TransactionEnded)) throw error;
+    const { name } = projection;
+    throw new EngineError('HANDLER_ENDED_TRANSACTION', { name, position: event.position }, { cause: error.cause });
   });
-  if (row?.xid !== xid) {
-    const cause = settled.status === 'rejected' ? { cause: settled.reason } : {};
-    throw new EngineError('HANDLER_ENDED_TRANSACTION', { name: projection.name, position: event.position }, cause);
-  }
-  if (settled.status === 'rejected') throw settled.reason;
-  const { value } = settled;
   if (value !== undefined) throw new EngineError('HANDLER_RESULT_INVALID', { result: `a promise of ${typeof value}` });
 }

@@ -57,9 +57,10 @@ export function problem(code: ProblemCode, detail?: string): Problem {
   return build(status, code, detail === undefined ? text : `${text}: ${detail}`);
 }
 
-/** How a command that was carried out but failed is told: refused in this state, or not possible. */
+/** How a command that was carried out but failed is told: refused in this state, not now, or not possible. */
 export function outcomeProblem(outcome: { readonly code: string; readonly message: string }): Problem {
-  return build(outcome.code === 'COMMAND_REFUSED' ? 409 : 422, outcome.code, outcome.message);
+  const status = outcome.code === 'COMMAND_REFUSED' ? 409 : outcome.code === 'RESET_BLOCKED' ? 503 : 422;
+  return build(status, outcome.code, outcome.message);
 }
 
 export function errorProblem(error: unknown): Problem {

@@ -296,6 +296,25 @@ describe('commands to a running daemon', () => {
     });
   });
 
+  it('reset says what else was reset with it, and is done', async () => {
+    const { cwd, daemon } = await daemonIn();
+    daemon.onSend = async () => ({ kind: 'done', state: 'catching-up', warning: "'event' was reset with it" });
+    expect(await run('reset band', { actions: clientActions, cwd })).toMatchObject({
+      code: 0,
+      stdout: 'band: reset, now catching-up\n',
+      stderr: "projectionist: band: 'event' was reset with it\n",
+    });
+  });
+
+  it('reset that somebody is in the way of says who, and exits with 1', async () => {
+    const { cwd, daemon } = await daemonIn();
+    daemon.onSend = async () => ({ kind: 'failed', code: 'RESET_BLOCKED', message: 'in the way: pid 7' });
+    expect(await run('reset band', { actions: clientActions, cwd })).toMatchObject({
+      code: 1,
+      stderr: 'projectionist: band: in the way: pid 7\n',
+    });
+  });
+
   it('reset --wait waits until it is live', async () => {
     const { cwd, daemon } = await daemonIn();
     const states = ['resetting', 'catching-up', 'live'] as const;

@@ -147,6 +147,8 @@ describe('a command', () => {
   it.each([
     ['COMMAND_REFUSED', 409],
     ['RESET_FAILED', 422],
+    ['RESET_REFUSED', 422],
+    ['RESET_BLOCKED', 503],
   ])('that ends in %s answers %i', async (code, status) => {
     daemon.onSend = async () => ({ kind: 'failed', code, message: 'because' });
     const answer = await command('RESET', { query: '?wait=1000' });

@@ -122,13 +122,13 @@ export const handsCases: readonly ConformanceCase[] = [
       await append({ name: 'Saw', payload: { list: [] } });
       await append({ name: 'Threw' });
       equal((await pull()).kind, 'failed');
-      deepEqual(await hands.reset(), { status: 'running' });
+      deepEqual(await hands.reset(), { status: 'running', warning: null });
       await expect('thing');
       equal((await pull()).kind, 'failed');
       await expect('thing', { id: 'a' }, { id: 'seer' });
-      deepEqual(await hands.reset(), { status: 'running' });
+      deepEqual(await hands.reset(), { status: 'running', warning: null });
       await hands.setPaused(true);
-      deepEqual(await hands.reset(), { status: 'paused' });
+      deepEqual(await hands.reset(), { status: 'paused', warning: null });
       deepEqual(await pull(), { kind: 'paused' });
       await expect('thing');
     },

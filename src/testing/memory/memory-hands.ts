@@ -42,7 +42,7 @@ export function createMemoryHands(options: MemoryHandsOptions): ProjectionHands 
       for (const name of projection.tables.keys()) tables.table(name).clear();
       const status = place.status === 'halted' ? 'running' : place.status;
       Object.assign(place, { cursor: 0n, status, attempts: 0, replayUntil: null });
-      return { status };
+      return { status, warning: null };
     },
     setPaused: async (paused) => {
       if (place.status !== 'halted') place.status = paused ? 'paused' : 'running';

@@ -65,7 +65,7 @@ function createAllHands(
 ): ReadonlyMap<Projection, ProjectionHands> {
   const owners = tableOwners(projections);
   const settings = { sql, owner: OWNER, owners, maxAttempts, statementTimeoutMs: STATEMENT_TIMEOUT_MS, foldFrom };
-  const heads = createHeads(createHeadReader(control));
+  const heads = createHeads(createHeadReader(control), () => undefined);
   const now = () => performance.now();
   const pullers = new Map<string, Puller>();
   const all = new Map<Projection, ProjectionHands>();
@@ -73,7 +73,8 @@ function createAllHands(
     const progress = new Progress(now);
     const puller = new Puller({ projection, settings, reader: sql, heads, pageSize, progress, log: silentLog, now });
     pullers.set(projection.name, puller);
-    const hands = createHands(projection, puller, sql, OWNER);
+    const onReset = () => undefined;
+    const hands = createHands({ projection, projections, puller, settings, log: silentLog, onReset });
     const pull: ProjectionHands['pull'] = async (mode, signal) => {
       const outcome = await hands.pull(mode, signal);
       // The daemon's timer does this within a second; look-ups of others wait for it.
