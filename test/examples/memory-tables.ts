@@ -1,4 +1,5 @@
-import type { ColumnValue, Projection, Row, Statement, StoredEvent, Where } from '../../src/index.ts';
+import { isChange, isNot } from '../../src/core/changes.ts';
+import type { Changes, ColumnValue, Projection, Row, Statement, StoredEvent, Where } from '../../src/index.ts';
 import { statementsFor } from './stored-event.ts';
 
 type OpenRow = Record<string, ColumnValue>;
@@ -51,19 +52,22 @@ export class MemoryTables {
         if (statement.onConflict === 'fail' || !clash(table, statement.values)) put(table, {}, statement.values);
         return;
       case 'upsert': {
-        const { values, conflict } = statement;
+        const { conflict } = statement;
+        const values = onlyValues(statement.values);
         const [found] = matching(Object.fromEntries(conflict.map((column) => [column, values[column] ?? null])));
         put(table, found ?? {}, values);
         return;
       }
       case 'update':
-        for (const row of matching(statement.where)) put(table, row, statement.set);
+        for (const row of matching(statement.where)) put(table, row, onlyValues(statement.set));
         return;
       case 'remove': {
         const gone = new Set(matching(statement.where));
         table.rows = table.rows.filter((row) => !gone.has(row));
         return;
       }
+      case 'copy':
+        throw new Error('DanceFinder copies nothing');
       case 'lookup': {
         const [found] = matching(statement.where);
         if (found === undefined && statement.absent === 'nothing') return;
@@ -78,6 +82,16 @@ export class MemoryTables {
     if (table === undefined) throw new Error(`no table ${name}`);
     return table;
   }
+}
+
+/** DanceFinder counts nothing either. */
+function onlyValues(changes: Changes): Row {
+  const values: OpenRow = {};
+  for (const [column, value] of Object.entries(changes)) {
+    if (isChange(value)) throw new Error(`no ${value.change} here`);
+    values[column] = value;
+  }
+  return values;
 }
 
 function put(table: Table, row: OpenRow, values: Row): void {
@@ -99,8 +113,7 @@ function clash(table: Table, values: Row): boolean {
 function matches(row: Row, where: Where): boolean {
   return Object.entries(where).every(([column, wanted]) => {
     const value = row[column] ?? null;
-    const negated = typeof wanted === 'object' && wanted !== null && 'not' in wanted;
-    return negated ? value !== wanted.not : value === wanted;
+    return isNot(wanted) ? value !== wanted.not : value === wanted;
   });
 }
 

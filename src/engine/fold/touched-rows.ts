@@ -1,4 +1,5 @@
 import { quoteIdentifier } from '../../core/identifier.ts';
+import { arrayLiteral } from '../../store/array-literal.ts';
 import type { TableInfo } from '../../store/catalog.ts';
 import type { Tx } from '../../store/connect.ts';
 import { type EncodedWrite, keyText, type TextRow } from './encode-write.ts';
@@ -41,7 +42,7 @@ export async function readTouchedRows(
         .map((column, index) => `t.${quoteIdentifier(column?.name ?? '')} = k.c${index}`)
         .join(' AND ');
       const names = key.map((_, index) => `c${index}`).join(', ');
-      const parameters = key.map((_, index) => textArray(values.map((texts) => texts[index] ?? null)));
+      const parameters = key.map((_, index) => arrayLiteral(values.map((texts) => texts[index] ?? null)));
       return await tx
         .unsafe(
           `SELECT ${selected} FROM unnest(${arrays}) AS k (${names}) JOIN ${quoteIdentifier(table.name)} AS t ON ${join}`,
@@ -55,12 +56,4 @@ export async function readTouchedRows(
   const rows = new Map<string, TextRow>();
   for (const row of results.flat() as readonly TextRow[]) rows.set(keyText(table, 0, row), row);
   return [...rows.values()];
-}
-
-/** PostgreSQL's array literal. The driver would need to know each array type; text with a cast works for all. */
-export function textArray(values: readonly (string | null)[]): string {
-  const parts = values.map((value) =>
-    value === null ? 'NULL' : `"${/["\\]/.test(value) ? value.replaceAll(/["\\]/g, '\\$&') : value}"`,
-  );
-  return `{${parts.join(',')}}`;
 }
