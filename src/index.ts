@@ -11,7 +11,9 @@ export {
   type ProjectionDefinition,
   type TableShape,
   type Transaction,
+  withEvents,
 } from './core/projection.ts';
+export type { EventSchemas, EventsOf, StandardSchema } from './core/standard-schema.ts';
 export type { ArrayElement, Change, Changes, ColumnValue, Row, Statement, Where } from './core/statement.ts';
 export { copy, create, lookup, none, remove, several, update, upsert } from './core/statements.ts';
 export { createDaemon, Daemon, type DaemonOptions } from './engine/daemon.ts';

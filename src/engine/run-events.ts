@@ -6,6 +6,7 @@ import { checkConstraints } from '../store/constraints.ts';
 import { isConnectionLost } from '../store/sqlstate.ts';
 import { toSql } from '../store/statement-sql.ts';
 import { lend } from '../store/transaction.ts';
+import { checkedEvent } from './checked-event.ts';
 import { toEventFailed } from './event-failure.ts';
 import { type FlatStatement, flattenStatements } from './flatten.ts';
 import { resolveLookup, type TableOwners } from './lookups.ts';
@@ -55,7 +56,7 @@ export async function runEvents(
       }
     };
     try {
-      const result: unknown = handler(event, handlerContext);
+      const result: unknown = handler(checkedEvent(projection, event), handlerContext);
       if (result instanceof Promise) {
         await settleImperative(tx, projection, event, result, context.xid);
       } else await run(flattenStatements(result));
