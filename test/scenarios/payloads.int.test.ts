@@ -83,8 +83,7 @@ test.each([
     const before = Array.from({ length: count }, (_, index) => good(`i${index}`));
     const appended = await scene.append(...before, priced({ item: 5, at: 'yesterday' }), good('last'));
     const daemon = await scene.start({ retries: 0 });
-    const { failure, state } = await untilStatus(daemon, 'prices', (status) => status.failure !== null);
-    expect(state).toBe('failed');
+    const { failure } = await untilStatus(daemon, 'prices', ({ state }) => state === 'failed');
     expect(failure).toMatchObject({
       position: String(appended[count]?.position),
       eventName: 'Priced',
@@ -99,7 +98,7 @@ test.each([
 
     await scene.sql`
     UPDATE events SET payload = '{"item":"mended","at":"2026-03-01T10:00:00Z"}' WHERE id = ${appended[count]?.id ?? ''}`;
-    await daemon.send('prices', 'RETRY');
+    expect(await daemon.send('prices', 'RETRY')).toMatchObject({ kind: 'done' });
     await untilCaughtUp(daemon, scene.sql);
     expect(await scene.sql`SELECT count(*)::int FROM prices`).toEqual([{ count: count + 2 }]);
   },
