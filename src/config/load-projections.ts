@@ -5,11 +5,12 @@ import { z } from 'zod';
 import { orAborted } from '../core/deadline.ts';
 import { EngineError, isEngineError } from '../core/errors.ts';
 import type { NewEvent } from '../core/event.ts';
-import type { Projection } from '../core/projection.ts';
+import { type Projection, withEvents } from '../core/projection.ts';
+import { type EventSchemas, isStandardSchema } from '../core/standard-schema.ts';
 import { tableOwners } from '../core/table-owners.ts';
 
 const DEFAULT_NAMES = ['projectionist.config.js', 'projectionist.config.mjs', 'projectionist.config.ts'];
-const EXPORTS = ['projections', 'sample', 'traffic', 'settings'] as const;
+const EXPORTS = ['projections', 'events', 'sample', 'traffic', 'settings'] as const;
 
 /** Makes events; called once, when they are needed. It must end soon after the signal is aborted. */
 export type EventSource = (options: { readonly signal: AbortSignal }) => Iterable<NewEvent> | AsyncIterable<NewEvent>;
@@ -17,6 +18,7 @@ export type EventSource = (options: { readonly signal: AbortSignal }) => Iterabl
 export interface ConfigFile {
   /** Absolute. */
   readonly file: string;
+  /** With the schemas that the file exports as `events`. */
   readonly projections: readonly Projection[];
   /** The history an empty embedded store starts with. */
   readonly sample: EventSource | null;
@@ -44,6 +46,7 @@ const projection = z.object({
   schema: z.string(),
   tables: z.instanceof(Map),
   handlers: z.instanceof(Map),
+  events: z.instanceof(Map),
   reset: z.unknown(),
 });
 
@@ -55,10 +58,11 @@ const projection = z.object({
 export async function loadConfigFile(options: LoadOptions): Promise<ConfigFile> {
   const file = await findFile(options);
   const exported = gatherExports(file, await importFile(file, options));
-  const projections = checkProjections(file, exported.get('projections'));
+  const schemas = checkSchemas(file, exported.get('events'));
+  const projections = checkProjections(file, exported.get('projections')).map((one) => withEvents(one, schemas));
   return Object.freeze({
     file,
-    projections,
+    projections: Object.freeze(projections),
     sample: checkSource(file, 'sample', exported.get('sample')),
     traffic: checkSource(file, 'traffic', exported.get('traffic')),
     settings: checkSettings(file, exported.get('settings')),
@@ -137,12 +141,23 @@ function checkProjections(file: string, exported: unknown): readonly Projection[
     throw unusable(file, `projections[${key}] is not a projection: make it with defineProjection()({…})`);
   });
   tableOwners(checked);
-  return Object.freeze(checked);
+  return checked;
 }
 
 /** By shape, since the file may have its own copy of this package. */
 function isProjection(value: unknown): value is Projection {
   return projection.safeParse(value).success;
+}
+
+function checkSchemas(file: string, exported: unknown): EventSchemas {
+  if (exported === undefined) return {};
+  const checked = z.record(z.string(), z.custom<EventSchemas[string]>(isStandardSchema)).safeParse(exported);
+  if (checked.success) return checked.data;
+  const place = checked.error.issues[0]?.path.join('.') ?? '';
+  throw unusable(
+    file,
+    place === '' ? '`events` is not a record of schemas by event type' : `events.${place} is no Standard Schema`,
+  );
 }
 
 function checkSource(file: string, name: string, exported: unknown): EventSource | null {

@@ -3,8 +3,13 @@
  * `{name}` is filled from the error's fields. docs/reference/errors.md lists the same codes; a test compares them.
  */
 const CATALOGUE = {
-  STATEMENT_NO_VALUES: "{kind} on '{table}' sets no column: give at least one value beside the conflict columns",
+  STATEMENT_NO_TABLE: '{kind} names no table: give the name of one that the projection declares',
+  STATEMENT_NO_VALUES: "{kind} on '{table}' has no values: {reason}",
   STATEMENT_NO_CONDITION: "{kind} on '{table}' has no condition: name the columns that choose the rows",
+  STATEMENT_VALUE_INVALID: "{kind} on '{table}', column '{column}': {reason}",
+  CHANGE_INVALID: '{change} cannot use {value}: {reason}',
+  PAYLOAD_INVALID: 'the payload of {event} is not what its schema says: {issues}',
+  PAYLOAD_UNCHECKED: 'the schema of {event} could not check the payload: {reason}',
   IDENTIFIER_INVALID:
     "'{value}' cannot name a {what}: use lower-case letters, digits and underscores, a letter first, at most 63 characters",
   PROJECTION_INVALID: "projection '{name}': {reason}",

@@ -8,6 +8,7 @@ import { encodeJson, type JsonColumns } from '../store/json-columns.ts';
 import { settleHandler, TransactionEnded } from '../store/settle.ts';
 import { toSql } from '../store/statement-sql.ts';
 import { lend } from '../store/transaction.ts';
+import { checkedEvent } from './checked-event.ts';
 import { toEventFailed } from './event-failure.ts';
 import { type FlatStatement, flattenStatements } from './flatten.ts';
 import { resolveLookup } from './lookups.ts';
@@ -58,7 +59,7 @@ export async function runEvents(
       }
     };
     try {
-      const result: unknown = handler(event, handlerContext);
+      const result: unknown = handler(checkedEvent(projection, event), handlerContext);
       if (result instanceof Promise) {
         await settleImperative(tx, projection, event, result, context.xid);
       } else await run(flattenStatements(result));

@@ -41,7 +41,8 @@ export function stringifyJson(value: unknown): string {
 
 /** Freezes an event's payload all the way down: handlers share it, and one must not change what the next one sees. */
 export function deepFreeze<T>(value: T): T {
-  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+  // The bytes of a typed array, which only a schema can make, cannot be frozen: trying to would throw.
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value) && !ArrayBuffer.isView(value)) {
     Object.freeze(value);
     for (const part of Object.values(value)) deepFreeze(part);
   }

@@ -1,6 +1,7 @@
 import { deepEqual, equal } from 'node:assert/strict';
+import { arrayAppend, arrayIntersect, arrayRemove, increment, not } from '../../core/changes.ts';
 import type { Row, Statement } from '../../core/statement.ts';
-import { create, none, not, remove, several, update, upsert } from '../../core/statements.ts';
+import { copy, create, none, remove, several, update, upsert } from '../../core/statements.ts';
 import { type ConformanceCase, expectFailed, labels, openScene } from './fixture.ts';
 
 const A = { id: 'a', name: 'Ann', size: 1, note: null };
@@ -144,6 +145,69 @@ export const statementCases: readonly ConformanceCase[] = [
     [B, { id: 'c', name: 'Ann' }],
   ),
   statementCase('remove of no row does nothing', [remove('thing', { id: 'z' })], [A, B]),
+  statementCase(
+    'increment adds to what is there, and to 0 where there is nothing',
+    [
+      update('thing', { size: increment(5) }, { id: 'a' }),
+      upsert('thing', { id: 'b', size: increment(-1n) }, { conflict: ['id'] }),
+      upsert('thing', { id: 'c', size: increment() }, { conflict: ['id'] }),
+      create('thing', { id: 'd' }),
+      update('thing', { size: increment(2) }, { id: 'd' }),
+    ],
+    [
+      { ...A, size: 6 },
+      { ...B, size: 1 },
+      { id: 'c', size: 1 },
+      { id: 'd', size: 2 },
+    ],
+  ),
+  statementCase(
+    'arrays are appended to, removed from and intersected, in their own order, repeats too',
+    [
+      update('thing', { tags: arrayAppend('x') }, { id: 'a' }),
+      update('thing', { tags: arrayAppend('y') }, { id: 'a' }),
+      update('thing', { tags: arrayAppend('x') }, { id: 'a' }),
+      upsert('thing', { id: 'b', tags: arrayRemove('x') }, { conflict: ['id'] }),
+      upsert('thing', { id: 'c', tags: arrayAppend('z') }, { conflict: ['id'] }),
+      create('thing', { id: 'd', tags: ['p', 'q', 'r', 'q'] }),
+      update('thing', { tags: arrayIntersect(['q', 'r', 's']) }, { id: 'd' }),
+      create('thing', { id: 'e', tags: ['p', 'q', 'p'] }),
+      update('thing', { tags: arrayRemove('p') }, { id: 'e' }),
+    ],
+    [
+      { ...A, tags: ['x', 'y', 'x'] },
+      { ...B, tags: [] },
+      { id: 'c', tags: ['z'] },
+      { id: 'd', tags: ['q', 'r', 'q'] },
+      { id: 'e', tags: ['q'] },
+    ],
+  ),
+  statementCase(
+    'copy makes a row of another one, what is set wins over what is copied',
+    [
+      copy('thing', {
+        from: ['size', 'name', 'note'],
+        to: ['size', 'note', 'tags'],
+        set: { id: 'c', tags: ['t'] },
+        where: { id: 'a' },
+        conflict: ['id'],
+      }),
+    ],
+    [A, B, { id: 'c', name: null, size: 1, note: 'Ann', tags: ['t'] }],
+  ),
+  statementCase(
+    'copy overwrites the row that is there, and copies nothing where nothing matches',
+    [
+      copy('thing', { from: ['size'], set: { id: 'b' }, where: { id: 'a' }, conflict: ['id'] }),
+      copy('thing', { from: ['size'], set: { id: 'c' }, where: { id: 'z' }, conflict: ['id'] }),
+    ],
+    [A, { ...B, size: 1 }],
+  ),
+  statementCase(
+    'copy that would write one row twice fails',
+    [copy('thing', { from: ['size'], set: { id: 'c' }, where: { id: not('z') }, conflict: ['id'] })],
+    '21000',
+  ),
   statementCase(
     'several run in order, none does nothing',
     [

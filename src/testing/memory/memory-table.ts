@@ -1,6 +1,7 @@
+import { isNot } from '../../core/changes.ts';
 import type { TableShape } from '../../core/projection.ts';
-import type { ColumnValue, Row, Where } from '../../core/statement.ts';
-import { isNot } from '../../core/statements.ts';
+import type { Changes, ColumnValue, Copy, Row, Where } from '../../core/statement.ts';
+import { applyChanges } from './changed.ts';
 import { plain, textOf } from './plain.ts';
 
 /** Carries the SQLSTATE that PostgreSQL would give. */
@@ -54,29 +55,56 @@ export class MemoryTable {
   }
 
   insert(values: Row, onConflict: 'fail' | 'keep'): void {
-    const row = plainRow(values);
+    this.#insert(plainRow(values), onConflict);
+  }
+
+  #insert(row: OpenRow, onConflict: 'fail' | 'keep'): void {
     this.#checkPrimaryKey(row);
     const clash = this.#clash(row);
     if (clash === null) this.#add(row);
     else if (onConflict === 'fail') throw taken(this.name, clash);
   }
 
-  upsert(values: Row, conflict: readonly string[]): void {
+  upsert(values: Changes, conflict: readonly string[]): void {
+    const place = this.#placeOf(conflict);
+    const fresh = applyChanges({}, values);
+    this.#checkPrimaryKey(fresh);
+    const found = this.#indexes[place]?.get(this.#keyOf(place, fresh) ?? '');
+    if (found === undefined) this.#insert(fresh, 'fail');
+    else this.#overwrite(found, applyChanges(found, values));
+  }
+
+  update(set: Changes, where: Where): void {
+    for (const row of this.matching(where)) this.#overwrite(row, applyChanges(row, set));
+  }
+
+  /** All rows are read before the first is written, and none may be written twice. */
+  copy({ from, to, set, where, conflict }: Copy): void {
+    const place = this.#placeOf(conflict);
+    const made = this.matching(where).map((row) => ({
+      ...Object.fromEntries(to.map((column, index) => [column, row[from[index] ?? ''] ?? null])),
+      ...plainRow(set),
+    }));
+    const written = new Set<string>();
+    for (const row of made) {
+      this.#checkPrimaryKey(row);
+      const key = this.#keyOf(place, row);
+      if (key !== null && written.has(key))
+        throw new Refused('21000', `copy would write the row (${conflict.join(', ')}) of "${this.name}" twice`);
+      if (key !== null) written.add(key);
+      const found = this.#indexes[place]?.get(key ?? '');
+      if (found === undefined) this.#insert(row, 'fail');
+      else this.#overwrite(found, row);
+    }
+  }
+
+  #placeOf(conflict: readonly string[]): number {
     const place = this.#keys.findIndex(
       (key) => key.length === conflict.length && conflict.every((c) => key.includes(c)),
     );
     if (place === -1)
       throw new Refused('42P10', `'${this.name}' declares no unique key (${conflict.join(', ')}) to upsert by`);
-    const row = plainRow(values);
-    this.#checkPrimaryKey(row);
-    const found = this.#indexes[place]?.get(this.#keyOf(place, row) ?? '');
-    if (found === undefined) this.insert(values, 'fail');
-    else this.#overwrite(found, row);
-  }
-
-  update(set: Row, where: Where): void {
-    const values = plainRow(set);
-    for (const row of this.matching(where)) this.#overwrite(row, values);
+    return place;
   }
 
   remove(where: Where): void {

@@ -59,6 +59,9 @@ export class MemoryTables {
       case 'remove':
         table.remove(statement.where);
         return;
+      case 'copy':
+        table.copy(statement);
+        return;
       case 'lookup': {
         const found = resolve(statement, () => find(table, statement));
         if (found !== null) for (const next of flattenStatements(statement.use(found))) this.#run(next, resolve);
