@@ -48,7 +48,8 @@ const CATALOGUE = {
   BIND_NEEDS_TOKEN: 'HOST {host} can be reached from other machines: set PROJECTIONIST_TOKEN as well',
   DAEMON_UNREACHABLE: 'no daemon answers at {url}: start it with `npm start`, or set PROJECTIONIST_URL',
   IMPORT_LINE: 'line {line}: {reason} ({taken} events were taken before it)',
-  EMBEDDED_UNAVAILABLE: 'no PostgreSQL to start here ({reason}): set DATABASE_URL to one of yours',
+  EMBEDDED_UNAVAILABLE:
+    'no PostgreSQL to start here ({reason}): install one ({hint}), or set DATABASE_URL to one of yours',
   EMBEDDED_FAILED: 'the private PostgreSQL in {folder} did not start: {reason}',
 } as const;
 

@@ -16,6 +16,7 @@ import { register } from '../store/state.ts';
 import { checkTables, tableOwners } from './check-tables.ts';
 import { sendCommand } from './command.ts';
 import type { DaemonPort, Transition } from './daemon-port.ts';
+import { drained } from './drained.ts';
 import type { FailpointHook } from './failpoint.ts';
 import { createHands } from './hands.ts';
 import { createHeads, type Heads } from './heads.ts';
@@ -24,8 +25,9 @@ import { type Log, silentLog } from './log.ts';
 import type { TableOwners } from './lookups.ts';
 import { Progress } from './progress.ts';
 import { Puller } from './puller.ts';
-import { readViews, toStatus } from './status.ts';
+import { toStatus } from './status.ts';
 import { createStoreWatch, type StoreWatch } from './store-watch.ts';
+import { StoredViews } from './stored-views.ts';
 import { watchTransitions } from './transitions.ts';
 
 export interface DaemonOptions {
@@ -45,6 +47,8 @@ export interface DaemonOptions {
   readonly bulkLimit?: number | null;
   /** Whether appends send a NOTIFY and this daemon listens. Default true. */
   readonly notify?: boolean;
+  /** Why the database is known to be away, for status and health; null (default) when nothing is known. */
+  readonly databaseTrouble?: () => string | null;
   readonly log?: Log;
   readonly failpoint?: FailpointHook;
 }
@@ -70,6 +74,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
   readonly #pullers = new Map<string, Puller>();
   readonly #progress = new Map<string, Progress>();
   readonly #subscriptions: Subscription[] = [];
+  readonly #stored: StoredViews;
   #pools: { readonly work: Sql; readonly reader: Sql; readonly control: Sql } | null = null;
   #heads: Heads | null = null;
   #watch: StoreWatch | null = null;
@@ -81,6 +86,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     this.#options = options;
     this.#log = options.log ?? silentLog;
     this.#owners = tableOwners(options.projections);
+    this.#stored = new StoredViews(options.databaseTrouble);
     this.id = options.id ?? `${hostname()}:${process.pid}`;
     this.names = options.projections.map(({ name }) => name);
   }
@@ -226,7 +232,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     if (pools === null || this.#heads === null) throw new EngineError('DAEMON_STOPPED');
     // States first, then rows: a failure is stored before its projection is shown as failed, so it is never missing.
     const snapshots = new Map(this.names.map((name) => [name, this.#child(name)?.getSnapshot() ?? null]));
-    const { views, failures } = await readViews(pools.work);
+    const { views, failures, away } = await this.#stored.read(pools.work);
     const head = this.#heads.latest() ?? 0n;
     const holders = this.#heads.holders();
     return this.names.map((name) =>
@@ -238,7 +244,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
         scanned: this.#pullers.get(name)?.scanned ?? 0n,
         head,
         holders,
-        storeProblem: this.#watch?.problem() ?? null,
+        storeProblem: away ?? this.#watch?.problem() ?? null,
         ratePerSecond: this.#progress.get(name)?.ratePerSecond ?? 0,
         owner: this.id,
       }),
@@ -246,6 +252,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
   }
 
   healthy(): boolean {
+    if ((this.#options.databaseTrouble?.() ?? null) !== null) return false;
     return this.#root?.getSnapshot().status === 'active' && this.#stopping === null && !this.#databaseTrouble;
   }
 
@@ -278,22 +285,4 @@ export class Daemon implements DaemonPort, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
-}
-
-/** The machine bounds its own draining, so this ends. */
-function drained(root: Actor<typeof daemonMachine>): Promise<void> {
-  return new Promise((resolve) => {
-    const subscription = root.subscribe({
-      next: (snapshot) => {
-        if (snapshot.matches('stopped')) finish();
-      },
-      error: () => finish(),
-      complete: () => finish(),
-    });
-    function finish(): void {
-      queueMicrotask(() => subscription.unsubscribe());
-      resolve();
-    }
-    if (root.getSnapshot().matches('stopped') || root.getSnapshot().status !== 'active') finish();
-  });
 }

@@ -5,8 +5,12 @@ import { readLock } from '../../src/embedded/lock.ts';
 import { until } from '../../src/embedded/wait.ts';
 
 export interface Said {
-  readonly kind: 'ready' | 'drained' | 'cut' | 'failed';
+  readonly kind: 'ready' | 'drained' | 'cut' | 'failed' | 'ended' | 'running' | 'lost' | 'inserted';
   readonly fresh?: boolean;
+  readonly adopted?: boolean;
+  /** As server_version_num: 180004. */
+  readonly version?: number;
+  readonly encoding?: string;
   readonly rows?: number;
   readonly folder?: string;
   /** Process id of the server's checkpointer. */
@@ -23,6 +27,8 @@ export interface DaemonOptions {
   /** Words before `node`, such as ['unshare', '-rn']. */
   readonly wrapper?: readonly string[];
   readonly throwAway?: boolean;
+  /** Default none: a PostgreSQL of this machine must not hide that the package's does not start. */
+  readonly systemFolders?: readonly string[] | 'default';
 }
 
 /** daemon.mjs in a process group of its own, as a shell starts it. Disposing of it kills the whole group and sees the server off. */
@@ -36,8 +42,9 @@ export class DaemonProcess implements AsyncDisposable {
 
   constructor(program: string, folder: string, options: DaemonOptions = {}) {
     this.#folder = folder;
-    const { uid, gid, environment = {}, wrapper = [], throwAway = true } = options;
-    const words = [...wrapper, process.execPath, join(program, 'daemon.mjs'), JSON.stringify({ folder, throwAway })];
+    const { uid, gid, environment = {}, wrapper = [], throwAway = true, systemFolders = [] } = options;
+    const settings = { folder, throwAway, ...(systemFolders === 'default' ? {} : { systemFolders }) };
+    const words = [...wrapper, process.execPath, join(program, 'daemon.mjs'), JSON.stringify(settings)];
     const [command = '', ...args] = words;
     const identity = uid === undefined || gid === undefined ? {} : { uid, gid };
     const env = { PATH: process.env['PATH'] ?? '', ...environment };
@@ -59,16 +66,17 @@ export class DaemonProcess implements AsyncDisposable {
     return this.#child.pid ?? -1;
   }
 
-  /** What it says next of that kind, or the failure it ended with. */
+  /** What it says next of that kind, each thing once, or the failure it ended with. */
   async hears(kind: Said['kind']): Promise<Said> {
     const found = async () =>
       this.#said.find((said) => said.kind === kind || said.kind === 'failed') ?? (this.#over ? null : undefined);
     const said = await until(found, { withinMs: 30_000 });
     if (said === undefined || said === null) throw new Error(`no '${kind}' came:\n${this.#log.join('\n')}`);
+    if (said.kind !== 'failed') this.#said.splice(this.#said.indexOf(said), 1);
     return said;
   }
 
-  tell(line: 'drain' | 'crash'): void {
+  tell(line: 'drain' | 'crash' | 'insert'): void {
     this.#child.stdin?.write(`${line}\n`);
   }
 

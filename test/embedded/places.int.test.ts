@@ -1,11 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { chmod, chown, cp, mkdir, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, rm, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { PLATFORM_PACKAGE } from '../../src/embedded/binaries.ts';
 import { serverUser } from '../../src/embedded/server-user.ts';
+import { installHint } from '../../src/embedded/system-binaries.ts';
 import { DaemonProcess } from './daemon-process.ts';
 import { temporaryFolder } from './folder.ts';
-import { buildProgram, PLATFORM_PACKAGE } from './program.ts';
+import { buildProgram, putBrokenPackage } from './program.ts';
 
 /** `nobody` on Linux: an account without a home, a shell or a group of its own. */
 const NOBODY = 65_534;
@@ -97,7 +99,7 @@ test('a missing platform package is said so, and nothing is created', async () =
   await using daemon = new DaemonProcess(bare, join(folder.path, 'data'));
   expect(await daemon.hears('ready')).toMatchObject({
     code: 'EMBEDDED_UNAVAILABLE',
-    message: `no PostgreSQL to start here (${PLATFORM_PACKAGE} is not installed): set DATABASE_URL to one of yours`,
+    message: `no PostgreSQL to start here (${PLATFORM_PACKAGE} is not installed, and this machine has no PostgreSQL of its own): install one (${await installHint()}), or set DATABASE_URL to one of yours`,
   });
   expect(await readdir(folder.path)).toEqual(['program']);
 });
@@ -111,18 +113,11 @@ test.each([
 ])('a postgres %s is unavailable, not a crash', async (_, text, mode) => {
   await using folder = await temporaryFolder();
   const broken = await buildProgram(join(folder.path, 'program'), 'bare');
-  const native = join(broken, 'node_modules', PLATFORM_PACKAGE, 'native');
-  const from = join(program, 'node_modules', PLATFORM_PACKAGE);
-  await mkdir(join(native, 'bin'), { recursive: true });
-  for (const name of ['dist', 'package.json'])
-    await cp(join(from, name), join(native, '..', name), { recursive: true });
-  await cp(join(from, 'native/pg-symlinks.json'), join(native, 'pg-symlinks.json'));
-  await mkdir(join(native, 'lib'));
-  await writeFile(join(native, 'bin/postgres'), text, { mode });
+  await putBrokenPackage(broken, text, mode);
   await using daemon = new DaemonProcess(broken, join(folder.path, 'data'));
   expect(await daemon.hears('ready')).toMatchObject({
     code: 'EMBEDDED_UNAVAILABLE',
-    message: expect.stringContaining('its binaries do not run'),
+    message: expect.stringContaining(`${PLATFORM_PACKAGE} does not run: `),
   });
 });
 
