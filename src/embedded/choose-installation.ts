@@ -54,7 +54,7 @@ export async function chooseInstallation(choice: Choice): Promise<Chosen> {
       others.push(`${found} (${where})`);
     } catch (error) {
       choice.signal?.throwIfAborted();
-      broken.push(`${where} does not run: ${error instanceof Error ? error.message : String(error)}`);
+      broken.push(`${where} cannot be used: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
   throw await nothingFits(choice.wanted, others, broken);

@@ -53,6 +53,8 @@ async function copy(binaries: PlatformPackage, folder: string): Promise<string> 
   const half = `${native}.tmp-${process.pid}`;
   await rm(half, { recursive: true, force: true });
   await cp(binaries.native, half, { recursive: true, verbatimSymlinks: true });
+  // The copy of a read-only folder is one too.
+  await chmod(join(half, 'lib'), 0o755);
   for (const { file, link } of binaries.links) await replaceLink(basename(file), join(half, link));
   await rename(half, native).catch(async (error: unknown) => {
     await rm(half, { recursive: true, force: true });

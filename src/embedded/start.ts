@@ -1,5 +1,5 @@
 import { mkdir, realpath, rm, rmdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { EngineError, isEngineError } from '../core/errors.ts';
 import { chooseInstallation } from './choose-installation.ts';
 import { createDataFolder, dataArgument } from './data-folder.ts';
@@ -72,7 +72,8 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
     options.signal?.throwIfAborted();
     if (isEngineError(error)) throw error;
     const reason = whyFolder(error) ?? (error instanceof Error ? error.message : String(error));
-    throw new EngineError('EMBEDDED_FAILED', { folder: options.folder, reason }, { cause: error });
+    const [folder, why] = [options.folder, reason].map((text) => text.replaceAll(/\s*\n\s*/g, ' '));
+    throw new EngineError('EMBEDDED_FAILED', { folder, reason: why }, { cause: error });
   }
 }
 
@@ -87,11 +88,11 @@ interface Place {
 
 async function start(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
   const { folder, settings = {}, throwAway = false, signal } = options;
-  const created = await mkdir(folder, { recursive: true });
+  // The server's lock file has a line for it.
+  if (resolve(folder).includes('\n')) throw new Error('its path holds a line break: start in another folder');
+  const created = await makeFolder(folder);
   // Resolved, so that every way to the folder leads to the same socket.
   const dataFolder = join(await realpath(folder), 'postgres');
-  // Its lock file has a line for it.
-  if (dataFolder.includes('\n')) throw new Error('its path holds a line break: start in another folder');
   await checkExistingData(dataFolder);
   const user = await serverUser(dataFolder);
   const temporary = await temporaryName(dataFolder, user);
@@ -162,6 +163,17 @@ function running(
   };
   const connection = { ...address, user: 'postgres', database: 'postgres' };
   return { connection, folder: dataFolder, fresh, adopted: server.adopted, died, stop };
+}
+
+/** The folder that had to be made, undefined when it was there. */
+async function makeFolder(folder: string): Promise<string | undefined> {
+  try {
+    return await mkdir(folder, { recursive: true });
+  } catch (error) {
+    // On a read-only file system `recursive` says ENOENT of a parent that is there; this says why.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') await mkdir(folder);
+    throw error;
+  }
 }
 
 function librariesOf(temporary: string): string {

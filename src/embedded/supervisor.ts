@@ -1,7 +1,7 @@
 import { deathsInARow, fullJitter } from '../core/backoff.ts';
 import type { Ended, Server } from './server.ts';
 import { delay } from './wait.ts';
-import { errorIn } from './why.ts';
+import { panicIn } from './why.ts';
 
 /** What becomes of a server after its start. */
 export type ServerChange =
@@ -91,6 +91,6 @@ export class Supervisor {
 }
 
 function reasonOf({ how, output }: Ended): string {
-  const error = errorIn(output);
-  return error === null ? how : `${how}: ${error}`;
+  const panic = panicIn(output);
+  return panic === null ? how : `${how}: ${panic}`;
 }

@@ -1,16 +1,18 @@
-const TELLS_WHY = /^.*\b(?:FATAL|PANIC|ERROR|error): +(.+)$/;
+const ERROR = /^.*\b(?:FATAL|PANIC|ERROR|error): +(.+)$/;
+const PANIC = /^.*\bPANIC: +(.+)$/;
 
-/** The one line of a program's output that says why it failed: its last error, else its last words. */
+/** The one line of a program's output that says why it failed: its first error, else its last words. */
 export function whyOf(output: string): string {
-  return errorIn(output) ?? linesOf(output).at(-1) ?? 'it said nothing';
+  const lines = linesOf(output);
+  return lines.find((line) => ERROR.test(line))?.replace(ERROR, '$1') ?? lines.at(-1) ?? 'it said nothing';
 }
 
-/** Its last error, null when it told none. */
-export function errorIn(output: string): string | null {
+/** The line with which a server gave up, null when there is none: its other errors are those of statements. */
+export function panicIn(output: string): string | null {
   return (
     linesOf(output)
-      .findLast((line) => TELLS_WHY.test(line))
-      ?.replace(TELLS_WHY, '$1') ?? null
+      .find((line) => PANIC.test(line))
+      ?.replace(PANIC, '$1') ?? null
   );
 }
 

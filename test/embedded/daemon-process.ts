@@ -39,6 +39,8 @@ export class DaemonProcess implements AsyncDisposable {
   readonly #log: string[] = [];
   readonly #folder: string;
   #over = false;
+  /** Until it says otherwise: one that is killed early may have started it. */
+  #ownsServer = true;
 
   constructor(program: string, folder: string, options: DaemonOptions = {}) {
     this.#folder = folder;
@@ -50,7 +52,7 @@ export class DaemonProcess implements AsyncDisposable {
     const env = { PATH: process.env['PATH'] ?? '', ...environment };
     this.#child = spawn(command, args, { ...identity, cwd: program, env, detached: true });
     if (this.#child.stdout) {
-      createInterface({ input: this.#child.stdout }).on('line', (line) => this.#said.push(JSON.parse(line) as Said));
+      createInterface({ input: this.#child.stdout }).on('line', (line) => this.#note(JSON.parse(line) as Said));
     }
     if (this.#child.stderr) createInterface({ input: this.#child.stderr }).on('line', (line) => this.#log.push(line));
     this.ended = new Promise((resolve) => {
@@ -60,6 +62,12 @@ export class DaemonProcess implements AsyncDisposable {
         resolve(signal ?? code);
       });
     });
+  }
+
+  #note(said: Said): void {
+    this.#said.push(said);
+    if (said.kind === 'failed') this.#ownsServer = false;
+    else if (said.adopted !== undefined) this.#ownsServer = !said.adopted;
   }
 
   get pid(): number {
@@ -94,12 +102,14 @@ export class DaemonProcess implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    const data = join(this.#folder, 'postgres');
+    // One that failed has no server, one that adopted has another daemon's.
+    const pid = this.#ownsServer ? (await readLock(data))?.pid : undefined;
     this.signalGroup('SIGKILL');
     await this.ended;
-    // One that failed has no server; the folder's may be another daemon's.
-    if (this.#said.some(({ kind }) => kind === 'failed')) return;
+    if (pid === undefined) return;
     // Or the folder would be removed under a server that is still writing to it.
-    await serverIsGone(join(this.#folder, 'postgres'), 10_000);
+    await until(async () => ((await readLock(data))?.pid === pid ? undefined : true), { withinMs: 10_000 });
   }
 }
 

@@ -117,7 +117,7 @@ test.each([
   await using daemon = new DaemonProcess(broken, join(folder.path, 'data'));
   expect(await daemon.hears('ready')).toMatchObject({
     code: 'EMBEDDED_UNAVAILABLE',
-    message: expect.stringContaining(`${PLATFORM_PACKAGE} does not run: `),
+    message: expect.stringContaining(`${PLATFORM_PACKAGE} cannot be used: `),
   });
 });
 

@@ -66,7 +66,9 @@ async function packagesNeeded(folder: string): Promise<ReadonlySet<string>> {
   const imported: string[] = [];
   for (const file of (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('.js'))) {
     const text = await readFile(join(folder, file), 'utf8');
-    imported.push(...[...text.matchAll(/^(?:import|export|}) ?.*\bfrom '([^.'][^']*)';$/gm)].flatMap(([, name]) => name ?? []));
+    imported.push(
+      ...[...text.matchAll(/^(?:import|export|}) ?.*\bfrom '([^.'][^']*)';$/gm)].flatMap(([, name]) => name ?? []),
+    );
   }
   const needed = new Set<string>();
   for (const name of imported) if (!name.startsWith('node:')) await addWithDependencies(name, needed);
