@@ -35,10 +35,8 @@ export class AdoptedServer implements Server {
   }
 }
 
-/** Whether the server behind a lock is the one that our connections would reach. */
-export async function canAdopt(lock: Lock, address: Address): Promise<boolean> {
-  if (lock.address.host !== address.host || lock.address.port !== address.port) return false;
-  const { host, port } = address;
+/** Whether somebody answers where our connections would go: the socket's folder is named after the data folder. */
+export async function canAdopt({ host, port }: Address): Promise<boolean> {
   const socket =
     process.platform === 'win32' ? createConnection(port, host) : createConnection(join(host, `.s.PGSQL.${port}`));
   const connected = new Promise<boolean>((resolve) => {

@@ -1,21 +1,15 @@
 import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from './run.ts';
-import type { Address } from './settings.ts';
 
 /** What postmaster.pid says about a server that is alive. */
 export interface Lock {
   readonly pid: number;
   /** `starting`, `ready`, `stopping`; empty while the file is being written. */
   readonly status: string;
-  /** Where it listens: the folder of its socket (on Windows its host) and its port. Empty and NaN before it does. */
-  readonly address: Address;
 }
 
 const PID_LINE = 0;
-const PORT_LINE = 3;
-const SOCKET_LINE = 4;
-const HOST_LINE = 5;
 const STATUS_LINE = 7;
 
 /**
@@ -31,15 +25,9 @@ export async function readLock(dataFolder: string): Promise<Lock | undefined> {
   const pid = Number.parseInt(lines[PID_LINE] ?? '', 10);
   // A dead process's file is left to the server: it also looks whether backends still use the shared memory.
   if (!processIsAlive(pid)) return undefined;
-  if (await isServerOf(dataFolder, pid)) return parse(pid, lines);
+  if (await isServerOf(dataFolder, pid)) return { pid, status: (lines[STATUS_LINE] ?? '').trim() };
   await rm(file, { force: true });
   return undefined;
-}
-
-function parse(pid: number, lines: readonly string[]): Lock {
-  const line = (number: number) => (lines[number] ?? '').trim();
-  const host = line(process.platform === 'win32' ? HOST_LINE : SOCKET_LINE);
-  return { pid, status: line(STATUS_LINE), address: { host, port: Number.parseInt(line(PORT_LINE), 10) } };
 }
 
 export function processIsAlive(pid: number): boolean {

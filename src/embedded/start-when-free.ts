@@ -35,7 +35,7 @@ export async function startWhenFree({ launch, dataFolder, address, signal }: Sta
   for (;;) {
     const holder = await waitUntilFree(dataFolder, deadline - performance.now(), signal);
     if (holder !== undefined) {
-      if (await canAdopt(holder, address)) return new AdoptedServer(dataFolder, holder);
+      if (await canAdopt(address)) return new AdoptedServer(dataFolder, holder);
       throw new Error(`another process uses it (its server has process id ${holder.pid}): stop that one`);
     }
     const server = launch();

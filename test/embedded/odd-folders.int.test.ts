@@ -1,14 +1,14 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, chown, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { appendFile, chmod, chown, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readLock } from '../../src/embedded/lock.ts';
 import { serverUser } from '../../src/embedded/server-user.ts';
 import { type DaemonOptions, DaemonProcess } from './daemon-process.ts';
 import { temporaryFolder } from './folder.ts';
 import { buildProgram } from './program.ts';
-import { pool, query, started } from './server.ts';
+import { query, started } from './server.ts';
 
 const NOBODY = 65_534;
 const IS_ROOT = (await serverUser('/no/such/folder')).kind === 'switch';
@@ -43,7 +43,7 @@ async function refusal(folder: string, options: DaemonOptions = {}): Promise<str
   return said.message ?? '';
 }
 
-// Seen red without inPlace's opposite for such a path (initdb: "sh: Syntax error"), and with the path of the data in -D.
+// Seen red with the package used in place below such a path (initdb gives it to a shell), and with the long path in -D.
 test.each([
   ['quotes, dollars, commas and letters from everywhere', () => `d "q" 'a' $x, \`b\` \\ åäö 舞 💃`],
   ['1200 bytes', () => Array.from({ length: 12 }, (_, index) => `${index}`.padEnd(100, 'd')).join('/')],
@@ -58,20 +58,20 @@ test('a path with a line break is refused, and nothing is left there', async () 
   expect(await readdir(folder.path)).toEqual([]);
 });
 
-// Seen red with unix_socket_directories unquoted (a list of two folders), and with TMPDIR taken as it comes.
+// Seen red with unix_socket_directories unquoted (a list of two folders), and with a relative TMPDIR taken as it comes.
 test.each([
-  ['with commas and quotes in its name', (path: string) => join(path, `a, "b"`), true],
-  ['that is not there', (path: string) => join(path, 'gone'), false],
-  ['that is relative', () => '.', true],
-])('a temporary folder %s does no harm', async (_, name, there) => {
+  ['with commas and spaces in its name is used', () => join(home.path, 'a, b'), () => join(home.path, 'a, b')],
+  ['that is relative is used', () => '..', () => home.path],
+  ['that means something to a shell is not', () => join(home.path, 'a"b'), () => '/tmp'],
+  ['that is not there is not', () => join(home.path, 'gone'), () => '/tmp'],
+])('a temporary folder %s', async (name, given, used) => {
   await using folder = await temporaryFolder();
-  const tmp = name(folder.path);
-  if (there) await mkdir(tmp, { recursive: true });
-  await using daemon = new DaemonProcess(program, folder.path, { environment: { TMPDIR: tmp } });
-  expect(await daemon.hears('ready')).toMatchObject({ kind: 'ready' });
+  if (!name.includes('not there')) await mkdir(resolve(program, given()), { recursive: true });
+  await using daemon = new DaemonProcess(program, folder.path, { environment: { TMPDIR: given() } });
+  expect(dirname((await daemon.hears('ready')).connection?.host ?? '')).toBe(used());
 });
 
-// No HOME and no locale at all is what every other test here has. Seen red with the caller's environment passed on.
+// No HOME and no locale at all is what every other test here has.
 test.each([
   [{ LANG: 'xx_XX', LC_ALL: '' }],
   [{ LC_ALL: 'C' }],
@@ -129,7 +129,7 @@ describe.runIf(IS_ROOT)('as root', () => {
       expect(await refusal(join(folder.path, 'data'), { wrapper })).toContain('is on a read-only file system');
     });
 
-    // Seen red with initdb's whole output as the reason.
+    // Seen red with the last error taken: "cannot abort transaction 1, it was already committed".
     test.each(['1m', '20m'])('a full one (%s) is refused, saying that there is no space', async (size) => {
       await using folder = await temporaryFolder();
       const wrapper = mounted(`size=${size},mode=755`, folder.path);
@@ -199,13 +199,14 @@ test('a lock file whose process id now belongs to the server of another folder i
   expect(await query(stranger, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
 });
 
-// Seen red with the server's messages read in whatever language the folder's settings choose.
-test('a log line in another language is never taken for an answer: messages are in English', async () => {
+// Seen red without lc_messages among our settings: what the server says could not be read.
+test('the language that a folder was made with is not that of the messages that are read here', async () => {
   await using folder = await temporaryFolder();
-  await using server = await started({ folder: folder.path });
-  const sql = pool(server.connection);
-  expect(await sql`SHOW lc_messages`).toMatchObject([{ lc_messages: 'C' }]);
-  await sql.end();
+  await using first = await started({ folder: folder.path });
+  await first.stop();
+  await appendFile(join(first.folder, 'postgresql.conf'), "\nlc_messages = 'POSIX'\n");
+  await using second = await started({ folder: folder.path });
+  expect(await query(second, 'SHOW lc_messages')).toEqual([{ lc_messages: 'C' }]);
 });
 
 /** A process id that nobody has: its process has just ended. */

@@ -3,6 +3,7 @@ import { chmod, chown, mkdir, readdir, rm, stat, symlink } from 'node:fs/promise
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PLATFORM_PACKAGE } from '../../src/embedded/binaries.ts';
+import { readLock } from '../../src/embedded/lock.ts';
 import { serverUser } from '../../src/embedded/server-user.ts';
 import { installHint } from '../../src/embedded/system-binaries.ts';
 import { DaemonProcess } from './daemon-process.ts';
@@ -130,6 +131,19 @@ test('a temporary folder that is too deep for a socket is not used', async () =>
   expect((await daemon.hears('ready')).connection?.host).toMatch(/^\/tmp\/projectionist-[0-9a-f]{8}$/);
   daemon.tell('drain');
   expect(await daemon.ended).toBe(0);
+});
+
+// Seen red with the installation chosen at the first start only: the server did not find its libraries.
+test('temporary folders that somebody has tidied away are made again when the server is started again', async () => {
+  await using folder = await temporaryFolder();
+  await using daemon = new DaemonProcess(program, folder.path);
+  const { connection, folder: data = '' } = await daemon.hears('ready');
+  const { pid = 0 } = (await readLock(data)) ?? {};
+  for (const path of [connection?.host ?? '', `${connection?.host}-lib`]) await rm(path, { recursive: true });
+  process.kill(pid, 'SIGKILL');
+  expect(await daemon.hears('running')).toMatchObject({ kind: 'running', adopted: false });
+  daemon.tell('insert');
+  expect(await daemon.hears('inserted')).toMatchObject({ kind: 'inserted' });
 });
 
 // Seen red without the check of the owner in ownFolder.

@@ -79,7 +79,7 @@ test.each(['SIGKILL', 'SIGTERM'] as const)(
   },
 );
 
-// Seen red with canAdopt that does not compare addresses: it waited for a socket that nobody has.
+// Seen red with canAdopt that always says yes: it went to a socket that nobody has.
 test('a server at another address is refused in one line that says who has the folder', async () => {
   await using folder = await temporaryFolder();
   const elsewhere = join(home.path, 'elsewhere');
