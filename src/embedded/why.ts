@@ -25,7 +25,7 @@ function linesOf(output: string): readonly string[] {
 
 /** What the system says about a folder, with what to do about it; null when it is about something else. */
 export function whyFolder(error: unknown): string | null {
-  const { code, path, message, syscall } = error as NodeJS.ErrnoException;
+  const { code = '', path, message, syscall } = error as NodeJS.ErrnoException;
   // About a program, not a folder.
   if (syscall?.startsWith('spawn')) return null;
   const what = path ?? message;

@@ -69,6 +69,12 @@ describe.runIf(IS_ROOT)('as root', () => {
     }
   });
 
+  // Seen red without the chmod of the links' folder: the server's user does not find its libraries.
+  test('a umask that leaves others nothing does no harm', async () => {
+    await using folder = await temporaryFolder();
+    await twoStarts(join(folder.path, 'data'), { wrapper: ['/bin/sh', '-c', 'umask 077; exec "$@"', 'sh'] });
+  });
+
   // Seen red with the user postgres for every folder.
   test('an existing data folder keeps its owner', async () => {
     await using folder = await temporaryFolder();

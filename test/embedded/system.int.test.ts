@@ -1,5 +1,5 @@
 import { chmod, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findPlatformPackage, PLATFORM_PACKAGE } from '../../src/embedded/binaries.ts';
 import { findSystemFolders } from '../../src/embedded/system-binaries.ts';
@@ -118,7 +118,8 @@ test('servers are found on PATH and by pg_config, each once, and never in a rela
   await writeFile(join(clientOnly, 'initdb'), '#!/bin/sh\n', { mode: 0o755 });
   const elsewhere = await fakeServer(join(folder.path, 'elsewhere'), 'exit 0');
   await writeFile(join(clientOnly, 'pg_config'), `#!/bin/sh\necho '${elsewhere}'\n`, { mode: 0o755 });
-  const found = await findSystemFolders([clientOnly, 'relative', '', links, real].join(':'));
+  const near = relative(process.cwd(), await fakeServer(join(folder.path, 'near'), 'exit 0'));
+  const found = await findSystemFolders([clientOnly, near, '', links, real].join(':'));
   expect(found.slice(0, 2)).toEqual([real, elsewhere]);
   expect(found.filter((one) => one === real)).toHaveLength(1);
   expect(new Set(found).size).toBe(found.length);
