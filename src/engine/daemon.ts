@@ -47,7 +47,7 @@ export interface DaemonOptions {
   readonly bulkLimit?: number | null;
   /** Whether appends send a NOTIFY and this daemon listens. Default true. */
   readonly notify?: boolean;
-  /** Why the database is known to be away, for status and health; null (default) when nothing is known. */
+  /** Why the database is known to be away, for status; null (default) when nothing is known. */
   readonly databaseTrouble?: () => string | null;
   readonly log?: Log;
   readonly failpoint?: FailpointHook;
@@ -252,7 +252,6 @@ export class Daemon implements DaemonPort, AsyncDisposable {
   }
 
   healthy(): boolean {
-    if ((this.#options.databaseTrouble?.() ?? null) !== null) return false;
     return this.#root?.getSnapshot().status === 'active' && this.#stopping === null && !this.#databaseTrouble;
   }
 

@@ -60,8 +60,7 @@ async function health(): Promise<number> {
   return (await fetch(new URL('/healthz', url))).status;
 }
 
-// Seen red with StoredViews that asks the database always (status failed), with `databaseTrouble` left out of the daemon
-// (health was 200), and with the Supervisor's loop left after the first attempt.
+// Seen red with `databaseTrouble` left out of the daemon's options: status did not say what had happened.
 test('a killed server is told by status and health while it is away, and the daemon goes on when it is back', async () => {
   await applies(1);
   const control = join(place.folder, '.projectionist/postgres/global/pg_control');
@@ -72,7 +71,7 @@ test('a killed server is told by status and health while it is away, and the dae
     timeout: 30_000,
     interval: 100,
   });
-  expect(await health()).toBe(503);
+  await vi.waitFor(async () => expect(await health()).toBe(503), { timeout: 30_000, interval: 100 });
   await rename(`${control}.away`, control);
   await applies(2);
   await vi.waitFor(async () => expect(await health()).toBe(200), { timeout: 30_000, interval: 100 });
