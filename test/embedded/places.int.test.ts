@@ -142,7 +142,7 @@ test('a temporary folder that is too deep for a socket is not used', async () =>
 // Seen red with the installation chosen at the first start only: the server did not find its libraries.
 test('temporary folders that somebody has tidied away are made again when the server is started again', async () => {
   await using folder = await temporaryFolder();
-  await using daemon = new DaemonProcess(program, folder.path);
+  await using daemon = new DaemonProcess(program, folder.path, { throwAway: false });
   const { connection, folder: data = '' } = await daemon.hears('ready');
   const { pid = 0 } = (await readLock(data)) ?? {};
   for (const path of [connection?.host ?? '', `${connection?.host}-lib`]) await rm(path, { recursive: true });
