@@ -71,7 +71,8 @@ const CATALOGUE = {
   TEST_NEEDS_POSTGRES:
     "{what} of '{name}' runs SQL of its own, which memory cannot: test it with createTestKit(), on PostgreSQL",
   TEST_DATABASE: 'no database for the tests at {address}: {reason}',
-  EMBEDDED_UNAVAILABLE: 'no PostgreSQL to start here ({reason}): set DATABASE_URL to one of yours',
+  EMBEDDED_UNAVAILABLE:
+    'no PostgreSQL to start here ({reason}): install one ({hint}), or set DATABASE_URL to one of yours',
   EMBEDDED_FAILED: 'the private PostgreSQL in {folder} did not start: {reason}',
 } as const;
 

@@ -26,8 +26,9 @@ import { closePools, migrateAtStart, openPools, type Pools } from './pools.ts';
 import { Progress } from './progress.ts';
 import { Puller } from './puller.ts';
 import { createResetWatch, type ResetWatch } from './reset-watch.ts';
-import { readViews, toStatus } from './status.ts';
+import { toStatus } from './status.ts';
 import { createStoreWatch, type StoreWatch } from './store-watch.ts';
+import { StoredViews } from './stored-views.ts';
 import { watchTransitions } from './transitions.ts';
 
 export interface DaemonOptions {
@@ -47,6 +48,8 @@ export interface DaemonOptions {
   readonly bulkLimit?: number | null;
   /** Whether appends send a NOTIFY and this daemon listens. Default true. */
   readonly notify?: boolean;
+  /** Why the database is known to be away, for status; null (default) when nothing is known. */
+  readonly databaseTrouble?: () => string | null;
   readonly log?: Log;
   readonly failpoint?: FailpointHook;
 }
@@ -72,6 +75,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
   readonly #pullers = new Map<string, Puller>();
   readonly #progress = new Map<string, Progress>();
   readonly #subscriptions: Subscription[] = [];
+  readonly #stored: StoredViews;
   #pools: Pools | null = null;
   #heads: Heads | null = null;
   #watch: StoreWatch | null = null;
@@ -84,6 +88,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     this.#options = options;
     this.#log = options.log ?? silentLog;
     this.#owners = tableOwners(options.projections);
+    this.#stored = new StoredViews(options.databaseTrouble);
     this.id = options.id ?? `${hostname()}:${process.pid}`;
     this.names = options.projections.map(({ name }) => name);
   }
@@ -236,7 +241,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     if (pools === null || this.#heads === null) throw new EngineError('DAEMON_STOPPED');
     // States first, then rows: a failure is stored before its projection is shown as failed, so it is never missing.
     const snapshots = new Map(this.names.map((name) => [name, this.#child(name)?.getSnapshot() ?? null]));
-    const { views, failures } = await readViews(pools.work);
+    const { views, failures, away } = await this.#stored.read(pools.work);
     const head = this.#heads.latest() ?? 0n;
     const holders = this.#heads.holders();
     return this.names.map((name) =>
@@ -248,7 +253,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
         scanned: this.#pullers.get(name)?.scanned(views.get(name)?.generation ?? 0n) ?? 0n,
         head,
         holders,
-        storeProblem: this.#watch?.problem() ?? null,
+        storeProblem: away ?? this.#watch?.problem() ?? null,
         ratePerSecond: this.#progress.get(name)?.ratePerSecond ?? 0,
         owner: this.id,
       }),
