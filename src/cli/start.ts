@@ -138,6 +138,10 @@ function newDaemon(
     retries: config.retries,
     bulkLimit: config.bulkLimit,
     notify: config.listenNotify,
+    broker:
+      config.amqpUrl === null
+        ? null
+        : { urls: config.amqpUrl, exchange: config.amqpExchange, controlQueue: config.amqpControlQueue },
     log,
   });
 }
