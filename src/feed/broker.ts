@@ -48,6 +48,7 @@ export function openLink(options: LinkOptions): BrokerLink {
   let failures = 0;
   /** Counts the connections: what an old one still says is not about the present one. */
   let lost = 0;
+  let ready = false;
   let closing: Promise<void> | null = null;
   const timers = new Set<NodeJS.Timeout>();
 
@@ -65,7 +66,10 @@ export function openLink(options: LinkOptions): BrokerLink {
   manager.on('disconnect', ({ err }) => {
     lost += 1;
     failed();
-    events.next({ type: 'LOST', reason: `lost RabbitMQ: ${reasonOf(err)}` });
+    // A refusal ends the connection before the refused call hears of it.
+    if (ready) events.next({ type: 'LOST', reason: `lost RabbitMQ: ${reasonOf(err)}` });
+    else events.next({ type: 'FAILED', reason: undeclared(err) });
+    ready = false;
   });
   manager.on('blocked', ({ reason }) => events.next({ type: 'BLOCKED', reason }));
   manager.on('unblocked', () => events.next({ type: 'UNBLOCKED' }));
@@ -83,10 +87,10 @@ export function openLink(options: LinkOptions): BrokerLink {
       });
       if (lost !== here) return;
       failures = 0;
+      ready = true;
       events.next({ type: 'READY' });
     } catch (error) {
-      if (lost === here)
-        events.next({ type: 'FAILED', reason: `RabbitMQ refuses what is declared: ${reasonOf(error)}` });
+      if (lost === here) events.next({ type: 'FAILED', reason: undeclared(error) });
       // A connection on which nothing was declared would stay as it is, healthy to look at. The next one declares anew.
       drop(channel.connection, 'nothing could be declared');
     } finally {
@@ -113,6 +117,10 @@ export function openLink(options: LinkOptions): BrokerLink {
       return closing;
     },
   };
+}
+
+function undeclared(error: unknown): string {
+  return `nothing can be declared in RabbitMQ: ${reasonOf(error)}`;
 }
 
 /** A broker that is frozen never answers the farewell, and would hold this process until the heartbeat gives it up. */
