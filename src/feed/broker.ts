@@ -11,6 +11,8 @@ export interface LinkOptions {
   readonly name: string;
   /** Seconds; a silent broker is found out after two to three of them. Default 5. */
   readonly heartbeatSeconds?: number;
+  /** Milliseconds that the broker may take for everything that is declared. Default 15000. */
+  readonly setupMs?: number;
   readonly random?: () => number;
 }
 
@@ -19,7 +21,7 @@ export interface LinkOptions {
  * (the library's own ack takes a tag of the old channel to the new one, where it is another message's). `again` declares
  * everything anew on the same channel, when the broker has cancelled the consumer.
  */
-export type Setup = (channel: Channel, again: (reason: string) => void) => Promise<void>;
+type Setup = (channel: Channel, again: (reason: string) => void) => Promise<void>;
 
 /** One connection, kept up for as long as it is not closed. */
 export interface BrokerLink {
@@ -34,12 +36,11 @@ const RECONNECT = { baseMs: 400, capMs: 15_000 } as const;
 /** Never at once, whatever the dice say: a broker that refuses us would be asked in a hot loop. */
 const RECONNECT_AFTER_MS = 100;
 const CONNECT_MS = 5_000;
-const SETUP_MS = 15_000;
 const CLOSE_MS = 2_000;
 
 /** Begins to connect at once and never gives up; what becomes of it is told by `events$`. */
 export function openLink(options: LinkOptions): BrokerLink {
-  const { urls, name, heartbeatSeconds = 5, random = Math.random } = options;
+  const { urls, name, heartbeatSeconds = 5, setupMs = 15_000, random = Math.random } = options;
   const events = new Subject<BrokerEvent>();
   const manager = connect([...urls], {
     heartbeatIntervalInSeconds: heartbeatSeconds,
@@ -76,7 +77,7 @@ export function openLink(options: LinkOptions): BrokerLink {
 
   const setUp = async (channel: Channel, setup: Setup): Promise<void> => {
     const here = lost;
-    const tooLong = setTimeout(() => drop(channel.connection, `no answer within ${SETUP_MS} ms`), SETUP_MS);
+    const tooLong = setTimeout(() => drop(channel.connection, `no answer within ${setupMs} ms`), setupMs);
     timers.add(tooLong);
     try {
       await setup(channel, (reason) => {
