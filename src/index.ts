@@ -18,5 +18,6 @@ export type { EventSchemas, EventsOf, StandardSchema } from './core/standard-sch
 export type { ArrayElement, Change, Changes, ColumnValue, Row, Statement, Where } from './core/statement.ts';
 export { copy, create, lookup, none, remove, several, update, upsert } from './core/statements.ts';
 export type { BrokerOptions } from './engine/broker.ts';
-export { createDaemon, Daemon, type DaemonOptions } from './engine/daemon.ts';
+export { createDaemon, Daemon } from './engine/daemon.ts';
+export type { DaemonOptions } from './engine/daemon-options.ts';
 export { createEventStore, type EventStore, type EventStoreOptions } from './store/event-store.ts';

@@ -4,22 +4,21 @@ import { type Actor, createActor, type SnapshotFrom } from 'xstate';
 import { childId, daemonMachine, type ProjectionActor } from '../../machines/daemon.ts';
 import type { BrokerStatus } from '../core/broker.ts';
 import { EngineError } from '../core/errors.ts';
-import type { Projection } from '../core/projection.ts';
 import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../core/status.ts';
 import { type TableOwners, tableOwners } from '../core/table-owners.ts';
 import { type HintFigures, HintMetrics } from '../feed/hint-metrics.ts';
 import type { Look } from '../feed/wakes.ts';
 import { createAuditor } from '../store/audit.ts';
 import { checkDatabase, checkStore } from '../store/checks.ts';
-import type { DatabaseAddress, Sql } from '../store/connect.ts';
+import type { Sql } from '../store/connect.ts';
 import { createHeadReader } from '../store/head.ts';
 import { register } from '../store/state.ts';
-import { type Broker, type BrokerOptions, startBroker } from './broker.ts';
+import { type Broker, startBroker } from './broker.ts';
 import { checkTables } from './check-tables.ts';
 import { sendCommand } from './command.ts';
+import type { DaemonOptions } from './daemon-options.ts';
 import type { DaemonPort, Transition } from './daemon-port.ts';
 import { drained } from './drained.ts';
-import type { FailpointHook } from './failpoint.ts';
 import { startFeed } from './feed.ts';
 import { createHands } from './hands.ts';
 import { createHeads, type Heads } from './heads.ts';
@@ -33,31 +32,6 @@ import { toStatus } from './status.ts';
 import { createStoreWatch, type StoreWatch } from './store-watch.ts';
 import { StoredViews } from './stored-views.ts';
 import { watchTransitions } from './transitions.ts';
-
-export interface DaemonOptions {
-  readonly projections: readonly Projection[];
-  readonly database: DatabaseAddress;
-  /** Default public. */
-  readonly schema?: string;
-  /** Default host and pid. */
-  readonly id?: string;
-  /** Milliseconds between visits of every projection. Default 60000. */
-  readonly requeueEveryMs?: number;
-  /** Milliseconds between attempts at an event that failed. Default 1000. */
-  readonly retryFailedAfterMs?: number;
-  /** Further attempts at an event that failed, before the projection halts. Default 5. */
-  readonly retries?: number;
-  /** Events per page; null (default) adapts between 200 and 5000. */
-  readonly bulkLimit?: number | null;
-  /** Whether appends send a NOTIFY and this daemon listens. Default true. */
-  readonly notify?: boolean;
-  /** Why the database is known to be away, for status; null (default) when nothing is known. */
-  readonly databaseTrouble?: () => string | null;
-  /** RabbitMQ, for pushes. Default none: NOTIFY and polling find every event. */
-  readonly broker?: BrokerOptions | null;
-  readonly log?: Log;
-  readonly failpoint?: FailpointHook;
-}
 
 const BACKOFF = { baseMs: 200, capMs: 30_000 } as const;
 const DRAIN_MS = 10_000;
