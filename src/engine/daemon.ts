@@ -21,7 +21,7 @@ import { createHeads, type Heads } from './heads.ts';
 import { flush, storeIdleMoves } from './idle-moves.ts';
 import { type Log, silentLog } from './log.ts';
 import type { TableOwners } from './lookups.ts';
-import { closePools, migrateAtStart, openPools, type Pools } from './pools.ts';
+import { closePools, migrateAtStart, openPools, type Patience, type Pools } from './pools.ts';
 import { Progress } from './progress.ts';
 import { Puller } from './puller.ts';
 import { readViews, toStatus } from './status.ts';
@@ -45,6 +45,8 @@ export interface DaemonOptions {
   readonly bulkLimit?: number | null;
   /** Whether appends send a NOTIFY and this daemon listens. Default true. */
   readonly notify?: boolean;
+  /** How long silence is borne before a connection counts as lost. Each has its default. */
+  readonly patience?: Partial<Patience>;
   readonly log?: Log;
   readonly failpoint?: FailpointHook;
 }
@@ -91,9 +93,9 @@ export class Daemon implements DaemonPort, AsyncDisposable {
    * @throws EngineError whatever makes this database unusable; nothing runs then
    */
   async start(): Promise<void> {
-    const { database, schema = 'public', projections, notify = true } = this.#options;
+    const { database, schema = 'public', projections, notify = true, patience = {} } = this.#options;
     const own = { database, schema, projections, id: this.id };
-    const pools = openPools({ ...own, onControlClosed: () => this.#heads?.forget() });
+    const pools = openPools({ ...own, patience, onControlClosed: () => this.#heads?.forget() });
     this.#pools = pools;
     try {
       await checkDatabase(pools.control, database);
@@ -129,6 +131,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
       owners: this.#owners,
       maxAttempts: 1 + retries,
       statementTimeoutMs: 10_000,
+      nextStatementMs: this.#options.patience?.nextStatementMs,
       foldFrom: FOLD_FROM,
       failpoint,
     };
@@ -179,6 +182,10 @@ export class Daemon implements DaemonPort, AsyncDisposable {
           this.#log.warn({ err: error }, 'the database does not answer; looking again with every hint');
         this.#databaseTrouble = true;
       },
+      onAnswer: () => {
+        if (this.#databaseTrouble) this.#log.info({}, 'the database answers again');
+        this.#databaseTrouble = false;
+      },
     }).subscribe({
       next: (look) => this.#deliver(look),
       error: (error: unknown) => this.#log.error({ err: error }, 'the feed ended; restart the daemon'),
@@ -186,7 +193,6 @@ export class Daemon implements DaemonPort, AsyncDisposable {
   }
 
   #deliver(look: Look): void {
-    this.#databaseTrouble = false;
     if (look.again) this.#watch?.forget();
     if (look.source === 'schedule') void this.#watch?.look(look.head);
     if (look.source === 'heartbeat')
