@@ -11,8 +11,8 @@ export interface CommitTrap {
   readonly of: SentCommit['of'];
   /** Which one, counted from 1 since the trap was laid. */
   readonly nth: number;
-  /** The COMMIT goes on to the server when this resolves. `port` is that session's client_port in pg_stat_activity. */
-  readonly before?: (commit: SentCommit & { readonly port: number }) => Promise<void>;
+  /** The COMMIT goes on to the server when this resolves. `pid` is the process that serves the session. */
+  readonly before?: (commit: SentCommit & { readonly pid: number }) => Promise<void>;
   /** The reply is kept back, and nothing of this connection reaches the client any more. */
   readonly onLostReply?: (lost: LostReply) => void;
 }

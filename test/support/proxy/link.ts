@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { FrontendReader, type SentCommit } from '../frontend-reader.ts';
+import { BackendReader } from './backend-reader.ts';
 import { type CommitTraps, KeptReply } from './commit-trap.ts';
 import { Lane, type Weather } from './lane.ts';
 
@@ -13,6 +14,7 @@ export class Link {
   readonly #traps: CommitTraps;
   readonly #up: Lane;
   readonly #down: Lane;
+  readonly #backend = new BackendReader();
   #silent = false;
   #held: Promise<void> | undefined;
   #kept: KeptReply | null = null;
@@ -48,9 +50,12 @@ export class Link {
   }
 
   cut(how: Ending): void {
-    for (const socket of [this.#client, this.#server]) {
-      if (how === 'rst') socket.resetAndDestroy();
-      else socket.end();
+    if (how === 'rst') {
+      this.#client.resetAndDestroy();
+      this.#server.destroy();
+    } else {
+      this.#client.end();
+      this.#server.end();
     }
   }
 
@@ -71,6 +76,7 @@ export class Link {
 
   #fromServer(bytes: Buffer): void {
     if (this.#silent) return;
+    this.#backend.read(bytes);
     if (this.#kept !== null) {
       this.#kept.add(bytes);
       return;
@@ -88,7 +94,7 @@ export class Link {
   #onCommit(commit: SentCommit): void {
     const trap = this.#traps.spring(commit);
     if (trap === null) return;
-    this.#held = trap.before?.({ ...commit, port: this.#server.localPort ?? 0 });
+    this.#held = trap.before?.({ ...commit, pid: this.#backend.pid ?? 0 });
     if (trap.onLostReply !== undefined) this.#kept = new KeptReply(commit, trap.onLostReply);
   }
 
