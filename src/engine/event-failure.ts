@@ -1,3 +1,4 @@
+import { isEngineError } from '../core/errors.ts';
 import type { StoredEvent } from '../core/event.ts';
 import { isTransient, sqlstateOf } from '../store/sqlstate.ts';
 import type { SqlText } from '../store/statement-sql.ts';
@@ -12,7 +13,7 @@ export function toEventFailed(error: unknown, index: number, event: StoredEvent,
     eventId: event.id,
     eventName: event.name,
     error: describeError(error),
-    sqlstate: sqlstateOf(error),
+    sqlstate: sqlstateOf(error) ?? (isEngineError(error) ? sqlstateOf(error.cause) : null),
     statement: sql?.text ?? null,
   };
   return new EventFailed(index, failure, error);

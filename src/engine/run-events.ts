@@ -4,7 +4,7 @@ import type { HandlerContext, Projection } from '../core/projection.ts';
 import type { Tx } from '../store/connect.ts';
 import { checkConstraints } from '../store/constraints.ts';
 import { encodeJson, type JsonColumns } from '../store/json-columns.ts';
-import { isConnectionLost } from '../store/sqlstate.ts';
+import { isAborted, isConnectionLost } from '../store/sqlstate.ts';
 import { toSql } from '../store/statement-sql.ts';
 import { lend } from '../store/transaction.ts';
 import { toEventFailed } from './event-failure.ts';
@@ -87,7 +87,10 @@ async function settleImperative(
   if (settled.status === 'rejected' && isConnectionLost(settled.reason)) throw settled.reason;
   // Also after a failure: it may have ended the transaction before it threw. In one that is aborted nothing can be asked.
   const [row] = await tx<{ xid: string }[]>`SELECT pg_current_xact_id()::text AS xid`.catch((error: unknown) => {
-    throw settled.status === 'rejected' ? settled.reason : error;
+    if (settled.status === 'rejected') throw settled.reason;
+    throw isAborted(error)
+      ? new EngineError('HANDLER_IGNORED_ERROR', { name: projection.name }, { cause: error })
+      : error;
   });
   if (row?.xid !== xid) {
     const cause = settled.status === 'rejected' ? { cause: settled.reason } : {};
