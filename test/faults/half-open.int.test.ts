@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { defineProjection } from '../../src/index.ts';
 import { append } from '../../src/store/append.ts';
+import { connect } from '../../src/store/connect.ts';
+import { limitPage } from '../../src/store/page-limits.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openStore, startDaemon, untilCaughtUp } from '../support/engine.ts';
 import { openFaultScene } from '../support/fault-scene.ts';
@@ -71,8 +73,10 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
-// Seen red with: LIVENESS emptied; set for the session in place of the transaction.
-test('B10: a page tells the server how to find out that its client is gone, and the session keeps nothing of it', async () => {
+const WANTED = { client_connection_check_interval: '500', tcp_user_timeout: '10000', tcp_keepalives_idle: '4' };
+
+// Seen red with: LIVENESS emptied.
+test('B10: a page tells the server how to find out that its client is gone', async () => {
   const seen: Record<string, string>[] = [];
   const curious = defineProjection<{ name: 'Asked'; payload: object }>()({
     name: 'curious',
@@ -80,10 +84,9 @@ test('B10: a page tells the server how to find out that its client is gone, and 
     tables: { curious: { key: ['id'] } },
     on: {
       Asked: async (_, { tx }) => {
-        const names = ['client_connection_check_interval', 'tcp_user_timeout', 'tcp_keepalives_idle'];
-        const rows = await tx<{ name: string; setting: string; linux: boolean }[]>`
-          SELECT name, setting, version() LIKE '%linux%' AS linux FROM pg_settings
-          WHERE name = ANY(${names}::text[]) AND version() LIKE '%linux%'`;
+        const rows = await tx<{ name: string; setting: string }[]>`
+          SELECT name, setting FROM pg_settings
+          WHERE name = ANY(${Object.keys(WANTED)}::text[]) AND version() LIKE '%linux%'`;
         seen.push(Object.fromEntries(rows.map(({ name, setting }) => [name, setting])));
       },
     },
@@ -93,8 +96,17 @@ test('B10: a page tells the server how to find out that its client is gone, and 
   await using daemon = await startDaemon(database, [curious]);
   await untilCaughtUp(daemon, sql);
   const [{ linux }] = await sql<[{ linux: boolean }]>`SELECT version() LIKE '%linux%' AS linux`;
-  expect(seen).toEqual([
-    linux ? { client_connection_check_interval: '500', tcp_user_timeout: '10000', tcp_keepalives_idle: '4' } : {},
-  ]);
+  expect(seen).toEqual([linux ? WANTED : {}]);
+  await sql.end();
+});
+
+// Seen red with: `true` made `false` in the set_config of LIVENESS.
+test('B10: after the page the session is as it was before', async () => {
+  const sql = connect({ address: { url: database.url }, applicationName: 'kept', max: 1 });
+  const settings = async () =>
+    await sql`SELECT name, setting FROM pg_settings WHERE name = ANY(${[...Object.keys(WANTED), 'statement_timeout']}::text[])`;
+  const before = await settings();
+  await sql.begin((tx) => limitPage(tx, { applicationName: 'page', statementMs: 1000, nextStatementMs: 1000 }));
+  expect(await settings()).toEqual(before);
   await sql.end();
 });

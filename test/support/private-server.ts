@@ -2,11 +2,12 @@ import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/embedded/start.ts';
+import { connect } from '../../src/store/connect.ts';
 import type { Stage } from './fault-scene.ts';
 
-/** Nothing writes its log to disk in the background: what is not flushed by a commit is lost in a crash. */
+/** Commits are flushed, to survive a crash of the server; nothing else flushes at a moment of its own. */
 const SETTINGS = {
-  wal_writer_delay: '10s',
+  synchronous_commit: 'on',
   bgwriter_lru_maxpages: '0',
   autovacuum: 'off',
   log_min_messages: 'PANIC',
@@ -18,17 +19,23 @@ export interface PrivateServer {
   start(): Promise<void>;
   /** Fast: clients are sent away, everything is kept. */
   stop(): Promise<void>;
+  /**
+   * From now on nothing is flushed but by commits that ask for it: the WAL writer stands still. End with `crash`; an
+   * orderly stop would wait for it.
+   */
+  holdBackWal(): Promise<void>;
   /** Immediate: what was not flushed is gone, as after a power cut. */
   crash(): Promise<void>;
 }
 
 /** Starts it; `stage.close` removes it. */
-export async function startPrivateServer(): Promise<PrivateServer> {
+export async function startPrivateServer(settings: Readonly<Record<string, string>> = {}): Promise<PrivateServer> {
   const folder = await mkdtemp(join(tmpdir(), 'projectionist-faults-'));
   await chmod(folder, 0o711);
-  const launch = () => startEmbeddedPostgres({ folder, throwAway: true, settings: SETTINGS });
+  const launch = () => startEmbeddedPostgres({ folder, throwAway: true, settings: { ...SETTINGS, ...settings } });
   let server: EmbeddedPostgres = await launch();
   const { connection } = server;
+  let walWriter: number | null = null;
   return {
     stage: {
       address: connection,
@@ -43,9 +50,18 @@ export async function startPrivateServer(): Promise<PrivateServer> {
       server = await launch();
     },
     stop: () => server.stop(),
+    holdBackWal: async () => {
+      const sql = connect({ address: connection, applicationName: 'private server', max: 1 });
+      const [row] = await sql<[{ pid: number }]>`SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'`;
+      await sql.end();
+      process.kill(row.pid, 'SIGSTOP');
+      walWriter = row.pid;
+    },
     crash: async () => {
       const [pid = ''] = (await readFile(join(server.folder, 'postmaster.pid'), 'utf8')).split('\n');
       process.kill(Number(pid), 'SIGQUIT');
+      if (walWriter !== null) process.kill(walWriter, 'SIGKILL');
+      walWriter = null;
       await server.died;
     },
   };
