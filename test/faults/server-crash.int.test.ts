@@ -1,4 +1,5 @@
 import { expect, test, vi } from 'vitest';
+import { create, defineProjection, type EventShape } from '../../src/index.ts';
 import { type FaultScene, openFaultScene } from '../support/fault-scene.ts';
 import { startPrivateServer } from '../support/private-server.ts';
 import { gate } from '../support/scene.ts';
@@ -11,7 +12,7 @@ function mostPerSecond({ proxy }: FaultScene, from: number): number {
   return Math.max(0, ...since.map((at) => since.filter((other) => other >= at && other < at + 1000).length));
 }
 
-// Seen red with: ConnectGate that lets everybody pass, and BACKOFF with a base of 1 ms (120 connections in a second).
+// Seen red with: lost connections taken out of isTransient (events were told to have failed).
 test('B7: a backend is killed, so the server ends every session: all come back, a few connections at a time', async () => {
   const server = await startPrivateServer();
   await using scene = await openFaultScene({ stage: server.stage });
@@ -31,9 +32,9 @@ test('B7: a backend is killed, so the server ends every session: all come back, 
     );
     await scene.append(100);
     await scene.expectExact(daemon);
-    expect(mostPerSecond(scene, killedAt)).toBeLessThan(60);
+    expect(mostPerSecond(scene, killedAt)).toBeLessThan(45);
   }
-  expect(scene.lines().length).toBeLessThan(100);
+  expect(scene.lines().filter((line) => line.startsWith('error'))).toEqual([]);
 });
 
 // Seen red with: `#databaseTrouble` never set (healthy all the time).
@@ -52,29 +53,52 @@ test('B8: the server is stopped in an instant and started: not ready meanwhile, 
   expect(scene.lines().filter((line) => line.startsWith('error'))).toEqual([]);
 });
 
-// Seen red with: ConnectGate that lets everybody pass; newsFilter that does; the answer of `healthy` always true.
+/** Projections without witness; there are just many of them. */
+const fleet = Array.from({ length: 24 }, (_, index) => {
+  const name = `fleet_${index}`;
+  return defineProjection<EventShape>()({
+    name,
+    schema: `CREATE TABLE IF NOT EXISTS ${name} (position bigint NOT NULL)`,
+    tables: { [name]: { key: ['position'] } },
+    on: { BandCreated: ({ position }) => create(name, { position }) },
+  });
+});
+
+// Seen red with: ConnectGate that lets everybody pass (120 connections in a second); newsFilter that does (300 lines).
 test('B9: while the server is away it is tried a few times a second, told once, and nothing piles up', async () => {
   const server = await startPrivateServer();
-  await using scene = await openFaultScene({ stage: server.stage });
-  const daemon = await scene.start();
+  await using scene = await openFaultScene({ stage: server.stage, more: fleet });
+  const inPages = gate();
+  let pages = 0;
+  const daemon = await scene.start({
+    failpoint: (point) => {
+      if (point === 'locked') pages += 1;
+      return inPages.passed;
+    },
+  });
   await scene.append(50);
-  await scene.expectExact(daemon);
-  await server.stop();
+  await vi.waitFor(() => expect(pages).toBeGreaterThanOrEqual(12), SOON);
+  const logged = scene.lines().length;
   const wentAt = performance.now();
-  const tries = () => scene.proxy.arrivals.filter((at) => at >= wentAt).length;
-  await vi.waitFor(() => expect(tries()).toBeGreaterThan(5), SOON);
+  await server.stop();
+  inPages.open();
+  const awayFor = (ms: number) =>
+    vi.waitFor(() => expect((scene.proxy.arrivals.at(-1) ?? 0) - wentAt).toBeGreaterThan(ms), SOON);
+  await awayFor(1000);
   const handles = process.getActiveResourcesInfo().length;
-  await vi.waitFor(() => expect(tries()).toBeGreaterThan(12), SOON);
+  await awayFor(3500);
   expect(daemon.healthy()).toBe(false);
   expect(process.getActiveResourcesInfo().length).toBeLessThan(handles + 15);
-  expect(mostPerSecond(scene, wentAt + 2000)).toBeLessThan(12);
-  const told = scene.lines().filter((line) => line.includes('does not answer'));
-  expect(told).toEqual(['warn the database does not answer; looking again with every hint']);
+  expect(mostPerSecond(scene, wentAt)).toBeLessThan(45);
+  expect(mostPerSecond(scene, wentAt + 2000)).toBeLessThan(15);
+  expect(scene.lines().length - logged).toBeLessThanOrEqual(daemon.names.length + 1);
   await server.start();
   await scene.append(50);
   await scene.expectExact(daemon, 60_000);
-  expect(scene.lines()).toContain('info the database answers again');
-  expect(scene.lines().filter((line) => line.includes('transition')).length).toBeLessThan(60);
+  expect(scene.lines().filter((line) => line.includes('the database'))).toEqual([
+    'warn the database does not answer; looking again with every hint',
+    'info the database answers again',
+  ]);
 });
 
 // Seen red with: #isStale() as false (the puller then trusts the place it remembers, and waits for ever).
