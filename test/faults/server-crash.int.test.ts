@@ -12,7 +12,7 @@ function mostPerSecond({ proxy }: FaultScene, from: number): number {
   return Math.max(0, ...since.map((at) => since.filter((other) => other >= at && other < at + 1000).length));
 }
 
-// Seen red with: lost connections taken out of isTransient (events were told to have failed).
+// Seen red with: the listeners for 'error' left out of session-client.ts and of the pool.
 test('B7: a backend is killed, so the server ends every session: all come back, a few connections at a time', async () => {
   const server = await startPrivateServer();
   await using scene = await openFaultScene({ stage: server.stage });
@@ -64,7 +64,7 @@ const fleet = Array.from({ length: 24 }, (_, index) => {
   });
 });
 
-// Seen red with: ConnectGate that lets everybody pass (120 connections in a second); newsFilter that does (300 lines).
+// Seen red with: ConnectGate that lets everybody pass (107 connections in a second); newsFilter that does (296 lines).
 test('B9: while the server is away it is tried a few times a second, told once, and nothing piles up', async () => {
   const server = await startPrivateServer();
   await using scene = await openFaultScene({ stage: server.stage, more: fleet });

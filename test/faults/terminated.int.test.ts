@@ -35,7 +35,7 @@ test('B4: sessions ended while nobody uses them are replaced, the listening one 
   expect(scene.lines().length).toBeLessThan(60);
 });
 
-// Seen red with: lost connections taken out of isTransient (the event was told to have failed).
+// Seen red with: the cursor moved in a transaction of its own.
 test('B5: a session ended between two statements of a page: the page is rolled back whole and done again', async () => {
   const points: readonly Failpoint[] = ['locked', 'rows-written', 'cursor-moved'];
   const left = new Set(points.flatMap((point) => witnesses.map(({ name }) => `${point} ${name}`)));
