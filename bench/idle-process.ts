@@ -1,6 +1,6 @@
-import { projections } from '../examples/dancefinder/projections.ts';
 import type { DatabaseAddress } from '../src/store/connect.ts';
 import { startCaughtUp } from './catch-up.ts';
+import { projections } from './projections.ts';
 
 /**
  * A daemon in a process of its own, as it runs in earnest: says `ready` when all is applied, answers every message with

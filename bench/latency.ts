@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createRandom } from '../examples/dancefinder/history/random.ts';
-import { band } from '../examples/dancefinder/projections/band.ts';
 import type { Projection } from '../src/index.ts';
 import type { Sql } from '../src/store/connect.ts';
 import { startCaughtUp } from './catch-up.ts';
 import { listenTo } from './listening.ts';
+import { band } from './projections.ts';
 import type { Store } from './store.ts';
 import { switchTriggers } from './triggers.ts';
 

@@ -1,6 +1,4 @@
 import { generateHistory } from '../examples/dancefinder/history.ts';
-import { band } from '../examples/dancefinder/projections/band.ts';
-import { projections } from '../examples/dancefinder/projections.ts';
 import type { Projection } from '../src/index.ts';
 import { measureAppends } from './append-rate.ts';
 import { startCaughtUp, timeCatchUp } from './catch-up.ts';
@@ -9,6 +7,7 @@ import { type Figure, type Part, percentile, ratio } from './figures.ts';
 import { bandHistory, load } from './history.ts';
 import { measureIdle } from './idle.ts';
 import { type Latencies, measureEngine, measureFloor } from './latency.ts';
+import { band, projections } from './projections.ts';
 import { BAND_SQL, DANCEFINDER_SQL, readFirst, timeLoop, timeSql } from './references.ts';
 import type { BenchServer } from './server.ts';
 import { openStore, type Store } from './store.ts';

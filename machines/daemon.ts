@@ -28,7 +28,7 @@ export interface DaemonInput {
 export type ProjectionActor = ActorRefFrom<typeof projectionMachine>;
 
 interface DaemonContext extends DaemonInput {
-  /** How often each child has died since the start. */
+  /** How often each child has died in a row; forgotten once it has lived for a while. */
   readonly deaths: Readonly<Record<string, number>>;
 }
 
@@ -36,6 +36,8 @@ export type DaemonEvent =
   | { readonly type: 'START' }
   | { readonly type: 'STOP' }
   | { readonly type: 'RESPAWN'; readonly name: string }
+  /** A child that was put back has lived for `HEALTHY_AFTER_MS`. */
+  | { readonly type: 'RECOVERED'; readonly name: string }
   /** XState's own: a child threw. */
   | { readonly type: `xstate.error.actor.${string}`; readonly actorId: string; readonly error: unknown };
 
@@ -43,6 +45,10 @@ export type DaemonEvent =
 export const childId = (name: string) => `projection.${name}`;
 
 const respawnId = (name: string) => `respawn.${name}`;
+const recoveredId = (name: string) => `recovered.${name}`;
+
+/** Longer than the longest backoff: a child that lived so long died of something new, and need not wait for the old. */
+const HEALTHY_AFTER_MS = 60_000;
 
 export const daemonMachine = setup({
   types: { context: {} as DaemonContext, events: {} as DaemonEvent, input: {} as DaemonInput },
@@ -57,7 +63,8 @@ export const daemonMachine = setup({
         signal: AbortSignal;
       }) => {
         const until = Date.now() + input.ms;
-        const within = () => ({ timeout: Math.max(0, until - Date.now()), signal });
+        // A signal of its own for each wait: Node warns of a leak from the eleventh listener on.
+        const within = () => ({ timeout: Math.max(0, until - Date.now()), signal: AbortSignal.any([signal]) });
         await Promise.allSettled(
           input.children.map(async (child) => {
             const ended = waitFor(
@@ -101,6 +108,10 @@ export const daemonMachine = setup({
       enqueue.stopChild(id);
       enqueue.spawnChild('projection', { id, systemId: id, input });
       enqueue.sendTo(id, { type: 'START' });
+      enqueue.raise({ type: 'RECOVERED', name: input.name }, { delay: HEALTHY_AFTER_MS, id: recoveredId(input.name) });
+    }),
+    forgetDeaths: assign({
+      deaths: ({ context }, { name }: { readonly name: string }) => ({ ...context.deaths, [name]: 0 }),
     }),
     stopAll: enqueueActions(({ context, self, enqueue }) => {
       for (const { name } of context.projections) {
@@ -111,6 +122,7 @@ export const daemonMachine = setup({
     scheduleRespawn: enqueueActions(({ context, self, enqueue }, { name }: { readonly name: string }) => {
       // Nobody else can ask the operation of a dead actor to end.
       childrenOf(self)[childId(name)]?.getSnapshot().context?.operation.abort();
+      enqueue.cancel(recoveredId(name));
       const deaths = (context.deaths[name] ?? 0) + 1;
       enqueue(assign({ deaths: { ...context.deaths, [name]: deaths } }));
       enqueue.raise(
@@ -130,6 +142,7 @@ export const daemonMachine = setup({
       on: {
         STOP: 'draining',
         RESPAWN: { actions: 'respawn' },
+        RECOVERED: { actions: { type: 'forgetDeaths', params: ({ event }) => ({ name: event.name }) } },
         'xstate.error.actor.*': {
           actions: {
             type: 'scheduleRespawn',

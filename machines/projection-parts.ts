@@ -1,7 +1,7 @@
 import { assign, emit, fromPromise, setup } from 'xstate';
 import { fullJitter } from '../src/core/backoff.ts';
 import type { ProjectionHands, PullMode, PullOutcome } from '../src/core/port.ts';
-import type { OperatorEvent } from '../src/core/status.ts';
+import type { OperatorEvent, StoredStatus } from '../src/core/status.ts';
 
 /** What a projection's machine is made of: what it knows, what it hears, what it can do. The chart is projection.ts. */
 export interface ProjectionInput {
@@ -27,6 +27,8 @@ export type ProjectionEvent =
   | { readonly type: 'START' }
   | { readonly type: 'STOP' }
   | { readonly type: 'WAKE' }
+  /** Somebody else has reset the projection: its row is to be read again. */
+  | { readonly type: 'REOPEN' }
   | { readonly type: OperatorEvent };
 
 /** Tells whoever sent a command how it ended. @public named by the machine's type */
@@ -34,6 +36,8 @@ export interface CommandSettled {
   readonly type: 'settled';
   readonly command: OperatorEvent;
   readonly error: unknown;
+  /** What else it did, for whoever sent it. */
+  readonly warning: string | null;
 }
 
 /** A timer that is set to more fires at once. */
@@ -76,18 +80,23 @@ export const projectionParts = setup({
       detail: (_, params: { readonly error: unknown }) => `backing off: ${messageOf(params.error)}`,
     }),
     noteWaiting: assign({ backoffs: ({ context }) => context.backoffs + 1 }),
-    settle: emit((_, params: { readonly command: OperatorEvent; readonly error?: unknown }) => ({
-      type: 'settled' as const,
-      command: params.command,
-      error: params.error ?? null,
-    })),
+    settle: emit(
+      (_, params: { readonly command: OperatorEvent; readonly error?: unknown; readonly warning?: string | null }) => ({
+        type: 'settled' as const,
+        command: params.command,
+        error: params.error ?? null,
+        warning: params.warning ?? null,
+      }),
+    ),
   },
   guards: {
     wantsStop: ({ context }) => context.wanted.stop,
     wantsReset: ({ context }) => context.wanted.reset,
     wantsPause: ({ context }) => context.wanted.pause,
     woken: ({ context }) => context.woken,
-    starting: ({ context }) => context.starting,
+    stored: (_, params: { readonly status: StoredStatus; readonly as: StoredStatus }) => params.status === params.as,
+    haltedAtStart: ({ context }, params: { readonly status: StoredStatus }) =>
+      context.starting && params.status === 'halted',
     ended: (_, params: { readonly outcome: PullOutcome; readonly as: PullOutcome['kind'] }) =>
       params.outcome.kind === params.as,
     halted: (_, params: { readonly outcome: PullOutcome }) =>

@@ -1,5 +1,5 @@
 import type { PullMode, PullOutcome } from '../src/core/port.ts';
-import type { OperatorEvent } from '../src/core/status.ts';
+import type { OperatorEvent, StoredStatus } from '../src/core/status.ts';
 import type { ProjectionContext } from './projection-parts.ts';
 
 /** While an operation runs: note what is wanted and ask it to end. */
@@ -8,6 +8,8 @@ export const whileWorking = {
   RESET: { actions: ['wantReset', 'endOperation'] },
   PAUSE: { actions: ['wantPause', 'endOperation'] },
   WAKE: { actions: 'noteWake' },
+  // The operation finds out by itself, and if it has looked already, it looks again.
+  REOPEN: { actions: 'noteWake' },
 } as const;
 
 /** While nothing runs: do it. */
@@ -15,6 +17,7 @@ export const whileWaiting = {
   STOP: '#projection.idle.stopped',
   RESET: '#projection.resetting',
   PAUSE: '#projection.idle.pausing',
+  REOPEN: '#projection.idle.opening',
 } as const;
 
 export const stopOrResetFirst = [
@@ -31,6 +34,21 @@ export const failed = (command: OperatorEvent) =>
     type: 'settle',
     params: ({ event }: { readonly event: { readonly error: unknown } }) => ({ command, error: event.error }),
   }) as const;
+
+type StatusDone = { readonly event: { readonly output: { readonly status: StoredStatus } } };
+/** What the row says that was opened or reset. */
+export const stored = (as: StoredStatus) =>
+  ({ type: 'stored', params: ({ event }: StatusDone) => ({ status: event.output.status, as }) }) as const;
+export const haltedAtStart = {
+  type: 'haltedAtStart',
+  params: ({ event }: StatusDone) => ({ status: event.output.status }),
+} as const;
+
+type ResetDone = { readonly event: { readonly output: { readonly warning: string | null } } };
+export const resetDone = {
+  type: 'settle',
+  params: ({ event }: ResetDone) => ({ command: 'RESET' as const, warning: event.output.warning }),
+} as const;
 
 type PullDone = { readonly event: { readonly output: PullOutcome } };
 const ended = (as: PullOutcome['kind']) =>

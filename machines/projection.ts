@@ -4,8 +4,11 @@ import {
   afterTrouble,
   done,
   failed,
+  haltedAtStart,
   pull,
+  resetDone,
   stopOrResetFirst,
+  stored,
   trouble,
   wantedFirst,
   whileWaiting,
@@ -54,14 +57,10 @@ export const projectionMachine = projectionParts.createMachine({
             onDone: [
               // A command takes the place of the attempt that a process start is, also when it fails.
               ...wantedFirst.map((transition) => ({ ...transition, actions: 'started' }) as const),
-              { guard: ({ event }) => event.output.status === 'paused', target: 'paused', actions: 'started' },
+              { guard: stored('paused'), target: 'paused', actions: 'started' },
+              { guard: haltedAtStart, target: '#projection.failed.attempting', actions: 'started' },
               {
-                guard: ({ context, event }) => event.output.status === 'halted' && context.starting,
-                target: '#projection.failed.attempting',
-                actions: 'started',
-              },
-              {
-                guard: ({ event }) => event.output.status === 'halted',
+                guard: stored('halted'),
                 target: '#projection.failed.halted',
                 actions: { type: 'noteDetail', params: ({ event }) => ({ detail: event.output.detail }) },
               },
@@ -97,7 +96,7 @@ export const projectionMachine = projectionParts.createMachine({
         },
         paused: {
           entry: { type: 'noteDetail', params: { detail: 'paused by an operator' } },
-          on: { STOP: 'stopped', RESET: '#projection.resetting', RESUME: 'resuming' },
+          on: { STOP: 'stopped', RESET: '#projection.resetting', RESUME: 'resuming', REOPEN: 'opening' },
         },
         resuming: {
           entry: 'beginOperation',
@@ -164,7 +163,14 @@ export const projectionMachine = projectionParts.createMachine({
           exit: done('RETRY'),
         },
         'backing-off': { on: whileWaiting, after: { backoff: 'attempting' } },
-        halted: { on: { STOP: '#projection.idle.stopped', RESET: '#projection.resetting', RETRY: 'attempting' } },
+        halted: {
+          on: {
+            STOP: '#projection.idle.stopped',
+            RESET: '#projection.resetting',
+            RETRY: 'attempting',
+            REOPEN: '#projection.idle.opening',
+          },
+        },
       },
     },
     resetting: {
@@ -180,14 +186,14 @@ export const projectionMachine = projectionParts.createMachine({
         input: ({ context }) => context,
         onDone: [
           ...wantedFirst.map(
-            (transition) => ({ ...transition, reenter: true, actions: ['goingWell', done('RESET')] }) as const,
+            (transition) => ({ ...transition, reenter: true, actions: ['goingWell', resetDone] }) as const,
           ),
           {
-            guard: ({ event }) => event.output.status === 'paused',
+            guard: stored('paused'),
             target: 'idle.paused',
-            actions: ['goingWell', done('RESET')],
+            actions: ['goingWell', resetDone],
           },
-          { target: 'catching-up', actions: ['goingWell', done('RESET')] },
+          { target: 'catching-up', actions: ['goingWell', resetDone] },
         ],
         onError: [
           { guard: 'wantsStop', target: 'idle.stopped', actions: failed('RESET') },

@@ -1,3 +1,4 @@
+export { arrayAppend, arrayIntersect, arrayRemove, increment, not } from './core/changes.ts';
 export { EngineError, ERROR_CODES, type ErrorCode, isEngineError } from './core/errors.ts';
 export type { NewEvent, StoredEvent } from './core/event.ts';
 export { parsePosition } from './core/position.ts';
@@ -10,8 +11,11 @@ export {
   type ProjectionDefinition,
   type TableShape,
   type Transaction,
+  withEvents,
 } from './core/projection.ts';
-export type { ColumnValue, Row, Statement, Where } from './core/statement.ts';
-export { create, lookup, none, not, remove, several, update, upsert } from './core/statements.ts';
-export { createDaemon, Daemon, type DaemonOptions } from './engine/daemon.ts';
+export type { EventSchemas, EventsOf, StandardSchema } from './core/standard-schema.ts';
+export type { ArrayElement, Change, Changes, ColumnValue, Row, Statement, Where } from './core/statement.ts';
+export { copy, create, lookup, none, remove, several, update, upsert } from './core/statements.ts';
+export { createDaemon, Daemon } from './engine/daemon.ts';
+export type { DaemonOptions } from './engine/daemon-options.ts';
 export { createEventStore, type EventStore, type EventStoreOptions } from './store/event-store.ts';

@@ -20,7 +20,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'src/inspect': ['src/core', 'src/store', 'src/feed', 'machines', 'src/engine'],
   'src/dashboard': ['src/core'],
   'src/http': ['src/core', 'src/store', 'src/feed', 'machines', 'src/engine', 'src/inspect', 'src/dashboard'],
-  'src/testing': ['src/core', 'src/store', 'src/engine'],
+  'src/testing': ['src/core', 'src/embedded', 'src/store', 'src/engine'],
   'src/cli': [
     'src/core',
     'machines',
@@ -35,7 +35,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'src/http',
   ],
   // The public API.
-  'src/index.ts': ['src/core', 'src/engine', 'src/config', 'src/store', 'src/testing'],
+  'src/index.ts': ['src/core', 'src/engine', 'src/config', 'src/store'],
   examples: ['src/index.ts'],
 };
 
@@ -71,7 +71,7 @@ function offences(path: string, text: string): readonly string[] {
   }
   if (/^\s*export\s+default\b/m.test(text)) found.push(`${path} has a default export`);
   if (/^\s*export\s*\*/m.test(text)) found.push(`${path} exports whatever is there`);
-  const mayReadEnvironment = ['src/config', 'src/cli', 'src/embedded'].includes(room);
+  const mayReadEnvironment = ['src/config', 'src/cli', 'src/embedded', 'src/testing'].includes(room);
   if (/\bprocess\s*(\.|\[\s*['"])env\b/.test(text) && !mayReadEnvironment) found.push(`${path} reads the environment`);
   const lines = text.split('\n').length - 1;
   if (!path.startsWith('examples/') && lines > 300) found.push(`${path} has ${lines} lines`);

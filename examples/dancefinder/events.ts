@@ -1,92 +1,66 @@
-/** The events of DanceFinder: what the four aggregates say happened, as the store holds their payloads. */
+import { z } from 'zod';
+import type { EventsOf } from '../../src/index.ts';
 
-interface BandCreated {
-  readonly name: string;
-}
-
-interface DanceHallCreated {
-  readonly name: string;
-  readonly city: string;
-  readonly municipality: string;
-  readonly state: string;
-}
-
-interface DanceHallGeocoded {
-  readonly latitude: number;
-  readonly longitude: number;
-}
+/**
+ * The events of DanceFinder: what the four aggregates say happened, as the store holds their payloads. What a column
+ * checks by itself (that an id is a uuid, that a day exists) is left to the column.
+ */
 
 /** A dance: one band, one hall, one evening. */
-export interface EventCreated {
+const dance = z.object({
   /** YYYY-MM-DD */
-  readonly date: string;
-  readonly bandId: string;
-  readonly danceHallId: string;
-  readonly timeText?: string | null;
-  readonly extraInfo?: string | null;
-}
-
-/** Only what changed. A `null` empties the column, a field that is left out keeps it. */
-export type EventUpdated = Partial<EventCreated>;
+  date: z.string(),
+  bandId: z.string(),
+  danceHallId: z.string(),
+  timeText: z.string().nullable().optional(),
+  extraInfo: z.string().nullable().optional(),
+});
 
 /** Whose preference it is: the login name, not the aggregate's id. */
-interface BySubject {
-  readonly subject: string;
-}
-
-/** A place the dancer starts from, such as home. */
-interface OriginAdded extends BySubject {
-  readonly originId: string;
-  readonly name: string;
-  readonly latitude: number;
-  readonly longitude: number;
-}
-
-interface OriginRemoved extends BySubject {
-  readonly originId: string;
-}
+const subject = z.string();
 
 /** By name: the dancer typed it. The projection finds the id. */
-interface BandChoice extends BySubject {
-  readonly bandName: string;
-}
+const bandChoice = z.object({ subject, bandName: z.string() });
+const danceHallChoice = z.object({ subject, danceHallId: z.string() });
+const cityChoice = z.object({ subject, city: z.string() });
+const municipalityChoice = z.object({ subject, municipality: z.string() });
+const stateChoice = z.object({ subject, state: z.string() });
 
-interface DanceHallChoice extends BySubject {
-  readonly danceHallId: string;
-}
+export const events = {
+  BandCreated: z.object({ name: z.string() }),
+  DanceHallCreated: z.object({ name: z.string(), city: z.string(), municipality: z.string(), state: z.string() }),
+  DanceHallGeocoded: z.object({ latitude: z.number(), longitude: z.number() }),
+  EventCreated: dance,
+  /** Only what changed. A `null` empties the column, a field that is left out keeps it. */
+  EventUpdated: dance.partial(),
+  EventDeleted: z.unknown(),
+  /** A place the dancer starts from, such as home. */
+  OriginAdded: z.object({
+    subject,
+    originId: z.string(),
+    name: z.string(),
+    latitude: z.number(),
+    longitude: z.number(),
+  }),
+  OriginRemoved: z.object({ subject, originId: z.string() }),
+  BandIgnored: bandChoice,
+  BandUnignored: bandChoice,
+  DanceHallIgnored: danceHallChoice,
+  DanceHallUnignored: danceHallChoice,
+  CityIgnored: cityChoice,
+  CityUnignored: cityChoice,
+  MunicipalityIgnored: municipalityChoice,
+  MunicipalityUnignored: municipalityChoice,
+  StateIgnored: stateChoice,
+  StateUnignored: stateChoice,
+};
 
-interface CityChoice extends BySubject {
-  readonly city: string;
-}
-
-interface MunicipalityChoice extends BySubject {
-  readonly municipality: string;
-}
-
-interface StateChoice extends BySubject {
-  readonly state: string;
-}
-
-export type DanceEvent =
-  | { readonly name: 'BandCreated'; readonly payload: BandCreated }
-  | { readonly name: 'DanceHallCreated'; readonly payload: DanceHallCreated }
-  | { readonly name: 'DanceHallGeocoded'; readonly payload: DanceHallGeocoded }
-  | { readonly name: 'EventCreated'; readonly payload: EventCreated }
-  | { readonly name: 'EventUpdated'; readonly payload: EventUpdated }
-  | { readonly name: 'EventDeleted'; readonly payload: Readonly<Record<string, never>> }
-  | { readonly name: 'OriginAdded'; readonly payload: OriginAdded }
-  | { readonly name: 'OriginRemoved'; readonly payload: OriginRemoved }
-  | { readonly name: 'BandIgnored'; readonly payload: BandChoice }
-  | { readonly name: 'BandUnignored'; readonly payload: BandChoice }
-  | { readonly name: 'DanceHallIgnored'; readonly payload: DanceHallChoice }
-  | { readonly name: 'DanceHallUnignored'; readonly payload: DanceHallChoice }
-  | { readonly name: 'CityIgnored'; readonly payload: CityChoice }
-  | { readonly name: 'CityUnignored'; readonly payload: CityChoice }
-  | { readonly name: 'MunicipalityIgnored'; readonly payload: MunicipalityChoice }
-  | { readonly name: 'MunicipalityUnignored'; readonly payload: MunicipalityChoice }
-  | { readonly name: 'StateIgnored'; readonly payload: StateChoice }
-  | { readonly name: 'StateUnignored'; readonly payload: StateChoice };
+export type DanceEvent = EventsOf<typeof events>;
 
 export type DanceEventName = DanceEvent['name'];
 
 export type PayloadOf<Name extends DanceEventName> = Extract<DanceEvent, { readonly name: Name }>['payload'];
+
+export type EventCreated = PayloadOf<'EventCreated'>;
+
+export type EventUpdated = PayloadOf<'EventUpdated'>;

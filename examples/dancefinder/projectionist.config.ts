@@ -4,6 +4,7 @@ import type { NewEvent } from '../../src/index.ts';
 import { NAMES_PER_SERIES } from './history/names.ts';
 import { generateHistory, type HistoryEvent } from './history.ts';
 
+export { events } from './events.ts';
 export { projections } from './projections.ts';
 
 /** The history that an empty store begins with: the same one every time, most of the year 2025. */

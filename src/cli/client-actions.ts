@@ -1,8 +1,12 @@
 import { join } from 'node:path';
-import { createClient, type DaemonClient, findDaemon } from './client.ts';
+import { EngineError } from '../core/errors.ts';
+import { createClient, type DaemonClient, DEFAULT_URL, findDaemon } from './client.ts';
+import { pollStatuses } from './poll.ts';
 import type { Actions, CommandContext } from './program.ts';
 import { resetProjections } from './reset.ts';
+import { sendEvent } from './send.ts';
 import { showStatus } from './status.ts';
+import { showLooks } from './watch.ts';
 
 /** The folder of everything the daemon keeps on disk, in the folder it was started in. */
 export function stateFolder(cwd: string): string {
@@ -10,10 +14,18 @@ export function stateFolder(cwd: string): string {
 }
 
 /** The commands that speak to a daemon. */
-export const clientActions: Pick<Actions, 'status' | 'reset'> = {
+export const clientActions: Pick<Actions, 'status' | 'watch' | 'send' | 'reset'> = {
   async status(options, context) {
     await showStatus(await clientFor(context), options, context.terminal.stdout, context.signal);
     return 0;
+  },
+  async watch({ name }, context) {
+    const signal = AbortSignal.any([context.signal, context.outputGone]);
+    await showLooks(pollStatuses({ connect: await finderFor(context), name, signal }), context.terminal.stdout);
+    return 0;
+  },
+  async send(options, context) {
+    return (await sendEvent(await clientFor(context), options, context.terminal, context.signal)) ? 0 : 1;
   },
   async reset({ name, wait, timeoutMs }, context) {
     const options = { name, wait, liveTimeoutMs: timeoutMs };
@@ -23,4 +35,17 @@ export const clientActions: Pick<Actions, 'status' | 'reset'> = {
 
 async function clientFor({ env, cwd }: CommandContext): Promise<DaemonClient> {
   return createClient(await findDaemon({ env, folder: stateFolder(cwd) }));
+}
+
+/** Finds the same daemon each time, though it may have moved: another folder's may answer at the default address. */
+async function finderFor({ env, cwd }: CommandContext): Promise<() => Promise<DaemonClient>> {
+  const find = () => findDaemon({ env, folder: stateFolder(cwd) });
+  const first = await find();
+  return async () => {
+    const address = await find();
+    if (address.url === DEFAULT_URL && first.url !== DEFAULT_URL) {
+      throw new EngineError('DAEMON_UNREACHABLE', { url: first.url });
+    }
+    return createClient(address);
+  };
 }

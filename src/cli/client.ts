@@ -1,9 +1,13 @@
 import { z } from 'zod';
 import { EngineError } from '../core/errors.ts';
-import { type OperatorEvent, type ProjectionStatus, STATES } from '../core/status.ts';
+import { type ProjectionStatus, STATES } from '../core/status.ts';
 import { isRunning, readDaemonFile } from './daemon-file.ts';
 
-const DEFAULT_URL = 'http://127.0.0.1:4400';
+export const DEFAULT_URL = 'http://127.0.0.1:4400';
+/** What an operator may send. A daemon that does not know one of them says so itself. */
+export const SENDABLE = ['RESET', 'REBUILD', 'PAUSE', 'RESUME', 'RETRY', 'SKIP'] as const;
+export type Sendable = (typeof SENDABLE)[number];
+
 /** Of an answer, beyond the time the daemon was asked to wait itself. */
 const ANSWER_MS = 15_000;
 
@@ -83,19 +87,14 @@ const statusSchema: z.ZodType<ProjectionStatus> = z.looseObject({
   failure: failureSchema.nullable(),
 });
 const statusesSchema = z.object({ projections: z.array(statusSchema) });
-const outcomeSchema = z.object({ kind: z.literal('done'), state: z.enum(STATES) });
+const outcomeSchema = z.object({ kind: z.literal('done'), state: z.enum(STATES), warning: z.string().optional() });
 const problemSchema = z.object({ code: z.string(), detail: z.string() });
 
 export interface DaemonClient {
   statuses(signal: AbortSignal): Promise<readonly ProjectionStatus[]>;
   status(name: string, signal: AbortSignal): Promise<ProjectionStatus>;
   /** Waits for the outcome; a failure is a RefusedError. */
-  send(
-    name: string,
-    event: OperatorEvent,
-    waitMs: number,
-    signal: AbortSignal,
-  ): Promise<z.output<typeof outcomeSchema>>;
+  send(name: string, event: Sendable, waitMs: number, signal: AbortSignal): Promise<z.output<typeof outcomeSchema>>;
 }
 
 /** Every call is bounded, and throws EngineError DAEMON_UNREACHABLE or RefusedError. */

@@ -1,5 +1,6 @@
 import type { Config } from '../config/read-config.ts';
 import { startEmbeddedPostgres } from '../embedded/start.ts';
+import type { ServerChange } from '../embedded/supervisor.ts';
 import { connect, type Sql } from '../store/connect.ts';
 import { readDaemonFile } from './daemon-file.ts';
 
@@ -13,33 +14,60 @@ interface PrivateAddress {
 /** The database of a daemon: the given one, or a private server that lives as long as this process. */
 export type OpenedDatabase = {
   readonly close: () => Promise<void>;
-  /** Resolves with the reason when a private server ends by itself. */
+  /** Resolves with the reason when a private server has ended and cannot be started again. */
   readonly died: Promise<string> | null;
+  /** Why a private server is away at this moment; null while it runs. */
+  readonly trouble: () => string | null;
 } & (
   | { readonly embedded: true; readonly address: PrivateAddress }
   | { readonly embedded: false; readonly address: { readonly url: string } }
 );
 
+interface Log {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+const silent: Log = { debug: () => undefined, info: () => undefined, warn: () => undefined };
+
 /** @throws EngineError EMBEDDED_UNAVAILABLE, EMBEDDED_FAILED */
 export async function openDatabase(options: {
   readonly config: Config;
   readonly folder: string;
-  readonly log: { debug(fields: object, message: string): void };
+  readonly log: Log;
   readonly signal: AbortSignal;
 }): Promise<OpenedDatabase> {
   const { config, folder, log, signal } = options;
   if (config.databaseUrl !== null) {
     const address = { url: config.databaseUrl };
-    return { embedded: false, address, died: null, close: () => Promise.resolve() };
+    return { embedded: false, address, died: null, trouble: () => null, close: () => Promise.resolve() };
   }
-  const server = await startEmbeddedPostgres({ folder, signal, log: (line) => log.debug({ line }, 'postgres') });
-  log.debug({ folder: server.folder, fresh: server.fresh }, 'database.private');
+  let trouble: string | null = null;
+  const server = await startEmbeddedPostgres({
+    folder,
+    signal,
+    log: (line) => log.debug({ line }, 'postgres'),
+    onChange: (change) => {
+      trouble = told(change, log);
+    },
+  });
+  const { folder: data, fresh, adopted } = server;
+  log.debug({ folder: data, fresh, adopted }, 'database.private');
   return {
     embedded: true,
     address: server.connection,
     died: server.died.then(({ reason }) => `the private PostgreSQL ended: ${reason}`),
+    trouble: () => trouble,
     close: () => server.stop(),
   };
+}
+
+/** Logs it; what status says as long as this holds. */
+function told(change: ServerChange, log: Log): string | null {
+  const { kind, ...fields } = change;
+  log[kind === 'running' ? 'info' : 'warn'](fields, `database.private-${kind}`);
+  return change.kind === 'running' ? null : `the private PostgreSQL has ended and is started again: ${change.reason}`;
 }
 
 /**
@@ -47,20 +75,27 @@ export async function openDatabase(options: {
  * else that server, started for the command.
  */
 export async function withDatabase<T>(
-  options: { readonly config: Config; readonly folder: string; readonly signal: AbortSignal; readonly command: string },
+  options: {
+    readonly config: Config;
+    readonly folder: string;
+    readonly signal: AbortSignal;
+    readonly command: string;
+    /** Connections at most. Default 2. */
+    readonly max?: number;
+  },
   work: (sql: Sql, address: Parameters<typeof connect>[0]['address']) => Promise<T>,
 ): Promise<T> {
-  const { config, folder, signal, command } = options;
+  const { config, folder, signal, command, max = 2 } = options;
   const running = config.databaseUrl === null ? await readDaemonFile(folder) : null;
   const opened =
     running?.database === undefined || !isAlive(running.pid)
-      ? await openDatabase({ config, folder, signal, log: { debug: () => undefined } })
+      ? await openDatabase({ config, folder, signal, log: silent })
       : { address: running.database, close: () => Promise.resolve() };
   const sql = connect({
     address: opened.address,
     schema: config.schema,
     applicationName: `projectionist:${command}`,
-    max: 2,
+    max,
   });
   try {
     return await work(sql, opened.address);

@@ -1,4 +1,4 @@
-import { parseJson } from '../store/json.ts';
+import { type JsonText, jsonText, parseJson } from '../store/json.ts';
 
 /** Escapes of what PostgreSQL's text and jsonb cannot hold, NUL and halves of surrogate pairs. */
 const UNSTORABLE = /\\u(0000|d[89a-f])/i;
@@ -13,6 +13,31 @@ export function parseExactJson(text: string): unknown {
   const value = parseJson(text);
   if (UNSTORABLE.test(text) || HUGE.test(text)) checkStorable(value);
   return value;
+}
+
+/** A number with more digits than a double holds, or near zero. What merely looks like one does no harm. */
+const LONG_NUMBER = /[\d.]{17}|[eE]-\d{3}/;
+
+/** The field's value as it is written, if reading it could round a number in it; else null. `text`: a JSON object. */
+export function exactField(text: string, field: string): JsonText | null {
+  if (!LONG_NUMBER.test(text)) return null;
+  let depth = 0;
+  let lastString = '';
+  let from: number | null = null;
+  let found: JsonText | null = null;
+  for (const { 0: token, index } of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]/g)) {
+    if (token === '}' || token === ']') depth -= 1;
+    const ends = depth === 0 || (depth === 1 && token === ',');
+    if (ends && from !== null) {
+      // Of a field that is there twice the last one counts, as everywhere.
+      found = jsonText(text.slice(from, index));
+      from = null;
+    }
+    if (token === '{' || token === '[') depth += 1;
+    else if (depth === 1 && token === ':') from = JSON.parse(lastString) === field ? index + 1 : null;
+    else if (token.startsWith('"')) lastString = token;
+  }
+  return found;
 }
 
 function checkStorable(value: unknown): void {

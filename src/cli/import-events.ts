@@ -8,8 +8,9 @@ const MAX_LINE_BYTES = 64 * 1024 * 1024;
 const MAX_BATCH_BYTES = 16 * 1024 * 1024;
 
 /**
- * Stores events in one transaction, all or none, and skips those whose id is there already.
- * @throws EngineError APPEND_CONFLICT with aggregateName, aggregateId and sequenceNo; APPEND_INVALID; APPEND_DUPLICATE
+ * Stores events in one transaction, all or none, and skips those that are there already.
+ * @throws EngineError APPEND_CONFLICT with aggregateName, aggregateId and sequenceNo; APPEND_DIFFERS with id (it is
+ * stored with something else in it); APPEND_INVALID; APPEND_DUPLICATE
  */
 export type AppendBatch = (
   events: readonly ImportedEvent[],
@@ -30,7 +31,7 @@ export interface ImportOptions {
 
 export interface Imported {
   readonly appended: number;
-  /** Their ids were stored already. */
+  /** They were stored already. */
   readonly skipped: number;
 }
 
@@ -139,6 +140,7 @@ function indexOfRefused(entries: readonly Entry[], { fields }: EngineError): num
 function isRefusal(error: unknown): error is EngineError {
   return (
     isEngineError(error, 'APPEND_CONFLICT') ||
+    isEngineError(error, 'APPEND_DIFFERS') ||
     isEngineError(error, 'APPEND_INVALID') ||
     isEngineError(error, 'APPEND_DUPLICATE')
   );

@@ -2,12 +2,12 @@ import { z } from 'zod';
 import { EngineError } from '../core/errors.ts';
 import type { NewEvent } from '../core/event.ts';
 import { eventIdOf } from './event-id.ts';
-import { parseExactJson } from './exact-json.ts';
+import { exactField, parseExactJson } from './exact-json.ts';
 
 const MAX_BIGINT = 2n ** 63n - 1n;
 
 /** With a zone: without one, the instant would depend on the setting of whatever session stores it. */
-const TIMESTAMP = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d(:?\d\d)?)$/i;
+const TIMESTAMP = /^\d{4,6}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d(:?\d\d)?)$/i;
 
 const name = z.string({ error: 'must be a text' }).min(1, 'is empty');
 
@@ -61,9 +61,11 @@ export function parseImportLine(text: string, lineNumber: number): ImportedEvent
   if (missing !== undefined) throw badLine(lineNumber, `${missing} is missing`);
   const parsed = lineSchema.safeParse(json);
   if (!parsed.success) throw badLine(lineNumber, whatIsWrong(parsed.error.issues[0]));
-  const { id, instanceId, metadata, ...event } = parsed.data;
+  const { id, instanceId, metadata: given, ...event } = parsed.data;
+  const metadata = exactField(text, 'metadata') ?? given;
   return {
     ...event,
+    payload: exactField(text, 'payload') ?? event.payload,
     id: id ?? eventIdOf({ ...event, instanceId: instanceId ?? '' }),
     ...(instanceId === undefined ? {} : { instanceId }),
     ...(metadata === undefined ? {} : { metadata }),
@@ -87,7 +89,7 @@ function whatIsWrong(issue: z.core.$ZodIssue | undefined): string {
 
 /** 30 February matches the pattern and is no date; 24:00 and leap seconds are left to PostgreSQL. */
 function isDate(text: string): boolean {
-  const [year = 0, month = 0, day = 0] = text.slice(0, 10).split('-').map(Number);
+  const [year = 0, month = 0, day = 0] = text.split(/[T ]/i, 1).join().split('-').map(Number);
   const date = new Date(Date.UTC(2000, month - 1, day));
   date.setUTCFullYear(year, month - 1, day);
   return date.getUTCMonth() === month - 1 && date.getUTCDate() === day;

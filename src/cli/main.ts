@@ -7,12 +7,14 @@ import { packageVersion } from './version.ts';
 
 /** The command line. Sets the exit code and lets what is still to be written be written. */
 async function main(actions: Actions): Promise<void> {
-  survivePipes([process.stdout, process.stderr]);
+  const outputGone = survivePipes([process.stdout]);
+  survivePipes([process.stderr]);
   process.exitCode = await runProgram(process.argv.slice(2), actions, {
     version: packageVersion(),
     terminal: { stdout: process.stdout, stderr: process.stderr },
     env: process.env,
     cwd: process.cwd(),
+    outputGone,
     onInterrupt: (listener) => {
       process.once('SIGINT', listener);
       return () => process.off('SIGINT', listener);

@@ -1,6 +1,8 @@
 import { Command, CommanderError } from 'commander';
 import { flagOf, SETTING_NAMES, SETTING_SOURCES, settingsSchema } from '../config/schema.ts';
 import { type ErrorCode, isEngineError } from '../core/errors.ts';
+import type { Sendable } from './client.ts';
+import { addExport, addSend, addWatch, examples } from './commands.ts';
 import { oneLine, type Terminal } from './terminal.ts';
 
 /** 0 done, 1 the thing asked failed, 2 bad usage. */
@@ -13,6 +15,8 @@ export interface CommandContext {
   readonly cwd: string;
   /** Aborted by Ctrl-C, except for `start`, which handles signals itself. */
   readonly signal: AbortSignal;
+  /** Aborted when whoever reads stdout went away: a command that would write for ever ends then. */
+  readonly outputGone: AbortSignal;
 }
 
 export interface StartOptions {
@@ -35,6 +39,11 @@ export interface Actions {
     options: { readonly name: string | undefined; readonly json: boolean },
     context: CommandContext,
   ): Promise<ExitCode>;
+  watch(options: { readonly name: string | undefined }, context: CommandContext): Promise<ExitCode>;
+  send(
+    options: { readonly name: string; readonly event: Sendable; readonly wait: boolean },
+    context: CommandContext,
+  ): Promise<ExitCode>;
   reset(
     options: { readonly name: string | undefined; readonly wait: boolean; readonly timeoutMs: number },
     context: CommandContext,
@@ -42,6 +51,11 @@ export interface Actions {
   /** `file` is '-' for stdin. */
   importFile(
     options: { readonly file: string; readonly flags: StartOptions['flags'] },
+    context: CommandContext,
+  ): Promise<ExitCode>;
+  /** `from`: the first position wanted, 1 for all. `out`: a file; undefined for stdout. */
+  exportEvents(
+    options: { readonly from: bigint; readonly out: string | undefined; readonly flags: StartOptions['flags'] },
     context: CommandContext,
   ): Promise<ExitCode>;
   migrate(options: Pick<StartOptions, 'config' | 'flags'>, context: CommandContext): Promise<ExitCode>;
@@ -101,7 +115,8 @@ function buildProgram(
     .option('--config <file>', 'file that exports the projections (default: projectionist.config.js here)')
     .option('--sample', 'append the sample history to an empty store, whichever it is')
     .option('--no-sample', 'leave an empty private database empty')
-    .option('--traffic', 'go on appending live events', false);
+    .option('--traffic', 'go on appending live events', false)
+    .addHelpText('after', examples('start', 'start --config dist/projectionist.config.js --port 0'));
   addSettings(start, () => true);
   start.action(async (given: Record<string, unknown>) => {
     const { config, sample, traffic, ...flags } = given;
@@ -116,22 +131,28 @@ function buildProgram(
     .description('show every projection, or one')
     .argument('[name]')
     .option('--json', 'what the daemon says, for programs', false)
+    .addHelpText('after', examples('status', 'status band', 'status band --json'))
     .action(async (name: string | undefined, { json }: { json: boolean }) => {
       result.code = await actions.status({ name, json }, context);
     });
+  addWatch(program, actions, context, result);
+  addSend(program, actions, context, result);
   addReset(program, actions, context, result);
   const importing = program
     .command('import')
     .description('append events from a file, one JSON object a line')
-    .argument('<file>', 'a path, or - for stdin');
+    .argument('<file>', 'a path, or - for stdin')
+    .addHelpText('after', examples('import history.ndjson', 'import - < history.ndjson'));
   addSettings(importing, (name) => name === 'schema');
   importing.action(async (file: string, flags: Record<string, unknown>) => {
     result.code = await actions.importFile({ file, flags }, context);
   });
+  addSettings(addExport(program, actions, context, result), (name) => name === 'schema');
   const migrating = program
     .command('migrate')
     .description('bring the tables of the engine and of the projections up to date')
-    .option('--config <file>', 'file that exports the projections (default: projectionist.config.js here)');
+    .option('--config <file>', 'file that exports the projections (default: projectionist.config.js here)')
+    .addHelpText('after', examples('migrate', 'migrate --schema app'));
   addSettings(migrating, (name) => name === 'schema');
   migrating.action(async ({ config, ...flags }: Record<string, unknown>) => {
     result.code = await actions.migrate({ config: textOf(config), flags }, context);
@@ -146,7 +167,8 @@ function addReset(program: Command, actions: Actions, context: CommandContext, r
     .argument('[name]')
     .option('--all', 'every projection', false)
     .option('--wait', 'until it is live again', false)
-    .option('--timeout <seconds>', 'how long --wait waits', '3600');
+    .option('--timeout <seconds>', 'how long --wait waits', '3600')
+    .addHelpText('after', examples('reset band', 'reset band --wait', 'reset --all --wait --timeout 600'));
   command.action(
     async (name: string | undefined, { all, wait, timeout }: { all: boolean; wait: boolean; timeout: string }) => {
       if ((name === undefined) !== all) command.error('error: give the name of a projection, or --all');

@@ -1,6 +1,5 @@
-import { setTimeout as pause } from 'node:timers/promises';
-import type { ProjectionStatus } from '../core/status.ts';
 import { type DaemonClient, RefusedError } from './client.ts';
+import { notLive, untilSettled } from './settled.ts';
 import { oneLine, type Terminal } from './terminal.ts';
 
 export interface ResetOptions {
@@ -37,8 +36,9 @@ export async function resetProjections(
   };
   for (const each of names) {
     try {
-      const { state } = await client.send(each, 'RESET', resetTimeoutMs, signal);
+      const { state, warning } = await client.send(each, 'RESET', resetTimeoutMs, signal);
       stdout.write(`${each}: reset, now ${state}\n`);
+      if (warning !== undefined) stderr.write(`projectionist: ${oneLine(`${each}: ${warning}`)}\n`);
       waitFor.push(each);
     } catch (error) {
       if (!(error instanceof RefusedError)) throw error;
@@ -47,38 +47,9 @@ export async function resetProjections(
   }
   const lookUntil = performance.now() + liveTimeoutMs;
   for (const each of wait ? waitFor : []) {
-    const status = await settled(client, each, { everyMs: lookEveryMs, until: lookUntil }, signal);
+    const status = await untilSettled(client, each, { everyMs: lookEveryMs, until: lookUntil }, signal);
     if (status.state === 'live') stdout.write(`${each}: live\n`);
     else fail(each, notLive(status));
   }
   return !failed;
-}
-
-/** The last status seen, when it takes longer. */
-async function settled(
-  client: DaemonClient,
-  name: string,
-  { everyMs, until }: { readonly everyMs: number; readonly until: number },
-  signal: AbortSignal,
-): Promise<ProjectionStatus> {
-  for (;;) {
-    const status = await client.status(name, signal);
-    const moving = status.state === 'catching-up' || status.state === 'resetting';
-    if (!moving || performance.now() >= until) return status;
-    await pause(everyMs, undefined, { signal });
-  }
-}
-
-const WHAT: Readonly<Record<ProjectionStatus['state'], string>> = {
-  idle: 'is idle and will not catch up: send it RESUME',
-  'catching-up': 'is still catching up; it goes on without this command',
-  live: 'is live',
-  failed: 'failed',
-  resetting: 'is still being reset; it goes on without this command',
-};
-
-function notLive({ state, detail, failure }: ProjectionStatus): string {
-  const why = failure?.error ?? detail;
-  const what = WHAT[state];
-  return why === null ? what : `${what}: ${why}`;
 }

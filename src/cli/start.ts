@@ -7,7 +7,7 @@ import { createControlApi } from '../http/control-api.ts';
 import { describeAddress } from '../store/connect.ts';
 import { stateFolder } from './client-actions.ts';
 import { removeDaemonFile, writeDaemonFile } from './daemon-file.ts';
-import { openDatabase } from './database.ts';
+import { type OpenedDatabase, openDatabase } from './database.ts';
 import { createLogger } from './logger.ts';
 import type { CommandContext, ExitCode, StartOptions } from './program.ts';
 import { reportProgress } from './progress.ts';
@@ -69,7 +69,7 @@ interface Run {
   /** Filled as things are opened. */
   readonly closers: Closer[];
   readonly signal: AbortSignal;
-  /** The private PostgreSQL ended by itself. */
+  /** The private PostgreSQL ended and cannot be started again. */
   readonly died: (reason: string) => void;
 }
 
@@ -82,10 +82,18 @@ async function run({ options, context, config, file, log, closers, signal, died 
   signal.throwIfAborted();
 
   // Before anything is written to the database: a port that is taken ends the start with nothing done.
-  const daemon = newDaemon(config, file, database.address, log);
+  const daemon = newDaemon(config, file, database, log);
   const token = config.token ?? randomBytes(24).toString('base64url');
-  const { host, port } = config;
-  const api = await createControlApi({ daemon, token, host, port, version: packageVersion(), log }).listen();
+  const { host, port, allowedHosts } = config;
+  const api = await createControlApi({
+    daemon,
+    token,
+    host,
+    port,
+    allowedHosts: allowedHosts ?? [],
+    version: packageVersion(),
+    log,
+  }).listen();
   closers.push(() => api.close());
   signal.throwIfAborted();
 
@@ -114,15 +122,11 @@ async function run({ options, context, config, file, log, closers, signal, died 
   await reportProgress({ daemon, stdout, signal });
 }
 
-function newDaemon(
-  config: Config,
-  file: ConfigFile,
-  address: Parameters<typeof createDaemon>[0]['database'],
-  log: Log,
-): Daemon {
+function newDaemon(config: Config, file: ConfigFile, database: OpenedDatabase, log: Log): Daemon {
   return createDaemon({
     projections: file.projections,
-    database: address,
+    database: database.address,
+    databaseTrouble: database.trouble,
     schema: config.schema,
     id: config.daemonId,
     requeueEveryMs: config.requeueEveryMs,

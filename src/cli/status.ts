@@ -25,19 +25,20 @@ export async function showStatus(
   stdout.write(options.json ? `${JSON.stringify({ projections }, null, 2)}\n` : statusTable(projections));
 }
 
-function statusTable(statuses: readonly ProjectionStatus[]): string {
+/** A line each, under a title. */
+export function statusTable(statuses: readonly ProjectionStatus[]): string {
   return table([TITLES, ...statuses.map(row)]);
 }
 
 function row(status: ProjectionStatus): readonly string[] {
   const cells = [
-    status.instance === '' ? status.name : `${status.name}@${status.instance}`,
+    nameOf(status),
     status.state,
     `${status.cursor}/${status.head}`,
     lag(status),
     status.ratePerSecond > 0 ? `${grouped(status.ratePerSecond)}/s` : '-',
     status.etaSeconds === null ? '-' : duration(status.etaSeconds),
-    detail(status),
+    describeDetail(status),
   ];
   return cells.map(oneLine);
 }
@@ -47,7 +48,12 @@ function lag({ lagEvents, lagSeconds }: ProjectionStatus): string {
   return lagSeconds === null ? grouped(lagEvents) : `${grouped(lagEvents)} (${duration(lagSeconds)})`;
 }
 
-function detail({ detail: words, failure }: ProjectionStatus): string {
+export function nameOf({ name, instance }: ProjectionStatus): string {
+  return instance === '' ? name : `${name}@${instance}`;
+}
+
+/** Why it is in its state or waits, and the event it stands before; empty when there is nothing to say. */
+export function describeDetail({ detail: words, failure }: ProjectionStatus): string {
   if (failure === null) return words ?? '';
   const what = failure.eventName === null ? '' : ` ${failure.eventName}`;
   const state = failure.sqlstate === null ? '' : ` (${failure.sqlstate})`;

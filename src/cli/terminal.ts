@@ -3,6 +3,7 @@ export interface Output {
   write(text: string): unknown;
   readonly isTTY?: boolean;
   readonly columns?: number;
+  readonly rows?: number;
 }
 
 export interface Terminal {
@@ -63,7 +64,25 @@ export function duration(seconds: number): string {
   return shown.map(([amount, unit]) => `${amount} ${unit}`).join(' ');
 }
 
-/** A reader that went away (`| head`) must not end a process that has more to do. */
-export function survivePipes(streams: readonly NodeJS.WritableStream[]): void {
-  for (const stream of streams) stream.on('error', () => undefined);
+/** Paints a text over the one before it, cut to the terminal: what wraps or scrolls away cannot be painted over. */
+export function repainter(stdout: Output): (text: string) => void {
+  let height = 0;
+  return (text) => {
+    const { columns = 80, rows = 24 } = stdout;
+    const lines = text.trimEnd().split('\n');
+    const cut = lines.length < rows ? lines : [...lines.slice(0, rows - 2), `and ${lines.length - rows + 2} more`];
+    const up = height === 0 ? '' : `\x1b[${height}A`;
+    stdout.write(`${up}\r\x1b[J${cut.map((line) => `${line.slice(0, columns - 1)}\n`).join('')}`);
+    height = cut.length;
+  };
+}
+
+/**
+ * A reader that went away (`| head`) must not end a process that has more to do.
+ * @returns aborted once one of these streams can no longer be written
+ */
+export function survivePipes(streams: readonly NodeJS.WritableStream[]): AbortSignal {
+  const gone = new AbortController();
+  for (const stream of streams) stream.on('error', () => gone.abort());
+  return gone.signal;
 }

@@ -5,10 +5,12 @@ import { z } from 'zod';
 import { orAborted } from '../core/deadline.ts';
 import { EngineError, isEngineError } from '../core/errors.ts';
 import type { NewEvent } from '../core/event.ts';
-import type { Projection } from '../core/projection.ts';
+import { type Projection, withEvents } from '../core/projection.ts';
+import { type EventSchemas, isStandardSchema } from '../core/standard-schema.ts';
+import { tableOwners } from '../core/table-owners.ts';
 
 const DEFAULT_NAMES = ['projectionist.config.js', 'projectionist.config.mjs', 'projectionist.config.ts'];
-const EXPORTS = ['projections', 'sample', 'traffic', 'settings'] as const;
+const EXPORTS = ['projections', 'events', 'sample', 'traffic', 'settings'] as const;
 
 /** Makes events; called once, when they are needed. It must end soon after the signal is aborted. */
 export type EventSource = (options: { readonly signal: AbortSignal }) => Iterable<NewEvent> | AsyncIterable<NewEvent>;
@@ -16,6 +18,7 @@ export type EventSource = (options: { readonly signal: AbortSignal }) => Iterabl
 export interface ConfigFile {
   /** Absolute. */
   readonly file: string;
+  /** With the schemas that the file exports as `events`. */
   readonly projections: readonly Projection[];
   /** The history an empty embedded store starts with. */
   readonly sample: EventSource | null;
@@ -43,21 +46,23 @@ const projection = z.object({
   schema: z.string(),
   tables: z.instanceof(Map),
   handlers: z.instanceof(Map),
+  events: z.instanceof(Map),
   reset: z.unknown(),
 });
 
 /**
  * Loads and checks the file that names the projections.
- * @throws EngineError CONFIG_FILE (missing, does not load, wrong shape, a name used twice), TABLE_SHARED, and what
- * `defineProjection` throws
+ * @throws EngineError CONFIG_FILE (missing, does not load, wrong shape), what `tableOwners` throws (a name or a table used
+ * twice), and what `defineProjection` throws
  */
 export async function loadConfigFile(options: LoadOptions): Promise<ConfigFile> {
   const file = await findFile(options);
   const exported = gatherExports(file, await importFile(file, options));
-  const projections = checkProjections(file, exported.get('projections'));
+  const schemas = checkSchemas(file, exported.get('events'));
+  const projections = checkProjections(file, exported.get('projections')).map((one) => withEvents(one, schemas));
   return Object.freeze({
     file,
-    projections,
+    projections: Object.freeze(projections),
     sample: checkSource(file, 'sample', exported.get('sample')),
     traffic: checkSource(file, 'traffic', exported.get('traffic')),
     settings: checkSettings(file, exported.get('settings')),
@@ -135,23 +140,24 @@ function checkProjections(file: string, exported: unknown): readonly Projection[
     if (isProjection(value)) return value;
     throw unusable(file, `projections[${key}] is not a projection: make it with defineProjection()({…})`);
   });
-  const names = new Set<string>();
-  const owners = new Map<string, string>();
-  for (const { name, tables } of checked) {
-    if (names.has(name)) throw unusable(file, `two projections are called '${name}'`);
-    names.add(name);
-    for (const table of tables.keys()) {
-      const first = owners.get(table);
-      if (first !== undefined) throw new EngineError('TABLE_SHARED', { table, first, second: name });
-      owners.set(table, name);
-    }
-  }
-  return Object.freeze(checked);
+  tableOwners(checked);
+  return checked;
 }
 
 /** By shape, since the file may have its own copy of this package. */
 function isProjection(value: unknown): value is Projection {
   return projection.safeParse(value).success;
+}
+
+function checkSchemas(file: string, exported: unknown): EventSchemas {
+  if (exported === undefined) return {};
+  const checked = z.record(z.string(), z.custom<EventSchemas[string]>(isStandardSchema)).safeParse(exported);
+  if (checked.success) return checked.data;
+  const place = checked.error.issues[0]?.path.join('.') ?? '';
+  throw unusable(
+    file,
+    place === '' ? '`events` is not a record of schemas by event type' : `events.${place} is no Standard Schema`,
+  );
 }
 
 function checkSource(file: string, name: string, exported: unknown): EventSource | null {

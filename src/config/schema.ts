@@ -35,6 +35,12 @@ export const settingsSchema = z.strictObject({
     .default('127.0.0.1')
     .describe('Address the control API listens on. Beyond loopback it needs PROJECTIONIST_TOKEN.'),
   port: wholeNumber(0, 65_535).default(4400).describe('Port of the control API; 0 picks a free one.'),
+  allowedHosts: z
+    .string()
+    .transform(hostNames)
+    .nullable()
+    .default(null)
+    .describe('Host names, comma-separated, that the API answers to as well. Reading then needs the token too.'),
   token: z
     .string()
     .superRefine(refuse((text) => (/^[\x21-\x7e]+$/.test(text) ? null : 'must be printable ASCII without spaces')))
@@ -88,6 +94,7 @@ export const SETTING_SOURCES: Readonly<Record<SettingName, SettingSource>> = {
   schema: { env: 'SCHEMA', flag: true, secret: false },
   host: { env: 'HOST', flag: true, secret: false },
   port: { env: 'PORT', flag: true, secret: false },
+  allowedHosts: { env: 'ALLOWED_HOSTS', flag: true, secret: false },
   token: { env: 'PROJECTIONIST_TOKEN', flag: false, secret: true },
   logLevel: { env: 'LOG_LEVEL', flag: true, secret: false },
   requeueEveryMs: { env: 'REQUEUE_EVERY_MS', flag: true, secret: false },
@@ -134,6 +141,19 @@ function onOrOff() {
     context.issues.push({ code: 'custom', input: value, message: `${shown(value)} is neither on nor off` });
     return z.NEVER;
   });
+}
+
+/** Compared with the name in a request's Host, without its port; a pattern would let in names that others own. */
+function hostNames(text: string, context: z.RefinementCtx<string>): readonly string[] {
+  const names = text.split(',').map((name) => name.trim().toLowerCase());
+  const wrong = names.find((name) => !/^[a-z0-9]([\w.-]{0,251}[a-z0-9])?$/.test(name));
+  if (wrong === undefined) return names;
+  context.issues.push({
+    code: 'custom',
+    input: text,
+    message: `${shown(wrong)} is not a host name (names only, comma-separated: no port, no *)`,
+  });
+  return z.NEVER;
 }
 
 /** Never repeats the value: it may be a password that stands in the wrong place. */

@@ -11,3 +11,8 @@ export function fullJitter(
   const ceiling = Math.min(options.capMs, options.baseMs * 2 ** Math.min(attempt - 1, 30));
   return Math.floor(random * ceiling);
 }
+
+/** Which death in a row this one is: after `healthyAfterMs` of life the earlier ones are forgotten. */
+export function deathsInARow(before: number, livedMs: number, healthyAfterMs: number): number {
+  return livedMs >= healthyAfterMs ? 1 : before + 1;
+}

@@ -3,8 +3,13 @@
  * `{name}` is filled from the error's fields. docs/reference/errors.md lists the same codes; a test compares them.
  */
 const CATALOGUE = {
-  STATEMENT_NO_VALUES: "{kind} on '{table}' sets no column: give at least one value beside the conflict columns",
+  STATEMENT_NO_TABLE: '{kind} names no table: give the name of one that the projection declares',
+  STATEMENT_NO_VALUES: "{kind} on '{table}' has no values: {reason}",
   STATEMENT_NO_CONDITION: "{kind} on '{table}' has no condition: name the columns that choose the rows",
+  STATEMENT_VALUE_INVALID: "{kind} on '{table}', column '{column}': {reason}",
+  CHANGE_INVALID: '{change} cannot use {value}: {reason}',
+  PAYLOAD_INVALID: 'the payload of {event} is not what its schema says: {issues}',
+  PAYLOAD_UNCHECKED: 'the schema of {event} could not check the payload: {reason}',
   IDENTIFIER_INVALID:
     "'{value}' cannot name a {what}: use lower-case letters, digits and underscores, a letter first, at most 63 characters",
   PROJECTION_INVALID: "projection '{name}': {reason}",
@@ -31,6 +36,13 @@ const CATALOGUE = {
   HISTORY_DIVERGED:
     "projection '{name}' was built from another history: event {expected} was at {cursor}, now it is {found}; RESET the projection",
   RESET_FAILED: "the reset of '{name}' was rolled back, nothing changed: {reason}",
+  RESET_BLOCKED:
+    "the reset of '{name}' waited {seconds} s for a lock and gave up, nothing changed: {holders}; RESET again",
+  RESET_REFUSED: "'{name}' was not reset, nothing changed: {reason}",
+  RESET_DAMAGED:
+    'a reset handler ended the transaction of the reset itself, so the rows of {names} can no longer be trusted: fix the handler, then RESET',
+  RESET_UNKNOWN:
+    "the connection was lost while the reset of '{name}' was committed: it has taken place if status shows generation {generation}",
   DAEMON_STOPPED: 'the daemon is stopping: send the command again after its next start',
   COMMAND_REFUSED: "{event} means nothing to '{name}' while it is {state}",
   COMMAND_TIMEOUT: "'{name}' did not answer {event} within {ms} ms: it is {state}",
@@ -39,6 +51,7 @@ const CATALOGUE = {
   DATABASE_IN_RECOVERY: 'the database is in recovery (a standby): point DATABASE_URL at the primary',
   DATABASE_VERSION: 'PostgreSQL {version} is too old: 14 or newer is needed',
   SCHEMA_NEWER: 'the database was migrated to version {found}, this program knows {known}: update the program',
+  STORE_MISSING: 'there is no table events in schema {schema}: run `projectionist migrate`, or set SCHEMA',
   STORE_CACHE: 'the sequence of events.position has CACHE {cache}: run `ALTER SEQUENCE {sequence} CACHE 1`',
   STORE_TRIGGER: 'trigger {trigger} on {table} is {problem}, so events could be missed: run `projectionist migrate`',
   STORE_POSITION:
@@ -47,6 +60,8 @@ const CATALOGUE = {
   APPEND_CONFLICT:
     'stream {aggregateName} {aggregateId} already has sequence number {sequenceNo}: read it again and decide anew',
   APPEND_DUPLICATE: 'an event with id {id} is already stored',
+  APPEND_DIFFERS:
+    "event {id} ('{name}') is stored already with another {differing}: stored events never change, give a new one its own id and number",
   APPEND_INVALID: 'the event cannot be stored: {reason}',
   CONFIG_INVALID: '{setting}: {reason}',
   CONFIG_FILE: 'cannot use {file}: {reason}',
@@ -54,7 +69,12 @@ const CATALOGUE = {
   BIND_NEEDS_TOKEN: 'HOST {host} can be reached from other machines: set PROJECTIONIST_TOKEN as well',
   DAEMON_UNREACHABLE: 'no daemon answers at {url}: start it with `npm start`, or set PROJECTIONIST_URL',
   IMPORT_LINE: 'line {line}: {reason} ({taken} events were taken before it)',
-  EMBEDDED_UNAVAILABLE: 'no PostgreSQL to start here ({reason}): set DATABASE_URL to one of yours',
+  TEST_INVALID: 'the test cannot be run: {reason}',
+  TEST_NEEDS_POSTGRES:
+    "{what} of '{name}' runs SQL of its own, which memory cannot: test it with createTestKit(), on PostgreSQL",
+  TEST_DATABASE: 'no database for the tests at {address}: {reason}',
+  EMBEDDED_UNAVAILABLE:
+    'no PostgreSQL to start here ({reason}): install one ({hint}), or set DATABASE_URL to one of yours',
   EMBEDDED_FAILED: 'the private PostgreSQL in {folder} did not start: {reason}',
 } as const;
 

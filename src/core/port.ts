@@ -1,3 +1,4 @@
+import type { ErrorCode } from './errors.ts';
 import type { StoredStatus } from './status.ts';
 
 /**
@@ -6,14 +7,24 @@ import type { StoredStatus } from './status.ts';
  */
 export type PullMode = 'catch-up' | 'live' | 'attempt';
 
+/** Why one event could not be applied. */
+export interface FailedEvent {
+  readonly position: bigint;
+  readonly eventName: string;
+  readonly error: string;
+  /** What PostgreSQL, or the engine, calls the error; null when it is neither's. */
+  readonly sqlstate: string | null;
+  readonly code: ErrorCode | null;
+}
+
 /** How a pull ended. Each of these leaves the stored rows and cursor consistent. */
 export type PullOutcome =
   /** Everything up to the head has been applied. */
   | { readonly kind: 'caught-up' }
   /** Progress was made and there is more: a full page (live), or the failed event went through (attempt). */
   | { readonly kind: 'behind' }
-  /** An event could not be applied; the cursor is just before it. */
-  | { readonly kind: 'failed'; readonly halted: boolean; readonly detail: string }
+  /** An event could not be applied; the cursor is just before it. Without `event`: none can be, the history is another. */
+  | { readonly kind: 'failed'; readonly halted: boolean; readonly detail: string; readonly event?: FailedEvent }
   /** A look-up waits for another projection to come as far as this one. */
   | { readonly kind: 'waiting'; readonly detail: string }
   /** Another worker holds the row. */
@@ -33,7 +44,7 @@ export interface ProjectionHands {
   /** Reads the row; nothing is applied. */
   open(signal: AbortSignal): Promise<{ readonly status: StoredStatus; readonly detail: string | null }>;
   pull(mode: PullMode, signal: AbortSignal): Promise<PullOutcome>;
-  /** One short transaction; not abortable. */
-  reset(): Promise<{ readonly status: StoredStatus }>;
+  /** One short transaction, bounded, not abortable. `warning`: what else it did. */
+  reset(): Promise<{ readonly status: StoredStatus; readonly warning: string | null }>;
   setPaused(paused: boolean): Promise<void>;
 }

@@ -1,6 +1,7 @@
 import { EngineError } from './errors.ts';
 import type { StoredEvent } from './event.ts';
 import { checkIdentifier } from './identifier.ts';
+import { type EventSchemas, isStandardSchema, type StandardSchema } from './standard-schema.ts';
 import type { Statement } from './statement.ts';
 
 /** An event of one type: name and payload. A union of these is what `defineProjection` is typed by. */
@@ -31,6 +32,10 @@ type Handlers<E extends EventShape> = {
   readonly [Name in E['name']]?: Handler<StoredEvent<Name, EventNamed<E, Name>['payload']>>;
 };
 
+type Schemas<E extends EventShape> = {
+  readonly [Name in E['name']]?: StandardSchema<EventNamed<E, Name>['payload']>;
+};
+
 export interface TableShape {
   readonly key: readonly string[];
   readonly unique?: readonly (readonly string[])[];
@@ -46,17 +51,30 @@ export interface ProjectionDefinition<E extends EventShape> {
   /** The tables this projection alone writes. */
   readonly tables: Readonly<Record<string, TableShape>>;
   readonly on: Handlers<E>;
-  /** Runs instead of the TRUNCATE of `tables`, in the reset's transaction. */
+  /**
+   * Schemas by event type. A payload is checked before the handler is called, which gets what the schema makes of it; one
+   * that does not pass is a failure of its event. Types without a schema are taken as they are. Default: none.
+   */
+  readonly events?: Schemas<E>;
+  /**
+   * Empties the tables instead of the TRUNCATE of `tables`, in the reset's transaction, which it must not end. Also runs
+   * when another projection's reset takes this one along. The whole reset has 20 seconds. What it throws undoes it all.
+   */
   readonly reset?: (context: { readonly tx: Transaction }) => Promise<void>;
 }
 
-/** A checked definition, as the engine runs it. */
-export interface Projection {
+declare const EVENTS: unique symbol;
+
+/** A checked definition, as the engine runs it. `E` is the union of the events it was declared with. */
+export interface Projection<E extends EventShape = EventShape> {
+  /** For the compiler alone: a test of this projection takes its events and no others. Never there at run time. */
+  readonly [EVENTS]?: E;
   readonly name: string;
   readonly version: number;
   readonly schema: string;
   readonly tables: ReadonlyMap<string, TableShape>;
   readonly handlers: ReadonlyMap<string, Handler<StoredEvent>>;
+  readonly events: ReadonlyMap<string, StandardSchema>;
   readonly reset: ((context: { readonly tx: Transaction }) => Promise<void>) | null;
 }
 
@@ -66,7 +84,7 @@ export interface Projection {
  * @throws EngineError PROJECTION_INVALID, IDENTIFIER_INVALID
  */
 export function defineProjection<E extends EventShape>() {
-  return (definition: ProjectionDefinition<E>): Projection => {
+  return (definition: ProjectionDefinition<E>): Projection<E> => {
     const name = checkIdentifier('projection', definition.name);
     const version = definition.version ?? 1;
     if (!Number.isSafeInteger(version) || version < 1) {
@@ -90,6 +108,9 @@ export function defineProjection<E extends EventShape>() {
       }
       handlers.set(eventName, handler as Handler<StoredEvent>);
     }
+    if (definition.reset !== undefined && typeof definition.reset !== 'function') {
+      throw new EngineError('PROJECTION_INVALID', { name, reason: 'its reset is not a function' });
+    }
     if (handlers.size === 0) throw new EngineError('PROJECTION_INVALID', { name, reason: 'it handles no event' });
     return Object.freeze({
       name,
@@ -97,7 +118,26 @@ export function defineProjection<E extends EventShape>() {
       schema: definition.schema ?? '',
       tables,
       handlers,
+      events: checkSchemas(name, definition.events ?? {}),
       reset: definition.reset ?? null,
     });
   };
+}
+
+/** The projection with these schemas for the event types that it has none of its own for. */
+export function withEvents(projection: Projection, schemas: EventSchemas): Projection {
+  const shared = checkSchemas(projection.name, schemas);
+  return Object.freeze({ ...projection, events: new Map([...shared, ...projection.events]) });
+}
+
+function checkSchemas(name: string, schemas: Readonly<Record<string, unknown>>): ReadonlyMap<string, StandardSchema> {
+  const checked = new Map<string, StandardSchema>();
+  for (const [eventName, schema] of Object.entries(schemas)) {
+    if (!isStandardSchema(schema)) {
+      const reason = `events.${eventName} is no Standard Schema (zod, valibot, arktype and others make them)`;
+      throw new EngineError('PROJECTION_INVALID', { name, reason });
+    }
+    checked.set(eventName, schema);
+  }
+  return checked;
 }

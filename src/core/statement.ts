@@ -11,16 +11,56 @@ export type ColumnValue =
 
 export type Row = Readonly<Record<string, ColumnValue>>;
 
+/**
+ * What `increment`, `not` and their like carry. No JSON has a symbol, so nothing that comes out of an event's payload can
+ * pass for one of them and do more than its handler meant.
+ */
+export const OPERATOR: unique symbol = Symbol.for('projectionist.operator');
+
 /** Matches every value but this one (`IS DISTINCT FROM`). */
 export interface Not {
+  readonly [OPERATOR]: true;
   readonly not: ColumnValue;
 }
+
+/** An element of a PostgreSQL array. */
+export type ArrayElement = string | number | bigint | boolean | null | Date;
+
+/** What becomes of a column's value, instead of a value: NULL counts as 0, or as the empty array. */
+export type Change = Increment | ArrayAppend | ArrayRemove | ArrayIntersect;
+
+export interface Increment {
+  readonly [OPERATOR]: true;
+  readonly change: 'increment';
+  readonly by: number | bigint;
+}
+
+export interface ArrayAppend {
+  readonly [OPERATOR]: true;
+  readonly change: 'arrayAppend';
+  readonly element: ArrayElement;
+}
+
+export interface ArrayRemove {
+  readonly [OPERATOR]: true;
+  readonly change: 'arrayRemove';
+  readonly element: ArrayElement;
+}
+
+export interface ArrayIntersect {
+  readonly [OPERATOR]: true;
+  readonly change: 'arrayIntersect';
+  readonly elements: readonly ArrayElement[];
+}
+
+/** Column by column: its new value, or what becomes of the one it has. */
+export type Changes = Readonly<Record<string, ColumnValue | Change>>;
 
 /** Column by column, joined with AND. `null` matches NULL. */
 export type Where = Readonly<Record<string, ColumnValue | Not>>;
 
 /** What a handler wants done, as a value: it can be tested, printed and folded with others. */
-export type Statement = Create | Upsert | Update | Remove | Lookup | Several | None;
+export type Statement = Create | Upsert | Update | Remove | Copy | Lookup | Several | None;
 
 export interface Create {
   readonly kind: 'create';
@@ -33,15 +73,16 @@ export interface Create {
 export interface Upsert {
   readonly kind: 'upsert';
   readonly table: string;
-  readonly values: Row;
-  /** The unique columns that decide whether the row exists; every other column is overwritten. */
+  /** A change is applied to the row that is there, or to nothing when there is none. */
+  readonly values: Changes;
+  /** The unique columns that decide whether the row exists; every other column is overwritten or changed. */
   readonly conflict: readonly string[];
 }
 
 export interface Update {
   readonly kind: 'update';
   readonly table: string;
-  readonly set: Row;
+  readonly set: Changes;
   readonly where: Where;
 }
 
@@ -49,6 +90,20 @@ export interface Remove {
   readonly kind: 'remove';
   readonly table: string;
   readonly where: Where;
+}
+
+/** Makes rows out of the table's own: columns of the rows that match, some of them with values of their own. */
+export interface Copy {
+  readonly kind: 'copy';
+  readonly table: string;
+  /** The columns that are read, and those of the new rows that they go to, one to one. */
+  readonly from: readonly string[];
+  readonly to: readonly string[];
+  /** Values of the new rows; these win over what is copied. */
+  readonly set: Row;
+  readonly where: Where;
+  /** The unique columns that decide whether a new row exists already; its other columns are overwritten. */
+  readonly conflict: readonly string[];
 }
 
 /** Reads one column of one row, in the page's transaction, and goes on with what it found. */

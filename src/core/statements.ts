@@ -1,10 +1,10 @@
 import { EngineError } from './errors.ts';
 import type {
-  ColumnValue,
+  Changes,
+  Copy,
   Create,
   Lookup,
   None,
-  Not,
   Remove,
   Row,
   Several,
@@ -13,6 +13,7 @@ import type {
   Upsert,
   Where,
 } from './statement.ts';
+import { checkValues, checkWhere, needCondition, needSome, needTable } from './statement-guards.ts';
 
 /** INSERT. With `onConflict: 'keep'` a row that is already there stays as it is. */
 export function create(
@@ -20,29 +21,67 @@ export function create(
   values: Row,
   options: { readonly onConflict?: Create['onConflict'] } = {},
 ): Create {
-  needSome('create', table, values);
+  needTable('create', table);
+  needSome('create', table, Object.keys(values), 'name the columns of the row');
+  checkValues('create', table, values, 'all');
   return { kind: 'create', table, values, onConflict: options.onConflict ?? 'fail' };
 }
 
-/** INSERT … ON CONFLICT (conflict) DO UPDATE of every other column: the latest event wins. */
-export function upsert(table: string, values: Row, options: { readonly conflict: readonly string[] }): Upsert {
-  const overwritten = Object.keys(values).filter((column) => !options.conflict.includes(column));
-  if (overwritten.length === 0) throw new EngineError('STATEMENT_NO_VALUES', { kind: 'upsert', table });
-  if (options.conflict.length === 0) throw new EngineError('STATEMENT_NO_CONDITION', { kind: 'upsert', table });
-  return { kind: 'upsert', table, values, conflict: options.conflict };
+/**
+ * INSERT … ON CONFLICT (conflict) DO UPDATE of every other column: the latest event wins. A column may also be changed
+ * (`increment`, `arrayAppend` …): that counts from what the row has, or from nothing when the row is new.
+ */
+export function upsert(table: string, values: Changes, options: { readonly conflict: readonly string[] }): Upsert {
+  const { conflict } = options;
+  needTable('upsert', table);
+  needSome('upsert', table, without(Object.keys(values), conflict), 'give one beside the conflict columns');
+  needCondition('upsert', table, conflict);
+  checkValues('upsert', table, values, conflict);
+  return { kind: 'upsert', table, values, conflict };
 }
 
-/** UPDATE of the rows that match; none is not an error. */
-export function update(table: string, set: Row, where: Where): Update {
-  needSome('update', table, set);
-  needCondition('update', table, where);
+/** UPDATE of the rows that match; none is not an error. Columns get a value or are changed (`increment` …). */
+export function update(table: string, set: Changes, where: Where): Update {
+  needTable('update', table);
+  needSome('update', table, Object.keys(set), 'name the columns to set');
+  checkWhere('update', table, where);
+  checkValues('update', table, set, []);
   return { kind: 'update', table, set, where };
 }
 
 /** DELETE of the rows that match; none is not an error. */
 export function remove(table: string, where: Where): Remove {
-  needCondition('remove', table, where);
+  needTable('remove', table);
+  checkWhere('remove', table, where);
   return { kind: 'remove', table, where };
+}
+
+/**
+ * INSERT … SELECT from the same table: a new row for each one that matches, with `from` copied into `to` (default: the
+ * same columns) and the values in `set`. Where a row with the `conflict` columns is there, its others are overwritten.
+ */
+export function copy(
+  table: string,
+  options: {
+    readonly from: readonly string[];
+    readonly to?: readonly string[];
+    readonly set?: Row;
+    readonly where: Where;
+    readonly conflict: readonly string[];
+  },
+): Copy {
+  const { from, to = from, set = {}, where, conflict } = options;
+  needTable('copy', table);
+  needSome('copy', table, from, 'name the columns to copy');
+  if (from.length !== to.length) {
+    const reason = `${from.length} columns cannot be copied into ${to.length}`;
+    throw new EngineError('STATEMENT_NO_VALUES', { kind: 'copy', table, reason });
+  }
+  needSome('copy', table, without([...to, ...Object.keys(set)], conflict), 'give one beside the conflict columns');
+  needCondition('copy', table, conflict);
+  checkWhere('copy', table, where);
+  checkValues('copy', table, set, 'all');
+  return { kind: 'copy', table, from, to, set, where, conflict };
 }
 
 /** Reads `select` from the row of `table` that matches, and goes on with it. A miss: see `absent`. */
@@ -55,7 +94,8 @@ export function lookup(
   },
   use: Lookup['use'],
 ): Lookup {
-  needCondition('lookup', table, query.where);
+  needTable('lookup', table);
+  checkWhere('lookup', table, query.where);
   return { kind: 'lookup', table, select: query.select, where: query.where, absent: query.absent ?? 'fail', use };
 }
 
@@ -69,25 +109,6 @@ export function none(): None {
   return { kind: 'none' };
 }
 
-/** In a `where`: every value but this one. */
-export function not(value: ColumnValue): Not {
-  return { not: value };
-}
-
-export function isNot(value: ColumnValue | Not): value is Not {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    !Array.isArray(value) &&
-    Object.keys(value).length === 1 &&
-    'not' in value
-  );
-}
-
-function needSome(kind: string, table: string, values: Row): void {
-  if (Object.keys(values).length === 0) throw new EngineError('STATEMENT_NO_VALUES', { kind, table });
-}
-
-function needCondition(kind: string, table: string, where: Where): void {
-  if (Object.keys(where).length === 0) throw new EngineError('STATEMENT_NO_CONDITION', { kind, table });
+function without(columns: readonly string[], left: readonly string[]): readonly string[] {
+  return columns.filter((column) => !left.includes(column));
 }

@@ -49,5 +49,6 @@ export interface ProjectionStatus {
 
 /** How a command ended. */
 export type CommandOutcome =
-  | { readonly kind: 'done'; readonly state: ProjectionState }
+  /** `warning`: a reset that took other projections along names them. */
+  | { readonly kind: 'done'; readonly state: ProjectionState; readonly warning?: string }
   | { readonly kind: 'failed'; readonly code: string; readonly message: string };

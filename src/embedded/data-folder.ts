@@ -1,42 +1,43 @@
-import { access, chmod, chown, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { access, chmod, chown, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import type { Installation } from './installation.ts';
+import type { Chosen } from './choose-installation.ts';
+import { dataVersion } from './existing-data.ts';
 import { processIsAlive } from './lock.ts';
 import { run } from './run.ts';
 import { canEnter, type ServerUser } from './server-user.ts';
+import { whyOf } from './why.ts';
 
 const INITDB_WITHIN_MS = 120_000;
 const LEFTOVER_AFTER_MS = 600_000;
 
 export interface DataFolderOptions {
   readonly path: string;
-  readonly installation: Installation;
+  readonly installation: Chosen;
   readonly user: ServerUser;
   readonly throwAway: boolean;
   readonly signal: AbortSignal | undefined;
 }
 
-/** The major version that made the data folder, undefined when there is none yet. */
-export async function dataVersion(path: string): Promise<number | undefined> {
-  const text = await readFile(join(path, 'PG_VERSION'), 'utf8').catch(() => undefined);
-  return text === undefined ? undefined : Number.parseInt(text, 10);
-}
+/** PostgreSQL keeps paths in 1024 bytes, of which it needs some for the names below. */
+const LONGEST_PATH = 900;
 
 /**
  * The name under which the server finds its folder. It is started inside of it, so when the user cannot walk down
- * from the root (a project below /root), the current folder is still open to it. Linux only.
+ * from the root (a project below /root) or the path is too long, the current folder is still open to it. Linux only.
  */
 export async function dataArgument(path: string, user: ServerUser): Promise<string> {
-  if (await canEnter(dirname(path), user)) return path;
+  const short = Buffer.byteLength(path) <= LONGEST_PATH;
+  if (short && (await canEnter(dirname(path), user))) return path;
   if (process.platform === 'linux') return '/proc/self/cwd';
+  if (!short) throw new Error('its path is too long for PostgreSQL: start in another folder');
   throw new Error(`the user of the server cannot enter ${dirname(path)}: open its parents with chmod o+x`);
 }
 
 /**
  * Creates the data folder. initdb works beside it and one rename puts it in place: a start that was killed half-way
- * leaves nothing that looks like a database. True when it is ours, false when another process was faster.
+ * leaves nothing that looks like a database. When another process was faster, its folder stays and ours goes.
  */
-export async function createDataFolder(options: DataFolderOptions): Promise<boolean> {
+export async function createDataFolder(options: DataFolderOptions): Promise<void> {
   await removeLeftovers(options.path);
   const half = `${options.path}.tmp-${process.pid}-${Math.random().toString(36).slice(2, 8)}`;
   try {
@@ -44,7 +45,9 @@ export async function createDataFolder(options: DataFolderOptions): Promise<bool
     await chmod(half, 0o700);
     if (options.user.kind === 'switch') await chown(half, options.user.uid, options.user.gid);
     await initdb(half, options);
-    return await putInPlace(half, options.path);
+    await putInPlace(half, options.path);
+    // Or a power cut could take the name back, and with it everything written since.
+    if (!options.throwAway) await flushFolder(dirname(options.path));
   } finally {
     await rm(half, { recursive: true, force: true });
   }
@@ -52,7 +55,8 @@ export async function createDataFolder(options: DataFolderOptions): Promise<bool
 
 async function initdb(folder: string, { installation, user, throwAway, signal }: DataFolderOptions): Promise<void> {
   const program = join(installation.bin, 'initdb');
-  const finished = await run(program, [...initdbArguments(await dataArgument(folder, user), throwAway)], {
+  const args = initdbArguments(await dataArgument(folder, user), installation.major, throwAway);
+  const finished = await run(program, [...args], {
     user,
     environment: installation.environment,
     cwd: folder,
@@ -60,7 +64,8 @@ async function initdb(folder: string, { installation, user, throwAway, signal }:
     signal,
   });
   if (finished.code === 0) return;
-  throw new Error(`initdb ended with ${finished.killedBy ?? finished.code}: ${finished.output.slice(-2000)}`);
+  const cause = new Error(finished.output.slice(-2000));
+  throw new Error(`initdb ended with ${finished.killedBy ?? finished.code}: ${whyOf(finished.output)}`, { cause });
 }
 
 /**
@@ -68,24 +73,35 @@ async function initdb(folder: string, { installation, user, throwAway, signal }:
  * The socket's folder has mode 0700, so no password is asked there. TCP, if it is switched on, asks for one: on
  * Windows there is no socket, so there it cannot.
  */
-function* initdbArguments(folder: string, throwAway: boolean): Generator<string> {
+function* initdbArguments(folder: string, major: number, throwAway: boolean): Generator<string> {
   yield* ['-D', folder, '-U', 'postgres', '--no-instructions', '--encoding=UTF8', '--locale=C'];
-  yield* ['--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--auth-local=trust'];
+  // Older ones know no provider of their own: there, upper and lower case are those of ASCII.
+  if (major >= 17) yield* ['--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
+  yield '--auth-local=trust';
   yield process.platform === 'win32' ? '--auth-host=trust' : '--auth-host=scram-sha-256';
   if (throwAway) yield '--no-sync';
 }
 
-async function putInPlace(half: string, path: string): Promise<boolean> {
+async function putInPlace(half: string, path: string): Promise<void> {
   try {
     await rename(half, path);
-    return true;
   } catch (error) {
-    if ((await dataVersion(path)) !== undefined) return false;
+    if ((await dataVersion(path)) !== undefined) return;
     const taken = await access(path).then(
       () => true,
       () => false,
     );
     throw taken ? new Error(`${path} is there and is not a PostgreSQL data folder: move it away`) : error;
+  }
+}
+
+async function flushFolder(path: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
   }
 }
 

@@ -14,6 +14,23 @@ export interface ServerOptions {
   readonly log: ((line: string) => void) | undefined;
 }
 
+/** How a server ended, and its last log lines. */
+export interface Ended {
+  readonly how: string;
+  readonly output: string;
+}
+
+/** A server that holds the data folder and takes connections. */
+export interface Server {
+  readonly pid: number | undefined;
+  /** It is another process's. */
+  readonly adopted: boolean;
+  /** Always resolves. */
+  readonly exited: Promise<Ended>;
+  /** Ends it if it is ours. Never rejects. */
+  stop(): Promise<void>;
+}
+
 const FAST_SHUTDOWN_MS = 30_000;
 const IMMEDIATE_SHUTDOWN_MS = 10_000;
 const LAST_LINES_MS = 500;
@@ -43,9 +60,10 @@ const DIE_WITH_US = `
 exec "$@" 3<&-
 `;
 
-/** One postmaster that we started. `exited` always resolves, with how it ended and its last log lines. */
-export class ServerProcess {
-  readonly exited: Promise<string>;
+/** One postmaster that we started. */
+export class ServerProcess implements Server {
+  readonly adopted = false;
+  readonly exited: Promise<Ended>;
   readonly #child: ChildProcess;
   readonly #lastLines: string[] = [];
   #stopped: Promise<void> | undefined;
@@ -66,10 +84,6 @@ export class ServerProcess {
     return this.#running;
   }
 
-  get stopRequested(): boolean {
-    return this.#stopped !== undefined;
-  }
-
   /** Fast shutdown: clients are sent away, the data is flushed. Never rejects; at most about 40 s. */
   stop(): Promise<void> {
     this.#stopped ??= this.#shutDown();
@@ -84,11 +98,11 @@ export class ServerProcess {
     await settlesWithin(this.exited, IMMEDIATE_SHUTDOWN_MS);
   }
 
-  #watchExit(): Promise<string> {
+  #watchExit(): Promise<Ended> {
     return new Promise((resolve) => {
       const ended = (how: string): void => {
         this.#running = false;
-        resolve([how, ...this.#lastLines].join('\n'));
+        resolve({ how, output: this.#lastLines.join('\n') });
       };
       // Without a listener a failed spawn would end this process.
       this.#child.once('error', (error) => ended(error.message));

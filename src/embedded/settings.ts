@@ -34,12 +34,20 @@ export function serverArguments(
 const WITHOUT_DURABILITY = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' } as const;
 
 function listening({ host, port }: Address): Readonly<Record<string, string>> {
-  const shared = { max_connections: '100', log_destination: 'stderr', logging_collector: 'off', port: String(port) };
+  const shared = {
+    max_connections: '100',
+    log_destination: 'stderr',
+    logging_collector: 'off',
+    // What the server says is read here; in a folder made elsewhere it may be German.
+    lc_messages: 'C',
+    port: String(port),
+  };
   if (process.platform === 'win32') return { ...shared, listen_addresses: host };
   return {
     ...shared,
     listen_addresses: '',
-    unix_socket_directories: host,
+    // A list, in which a comma or a quote would mean something.
+    unix_socket_directories: `"${host.replaceAll('"', '""')}"`,
     unix_socket_permissions: '0700',
     // /dev/shm has 64 MB in a container; parallel queries need more.
     dynamic_shared_memory_type: 'mmap',

@@ -1,6 +1,8 @@
+import { describeError } from '../core/describe-error.ts';
 import { EngineError, isEngineError } from '../core/errors.ts';
 import type { StoredEvent } from '../core/event.ts';
 import type { Projection } from '../core/projection.ts';
+import type { TableOwners } from '../core/table-owners.ts';
 import type { Sql, Tx } from '../store/connect.ts';
 import { clearFailures, type EventFailure, recordFailure } from '../store/failures.ts';
 import type { JsonColumns } from '../store/json-columns.ts';
@@ -8,12 +10,12 @@ import { limitPage } from '../store/page-limits.ts';
 import type { Page } from '../store/read.ts';
 import { isLockNotAvailable, isTransient, sqlstateOf } from '../store/sqlstate.ts';
 import { advance, type LockedState, lockState } from '../store/state.ts';
-import { describeError } from './event-failure.ts';
 import type { FailpointHook } from './failpoint.ts';
 import { CannotFold } from './fold/encode-write.ts';
 import { foldPage } from './fold/fold-page.ts';
-import type { TableOwners } from './lookups.ts';
+import { waitingText } from './lookups.ts';
 import { EventFailed, HeldElsewhere, LookupWaits, type PageOutcome } from './outcome.ts';
+import { referencedProjection } from './references.ts';
 import { runEvents } from './run-events.ts';
 
 export interface PageWork {
@@ -121,7 +123,7 @@ async function applyPart(
   const before = part.kind === 'whole' ? page.events : page.events.slice(0, part.index);
   await (part.fold ? foldPage : runEvents)(tx, projection, before, context);
   const suspect = part.kind === 'suspect' ? page.events[part.index] : undefined;
-  const failure = suspect === undefined ? null : await trySuspect(tx, projection, suspect, context);
+  const failure = suspect === undefined ? null : await trySuspect(tx, projection, suspect, before.length, context);
   await settings.failpoint?.('rows-written', projection.name);
 
   const last = failure === null && suspect !== undefined ? suspect : before.at(-1);
@@ -157,19 +159,28 @@ async function moveTo(tx: Tx, settings: PageSettings, work: PageWork, locked: Lo
   if (!moved) throw new EngineError('CURSOR_MOVED', { name });
 }
 
-/** The event that failed before, alone: it may go through now, and if not, it leaves no trace. */
+/**
+ * The event that failed before, alone: it may go through now, and if not, it leaves no trace. Where it lacks a row that
+ * another projection has yet to write, it waits; where that one has passed it, the row may have come since, so once more.
+ * @throws LookupWaits
+ */
 async function trySuspect(
   tx: Tx,
   projection: Projection,
   event: StoredEvent,
+  index: number,
   context: Parameters<typeof runEvents>[3],
 ): Promise<EventFailure | null> {
-  try {
-    await tx.savepoint(async (inner) => await runEvents(inner, projection, [event], context));
-    return null;
-  } catch (error) {
-    if (error instanceof EventFailed) return error.failure;
-    throw error;
+  for (let last = false; ; last = true) {
+    try {
+      await tx.savepoint(async (inner) => await runEvents(inner, projection, [event], context));
+      return null;
+    } catch (error) {
+      if (!(error instanceof EventFailed)) throw error;
+      const parent = last ? null : await referencedProjection(tx, projection, context.owners, error.cause);
+      if (parent === null) return error.failure;
+      if (parent.cursor < event.position) throw new LookupWaits(index, waitingText(parent, event.position));
+    }
   }
 }
 
@@ -180,7 +191,7 @@ function atFirst(work: PageWork, error: EngineError): EventFailed {
   const { position, id: eventId, name: eventName } = event;
   return new EventFailed(
     0,
-    { position, eventId, eventName, error: error.message, sqlstate: null, statement: null },
+    { position, eventId, eventName, error: error.message, sqlstate: null, code: error.code, statement: null },
     error,
   );
 }

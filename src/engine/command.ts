@@ -1,7 +1,7 @@
 import type { ProjectionActor } from '../../machines/daemon.ts';
+import { describeError } from '../core/describe-error.ts';
 import { EngineError, isEngineError } from '../core/errors.ts';
 import type { CommandOutcome, OperatorEvent } from '../core/status.ts';
-import { describeError } from './event-failure.ts';
 import { fullStateOf, stateOf } from './status.ts';
 
 const TIMEOUT_MS = 30_000;
@@ -30,11 +30,11 @@ export async function sendCommand(
     }, timeoutMs);
     // A reset that is under way is not the one asked for now: that one follows it.
     let others = event === 'RESET' && before.matches('resetting') ? 1 : 0;
-    const settled = child.on('settled', ({ command, error }) => {
+    const settled = child.on('settled', ({ command, error, warning }) => {
       if (command !== event || others-- > 0) return;
       finish();
       // The event is emitted on the way out of the old state: the new one stands a moment later.
-      queueMicrotask(() => resolve(toOutcome(error, child)));
+      queueMicrotask(() => resolve(toOutcome({ error, warning }, child)));
     });
     const states = child.subscribe({
       next: (snapshot) => {
@@ -67,7 +67,11 @@ export async function sendCommand(
   });
 }
 
-function toOutcome(error: unknown, child: ProjectionActor): CommandOutcome {
-  if (error === null) return { kind: 'done', state: stateOf(child.getSnapshot()) };
+function toOutcome(
+  { error, warning }: { readonly error: unknown; readonly warning: string | null },
+  child: ProjectionActor,
+): CommandOutcome {
+  if (error === null)
+    return { kind: 'done', state: stateOf(child.getSnapshot()), ...(warning !== null && { warning }) };
   return { kind: 'failed', code: isEngineError(error) ? error.code : 'COMMAND_REFUSED', message: describeError(error) };
 }

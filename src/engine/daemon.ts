@@ -5,51 +5,31 @@ import { childId, daemonMachine, type ProjectionActor } from '../../machines/dae
 import { EngineError } from '../core/errors.ts';
 import type { Projection } from '../core/projection.ts';
 import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../core/status.ts';
+import { type TableOwners, tableOwners } from '../core/table-owners.ts';
 import { notifications } from '../feed/notify.ts';
 import { type Look, wakes } from '../feed/wakes.ts';
 import { createAuditor } from '../store/audit.ts';
 import { checkDatabase, checkStore } from '../store/checks.ts';
-import type { DatabaseAddress, Sql } from '../store/connect.ts';
+import type { Sql } from '../store/connect.ts';
 import { createHeadReader } from '../store/head.ts';
 import { register } from '../store/state.ts';
-import { checkTables, tableOwners } from './check-tables.ts';
+import { checkTables } from './check-tables.ts';
 import { sendCommand } from './command.ts';
+import type { DaemonOptions } from './daemon-options.ts';
 import type { DaemonPort, Transition } from './daemon-port.ts';
-import type { FailpointHook } from './failpoint.ts';
+import { drained } from './drained.ts';
 import { createHands } from './hands.ts';
 import { createHeads, type Heads } from './heads.ts';
 import { flush, storeIdleMoves } from './idle-moves.ts';
 import { type Log, silentLog } from './log.ts';
-import type { TableOwners } from './lookups.ts';
-import { closePools, migrateAtStart, openPools, type Patience, type Pools } from './pools.ts';
+import { closePools, migrateAtStart, openPools, type Pools } from './pools.ts';
 import { Progress } from './progress.ts';
 import { Puller } from './puller.ts';
-import { readViews, toStatus } from './status.ts';
+import { createResetWatch, type ResetWatch } from './reset-watch.ts';
+import { toStatus } from './status.ts';
 import { createStoreWatch, type StoreWatch } from './store-watch.ts';
+import { StoredViews } from './stored-views.ts';
 import { watchTransitions } from './transitions.ts';
-
-export interface DaemonOptions {
-  readonly projections: readonly Projection[];
-  readonly database: DatabaseAddress;
-  /** Default public. */
-  readonly schema?: string;
-  /** Default host and pid. */
-  readonly id?: string;
-  /** Milliseconds between visits of every projection. Default 60000. */
-  readonly requeueEveryMs?: number;
-  /** Milliseconds between attempts at an event that failed. Default 1000. */
-  readonly retryFailedAfterMs?: number;
-  /** Further attempts at an event that failed, before the projection halts. Default 5. */
-  readonly retries?: number;
-  /** Events per page; null (default) adapts between 200 and 5000. */
-  readonly bulkLimit?: number | null;
-  /** Whether appends send a NOTIFY and this daemon listens. Default true. */
-  readonly notify?: boolean;
-  /** How long silence is borne before a connection counts as lost. Each has its default. */
-  readonly patience?: Partial<Patience>;
-  readonly log?: Log;
-  readonly failpoint?: FailpointHook;
-}
 
 const BACKOFF = { baseMs: 200, capMs: 30_000 } as const;
 const HEARTBEAT_MS = 1000;
@@ -72,9 +52,11 @@ export class Daemon implements DaemonPort, AsyncDisposable {
   readonly #pullers = new Map<string, Puller>();
   readonly #progress = new Map<string, Progress>();
   readonly #subscriptions: Subscription[] = [];
+  readonly #stored: StoredViews;
   #pools: Pools | null = null;
   #heads: Heads | null = null;
   #watch: StoreWatch | null = null;
+  #resets: ResetWatch | null = null;
   #root: Actor<typeof daemonMachine> | null = null;
   #stopping: Promise<void> | null = null;
   #databaseTrouble = false;
@@ -83,6 +65,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     this.#options = options;
     this.#log = options.log ?? silentLog;
     this.#owners = tableOwners(options.projections);
+    this.#stored = new StoredViews(options.databaseTrouble);
     this.id = options.id ?? `${hostname()}:${process.pid}`;
     this.names = options.projections.map(({ name }) => name);
   }
@@ -109,11 +92,17 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     }
     // Stopped meanwhile: what began now would have nobody to end it.
     if (this.#stopping !== null) throw new EngineError('DAEMON_STOPPED');
-    const heads = createHeads(createHeadReader(pools.control));
+    const heads = createHeads(createHeadReader(pools.control), (resets) => this.#resets?.heard(resets));
     this.#heads = heads;
     this.#watch = createStoreWatch({
       auditor: createAuditor(pools.reader),
       check: () => checkStore(pools.reader, { notify }),
+      log: this.#log,
+    });
+    this.#resets = createResetWatch({
+      sql: pools.reader,
+      pullers: this.#pullers,
+      reopen: (name) => this.#child(name)?.send({ type: 'REOPEN' }),
       log: this.#log,
     });
     this.#root = this.#startActors(heads, pools);
@@ -152,7 +141,14 @@ export class Daemon implements DaemonPort, AsyncDisposable {
       this.#pullers.set(projection.name, puller);
       return {
         name: projection.name,
-        hands: createHands(projection, puller, pools.work, this.id),
+        hands: createHands({
+          projection,
+          projections,
+          puller,
+          settings,
+          log: this.#log,
+          onReset: () => void this.#resets?.look(),
+        }),
         retryFailedAfterMs,
         backoff: BACKOFF,
       };
@@ -226,7 +222,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     if (pools === null || this.#heads === null) throw new EngineError('DAEMON_STOPPED');
     // States first, then rows: a failure is stored before its projection is shown as failed, so it is never missing.
     const snapshots = new Map(this.names.map((name) => [name, this.#child(name)?.getSnapshot() ?? null]));
-    const { views, failures } = await readViews(pools.work);
+    const { views, failures, away } = await this.#stored.read(pools.work);
     const head = this.#heads.latest() ?? 0n;
     const holders = this.#heads.holders();
     return this.names.map((name) =>
@@ -235,10 +231,10 @@ export class Daemon implements DaemonPort, AsyncDisposable {
         snapshot: snapshots.get(name) ?? null,
         view: views.get(name),
         failure: failures.get(name) ?? null,
-        scanned: this.#pullers.get(name)?.scanned ?? 0n,
+        scanned: this.#pullers.get(name)?.scanned(views.get(name)?.generation ?? 0n) ?? 0n,
         head,
         holders,
-        storeProblem: this.#watch?.problem() ?? null,
+        storeProblem: away ?? this.#watch?.problem() ?? null,
         ratePerSecond: this.#progress.get(name)?.ratePerSecond ?? 0,
         owner: this.id,
       }),
@@ -278,22 +274,4 @@ export class Daemon implements DaemonPort, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
-}
-
-/** The machine bounds its own draining, so this ends. */
-function drained(root: Actor<typeof daemonMachine>): Promise<void> {
-  return new Promise((resolve) => {
-    const subscription = root.subscribe({
-      next: (snapshot) => {
-        if (snapshot.matches('stopped')) finish();
-      },
-      error: () => finish(),
-      complete: () => finish(),
-    });
-    function finish(): void {
-      queueMicrotask(() => subscription.unsubscribe());
-      resolve();
-    }
-    if (root.getSnapshot().matches('stopped') || root.getSnapshot().status !== 'active') finish();
-  });
 }

@@ -1,3 +1,4 @@
+import { describeError } from '../core/describe-error.ts';
 import { isEngineError } from '../core/errors.ts';
 import type { StoredEvent } from '../core/event.ts';
 import { isTransient, sqlstateOf } from '../store/sqlstate.ts';
@@ -14,19 +15,8 @@ export function toEventFailed(error: unknown, index: number, event: StoredEvent,
     eventName: event.name,
     error: describeError(error),
     sqlstate: sqlstateOf(error) ?? (isEngineError(error) ? sqlstateOf(error.cause) : null),
+    code: isEngineError(error) ? error.code : null,
     statement: sql?.text ?? null,
   };
   return new EventFailed(index, failure, error);
-}
-
-/** Anything can be thrown: undefined, a frozen object, 100 MB of text. */
-export function describeError(error: unknown): string {
-  let text: string;
-  try {
-    text = error instanceof Error ? (error.message === '' ? error.name : error.message) : String(error);
-  } catch {
-    text = 'an error that cannot be shown';
-  }
-  // NUL cannot be stored in a text column, and this must be.
-  return text.replaceAll('\u0000', '\\u0000').slice(0, 4000);
 }

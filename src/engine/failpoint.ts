@@ -1,8 +1,10 @@
-/**
- * Named points of a page, at which the crash tests end the process: the row is locked; the rows are written; the cursor
- * is moved too; the transaction has committed.
- */
-export type Failpoint = 'locked' | 'rows-written' | 'cursor-moved' | 'committed';
+import type { ResetPoint } from '../store/reset.ts';
 
-/** Called at every point of every page when given; a page waits for it. */
+/**
+ * Named points at which the crash tests end the process. Of a page: the row is locked; the rows are written; the cursor
+ * is moved too; the transaction has committed. Of a reset: see there.
+ */
+export type Failpoint = 'locked' | 'rows-written' | 'cursor-moved' | 'committed' | ResetPoint;
+
+/** Called at every point of every page and reset when given; they wait for it. */
 export type FailpointHook = (point: Failpoint, projection: string) => Promise<void> | void;

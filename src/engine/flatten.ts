@@ -9,6 +9,7 @@ const KINDS: ReadonlySet<unknown> = new Set<Statement['kind']>([
   'upsert',
   'update',
   'remove',
+  'copy',
   'lookup',
   'several',
   'none',

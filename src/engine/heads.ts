@@ -9,7 +9,8 @@ export interface Heads extends HeadSource {
   holders(): readonly OpenAppender[];
 }
 
-export function createHeads(reader: HeadReader): Heads {
+/** `onBeat` is told the sum of all generations with every look at what was drawn. */
+export function createHeads(reader: HeadReader, onBeat: (resets: bigint) => void): Heads {
   let latest: bigint | null = null;
   let holders: readonly OpenAppender[] = [];
 
@@ -25,6 +26,12 @@ export function createHeads(reader: HeadReader): Heads {
     }
   }
 
+  async function drawn(): Promise<bigint> {
+    const beat = await reader.beat();
+    onBeat(beat.resets);
+    return beat.drawn;
+  }
+
   function forget(): void {
     latest = null;
     reader.forget();
@@ -32,7 +39,7 @@ export function createHeads(reader: HeadReader): Heads {
 
   return {
     look,
-    drawn: () => reader.drawn(),
+    drawn,
     latest: () => latest,
     refresh: async () => (await look()).position,
     forget,

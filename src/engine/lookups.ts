@@ -1,11 +1,9 @@
 import { EngineError } from '../core/errors.ts';
 import { quoteIdentifier } from '../core/identifier.ts';
 import type { Lookup } from '../core/statement.ts';
+import type { TableOwners } from '../core/table-owners.ts';
 import type { Tx } from '../store/connect.ts';
 import { LookupWaits } from './outcome.ts';
-
-/** Which projection fills a table; a table of nobody's has no entry. */
-export type TableOwners = ReadonlyMap<string, string>;
 
 export interface LookupContext {
   readonly tx: Tx;
@@ -34,14 +32,15 @@ export async function resolveLookup(lookup: Lookup, context: LookupContext): Pro
     const again = await find(context.tx, lookup);
     if (again !== null) return again;
     if (row !== undefined && row.cursor < context.position) {
-      throw new LookupWaits(
-        context.index,
-        `waiting for '${owner}' to reach position ${context.position} (it is at ${row.cursor})`,
-      );
+      throw new LookupWaits(context.index, waitingText({ name: owner, cursor: row.cursor }, context.position));
     }
   }
   if (lookup.absent === 'nothing') return null;
-  throw new EngineError('LOOKUP_MISSED', { table: lookup.table, where: describe(lookup) });
+  throw lookupMissed(lookup);
+}
+
+export function waitingText(other: { readonly name: string; readonly cursor: bigint }, position: bigint): string {
+  return `waiting for '${other.name}' to reach position ${position} (it is at ${other.cursor})`;
 }
 
 /**
@@ -87,8 +86,7 @@ async function find(tx: Tx, { table, select, where }: Lookup): Promise<string | 
   return row?.found ?? null;
 }
 
-function describe({ where }: Lookup): string {
-  return Object.entries(where)
-    .map(([column, value]) => `${column} = '${value.slice(0, 100)}'`)
-    .join(' and ');
+export function lookupMissed({ table, where }: Lookup): EngineError {
+  const described = Object.entries(where).map(([column, value]) => `${column} = '${value.slice(0, 100)}'`);
+  return new EngineError('LOOKUP_MISSED', { table, where: described.join(' and ') });
 }

@@ -62,6 +62,10 @@ export class Puller {
   readonly #names: readonly string[];
   #place: Place | null = null;
   #scanned = 0n;
+  /** Generation of the row when it was last read, of the events scanned since, and the newest one heard of. */
+  #opened = -1n;
+  #scannedIn = -1n;
+  #newest = -1n;
   #replayUntil = 0n;
   #size: number;
   #epoch = 0;
@@ -73,9 +77,24 @@ export class Puller {
     this.#size = options.pageSize ?? PAGE_MIN;
   }
 
-  /** How far events have been looked at. */
-  get scanned(): bigint {
-    return this.#scanned;
+  /** How far events have been looked at, for a row of this generation; 0 where it was reset since. */
+  scanned(generation: bigint): bigint {
+    return generation === this.#scannedIn ? this.#scanned : 0n;
+  }
+
+  /** The row was read, outside of a pull. */
+  opened(generation: bigint): void {
+    this.#opened = generation;
+    this.heard(generation);
+  }
+
+  /**
+   * The row is of this generation now: what is known of an older one is worthless, and no page of it can commit.
+   * @returns whether the row has to be read again
+   */
+  heard(generation: bigint): boolean {
+    if (generation > this.#newest) this.#newest = generation;
+    return this.#opened < this.#newest;
   }
 
   /** A move over events of no interest that the stored row does not show yet, or null. */
@@ -116,7 +135,10 @@ export class Puller {
     for (;;) {
       if (signal.aborted) return { kind: 'stopped' };
       if (this.#isStale()) this.forget();
+      const before = this.#scannedIn;
       const place = this.#place ?? (await this.#open());
+      // Reset by somebody else: not a page or two behind, but the whole history.
+      if (mode === 'live' && place.generation !== before) return { kind: 'behind' };
       // An attempt always goes through: it may find nothing left to apply, and has to take back the halt all the same.
       if (mode !== 'attempt' && (await this.#nothingNew(mode))) {
         if (this.#isStale()) continue;
@@ -150,7 +172,12 @@ export class Puller {
         case 'failed':
           this.forget();
           this.#logFailure(outcome);
-          return { kind: 'failed', halted: outcome.halted, detail: this.#failureText(outcome) };
+          return {
+            kind: 'failed',
+            halted: outcome.halted,
+            detail: this.#failureText(outcome),
+            event: outcome.failure,
+          };
         case 'waiting':
           this.forget();
           return { kind: 'waiting', detail: outcome.detail };
@@ -171,9 +198,13 @@ export class Puller {
     }
   }
 
-  /** A connection was lost since the row was read, even if nobody was using it: a crash may have taken back both. */
+  /**
+   * A connection was lost since the row was read, even if nobody was using it: a crash may have taken back both. Or the
+   * row has been reset since.
+   */
   #isStale(): boolean {
-    return this.#place !== null && this.#epoch !== this.#options.heads.epoch();
+    if (this.#place === null) return false;
+    return this.#epoch !== this.#options.heads.epoch() || this.#place.generation < this.#newest;
   }
 
   #failureText(outcome: {
@@ -213,6 +244,8 @@ export class Puller {
     if (place.cursor === 0n || this.#replayUntil === 0n) this.#replayUntil = await heads.refresh();
     this.#place = place;
     this.#scanned = place.cursor;
+    this.#scannedIn = place.generation;
+    this.opened(place.generation);
     progress.place(place.cursor, place.generation);
     return place;
   }

@@ -1,15 +1,18 @@
 import { EngineError } from '../core/errors.ts';
 import type { StoredEvent } from '../core/event.ts';
 import type { HandlerContext, Projection } from '../core/projection.ts';
+import type { TableOwners } from '../core/table-owners.ts';
 import type { Tx } from '../store/connect.ts';
 import { checkConstraints } from '../store/constraints.ts';
 import { encodeJson, type JsonColumns } from '../store/json-columns.ts';
-import { isAborted, isConnectionLost } from '../store/sqlstate.ts';
+import { settleHandler, TransactionEnded } from '../store/settle.ts';
+import { isAborted } from '../store/sqlstate.ts';
 import { toSql } from '../store/statement-sql.ts';
 import { lend } from '../store/transaction.ts';
+import { checkedEvent } from './checked-event.ts';
 import { toEventFailed } from './event-failure.ts';
 import { type FlatStatement, flattenStatements } from './flatten.ts';
-import { resolveLookup, type TableOwners } from './lookups.ts';
+import { resolveLookup } from './lookups.ts';
 import { createPipeline } from './pipeline.ts';
 
 export interface RunContext {
@@ -57,7 +60,7 @@ export async function runEvents(
       }
     };
     try {
-      const result: unknown = handler(event, handlerContext);
+      const result: unknown = handler(checkedEvent(projection, event), handlerContext);
       if (result instanceof Promise) {
         await settleImperative(tx, projection, event, result, context.xid);
       } else await run(flattenStatements(result));
@@ -83,20 +86,11 @@ async function settleImperative(
   result: Promise<unknown>,
   xid: string,
 ): Promise<void> {
-  const [settled] = await Promise.allSettled([result]);
-  if (settled.status === 'rejected' && isConnectionLost(settled.reason)) throw settled.reason;
-  // Also after a failure: it may have ended the transaction before it threw. In one that is aborted nothing can be asked.
-  const [row] = await tx<{ xid: string }[]>`SELECT pg_current_xact_id()::text AS xid`.catch((error: unknown) => {
-    if (settled.status === 'rejected') throw settled.reason;
-    throw isAborted(error)
-      ? new EngineError('HANDLER_IGNORED_ERROR', { name: projection.name }, { cause: error })
-      : error;
+  const value = await settleHandler(tx, result, xid).catch((error: unknown) => {
+    const { name } = projection;
+    if (isAborted(error)) throw new EngineError('HANDLER_IGNORED_ERROR', { name }, { cause: error });
+    if (!(error instanceof TransactionEnded)) throw error;
+    throw new EngineError('HANDLER_ENDED_TRANSACTION', { name, position: event.position }, { cause: error.cause });
   });
-  if (row?.xid !== xid) {
-    const cause = settled.status === 'rejected' ? { cause: settled.reason } : {};
-    throw new EngineError('HANDLER_ENDED_TRANSACTION', { name: projection.name, position: event.position }, cause);
-  }
-  if (settled.status === 'rejected') throw settled.reason;
-  const { value } = settled;
   if (value !== undefined) throw new EngineError('HANDLER_RESULT_INVALID', { result: `a promise of ${typeof value}` });
 }

@@ -54,7 +54,7 @@ export interface StatusParts {
   readonly scanned: bigint;
   readonly head: bigint;
   readonly holders: readonly OpenAppender[];
-  /** What the last scheduled check found wrong with the store itself. */
+  /** That the database is away, or what the last scheduled check found wrong with the store itself. */
   readonly storeProblem: string | null;
   readonly ratePerSecond: number;
   readonly owner: string;

@@ -28,15 +28,17 @@ export function urlOf(host: string, port: number): string {
  * name here, and is refused before anything is looked at.
  *
  * On a wildcard the port may differ (a container's is mapped), and any literal address will do, for no name can be
- * rebound to be one.
+ * rebound to be one. An allowed name is one that the operator vouches for (a container's service name, a proxy's), with
+ * whatever port leads here.
  */
 export function hostAllowed(
   header: string | undefined,
-  bound: { readonly host: string; readonly port: number },
+  bound: { readonly host: string; readonly port: number; readonly allowedHosts?: readonly string[] },
 ): boolean {
   const parts = /^(\[[\da-f:.]+\]|[\w.-]+)(?::(\d{1,5}))?$/i.exec(header ?? '');
   if (parts === null) return false;
   const name = (parts[1] ?? '').replaceAll(/[[\]]/g, '').toLowerCase();
+  if (bound.allowedHosts?.includes(name)) return true;
   if (isWildcard(bound.host)) return isLoopback(name) || isIP(name) !== 0 || name === hostname().toLowerCase();
   return Number(parts[2] ?? 80) === bound.port && (isLoopback(name) || name === bound.host.toLowerCase());
 }

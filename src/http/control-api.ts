@@ -33,6 +33,8 @@ export interface ControlApiOptions {
   readonly host: string;
   /** 0 picks a free one. */
   readonly port: number;
+  /** Names, in lower case, that a request's Host may have beside the address. Default none. */
+  readonly allowedHosts?: readonly string[];
   readonly version: string;
   readonly log: Log;
   /** Of a `status()` that an answer waits for. Default 10 s. */
@@ -53,12 +55,17 @@ export interface ControlApi {
  * @throws EngineError BIND_NEEDS_TOKEN (an empty token beyond loopback)
  */
 export function createControlApi(options: ControlApiOptions): ControlApi {
-  const { host, port, token, log } = options;
+  const { host, port, token, log, allowedHosts = [] } = options;
   checkBind(host, token);
   if (token === '') throw new EngineError('CONFIG_INVALID', { setting: 'PROJECTIONIST_TOKEN', reason: 'is empty' });
   const closing = new AbortController();
   const app = new Hono<Env>();
-  app.use(securityHeaders(), checkHost(host, log), checkOrigin(log), checkToken(token, host, log));
+  app.use(
+    securityHeaders(),
+    checkHost(host, allowedHosts, log),
+    checkOrigin(log),
+    checkToken(token, { host, allowedHosts }, log),
+  );
   addReads(app, options, closing.signal);
   addCommands(app, options, closing.signal);
   app.notFound((context) => refuse(context, log, 'NOT_FOUND'));

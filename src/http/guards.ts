@@ -16,19 +16,27 @@ export function securityHeaders(): MiddlewareHandler<Env> {
 }
 
 /** Before routing: an answer of any kind would already tell a rebound page that it has got here. */
-export function checkHost(host: string, log: Log): MiddlewareHandler<Env> {
+export function checkHost(host: string, allowedHosts: readonly string[], log: Log): MiddlewareHandler<Env> {
   return async (context, next) => {
     const port = context.env.incoming.socket.localPort ?? 0;
-    if (hostAllowed(context.req.header('host'), { host, port })) return next();
+    if (hostAllowed(context.req.header('host'), { host, port, allowedHosts })) return next();
     return refuse(context, log, 'HOST_REFUSED');
   };
 }
 
-/** Reading needs the token only where other machines can reach the server; sending a command always does. */
-export function checkToken(token: string, host: string, log: Log): MiddlewareHandler<Env> {
+/**
+ * Reading needs the token only where other machines can reach the server, itself or through a proxy whose name it answers
+ * to; sending a command always does.
+ */
+export function checkToken(
+  token: string,
+  { host, allowedHosts }: { readonly host: string; readonly allowedHosts: readonly string[] },
+  log: Log,
+): MiddlewareHandler<Env> {
   const expected = digest(token);
+  const readsAreOpen = isLoopback(host) && allowedHosts.length === 0;
   return async (context, next) => {
-    if (isLoopback(host) && isRead(context.req.method)) return next();
+    if (readsAreOpen && isRead(context.req.method)) return next();
     const given = /^Bearer +(\S+)$/i.exec(context.req.header('authorization') ?? '')?.[1];
     // Digests, since timingSafeEqual wants equal lengths and the length must not show either.
     if (given !== undefined && timingSafeEqual(digest(given), expected)) return next();

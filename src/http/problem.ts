@@ -4,7 +4,10 @@ import { type EngineError, isEngineError } from '../core/errors.ts';
 
 /** What the control API itself refuses. docs/reference/errors.md lists them; a test compares. */
 export const PROBLEMS = {
-  HOST_REFUSED: [421, 'this server does not answer to that Host: use the address it printed at its start'],
+  HOST_REFUSED: [
+    421,
+    'this server does not answer to that Host: use the address it printed at its start, or add the name to ALLOWED_HOSTS',
+  ],
   TOKEN_NEEDED: [401, 'send the token as `Authorization: Bearer …`; .projectionist/daemon.json holds it'],
   TOKEN_WRONG: [401, "this is not the daemon's token; .projectionist/daemon.json holds it"],
   ORIGIN_REFUSED: [403, 'pages of other origins may not send commands'],
@@ -54,9 +57,10 @@ export function problem(code: ProblemCode, detail?: string): Problem {
   return build(status, code, detail === undefined ? text : `${text}: ${detail}`);
 }
 
-/** How a command that was carried out but failed is told: refused in this state, or not possible. */
+/** How a command that was carried out but failed is told: refused in this state, not now, or not possible. */
 export function outcomeProblem(outcome: { readonly code: string; readonly message: string }): Problem {
-  return build(outcome.code === 'COMMAND_REFUSED' ? 409 : 422, outcome.code, outcome.message);
+  const status = outcome.code === 'COMMAND_REFUSED' ? 409 : outcome.code === 'RESET_BLOCKED' ? 503 : 422;
+  return build(status, outcome.code, outcome.message);
 }
 
 export function errorProblem(error: unknown): Problem {

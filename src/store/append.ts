@@ -1,6 +1,6 @@
 import { EngineError } from '../core/errors.ts';
 import type { NewEvent } from '../core/event.ts';
-import type { Queryable } from './connect.ts';
+import type { Queryable, Sql } from './connect.ts';
 import { stringifyJson } from './json.ts';
 import { constraintOf, sqlstateOf } from './sqlstate.ts';
 
@@ -29,38 +29,67 @@ export async function append(sql: Queryable, events: readonly NewEvent[]): Promi
 }
 
 /**
- * The same for a repeated import: events whose id is stored already are skipped.
+ * The same for a repeated import, all or none: events that are stored already are skipped. One whose id is stored with
+ * anything else in it is no repeat: skipping it would lose it without a word.
  * @returns how many were appended and how many were there
+ * @throws EngineError as `append`, and APPEND_DIFFERS
  */
 export async function appendNew(
-  sql: Queryable,
+  sql: Sql,
   events: readonly NewEvent[],
 ): Promise<{ readonly appended: number; readonly skipped: number }> {
   if (events.length === 0) return { appended: 0, skipped: 0 };
   const columns = toColumns(events);
   try {
-    const rows = await sql`
-      INSERT INTO events (id, instance_id, aggregate_name, aggregate_id, sequence_no, name, occurred_at, payload, metadata)
-      ${newRows(sql, columns)}
-      ON CONFLICT (id) DO NOTHING
-      RETURNING 1`;
-    return { appended: rows.length, skipped: events.length - rows.length };
+    return await sql.begin(async (tx) => {
+      const rows = await tx`
+        INSERT INTO events (id, instance_id, aggregate_name, aggregate_id, sequence_no, name, occurred_at, payload, metadata)
+        ${newRows(tx, columns)}
+        ON CONFLICT (id) DO NOTHING
+        RETURNING 1`;
+      if (rows.length < events.length) await refuseOthers(tx, columns);
+      return { appended: rows.length, skipped: events.length - rows.length };
+    });
   } catch (error) {
     throw toAppendError(error, events);
   }
 }
 
+/** Two of the events given may have the same id as well, so all of them are compared with what is stored now. */
+async function refuseOthers(sql: Queryable, columns: ReturnType<typeof toColumns>): Promise<void> {
+  const [other] = await sql<{ id: string; name: string; differing: string }[]>`
+    SELECT n.id, e.name,
+           concat_ws(', ',
+             CASE WHEN (n.instance_id, n.aggregate_name, n.aggregate_id, n.sequence_no)
+                    <> (e.instance_id, e.aggregate_name, e.aggregate_id, e.sequence_no) THEN 'stream or number' END,
+             CASE WHEN n.name <> e.name THEN 'name' END,
+             CASE WHEN n.occurred_at <> e.occurred_at THEN 'occurredAt' END,
+             CASE WHEN n.payload <> e.payload THEN 'payload' END,
+             CASE WHEN n.metadata <> e.metadata THEN 'metadata' END) AS differing
+    FROM ${given(sql, columns)} JOIN events AS e ON e.id = n.id
+    WHERE (n.instance_id, n.aggregate_name, n.aggregate_id, n.sequence_no, n.name, n.payload, n.metadata)
+       <> (e.instance_id, e.aggregate_name, e.aggregate_id, e.sequence_no, e.name, e.payload, e.metadata)
+       OR n.occurred_at <> e.occurred_at
+    ORDER BY n.place LIMIT 1`;
+  if (other !== undefined) throw new EngineError('APPEND_DIFFERS', { ...other });
+}
+
 /** Ordered by their place in the array: positions are drawn in that order. */
-function newRows(sql: Queryable, c: ReturnType<typeof toColumns>) {
+function newRows(sql: Queryable, columns: ReturnType<typeof toColumns>) {
   return sql`
     SELECT coalesce(n.id, gen_random_uuid()), n.instance_id, n.aggregate_name, n.aggregate_id, n.sequence_no, n.name,
            coalesce(n.occurred_at, now()), n.payload, n.metadata
-    FROM unnest(${c.id}::uuid[], ${c.instanceId}::text[], ${c.aggregateName}::text[], ${c.aggregateId}::text[],
-                ${c.sequenceNo}::bigint[], ${c.name}::text[], ${c.occurredAt}::timestamptz[],
-                ${c.payload}::text[]::jsonb[], ${c.metadata}::text[]::jsonb[])
-         WITH ORDINALITY
-         AS n (id, instance_id, aggregate_name, aggregate_id, sequence_no, name, occurred_at, payload, metadata, place)
+    FROM ${given(sql, columns)}
     ORDER BY n.place`;
+}
+
+function given(sql: Queryable, c: ReturnType<typeof toColumns>) {
+  return sql`
+    unnest(${c.id}::uuid[], ${c.instanceId}::text[], ${c.aggregateName}::text[], ${c.aggregateId}::text[],
+           ${c.sequenceNo}::bigint[], ${c.name}::text[], ${c.occurredAt}::timestamptz[],
+           ${c.payload}::text[]::jsonb[], ${c.metadata}::text[]::jsonb[])
+      WITH ORDINALITY
+      AS n (id, instance_id, aggregate_name, aggregate_id, sequence_no, name, occurred_at, payload, metadata, place)`;
 }
 
 function toColumns(events: readonly NewEvent[]) {

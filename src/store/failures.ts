@@ -1,13 +1,10 @@
+import type { FailedEvent } from '../core/port.ts';
 import type { FailureStatus } from '../core/status.ts';
 import type { Queryable, Tx } from './connect.ts';
 
-/** Why one event could not be applied. */
-export interface EventFailure {
-  readonly position: bigint;
+/** Why one event could not be applied, as it is written down. */
+export interface EventFailure extends FailedEvent {
   readonly eventId: string;
-  readonly eventName: string;
-  readonly error: string;
-  readonly sqlstate: string | null;
   readonly statement: string | null;
 }
 

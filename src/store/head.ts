@@ -20,8 +20,8 @@ interface Head {
 export interface HeadReader {
   /** Looks now. Calls at the same time share one look that starts after each of them. */
   read(): Promise<Head>;
-  /** Highest position drawn so far: one cheap statement, for the heartbeat. */
-  drawn(): Promise<bigint>;
+  /** Highest position drawn so far, and the sum of all generations: one cheap statement, for the heartbeat. */
+  beat(): Promise<{ readonly drawn: bigint; readonly resets: bigint }>;
   /** After a lost connection: a restarted server may have taken drawn positions back. */
   forget(): void;
   /** Counts up whenever what was seen before no longer counts; whoever remembers something of the store compares it. */
@@ -81,7 +81,7 @@ export function createHeadReader(sql: Sql): HeadReader {
 
   return {
     read,
-    drawn: () => readDrawn(sql),
+    beat: () => readBeat(sql),
     forget,
     epoch: () => epoch,
   };
@@ -91,6 +91,13 @@ async function readDrawn(sql: Queryable): Promise<bigint> {
   const [row] = await sql<[{ drawn: bigint }]>`
     SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence('events', 'position')::regclass), 0) AS drawn`;
   return row.drawn;
+}
+
+async function readBeat(sql: Sql) {
+  const [row] = await sql<[{ drawn: bigint; resets: bigint }]>`
+    SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence('events', 'position')::regclass), 0) AS drawn,
+           (SELECT coalesce(sum(generation), 0)::bigint FROM projection_state WHERE instance_id = '') AS resets`;
+  return row;
 }
 
 /** Any pid, also none: a prepared transaction keeps its announcement. */

@@ -1,5 +1,5 @@
-import type { ColumnValue, Row, Where } from '../core/statement.ts';
-import { isNot } from '../core/statements.ts';
+import { isChange, isNot } from '../core/changes.ts';
+import type { Change, ColumnValue, Where } from '../core/statement.ts';
 import type { Queryable } from './connect.ts';
 import { stringifyJson } from './json.ts';
 import type { Write } from './statement-sql.ts';
@@ -27,18 +27,28 @@ export function encodeJson(write: Write, json: JsonColumns): Write {
   if (columns === undefined) return write;
   switch (write.kind) {
     case 'create':
+      return { ...write, values: encodeRow(write.values, columns) };
     case 'upsert':
       return { ...write, values: encodeRow(write.values, columns) };
     case 'update':
       return { ...write, set: encodeRow(write.set, columns), where: encodeWhere(write.where, columns) };
     case 'remove':
       return { ...write, where: encodeWhere(write.where, columns) };
+    case 'copy':
+      return { ...write, set: encodeRow(write.set, columns), where: encodeWhere(write.where, columns) };
   }
 }
 
-function encodeRow(row: Row, columns: ReadonlySet<string>): Row {
+/** JSON columns take values only: what changes one instead stays as it is, and PostgreSQL refuses it. */
+function encodeRow<T extends ColumnValue | Change>(
+  row: Readonly<Record<string, T>>,
+  columns: ReadonlySet<string>,
+): Readonly<Record<string, T | string>> {
   return Object.fromEntries(
-    Object.entries(row).map(([column, value]) => [column, columns.has(column) ? encode(value) : value]),
+    Object.entries(row).map(([column, value]) => [
+      column,
+      columns.has(column) && value !== null && !isChange(value) ? stringifyJson(value) : value,
+    ]),
   );
 }
 

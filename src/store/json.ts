@@ -17,8 +17,19 @@ export function parseJson(text: string): unknown {
   );
 }
 
-/** JSON.stringify that writes a bigint as the exact number it is. */
+const JSON_TEXT = Symbol('JSON text');
+
+/** A JSON value as it was written, for `stringifyJson` to pass on: a JavaScript number would round its long decimals. */
+export type JsonText = { readonly [JSON_TEXT]: string };
+
+export function jsonText(text: string): JsonText {
+  return { [JSON_TEXT]: text };
+}
+
+/** JSON.stringify that writes a bigint as the exact number it is, and a `JsonText` as it was written. */
 export function stringifyJson(value: unknown): string {
+  const written: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, JSON_TEXT) : undefined;
+  if (typeof written === 'string') return written;
   let mark: string | null = null;
   const text = JSON.stringify(value ?? null, (_key, part: unknown) => {
     if (typeof part !== 'bigint') return part;
@@ -30,7 +41,8 @@ export function stringifyJson(value: unknown): string {
 
 /** Freezes an event's payload all the way down: handlers share it, and one must not change what the next one sees. */
 export function deepFreeze<T>(value: T): T {
-  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+  // The bytes of a typed array, which only a schema can make, cannot be frozen: trying to would throw.
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value) && !ArrayBuffer.isView(value)) {
     Object.freeze(value);
     for (const part of Object.values(value)) deepFreeze(part);
   }

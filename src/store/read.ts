@@ -77,10 +77,13 @@ async function readWhole(sql: Sql, request: PageRequest): Promise<readonly Event
     ORDER BY e.position`;
 }
 
-/** As many candidates as fit, the first one in any case. */
 async function readCut(sql: Sql, request: PageRequest): Promise<readonly EventRow[]> {
-  return await sql<EventRow[]>`
-    SELECT ${eventColumns(sql)}
+  return await sql<EventRow[]>`SELECT ${eventColumns(sql)} ${fitting(sql, request)}`;
+}
+
+/** As many candidates as fit, the first one in any case. */
+export function fitting(sql: Sql, request: PageRequest) {
+  return sql`
     FROM (SELECT *, sum(${payloadBytes(sql)}) OVER (ORDER BY position ROWS UNBOUNDED PRECEDING) AS bytes,
                  row_number() OVER (ORDER BY position) AS place
           FROM (SELECT * ${candidates(sql, request)}) AS c) AS page
@@ -102,10 +105,12 @@ function payloadBytes(sql: Sql) {
 }
 
 /** `2026-03-01 19:00:00.12+00`, as a session in UTC prints it, to ISO 8601 with all six digits. */
-function toIso(text: string): string {
+export function toIso(text: string): string {
   if (!text.endsWith('+00')) return text;
-  const [seconds = '', fraction = ''] = text.slice(11, -3).split('.');
-  return `${text.slice(0, 10)}T${seconds}.${fraction.padEnd(6, '0')}Z`;
+  // The year may have more than four digits.
+  const [date = '', time = ''] = text.slice(0, -3).split(' ');
+  const [seconds = '', fraction = ''] = time.split('.');
+  return `${date}T${seconds}.${fraction.padEnd(6, '0')}Z`;
 }
 
 function toEvent(row: EventRow & { readonly position: bigint }): StoredEvent {

@@ -1,45 +1,185 @@
-import { EngineError } from '../core/errors.ts';
-import { quoteIdentifier } from '../core/identifier.ts';
+import { setTimeout as pause } from 'node:timers/promises';
+import { describeError } from '../core/describe-error.ts';
+import { EngineError, isEngineError } from '../core/errors.ts';
 import type { Projection } from '../core/projection.ts';
-import type { Sql } from './connect.ts';
-import { lend } from './transaction.ts';
+import type { StoredStatus } from '../core/status.ts';
+import type { Sql, Tx } from './connect.ts';
+import { emptyTables } from './empty-tables.ts';
+import { reachedTables } from './foreign-keys.ts';
+import { describeLockHolders } from './lock-holders.ts';
+import { planReset, type ResetPlan } from './reset-plan.ts';
+import { isConnectionLost, isLockNotAvailable, sqlstateOf } from './sqlstate.ts';
 
-/** How long a reset waits for readers and for the page in flight. Longer would queue every later reader behind it. */
-const LOCK_TIMEOUT = '5s';
+const ASK_AGAIN_MS = 250;
+
+/** The state rows are locked; they are at 0; the tables are empty. Then COMMIT. */
+export type ResetPoint = 'reset-locked' | 'reset-begun' | 'reset-emptied';
+
+export interface ResetOptions {
+  readonly projection: Projection;
+  /** All of this daemon: those whose tables reference this one's are reset with it. */
+  readonly projections: readonly Projection[];
+  readonly owner: string;
+  /** Milliseconds that each lock is waited for. Longer would queue every later reader behind it. Default 5000. */
+  readonly lockTimeoutMs?: number;
+  /** Milliseconds the whole reset may take; then its session is ended. Default 20000. */
+  readonly deadlineMs?: number;
+  /** Milliseconds for which the database is asked, when the connection is lost in COMMIT, whether it took place. Default 10000. */
+  readonly askForMs?: number;
+  readonly failpoint?: ((point: ResetPoint, name: string) => Promise<void> | void) | undefined;
+}
+
+export interface ResetDone {
+  /** The new one. */
+  readonly generation: bigint;
+  readonly status: StoredStatus;
+  readonly also: ResetPlan['also'];
+}
+
+/** What is known of a reset from outside of its transaction, for when that ends badly. */
+interface UnderWay {
+  plan: ResetPlan | null;
+  done: ResetDone | null;
+  overdue: boolean;
+}
 
 /**
  * Empties a projection's tables and puts it back to 0, all in one short transaction: either everything is as before, or
  * the next page starts from the first event. The generation counts up, so a page planned before the reset can never
  * commit after it. Halt, failures and alarm are cleared; a pause stays.
  *
- * TRUNCATE names every table and never cascades: a table of somebody else must not be emptied silently.
- * @returns the new generation
- * @throws EngineError RESET_FAILED, PROJECTION_ROW_MISSING; nothing has changed then
+ * TRUNCATE names every table and never cascades. Projections whose tables reference these by a foreign key are reset in
+ * the same transaction.
+ * @throws EngineError RESET_BLOCKED, RESET_REFUSED, RESET_FAILED, TABLE_MISSING, PROJECTION_ROW_MISSING: nothing has
+ *   changed then; RESET_DAMAGED; RESET_UNKNOWN
  */
-export async function reset(sql: Sql, projection: Projection, owner: string): Promise<bigint> {
-  const { name } = projection;
+export async function reset(sql: Sql, options: ResetOptions): Promise<ResetDone> {
+  const { deadlineMs = 20_000 } = options;
+  const underWay: UnderWay = { plan: null, done: null, overdue: false };
   try {
     return await sql.begin('ISOLATION LEVEL READ COMMITTED', async (tx) => {
-      await tx`SELECT set_config('lock_timeout', ${LOCK_TIMEOUT}, true)`;
-      const [row] = await tx<{ generation: bigint }[]>`
-        UPDATE projection_state
-        SET cursor = 0, last_event_id = NULL, generation = generation + 1, version = ${projection.version}, alarm = NULL,
-            status = CASE status WHEN 'halted' THEN 'running' ELSE status END, owner = ${owner}, updated_at = now()
-        WHERE name = ${name} AND instance_id = ''
-        RETURNING generation`;
-      if (row === undefined) throw new EngineError('PROJECTION_ROW_MISSING', { name });
-      await tx`UPDATE readviews SET position = 0 WHERE name = ${name}`;
-      await tx`DELETE FROM projection_failures WHERE name = ${name} AND instance_id = ''`;
-      if (projection.reset !== null) await projection.reset({ tx: lend(tx) });
-      else await tx.unsafe(`TRUNCATE ${[...projection.tables.keys()].map(quoteIdentifier).join(', ')}`);
-      return row.generation;
+      const { pid, xid } = await limitTransaction(tx, options, deadlineMs);
+      // A handler may wait for anything and then go on: with its session gone, nothing it does can reach the database.
+      let ending: Promise<unknown> = Promise.resolve();
+      const timer = setTimeout(() => {
+        underWay.overdue = true;
+        ending = sql`SELECT pg_terminate_backend(${pid})`.catch(() => undefined);
+      }, deadlineMs);
+      try {
+        return await resetIn(tx, xid, options, underWay);
+      } finally {
+        clearTimeout(timer);
+        // Before the session can be somebody else's.
+        await ending;
+      }
     });
   } catch (error) {
-    if (error instanceof EngineError) throw error;
-    throw new EngineError(
-      'RESET_FAILED',
-      { name, reason: error instanceof Error ? error.message : String(error) },
-      { cause: error },
-    );
+    return await explain(sql, error, options, underWay);
   }
+}
+
+/** For this transaction only: they hold behind a pooler too. The last one is for a daemon that does not run any more. */
+async function limitTransaction(tx: Tx, options: ResetOptions, deadlineMs: number) {
+  const { projection, owner, lockTimeoutMs = 5000 } = options;
+  const [row] = await tx<[{ pid: number; xid: string }]>`
+    SELECT pg_backend_pid() AS pid, pg_current_xact_id()::text AS xid,
+           set_config('application_name', ${`proj:${owner}:${projection.name}`.slice(0, 63)}, true),
+           set_config('lock_timeout', ${String(lockTimeoutMs)}, true),
+           set_config('statement_timeout', ${String(deadlineMs)}, true),
+           set_config('idle_in_transaction_session_timeout', ${String(deadlineMs + 5000)}, true)`;
+  return row;
+}
+
+async function resetIn(tx: Tx, xid: string, options: ResetOptions, underWay: UnderWay): Promise<ResetDone> {
+  const { projection, projections, owner, failpoint } = options;
+  const { name } = projection;
+  const plan = planReset(name, projections, await reachedTables(tx, name, projections));
+  underWay.plan = plan;
+  const names = plan.projections.map((one) => one.name);
+  const versions = plan.projections.map((one) => one.version);
+  // In one order by all: two resets that share a projection wait for each other, and never both.
+  const rows = await tx<{ name: string; generation: bigint }[]>`
+    SELECT name, generation FROM projection_state
+    WHERE name = ANY(${names}::text[]) AND instance_id = '' ORDER BY name FOR UPDATE`;
+  const missing = names.find((one) => rows.every((row) => row.name !== one));
+  if (missing !== undefined) throw new EngineError('PROJECTION_ROW_MISSING', { name: missing });
+  await failpoint?.('reset-locked', name);
+  const [own] = await tx<[{ generation: bigint; status: StoredStatus }]>`
+    WITH reset AS (
+      UPDATE projection_state AS s
+      SET cursor = 0, last_event_id = NULL, generation = generation + 1, version = p.version, alarm = NULL,
+          status = CASE status WHEN 'halted' THEN 'running' ELSE status END, owner = ${owner}, updated_at = now()
+      FROM unnest(${names}::text[], ${versions}::int[]) AS p (name, version)
+      WHERE s.name = p.name AND s.instance_id = ''
+      RETURNING s.name, s.generation, s.status
+    ), published AS (UPDATE readviews AS r SET position = 0 FROM reset WHERE r.name = reset.name),
+    cleared AS (DELETE FROM projection_failures AS f USING reset WHERE f.name = reset.name AND f.instance_id = '')
+    SELECT generation, status FROM reset WHERE name = ${name}`;
+  underWay.done = { ...own, also: plan.also };
+  await failpoint?.('reset-begun', name);
+  await emptyTables(tx, name, plan, xid);
+  await failpoint?.('reset-emptied', name);
+  return underWay.done;
+}
+
+/** Why it failed, in words somebody can act on; or that it took place all the same. */
+async function explain(sql: Sql, error: unknown, options: ResetOptions, underWay: UnderWay): Promise<ResetDone> {
+  const { projection, deadlineMs = 20_000, lockTimeoutMs = 5000, askForMs = 10_000 } = options;
+  const { name } = projection;
+  const { plan, done, overdue } = underWay;
+  if (isEngineError(error, 'RESET_DAMAGED') && plan !== null) await haltDamaged(sql, plan, error);
+  if (error instanceof EngineError) throw error;
+  if (isLockNotAvailable(error)) {
+    const names = plan?.projections.map((one) => one.name) ?? [name];
+    const holders = await describeLockHolders(sql, plan?.tables ?? [], names).catch(
+      () => 'who holds it cannot be seen',
+    );
+    throw new EngineError('RESET_BLOCKED', { name, seconds: lockTimeoutMs / 1000, holders }, { cause: error });
+  }
+  // It may have been in its COMMIT.
+  if ((overdue || isConnectionLost(error)) && done !== null) {
+    const { generation } = done;
+    const committed = await askUntil(performance.now() + askForMs, () => hasCommitted(sql, name, generation));
+    if (committed === null) throw new EngineError('RESET_UNKNOWN', { name, generation }, { cause: error });
+    if (committed) return done;
+  }
+  throw new EngineError('RESET_FAILED', { name, reason: reasonOf(error, overdue, deadlineMs) }, { cause: error });
+}
+
+function reasonOf(error: unknown, overdue: boolean, deadlineMs: number): string {
+  if (overdue || sqlstateOf(error) === '57014') return `it had not ended after ${deadlineMs / 1000} s`;
+  if (sqlstateOf(error) === '25P02') return 'its reset handler went on after an SQL error, which has to be thrown';
+  return describeError(error);
+}
+
+/** A server that was lost may be back in a moment. @returns null when it is not */
+async function askUntil<T>(end: number, ask: () => Promise<T>): Promise<T | null> {
+  for (;;) {
+    try {
+      return await ask();
+    } catch {
+      if (performance.now() >= end) return null;
+      await pause(ASK_AGAIN_MS);
+    }
+  }
+}
+
+/** Waits for a session that may still be in its COMMIT: it holds the row until then. */
+async function hasCommitted(sql: Sql, name: string, generation: bigint): Promise<boolean> {
+  return await sql.begin(async (tx) => {
+    await tx`SELECT set_config('lock_timeout', '5s', true)`;
+    const [row] = await tx<{ generation: bigint }[]>`
+      SELECT generation FROM projection_state WHERE name = ${name} AND instance_id = '' FOR SHARE`;
+    return row !== undefined && row.generation >= generation;
+  });
+}
+
+/**
+ * What a handler committed or did outside of the transaction stands, for whichever of these projections, and nothing that
+ * is run again can tell. The generation counts up, so that their workers notice.
+ */
+async function haltDamaged(sql: Sql, { projections }: ResetPlan, { message }: EngineError): Promise<void> {
+  await sql`
+    UPDATE projection_state SET status = 'halted', alarm = ${message}, generation = generation + 1, updated_at = now()
+    WHERE name = ANY(${projections.map((one) => one.name)}::text[]) AND instance_id = ''`;
 }

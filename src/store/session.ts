@@ -145,6 +145,12 @@ function nameOf(text: string): string | undefined {
 /** The driver says by words alone that a connection is gone ("Connection terminated unexpectedly", "Query read timeout"). */
 export function toError(error: Error): Error {
   const plain = error.constructor === Error && Reflect.get(error, 'code') === undefined;
+  // Without a password it does not begin to log in, and says so in terms of the protocol.
+  if (plain && error.message.startsWith('SASL')) {
+    return Object.assign(new Error('the server asks for a password, and none is given', { cause: error }), {
+      code: '28P01',
+    });
+  }
   return plain && !(error instanceof DatabaseError) ? connectionLost(error) : error;
 }
 

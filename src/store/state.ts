@@ -34,6 +34,13 @@ export async function readState(sql: Queryable, name: string): Promise<StateRow 
   return row ?? null;
 }
 
+export async function readGenerations(
+  sql: Queryable,
+): Promise<readonly { readonly name: string; readonly generation: bigint }[]> {
+  return await sql<{ name: string; generation: bigint }[]>`
+    SELECT name, generation FROM projection_state WHERE instance_id = ''`;
+}
+
 /**
  * Step 1 of a page. NOWAIT: 55P03 tells that another worker has the projection, which is no reason to queue up.
  */

@@ -91,7 +91,7 @@ export class Statement<T extends readonly unknown[]> extends Promise<T> {
 }
 
 /** Joins the parts of a template: nested statements become text, names are quoted, everything else is a parameter. */
-export function render({ parts, holes }: Pick<Statement<[]>, 'parts' | 'holes'>): Rendered {
+function render({ parts, holes }: Pick<Statement<[]>, 'parts' | 'holes'>): Rendered {
   const values: unknown[] = [];
   return { text: write(parts, holes, values), values };
 }

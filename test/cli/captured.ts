@@ -26,6 +26,7 @@ export function capturedContext(changes: Partial<Omit<CommandContext, 'terminal'
     env: {},
     cwd: '/nowhere',
     signal: new AbortController().signal,
+    outputGone: new AbortController().signal,
     ...changes,
   };
 }

@@ -10,6 +10,7 @@ import { importFile } from '../../src/cli/import-file.ts';
 import { type ImportedEvent, parseImportLine } from '../../src/cli/import-line.ts';
 import { readLines } from '../../src/cli/lines.ts';
 import { EngineError } from '../../src/core/errors.ts';
+import { stringifyJson } from '../../src/store/json.ts';
 import { capturedContext } from './captured.ts';
 
 const EVENT = {
@@ -42,20 +43,32 @@ describe('a line', () => {
 
   it('keeps integers beyond 2^53 exact', () => {
     const text = line({ payload: 'X' })
-      .replace(
-        '"X"',
-        '{"big":9007199254740993,"neg":-123456789012345678901,"s":"9007199254740993","f":1.1234567890123456789,"ok":9007199254740991}',
-      )
+      .replace('"X"', '{"big":9007199254740993,"s":"9007199254740993","ok":9007199254740991,"f":1.125}')
       .replace('"sequenceNo":1', '"sequenceNo":9007199254740993');
     const event = parseImportLine(text, 1);
     expect(event.sequenceNo).toBe(9_007_199_254_740_993n);
     expect(event.payload).toEqual({
       big: 9_007_199_254_740_993n,
-      neg: -123_456_789_012_345_678_901n,
       s: '9007199254740993',
-      f: 1.1234567890123457,
       ok: 9_007_199_254_740_991,
+      f: 1.125,
     });
+  });
+
+  // Seen red with: `exactField` answering null (1.1234567890123456789 became 1.1234567890123457).
+  it.each([
+    '{"f":1.1234567890123456789,"neg":-123456789012345678901}',
+    ' [ 12345678901234.500, 1e-400, {"payload": 1}, "}", "\\"]" ] ',
+    '0.30000000000000004441',
+    '"0.30000000000000004441"',
+  ])('passes on a payload and metadata with long numbers as they are written: %s', (written) => {
+    const text = line({ payload: 'P', metadata: 'M', name: 'a "payload":1,' })
+      .replace('"P"', () => written)
+      .replace('"M"', () => `{"metadata":${written}}`)
+      .replace('"payload"', '"p\\u0061yload"');
+    const event = parseImportLine(text, 1);
+    expect(stringifyJson(event.payload).trim()).toBe(written.trim());
+    expect(stringifyJson(event.metadata)).toBe(`{"metadata":${written}}`);
   });
 
   it('without an id gets one from its place, always the same', () => {

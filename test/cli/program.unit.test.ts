@@ -1,15 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { clientActions, stateFolder } from '../../src/cli/client-actions.ts';
-import { writeDaemonFile } from '../../src/cli/daemon-file.ts';
+import { describe, expect, it } from 'vitest';
+import { clientActions } from '../../src/cli/client-actions.ts';
 import { type Actions, type CommandContext, type ExitCode, runProgram } from '../../src/cli/program.ts';
 import { packageVersion } from '../../src/cli/version.ts';
 import { EngineError, type ErrorCode } from '../../src/core/errors.ts';
-import { createControlApi } from '../../src/http/control-api.ts';
-import { FakeDaemon, statusOf } from '../http/fake-daemon.ts';
+import { statusOf } from '../http/fake-daemon.ts';
 import { Captured } from './captured.ts';
+import { daemonIn } from './daemon-in.ts';
 
 interface Ran {
   readonly code: ExitCode;
@@ -41,7 +37,10 @@ async function run(
     start: record('start'),
     status: record('status'),
     reset: record('reset'),
+    watch: record('watch'),
+    send: record('send'),
     importFile: record('import'),
+    exportEvents: record('export'),
     migrate: record('migrate'),
     ...actions,
   };
@@ -49,6 +48,7 @@ async function run(
     terminal,
     env,
     cwd,
+    outputGone: new AbortController().signal,
     version: '9.8.7',
     onInterrupt,
   });
@@ -73,6 +73,16 @@ describe('parsing', () => {
     ['status band --json', 'status', { name: 'band', json: true }],
     ['reset band', 'reset', { name: 'band', wait: false, timeoutMs: 3_600_000 }],
     ['reset --all --wait --timeout 5', 'reset', { name: undefined, wait: true, timeoutMs: 5_000 }],
+    ['watch', 'watch', { name: undefined }],
+    ['watch band', 'watch', { name: 'band' }],
+    ['send band RETRY', 'send', { name: 'band', event: 'RETRY', wait: false }],
+    ['send band REBUILD --wait', 'send', { name: 'band', event: 'REBUILD', wait: true }],
+    ['export', 'export', { from: 1n, out: undefined, flags: {} }],
+    [
+      'export --from 9007199254740993 --out a.ndjson --schema app',
+      'export',
+      { from: 9_007_199_254_740_993n, out: 'a.ndjson', flags: { schema: 'app' } },
+    ],
     ['import -', 'import', { file: '-', flags: {} }],
     ['import a.ndjson --schema app', 'import', { file: 'a.ndjson', flags: { schema: 'app' } }],
     ['migrate --config c.js', 'migrate', { config: 'c.js', flags: {} }],
@@ -88,6 +98,13 @@ describe('parsing', () => {
     ['start extra', 'too many arguments'],
     ['start --config', "option '--config <file>' argument missing"],
     ['import', "missing required argument 'file'"],
+    ['send band', "missing required argument 'event'"],
+    ['send band WAKE', "no event 'WAKE': use one of RESET, REBUILD, PAUSE, RESUME, RETRY, SKIP"],
+    ['send band reset', "no event 'reset': use one of RESET, "],
+    ['export --from soon', '--from is a position, a whole number'],
+    ['export --from -1', '--from is a position, a whole number'],
+    ['export --from 9223372036854775808', '--from is a position, a whole number'],
+    ['export a.ndjson', 'too many arguments'],
     ['reset', 'give the name of a projection, or --all'],
     ['reset band --all', 'give the name of a projection, or --all'],
     ['reset band --timeout soon', '--timeout is a whole number of seconds'],
@@ -105,6 +122,15 @@ describe('parsing', () => {
       stderr: '',
     });
   });
+
+  it.each(['start', 'status', 'watch', 'send', 'reset', 'import', 'export', 'migrate'])(
+    'shows examples in the help of %s',
+    async (command) => {
+      expect((await run(`${command} --help`)).stdout).toMatch(
+        new RegExp(`\\nExamples:\\n(  projectionist ${command}.*\\n){2,}$`),
+      );
+    },
+  );
 
   it('shows the version', async () => {
     expect(await run('--version')).toMatchObject({ code: 0, stdout: '9.8.7\n' });
@@ -166,26 +192,6 @@ describe('an error', () => {
 });
 
 describe('commands to a running daemon', () => {
-  async function daemonIn(): Promise<{ cwd: string; daemon: FakeDaemon }> {
-    const cwd = await mkdtemp(join(tmpdir(), 'client-'));
-    const daemon = new FakeDaemon();
-    const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
-    const server = await createControlApi({
-      daemon,
-      token: 't0ken',
-      host: '127.0.0.1',
-      port: 0,
-      version: '1',
-      log,
-    }).listen();
-    onTestFinished(async () => {
-      await server.close(0);
-      await rm(cwd, { recursive: true });
-    });
-    await writeDaemonFile(stateFolder(cwd), { url: server.url, token: 't0ken', pid: process.pid });
-    return { cwd, daemon };
-  }
-
   it('status shows a table', async () => {
     const { cwd, daemon } = await daemonIn();
     daemon.statuses = [
@@ -236,6 +242,9 @@ describe('commands to a running daemon', () => {
     expect(JSON.parse(all.stdout)).toEqual({ projections: daemon.statuses });
     const json = await run('status band --json', { actions: clientActions, cwd });
     expect(JSON.parse(json.stdout)).toEqual(daemon.statuses[0]);
+    expect(Object.keys(JSON.parse(json.stdout)).join(' ')).toBe(
+      'name instance state detail cursor head position lagEvents lagSeconds ratePerSecond etaSeconds generation owner failure',
+    );
   });
 
   it('status of one that is not there exits with 1', async () => {
@@ -284,6 +293,25 @@ describe('commands to a running daemon', () => {
       code: 1,
       stdout: 'event: reset, now catching-up\n',
       stderr: 'projectionist: band: nothing changed\n',
+    });
+  });
+
+  it('reset says what else was reset with it, and is done', async () => {
+    const { cwd, daemon } = await daemonIn();
+    daemon.onSend = async () => ({ kind: 'done', state: 'catching-up', warning: "'event' was reset with it" });
+    expect(await run('reset band', { actions: clientActions, cwd })).toMatchObject({
+      code: 0,
+      stdout: 'band: reset, now catching-up\n',
+      stderr: "projectionist: band: 'event' was reset with it\n",
+    });
+  });
+
+  it('reset that somebody is in the way of says who, and exits with 1', async () => {
+    const { cwd, daemon } = await daemonIn();
+    daemon.onSend = async () => ({ kind: 'failed', code: 'RESET_BLOCKED', message: 'in the way: pid 7' });
+    expect(await run('reset band', { actions: clientActions, cwd })).toMatchObject({
+      code: 1,
+      stderr: 'projectionist: band: in the way: pid 7\n',
     });
   });
 

@@ -18,7 +18,7 @@ const importModule = new Script('(url) => import(url)', {
 
 const PREAMBLE = `
 const projection = (name, ...tables) => ({
-  name, version: 1, schema: '', reset: null,
+  name, version: 1, schema: '', reset: null, events: new Map(),
   tables: new Map(tables.map((table) => [table, { key: ['id'] }])),
   handlers: new Map([['Happened', () => []]]),
 });
@@ -54,6 +54,15 @@ describe('the config file', () => {
     expect(loaded.settings).toEqual({ port: 1 });
     expect(loaded.projections).toHaveLength(1);
     expect([typeof loaded.sample, typeof loaded.traffic]).toEqual(['function', 'function']);
+  });
+
+  // Seen red with: `events` left out of EXPORTS.
+  it('may give schemas for its events, which every projection gets', async () => {
+    const schema = `{ '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value }) } }`;
+    const loaded = await load(`
+      export const events = { Happened: ${schema} };
+      export const projections = [projection('a', 'a'), projection('b', 'b')];`);
+    expect(loaded.projections.map(({ events }) => [...events.keys()])).toEqual([['Happened'], ['Happened']]);
   });
 
   it('may export the list of projections as its default', async () => {
@@ -92,14 +101,19 @@ describe('the config file', () => {
       /projections\[0\] is not a projection/,
     ],
     [
-      'uses a name twice',
-      `export const projections = [projection('a', 'x'), projection('a', 'y')];`,
-      /two projections are called 'a'$/,
-    ],
-    [
       'has a sample that is no function',
       `export const sample = 1; export const projections = [projection('a', 'x')];`,
       /`sample` is not a function/,
+    ],
+    [
+      'has events that are no schemas',
+      `export const events = { Happened: 1 }; export const projections = [projection('a', 'x')];`,
+      /: events\.Happened is no Standard Schema$/,
+    ],
+    [
+      'has a list of events',
+      `export const events = [1]; export const projections = [projection('a', 'x')];`,
+      /`events` is not a record of schemas by event type$/,
     ],
     [
       'has settings that are no object',
@@ -120,6 +134,15 @@ describe('the config file', () => {
     ).rejects.toMatchObject({
       code: 'TABLE_SHARED',
       fields: { table: 't', first: 'a', second: 'b' },
+    });
+  });
+
+  it('with two projections of one name is refused', async () => {
+    await expect(
+      load(`export const projections = [projection('a', 'x'), projection('a', 'y')];`),
+    ).rejects.toMatchObject({
+      code: 'PROJECTION_INVALID',
+      message: "projection 'a': another one has the same name",
     });
   });
 

@@ -51,6 +51,13 @@ describe('settings', () => {
     ['LISTEN_NOTIFY', 'maybe', "LISTEN_NOTIFY: 'maybe' is neither on nor off"],
     ['HOST', 'http://here', 'HOST: is not a host name or address (give the port as PORT)'],
     ['PROJECTIONIST_TOKEN', 'two words', 'PROJECTIONIST_TOKEN: must be printable ASCII without spaces'],
+    [
+      'ALLOWED_HOSTS',
+      'a.b,*.c',
+      "ALLOWED_HOSTS: '*.c' is not a host name (names only, comma-separated: no port, no *)",
+    ],
+    ['ALLOWED_HOSTS', 'a:80', "ALLOWED_HOSTS: 'a:80' is not a host name (names only, comma-separated: no port, no *)"],
+    ['ALLOWED_HOSTS', 'a,,b', "ALLOWED_HOSTS: '' is not a host name (names only, comma-separated: no port, no *)"],
     ['DAEMON_ID', 'a\nb', 'DAEMON_ID: must be 1 to 200 printable ASCII characters without spaces'],
   ])('%s=%j stops the start with a line that says why', (name, value, message) => {
     expect(() => readConfig({ env: { [name]: value } })).toThrow(
@@ -71,6 +78,14 @@ describe('settings', () => {
     'take DATABASE_URL=%s',
     (databaseUrl) => expect(readConfig({ env: { DATABASE_URL: databaseUrl } })).toMatchObject({ databaseUrl }),
   );
+
+  it('take host names in any case, with spaces between', () => {
+    expect(readConfig({ env: { ALLOWED_HOSTS: 'projectionist, Read.Example' } }).allowedHosts).toEqual([
+      'projectionist',
+      'read.example',
+    ]);
+    expect(readConfig({ env: {} }).allowedHosts).toBeNull();
+  });
 
   it('refuse a schema that is no plain identifier', () => {
     expect(() => readConfig({ env: { SCHEMA: 'a"; drop table x; --' } })).toThrow(/^SCHEMA: /);

@@ -1,17 +1,50 @@
 import { expect, test } from 'vitest';
-import { isNot } from '../../src/core/statements.ts';
-import { create, lookup, none, not, remove, several, update, upsert } from '../../src/index.ts';
+import {
+  arrayAppend,
+  copy,
+  create,
+  increment,
+  lookup,
+  none,
+  not,
+  remove,
+  several,
+  update,
+  upsert,
+} from '../../src/index.ts';
 
+const noTable = (kind: string) => expect.objectContaining({ code: 'STATEMENT_NO_TABLE', fields: { kind } });
 const noValues = (kind: string) =>
-  expect.objectContaining({ code: 'STATEMENT_NO_VALUES', fields: { kind, table: 't' } });
+  expect.objectContaining({ code: 'STATEMENT_NO_VALUES', fields: expect.objectContaining({ kind, table: 't' }) });
 const noCondition = (kind: string) =>
   expect.objectContaining({ code: 'STATEMENT_NO_CONDITION', fields: { kind, table: 't' } });
+const invalid = (kind: string, column: string) =>
+  expect.objectContaining({
+    code: 'STATEMENT_VALUE_INVALID',
+    fields: expect.objectContaining({ kind, table: 't', column }),
+  });
+
+/** As JavaScript, or TypeScript that was told otherwise, calls a builder. */
+const loose = <T>(value: unknown): T => value as T;
+
+// Seen red with: needTable's throw taken out.
+test('63: a builder without a table throws before there is any SQL', () => {
+  for (const table of ['', loose<string>(undefined)]) {
+    expect(() => create(table, { a: 1 })).toThrow(noTable('create'));
+    expect(() => upsert(table, { id: 1, a: 1 }, { conflict: ['id'] })).toThrow(noTable('upsert'));
+    expect(() => update(table, { a: 1 }, { id: 1 })).toThrow(noTable('update'));
+    expect(() => remove(table, { id: 1 })).toThrow(noTable('remove'));
+    expect(() => copy(table, { from: ['a'], where: { id: 1 }, conflict: ['id'] })).toThrow(noTable('copy'));
+    expect(() => lookup(table, { select: 'a', where: { id: '1' } }, () => none())).toThrow(noTable('lookup'));
+  }
+});
 
 // Seen red with: needSome's throw taken out.
 test('63: a builder without values throws before there is any SQL', () => {
   expect(() => create('t', {})).toThrow(noValues('create'));
   expect(() => update('t', {}, { id: 1 })).toThrow(noValues('update'));
   expect(() => upsert('t', {}, { conflict: ['id'] })).toThrow(noValues('upsert'));
+  expect(() => copy('t', { from: [], where: { id: 1 }, conflict: ['id'] })).toThrow(noValues('copy'));
 });
 
 // Seen red with: needCondition's throw taken out.
@@ -19,12 +52,22 @@ test('63: a builder without conditions throws, so nothing ever updates or delete
   expect(() => update('t', { a: 1 }, {})).toThrow(noCondition('update'));
   expect(() => remove('t', {})).toThrow(noCondition('remove'));
   expect(() => upsert('t', { a: 1 }, { conflict: [] })).toThrow(noCondition('upsert'));
+  expect(() => copy('t', { from: ['a'], where: {}, conflict: ['id'] })).toThrow(noCondition('copy'));
+  expect(() => copy('t', { from: ['a'], where: { id: 1 }, conflict: [] })).toThrow(noCondition('copy'));
   expect(() => lookup('t', { select: 'id', where: {} }, () => none())).toThrow(noCondition('lookup'));
 });
 
-// Seen red with: the test of `overwritten` in upsert taken out.
-test('64: an upsert with nothing but conflict columns says that there are no values', () => {
+// Seen red with: the list of columns in upsert, and the one in copy, taken whole.
+test('64: an upsert or copy with nothing but conflict columns says that there are no values', () => {
   expect(() => upsert('t', { id: 1, name: 'x' }, { conflict: ['id', 'name'] })).toThrow(noValues('upsert'));
+  expect(() => copy('t', { from: ['id'], where: { id: 1 }, conflict: ['id'] })).toThrow(noValues('copy'));
+});
+
+// Seen red with: the comparison of lengths taken out of copy.
+test('64: a copy of unequal lists says that there are no values, and how many there are of each', () => {
+  const unequal = () => copy('t', { from: ['a', 'b'], to: ['c'], where: { id: 1 }, conflict: ['id'] });
+  expect(unequal).toThrow(noValues('copy'));
+  expect(unequal).toThrow("copy on 't' has no values: 2 columns cannot be copied into 1");
 });
 
 test('65: several without parts is nothing, with parts it keeps their order', () => {
@@ -33,14 +76,39 @@ test('65: several without parts is nothing, with parts it keeps their order', ()
   expect(several(first, second).statements).toEqual([first, second]);
 });
 
+// Seen red with: the look at undefined taken out of checkValues; of checkWhere.
+test('a value that the payload lacks is refused: as NULL it would empty a column or match no row', () => {
+  const { name } = loose<{ name: string }>({});
+  expect(() => create('t', { name })).toThrow(invalid('create', 'name'));
+  expect(() => upsert('t', { id: 1, name }, { conflict: ['id'] })).toThrow(invalid('upsert', 'name'));
+  expect(() => update('t', { name }, { id: 1 })).toThrow(invalid('update', 'name'));
+  expect(() => update('t', { a: 1 }, { name })).toThrow(invalid('update', 'name'));
+  expect(() => remove('t', { name })).toThrow(invalid('remove', 'name'));
+  expect(() => copy('t', { from: ['a'], set: { name }, where: { id: 1 }, conflict: ['id'] })).toThrow(
+    invalid('copy', 'name'),
+  );
+  expect(() => lookup('t', { select: 'id', where: { name } }, () => none())).toThrow(invalid('lookup', 'name'));
+});
+
+// Seen red with: `fixed` left out of checkValues; the look at isNot, and at isChange in checkWhere.
+test('a change is refused where there is nothing to change, and so is a condition for a value', () => {
+  const one = loose<number>(increment());
+  expect(() => create('t', { n: one })).toThrow(invalid('create', 'n'));
+  expect(() => upsert('t', { id: one, a: 1 }, { conflict: ['id'] })).toThrow(invalid('upsert', 'id'));
+  expect(() => copy('t', { from: ['a'], set: { n: one }, where: { id: 1 }, conflict: ['id'] })).toThrow(
+    invalid('copy', 'n'),
+  );
+  expect(() => remove('t', { n: one })).toThrow(invalid('remove', 'n'));
+  expect(() => update('t', { n: loose<number>(not(1)) }, { id: 1 })).toThrow(invalid('update', 'n'));
+  expect(update('t', { n: increment() }, { id: 1 }).set).toEqual({ n: increment(1) });
+  expect(upsert('t', { id: 1, tags: arrayAppend('x') }, { conflict: ['id'] }).values).toEqual({
+    id: 1,
+    tags: arrayAppend('x'),
+  });
+});
+
 test('what is left out has its documented default', () => {
   expect(create('t', { a: 1 }).onConflict).toBe('fail');
   expect(lookup('t', { select: 'id', where: { a: 'b' } }, () => none()).absent).toBe('fail');
-});
-
-// Seen red with: isNot that looks for the key alone.
-test('only not(…) is a negation: values that resemble it are values', () => {
-  expect(isNot(not(1))).toBe(true);
-  expect(isNot(not(null))).toBe(true);
-  for (const value of [null, 'not', 1, [1], {}, { not: 1, other: 2 }]) expect(isNot(value)).toBe(false);
+  expect(copy('t', { from: ['a'], where: { id: 1 }, conflict: ['id'] })).toMatchObject({ to: ['a'], set: {} });
 });

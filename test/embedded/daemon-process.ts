@@ -5,8 +5,12 @@ import { readLock } from '../../src/embedded/lock.ts';
 import { until } from '../../src/embedded/wait.ts';
 
 export interface Said {
-  readonly kind: 'ready' | 'drained' | 'cut' | 'failed';
+  readonly kind: 'ready' | 'drained' | 'cut' | 'failed' | 'ended' | 'running' | 'lost' | 'inserted';
   readonly fresh?: boolean;
+  readonly adopted?: boolean;
+  /** As server_version_num: 180004. */
+  readonly version?: number;
+  readonly encoding?: string;
   readonly rows?: number;
   readonly folder?: string;
   /** Process id of the server's checkpointer. */
@@ -23,6 +27,8 @@ export interface DaemonOptions {
   /** Words before `node`, such as ['unshare', '-rn']. */
   readonly wrapper?: readonly string[];
   readonly throwAway?: boolean;
+  /** Default none: a PostgreSQL of this machine must not hide that the package's does not start. */
+  readonly systemFolders?: readonly string[] | 'default';
 }
 
 /** daemon.mjs in a process group of its own, as a shell starts it. Disposing of it kills the whole group and sees the server off. */
@@ -33,17 +39,20 @@ export class DaemonProcess implements AsyncDisposable {
   readonly #log: string[] = [];
   readonly #folder: string;
   #over = false;
+  /** Until it says otherwise: one that is killed early may have started it. */
+  #ownsServer = true;
 
   constructor(program: string, folder: string, options: DaemonOptions = {}) {
     this.#folder = folder;
-    const { uid, gid, environment = {}, wrapper = [], throwAway = true } = options;
-    const words = [...wrapper, process.execPath, join(program, 'daemon.mjs'), JSON.stringify({ folder, throwAway })];
+    const { uid, gid, environment = {}, wrapper = [], throwAway = true, systemFolders = [] } = options;
+    const settings = { folder, throwAway, ...(systemFolders === 'default' ? {} : { systemFolders }) };
+    const words = [...wrapper, process.execPath, join(program, 'daemon.mjs'), JSON.stringify(settings)];
     const [command = '', ...args] = words;
     const identity = uid === undefined || gid === undefined ? {} : { uid, gid };
     const env = { PATH: process.env['PATH'] ?? '', ...environment };
     this.#child = spawn(command, args, { ...identity, cwd: program, env, detached: true });
     if (this.#child.stdout) {
-      createInterface({ input: this.#child.stdout }).on('line', (line) => this.#said.push(JSON.parse(line) as Said));
+      createInterface({ input: this.#child.stdout }).on('line', (line) => this.#note(JSON.parse(line) as Said));
     }
     if (this.#child.stderr) createInterface({ input: this.#child.stderr }).on('line', (line) => this.#log.push(line));
     this.ended = new Promise((resolve) => {
@@ -55,20 +64,27 @@ export class DaemonProcess implements AsyncDisposable {
     });
   }
 
+  #note(said: Said): void {
+    this.#said.push(said);
+    if (said.kind === 'failed') this.#ownsServer = false;
+    else if (said.adopted !== undefined) this.#ownsServer = !said.adopted;
+  }
+
   get pid(): number {
     return this.#child.pid ?? -1;
   }
 
-  /** What it says next of that kind, or the failure it ended with. */
+  /** What it says next of that kind, each thing once, or the failure it ended with. */
   async hears(kind: Said['kind']): Promise<Said> {
     const found = async () =>
       this.#said.find((said) => said.kind === kind || said.kind === 'failed') ?? (this.#over ? null : undefined);
     const said = await until(found, { withinMs: 30_000 });
     if (said === undefined || said === null) throw new Error(`no '${kind}' came:\n${this.#log.join('\n')}`);
+    if (said.kind !== 'failed') this.#said.splice(this.#said.indexOf(said), 1);
     return said;
   }
 
-  tell(line: 'drain' | 'crash'): void {
+  tell(line: 'drain' | 'crash' | 'insert'): void {
     this.#child.stdin?.write(`${line}\n`);
   }
 
@@ -86,12 +102,14 @@ export class DaemonProcess implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    const data = join(this.#folder, 'postgres');
+    // One that failed has no server, one that adopted has another daemon's.
+    const pid = this.#ownsServer ? (await readLock(data))?.pid : undefined;
     this.signalGroup('SIGKILL');
     await this.ended;
-    // One that failed has no server; the folder's may be another daemon's.
-    if (this.#said.some(({ kind }) => kind === 'failed')) return;
+    if (pid === undefined) return;
     // Or the folder would be removed under a server that is still writing to it.
-    await serverIsGone(join(this.#folder, 'postgres'), 10_000);
+    await until(async () => ((await readLock(data))?.pid === pid ? undefined : true), { withinMs: 10_000 });
   }
 }
 

@@ -96,15 +96,3 @@ test('a daemon killed while it creates the database leaves nothing that looks li
   second.tell('drain');
   expect(await second.ended).toBe(0);
 });
-
-test('two daemons that start on a new folder at once: one gets it, the other says who has it', async () => {
-  await using folder = await temporaryFolder();
-  await using first = new DaemonProcess(program, folder.path);
-  await using second = new DaemonProcess(program, folder.path);
-  const both = await Promise.all([first.hears('ready'), second.hears('ready')]);
-  expect(both.map(({ kind }) => kind).toSorted()).toEqual(['failed', 'ready']);
-  const { pid } = (await readLock(join(folder.path, 'postgres'))) ?? {};
-  const failed = both.find(({ kind }) => kind === 'failed');
-  expect(failed).toMatchObject({ code: 'EMBEDDED_FAILED' });
-  expect(failed?.message).toContain(`another process uses it (its server has process id ${pid})`);
-});

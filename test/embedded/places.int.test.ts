@@ -1,11 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { chmod, chown, cp, mkdir, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, rm, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { PLATFORM_PACKAGE } from '../../src/embedded/binaries.ts';
+import { readLock } from '../../src/embedded/lock.ts';
 import { serverUser } from '../../src/embedded/server-user.ts';
+import { installHint } from '../../src/embedded/system-binaries.ts';
 import { DaemonProcess } from './daemon-process.ts';
 import { temporaryFolder } from './folder.ts';
-import { buildProgram, PLATFORM_PACKAGE } from './program.ts';
+import { buildProgram, putBrokenPackage } from './program.ts';
 
 /** `nobody` on Linux: an account without a home, a shell or a group of its own. */
 const NOBODY = 65_534;
@@ -66,6 +69,12 @@ describe.runIf(IS_ROOT)('as root', () => {
     }
   });
 
+  // Seen red without the chmod of the links' folder: the server's user does not find its libraries.
+  test('a umask that leaves others nothing does no harm', async () => {
+    await using folder = await temporaryFolder();
+    await twoStarts(join(folder.path, 'data'), { wrapper: ['/bin/sh', '-c', 'umask 077; exec "$@"', 'sh'] });
+  });
+
   // Seen red with the user postgres for every folder.
   test('an existing data folder keeps its owner', async () => {
     await using folder = await temporaryFolder();
@@ -97,7 +106,7 @@ test('a missing platform package is said so, and nothing is created', async () =
   await using daemon = new DaemonProcess(bare, join(folder.path, 'data'));
   expect(await daemon.hears('ready')).toMatchObject({
     code: 'EMBEDDED_UNAVAILABLE',
-    message: `no PostgreSQL to start here (${PLATFORM_PACKAGE} is not installed): set DATABASE_URL to one of yours`,
+    message: `no PostgreSQL to start here (${PLATFORM_PACKAGE} is not installed, and this machine has no PostgreSQL of its own): install one (${await installHint()}), or set DATABASE_URL to one of yours`,
   });
   expect(await readdir(folder.path)).toEqual(['program']);
 });
@@ -111,18 +120,11 @@ test.each([
 ])('a postgres %s is unavailable, not a crash', async (_, text, mode) => {
   await using folder = await temporaryFolder();
   const broken = await buildProgram(join(folder.path, 'program'), 'bare');
-  const native = join(broken, 'node_modules', PLATFORM_PACKAGE, 'native');
-  const from = join(program, 'node_modules', PLATFORM_PACKAGE);
-  await mkdir(join(native, 'bin'), { recursive: true });
-  for (const name of ['dist', 'package.json'])
-    await cp(join(from, name), join(native, '..', name), { recursive: true });
-  await cp(join(from, 'native/pg-symlinks.json'), join(native, 'pg-symlinks.json'));
-  await mkdir(join(native, 'lib'));
-  await writeFile(join(native, 'bin/postgres'), text, { mode });
+  await putBrokenPackage(broken, text, mode);
   await using daemon = new DaemonProcess(broken, join(folder.path, 'data'));
   expect(await daemon.hears('ready')).toMatchObject({
     code: 'EMBEDDED_UNAVAILABLE',
-    message: expect.stringContaining('its binaries do not run'),
+    message: expect.stringContaining(`${PLATFORM_PACKAGE} cannot be used: `),
   });
 });
 
@@ -135,6 +137,19 @@ test('a temporary folder that is too deep for a socket is not used', async () =>
   expect((await daemon.hears('ready')).connection?.host).toMatch(/^\/tmp\/projectionist-[0-9a-f]{8}$/);
   daemon.tell('drain');
   expect(await daemon.ended).toBe(0);
+});
+
+// Seen red with the installation chosen at the first start only: the server did not find its libraries.
+test('temporary folders that somebody has tidied away are made again when the server is started again', async () => {
+  await using folder = await temporaryFolder();
+  await using daemon = new DaemonProcess(program, folder.path, { throwAway: false });
+  const { connection, folder: data = '' } = await daemon.hears('ready');
+  const { pid = 0 } = (await readLock(data)) ?? {};
+  for (const path of [connection?.host ?? '', `${connection?.host}-lib`]) await rm(path, { recursive: true });
+  process.kill(pid, 'SIGKILL');
+  expect(await daemon.hears('running')).toMatchObject({ kind: 'running', adopted: false });
+  daemon.tell('insert');
+  expect(await daemon.hears('inserted')).toMatchObject({ kind: 'inserted' });
 });
 
 // Seen red without the check of the owner in ownFolder.

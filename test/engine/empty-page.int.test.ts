@@ -1,12 +1,10 @@
 import { expect, test } from 'vitest';
 import { band } from '../../examples/dancefinder/projections/band.ts';
-import { tableOwners } from '../../src/engine/check-tables.ts';
-import { silentLog } from '../../src/engine/log.ts';
-import { Progress } from '../../src/engine/progress.ts';
-import { type HeadSource, Puller } from '../../src/engine/puller.ts';
+import type { HeadSource } from '../../src/engine/puller.ts';
 import { append } from '../../src/store/append.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { openStore } from '../support/engine.ts';
+import { createPuller } from '../support/puller.ts';
 
 const stream = (name: string, aggregateId: string, payload: object) =>
   ({ aggregateName: `domain.${name}`, aggregateId, sequenceNo: 1, name: `${name}Created`, payload }) as const;
@@ -35,25 +33,7 @@ test('an event that is appended right after an empty page was read is not passed
     forget: () => undefined,
     epoch: () => 0,
   };
-  const now = () => performance.now();
-  const settings = {
-    sql,
-    owner: 'test',
-    owners: tableOwners([band]),
-    maxAttempts: 1,
-    statementTimeoutMs: 10_000,
-    foldFrom: 10,
-  };
-  const puller = new Puller({
-    projection: band,
-    settings,
-    reader: sql,
-    heads,
-    pageSize: 10,
-    progress: new Progress(now),
-    log: silentLog,
-    now,
-  });
+  const puller = createPuller(sql, band, heads);
   expect(await puller.pull('catch-up', new AbortController().signal)).toEqual({ kind: 'caught-up' });
   expect(await sql`SELECT name FROM band`).toEqual([{ name: 'Late' }]);
   await sql.end();

@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
 import { foldHistory } from '../../examples/dancefinder/fold.ts';
 import { PLACES } from '../../examples/dancefinder/places.ts';
-import { projections, sample, traffic } from '../../examples/dancefinder/projectionist.config.ts';
+import { events, projections, sample, traffic } from '../../examples/dancefinder/projectionist.config.ts';
+import { checkPayload } from '../../src/core/check-payload.ts';
+import { isStandardSchema } from '../../src/core/standard-schema.ts';
 import type { NewEvent } from '../../src/index.ts';
 
 test('the configuration gives the four projections', () => {
@@ -14,6 +16,16 @@ test('the sample is 20,000 events of the year 2025, the same ones every time', (
   expect(events[0]?.occurredAt).toMatch(/^2025-01-01/);
   expect(events.at(-1)?.occurredAt).toMatch(/^2025-1[0-2]/);
   expect([...sample({ events: 100 })]).toEqual(events.slice(0, 100));
+});
+
+// Seen red with: extraInfo without nullable().
+test('every event that is handled has a schema, and the whole sample passes, unchanged', () => {
+  const handled = new Set(projections.flatMap(({ handlers }) => [...handlers.keys()]));
+  expect(Object.keys(events).sort()).toEqual([...handled].sort());
+  for (const { name, payload } of sample()) {
+    const schema: unknown = Reflect.get(events, name);
+    if (isStandardSchema(schema)) expect(checkPayload(name, schema, payload)).toEqual(payload);
+  }
 });
 
 test('the sample leaves rows in every table', () => {

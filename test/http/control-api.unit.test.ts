@@ -147,6 +147,8 @@ describe('a command', () => {
   it.each([
     ['COMMAND_REFUSED', 409],
     ['RESET_FAILED', 422],
+    ['RESET_REFUSED', 422],
+    ['RESET_BLOCKED', 503],
   ])('that ends in %s answers %i', async (code, status) => {
     daemon.onSend = async () => ({ kind: 'failed', code, message: 'because' });
     const answer = await command('RESET', { query: '?wait=1000' });
@@ -360,6 +362,31 @@ describe('the Host (J3)', () => {
       200,
     );
     expect((await ask('/projections', { to: beyond, headers: { authorization, host: 'evil.test' } })).status).toBe(421);
+  });
+});
+
+describe('an allowed Host', () => {
+  // Seen red with: checkHost given no allowed names.
+  it('is answered, with the token alone, also on a wildcard', async () => {
+    const authorization = `Bearer ${TOKEN}`;
+    for (const host of ['127.0.0.1', '0.0.0.0']) {
+      const to = await open({ host, allowedHosts: ['projectionist'] });
+      const health = (name: string, headers: Record<string, string>) =>
+        ask('/healthz', { to, headers: { host: name, ...headers } });
+      expect((await health('projectionist:4400', { authorization })).status, host).toBe(200);
+      expect((await health('projectionist.evil.test', { authorization })).status, host).toBe(421);
+    }
+  });
+
+  // Seen red with: `isLoopback(host)` alone for readsAreOpen.
+  it('means that others can come through a proxy, so that reading needs the token on loopback too', async () => {
+    const to = await open({ allowedHosts: ['read.example'] });
+    for (const host of ['read.example', `127.0.0.1:${to.port}`]) {
+      expect(await ask('/projections', { to, headers: { host } }), host).toMatchObject({
+        status: 401,
+        json: { code: 'TOKEN_NEEDED' },
+      });
+    }
   });
 });
 

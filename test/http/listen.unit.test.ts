@@ -60,6 +60,27 @@ describe('binding', () => {
     expect(hostAllowed(undefined, { host: 'box.lan', port: 80 })).toBe(false);
   });
 
+  // Seen red with: every name that ends with an allowed one let in (`endsWith`).
+  it.each(['127.0.0.1', '0.0.0.0', 'box.lan'])(
+    'to %s answers to an allowed name, whatever the port, and to no other',
+    (host) => {
+      const bound = { host, port: 44, allowedHosts: ['projectionist', 'read.example'] };
+      for (const header of ['projectionist', 'projectionist:4400', 'READ.example', 'read.example:443']) {
+        expect(hostAllowed(header, bound), header).toBe(true);
+      }
+      for (const header of [
+        'evil.test',
+        'projectionist.evil.test',
+        'evil-projectionist',
+        'example',
+        'projectionist:x',
+        '*',
+      ]) {
+        expect(hostAllowed(header, bound), header).toBe(false);
+      }
+    },
+  );
+
   it('prints an address that can be opened', () => {
     expect(urlOf('127.0.0.1', 1)).toBe('http://127.0.0.1:1');
     expect(urlOf('0.0.0.0', 1)).toBe('http://127.0.0.1:1');

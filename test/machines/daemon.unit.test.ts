@@ -232,3 +232,46 @@ test('a thousand children start, and stop together', { timeout: 30_000 }, async 
   await untilStopped(daemon.root);
   expect(daemon.died).toEqual([]);
 });
+
+// Seen red with: RECOVERED left out (the tenth death, hours after the ninth, waited for as long as the tenth in a row).
+test('deaths that are far apart are each the first: the child is put back soon', async () => {
+  const daemon = supervise(['band'], new Set(['band']));
+  const hands = daemon.handsOf('band');
+  const random = vi.spyOn(Math, 'random').mockReturnValue(0.999);
+  try {
+    for (let death = 0; death < 10; death++) {
+      await pulling(daemon, 'band');
+      daemon.child('band').send({ type: 'WAKE' });
+      hands.running[0]?.settle('rejected');
+      await delivered();
+      daemon.clock.increment(300);
+      expect(hands.running.map(({ label }) => label)).toEqual(['open']);
+      daemon.clock.increment(60_000);
+    }
+  } finally {
+    random.mockRestore();
+  }
+});
+
+// Seen red with: the cancel in scheduleRespawn left out (health of the one before was counted for the next).
+test('deaths in a row wait longer and longer, whatever time the waiting takes', async () => {
+  const daemon = supervise(['band'], new Set(['band']));
+  const hands = daemon.handsOf('band');
+  const random = vi.spyOn(Math, 'random').mockReturnValue(0.999);
+  try {
+    for (let death = 0; death < 12; death++) {
+      await pulling(daemon, 'band');
+      daemon.clock.increment(20_000);
+      daemon.child('band').send({ type: 'WAKE' });
+      hands.running[0]?.settle('rejected');
+      await delivered();
+      if (death < 11) daemon.clock.increment(31_000);
+    }
+    daemon.clock.increment(29_900);
+    expect(hands.running).toEqual([]);
+    daemon.clock.increment(200);
+    expect(hands.running.map(({ label }) => label)).toEqual(['open']);
+  } finally {
+    random.mockRestore();
+  }
+});

@@ -31,9 +31,9 @@ export const OUTCOMES: Readonly<Record<Exclude<Answer, 'rejected'>, unknown>> = 
   'open:running': { status: 'running', detail: null },
   'open:paused': { status: 'paused', detail: null },
   'open:halted': { status: 'halted', detail: 'halted before event 7' },
-  'reset:running': { status: 'running' },
-  'reset:paused': { status: 'paused' },
-  'reset:halted': { status: 'halted' },
+  'reset:running': { status: 'running', warning: null },
+  'reset:paused': { status: 'paused', warning: null },
+  'reset:halted': { status: 'halted', warning: null },
   'setPaused:done': undefined,
 };
 
@@ -65,7 +65,7 @@ export class GatedHands implements ProjectionHands {
   }
 
   reset() {
-    return this.#begin<{ readonly status: StoredStatus }>('reset', 'reset', null);
+    return this.#begin<Awaited<ReturnType<ProjectionHands['reset']>>>('reset', 'reset', null);
   }
 
   setPaused(paused: boolean) {

@@ -67,6 +67,7 @@ const WORKING = {
   WAKE: 'noted',
   RESET: 'noted',
   PAUSE: 'noted',
+  REOPEN: 'noted',
   RESUME: 'ignored',
   RETRY: 'ignored',
   TIME: 'ignored',
@@ -79,6 +80,7 @@ const WAITING = {
   WAKE: 'ignored',
   RESET: 'resetting',
   PAUSE: 'idle.pausing',
+  REOPEN: 'idle.opening',
   RESUME: 'ignored',
   RETRY: 'ignored',
 } as const satisfies Record<ProjectionEvent['type'], Expected>;
@@ -89,6 +91,7 @@ const STILL = {
   WAKE: 'ignored',
   RESET: 'ignored',
   PAUSE: 'ignored',
+  REOPEN: 'ignored',
   RESUME: 'ignored',
   RETRY: 'ignored',
   TIME: 'ignored',
@@ -107,7 +110,14 @@ export const TRANSITIONS: TransitionTable = {
   },
   'idle.standby': { ...WAITING, ...NO_ANSWER, TIME: 'idle.opening' },
   'idle.pausing': { ...WORKING, ...NO_ANSWER, 'setPaused:done': 'idle.paused', rejected: 'idle.standby' },
-  'idle.paused': { ...STILL, ...NO_ANSWER, STOP: 'idle.stopped', RESET: 'resetting', RESUME: 'idle.resuming' },
+  'idle.paused': {
+    ...STILL,
+    ...NO_ANSWER,
+    STOP: 'idle.stopped',
+    RESET: 'resetting',
+    RESUME: 'idle.resuming',
+    REOPEN: 'idle.opening',
+  },
   'idle.resuming': { ...WORKING, ...NO_ANSWER, 'setPaused:done': 'catching-up.working', rejected: 'idle.paused' },
 
   'catching-up.working': { ...WORKING, ...NO_ANSWER, ...PULLED, rejected: 'catching-up.backing-off' },
@@ -133,6 +143,7 @@ export const TRANSITIONS: TransitionTable = {
     STOP: 'idle.stopped',
     RESET: 'resetting',
     RETRY: 'failed.attempting',
+    REOPEN: 'idle.opening',
   },
 
   resetting: {
@@ -140,6 +151,7 @@ export const TRANSITIONS: TransitionTable = {
     ...NO_ANSWER,
     // Nobody waits for events here, the whole history is read after the reset anyway.
     WAKE: 'ignored',
+    REOPEN: 'ignored',
     'reset:running': 'catching-up.working',
     'reset:paused': 'idle.paused',
     'reset:halted': 'catching-up.working',

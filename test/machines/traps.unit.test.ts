@@ -1,22 +1,11 @@
-import { readdir } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
-import { type AnyStateMachine, createMachine, fromPromise, StateMachine, setup } from 'xstate';
+import { createMachine, fromPromise, setup } from 'xstate';
 import { projectionMachine } from '../../machines/projection.ts';
 import { STATES } from '../../src/core/status.ts';
+import { allMachines } from './all-machines.ts';
 import { trapsOf } from './traps.ts';
 
-const folder = new URL('../../machines/', import.meta.url);
-const files = (await readdir(folder)).filter((file) => file.endsWith('.ts')).sort();
-const machines = (
-  await Promise.all(
-    files.map(async (file) => {
-      const exported: Record<string, unknown> = await import(new URL(file, folder).href);
-      return Object.values(exported)
-        .filter((value) => value instanceof StateMachine)
-        .map((machine) => ({ file, machine: machine as unknown as AnyStateMachine }));
-    }),
-  )
-).flat();
+const machines = await allMachines();
 
 /** Contexts that stretch every delay: nothing went wrong yet, and nothing but wrong, with absurd settings. */
 const CONTEXTS = [0, 1, 30, 31, 1_000_000].flatMap((backoffs) =>

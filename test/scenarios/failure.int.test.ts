@@ -96,6 +96,7 @@ test.each(FAULTS)(
         halted: true,
         error,
         sqlstate,
+        code: null,
         statement,
       },
     });

@@ -126,6 +126,34 @@ test('handlers see positions and sequence numbers as bigint, and everything froz
     expect(Object.isFrozen(part)).toBe(true);
 });
 
+// Seen red with: BigInt(Number(…)) around the position in toEvent, and around `to` in applyPart (a page cut at an event
+// that failed), each alone.
+test('positions beyond 2^53 are exact, in rows, cursor, status and failure', async () => {
+  const { projection } = createLedger({
+    handle: (event, row) => {
+      if (event.payload.text === 'a4') throw new Error('not a4');
+      return row;
+    },
+  });
+  await using far = await openScene([projection]);
+  await far.sql`SELECT setval('events_position_seq', 9007199254740992)`;
+  await far.append(...noted('a', 1, 4));
+  const daemon = await far.start({ retries: 0 });
+  const status = await untilStatus(daemon, 'ledger', ({ state, failure }) => state === 'failed' && failure !== null);
+  expect(status).toMatchObject({
+    cursor: '9007199254740995',
+    head: '9007199254740996',
+    lagEvents: 1,
+    failure: { position: '9007199254740996' },
+  });
+  expect(await far.sql`SELECT position FROM ledger ORDER BY position`).toEqual([
+    { position: 9007199254740993n },
+    { position: 9007199254740994n },
+    { position: 9007199254740995n },
+  ]);
+  expect(await far.row('ledger')).toMatchObject({ cursor: 9007199254740995n });
+});
+
 const one = createLedger({ name: 'one' }).projection;
 
 /** The code and text with which a daemon of these projections refuses to be made or started. */

@@ -76,3 +76,8 @@ test('deepFreeze freezes every level', () => {
   }).toThrow(TypeError);
   expect(() => frozen.a.push({ b: 3 })).toThrow(TypeError);
 });
+
+// Seen red with: the look at ArrayBuffer.isView taken out.
+test('deepFreeze passes over bytes, which cannot be frozen', () => {
+  expect(Object.isFrozen(deepFreeze({ bytes: new Uint8Array(2) }))).toBe(true);
+});

@@ -21,7 +21,7 @@ export interface KillRun {
   readonly eventsPerCycle: number;
 }
 
-/** In turn, so that any run of ten has each of them. */
+/** In turn, so that any run of thirteen has each of them. */
 const TURNS: readonly KillPoint[] = [
   'commit-reply',
   'rows-written',
@@ -29,10 +29,13 @@ const TURNS: readonly KillPoint[] = [
   'commit-reply',
   'cursor-moved',
   'reset-reply',
+  'reset-begun',
   'rows-written',
   'commit-reply',
+  'reset-emptied',
   'cursor-moved',
   'locked',
+  'reset-locked',
 ];
 
 const all = [...projections, ...witnesses];
@@ -58,6 +61,9 @@ export async function runKills({ kills, seed, eventsPerCycle }: KillRun): Promis
     committed: 0,
     'commit-reply': 0,
     'reset-reply': 0,
+    'reset-locked': 0,
+    'reset-begun': 0,
+    'reset-emptied': 0,
   };
   await using database = await createTestDatabase();
   await using victims = await compileVictims();
@@ -89,7 +95,8 @@ async function killOnce(scene: Scene, point: KillPoint, events: readonly History
   const half = Math.floor(events.length / 2);
   await appendInBatches(sql, events.slice(0, half), { size: 50 });
   const bulkLimit = random.pick([1, 3, 7, 20]);
-  const hit = 1 + random.below(12);
+  const ofReset = point.startsWith('reset-');
+  const hit = ofReset ? 1 : 1 + random.below(12);
   const byProxy = point === 'commit-reply' || point === 'reset-reply';
   const through = new URL(url);
   if (byProxy) {
@@ -101,19 +108,18 @@ async function killOnce(scene: Scene, point: KillPoint, events: readonly History
   // A victim that never comes to its point is a defect of the test, seen by its exit code.
   const overdue = setTimeout(() => victim.order({ kind: 'stop' }), 30_000);
   if (byProxy) {
-    proxy.loseReply(point === 'reset-reply' ? 'reset' : 'page', point === 'reset-reply' ? 1 : hit, (reply) => {
+    proxy.loseReply(ofReset ? 'reset' : 'page', hit, (reply) => {
       lost = reply;
       victim.kill();
     });
   }
   await victim.started;
   const appending = appendInBatches(sql, events.slice(half), { size: 1 + random.below(9) });
-  if (point === 'reset-reply' || random.chance(0.5)) reset(victim, random.pick(all).name);
+  if (ofReset || random.chance(0.5)) reset(victim, random.pick(all).name);
   const [end] = await Promise.all([victim.ended, appending]);
   clearTimeout(overdue);
   // The reply was kept back after the server had committed: that is what this kill is about.
-  if (byProxy)
-    expect(lost, JSON.stringify(end)).toMatchObject({ tag: 'COMMIT', of: point === 'reset-reply' ? 'reset' : 'page' });
+  if (byProxy) expect(lost, JSON.stringify(end)).toMatchObject({ tag: 'COMMIT', of: ofReset ? 'reset' : 'page' });
   return end;
 }
 

@@ -14,7 +14,12 @@ export interface Scene extends AsyncDisposable {
   /** A daemon with an id of its own; stopped at the end of the test. */
   start(options?: Partial<DaemonOptions>): Promise<Daemon>;
   /** The projection's row, its version included: equal means that nothing has written it in between. */
-  row(name: string): Promise<{ readonly cursor: bigint; readonly status: string; readonly xmin: string }>;
+  row(name: string): Promise<{
+    readonly cursor: bigint;
+    readonly generation: bigint;
+    readonly status: string;
+    readonly xmin: string;
+  }>;
 }
 
 export async function openScene(projections: readonly Projection[]): Promise<Scene> {
@@ -31,7 +36,7 @@ export async function openScene(projections: readonly Projection[]): Promise<Sce
       return daemon;
     },
     row: async (name) => {
-      const [row] = await sql<[{ cursor: bigint; status: string; xmin: string }]>`
+      const [row] = await sql<[{ cursor: bigint; generation: bigint; status: string; xmin: string }]>`
         SELECT cursor, status, generation, last_event_id, alarm, xmin::text FROM projection_state WHERE name = ${name}`;
       return row;
     },

@@ -1,7 +1,8 @@
-import type { ColumnValue, Where } from '../../core/statement.ts';
-import { isNot } from '../../core/statements.ts';
+import { isChange, isNot } from '../../core/changes.ts';
+import type { Change, Changes, ColumnValue, Where } from '../../core/statement.ts';
 import type { ColumnInfo, TableInfo } from '../../store/catalog.ts';
 import type { Write } from '../../store/statement-sql.ts';
+import { canAdd } from './add.ts';
 import { encode } from './encode.ts';
 
 /** A row as PostgreSQL's texts, in the order of the table's columns. */
@@ -20,18 +21,21 @@ export interface EncodedWhere {
   readonly all: readonly { readonly column: number; readonly text: string | null; readonly not: boolean }[];
 }
 
+/** What a write gives its row. */
+export interface EncodedValues {
+  /** Whole row; what is left out is null. */
+  readonly row: TextRow;
+  /** The columns whose value is the row's: an upsert overwrites only these. */
+  readonly given: readonly number[];
+  /** The columns that the row's value is added to; in a new row it is the value. */
+  readonly added: readonly number[];
+}
+
 /** A write with everything in it checked and encoded once. */
 export type EncodedWrite =
-  | {
-      readonly kind: 'insert';
-      /** Whole row; what is left out is null. */
-      readonly row: TextRow;
-      /** The columns that were given: an upsert overwrites only these. */
-      readonly given: readonly number[];
-      /** 'fail', 'keep', or which unique key decides whether the row exists. */
-      readonly onConflict: 'fail' | 'keep' | number;
-    }
-  | { readonly kind: 'update'; readonly row: TextRow; readonly given: readonly number[]; readonly where: EncodedWhere }
+  /** `onConflict`: 'fail', 'keep', or which unique key decides whether the row exists. */
+  | (EncodedValues & { readonly kind: 'insert'; readonly onConflict: 'fail' | 'keep' | number })
+  | (EncodedValues & { readonly kind: 'update'; readonly where: EncodedWhere })
   | { readonly kind: 'remove'; readonly where: EncodedWhere };
 
 /** @throws CannotFold where PostgreSQL might refuse a value, or where more than one row could be met */
@@ -45,12 +49,14 @@ export function encodeWrite(table: TableInfo, write: Write): EncodedWrite {
       return { kind: 'insert', ...encodeNewRow(table, write.values), onConflict: arbiter };
     }
     case 'update': {
-      const { row, given } = encodeRow(table, write.set);
-      if (given.some((column) => table.keys.some((key) => key.includes(column)))) throw new CannotFold('it sets a key');
-      return { kind: 'update', row, given, where: encodeWhere(table, write.where) };
+      const values = encodeRow(table, write.set);
+      if (values.given.some((column) => isInKey(table, column))) throw new CannotFold('it sets a key');
+      return { kind: 'update', ...values, where: encodeWhere(table, write.where) };
     }
     case 'remove':
       return { kind: 'remove', where: encodeWhere(table, write.where) };
+    case 'copy':
+      throw new CannotFold('a copy reads rows that the page may write');
   }
 }
 
@@ -70,27 +76,43 @@ export function keyText(table: TableInfo, place: number, row: TextRow): string {
   return text;
 }
 
-function encodeRow(table: TableInfo, values: Readonly<Record<string, ColumnValue>>) {
+function encodeRow(table: TableInfo, values: Changes): EncodedValues {
   const row: (string | null)[] = new Array<null>(table.columns.length).fill(null);
   const given: number[] = [];
+  const added: number[] = [];
   for (const name in values) {
     const column = table.indexes.get(name);
     const info = column === undefined ? undefined : table.columns[column];
     if (column === undefined || info === undefined) throw new CannotFold(`there is no column '${name}'`);
-    const text = encode(info.plainType, values[name] as ColumnValue);
+    const value = values[name] as ColumnValue | Change;
+    const text = encode(info.plainType, isChange(value) ? addend(value) : value);
     if (text === undefined || (text === null && info.notNull)) throw new CannotFold(`'${name}' may not be acceptable`);
+    // Of a sum in a key it is known too late which rows it could clash with.
+    if (isChange(value) && (isInKey(table, column) || !canAdd(info.plainType)))
+      throw new CannotFold(`it adds to '${name}'`);
     row[column] = text;
-    given.push(column);
+    (isChange(value) ? added : given).push(column);
   }
-  return { row, given };
+  return { row, given, added };
+}
+
+/** The other changes are to arrays, which are not taken apart in memory. */
+function addend(change: Change): number | bigint {
+  if (change.change !== 'increment') throw new CannotFold(`${change.change} runs in order`);
+  return change.by;
+}
+
+function isInKey(table: TableInfo, column: number): boolean {
+  return table.keys.some((key) => key.includes(column));
 }
 
 /** PostgreSQL checks the row to be inserted before it looks for a conflict. */
-function encodeNewRow(table: TableInfo, values: Readonly<Record<string, ColumnValue>>) {
+function encodeNewRow(table: TableInfo, values: Changes): EncodedValues {
   const encoded = encodeRow(table, values);
-  if (encoded.given.length < table.columns.length) {
+  const { given, added } = encoded;
+  if (given.length + added.length < table.columns.length) {
     for (const [column, { name, notNull, hasDefault }] of table.columns.entries()) {
-      if ((hasDefault || notNull) && !encoded.given.includes(column))
+      if ((hasDefault || notNull) && !given.includes(column) && !added.includes(column))
         throw new CannotFold(`'${name}' is left to the database`);
     }
   }

@@ -1,5 +1,13 @@
 import type { TableInfo } from '../../store/catalog.ts';
-import { CannotFold, type EncodedWhere, type EncodedWrite, keyText, type TextRow } from './encode-write.ts';
+import { add } from './add.ts';
+import {
+  CannotFold,
+  type EncodedValues,
+  type EncodedWhere,
+  type EncodedWrite,
+  keyText,
+  type TextRow,
+} from './encode-write.ts';
 
 interface RowState {
   /** The row in the database this one goes back to; null for one made in this page. */
@@ -43,7 +51,7 @@ export class TableFold {
     const row = this.#find(write.where);
     if (row === undefined) return;
     if (write.kind === 'remove') this.#drop(row);
-    else for (const column of write.given) row.values[column] = write.row[column] ?? null;
+    else this.#set(row, write);
   }
 
   difference(): Difference {
@@ -66,7 +74,8 @@ export class TableFold {
     return { remove, change, insert };
   }
 
-  #insert({ row, given, onConflict }: Extract<EncodedWrite, { kind: 'insert' }>): void {
+  #insert(write: Extract<EncodedWrite, { kind: 'insert' }>): void {
+    const { row, onConflict } = write;
     let met: RowState | undefined;
     let clashes = 0;
     for (const [place, index] of this.#indexes.entries()) {
@@ -81,14 +90,24 @@ export class TableFold {
     if (met === undefined) {
       if (clashes > 0) throw new CannotFold('a unique key is taken');
       this.#add({ origin: null, values: [...row] });
-    } else this.#overwrite(met, row, given);
+    } else this.#overwrite(met, write);
   }
 
   /** Keys may change here; one that another row has is an error. */
-  #overwrite(row: RowState, values: TextRow, given: readonly number[]): void {
+  #overwrite(row: RowState, values: EncodedValues): void {
     this.#unindex(row);
-    for (const column of given) row.values[column] = values[column] ?? null;
+    this.#set(row, values);
     this.#index(row);
+  }
+
+  #set({ values }: RowState, { row, given, added }: EncodedValues): void {
+    for (const column of given) values[column] = row[column] ?? null;
+    for (const column of added) {
+      const { plainType = null, name } = this.#table.columns[column] ?? {};
+      const sum = add(plainType, values[column] ?? null, row[column] ?? '0');
+      if (sum === undefined) throw new CannotFold(`'${name}' may not hold the sum`);
+      values[column] = sum;
+    }
   }
 
   #find({ place, key, all }: EncodedWhere): RowState | undefined {

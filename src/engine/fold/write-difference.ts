@@ -23,15 +23,17 @@ export async function writeDifference(tx: Tx, table: TableInfo, difference: Diff
     send(`DELETE FROM ${name} AS t USING ${unnest(table, primary)} WHERE ${equal(table, primary)}`, remove, primary);
   }
   for (const { columns, rows } of groupByColumns(change)) {
-    const set = namesOf(table, columns)
-      .map((column) => `${column} = n.${column}`)
+    const set = columns
+      .map((column) => `${quoteIdentifier(table.columns[column]?.name ?? '')} = ${newValue(table, column)}`)
       .join(', ');
     const all = [...primary, ...columns];
     send(`UPDATE ${name} AS t SET ${set} FROM ${unnest(table, all)} WHERE ${equal(table, primary)}`, rows, all);
   }
   if (insert.length > 0) {
     const all = [...table.columns.keys()];
-    send(`INSERT INTO ${name} (${namesOf(table, all).join(', ')}) SELECT * FROM ${unnest(table, all)}`, insert, all);
+    const values = all.map((column) => newValue(table, column)).join(', ');
+    const names = namesOf(table, all).join(', ');
+    send(`INSERT INTO ${name} (${names}) SELECT ${values} FROM ${unnest(table, all)}`, insert, all);
   }
   await settleAll(sent);
 }
@@ -46,8 +48,19 @@ function namesOf(table: TableInfo, columns: readonly number[]): readonly string[
   return columns.map((column) => quoteIdentifier(table.columns[column]?.name ?? ''));
 }
 
+/** Arrays of arrays would be taken apart down to the last element, so those are sent as text, row by row. */
+function isArray(table: TableInfo, column: number): boolean {
+  return table.columns[column]?.type.endsWith('[]') === true;
+}
+
+function newValue(table: TableInfo, column: number): string {
+  const { name = '', type } = table.columns[column] ?? {};
+  return `n.${quoteIdentifier(name)}${isArray(table, column) ? `::${type}` : ''}`;
+}
+
 function unnest(table: TableInfo, columns: readonly number[]): string {
-  const arrays = columns.map((column, index) => `$${index + 1}::${table.columns[column]?.type}[]`).join(', ');
+  const types = columns.map((column) => (isArray(table, column) ? 'text' : table.columns[column]?.type));
+  const arrays = types.map((type, index) => `$${index + 1}::${type}[]`).join(', ');
   return `unnest(${arrays}) AS n (${namesOf(table, columns).join(', ')})`;
 }
 

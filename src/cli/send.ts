@@ -1,0 +1,48 @@
+import type { ProjectionStatus } from '../core/status.ts';
+import type { DaemonClient, Sendable } from './client.ts';
+import { notLive, untilSettled } from './settled.ts';
+import { oneLine, type Terminal } from './terminal.ts';
+
+export interface SendOptions {
+  readonly name: string;
+  readonly event: Sendable;
+  /** Until it is where the event leads in the end, not only until the event is carried out. */
+  readonly wait: boolean;
+  /** Of the event itself. Default 60 s. */
+  readonly outcomeTimeoutMs?: number;
+  /** Of `wait`. Default one hour. */
+  readonly liveTimeoutMs?: number;
+  /** Between two looks while waiting. Default 250 ms. */
+  readonly lookEveryMs?: number;
+}
+
+/**
+ * `projectionist send`.
+ * @returns false when it did not lead where it should; the reason is on stderr
+ * @throws RefusedError when the daemon refuses the event, with its words
+ */
+export async function sendEvent(
+  client: DaemonClient,
+  options: SendOptions,
+  { stdout, stderr }: Terminal,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { name, event, wait, outcomeTimeoutMs = 60_000, liveTimeoutMs = 3_600_000, lookEveryMs = 250 } = options;
+  const { state } = await client.send(name, event, outcomeTimeoutMs, signal);
+  stdout.write(`${name}: ${event} done, now ${state}\n`);
+  const fail = (status: ProjectionStatus): false => {
+    stderr.write(`projectionist: ${oneLine(`${name}: ${notLive(status)}`)}\n`);
+    return false;
+  };
+  if (state === 'failed' && !wait) {
+    // The attempt was made, and failed again: what was asked for has not happened.
+    const status = await client.status(name, signal);
+    return status.state === 'failed' ? fail(status) : true;
+  }
+  if (!wait || event === 'PAUSE') return true;
+  const until = performance.now() + liveTimeoutMs;
+  const status = await untilSettled(client, name, { everyMs: lookEveryMs, until }, signal);
+  if (status.state !== 'live') return fail(status);
+  stdout.write(`${name}: live\n`);
+  return true;
+}

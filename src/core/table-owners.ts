@@ -1,0 +1,25 @@
+import { EngineError } from './errors.ts';
+import type { Projection } from './projection.ts';
+
+/** Which projection fills a table; a table of nobody's has no entry. */
+export type TableOwners = ReadonlyMap<string, string>;
+
+/**
+ * Checks that these projections can run together. Two that share a table would reset each other's rows; two of one name
+ * would move each other's position.
+ * @throws EngineError TABLE_SHARED, PROJECTION_INVALID (a name twice)
+ */
+export function tableOwners(projections: readonly Projection[]): TableOwners {
+  const owners = new Map<string, string>();
+  const names = new Set<string>();
+  for (const { name, tables } of projections) {
+    if (names.has(name)) throw new EngineError('PROJECTION_INVALID', { name, reason: 'another one has the same name' });
+    names.add(name);
+    for (const table of tables.keys()) {
+      const first = owners.get(table);
+      if (first !== undefined) throw new EngineError('TABLE_SHARED', { table, first, second: name });
+      owners.set(table, name);
+    }
+  }
+  return owners;
+}

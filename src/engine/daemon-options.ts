@@ -1,0 +1,30 @@
+import type { Projection } from '../core/projection.ts';
+import type { DatabaseAddress } from '../store/connect.ts';
+import type { FailpointHook } from './failpoint.ts';
+import type { Log } from './log.ts';
+import type { Patience } from './pools.ts';
+
+export interface DaemonOptions {
+  readonly projections: readonly Projection[];
+  readonly database: DatabaseAddress;
+  /** Default public. */
+  readonly schema?: string;
+  /** Default host and pid. */
+  readonly id?: string;
+  /** Milliseconds between visits of every projection. Default 60000. */
+  readonly requeueEveryMs?: number;
+  /** Milliseconds between attempts at an event that failed. Default 1000. */
+  readonly retryFailedAfterMs?: number;
+  /** Further attempts at an event that failed, before the projection halts. Default 5. */
+  readonly retries?: number;
+  /** Events per page; null (default) adapts between 200 and 5000. */
+  readonly bulkLimit?: number | null;
+  /** Whether appends send a NOTIFY and this daemon listens. Default true. */
+  readonly notify?: boolean;
+  /** How long silence is borne before a connection counts as lost. Each has its default. */
+  readonly patience?: Partial<Patience>;
+  /** Why the database is known to be away, for status; null (default) when nothing is known. */
+  readonly databaseTrouble?: () => string | null;
+  readonly log?: Log;
+  readonly failpoint?: FailpointHook;
+}

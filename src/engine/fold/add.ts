@@ -1,0 +1,44 @@
+/**
+ * Adds to a number as PostgreSQL would, on the texts it writes: NULL counts as 0, integers keep to their range, numeric
+ * keeps every digit and the longer fraction, double precision rounds as IEEE says.
+ * @returns undefined where PostgreSQL would refuse the sum, or where it is not certain what it would make of it
+ */
+export function add(plainType: string | null, current: string | null, by: string): string | undefined {
+  return plainType === null ? undefined : ADDERS[plainType]?.(current ?? '0', by);
+}
+
+/** PostgreSQL refuses to add to any other type, whatever the value and even if there is no row. */
+export function canAdd(plainType: string | null): boolean {
+  return plainType !== null && Object.hasOwn(ADDERS, plainType);
+}
+
+const ADDERS: Readonly<Record<string, (current: string, by: string) => string | undefined>> = {
+  int2: (current, by) => addIntegers(current, by, 2n ** 15n),
+  int4: (current, by) => addIntegers(current, by, 2n ** 31n),
+  int8: (current, by) => addIntegers(current, by, 2n ** 63n),
+  numeric: addDecimals,
+  float8: (current, by) => {
+    const sum = Number(current) + Number(by);
+    return Number.isFinite(sum) ? String(sum) : undefined;
+  },
+};
+
+function addIntegers(current: string, by: string, limit: bigint): string | undefined {
+  const sum = BigInt(current) + BigInt(by);
+  return sum >= -limit && sum < limit ? String(sum) : undefined;
+}
+
+/** Exponents and NaN are left to PostgreSQL. */
+function addDecimals(current: string, by: string): string | undefined {
+  const parts = [current, by].map((text) => /^(-?\d+)(?:\.(\d+))?$/.exec(text));
+  const scale = Math.max(...parts.map((match) => match?.[2]?.length ?? 0));
+  let sum = 0n;
+  for (const match of parts) {
+    if (match === null) return undefined;
+    const [, whole = '', fraction = ''] = match;
+    sum += BigInt(whole + fraction.padEnd(scale, '0'));
+  }
+  if (scale === 0) return String(sum);
+  const digits = String(sum < 0n ? -sum : sum).padStart(scale + 1, '0');
+  return `${sum < 0n ? '-' : ''}${digits.slice(0, -scale)}.${digits.slice(-scale)}`;
+}

@@ -1,0 +1,38 @@
+import type { Queryable } from './connect.ts';
+
+interface LockHolder {
+  /** Null for a prepared transaction. */
+  readonly pid: number | null;
+  readonly program: string | null;
+  readonly state: string | null;
+  readonly seconds: number | null;
+}
+
+/**
+ * Who has these tables or the state rows of these projections now, in words: for somebody who waited for them in vain.
+ * What another role runs may be hidden, its pid never is.
+ */
+export async function describeLockHolders(
+  sql: Queryable,
+  tables: readonly string[],
+  names: readonly string[],
+): Promise<string> {
+  const holders = await sql<LockHolder[]>`
+    SELECT DISTINCT l.pid, a.application_name AS program, a.state,
+           floor(extract(epoch FROM clock_timestamp() - a.xact_start))::int AS seconds
+    FROM pg_locks AS l LEFT JOIN pg_stat_activity AS a ON a.pid = l.pid
+    WHERE l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()
+      AND (l.locktype = 'relation' AND l.relation = ANY(${[...tables]}::text[]::regclass[])
+             AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+           OR l.locktype = 'transactionid' AND l.transactionid IN
+             (SELECT s.xmax FROM projection_state AS s WHERE s.name = ANY(${[...names]}::text[])))
+    ORDER BY l.pid`;
+  if (holders.length === 0) return 'whoever held it is gone by now';
+  return `in the way: ${holders.map(describe).join(', ')}`;
+}
+
+function describe({ pid, program, state, seconds }: LockHolder): string {
+  if (pid === null) return 'a prepared transaction';
+  const known = [program, state, seconds === null ? null : `for ${seconds} s`].filter(Boolean).join(', ');
+  return known === '' ? `pid ${pid}` : `pid ${pid} (${known})`;
+}

@@ -1,0 +1,113 @@
+import { EngineError } from '../../core/errors.ts';
+import type { StoredEvent } from '../../core/event.ts';
+import type { HandlerContext, Projection } from '../../core/projection.ts';
+import type { Lookup } from '../../core/statement.ts';
+import { type FlatStatement, flattenStatements } from '../../engine/flatten.ts';
+import { lookupMissed } from '../../engine/lookups.ts';
+import { MemoryTable } from './memory-table.ts';
+
+/** What a look-up finds: the text, or null for a miss that is fine. It throws when the miss is not. */
+export type Resolve = (lookup: Lookup, find: () => string | null) => string | null;
+
+/** The tables of some projections in memory, and their statements carried out on them. */
+export class MemoryTables {
+  readonly #tables: ReadonlyMap<string, MemoryTable>;
+  readonly #journal: (() => void)[] = [];
+
+  constructor(projections: readonly Projection[]) {
+    const shapes = projections.flatMap(({ tables }) => [...tables]);
+    this.#tables = new Map(shapes.map(([name, shape]) => [name, new MemoryTable(name, shape, this.#journal)]));
+  }
+
+  table(name: string): MemoryTable {
+    const table = this.#tables.get(name);
+    if (table === undefined) {
+      const known = [...this.#tables.keys()].join(', ');
+      throw new EngineError('TEST_INVALID', {
+        reason: `no projection of this test has a table '${name}' (there are ${known})`,
+      });
+    }
+    return table;
+  }
+
+  /**
+   * Applies one event, wholly or not at all.
+   * @throws what the handler or a statement throws; EngineError TEST_NEEDS_POSTGRES for a handler with SQL of its own
+   */
+  apply(projection: Projection, event: StoredEvent, replaying: boolean, resolve: Resolve = onlyFound): void {
+    this.#journal.length = 0;
+    try {
+      for (const statement of statementsOf(projection, event, replaying)) this.#run(statement, resolve);
+    } catch (error) {
+      for (const undo of this.#journal.reverse()) undo();
+      throw error;
+    }
+  }
+
+  #run(statement: FlatStatement, resolve: Resolve): void {
+    const table = this.table(statement.table);
+    switch (statement.kind) {
+      case 'create':
+        table.insert(statement.values, statement.onConflict);
+        return;
+      case 'upsert':
+        table.upsert(statement.values, statement.conflict);
+        return;
+      case 'update':
+        table.update(statement.set, statement.where);
+        return;
+      case 'remove':
+        table.remove(statement.where);
+        return;
+      case 'copy':
+        table.copy(statement);
+        return;
+      case 'lookup': {
+        const found = resolve(statement, () => find(table, statement));
+        if (found !== null) for (const next of flattenStatements(statement.use(found))) this.#run(next, resolve);
+        return;
+      }
+      default:
+        // A new kind does not compile until it is carried out here as PostgreSQL does.
+        statement satisfies never;
+    }
+  }
+}
+
+/** What a handler wants done, without a transaction to do anything itself. */
+function statementsOf(projection: Projection, event: StoredEvent, replaying: boolean): readonly FlatStatement[] {
+  const handler = projection.handlers.get(event.name);
+  if (handler === undefined) return [];
+  const needsPostgres = () =>
+    new EngineError('TEST_NEEDS_POSTGRES', { what: `the handler of ${event.name}`, name: projection.name });
+  if (handler.constructor.name === 'AsyncFunction') throw needsPostgres();
+  const context: HandlerContext = {
+    tx: () => {
+      throw needsPostgres();
+    },
+    replaying,
+  };
+  const result: unknown = handler(event, context);
+  if (result instanceof Promise) {
+    result.catch(() => undefined);
+    throw needsPostgres();
+  }
+  return flattenStatements(result);
+}
+
+/** PostgreSQL compares as the column's type does, to which the text is cast; here a value is compared by its own text. */
+function find(table: MemoryTable, { select, where }: Lookup): string | null {
+  const wanted = Object.entries(where);
+  const row =
+    table.matching(where)[0] ??
+    table.rows().find((one) => wanted.every(([column, text]) => String(one[column]) === text));
+  const value = row?.[select] ?? null;
+  return value === null ? null : String(value);
+}
+
+/** For tables alone, where no projection can be behind. */
+function onlyFound(lookup: Lookup, find: () => string | null): string | null {
+  const found = find();
+  if (found !== null || lookup.absent === 'nothing') return found;
+  throw lookupMissed(lookup);
+}

@@ -1,0 +1,87 @@
+import { EngineError } from '../../core/errors.ts';
+import type { ProjectionHands } from '../../core/port.ts';
+import type { Projection } from '../../core/projection.ts';
+import { tableOwners } from '../../core/table-owners.ts';
+import { createHands } from '../../engine/hands.ts';
+import { createHeads } from '../../engine/heads.ts';
+import { flush } from '../../engine/idle-moves.ts';
+import { silentLog } from '../../engine/log.ts';
+import { Progress } from '../../engine/progress.ts';
+import { Puller } from '../../engine/puller.ts';
+import { append } from '../../store/append.ts';
+import { createHeadReader } from '../../store/head.ts';
+import type { Stage } from '../stage.ts';
+import type { Ground, Grounds } from './ground.ts';
+
+const OWNER = 'test';
+const STATEMENT_TIMEOUT_MS = 10_000;
+
+interface Way {
+  readonly name: string;
+  readonly pageSize: number | null;
+  readonly foldFrom: number;
+}
+
+/** The two ways in which the engine applies events: each in a page of its own, or together as set-based statements. */
+export const WAYS: readonly [Way, Way] = [
+  { name: 'one by one', pageSize: 1, foldFrom: Number.POSITIVE_INFINITY },
+  { name: 'folded', pageSize: null, foldFrom: 1 },
+];
+
+/** The engine's own store, hands and tables. Stages of the same grounds share the tables: use one at a time. */
+export function createPostgresStage(grounds: Grounds, way: Way): Stage {
+  let ground: Ground | null = null;
+  let hands: ReadonlyMap<Projection, ProjectionHands> = new Map();
+  const opened = (): Ground => {
+    if (ground === null) throw new EngineError('TEST_INVALID', { reason: 'the stage has not been opened' });
+    return ground;
+  };
+  return {
+    name: way.name,
+    open: async (projections, { maxAttempts = 1 } = {}) => {
+      ground = await grounds.of(projections);
+      await ground.empty();
+      hands = createAllHands(ground, projections, way, maxAttempts);
+    },
+    append: async (events) => {
+      await append(opened().sql, events);
+    },
+    hands: (projection) => {
+      const found = hands.get(projection);
+      if (found !== undefined) return found;
+      throw new EngineError('TEST_INVALID', { reason: `'${projection.name}' is not one of its projections` });
+    },
+    rows: (table) => opened().rows.read(table),
+    toRows: (table, values) => opened().rows.asRead(table, values),
+  };
+}
+
+/** Put together as the daemon does it: nothing stands in for a part of the engine. */
+function createAllHands(
+  { sql, control }: Ground,
+  projections: readonly Projection[],
+  { pageSize, foldFrom }: Way,
+  maxAttempts: number,
+): ReadonlyMap<Projection, ProjectionHands> {
+  const owners = tableOwners(projections);
+  const settings = { sql, owner: OWNER, owners, maxAttempts, statementTimeoutMs: STATEMENT_TIMEOUT_MS, foldFrom };
+  const heads = createHeads(createHeadReader(control), () => undefined);
+  const now = () => performance.now();
+  const pullers = new Map<string, Puller>();
+  const all = new Map<Projection, ProjectionHands>();
+  for (const projection of projections) {
+    const progress = new Progress(now);
+    const puller = new Puller({ projection, settings, reader: sql, heads, pageSize, progress, log: silentLog, now });
+    pullers.set(projection.name, puller);
+    const onReset = () => undefined;
+    const hands = createHands({ projection, projections, puller, settings, log: silentLog, onReset });
+    const pull: ProjectionHands['pull'] = async (mode, signal) => {
+      const outcome = await hands.pull(mode, signal);
+      // The daemon's timer does this within a second; look-ups of others wait for it.
+      await flush(pullers, sql, OWNER);
+      return outcome;
+    };
+    all.set(projection, { ...hands, pull });
+  }
+  return all;
+}

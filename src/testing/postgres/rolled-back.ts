@@ -1,0 +1,64 @@
+import type { EventShape, Projection, Transaction } from '../../core/projection.ts';
+import { EventFailed } from '../../engine/outcome.ts';
+import { runEvents } from '../../engine/run-events.ts';
+import type { Tx } from '../../store/connect.ts';
+import { deferredConstraints } from '../../store/constraints.ts';
+import { readJsonColumns } from '../../store/json-columns.ts';
+import { lend } from '../../store/transaction.ts';
+import { toStored } from '../stored-event.ts';
+import { createCompletion, type TestEvent } from '../test-event.ts';
+import type { Ground } from './ground.ts';
+
+/** The transaction of a test: it reads, it runs SQL of its own, and it hands events to the projection's handlers. */
+export type TestTransaction<E extends EventShape = EventShape> = Transaction & {
+  /**
+   * Calls the handlers and carries out what they want. @throws what the handler or PostgreSQL throws; of the events of
+   * this call nothing is left then, and the transaction can go on
+   */
+  apply(...events: readonly TestEvent<E>[]): Promise<void>;
+};
+
+/** Thrown to make the driver roll back; nobody sees it. */
+class RollBack extends Error {}
+
+/** Runs `work` in a transaction that is always rolled back. @returns what it returns. @throws what it throws */
+export async function rolledBack<T, E extends EventShape>(
+  { sql }: Ground,
+  projections: readonly Projection[],
+  work: (tx: TestTransaction<E>) => Promise<T>,
+): Promise<T> {
+  const results: T[] = [];
+  try {
+    await sql.begin(async (tx) => {
+      results.push(await work(Object.assign(lend(tx), { apply: await createApply(tx, projections) })));
+      throw new RollBack();
+    });
+  } catch (error) {
+    if (!(error instanceof RollBack)) throw error;
+  }
+  return results[0] as T;
+}
+
+async function createApply(tx: Tx, projections: readonly Projection[]) {
+  const [{ xid }] = await tx<[{ xid: string }]>`SELECT pg_current_xact_id()::text AS xid`;
+  const tables = projections.flatMap((projection) => [...projection.tables.keys()]);
+  const deferred = await deferredConstraints(tx, tables);
+  const json = await readJsonColumns(tx, tables);
+  // Nobody is behind here: what a look-up does not find is missing.
+  const context = { owners: new Map(), replayUntil: 0n, xid, deferred: deferred.length > 0 ? deferred : null, json };
+  const complete = createCompletion();
+  let position = 0n;
+  return async (...events: readonly TestEvent[]): Promise<void> => {
+    const stored = events.map((event) => {
+      position += 1n;
+      return toStored(complete(event), position);
+    });
+    try {
+      await tx.savepoint(async (inner) => {
+        for (const projection of projections) await runEvents(inner, projection, stored, context);
+      });
+    } catch (error) {
+      throw error instanceof EventFailed && error.cause !== undefined ? error.cause : error;
+    }
+  };
+}

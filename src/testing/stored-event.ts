@@ -1,0 +1,30 @@
+import { EngineError } from '../core/errors.ts';
+import type { StoredEvent } from '../core/event.ts';
+import { deepFreeze, parseJson, stringifyJson } from '../store/json.ts';
+import type { CompleteEvent } from './test-event.ts';
+
+/** As the store gives it back: the payload went through JSON, the time has all its digits, everything is frozen. */
+export function toStored(event: CompleteEvent, position: bigint): StoredEvent {
+  const occurredAt = utcText(event.occurredAt);
+  const milliseconds = Date.parse(event.occurredAt);
+  if (!occurredAt.endsWith('Z') || Number.isNaN(milliseconds)) {
+    throw new EngineError('APPEND_INVALID', {
+      reason: `'${event.occurredAt}' is not a time like 2026-03-01T19:00:00Z`,
+    });
+  }
+  return Object.freeze({
+    ...event,
+    position,
+    sequenceNo: BigInt(event.sequenceNo),
+    occurredAt,
+    tstamp: BigInt(Math.floor(milliseconds / 1000)),
+    payload: deepFreeze(parseJson(stringifyJson(event.payload))),
+    metadata: deepFreeze({ ...event.metadata }),
+  });
+}
+
+/** `2026-03-01T19:00:00Z` with all six digits of microseconds, as an event has it; any other text as it is. */
+export function utcText(text: string): string {
+  const [, seconds, fraction = ''] = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?Z$/.exec(text) ?? [];
+  return seconds === undefined ? text : `${seconds}.${fraction.padEnd(6, '0')}Z`;
+}

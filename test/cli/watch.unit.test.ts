@@ -1,0 +1,247 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it, vi } from 'vitest';
+import { type DaemonClient, RefusedError } from '../../src/cli/client.ts';
+import { clientActions, stateFolder } from '../../src/cli/client-actions.ts';
+import { type Look, pollStatuses } from '../../src/cli/poll.ts';
+import { showLooks } from '../../src/cli/watch.ts';
+import { EngineError } from '../../src/core/errors.ts';
+import type { ProjectionStatus } from '../../src/core/status.ts';
+import { FakeDaemon, statusOf } from '../http/fake-daemon.ts';
+import { Captured, capturedContext } from './captured.ts';
+import { daemonIn, serveIn } from './daemon-in.ts';
+
+const NOON = () => new Date('2026-03-01T12:00:00Z');
+const seen = (...statuses: ProjectionStatus[]): Look => ({ kind: 'seen', statuses });
+const LOST: Look = { kind: 'lost', reason: 'no daemon\nanswers' };
+const FAILURE = {
+  eventId: null,
+  position: '43',
+  eventName: 'BandCreated',
+  attempts: 1,
+  error: 'no',
+  sqlstate: null,
+  statement: null,
+  at: '2026-01-01T00:00:00Z',
+};
+
+async function shown(looks: readonly Look[], stdout = new Captured()): Promise<string> {
+  await showLooks(
+    (async function* () {
+      yield* looks;
+    })(),
+    stdout,
+    NOON,
+  );
+  return stdout.text;
+}
+
+describe('not on a terminal', () => {
+  it('writes a line for each change, and none for what merely counts on', async () => {
+    const behind = { state: 'catching-up', cursor: '10', head: '42' } as const;
+    const text = await shown([
+      seen(statusOf('band', behind), statusOf('event')),
+      seen(statusOf('band', { ...behind, cursor: '20' }), statusOf('event', { cursor: '43', head: '43' })),
+      seen(statusOf('band'), statusOf('event', { detail: 'waiting for pid 4711, open for 3 s' })),
+      seen(statusOf('band'), statusOf('event', { detail: 'waiting for pid 4711, open for 4 s' })),
+      seen(statusOf('band', { state: 'failed', failure: FAILURE }), statusOf('event')),
+      seen(statusOf('band', { state: 'failed', failure: { ...FAILURE, attempts: 2 } }), statusOf('event')),
+      seen(statusOf('band', { instance: 'eu' }), statusOf('event', { generation: 2 })),
+    ]);
+    expect(text.replaceAll('2026-03-01T12:00:00.000Z ', '')).toBe(
+      [
+        'band catching-up 10/42',
+        'event live 42/42',
+        'band catching-up -> live 42/42',
+        'event live 42/42: waiting for pid 4711, open for 3 s',
+        'band live -> failed 42/42: at 43 BandCreated, attempt 1: no',
+        'event live 42/42',
+        'band failed 42/42: at 43 BandCreated, attempt 2: no',
+        'band@eu live 42/42',
+        'event live 42/42',
+        'band is gone',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it('says once that the daemon is lost, and that it is back', async () => {
+    const text = await shown([seen(statusOf('band')), LOST, LOST, seen(statusOf('band')), LOST]);
+    expect(text.replaceAll('2026-03-01T12:00:00.000Z ', '')).toBe(
+      [
+        'band live 42/42',
+        'lost the daemon, looking for it again: no daemon answers',
+        'the daemon answers again',
+        'lost the daemon, looking for it again: no daemon answers',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it('lets no text from elsewhere forge a line or move the cursor', async () => {
+    const text = await shown([seen(statusOf('band', { detail: 'a\n\u001b[2Jb' }))]);
+    expect(text).toBe('2026-03-01T12:00:00.000Z band live 42/42: a ?[2Jb\n');
+  });
+});
+
+describe('on a terminal', () => {
+  /** What a terminal shows after this was written to it; it knows the codes that are used and no other. */
+  function screen(written: string): readonly string[] {
+    const lines = [''];
+    let row = 0;
+    for (const [token] of written.replaceAll('\u001b[', '␛').matchAll(/␛\d*[A-Z]|\r|\n|[^␛\r\n]+/g)) {
+      if (token === '\n') row += 1;
+      else if (token === '␛J') lines.splice(row);
+      else if (/^␛\d+A$/.test(token)) row -= Number(token.slice(1, -1));
+      else if (token !== '\r') lines[row] = token;
+      expect(row).toBeGreaterThanOrEqual(0);
+    }
+    return lines;
+  }
+
+  it('paints the table over the last one', async () => {
+    const looks = [
+      seen(statusOf('band', { state: 'catching-up' }), statusOf('event')),
+      LOST,
+      seen(statusOf('band')),
+      seen(statusOf('band'), statusOf('event')),
+    ];
+    const shots = await Promise.all(looks.map((_, index) => shown(looks.slice(0, index + 1), new Captured(true))));
+    expect(shots.map(screen)).toEqual([
+      [expect.stringMatching(/^NAME /), expect.stringMatching(/^band +catching-up/), expect.stringMatching(/^event/)],
+      [
+        expect.stringMatching(/^NAME /),
+        expect.stringMatching(/^band /),
+        expect.stringMatching(/^event /),
+        expect.stringMatching(/^lost the daemon/),
+      ],
+      [expect.stringMatching(/^NAME /), expect.stringMatching(/^band +live/)],
+      [expect.stringMatching(/^NAME /), expect.stringMatching(/^band +live/), expect.stringMatching(/^event +live/)],
+    ]);
+  });
+
+  it('cuts what would wrap or scroll away', async () => {
+    const stdout = Object.assign(new Captured(true), { rows: 5 });
+    const many = Array.from({ length: 9 }, (_, index) => statusOf(`p${index}`, { detail: 'x'.repeat(200) }));
+    const lines = screen(await shown([seen(...many), seen(...many)], stdout));
+    expect(lines.map((line) => line.slice(0, 10).trim())).toEqual([
+      'NAME  STAT',
+      'p0    live',
+      'p1    live',
+      'and 7 more',
+    ]);
+    for (const line of lines) expect(line.length).toBeLessThan(stdout.columns);
+  });
+});
+
+describe('the looks', () => {
+  const stop = () => new AbortController();
+  const client = (statuses: DaemonClient['statuses']): DaemonClient => ({
+    statuses,
+    status: () => expect.unreachable(),
+    send: () => expect.unreachable(),
+  });
+
+  it('end with the error of the first one', async () => {
+    const unreachable = new EngineError('DAEMON_UNREACHABLE', { url: 'x' });
+    const refused = new RefusedError(401, 'TOKEN_WRONG', 'no');
+    for (const [connect, error] of [
+      [() => Promise.reject(unreachable), unreachable],
+      [async () => client(() => Promise.reject(refused)), refused],
+    ] as const) {
+      const looks = pollStatuses({ connect, name: undefined, signal: stop().signal, everyMs: 1 });
+      await expect(looks.next()).rejects.toBe(error);
+    }
+  });
+
+  it('refuse a name that is not there, but outlive one that goes', async () => {
+    let statuses = [statusOf('band'), statusOf('event')];
+    const connect = async () => client(async () => statuses);
+    const unknown = pollStatuses({ connect, name: 'bands', signal: stop().signal, everyMs: 1 });
+    await expect(unknown.next()).rejects.toThrow("there is no projection 'bands': known are band, event");
+    const looks = pollStatuses({ connect, name: 'event', signal: stop().signal, everyMs: 1 });
+    expect((await looks.next()).value).toEqual(seen(statusOf('event')));
+    statuses = [statusOf('band')];
+    expect((await looks.next()).value).toEqual(seen());
+    await looks.return();
+  });
+
+  // Seen red with: `client = null` left out (it asked the old address for ever).
+  it('go on after a loss, and find the daemon anew', async () => {
+    let connects = 0;
+    const connect = async () => {
+      connects += 1;
+      if (connects === 2) throw new EngineError('DAEMON_UNREACHABLE', { url: 'x' });
+      let asked = 0;
+      return client(async () => {
+        asked += 1;
+        if (asked === 2) throw new RefusedError(503, 'UNAVAILABLE', 'not now');
+        return [statusOf(`of${connects}`)];
+      });
+    };
+    const found: Look[] = [];
+    for await (const look of pollStatuses({ connect, name: undefined, signal: stop().signal, everyMs: 1 })) {
+      found.push(look);
+      if (found.length === 4) break;
+    }
+    expect(found).toEqual([
+      seen(statusOf('of1')),
+      { kind: 'lost', reason: 'not now' },
+      { kind: 'lost', reason: expect.stringContaining('no daemon answers at x') },
+      seen(statusOf('of3')),
+    ]);
+  });
+
+  it('end at once when told, also in the middle of one', async () => {
+    const told = stop();
+    const connect = async () =>
+      client(
+        (signal) =>
+          new Promise((_, reject) => {
+            signal.addEventListener('abort', () => reject(signal.reason));
+            setImmediate(() => told.abort(new Error('interrupted')));
+          }),
+      );
+    expect(await pollStatuses({ connect, name: undefined, signal: told.signal }).next()).toEqual({
+      done: true,
+      value: undefined,
+    });
+  });
+});
+
+describe('the command', () => {
+  const texts = (context: { terminal: { stdout: Captured } }) =>
+    context.terminal.stdout.text.split('\n').map((line) => line.slice(25));
+
+  it('survives a restart of the daemon on another port with another token, and exits with 0 at Ctrl-C', {
+    timeout: 60_000,
+  }, async () => {
+    const { cwd, daemon, close } = await daemonIn();
+    daemon.statuses = [statusOf('band', { state: 'catching-up' })];
+    const interrupt = new AbortController();
+    const context = capturedContext({ cwd, signal: interrupt.signal });
+    const watching = clientActions.watch({ name: undefined }, context);
+    await vi.waitFor(() => expect(texts(context)).toContain('band catching-up 42/42'), { timeout: 10_000 });
+    await close();
+    await rm(join(stateFolder(cwd), 'daemon.json'));
+    await vi.waitFor(() => expect(texts(context).at(-2)).toMatch(/^lost the daemon.*: no daemon answers at /), {
+      timeout: 10_000,
+    });
+    const restarted = new FakeDaemon();
+    restarted.statuses = [statusOf('band')];
+    await serveIn(cwd, restarted, 'another');
+    await vi.waitFor(() => expect(texts(context)).toContain('band catching-up -> live 42/42'), { timeout: 10_000 });
+    expect(texts(context).at(-3)).toBe('the daemon answers again');
+    interrupt.abort(new Error('interrupted'));
+    expect(await watching).toBe(0);
+    expect(context.terminal.stderr.text).toBe('');
+  });
+
+  it('ends when whoever reads its output went away', async () => {
+    const { cwd } = await daemonIn();
+    const gone = new AbortController();
+    const watching = clientActions.watch({ name: 'band' }, capturedContext({ cwd, outputGone: gone.signal }));
+    gone.abort();
+    expect(await watching).toBe(0);
+  });
+});

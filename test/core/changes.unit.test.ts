@@ -1,0 +1,51 @@
+import { expect, test } from 'vitest';
+import { isChange, isNot } from '../../src/core/changes.ts';
+import { arrayAppend, arrayIntersect, arrayRemove, increment, not } from '../../src/index.ts';
+
+const invalid = (change: string) =>
+  expect.objectContaining({ code: 'CHANGE_INVALID', fields: expect.objectContaining({ change }) });
+
+/** As JavaScript, or a payload whose type is a wish, calls them. */
+const loose = <T>(value: unknown): T => value as T;
+
+// Seen red with: isNot, and isChange, that look for the key alone.
+test('only what the functions make are operators: nothing that JSON can hold passes for one', () => {
+  expect([not(1), not(null)].map(isNot)).toEqual([true, true]);
+  const changes = [increment(), arrayAppend('a'), arrayRemove('a'), arrayIntersect(['a'])];
+  expect(changes.map(isChange)).toEqual([true, true, true, true]);
+  const values = [null, 'not', 1, [1], {}, { not: 1, other: 2 }, { not: 1 }, { change: 'increment', by: 1 }];
+  for (const value of [...values, JSON.parse(JSON.stringify([not(1), increment(5)]))].flat()) {
+    expect([isNot(value), isChange(value)], JSON.stringify(value)).toEqual([false, false]);
+  }
+});
+
+test('two changes are equal when what they do is, so that a test can compare statements', () => {
+  expect(increment(2)).toEqual(increment(2));
+  expect(increment(2)).not.toEqual(increment(3));
+  expect(arrayAppend('a')).not.toEqual(arrayRemove('a'));
+  expect(JSON.stringify(increment(2))).toBe('{"change":"increment","by":2}');
+});
+
+// Seen red with: the look at isFinite taken out of increment; at isSafeInteger.
+test.each([Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53, loose<number>('5'), loose<number>(null)])(
+  'increment(%s) is refused, for it is no exact amount',
+  (by) => {
+    expect(() => increment(by)).toThrow(invalid('increment'));
+  },
+);
+
+test('increment takes fractions, negative amounts and integers of any size, and counts by one', () => {
+  expect(increment().by).toBe(1);
+  expect([increment(-0.5), increment(2n ** 70n)].map(({ by }) => by)).toEqual([-0.5, 2n ** 70n]);
+  expect(() => increment(undefined)).not.toThrow();
+});
+
+// Seen red with: checkElement's throw taken out.
+test('a list takes no objects, lists or missing values as elements', () => {
+  for (const element of [{}, ['a'], undefined].map(loose<string>)) {
+    expect(() => arrayAppend(element)).toThrow(invalid('arrayAppend'));
+    expect(() => arrayRemove(element)).toThrow(invalid('arrayRemove'));
+    expect(() => arrayIntersect(['a', element])).toThrow(invalid('arrayIntersect'));
+  }
+  expect(() => arrayIntersect(loose<string[]>('a'))).toThrow(invalid('arrayIntersect'));
+});

@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest';
+import { band } from '../../examples/dancefinder/projections/band.ts';
+import { StoredViews } from '../../src/engine/stored-views.ts';
+import { connect } from '../../src/store/connect.ts';
+import { createTestDatabase } from '../support/database.ts';
+import { openStore } from '../support/engine.ts';
+
+// Seen red with the catch left out of read(), and with a database asked that is known to be away.
+test('while the database is away status shows what it said last, and why there is nothing newer', async () => {
+  await using database = await createTestDatabase();
+  const sql = await openStore(database, [band]);
+  const nobody = connect({
+    address: { host: '/no/such/folder', port: 5432, user: 'postgres', database: 'postgres' },
+    applicationName: 'test',
+    max: 1,
+  });
+  let known: string | null = null;
+  const stored = new StoredViews(() => known);
+  try {
+    expect(await stored.read(sql)).toMatchObject({ away: null });
+    const lost = await stored.read(nobody);
+    expect(lost.away).toBe('the database does not answer; this is what it said last');
+    expect(lost.views.get('band')).toMatchObject({ cursor: 0n, generation: 0n });
+    await sql`UPDATE projection_state SET generation = 7`;
+    known = 'it is started again';
+    expect((await stored.read(sql)).away).toBe(known);
+    expect((await stored.read(sql)).views.get('band')).toMatchObject({ generation: 0n });
+    known = null;
+    expect((await stored.read(sql)).views.get('band')).toMatchObject({ generation: 7n });
+    // What is wrong with the statement itself is not hidden.
+    await sql`DROP TABLE readviews`;
+    await expect(stored.read(sql)).rejects.toMatchObject({ code: '42P01' });
+  } finally {
+    await Promise.all([sql, nobody].map((pool) => pool.end({ timeout: 1 })));
+  }
+});

@@ -1,0 +1,46 @@
+import type { Projection } from '../../src/core/projection.ts';
+import { tableOwners } from '../../src/core/table-owners.ts';
+import type { PageSettings } from '../../src/engine/apply-page.ts';
+import { silentLog } from '../../src/engine/log.ts';
+import { Progress } from '../../src/engine/progress.ts';
+import { Puller } from '../../src/engine/puller.ts';
+import type { Sql } from '../../src/store/connect.ts';
+
+/** What a page of this projection is applied with: one attempt, never folded. */
+export function pageSettings(sql: Sql, projection: Projection, more: Partial<PageSettings> = {}): PageSettings {
+  return {
+    sql,
+    owner: 'test',
+    owners: tableOwners([projection]),
+    maxAttempts: 1,
+    statementTimeoutMs: 10_000,
+    foldFrom: Number.POSITIVE_INFINITY,
+    ...more,
+  };
+}
+
+/** The loop of one projection without machine and feed: a test pulls, and moves the head by hand. */
+export function handPuller(
+  sql: Sql,
+  projection: Projection,
+  options: { readonly settings?: Partial<PageSettings>; readonly pageSize?: number } = {},
+) {
+  let head = 0n;
+  const now = () => performance.now();
+  const puller = new Puller({
+    projection,
+    settings: pageSettings(sql, projection, options.settings),
+    reader: sql,
+    heads: { latest: () => head, refresh: async () => head, forget: () => undefined, epoch: () => 0 },
+    pageSize: options.pageSize ?? 100,
+    progress: new Progress(now),
+    log: silentLog,
+    now,
+  });
+  return {
+    pull: () => puller.pull('catch-up', new AbortController().signal),
+    headIs: (position: bigint) => {
+      head = position;
+    },
+  };
+}
