@@ -3,7 +3,6 @@ import type { Subscription } from 'rxjs';
 import { type Actor, createActor, type SnapshotFrom } from 'xstate';
 import { childId, daemonMachine, type ProjectionActor } from '../../machines/daemon.ts';
 import { EngineError } from '../core/errors.ts';
-import type { Projection } from '../core/projection.ts';
 import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../core/status.ts';
 import { type TableOwners, tableOwners } from '../core/table-owners.ts';
 import { notifications } from '../feed/notify.ts';
