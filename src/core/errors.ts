@@ -23,6 +23,8 @@ const CATALOGUE = {
     'the handler returned {result}: return statements, or be an async function that returns nothing',
   HANDLER_ENDED_TRANSACTION:
     "a handler of '{name}' ended the page's transaction itself: what it committed up to position {position} may stand twice; fix the handler, then RESET",
+  HANDLER_IGNORED_ERROR:
+    "a handler of '{name}' caught an error of PostgreSQL and went on, but the page's transaction was lost with it: let the error out of the handler",
   CURSOR_MOVED:
     "projection '{name}' was moved by somebody else while a page was being applied: the page was rolled back",
   COMMIT_REFUSED:

@@ -6,6 +6,7 @@ import type { TableOwners } from '../core/table-owners.ts';
 import type { Sql, Tx } from '../store/connect.ts';
 import { clearFailures, type EventFailure, recordFailure } from '../store/failures.ts';
 import type { JsonColumns } from '../store/json-columns.ts';
+import { limitPage } from '../store/page-limits.ts';
 import type { Page } from '../store/read.ts';
 import { isLockNotAvailable, isTransient, sqlstateOf } from '../store/sqlstate.ts';
 import { advance, type LockedState, lockState } from '../store/state.ts';
@@ -40,6 +41,8 @@ export interface PageSettings {
   readonly maxAttempts: number;
   /** Milliseconds one statement of a handler may take. */
   readonly statementTimeoutMs: number;
+  /** Milliseconds the server waits for the next statement of a page before it ends the transaction. Default 15000. */
+  readonly nextStatementMs?: number | undefined;
   /** Pages of at least this many events are folded into set-based statements. */
   readonly foldFrom: number;
   readonly failpoint?: FailpointHook | undefined;
@@ -100,7 +103,12 @@ async function applyPart(
   part: Part & { readonly fold: boolean; readonly deferred: readonly string[] | null },
 ): Promise<PageOutcome> {
   const { projection, page } = work;
-  void limitTransaction(tx, settings, projection.name);
+  // Not awaited: it travels with the next statement, which fails too if this does.
+  void limitPage(tx, {
+    applicationName: `proj:${settings.owner}:${projection.name}`,
+    statementMs: settings.statementTimeoutMs,
+    nextStatementMs: settings.nextStatementMs ?? 15_000,
+  }).catch(() => undefined);
   const locked = await lockState(tx, projection.name).catch((error: unknown) => {
     throw isLockNotAvailable(error) ? new HeldElsewhere() : error;
   });
@@ -133,15 +141,6 @@ async function applyPart(
   return part.kind === 'before'
     ? { kind: 'waiting', cursor: to, detail: part.detail }
     : { kind: 'applied', cursor: to, folded: part.fold };
-}
-
-/** Limits and the name in pg_stat_activity, for this transaction only: they hold behind a pooler too. */
-async function limitTransaction(tx: Tx, settings: PageSettings, name: string): Promise<void> {
-  await tx`
-    SELECT set_config('application_name', ${`proj:${settings.owner}:${name}`.slice(0, 63)}, true),
-           set_config('statement_timeout', ${String(settings.statementTimeoutMs)}, true),
-           set_config('lock_timeout', '2s', true),
-           set_config('idle_in_transaction_session_timeout', '15s', true)`.catch(() => undefined);
 }
 
 async function moveTo(tx: Tx, settings: PageSettings, work: PageWork, locked: LockedState, to: bigint): Promise<void> {

@@ -3,6 +3,7 @@ import type { DatabaseAddress } from '../store/connect.ts';
 import type { BrokerOptions } from './broker.ts';
 import type { FailpointHook } from './failpoint.ts';
 import type { Log } from './log.ts';
+import type { Patience } from './pools.ts';
 
 export interface DaemonOptions {
   readonly projections: readonly Projection[];
@@ -21,6 +22,8 @@ export interface DaemonOptions {
   readonly bulkLimit?: number | null;
   /** Whether appends send a NOTIFY and this daemon listens. Default true. */
   readonly notify?: boolean;
+  /** How long silence is borne before a connection counts as lost. Each has its default. */
+  readonly patience?: Partial<Patience>;
   /** Why the database is known to be away, for status; null (default) when nothing is known. */
   readonly databaseTrouble?: () => string | null;
   /** RabbitMQ, for pushes. Default none: NOTIFY and polling find every event. */

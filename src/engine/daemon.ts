@@ -79,9 +79,9 @@ export class Daemon implements DaemonPort, AsyncDisposable {
    * @throws EngineError whatever makes this database unusable; nothing runs then
    */
   async start(): Promise<void> {
-    const { database, schema = 'public', projections, notify = true, broker = null } = this.#options;
+    const { database, schema = 'public', projections, notify = true, broker = null, patience = {} } = this.#options;
     const own = { database, schema, projections, id: this.id };
-    const pools = openPools({ ...own, onControlClosed: () => this.#heads?.forget() });
+    const pools = openPools({ ...own, patience, onControlClosed: () => this.#heads?.forget() });
     this.#pools = pools;
     try {
       await checkDatabase(pools.control, database);
@@ -127,6 +127,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
       owners: this.#owners,
       maxAttempts: 1 + retries,
       statementTimeoutMs: 10_000,
+      nextStatementMs: this.#options.patience?.nextStatementMs,
       foldFrom: FOLD_FROM,
       failpoint,
     };
@@ -185,11 +186,14 @@ export class Daemon implements DaemonPort, AsyncDisposable {
           this.#log.warn({ err: error }, 'the database does not answer; looking again with every hint');
         this.#databaseTrouble = true;
       },
+      onAnswer: () => {
+        if (this.#databaseTrouble) this.#log.info({}, 'the database answers again');
+        this.#databaseTrouble = false;
+      },
     });
   }
 
   #deliver(look: Look): void {
-    this.#databaseTrouble = false;
     this.#hints.looked(look);
     if (look.again) this.#watch?.forget();
     if (look.source === 'schedule') void this.#watch?.look(look.head);

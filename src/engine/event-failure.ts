@@ -14,7 +14,7 @@ export function toEventFailed(error: unknown, index: number, event: StoredEvent,
     eventId: event.id,
     eventName: event.name,
     error: describeError(error),
-    sqlstate: sqlstateOf(error),
+    sqlstate: sqlstateOf(error) ?? (isEngineError(error) ? sqlstateOf(error.cause) : null),
     code: isEngineError(error) ? error.code : null,
     statement: sql?.text ?? null,
   };

@@ -17,29 +17,43 @@ export interface PoolOptions {
   readonly schema: string;
   readonly projections: readonly Projection[];
   readonly id: string;
+  readonly patience: Partial<Patience>;
   /** A connection of `control` has closed. */
   readonly onControlClosed: () => void;
 }
 
 /**
- * Milliseconds until an answer counts as lost. A peer that is gone without a word would silence a projection until TCP
- * gives up, many minutes later. The server ends a statement of a page after 10 s by itself.
+ * How long silence is borne, in milliseconds. A peer that is gone without a word would keep a projection waiting until
+ * TCP gives up, many minutes later.
  */
-const ANSWER_MS = 30_000;
-const HEAD_ANSWER_MS = 5000;
+export interface Patience {
+  /** Of whoever connects. Default 5000. */
+  readonly connectMs: number;
+  /** For the answer to a statement of a page. Default 30000; the server ends one after 10 s by itself. */
+  readonly answerMs: number;
+  /** For the answer to a look at the head, and to a sign of life. Default 5000. */
+  readonly headAnswerMs: number;
+  /** Between two signs of life over the connection that listens. Default 10000. */
+  readonly pingEveryMs: number;
+  /** Of the server, for the next statement of a page. Default 15000. */
+  readonly nextStatementMs: number;
+}
 
-export function openPools({ database, schema, projections, id, onControlClosed }: PoolOptions): Pools {
+export function openPools({ database, schema, projections, id, patience, onControlClosed }: PoolOptions): Pools {
+  const { connectMs = 5000, answerMs = 30_000, headAnswerMs = 5000, pingEveryMs = 10_000 } = patience;
   const options = (role: string, max: number, answerWithinMs: number) => ({
     address: database,
     schema,
     max,
+    connectWithinMs: connectMs,
     answerWithinMs,
+    pingEveryMs,
     applicationName: `projectionist:${role}:${id}`,
   });
   return {
-    work: connect(options('work', Math.min(projections.length + 2, 12), ANSWER_MS)),
-    reader: connect(options('read', 4, ANSWER_MS)),
-    control: connect({ ...options('head', 1, HEAD_ANSWER_MS), onClose: onControlClosed }),
+    work: connect(options('work', Math.min(projections.length + 2, 12), answerMs)),
+    reader: connect(options('read', 4, answerMs)),
+    control: connect({ ...options('head', 1, headAnswerMs), onClose: onControlClosed }),
   };
 }
 
@@ -49,7 +63,7 @@ export async function closePools(pools: Pools): Promise<void> {
 
 /** Over a connection of its own: a migration may take any time (an index on a large table). */
 export async function migrateAtStart(
-  { database, schema, projections, id }: Omit<PoolOptions, 'onControlClosed'>,
+  { database, schema, projections, id }: Omit<PoolOptions, 'onControlClosed' | 'patience'>,
   notify: boolean,
 ): Promise<void> {
   const sql = connect({ address: database, schema, applicationName: `projectionist:migrate:${id}`, max: 1 });

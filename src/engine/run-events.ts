@@ -6,6 +6,7 @@ import type { Tx } from '../store/connect.ts';
 import { checkConstraints } from '../store/constraints.ts';
 import { encodeJson, type JsonColumns } from '../store/json-columns.ts';
 import { settleHandler, TransactionEnded } from '../store/settle.ts';
+import { isAborted } from '../store/sqlstate.ts';
 import { toSql } from '../store/statement-sql.ts';
 import { lend } from '../store/transaction.ts';
 import { checkedEvent } from './checked-event.ts';
@@ -86,8 +87,9 @@ async function settleImperative(
   xid: string,
 ): Promise<void> {
   const value = await settleHandler(tx, result, xid).catch((error: unknown) => {
-    if (!(error instanceof TransactionEnded)) throw error;
     const { name } = projection;
+    if (isAborted(error)) throw new EngineError('HANDLER_IGNORED_ERROR', { name }, { cause: error });
+    if (!(error instanceof TransactionEnded)) throw error;
     throw new EngineError('HANDLER_ENDED_TRANSACTION', { name, position: event.position }, { cause: error.cause });
   });
   if (value !== undefined) throw new EngineError('HANDLER_RESULT_INVALID', { result: `a promise of ${typeof value}` });

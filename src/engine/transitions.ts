@@ -9,6 +9,7 @@ import { fullStateOf, type ProjectionSnapshot } from './status.ts';
  */
 export function watchTransitions(announce: (change: Transition) => void, log: Log): (event: InspectionEvent) => void {
   const last = new Map<string, string>();
+  const isNews = newsFilter();
   return (event) => {
     try {
       if (event.type !== '@xstate.snapshot') return;
@@ -26,8 +27,8 @@ export function watchTransitions(announce: (change: Transition) => void, log: Lo
       if (from === to) return;
       last.set(name, to);
       const { detail } = snapshot.context;
-      const quiet = from.startsWith('live') && to.startsWith('live');
-      log[to.startsWith('failed') ? 'warn' : quiet ? 'debug' : 'info'](
+      const level = to.startsWith('failed') ? 'warn' : 'info';
+      log[isNews(name, from, to) ? level : 'debug'](
         { projection: name, from, to, detail, cause: event.event.type },
         'transition',
       );
@@ -39,5 +40,27 @@ export function watchTransitions(announce: (change: Transition) => void, log: Lo
         // The log itself throws: there is nobody left to tell.
       }
     }
+  };
+}
+
+const WAITS = new Set(['idle.standby', 'catching-up.backing-off', 'live.backing-off', 'failed.backing-off']);
+const WORKS = new Set(['idle.opening', 'catching-up.working', 'live.working', 'failed.attempting']);
+
+/**
+ * Tells what is worth a line. A projection that waits for its database, or for another daemon, tries again and again:
+ * the first wait of a kind is news, what repeats it is not until the projection has got somewhere.
+ */
+function newsFilter(): (name: string, from: string, to: string) => boolean {
+  const waits = new Map<string, ReadonlySet<string>>();
+  return (name, from, to) => {
+    const known = waits.get(name) ?? new Set();
+    const alwaysSo = from.startsWith('live') && to.startsWith('live');
+    if (WAITS.has(to)) {
+      waits.set(name, new Set([...known, to]));
+      return !known.has(to);
+    }
+    if (WORKS.has(to)) return known.size === 0 && !alwaysSo;
+    waits.delete(name);
+    return known.size > 0 || !alwaysSo;
   };
 }

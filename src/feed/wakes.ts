@@ -69,6 +69,8 @@ export interface WakeSources {
   readonly epoch?: () => number;
   /** Told of every look or heartbeat that the database refused. */
   readonly onTrouble: (error: unknown) => void;
+  /** Told of every look that went well. After a heartbeat that failed, the next one that does not makes one. */
+  readonly onAnswer?: () => void;
   readonly scheduler?: SchedulerLike;
 }
 
@@ -121,23 +123,22 @@ export function wakes(sources: WakeSources): Observable<Look> {
 
   const lookOnce = (source: HintSource): Observable<Look> =>
     defer(() => sources.look()).pipe(
-      catchError((error: unknown) => {
-        // Nothing is known any more: the next heartbeat looks, also where an open appender was being waited for.
-        drawn = null;
-        return report(error);
-      }),
+      catchError(report),
       map((seen) => {
         const look = { source, from: head, head: seen.position, again: epochNow() !== epoch };
         epoch = epochNow();
         openFor = seen.open && seen.position === head ? openFor + 1 : seen.open ? 1 : 0;
         head = seen.position;
         drawn = seen.drawn;
+        sources.onAnswer?.();
         again$.next(openFor === 0 ? 0 : (WHILE_OPEN_MS[openFor - 1] ?? 250));
         return look;
       }),
     );
 
   function report(error: unknown): Observable<never> {
+    // Nothing is known any more: the next heartbeat looks, also where an open appender was being waited for.
+    drawn = null;
     sources.onTrouble(error);
     return EMPTY;
   }

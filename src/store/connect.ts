@@ -1,8 +1,8 @@
 import { Client, type ClientBase, type ClientConfig, Pool, type PoolClient } from 'pg';
-import { quoteIdentifier } from '../core/identifier.ts';
 import { type Listening, listen } from './listen.ts';
 import { resultTypes } from './result-types.ts';
 import { type Queryable, queryable, runTransaction, send, type Tx, toError } from './session.ts';
+import { sessionClient } from './session-client.ts';
 import { isConnectionLost, isStalePlan } from './sqlstate.ts';
 
 export type { Queryable, Tx } from './session.ts';
@@ -25,6 +25,10 @@ export interface ConnectOptions {
    * waited for until TCP gives up. Default: for ever, for statements that may take any time.
    */
   readonly answerWithinMs?: number;
+  /** Milliseconds until an attempt to connect has failed. Default 5000. */
+  readonly connectWithinMs?: number;
+  /** Milliseconds between two signs of life over a connection that listens. Default 10000. */
+  readonly pingEveryMs?: number;
   /** Called when one of them has closed, in use or not. */
   readonly onClose?: () => void;
 }
@@ -45,41 +49,42 @@ export interface Sql extends Queryable {
   end(options?: { readonly timeout?: number }): Promise<void>;
 }
 
-/** Milliseconds until an attempt to connect has failed. */
-const CONNECT_TIMEOUT_MS = 5000;
-
 /** A pool that connects when first used. Close it with `end`. */
 export function connect(options: ConnectOptions): Sql {
   const config = clientConfig(options);
-  const Session = sessionClient(options);
+  const { schema = 'public', connectWithinMs = 5000 } = options;
+  const Session = sessionClient({ schema, connectWithinMs });
   // No time-out of the pool's own: waiting for a turn is not a failure.
   const pool = new Pool({ ...config, Client: Session, max: options.max, idleTimeoutMillis: 0 });
   const closing = new Map<ClientBase, Promise<void>>();
   // A connection that breaks while nobody uses it is removed by the pool; without a listener it would end the process.
   pool.on('error', () => undefined);
   pool.on('connect', (client) => {
-    client.on('error', () => undefined);
     closing.set(client, new Promise((resolve) => client.on('end', resolve)));
   });
   pool.on('remove', (client) => {
     void closing.get(client)?.then(() => closing.delete(client));
     options.onClose?.();
   });
+  const dropUnused = unusedOf(pool);
+  const withClient = async <T>(work: (client: PoolClient) => Promise<T>): Promise<T> =>
+    await lend(pool, work, dropUnused);
   const begin = async <T>(settings: string, work: (tx: Tx) => Promise<T> | T): Promise<T> =>
-    await withClient(pool, (client) => runTransaction(client, settings, work));
+    await withClient((client) => runTransaction(client, settings, work));
   let ended: Promise<void> | null = null;
   return Object.assign(
-    queryable(async (rendered, how) => (await withClient(pool, (client) => send(client, rendered, how))).rows),
+    queryable(async (rendered, how) => (await withClient((client) => send(client, rendered, how))).rows),
     {
       begin: <T>(first: string | ((tx: Tx) => Promise<T> | T), second?: (tx: Tx) => Promise<T> | T): Promise<T> =>
         typeof first === 'string' ? begin(first, second ?? nothing) : begin('', first),
       session: <T>(work: (one: Queryable) => Promise<T> | T): Promise<T> =>
         withClient(
-          pool,
           async (client) => await work(queryable(async (rendered, how) => (await send(client, rendered, how)).rows)),
         ),
-      listen: (channel: string, onNotify: (payload: string) => void, onListen = () => undefined) =>
-        listen(() => new Session(config), { channel, onNotify, onListen }),
+      listen: (channel: string, onNotify: (payload: string) => void, onListen = () => undefined) => {
+        const { pingEveryMs = 10_000, answerWithinMs = 5000 } = options;
+        return listen(() => new Session(config), { channel, onNotify, onListen, pingEveryMs, answerWithinMs });
+      },
       end: ({ timeout = 5 }: { readonly timeout?: number } = {}) => {
         ended ??= endPool(pool, closing, timeout * 1000);
         return ended;
@@ -95,25 +100,54 @@ function nothing(): never {
 /**
  * A connection goes back to the pool only if it is fit for anybody: alive, outside of any transaction, its plans valid.
  */
-async function withClient<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
-  const client = await pool.connect().catch((error: unknown) => {
-    throw error instanceof Error ? toError(error) : error;
-  });
+async function lend<T>(pool: Pool, work: (client: PoolClient) => Promise<T>, dropUnused: () => void): Promise<T> {
+  const client = await take(pool);
   let unfit = false;
   try {
     return await work(client);
   } catch (error) {
-    unfit = isConnectionLost(error) || isStalePlan(error);
+    const lost = isConnectionLost(error);
+    if (lost) dropUnused();
+    unfit = lost || isStalePlan(error);
     throw error;
   } finally {
     client.release(unfit || client.getTransactionStatus() !== 'I');
   }
 }
 
+/** The pool hands out a connection that was closed a moment ago until it has noticed. */
+async function take(pool: Pool): Promise<PoolClient> {
+  for (;;) {
+    const client = await pool.connect().catch((error: unknown) => {
+      throw error instanceof Error ? toError(error) : error;
+    });
+    if (!(client instanceof Client && client.connection.stream.destroyed)) return client;
+    client.release(true);
+  }
+}
+
+/**
+ * Closes the connections of a pool that nobody uses. When one is lost the others are hardly better, and to find that out
+ * of each in turn would take its whole answer time.
+ */
+function unusedOf(pool: Pool): () => void {
+  const unused = new Set<ClientBase>();
+  pool.on('acquire', (client) => unused.delete(client));
+  pool.on('release', (_, client) => unused.add(client));
+  pool.on('remove', (client) => unused.delete(client));
+  return () => {
+    for (const client of unused) destroy(client);
+  };
+}
+
+function destroy(client: ClientBase): void {
+  if (client instanceof Client) client.connection.stream.destroy();
+}
+
 /** What still runs after the time-out loses its connection: whoever waits for it hears so. */
 async function endPool(pool: Pool, closing: ReadonlyMap<ClientBase, Promise<void>>, ms: number): Promise<void> {
   const timer = setTimeout(() => {
-    for (const client of closing.keys()) if (client instanceof Client) client.connection.stream.destroy();
+    for (const client of closing.keys()) destroy(client);
   }, ms);
   await pool.end();
   await Promise.all(closing.values());
@@ -129,32 +163,6 @@ function clientConfig({ address, applicationName, answerWithinMs }: ConnectOptio
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
     ...(answerWithinMs !== undefined && { query_timeout: answerWithinMs }),
-  };
-}
-
-/**
- * The driver's client with settings in its start-up message: they hold from the first statement on, cost no round trip,
- * and poolers know them.
- */
-function sessionClient({ schema = 'public' }: ConnectOptions) {
-  const settings = {
-    search_path: schema === 'public' ? 'public' : `${quoteIdentifier(schema)}, public`,
-    TimeZone: 'UTC',
-    DateStyle: 'ISO, YMD',
-    standard_conforming_strings: 'on',
-  };
-  return class extends Client {
-    readonly #applicationName: string | undefined;
-
-    constructor(config: ClientConfig = {}) {
-      super({ ...config, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
-      this.#applicationName = config.application_name;
-    }
-
-    /** The driver calls it for the start-up message. */
-    getStartupConf(): Record<string, string | undefined> {
-      return { user: this.user, database: this.database, application_name: this.#applicationName, ...settings };
-    }
   };
 }
 

@@ -13,12 +13,13 @@ export interface ListenOptions {
   readonly onNotify: (payload: string) => void;
   /** Whenever listening begins (again): what was announced before is gone. */
   readonly onListen: () => void;
+  /** Milliseconds between two signs of life: a peer that is gone without a word would be listened to for ever. */
+  readonly pingEveryMs: number;
+  /** Milliseconds until the answer to one counts as lost. */
+  readonly answerWithinMs: number;
 }
 
 const BACKOFF = { baseMs: 100, capMs: 5000 };
-/** Milliseconds between two signs of life: a peer that is gone without a word would be listened to for ever. */
-const PING_MS = 10_000;
-const PING_TIMEOUT_MS = 5000;
 
 /** Listens until `unlisten`, over one connection after the other. A lost one is no error: the next follows after a pause. */
 export function listen(open: () => Client, options: ListenOptions): Listening {
@@ -43,7 +44,8 @@ async function listenOnce(client: Client, options: ListenOptions, signal: AbortS
   const ended = new Promise<void>((resolve) => client.on('end', resolve));
   client.on('error', () => undefined);
   client.on('notification', ({ payload }) => options.onNotify(payload ?? ''));
-  const stop = (): void => void client.end().catch(() => undefined);
+  // Not `end`, which would wait for a peer that may be gone.
+  const stop = (): void => void client.connection.stream.destroy();
   const close = new AbortController();
   try {
     await client.connect();
@@ -51,7 +53,7 @@ async function listenOnce(client: Client, options: ListenOptions, signal: AbortS
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) return false;
     options.onListen();
-    void ping(client, close.signal);
+    void ping(client, options, close.signal);
     await ended;
     return true;
   } finally {
@@ -62,11 +64,11 @@ async function listenOnce(client: Client, options: ListenOptions, signal: AbortS
   }
 }
 
-async function ping(client: Client, signal: AbortSignal): Promise<void> {
+async function ping(client: Client, options: ListenOptions, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    await pause(PING_MS, undefined, { signal, ref: false }).catch(() => undefined);
+    await pause(options.pingEveryMs, undefined, { signal, ref: false }).catch(() => undefined);
     if (signal.aborted) return;
-    const silent = setTimeout(() => client.connection.stream.destroy(), PING_TIMEOUT_MS);
+    const silent = setTimeout(() => client.connection.stream.destroy(), options.answerWithinMs);
     await client.query('SELECT 1').catch(() => undefined);
     clearTimeout(silent);
   }

@@ -25,6 +25,11 @@ export function isLockNotAvailable(error: unknown): boolean {
   return sqlstateOf(error) === '55P03';
 }
 
+/** True for 25P02: an earlier statement of the transaction has failed, so this one was not even looked at. */
+export function isAborted(error: unknown): boolean {
+  return sqlstateOf(error) === '25P02';
+}
+
 /**
  * What passes by itself: lost connections (08, 57P0x), conflicts (40001, 40P01), no resources (53), locks (55P03),
  * idle-in-transaction ended by the server (25P03), a failover target that is still read-only (25006), a plan that a DDL

@@ -51,7 +51,7 @@ const seat = (id: number, guest: string) => create('seat', { id, guest });
 // Seen red with: `checkConstraints` left out of run-events (the projection backs off for ever); `deferred` not read by
 // the puller (with pages of one event it halts, with larger ones the later event mends it unseen).
 test.each([1, 100])(
-  'an event that violates a deferred constraint halts its projection, in pages of %i',
+  'B14: an event that violates a deferred constraint halts its projection, in pages of %i',
   async (bulkLimit) => {
     const positions = await happened([seat(1, 'Ann')], [seat(2, 'Ann')], [remove('seat', { id: 2 })]);
     await using daemon = await startDaemon(database, [projection], { bulkLimit, retries: 0 });
@@ -79,7 +79,7 @@ test('within one event a deferred constraint may be violated for a moment, also 
 });
 
 // Seen red with: the fallback after a refused COMMIT left out of apply-page.
-test('what only COMMIT refuses is traced to its event, whoever declared it', async () => {
+test('B14: what only COMMIT refuses is traced to its event, whoever declared it', async () => {
   await sql.unsafe(`
     CREATE TABLE other (id int);
     CREATE FUNCTION full_house() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -2,9 +2,10 @@ import { expect, test } from 'vitest';
 import { runKills } from '../support/kill-run.ts';
 
 // Seen red with: rows and cursor committed in two transactions, at the first kill between COMMIT and its reply.
-test('rows and positions stay one through twenty-six kills, five and more on each side of COMMIT', async () => {
+test('B1, B2: rows and positions stay one through twenty-six kills, five and more on each side of COMMIT', async () => {
   const hits = await runKills({ kills: 26, seed: 1, eventsPerCycle: 120 });
   console.log(`killed at ${JSON.stringify(hits)}`);
+  expect(Object.entries(hits).filter(([, count]) => count === 0)).toEqual([]);
   expect(hits['rows-written'] + hits['cursor-moved']).toBeGreaterThanOrEqual(5);
   expect(hits['commit-reply']).toBeGreaterThanOrEqual(5);
   for (const point of ['reset-locked', 'reset-begun', 'reset-emptied', 'reset-reply'] as const)

@@ -1,15 +1,21 @@
 import { expect, test } from 'vitest';
-import { createActor } from 'xstate';
+import { createActor, SimulatedClock } from 'xstate';
 import { projectionMachine } from '../../machines/projection.ts';
 import type { Transition } from '../../src/engine/daemon-port.ts';
 import { type Log, silentLog } from '../../src/engine/log.ts';
 import { watchTransitions } from '../../src/engine/transitions.ts';
 import { type Answer, delivered, GatedHands, leafOf } from '../machines/projection-rig.ts';
 
-function watched(announce: (change: Transition) => void, log: Log = silentLog, id = 'projection.band') {
+function watched(
+  announce: (change: Transition) => void,
+  log: Log = silentLog,
+  id = 'projection.band',
+  clock = new SimulatedClock(),
+) {
   const hands = new GatedHands();
   const actor = createActor(projectionMachine, {
     id,
+    clock,
     inspect: watchTransitions(announce, log),
     input: { name: 'band', hands, retryFailedAfterMs: 1000, backoff: { baseMs: 200, capMs: 30_000 } },
   });
@@ -84,4 +90,26 @@ test('failures are warnings, a projection that pulls and waits is no news', asyn
     'debug live.working',
     'warn failed.halted',
   ]);
+});
+
+// Seen red with: newsFilter that lets everything pass.
+test('a projection whose database is away says so once, however often it tries, and again when it is back', async () => {
+  const lines: string[] = [];
+  const line = (level: string) => (fields: object) => lines.push(`${level} ${Reflect.get(fields, 'to')}`);
+  const log: Log = { debug: () => undefined, info: line('info'), warn: line('warn'), error: line('error') };
+  const clock = new SimulatedClock();
+  const band = watched(() => undefined, log, 'projection.band', clock);
+  await goLive(band);
+  lines.length = 0;
+  band.actor.send({ type: 'WAKE' });
+  for (let attempt = 0; attempt < 50; attempt++) {
+    band.hands.running[0]?.settle('rejected');
+    await delivered();
+    clock.increment(30_000);
+  }
+  expect(leafOf(band)).toBe('live.working');
+  expect(lines).toEqual(['info live.backing-off']);
+  band.hands.running[0]?.settle('pull:caught-up');
+  await delivered();
+  expect(lines).toEqual(['info live.backing-off', 'info live.waiting']);
 });

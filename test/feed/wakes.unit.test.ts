@@ -18,6 +18,8 @@ interface Feed {
   readonly looks: number[];
   readonly beats: number[];
   readonly trouble: unknown[];
+  /** Milliseconds at which a look had gone well. */
+  readonly answers: number[];
   /** Emits `source from>head`. */
   readonly wakes$: Observable<string>;
 }
@@ -37,6 +39,7 @@ function feed(
   const looks: number[] = [];
   const beats: number[] = [];
   const trouble: unknown[] = [];
+  const answers: number[] = [];
   const wakes$ = wakes({
     notify$: NEVER,
     requeueEveryMs: 100_000,
@@ -52,9 +55,10 @@ function feed(
       return helpers.cold(store.answer, { s: BigInt(store.drawn) });
     },
     onTrouble: (error) => trouble.push(error),
+    onAnswer: () => answers.push(scheduler.now()),
     scheduler,
   }).pipe(map(({ source, from, head }) => `${source} ${from}>${head}`));
-  return { store, looks, beats, trouble, wakes$ };
+  return { store, looks, beats, trouble, answers, wakes$ };
 }
 
 // Seen red with: `timer(requeueEveryMs, …)`, and the filter without `|| look.source === 'schedule'`.
@@ -172,6 +176,19 @@ test('a heartbeat that fails is told, and the next one works', () => {
     helpers.expectObservable(wakes$, '^ 70ms !').toBe('-s 40ms h', { s: 'schedule 0>0', h: 'heartbeat 0>5' });
     helpers.flush();
     expect(trouble).toEqual(['error']);
+  });
+});
+
+// Seen red with: `drawn = null` only after a look that failed (the trouble then lasted until the next visit of the schedule).
+test('after a heartbeat that failed the next one has the store looked at, so that the trouble is known to be over', () => {
+  marbles((helpers, scheduler) => {
+    const { wakes$, trouble, answers, store } = feed(helpers, scheduler, { heartbeatMs: 20 });
+    scheduler.schedule(() => Object.assign(store, { answer: '-#' }), 10);
+    scheduler.schedule(() => Object.assign(store, { answer: '-(s|)' }), 30);
+    helpers.expectObservable(wakes$, '^ 109ms !').toBe('-s', { s: 'schedule 0>0' });
+    helpers.flush();
+    expect(trouble).toEqual(['error']);
+    expect(answers).toEqual([1, 42]);
   });
 });
 

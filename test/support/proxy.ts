@@ -1,72 +1,63 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
-import { FrontendReader } from './frontend-reader.ts';
+import { type CommitTrap, CommitTraps, type LostReply } from './proxy/commit-trap.ts';
+import { CALM, type Weather } from './proxy/lane.ts';
+import { type Ending, Link } from './proxy/link.ts';
 
-/** A transaction whose COMMIT was taken by the server while its client never heard of it. */
-export interface LostReply {
-  readonly of: 'page' | 'reset';
-  readonly projection: string | null;
-  /** What the server answered: COMMIT, or ROLLBACK. */
-  readonly tag: string;
-}
+export type { LostReply } from './proxy/commit-trap.ts';
 
+/** Stands between a daemon and PostgreSQL, and does to the connections what networks do. */
 export interface TestProxy extends AsyncDisposable {
   readonly port: number;
+  /** When each connection came, by performance.now(). */
+  readonly arrivals: readonly number[];
+  /** Connections that are open on both sides. */
+  open(): number;
+  /** How bytes travel from now on; without an argument at once and whole. */
+  weather(weather?: Partial<Weather>): void;
+  /** Ends every connection. */
+  cut(how: Ending): void;
+  /** Cuts (rst) the first connection over which this many more bytes have gone to the client; resolves then. */
+  cutAfter(bytes: number): Promise<void>;
+  /** From now on nothing arrives over the connections there are, and no side hears of the other's end. */
+  silence(): void;
+  /** While deaf, new connections are taken and nothing is ever answered. */
+  deafen(deaf: boolean): void;
   /** Lets the n-th COMMIT of this kind reach the server, keeps the reply, then calls back. Once. */
   loseReply(of: LostReply['of'], nth: number, spring: (lost: LostReply) => void): void;
+  lay(trap: CommitTrap): void;
 }
 
-interface Trap {
-  readonly of: LostReply['of'];
-  left: number;
-  readonly spring: (lost: LostReply) => void;
-}
-
-/** Forwards bytes to PostgreSQL, reading along what the client sends. */
+/** A host that begins with a slash is the folder of a unix socket. */
 export async function startProxy(target: { readonly host: string; readonly port: number }): Promise<TestProxy> {
-  const sockets = new Set<Socket>();
-  let trap: Trap | null = null;
+  const links = new Set<Link>();
+  const unheard = new Set<Socket>();
+  const traps = new CommitTraps();
+  const arrivals: number[] = [];
+  let weather: Weather = CALM;
+  let deaf = false;
+  let bytesToCut: number | null = null;
+  let onCut = (): void => undefined;
+  const armCut = (bytes: number | null): void => {
+    bytesToCut = bytes;
+    for (const link of links) link.cutAfter(bytes, onCut);
+  };
 
-  const server = createServer((client) => {
-    const upstream = connect(target.port, target.host);
-    for (const [socket, other] of [
-      [client, upstream],
-      [upstream, client],
-    ] as const) {
-      sockets.add(socket);
-      socket.setNoDelay(true);
-      // A client that was killed takes its session with it, and the other way round.
-      socket.on('close', () => {
-        sockets.delete(socket);
-        other.destroy();
-      });
-      socket.on('error', () => other.destroy());
+  const server = createServer({ allowHalfOpen: true }, (client) => {
+    arrivals.push(performance.now());
+    if (deaf) {
+      unheard.add(client.on('error', () => undefined).on('close', () => unheard.delete(client)));
+      return;
     }
-    let swallow: { readonly trap: Trap; readonly of: LostReply['of']; readonly projection: string | null } | null =
-      null;
-    let replies = Buffer.alloc(0);
-    const reader = new FrontendReader((commit) => {
-      if (trap === null || trap.of !== commit.of) return;
-      trap.left -= 1;
-      if (trap.left > 0) return;
-      swallow = { trap, ...commit };
-      trap = null;
+    const { host, port } = target;
+    const upstream = connect({
+      allowHalfOpen: true,
+      ...(host.startsWith('/') ? { path: `${host}/.s.PGSQL.${port}` } : { host, port }),
     });
-    client.on('data', (bytes) => {
-      reader.read(bytes);
-      upstream.write(bytes);
-    });
-    upstream.on('data', (bytes) => {
-      if (swallow === null) {
-        client.write(bytes);
-        return;
-      }
-      replies = Buffer.concat([replies, bytes]);
-      const tag = completed(replies);
-      if (tag === null) return;
-      swallow.trap.spring({ of: swallow.of, projection: swallow.projection, tag });
-      swallow = { ...swallow, trap: { ...swallow.trap, spring: () => undefined } };
-    });
+    const link = new Link(client, upstream, () => weather, traps);
+    links.add(link);
+    if (bytesToCut !== null) link.cutAfter(bytesToCut, onCut);
+    for (const socket of [client, upstream]) socket.on('close', () => link.over && links.delete(link));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -75,29 +66,36 @@ export async function startProxy(target: { readonly host: string; readonly port:
 
   return {
     port: address.port,
-    loseReply: (of, nth, spring) => {
-      trap = { of, left: nth, spring };
+    arrivals,
+    open: () => [...links].filter((link) => link.open).length,
+    weather: (next) => {
+      weather = next === undefined ? CALM : { ...CALM, ...next };
     },
+    cut: (how) => {
+      for (const link of links) link.cut(how);
+    },
+    cutAfter: (bytes) =>
+      new Promise((resolve) => {
+        onCut = () => {
+          armCut(null);
+          resolve();
+        };
+        armCut(bytes);
+      }),
+    silence: () => {
+      for (const link of links) link.silence();
+    },
+    deafen: (value) => {
+      deaf = value;
+    },
+    loseReply: (of, nth, spring) => traps.lay({ of, nth, onLostReply: spring }),
+    lay: (trap) => traps.lay(trap),
     [Symbol.asyncDispose]: async () => {
-      for (const socket of sockets) socket.destroy();
+      for (const link of links) link.destroy();
+      for (const client of unheard) client.destroy();
       const closed = once(server, 'close');
       server.close();
       await closed;
     },
   };
-}
-
-/** The tag of a CommandComplete after which the server is ready again, outside of any transaction. */
-function completed(replies: Buffer): string | null {
-  let tag: string | null = null;
-  let at = 0;
-  while (at + 5 <= replies.length) {
-    const end = at + 1 + replies.readInt32BE(at + 1);
-    if (end > replies.length) return null;
-    const type = String.fromCharCode(replies[at] ?? 0);
-    if (type === 'C') tag = replies.toString('latin1', at + 5, end - 1);
-    if (type === 'Z' && tag !== null && replies[at + 5] === 'I'.charCodeAt(0)) return tag;
-    at = end;
-  }
-  return null;
 }

@@ -1,5 +1,5 @@
 import { projections } from '../../examples/dancefinder/projectionist.config.ts';
-import { createDaemon } from '../../src/index.ts';
+import { createDaemon, defineProjection, type EventShape, type Projection } from '../../src/index.ts';
 import type { VictimMessage, VictimOrder, VictimPlan } from './victim-plan.ts';
 import { witnesses } from './witnesses.ts';
 
@@ -7,8 +7,21 @@ import { witnesses } from './witnesses.ts';
 const plan = JSON.parse(process.argv[2] ?? '') as VictimPlan;
 let hits = 0;
 
+function sleeper(seconds: number): Projection {
+  return defineProjection<EventShape>()({
+    name: 'sleeper',
+    schema: 'CREATE TABLE IF NOT EXISTS sleeper (id int PRIMARY KEY)',
+    tables: { sleeper: { key: ['id'] } },
+    on: {
+      Slept: async (_, { tx }) => {
+        await tx`SELECT pg_sleep(${seconds})`;
+      },
+    },
+  });
+}
+
 const daemon = createDaemon({
-  projections: [...projections, ...witnesses],
+  projections: [...projections, ...witnesses, ...(plan.sleepSeconds === undefined ? [] : [sleeper(plan.sleepSeconds)])],
   database: { url: plan.url },
   bulkLimit: plan.bulkLimit,
   retryFailedAfterMs: 20,
