@@ -62,7 +62,8 @@ export async function startPrivateServer(settings: Readonly<Record<string, strin
       process.kill(Number(pid), 'SIGQUIT');
       if (walWriter !== null) process.kill(walWriter, 'SIGKILL');
       walWriter = null;
-      await server.died;
+      // Whoever watches over it would start it again by itself.
+      await server.stop();
     },
   };
 }
