@@ -30,8 +30,8 @@ export async function showStatus(
 /** Nothing where all is well: then there is nothing to do. */
 function brokerLine({ broker }: Fleet): string {
   if (broker === undefined || (broker.state === 'healthy' && broker.detail === null)) return '';
-  const detail = broker.detail === null ? '' : `, ${broker.detail}`;
-  return `${oneLine(`broker: ${broker.state}${detail}`)}\n`;
+  const why = broker.detail === null ? '' : `, ${broker.detail}`;
+  return `${oneLine(`broker: ${broker.state}${why}`)}\n`;
 }
 
 /** A line each, under a title. */
