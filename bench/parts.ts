@@ -4,6 +4,7 @@ import { measureAppends } from './append-rate.ts';
 import { startCaughtUp, timeCatchUp } from './catch-up.ts';
 import { assertEqualRows } from './equal-rows.ts';
 import { type Figure, type Part, percentile, ratio } from './figures.ts';
+import { type Flood, floodBroker, measureFlood } from './flood.ts';
 import { bandHistory, load } from './history.ts';
 import { measureIdle } from './idle.ts';
 import { type Latencies, measureEngine, measureFloor } from './latency.ts';
@@ -18,6 +19,8 @@ const APPEND_SECONDS = 4;
 const IDLE_SECONDS = 10;
 /** Ten seconds of 200 a second, over all rounds. */
 const LATENCY_EVENTS = 2000;
+
+const FLOOD_PUSHES = 200_000;
 
 export interface Scale {
   readonly events: number;
@@ -155,6 +158,34 @@ export async function idlePart(server: BenchServer, { log }: Scale): Promise<Par
     figures: [
       { label: 'queries', unit: 'queries/s', rounds: [queriesPerSecond], target: TARGETS.idleQueries },
       { label: 'resident memory', unit: 'MB', rounds: [megabytes], target: TARGETS.idleMemory },
+    ],
+  };
+}
+
+/** Pushes of RabbitMQ, as many as a broken publisher could send; nothing is measured where there is no RabbitMQ. */
+export async function floodPart(server: BenchServer, { rounds, log }: Scale): Promise<Part> {
+  const url = await floodBroker();
+  const title = `A flood of ${FLOOD_PUSHES} pushes`;
+  if (url === null) return { title, about: 'Not measured: no RabbitMQ answers (BENCH_AMQP_URL).', figures: [] };
+  const { address } = await server.createDatabase();
+  await using _store = await openStore(address, [band]);
+  const floods: Flood[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    floods.push(await measureFlood(address, url, FLOOD_PUSHES));
+    log(`flood: round ${round + 1} of ${rounds}`);
+  }
+  const quiet: Figure = { label: 'event-loop delay, quiet, p99', unit: 'ms', rounds: floods.map((one) => one.quiet) };
+  const flooded: Figure = { label: 'in the flood, p99', unit: 'ms', rounds: floods.map((one) => one.flooded) };
+  return {
+    title,
+    about:
+      'Published by another process as fast as the broker confirms them; the queue keeps the last 1000 and drops the others.',
+    figures: [
+      quiet,
+      flooded,
+      { label: 'received', unit: 'events/s', rounds: floods.map(({ received }) => received) },
+      { label: 'resident memory, more than before', unit: 'MB', rounds: floods.map(({ megabytes }) => megabytes) },
+      ratio('flood / quiet, p99', flooded, quiet, TARGETS.floodDelay),
     ],
   };
 }

@@ -1,3 +1,4 @@
+export type { BrokerStatus } from './core/broker.ts';
 export { arrayAppend, arrayIntersect, arrayRemove, increment, not } from './core/changes.ts';
 export { EngineError, ERROR_CODES, type ErrorCode, isEngineError } from './core/errors.ts';
 export type { NewEvent, StoredEvent } from './core/event.ts';
@@ -16,6 +17,7 @@ export {
 export type { EventSchemas, EventsOf, StandardSchema } from './core/standard-schema.ts';
 export type { ArrayElement, Change, Changes, ColumnValue, Row, Statement, Where } from './core/statement.ts';
 export { copy, create, lookup, none, remove, several, update, upsert } from './core/statements.ts';
+export type { BrokerOptions } from './engine/broker.ts';
 export { createDaemon, Daemon } from './engine/daemon.ts';
 export type { DaemonOptions } from './engine/daemon-options.ts';
 export { createEventStore, type EventStore, type EventStoreOptions } from './store/event-store.ts';

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { BROKER_STATES } from '../core/broker.ts';
 import { EngineError } from '../core/errors.ts';
 import { type ProjectionStatus, STATES } from '../core/status.ts';
 import { isRunning, readDaemonFile } from './daemon-file.ts';
@@ -86,11 +87,18 @@ const statusSchema: z.ZodType<ProjectionStatus> = z.looseObject({
   owner: z.string().nullable(),
   failure: failureSchema.nullable(),
 });
-const statusesSchema = z.object({ projections: z.array(statusSchema) });
+const fleetSchema = z.object({
+  projections: z.array(statusSchema),
+  broker: z.object({ state: z.enum(BROKER_STATES), detail: z.string().nullable() }).optional(),
+});
 const outcomeSchema = z.object({ kind: z.literal('done'), state: z.enum(STATES), warning: z.string().optional() });
 const problemSchema = z.object({ code: z.string(), detail: z.string() });
 
+/** Everything that `GET /projections` says; `broker` only where the daemon uses one. */
+export type Fleet = z.output<typeof fleetSchema>;
+
 export interface DaemonClient {
+  fleet(signal: AbortSignal): Promise<Fleet>;
   statuses(signal: AbortSignal): Promise<readonly ProjectionStatus[]>;
   status(name: string, signal: AbortSignal): Promise<ProjectionStatus>;
   /** Waits for the outcome; a failure is a RefusedError. */
@@ -134,7 +142,8 @@ export function createClient({ url, token }: DaemonAddress): DaemonClient {
     return parsed.data;
   }
   return {
-    statuses: async (signal) => (await call('/projections', statusesSchema, {}, signal)).projections,
+    fleet: (signal) => call('/projections', fleetSchema, {}, signal),
+    statuses: async (signal) => (await call('/projections', fleetSchema, {}, signal)).projections,
     status: (name, signal) => call(`/projections/${encodeURIComponent(name)}`, statusSchema, {}, signal),
     send: (name, event, waitMs, signal) => {
       const init = {

@@ -134,6 +134,10 @@ function newDaemon(config: Config, file: ConfigFile, database: OpenedDatabase, l
     retries: config.retries,
     bulkLimit: config.bulkLimit,
     notify: config.listenNotify,
+    broker:
+      config.amqpUrl === null
+        ? null
+        : { urls: config.amqpUrl, exchange: config.amqpExchange, controlQueue: config.amqpControlQueue },
     log,
   });
 }

@@ -1,5 +1,5 @@
 import type { ProjectionStatus } from '../core/status.ts';
-import type { DaemonClient } from './client.ts';
+import type { DaemonClient, Fleet } from './client.ts';
 import { duration, grouped, type Output, oneLine, table } from './terminal.ts';
 
 const TITLES = ['NAME', 'STATE', 'CURSOR/HEAD', 'LAG', 'RATE', 'ETA', 'DETAIL'];
@@ -21,8 +21,17 @@ export async function showStatus(
     stdout.write(options.json ? `${JSON.stringify(status, null, 2)}\n` : statusTable([status]));
     return;
   }
-  const projections = await client.statuses(signal);
-  stdout.write(options.json ? `${JSON.stringify({ projections }, null, 2)}\n` : statusTable(projections));
+  const fleet = await client.fleet(signal);
+  stdout.write(
+    options.json ? `${JSON.stringify(fleet, null, 2)}\n` : statusTable(fleet.projections) + brokerLine(fleet),
+  );
+}
+
+/** Nothing where all is well: then there is nothing to do. */
+function brokerLine({ broker }: Fleet): string {
+  if (broker === undefined || (broker.state === 'healthy' && broker.detail === null)) return '';
+  const detail = broker.detail === null ? '' : `, ${broker.detail}`;
+  return `${oneLine(`broker: ${broker.state}${detail}`)}\n`;
 }
 
 /** A line each, under a title. */

@@ -1,5 +1,6 @@
 import type { Projection } from '../core/projection.ts';
 import type { DatabaseAddress } from '../store/connect.ts';
+import type { BrokerOptions } from './broker.ts';
 import type { FailpointHook } from './failpoint.ts';
 import type { Log } from './log.ts';
 import type { Patience } from './pools.ts';
@@ -25,6 +26,8 @@ export interface DaemonOptions {
   readonly patience?: Partial<Patience>;
   /** Why the database is known to be away, for status; null (default) when nothing is known. */
   readonly databaseTrouble?: () => string | null;
+  /** RabbitMQ, for pushes. Default none: NOTIFY and polling find every event. */
+  readonly broker?: BrokerOptions | null;
   readonly log?: Log;
   readonly failpoint?: FailpointHook;
 }

@@ -97,7 +97,17 @@ function addReads(app: Hono<Env>, options: ControlApiOptions, closing: AbortSign
   app.get('/healthz', (context) =>
     daemon.healthy() ? sendJson(context, { status: 'ok' }) : sendJson(context, { status: 'unavailable' }, 503),
   );
-  app.get('/projections', async (context) => sendJson(context, { projections: await statuses() }));
+  // Without its broker a daemon polls, and misses nothing: nobody should take it out of service for that.
+  app.get('/readyz', (context) => {
+    if (!daemon.healthy()) return sendJson(context, { status: 'unavailable' }, 503);
+    const broker = daemon.broker();
+    if (broker === null || broker.state === 'healthy') return sendJson(context, { status: 'ready' });
+    return sendJson(context, { status: 'degraded', broker });
+  });
+  app.get('/projections', async (context) => {
+    const broker = daemon.broker();
+    return sendJson(context, { projections: await statuses(), ...(broker === null ? {} : { broker }) });
+  });
   app.get('/projections/:name', async (context) => {
     const name = context.req.param('name');
     const all = await statuses();
@@ -110,7 +120,7 @@ function addReads(app: Hono<Env>, options: ControlApiOptions, closing: AbortSign
       );
     return sendJson(context, found);
   });
-  for (const path of ['/', '/healthz', '/projections', '/projections/:name']) {
+  for (const path of ['/', '/healthz', '/readyz', '/projections', '/projections/:name']) {
     app.all(path, (context) => {
       context.header('Allow', 'GET, HEAD');
       return refuse(context, log, 'METHOD_NOT_ALLOWED');

@@ -138,6 +138,7 @@ describe('the looks', () => {
   const stop = () => new AbortController();
   const client = (statuses: DaemonClient['statuses']): DaemonClient => ({
     statuses,
+    fleet: () => expect.unreachable(),
     status: () => expect.unreachable(),
     send: () => expect.unreachable(),
   });

@@ -1,3 +1,4 @@
+import type { BrokerStatus } from '../../src/core/broker.ts';
 import { EngineError } from '../../src/core/errors.ts';
 import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../../src/core/status.ts';
 import type { DaemonPort } from '../../src/engine/daemon-port.ts';
@@ -37,6 +38,7 @@ export class FakeDaemon implements DaemonPort {
     statusOf('event', { state: 'catching-up', cursor: '10', lagEvents: 32 }),
   ];
   isHealthy = true;
+  brokerStatus: BrokerStatus | null = null;
   readonly sent: { name: string; event: OperatorEvent }[] = [];
   onSend: Send = async () => ({ kind: 'done', state: 'catching-up' });
   onStatus: () => Promise<readonly ProjectionStatus[]> = async () => this.statuses;
@@ -58,6 +60,10 @@ export class FakeDaemon implements DaemonPort {
 
   healthy(): boolean {
     return this.isHealthy;
+  }
+
+  broker(): BrokerStatus | null {
+    return this.brokerStatus;
   }
 
   onTransition(listener: (change: { name: string; from: string; to: string }) => void): () => void {
