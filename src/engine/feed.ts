@@ -17,6 +17,8 @@ export interface FeedParts {
   readonly requeueEveryMs: number;
   readonly log: Log;
   readonly onLook: (look: Look) => void;
+  /** The database answered a look. */
+  readonly onAnswer: () => void;
   /** The database refused a look or a heartbeat. */
   readonly onTrouble: (error: unknown) => void;
   /** A look has gone well. */

@@ -63,10 +63,15 @@ export function doingsOf(machine: AnyStateMachine): readonly Doing[] {
     .map((node) => ({
       state: pathOf(node),
       runs: node.invoke.map(({ src }) => String(src)),
-      entry: node.entry.map(nameOf),
-      exit: node.exit.map(nameOf),
+      entry: node.entry.filter(isOurs).map(nameOf),
+      exit: node.exit.filter(isOurs).map(nameOf),
     }))
     .filter(({ runs, entry, exit }) => runs.length + entry.length + exit.length > 0);
+}
+
+/** XState sets up a state's delays by actions of its own, whose arrows say enough. */
+function isOurs(action: unknown): boolean {
+  return typeof action !== 'function' || !['raise', 'cancel'].includes(action.name);
 }
 
 function nodesOf(node: AnyStateNode): readonly AnyStateNode[] {
