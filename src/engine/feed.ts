@@ -21,8 +21,6 @@ export interface FeedParts {
   readonly onAnswer: () => void;
   /** The database refused a look or a heartbeat. */
   readonly onTrouble: (error: unknown) => void;
-  /** A look has gone well. */
-  readonly onAnswer: () => void;
 }
 
 /** Everything that says when to look, until it is unsubscribed. */
