@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/embedded/start.ts';
 import { connect } from '../../src/store/connect.ts';
 import type { Stage } from './fault-scene.ts';
-import { promised } from './promised.ts';
 
 /** Commits are flushed, to survive a crash of the server; nothing else flushes at a moment of its own. */
 const SETTINGS = {
@@ -33,16 +32,7 @@ export interface PrivateServer {
 export async function startPrivateServer(settings: Readonly<Record<string, string>> = {}): Promise<PrivateServer> {
   const folder = await mkdtemp(join(tmpdir(), 'projectionist-faults-'));
   await chmod(folder, 0o711);
-  let ended = promised<void>();
-  const launch = () =>
-    startEmbeddedPostgres({
-      folder,
-      throwAway: true,
-      settings: { ...SETTINGS, ...settings },
-      onChange: ({ kind }) => {
-        if (kind === 'ended') ended.resolve();
-      },
-    });
+  const launch = () => startEmbeddedPostgres({ folder, throwAway: true, settings: { ...SETTINGS, ...settings } });
   let server: EmbeddedPostgres = await launch();
   const { connection } = server;
   let walWriter: number | null = null;
@@ -57,7 +47,6 @@ export async function startPrivateServer(settings: Readonly<Record<string, strin
       },
     },
     start: async () => {
-      ended = promised<void>();
       server = await launch();
     },
     stop: () => server.stop(),
@@ -73,8 +62,7 @@ export async function startPrivateServer(settings: Readonly<Record<string, strin
       process.kill(Number(pid), 'SIGQUIT');
       if (walWriter !== null) process.kill(walWriter, 'SIGKILL');
       walWriter = null;
-      await ended.promise;
-      // What supervises it would start it again at a moment of its own.
+      // Whoever watches over it would start it again by itself.
       await server.stop();
     },
   };
