@@ -14,4 +14,6 @@ export {
 export type { ColumnValue, Row, Statement, Where } from './core/statement.ts';
 export { create, lookup, none, not, remove, several, update, upsert } from './core/statements.ts';
 export { createDaemon, Daemon, type DaemonOptions } from './engine/daemon.ts';
+export type { StartPublisher } from './engine/publisher-port.ts';
+export { type PublisherOptions, publisher } from './publisher/publisher.ts';
 export { createEventStore, type EventStore, type EventStoreOptions } from './store/event-store.ts';

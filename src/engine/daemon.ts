@@ -4,6 +4,7 @@ import { type Actor, createActor, type SnapshotFrom } from 'xstate';
 import { childId, daemonMachine, type ProjectionActor } from '../../machines/daemon.ts';
 import { EngineError } from '../core/errors.ts';
 import type { Projection } from '../core/projection.ts';
+import { PUBLISHER_NAME, type PublisherStatus } from '../core/publisher.ts';
 import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../core/status.ts';
 import { type TableOwners, tableOwners } from '../core/table-owners.ts';
 import { notifications } from '../feed/notify.ts';
@@ -16,6 +17,7 @@ import { register } from '../store/state.ts';
 import { checkTables } from './check-tables.ts';
 import { sendCommand } from './command.ts';
 import type { DaemonPort, Transition } from './daemon-port.ts';
+import { drained } from './drained.ts';
 import type { FailpointHook } from './failpoint.ts';
 import { createHands } from './hands.ts';
 import { createHeads, type Heads } from './heads.ts';
@@ -23,6 +25,7 @@ import { flush, storeIdleMoves } from './idle-moves.ts';
 import { type Log, silentLog } from './log.ts';
 import { closePools, migrateAtStart, openPools, type Pools } from './pools.ts';
 import { Progress } from './progress.ts';
+import type { RunningPublisher, StartPublisher } from './publisher-port.ts';
 import { Puller } from './puller.ts';
 import { readViews, toStatus } from './status.ts';
 import { createStoreWatch, type StoreWatch } from './store-watch.ts';
@@ -45,6 +48,8 @@ export interface DaemonOptions {
   readonly bulkLimit?: number | null;
   /** Whether appends send a NOTIFY and this daemon listens. Default true. */
   readonly notify?: boolean;
+  /** Relays the events to a broker: `publisher(…)`. Default none. */
+  readonly publisher?: StartPublisher;
   readonly log?: Log;
   readonly failpoint?: FailpointHook;
 }
@@ -73,6 +78,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
   #pools: Pools | null = null;
   #heads: Heads | null = null;
   #watch: StoreWatch | null = null;
+  #publisher: RunningPublisher | null = null;
   #root: Actor<typeof daemonMachine> | null = null;
   #stopping: Promise<void> | null = null;
   #databaseTrouble = false;
@@ -115,6 +121,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
       log: this.#log,
     });
     this.#root = this.#startActors(heads, pools);
+    this.#publisher = this.#options.publisher?.({ database, schema, owner: this.id, heads, log: this.#log }) ?? null;
     this.#subscriptions.push(
       storeIdleMoves(this.#pullers, { sql: pools.work, owner: this.id, log: this.#log, everyMs: 1000 }),
       this.#startFeed(heads, pools.control, schema),
@@ -192,6 +199,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     if (look.source === 'heartbeat')
       this.#log.debug({ from: String(look.from), to: String(look.head) }, 'found by the heartbeat, no hint came');
     for (const name of this.names) this.#child(name)?.send({ type: 'WAKE' });
+    this.#publisher?.wake();
   }
 
   #announce(change: Transition): void {
@@ -209,6 +217,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     event: OperatorEvent,
     options: { readonly signal?: AbortSignal; readonly timeoutMs?: number } = {},
   ): Promise<CommandOutcome> {
+    if (name === PUBLISHER_NAME) throw new EngineError('PUBLISHER_TAKES_NO_COMMANDS', { event });
     if (!this.names.includes(name)) throw new EngineError('PROJECTION_UNKNOWN', { name, known: this.names.join(', ') });
     const child = this.#child(name);
     if (child === undefined || this.#stopping !== null) throw new EngineError('DAEMON_STOPPED');
@@ -239,6 +248,10 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     );
   }
 
+  async publisher(): Promise<PublisherStatus | null> {
+    return (await this.#publisher?.status()) ?? null;
+  }
+
   healthy(): boolean {
     return this.#root?.getSnapshot().status === 'active' && this.#stopping === null && !this.#databaseTrouble;
   }
@@ -257,11 +270,13 @@ export class Daemon implements DaemonPort, AsyncDisposable {
   async #stop(): Promise<void> {
     for (const subscription of this.#subscriptions.splice(0)) subscription.unsubscribe();
     const root = this.#root;
+    const published = this.#publisher?.stop();
     if (root !== null) {
       root.send({ type: 'STOP' });
       await drained(root);
       root.stop();
     }
+    await published;
     const pools = this.#pools;
     if (pools === null) return;
     // What was passed over since the last second; losing it would only mean looking at those events again.
@@ -272,22 +287,4 @@ export class Daemon implements DaemonPort, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
-}
-
-/** The machine bounds its own draining, so this ends. */
-function drained(root: Actor<typeof daemonMachine>): Promise<void> {
-  return new Promise((resolve) => {
-    const subscription = root.subscribe({
-      next: (snapshot) => {
-        if (snapshot.matches('stopped')) finish();
-      },
-      error: () => finish(),
-      complete: () => finish(),
-    });
-    function finish(): void {
-      queueMicrotask(() => subscription.unsubscribe());
-      resolve();
-    }
-    if (root.getSnapshot().matches('stopped') || root.getSnapshot().status !== 'active') finish();
-  });
 }

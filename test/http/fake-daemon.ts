@@ -1,4 +1,5 @@
 import { EngineError } from '../../src/core/errors.ts';
+import type { PublisherStatus } from '../../src/core/publisher.ts';
 import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../../src/core/status.ts';
 import type { DaemonPort } from '../../src/engine/daemon-port.ts';
 
@@ -37,6 +38,7 @@ export class FakeDaemon implements DaemonPort {
     statusOf('event', { state: 'catching-up', cursor: '10', lagEvents: 32 }),
   ];
   isHealthy = true;
+  published: PublisherStatus | null = null;
   readonly sent: { name: string; event: OperatorEvent }[] = [];
   onSend: Send = async () => ({ kind: 'done', state: 'catching-up' });
   onStatus: () => Promise<readonly ProjectionStatus[]> = async () => this.statuses;
@@ -54,6 +56,10 @@ export class FakeDaemon implements DaemonPort {
 
   status(): Promise<readonly ProjectionStatus[]> {
     return this.onStatus();
+  }
+
+  publisher(): Promise<PublisherStatus | null> {
+    return Promise.resolve(this.published);
   }
 
   healthy(): boolean {

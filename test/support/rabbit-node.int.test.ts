@@ -1,0 +1,50 @@
+import { connect as connectTcp } from 'node:net';
+import { afterAll, describe, expect, test } from 'vitest';
+import { onNode, openBroker } from './broker.ts';
+import { rabbitBinaries, startRabbitNode } from './rabbit-node.ts';
+
+const installed = (await rabbitBinaries()) !== null;
+const broker = await openBroker();
+afterAll(async () => await broker?.[Symbol.asyncDispose]());
+
+describe.skipIf(!installed)('a node of the test’s own', () => {
+  test('keeps what is durable when it is killed, and leaves nothing behind', async () => {
+    let port: number;
+    {
+      await using node = await startRabbitNode();
+      port = node.port;
+      await using own = await onNode(node);
+      const queue = own.name('durable');
+      await own.channel.assertQueue(queue, { durable: true });
+      await own.publish('', queue, 'kept', { persistent: true });
+      await node.kill();
+      await node.start();
+      expect(await node.queues()).toEqual([{ name: queue, messages: 1, unacknowledged: 0, consumers: 0 }]);
+    }
+    await expect(reach(port)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  });
+});
+
+describe.skipIf(broker === null)('the broker of the run', () => {
+  test('deletes in the end what was declared under the names it gave', async () => {
+    let queue = '';
+    {
+      await using own = await openBroker();
+      if (own === null) throw new Error('no broker');
+      queue = own.name('queue');
+      await own.channel.assertQueue(queue);
+    }
+    const channel = await broker?.connection.createChannel();
+    channel?.on('error', () => undefined);
+    await expect(channel?.checkQueue(queue)).rejects.toMatchObject({ code: 404 });
+  });
+});
+
+function reach(port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connectTcp(port, '127.0.0.1', () => {
+      socket.destroy();
+      resolve();
+    }).on('error', reject);
+  });
+}

@@ -1,0 +1,226 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { access, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
+import { connect } from 'amqplib';
+import { freePort } from '../../src/embedded/settings.ts';
+
+/**
+ * A RabbitMQ that one test file may kill, freeze and fill. It has its own ports, folder, cookie and epmd, and ends with
+ * this process whatever ends that. About 150 MB and 5 s each: one per file, one at a time.
+ */
+export interface RabbitNode extends AsyncDisposable {
+  /** `name@localhost`, for a cluster. */
+  readonly name: string;
+  readonly port: number;
+  readonly url: string;
+  /** kill -9; resolves when it is gone. What was durable is there again after `start`. */
+  kill(): Promise<void>;
+  /** After `kill`; resolves when it takes connections. */
+  start(): Promise<void>;
+  /** The broker stops as for an upgrade, its Erlang stays. */
+  stopApp(): Promise<void>;
+  startApp(): Promise<void>;
+  /** SIGSTOP: sockets stay open and nothing answers. */
+  freeze(): void;
+  thaw(): void;
+  /** The memory alarm: publishers are blocked while it is on. */
+  alarm(on: boolean): Promise<void>;
+  queues(): Promise<readonly QueueInfo[]>;
+  /** Ports that clients have connected from. */
+  connections(): Promise<readonly number[]>;
+  closeAllConnections(reason: string): Promise<void>;
+  /** `rabbitmqctl ARGUMENTS`: its stdout. One to two seconds a call. */
+  ctl(...args: readonly string[]): Promise<string>;
+}
+
+export interface QueueInfo {
+  readonly name: string;
+  readonly messages: number;
+  readonly unacknowledged: number;
+  readonly consumers: number;
+}
+
+export interface NodeOptions {
+  /** Lines for rabbitmq.conf. */
+  readonly config?: readonly string[];
+  /** The folder of a cluster's cookie and its epmd's port: nodes that share both can find each other. */
+  readonly cluster?: { readonly home: string; readonly epmdPort: number };
+}
+
+/** Ends epmd and the node when its stdin ends, which it does with this process; told the node's pid, or none. */
+const KEEPER = `"$1" -port "$2" -address 127.0.0.1 & epmd=$!
+while read -r pid; do node=$pid; done
+kill -9 $node $epmd 2>/dev/null; wait`;
+
+const QUIET = '+sbwt none +sbwtdcpu none +sbwtdio none';
+
+/** Where `rabbitmq-server` can be called by any user; null where RabbitMQ is not installed. */
+export async function rabbitBinaries(): Promise<string | null> {
+  // Debian's wrapper in /usr/sbin becomes the user rabbitmq, so the package's own folder comes first.
+  const path = (process.env['PATH'] ?? '').split(delimiter);
+  for (const folder of ['/usr/lib/rabbitmq/bin', '/opt/homebrew/sbin', '/usr/local/sbin', ...path]) {
+    if (await exists(join(folder, 'rabbitmq-server'))) return folder;
+  }
+  return null;
+}
+
+/** @throws Error when RabbitMQ is not installed, or does not take connections within a minute */
+export async function startRabbitNode(options: NodeOptions = {}): Promise<RabbitNode> {
+  const binaries = await rabbitBinaries();
+  if (binaries === null) throw new Error('RabbitMQ is not installed: rabbitmq-server is in no known folder');
+  const folder = await mkdtemp(join(tmpdir(), 'projectionist-rabbit-'));
+  const [port, distPort, epmdPort] = [await freePort(), await freePort(), await freePort()];
+  const name = `test-${port}@localhost`;
+  const home = options.cluster?.home ?? folder;
+  const env = environment({ folder, home, name, port, distPort, epmdPort: options.cluster?.epmdPort ?? epmdPort });
+  await mkdir(join(folder, 'log'));
+  await writeFile(join(folder, 'plugins'), '[].\n');
+  await writeFile(
+    join(folder, 'rabbitmq.conf'),
+    ['disk_free_limit.absolute = 1MB', ...(options.config ?? [])].join('\n'),
+  );
+
+  const keeper = spawn('sh', ['-c', KEEPER, 'keeper', 'epmd', env['ERL_EPMD_PORT'] ?? ''], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
+  const url = `amqp://guest:guest@127.0.0.1:${port}`;
+  let node: ChildProcess | null = null;
+
+  const start = async (): Promise<void> => {
+    // Without -noinput (ALLOW_INPUT) the script becomes the broker, whose pid is then the child's.
+    const child = spawn(join(binaries, 'rabbitmq-server'), [], {
+      env,
+      stdio: ['pipe', 'ignore', 'ignore'],
+      detached: true,
+    });
+    node = child;
+    keeper.stdin.write(`${child.pid ?? ''}\n`);
+    await untilReady(url, child);
+  };
+  const kill = async (): Promise<void> => {
+    const child = node;
+    node = null;
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, 'exit');
+    child.kill('SIGKILL');
+    await exited;
+    // The number may soon be another process's.
+    keeper.stdin.write('\n');
+  };
+  const ctl = async (...args: readonly string[]): Promise<string> => {
+    const { stdout } = await promisify(execFile)(join(binaries, 'rabbitmqctl'), ['-q', ...args], {
+      env,
+      timeout: 60_000,
+    });
+    return stdout;
+  };
+  const dispose = async (): Promise<void> => {
+    await kill();
+    const ended = once(keeper, 'exit');
+    keeper.stdin.end();
+    await ended;
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    await start();
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+  return {
+    name,
+    port,
+    url,
+    kill,
+    start,
+    ctl,
+    freeze: () => void node?.kill('SIGSTOP'),
+    thaw: () => void node?.kill('SIGCONT'),
+    ...operations(ctl),
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+type Operations = 'stopApp' | 'startApp' | 'alarm' | 'queues' | 'connections' | 'closeAllConnections';
+
+function operations(ctl: RabbitNode['ctl']): Pick<RabbitNode, Operations> {
+  return {
+    stopApp: async () => void (await ctl('stop_app')),
+    startApp: async () => void (await ctl('start_app')),
+    alarm: async (on) => void (await ctl('set_vm_memory_high_watermark', on ? '0.00001' : '0.6')),
+    queues: async () => {
+      const fields = ['name', 'messages', 'messages_unacknowledged', 'consumers'] as const;
+      const rows = JSON.parse(await ctl('list_queues', '--formatter', 'json', ...fields)) as Record<string, unknown>[];
+      return rows.map((row) => ({
+        name: String(row['name']),
+        messages: Number(row['messages']),
+        unacknowledged: Number(row['messages_unacknowledged']),
+        consumers: Number(row['consumers']),
+      }));
+    },
+    connections: async () => {
+      const rows = JSON.parse(await ctl('list_connections', '--formatter', 'json', 'peer_port')) as {
+        peer_port: number;
+      }[];
+      return rows.map((row) => row.peer_port);
+    },
+    closeAllConnections: async (reason) => void (await ctl('close_all_connections', reason)),
+  };
+}
+
+function environment(own: {
+  readonly folder: string;
+  readonly home: string;
+  readonly name: string;
+  readonly port: number;
+  readonly distPort: number;
+  readonly epmdPort: number;
+}): Readonly<Record<string, string>> {
+  return {
+    PATH: process.env['PATH'] ?? '',
+    LANG: 'C.UTF-8',
+    HOME: own.home,
+    ERL_EPMD_PORT: String(own.epmdPort),
+    ERL_EPMD_ADDRESS: '127.0.0.1',
+    RABBITMQ_NODENAME: own.name,
+    RABBITMQ_NODE_IP_ADDRESS: '127.0.0.1',
+    RABBITMQ_NODE_PORT: String(own.port),
+    RABBITMQ_DIST_PORT: String(own.distPort),
+    RABBITMQ_MNESIA_BASE: join(own.folder, 'mnesia'),
+    RABBITMQ_LOG_BASE: join(own.folder, 'log'),
+    RABBITMQ_PID_FILE: join(own.folder, 'pid'),
+    RABBITMQ_ENABLED_PLUGINS_FILE: join(own.folder, 'plugins'),
+    RABBITMQ_CONFIG_FILE: join(own.folder, 'rabbitmq.conf'),
+    RABBITMQ_CONF_ENV_FILE: 'none',
+    RABBITMQ_ALLOW_INPUT: '1',
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `${QUIET} -kernel inet_dist_use_interface {127,0,0,1}`,
+  };
+}
+
+async function untilReady(url: string, child: ChildProcess): Promise<void> {
+  const deadline = AbortSignal.timeout(60_000);
+  let last: unknown;
+  while (!deadline.aborted) {
+    if (child.exitCode !== null) throw new Error(`RabbitMQ ended with ${child.exitCode} while it started`);
+    try {
+      const connection = await connect(url, { timeout: 5000 });
+      await connection.close();
+      return;
+    } catch (error) {
+      last = error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+  throw new Error('RabbitMQ took no connection within a minute', { cause: last });
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    () => false,
+  );
+}
