@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { EngineError } from '../core/errors.ts';
+import { PUBLISHER_STATES, type PublisherStatus } from '../core/publisher.ts';
 import { type OperatorEvent, type ProjectionStatus, STATES } from '../core/status.ts';
 import { isRunning, readDaemonFile } from './daemon-file.ts';
 
@@ -82,12 +83,24 @@ const statusSchema: z.ZodType<ProjectionStatus> = z.looseObject({
   owner: z.string().nullable(),
   failure: failureSchema.nullable(),
 });
-const statusesSchema = z.object({ projections: z.array(statusSchema) });
+const publisherSchema: z.ZodType<PublisherStatus> = z.looseObject({
+  state: z.enum(PUBLISHER_STATES),
+  detail: z.string().nullable(),
+  cursor: z.string(),
+  head: z.string(),
+  lagEvents: z.number(),
+  ratePerSecond: z.number(),
+  unconfirmed: z.number(),
+  owner: z.string().nullable(),
+});
+const overviewSchema = z.object({ projections: z.array(statusSchema), publisher: publisherSchema.optional() });
 const outcomeSchema = z.object({ kind: z.literal('done'), state: z.enum(STATES) });
 const problemSchema = z.object({ code: z.string(), detail: z.string() });
 
 export interface DaemonClient {
   statuses(signal: AbortSignal): Promise<readonly ProjectionStatus[]>;
+  /** The same, and the publisher of a daemon that has one. */
+  overview(signal: AbortSignal): Promise<z.output<typeof overviewSchema>>;
   status(name: string, signal: AbortSignal): Promise<ProjectionStatus>;
   /** Waits for the outcome; a failure is a RefusedError. */
   send(
@@ -135,7 +148,8 @@ export function createClient({ url, token }: DaemonAddress): DaemonClient {
     return parsed.data;
   }
   return {
-    statuses: async (signal) => (await call('/projections', statusesSchema, {}, signal)).projections,
+    statuses: async (signal) => (await call('/projections', overviewSchema, {}, signal)).projections,
+    overview: (signal) => call('/projections', overviewSchema, {}, signal),
     status: (name, signal) => call(`/projections/${encodeURIComponent(name)}`, statusSchema, {}, signal),
     send: (name, event, waitMs, signal) => {
       const init = {

@@ -2,7 +2,7 @@ import { destination, type Logger, pino, stdTimeFunctions } from 'pino';
 import type { LogLevel } from '../config/schema.ts';
 
 /** Keys whose values are secrets wherever they turn up. */
-const SECRET_KEYS = ['token', 'password', 'authorization', 'databaseUrl', 'connectionString', 'cookie'];
+const SECRET_KEYS = ['token', 'password', 'authorization', 'databaseUrl', 'amqpUrl', 'connectionString', 'cookie'];
 /** Shorter ones occur inside ordinary words, and replacing those would make the log unreadable. */
 const SHORTEST_SECRET = 6;
 

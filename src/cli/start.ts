@@ -4,6 +4,7 @@ import { type Config, readConfig, redactedConfig, secretsOf } from '../config/re
 import { createDaemon, type Daemon } from '../engine/daemon.ts';
 import { checkBind } from '../http/bind.ts';
 import { createControlApi } from '../http/control-api.ts';
+import { publisher } from '../publisher/publisher.ts';
 import { describeAddress } from '../store/connect.ts';
 import { stateFolder } from './client-actions.ts';
 import { removeDaemonFile, writeDaemonFile } from './daemon-file.ts';
@@ -128,6 +129,7 @@ function newDaemon(
   address: Parameters<typeof createDaemon>[0]['database'],
   log: Log,
 ): Daemon {
+  const { amqpUrl: urls, amqpExchange: exchange } = config;
   return createDaemon({
     projections: file.projections,
     database: address,
@@ -138,6 +140,8 @@ function newDaemon(
     retries: config.retries,
     bulkLimit: config.bulkLimit,
     notify: config.listenNotify,
+    broker: urls === null ? null : { urls, exchange, controlQueue: config.amqpControlQueue },
+    ...(urls !== null && config.publish !== false ? { publisher: publisher({ urls, exchange }) } : {}),
     log,
   });
 }

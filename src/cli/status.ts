@@ -1,3 +1,4 @@
+import { PUBLISHER_NAME, type PublisherStatus } from '../core/publisher.ts';
 import type { ProjectionStatus } from '../core/status.ts';
 import type { DaemonClient } from './client.ts';
 import { duration, grouped, type Output, oneLine, table } from './terminal.ts';
@@ -21,12 +22,19 @@ export async function showStatus(
     stdout.write(options.json ? `${JSON.stringify(status, null, 2)}\n` : statusTable([status]));
     return;
   }
-  const projections = await client.statuses(signal);
-  stdout.write(options.json ? `${JSON.stringify({ projections }, null, 2)}\n` : statusTable(projections));
+  const overview = await client.overview(signal);
+  const { projections, publisher } = overview;
+  stdout.write(options.json ? `${JSON.stringify(overview, null, 2)}\n` : statusTable(projections, publisher));
 }
 
-function statusTable(statuses: readonly ProjectionStatus[]): string {
-  return table([TITLES, ...statuses.map(row)]);
+function statusTable(statuses: readonly ProjectionStatus[], publisher?: PublisherStatus): string {
+  return table([TITLES, ...statuses.map(row), ...(publisher === undefined ? [] : [publisherRow(publisher)])]);
+}
+
+/** Below the projections, under the name of its row; `$` tells that it is none. */
+function publisherRow({ state, cursor, head, lagEvents, ratePerSecond, detail: why }: PublisherStatus) {
+  const rate = ratePerSecond > 0 ? `${grouped(ratePerSecond)}/s` : '-';
+  return [PUBLISHER_NAME, state, `${cursor}/${head}`, grouped(lagEvents), rate, '-', why ?? ''].map(oneLine);
 }
 
 function row(status: ProjectionStatus): readonly string[] {

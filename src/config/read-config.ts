@@ -43,6 +43,10 @@ export function readConfig({ flags = {}, env, file = {} }: ConfigSources): Confi
     values[name] = given[1];
   }
   const result = settingsSchema.safeParse(values);
+  if (result.success && result.data.publish === true && result.data.amqpUrl === null) {
+    const setting = givenAs.get('publish') ?? 'publish';
+    throw new EngineError('CONFIG_INVALID', { setting, reason: 'on needs a broker: set AMQP_URL as well' });
+  }
   if (result.success) {
     return Object.freeze({ ...result.data, daemonId: result.data.daemonId ?? `${hostname()}:${process.pid}` });
   }
@@ -64,13 +68,15 @@ export function redactedConfig(config: Config): Readonly<Record<string, unknown>
   );
 }
 
-/** The texts that must never reach a log or an answer: the token, the database's URL and its password. */
-export function secretsOf(config: Pick<Config, 'token' | 'databaseUrl'>): readonly string[] {
-  const secrets = [config.token, config.databaseUrl];
-  const authority = /^\w+:\/\/([^@/]*)@/.exec(config.databaseUrl ?? '')?.[1];
-  const password = authority?.split(':').slice(1).join(':');
-  if (password !== undefined && password !== '') secrets.push(password, decoded(password));
-  return secrets.filter((secret) => secret !== null);
+/** The texts that must never reach a log or an answer: the token, the URLs of database and broker and their passwords. */
+export function secretsOf(config: Pick<Config, 'token' | 'databaseUrl' | 'amqpUrl'>): readonly string[] {
+  const urls = [config.databaseUrl, ...(config.amqpUrl ?? [])];
+  const passwords = urls.flatMap((url) => {
+    const authority = /^\w+:\/\/([^@/]*)@/.exec(url ?? '')?.[1];
+    const password = authority?.split(':').slice(1).join(':') ?? '';
+    return password === '' ? [] : [password, decoded(password)];
+  });
+  return [config.token, ...urls, ...passwords].filter((secret) => secret !== null);
 }
 
 function decoded(text: string): string {

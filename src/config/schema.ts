@@ -24,6 +24,29 @@ export const settingsSchema = z.strictObject({
     .superRefine(refuse(schemaProblem))
     .default('public')
     .describe('Schema that holds the tables of the engine and of the projections.'),
+  amqpUrl: z
+    .string()
+    .transform(brokerUrls)
+    .nullable()
+    .default(null)
+    .describe(
+      'RabbitMQ, `amqp://user:password@host:port/vhost`; several of a cluster, comma-separated. Not set: none.',
+    ),
+  amqpExchange: z
+    .string()
+    .superRefine(refuse(brokerNameProblem))
+    .default('domain.events')
+    .describe('Topic exchange that events are pushed through; declared durable if it is not there.'),
+  amqpControlQueue: z
+    .string()
+    .superRefine(refuse(brokerNameProblem))
+    .nullable()
+    .default(null)
+    .describe('Durable queue whose messages may reset projections (`Readview.Reset`). Not set: none.'),
+  publish: onOrOff()
+    .nullable()
+    .default(null)
+    .describe('`on` or `off`: relay every event to the exchange. Not set: on where AMQP_URL is set.'),
   host: z
     .string()
     .transform((text) => text.replace(/^\[(.*)\]$/, '$1'))
@@ -92,6 +115,10 @@ export interface SettingSource {
 export const SETTING_SOURCES: Readonly<Record<SettingName, SettingSource>> = {
   databaseUrl: { env: 'DATABASE_URL', flag: false, secret: true },
   schema: { env: 'SCHEMA', flag: true, secret: false },
+  amqpUrl: { env: 'AMQP_URL', flag: false, secret: true },
+  amqpExchange: { env: 'AMQP_EXCHANGE', flag: true, secret: false },
+  amqpControlQueue: { env: 'AMQP_CONTROL_QUEUE', flag: true, secret: false },
+  publish: { env: 'PUBLISH', flag: true, secret: false },
   host: { env: 'HOST', flag: true, secret: false },
   port: { env: 'PORT', flag: true, secret: false },
   allowedHosts: { env: 'ALLOWED_HOSTS', flag: true, secret: false },
@@ -170,6 +197,34 @@ function databaseUrlProblem(text: string): string | null {
   if (!text.includes(',') && !URL.canParse(text))
     return 'is not a URL (a password with / ? # @ in it must be percent-encoded)';
   return null;
+}
+
+/** In a password a comma is written %2C. */
+function brokerUrls(text: string, context: z.RefinementCtx<string>): readonly string[] {
+  const urls = text.split(',').map((url) => url.trim());
+  const problem = urls.map(brokerUrlProblem).find((found) => found !== null);
+  if (problem === undefined) return urls;
+  context.issues.push({ code: 'custom', input: text, message: problem });
+  return z.NEVER;
+}
+
+function brokerUrlProblem(text: string): string | null {
+  if (!/^amqps?:\/\//.test(text)) return 'must begin with amqp:// or amqps:// (in a password , is written %2C)';
+  if (!URL.canParse(text)) return 'is not a URL (a password with / ? # @ in it must be percent-encoded)';
+  if (new URL(text).hostname === '') return 'names no host';
+  // What cannot be decoded would throw at every attempt to connect.
+  const { username, password, pathname } = new URL(text);
+  try {
+    decodeURIComponent(username + password + pathname);
+  } catch {
+    return 'is not a URL (a % in it must be written %25)';
+  }
+  return null;
+}
+
+function brokerNameProblem(text: string): string | null {
+  if (text.startsWith('amq.')) return 'must not begin with amq., which the broker keeps to itself';
+  return /^[\w.:-]{1,127}$/.test(text) ? null : 'must be 1 to 127 letters, digits, and . _ : -';
 }
 
 function schemaProblem(text: string): string | null {

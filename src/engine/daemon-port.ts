@@ -1,3 +1,4 @@
+import type { BrokerStatus } from '../core/broker.ts';
 import type { PublisherStatus } from '../core/publisher.ts';
 import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../core/status.ts';
 
@@ -28,6 +29,8 @@ export interface DaemonPort {
   publisher(): Promise<PublisherStatus | null>;
   /** False while the database cannot be reached or the pull loops are past their deadline. */
   healthy(): boolean;
+  /** How pushes come in; null where no broker is used. Whatever it says, events are found. */
+  broker(): BrokerStatus | null;
   /** Calls back on each change of state; returns the way to end that. */
   onTransition(
     listener: (change: { readonly name: string; readonly from: string; readonly to: string }) => void,

@@ -1,61 +1,39 @@
 import { hostname } from 'node:os';
-import type { Subscription } from 'rxjs';
+import { NEVER, type Subscription } from 'rxjs';
 import { type Actor, createActor, type SnapshotFrom } from 'xstate';
 import { childId, daemonMachine, type ProjectionActor } from '../../machines/daemon.ts';
+import type { BrokerStatus } from '../core/broker.ts';
 import { EngineError } from '../core/errors.ts';
-import type { Projection } from '../core/projection.ts';
 import { PUBLISHER_NAME, type PublisherStatus } from '../core/publisher.ts';
 import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../core/status.ts';
 import { type TableOwners, tableOwners } from '../core/table-owners.ts';
-import { notifications } from '../feed/notify.ts';
-import { type Look, wakes } from '../feed/wakes.ts';
+import { type HintFigures, HintMetrics } from '../feed/hint-metrics.ts';
+import type { Look } from '../feed/wakes.ts';
 import { createAuditor } from '../store/audit.ts';
 import { checkDatabase, checkStore } from '../store/checks.ts';
-import type { DatabaseAddress, Sql } from '../store/connect.ts';
+import type { Sql } from '../store/connect.ts';
 import { createHeadReader } from '../store/head.ts';
 import { register } from '../store/state.ts';
+import { type Broker, startBroker } from './broker.ts';
 import { checkTables } from './check-tables.ts';
 import { sendCommand } from './command.ts';
+import type { DaemonOptions } from './daemon-options.ts';
 import type { DaemonPort, Transition } from './daemon-port.ts';
 import { drained } from './drained.ts';
-import type { FailpointHook } from './failpoint.ts';
+import { startFeed } from './feed.ts';
 import { createHands } from './hands.ts';
 import { createHeads, type Heads } from './heads.ts';
 import { flush, storeIdleMoves } from './idle-moves.ts';
 import { type Log, silentLog } from './log.ts';
 import { closePools, migrateAtStart, openPools, type Pools } from './pools.ts';
 import { Progress } from './progress.ts';
-import type { RunningPublisher, StartPublisher } from './publisher-port.ts';
+import type { RunningPublisher } from './publisher-port.ts';
 import { Puller } from './puller.ts';
 import { readViews, toStatus } from './status.ts';
 import { createStoreWatch, type StoreWatch } from './store-watch.ts';
 import { watchTransitions } from './transitions.ts';
 
-export interface DaemonOptions {
-  readonly projections: readonly Projection[];
-  readonly database: DatabaseAddress;
-  /** Default public. */
-  readonly schema?: string;
-  /** Default host and pid. */
-  readonly id?: string;
-  /** Milliseconds between visits of every projection. Default 60000. */
-  readonly requeueEveryMs?: number;
-  /** Milliseconds between attempts at an event that failed. Default 1000. */
-  readonly retryFailedAfterMs?: number;
-  /** Further attempts at an event that failed, before the projection halts. Default 5. */
-  readonly retries?: number;
-  /** Events per page; null (default) adapts between 200 and 5000. */
-  readonly bulkLimit?: number | null;
-  /** Whether appends send a NOTIFY and this daemon listens. Default true. */
-  readonly notify?: boolean;
-  /** Relays the events to a broker: `publisher(…)`. Default none. */
-  readonly publisher?: StartPublisher;
-  readonly log?: Log;
-  readonly failpoint?: FailpointHook;
-}
-
 const BACKOFF = { baseMs: 200, capMs: 30_000 } as const;
-const HEARTBEAT_MS = 1000;
 const DRAIN_MS = 10_000;
 const FOLD_FROM = 10;
 
@@ -75,11 +53,13 @@ export class Daemon implements DaemonPort, AsyncDisposable {
   readonly #pullers = new Map<string, Puller>();
   readonly #progress = new Map<string, Progress>();
   readonly #subscriptions: Subscription[] = [];
+  readonly #hints = new HintMetrics();
   #pools: Pools | null = null;
   #heads: Heads | null = null;
   #watch: StoreWatch | null = null;
   #publisher: RunningPublisher | null = null;
   #root: Actor<typeof daemonMachine> | null = null;
+  #broker: Broker | null = null;
   #stopping: Promise<void> | null = null;
   #databaseTrouble = false;
 
@@ -97,7 +77,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
    * @throws EngineError whatever makes this database unusable; nothing runs then
    */
   async start(): Promise<void> {
-    const { database, schema = 'public', projections, notify = true } = this.#options;
+    const { database, schema = 'public', projections, notify = true, broker = null } = this.#options;
     const own = { database, schema, projections, id: this.id };
     const pools = openPools({ ...own, onControlClosed: () => this.#heads?.forget() });
     this.#pools = pools;
@@ -122,6 +102,10 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     });
     this.#root = this.#startActors(heads, pools);
     this.#publisher = this.#options.publisher?.({ database, schema, owner: this.id, heads, log: this.#log }) ?? null;
+    if (broker !== null) {
+      const reset = (name: string) => this.send(name, 'RESET');
+      this.#broker = startBroker({ ...broker, id: this.id, projections, reset, hints: this.#hints, log: this.#log });
+    }
     this.#subscriptions.push(
       storeIdleMoves(this.#pullers, { sql: pools.work, owner: this.id, log: this.#log, everyMs: 1000 }),
       this.#startFeed(heads, pools.control, schema),
@@ -174,26 +158,25 @@ export class Daemon implements DaemonPort, AsyncDisposable {
 
   #startFeed(heads: Heads, listener: Sql, schema: string): Subscription {
     const { notify = true, requeueEveryMs = 60_000 } = this.#options;
-    return wakes({
-      notify$: notifications(listener, notify ? `projectionist:${schema}` : null),
+    return startFeed({
+      heads,
+      listener,
+      channel: notify ? `projectionist:${schema}` : null,
+      push$: this.#broker?.push$ ?? NEVER,
       requeueEveryMs,
-      heartbeatMs: HEARTBEAT_MS,
-      drawn: () => heads.drawn(),
-      look: () => heads.look(),
-      epoch: () => heads.epoch(),
+      log: this.#log,
+      onLook: (look) => this.#deliver(look),
       onTrouble: (error) => {
         if (!this.#databaseTrouble)
           this.#log.warn({ err: error }, 'the database does not answer; looking again with every hint');
         this.#databaseTrouble = true;
       },
-    }).subscribe({
-      next: (look) => this.#deliver(look),
-      error: (error: unknown) => this.#log.error({ err: error }, 'the feed ended; restart the daemon'),
     });
   }
 
   #deliver(look: Look): void {
     this.#databaseTrouble = false;
+    this.#hints.looked(look);
     if (look.again) this.#watch?.forget();
     if (look.source === 'schedule') void this.#watch?.look(look.head);
     if (look.source === 'heartbeat')
@@ -256,6 +239,15 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     return this.#root?.getSnapshot().status === 'active' && this.#stopping === null && !this.#databaseTrouble;
   }
 
+  broker(): BrokerStatus | null {
+    return this.#broker?.status() ?? null;
+  }
+
+  /** How projections were woken, and what no hint announced, since the start. */
+  hints(): HintFigures {
+    return this.#hints.figures(this.#heads?.latest() ?? 0n);
+  }
+
   onTransition(listener: (change: Transition) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -269,14 +261,14 @@ export class Daemon implements DaemonPort, AsyncDisposable {
 
   async #stop(): Promise<void> {
     for (const subscription of this.#subscriptions.splice(0)) subscription.unsubscribe();
+    const farewell = Promise.all([this.#broker?.stop(), this.#publisher?.stop()]);
     const root = this.#root;
-    const published = this.#publisher?.stop();
     if (root !== null) {
       root.send({ type: 'STOP' });
       await drained(root);
       root.stop();
     }
-    await published;
+    await farewell;
     const pools = this.#pools;
     if (pools === null) return;
     // What was passed over since the last second; losing it would only mean looking at those events again.

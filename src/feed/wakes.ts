@@ -5,24 +5,32 @@ import {
   filter,
   map,
   merge,
+  NEVER,
   type Observable,
   type ObservableInput,
   of,
   type SchedulerLike,
   Subject,
   switchMap,
+  throttleTime,
   timer,
 } from 'rxjs';
 import { conflateMap } from './conflate.ts';
 
-/** Where a hint came from. RabbitMQ pushes are to be one more. */
-type HintSource = 'schedule' | 'notify' | 'heartbeat' | 'again';
+/** Where a hint came from. */
+export type HintSource = 'schedule' | 'notify' | 'push' | 'heartbeat' | 'again';
 
 /**
  * Of the hints that wait, the look is ascribed to this one: a schedule must be seen, and a heartbeat has found something
  * only where no hint came.
  */
-const PRECEDENCE: Readonly<Record<HintSource, number>> = { schedule: 3, notify: 2, again: 1, heartbeat: 0 };
+const PRECEDENCE: Readonly<Record<HintSource, number>> = {
+  schedule: 3,
+  notify: 2,
+  push: 2,
+  again: 1,
+  heartbeat: 0,
+};
 
 /** One look at the store, begun by a hint. */
 export interface Look {
@@ -46,7 +54,9 @@ export interface Seen {
 
 export interface WakeSources {
   /** NOTIFY of an append: when, never what. */
-  readonly notify$: Observable<void>;
+  readonly notify$: Observable<unknown>;
+  /** Messages of a broker, one by one: when, never what. Default silence. */
+  readonly push$?: Observable<unknown>;
   /** Milliseconds between visits of everything. */
   readonly requeueEveryMs: number;
   /** Milliseconds between cheap looks at the sequence, which find what no hint announced. */
@@ -62,18 +72,20 @@ export interface WakeSources {
   readonly scheduler?: SchedulerLike;
 }
 
+/** Milliseconds in which pushes are one: a flood must not cost timers for each. Fewer than until the first look again. */
+const PUSHES_MS = 3;
 /** After a hint the store is looked at again after these milliseconds: the hint's slot may have announced others too. */
 const LOOK_AGAIN_MS = [4, 16, 64] as const;
 /** While an appender is open: milliseconds until it is looked at again; the last one repeats. */
 const WHILE_OPEN_MS = [2, 5, 10, 20, 50, 100, 250] as const;
 
 /**
- * Merges schedule, NOTIFY and heartbeat into looks at the store, one at a time, conflated: the push says when, the store
- * says what. Emits a look when the head has moved, and every scheduled one. A failed look emits nothing; the next hint
+ * Merges schedule, NOTIFY, pushes and heartbeat into looks at the store, one at a time, conflated: the hint says when, the
+ * store says what. Emits a look when the head has moved, and every scheduled one. A failed look emits nothing; the next hint
  * tries again, so the stream never ends by an error.
  */
 export function wakes(sources: WakeSources): Observable<Look> {
-  const { notify$, requeueEveryMs, heartbeatMs, scheduler } = sources;
+  const { notify$, push$ = NEVER, requeueEveryMs, heartbeatMs, scheduler } = sources;
   let head = 0n;
   /** Null when the last look failed: what it would have found is still to be found. */
   let drawn: bigint | null = 0n;
@@ -82,12 +94,16 @@ export function wakes(sources: WakeSources): Observable<Look> {
   const epochNow = (): number => sources.epoch?.() ?? 0;
 
   const scheduled$ = timer(0, requeueEveryMs, scheduler).pipe(map((): HintSource => 'schedule'));
-  const notified$ = notify$.pipe(
-    switchMap(() =>
-      merge(
-        of<HintSource>('notify'),
-        ...LOOK_AGAIN_MS.map((ms) => timer(ms, scheduler).pipe(map((): HintSource => 'again'))),
-      ),
+  const hints$ = merge(
+    notify$.pipe(map((): HintSource => 'notify')),
+    push$.pipe(
+      throttleTime(PUSHES_MS, scheduler, { leading: true, trailing: true }),
+      map((): HintSource => 'push'),
+    ),
+  );
+  const hinted$ = hints$.pipe(
+    switchMap((source) =>
+      merge(of(source), ...LOOK_AGAIN_MS.map((ms) => timer(ms, scheduler).pipe(map((): HintSource => 'again')))),
     ),
   );
   const beats$ = timer(heartbeatMs, heartbeatMs, scheduler).pipe(
@@ -126,7 +142,7 @@ export function wakes(sources: WakeSources): Observable<Look> {
     return EMPTY;
   }
 
-  return merge(scheduled$, notified$, beats$, whileOpen$).pipe(
+  return merge(scheduled$, hinted$, beats$, whileOpen$).pipe(
     conflateMap(lookOnce, (waiting, arrived) => (PRECEDENCE[arrived] > PRECEDENCE[waiting] ? arrived : waiting)),
     filter((look) => look.head > look.from || look.again || look.source === 'schedule'),
   );

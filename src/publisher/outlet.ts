@@ -25,7 +25,7 @@ export class Outlet {
     });
     // First of all listeners: the driver's own one tells every publish that it failed, which is no refusal.
     channel.prependListener('close', () => {
-      this.#end ??= { code: null, reason: 'the connection to the broker was lost' };
+      this.#end ??= { code: null, reason: 'the channel was closed' };
     });
   }
 

@@ -4,7 +4,7 @@ import { PUBLISHER_NAME, type PublisherStatus } from '../core/publisher.ts';
 import { Progress } from '../engine/progress.ts';
 import type { PublisherSurroundings, RunningPublisher, StartPublisher } from '../engine/publisher-port.ts';
 import { connect, type Sql } from '../store/connect.ts';
-import { type Link, openLink } from './link.ts';
+import { type Outlets, openOutlets } from './outlets.ts';
 import { Relay } from './relay.ts';
 import { Sender } from './sender.ts';
 import { readPublisher, toStatus } from './status.ts';
@@ -44,8 +44,8 @@ function start({ urls, exchange = 'domain.events', limits = LIMITS }: PublisherO
     answerWithinMs: ANSWER_MS,
     applicationName: `projectionist:publish:${owner}`,
   });
-  let link: Link | null = null;
-  const sender = new Sender({ reader: sql, heads, now, limits, onSilence: (reason) => link?.reset(reason) });
+  let outlets: Outlets | null = null;
+  const sender = new Sender({ reader: sql, heads, now, limits, onSilence: (reason) => outlets?.reset(reason) });
   const relay = new Relay({ sql, heads, sender, owner, progress });
   const actor = createActor(publisherMachine, {
     input: { hands: relay, backoff: BACKOFF, retryHaltedAfterMs: RETRY_HALTED_AFTER_MS },
@@ -57,7 +57,7 @@ function start({ urls, exchange = 'domain.events', limits = LIMITS }: PublisherO
   });
   actor.start();
   actor.send({ type: 'START' });
-  link = openLink({
+  outlets = openOutlets({
     urls,
     exchange,
     name: `projectionist:publish:${owner}`,
@@ -65,7 +65,7 @@ function start({ urls, exchange = 'domain.events', limits = LIMITS }: PublisherO
       relay.opened(outlet);
       actor.send({ type: 'CONNECTED' });
     },
-    onEnd: ({ reason }) => {
+    onEnd: (reason) => {
       relay.ended();
       actor.send({ type: 'DISCONNECTED', reason });
     },
@@ -78,18 +78,18 @@ function start({ urls, exchange = 'domain.events', limits = LIMITS }: PublisherO
       actor.send({ type: 'UNBLOCKED' });
     },
   });
-  return running({ actor, link, sql, sender, heads, progress });
+  return running({ actor, outlets, sql, sender, heads, progress });
 }
 
 interface Parts extends Pick<PublisherSurroundings, 'heads'> {
   readonly actor: Actor<typeof publisherMachine>;
-  readonly link: Link;
+  readonly outlets: Outlets;
   readonly sql: Sql;
   readonly sender: Sender;
   readonly progress: Progress;
 }
 
-function running({ actor, link, sql, sender, heads, progress }: Parts): RunningPublisher {
+function running({ actor, outlets, sql, sender, heads, progress }: Parts): RunningPublisher {
   let stopped: Promise<void> | null = null;
 
   async function stop(): Promise<void> {
@@ -98,7 +98,7 @@ function running({ actor, link, sql, sender, heads, progress }: Parts): RunningP
       timeout: DRAIN_MS,
     }).catch(() => undefined);
     actor.stop();
-    await link.close();
+    await outlets.close();
     await sql.end({ timeout: 5 });
   }
 

@@ -8,6 +8,9 @@ describe('settings', () => {
     expect(readConfig({ env: {} })).toMatchObject({
       databaseUrl: null,
       schema: 'public',
+      amqpUrl: null,
+      amqpExchange: 'domain.events',
+      amqpControlQueue: null,
       host: '127.0.0.1',
       port: 4400,
       token: null,
@@ -58,6 +61,9 @@ describe('settings', () => {
     ],
     ['ALLOWED_HOSTS', 'a:80', "ALLOWED_HOSTS: 'a:80' is not a host name (names only, comma-separated: no port, no *)"],
     ['ALLOWED_HOSTS', 'a,,b', "ALLOWED_HOSTS: '' is not a host name (names only, comma-separated: no port, no *)"],
+    ['AMQP_EXCHANGE', 'amq.topic', 'AMQP_EXCHANGE: must not begin with amq., which the broker keeps to itself'],
+    ['AMQP_EXCHANGE', 'two words', 'AMQP_EXCHANGE: must be 1 to 127 letters, digits, and . _ : -'],
+    ['AMQP_CONTROL_QUEUE', 'a#', 'AMQP_CONTROL_QUEUE: must be 1 to 127 letters, digits, and . _ : -'],
     ['DAEMON_ID', 'a\nb', 'DAEMON_ID: must be 1 to 200 printable ASCII characters without spaces'],
   ])('%s=%j stops the start with a line that says why', (name, value, message) => {
     expect(() => readConfig({ env: { [name]: value } })).toThrow(
@@ -78,6 +84,29 @@ describe('settings', () => {
     'take DATABASE_URL=%s',
     (databaseUrl) => expect(readConfig({ env: { DATABASE_URL: databaseUrl } })).toMatchObject({ databaseUrl }),
   );
+
+  // Seen red with: the URL shown in the message of brokerUrlProblem.
+  it.each([
+    ['http://me:hunter22@h'],
+    ['amqp://me:hunt#er/22@h'],
+    ['amqp://me:hunter22@a,hunter22'],
+    ['amqp://me:hunter22@h,'],
+    ['amqp://me:hunter%22%@h'],
+    ['amqp://'],
+    ['hunter22'],
+  ])('refuse AMQP_URL=%s without repeating it', (value) => {
+    const read = (): unknown => readConfig({ env: { AMQP_URL: value } });
+    expect(read).toThrow(/^AMQP_URL: /);
+    expect(read).not.toThrow(/hunt/);
+  });
+
+  it('take the nodes of a cluster, comma-separated', () => {
+    expect(readConfig({ env: { AMQP_URL: 'amqp://a, amqps://u:p@b:5671/vhost' } }).amqpUrl).toEqual([
+      'amqp://a',
+      'amqps://u:p@b:5671/vhost',
+    ]);
+    expect(readConfig({ env: { AMQP_URL: '' } }).amqpUrl).toBeNull();
+  });
 
   it('take host names in any case, with spaces between', () => {
     expect(readConfig({ env: { ALLOWED_HOSTS: 'projectionist, Read.Example' } }).allowedHosts).toEqual([
@@ -105,20 +134,31 @@ describe('settings', () => {
   });
 
   it('print without their secrets', () => {
-    const config = readConfig({ env: { PROJECTIONIST_TOKEN: 'canary-1', DATABASE_URL: 'postgres://u:canary-2@h/d' } });
+    const config = readConfig({
+      env: {
+        PROJECTIONIST_TOKEN: 'canary-1',
+        DATABASE_URL: 'postgres://u:canary-2@h/d',
+        AMQP_URL: 'amqp://u:canary-3@h',
+      },
+    });
     const printed = JSON.stringify(redactedConfig(config));
     expect(printed).not.toContain('canary');
     expect(printed).toContain('"port":4400');
   });
 
   it('list every form of a secret that a log could show', () => {
-    expect(secretsOf({ token: 'tok', databaseUrl: 'postgres://u:p%40ss@h/d' })).toEqual([
+    const amqpUrl = ['amqp://u:q%25@a', 'amqp://b'];
+    expect(secretsOf({ token: 'tok', databaseUrl: 'postgres://u:p%40ss@h/d', amqpUrl })).toEqual([
       'tok',
       'postgres://u:p%40ss@h/d',
+      'amqp://u:q%25@a',
+      'amqp://b',
       'p%40ss',
       'p@ss',
+      'q%25',
+      'q%',
     ]);
-    expect(secretsOf({ token: null, databaseUrl: null })).toEqual([]);
+    expect(secretsOf({ token: null, databaseUrl: null, amqpUrl: null })).toEqual([]);
   });
 
   it('each have a description, a source and a row in docs/reference/config.md', async () => {

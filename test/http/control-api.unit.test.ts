@@ -93,6 +93,25 @@ describe('reading', () => {
     expect(await ask('/healthz')).toMatchObject({ status: 503, json: { status: 'unavailable' } });
   });
 
+  // Seen red with: `healthy()` false while the broker is away; 503 for degraded.
+  it('is ready without a broker, ready with one, degraded while it is away, and unavailable without the database', async () => {
+    expect(await ask('/readyz')).toMatchObject({ status: 200, json: { status: 'ready' } });
+    daemon.brokerStatus = { state: 'healthy', detail: null };
+    expect(await ask('/readyz')).toMatchObject({ status: 200, json: { status: 'ready' } });
+    for (const state of ['connecting', 'polling-only'] as const) {
+      daemon.brokerStatus = { state, detail: 'cannot use RabbitMQ at localhost:5672: ECONNREFUSED' };
+      expect(await ask('/readyz')).toMatchObject({ status: 200, json: { status: 'degraded', broker: { state } } });
+      expect(await ask('/healthz')).toMatchObject({ status: 200 });
+    }
+    daemon.isHealthy = false;
+    expect(await ask('/readyz')).toMatchObject({ status: 503, json: { status: 'unavailable' } });
+  });
+
+  it('shows the broker beside the projections, where there is one', async () => {
+    daemon.brokerStatus = { state: 'healthy', detail: null };
+    expect((await ask('/projections')).json).toEqual({ projections: daemon.statuses, broker: daemon.brokerStatus });
+  });
+
   it('gives all projections, and one', async () => {
     expect((await ask('/projections')).json).toEqual({ projections: daemon.statuses });
     expect((await ask('/projections/event')).json).toEqual(daemon.statuses[1]);

@@ -1,3 +1,4 @@
+import type { BrokerStatus } from '../../src/core/broker.ts';
 import { EngineError } from '../../src/core/errors.ts';
 import type { PublisherStatus } from '../../src/core/publisher.ts';
 import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../../src/core/status.ts';
@@ -39,6 +40,7 @@ export class FakeDaemon implements DaemonPort {
   ];
   isHealthy = true;
   published: PublisherStatus | null = null;
+  brokerStatus: BrokerStatus | null = null;
   readonly sent: { name: string; event: OperatorEvent }[] = [];
   onSend: Send = async () => ({ kind: 'done', state: 'catching-up' });
   onStatus: () => Promise<readonly ProjectionStatus[]> = async () => this.statuses;
@@ -64,6 +66,10 @@ export class FakeDaemon implements DaemonPort {
 
   healthy(): boolean {
     return this.isHealthy;
+  }
+
+  broker(): BrokerStatus | null {
+    return this.brokerStatus;
   }
 
   onTransition(listener: (change: { name: string; from: string; to: string }) => void): () => void {

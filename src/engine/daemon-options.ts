@@ -1,0 +1,31 @@
+import type { Projection } from '../core/projection.ts';
+import type { DatabaseAddress } from '../store/connect.ts';
+import type { BrokerOptions } from './broker.ts';
+import type { FailpointHook } from './failpoint.ts';
+import type { Log } from './log.ts';
+import type { StartPublisher } from './publisher-port.ts';
+
+export interface DaemonOptions {
+  readonly projections: readonly Projection[];
+  readonly database: DatabaseAddress;
+  /** Default public. */
+  readonly schema?: string;
+  /** Default host and pid. */
+  readonly id?: string;
+  /** Milliseconds between visits of every projection. Default 60000. */
+  readonly requeueEveryMs?: number;
+  /** Milliseconds between attempts at an event that failed. Default 1000. */
+  readonly retryFailedAfterMs?: number;
+  /** Further attempts at an event that failed, before the projection halts. Default 5. */
+  readonly retries?: number;
+  /** Events per page; null (default) adapts between 200 and 5000. */
+  readonly bulkLimit?: number | null;
+  /** Whether appends send a NOTIFY and this daemon listens. Default true. */
+  readonly notify?: boolean;
+  /** Relays the events to a broker: `publisher(…)`. Default none. */
+  readonly publisher?: StartPublisher;
+  /** RabbitMQ, for pushes. Default none: NOTIFY and polling find every event. */
+  readonly broker?: BrokerOptions | null;
+  readonly log?: Log;
+  readonly failpoint?: FailpointHook;
+}

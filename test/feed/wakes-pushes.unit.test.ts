@@ -1,0 +1,146 @@
+import { map, NEVER, type Observable } from 'rxjs';
+import { type RunHelpers, TestScheduler } from 'rxjs/testing';
+import { expect, test } from 'vitest';
+import { HintMetrics } from '../../src/feed/hint-metrics.ts';
+import { type Look, type WakeSources, wakes } from '../../src/feed/wakes.ts';
+
+/** The real feed over a store that the marbles change; the schedule is far away unless a test says so. */
+function feed(
+  helpers: RunHelpers,
+  scheduler: TestScheduler,
+  options: Partial<Pick<WakeSources, 'notify$' | 'push$' | 'requeueEveryMs' | 'heartbeatMs'>>,
+  answer = '-(s|)',
+) {
+  const store = { head: 0, drawn: 0, open: false, answer };
+  const looks: number[] = [];
+  const metrics = new HintMetrics();
+  const looks$ = wakes({
+    notify$: NEVER,
+    requeueEveryMs: 100_000,
+    heartbeatMs: 100_000,
+    ...options,
+    look: () => {
+      looks.push(scheduler.now());
+      return helpers.cold(store.answer, {
+        s: { position: BigInt(store.head), drawn: BigInt(store.drawn), open: store.open },
+      });
+    },
+    drawn: () => helpers.cold(store.answer, { s: BigInt(store.drawn) }),
+    onTrouble: () => undefined,
+    scheduler,
+  });
+  const told: Observable<string> = looks$.pipe(
+    map((look: Look) => {
+      metrics.looked(look);
+      return `${look.source} ${look.from}>${look.head}`;
+    }),
+  );
+  const set = (at: number, changes: Partial<typeof store>): void => {
+    scheduler.schedule(() => Object.assign(store, changes), at);
+  };
+  return { looks, metrics, told, set };
+}
+
+function marbles(run: (helpers: RunHelpers, scheduler: TestScheduler) => void): void {
+  const scheduler = new TestScheduler((actual, expected) => expect(actual).toEqual(expected));
+  scheduler.run((helpers) => run(helpers, scheduler));
+}
+
+const START = 'schedule 0>0';
+
+// Seen red with: `leading: false` (3 ms late); push$ left out of the merge.
+test('a push is looked at at once, and again 4, 16 and 64 ms later: it may come before the commit can be seen', () => {
+  marbles((helpers, scheduler) => {
+    const { told, looks, set } = feed(helpers, scheduler, { push$: helpers.hot('10ms p') });
+    set(20, { head: 1, drawn: 1 });
+    helpers.expectObservable(told, '^ 500ms !').toBe('-s 25ms a', { s: START, a: 'again 0>1' });
+    helpers.flush();
+    expect(looks).toEqual([0, 10, 14, 26, 74]);
+  });
+});
+
+// Seen red with: throttleTime left out (a look for each).
+test('a burst of pushes is one look, and one for what came with it', () => {
+  marbles((helpers, scheduler) => {
+    const { told, looks, set } = feed(helpers, scheduler, { push$: helpers.hot('10ms (pppppppppp)') });
+    set(5, { head: 10, drawn: 10 });
+    helpers.expectObservable(told, '^ 500ms !').toBe('-s 9ms p', { s: START, p: 'push 0>10' });
+    helpers.flush();
+    // Of ten, the first at once and the others together 3 ms later; then again 4, 16 and 64 ms after those.
+    expect(looks).toEqual([0, 10, 13, 17, 29, 77]);
+  });
+});
+
+// Seen red with: `trailing: false` (the last of a flood had to wait for the heartbeat).
+test('a flood is a look every 3 ms, however many pushes it has, and its last push is looked at', () => {
+  marbles((helpers, scheduler) => {
+    const flood = Array.from({ length: 401 }, () => 'p').join('');
+    const { told, looks, set } = feed(helpers, scheduler, { push$: helpers.hot(`10ms ${flood}`) });
+    set(410, { head: 7, drawn: 7 });
+    helpers.expectObservable(told, '^ 1000ms !').toBe('-s 411ms p', { s: START, p: 'push 0>7' });
+    helpers.flush();
+    expect(looks.filter((at) => at >= 10 && at <= 412).length).toBe(135);
+  });
+});
+
+// Seen red with: the two hints piped through a switchMap each (a look of each).
+test('a push and a NOTIFY of the same append are one look, ascribed to the first', () => {
+  marbles((helpers, scheduler) => {
+    const options = { push$: helpers.hot('10ms p'), notify$: helpers.hot('10ms -n') };
+    const { told, looks, set, metrics } = feed(helpers, scheduler, options);
+    set(5, { head: 3, drawn: 3 });
+    helpers.expectObservable(told, '^ 500ms !').toBe('-s 9ms p', { s: START, p: 'push 0>3' });
+    helpers.flush();
+    expect(looks).toEqual([0, 10, 11, 15, 27, 75]);
+    expect(metrics.figures(3n)).toMatchObject({ announced: 3, missed: 0, missedRate: 0 });
+  });
+});
+
+// Seen red with: PRECEDENCE of push 0 (the heartbeat, which comes while the look waits, took it).
+test('what a push announced is not ascribed to a heartbeat that comes while the look waits', () => {
+  marbles((helpers, scheduler) => {
+    const options = { push$: helpers.hot('15ms p'), heartbeatMs: 20 };
+    // The first look is slow; the push and two heartbeats wait for it.
+    const { told, set, metrics } = feed(helpers, scheduler, options, '50ms (s|)');
+    set(10, { head: 3, drawn: 3, answer: '-(s|)' });
+    helpers.expectObservable(told, '^ 60ms !').toBe('50ms s p', { s: START, p: 'push 0>3' });
+    helpers.flush();
+    expect(metrics.figures(3n)).toMatchObject({ announced: 3, missed: 0 });
+  });
+});
+
+// Seen red with: beats$ left out of the merge.
+test('while the broker is away events are found by the heartbeat, and counted as missed', () => {
+  marbles((helpers, scheduler) => {
+    const { told, set, metrics } = feed(helpers, scheduler, { push$: helpers.hot('10ms p'), heartbeatMs: 20 });
+    set(9, { head: 2, drawn: 2 });
+    set(105, { head: 5, drawn: 5 });
+    helpers
+      .expectObservable(told, '^ 190ms !')
+      .toBe('-s 9ms p 110ms h', { s: START, p: 'push 0>2', h: 'heartbeat 2>5' });
+    helpers.flush();
+    expect(metrics.figures(5n)).toMatchObject({ announced: 2, missed: 3, missedRate: 0.6 });
+    expect(metrics.figures(5n).wakes).toEqual({ schedule: 1, notify: 0, push: 1, again: 0, heartbeat: 1 });
+  });
+});
+
+// Seen red with: whileOpen$ left out of the merge.
+test('F5: a push before its commit is looked at until it can be seen', () => {
+  marbles((helpers, scheduler) => {
+    const { told, looks, set } = feed(helpers, scheduler, { push$: helpers.hot('10ms p') });
+    set(5, { drawn: 4, open: true });
+    set(510, { head: 4, open: false });
+    helpers.expectObservable(told, '^ 2000ms !').toBe('-s 676ms a', { s: START, a: 'again 0>4' });
+    helpers.flush();
+    expect(looks.length).toBeLessThan(20);
+  });
+});
+
+test('silence of the broker wakes nobody', () => {
+  marbles((helpers, scheduler) => {
+    const { told, looks } = feed(helpers, scheduler, { push$: NEVER, heartbeatMs: 20 });
+    helpers.expectObservable(told, '^ 109ms !').toBe('-s', { s: START });
+    helpers.flush();
+    expect(looks).toEqual([0]);
+  });
+});
