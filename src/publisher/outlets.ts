@@ -36,7 +36,8 @@ export function openOutlets({ urls, exchange, name, ...tell }: OutletsOptions): 
   const link = openLink({ urls, name });
   link.events$.subscribe((event) => {
     if (event.type === 'READY' && outlet !== null) tell.onOpen(outlet);
-    if (event.type === 'LOST' || event.type === 'FAILED') {
+    // A failed attempt gives its connection up as well: that loss says nothing that the failure has not said better.
+    if (event.type === 'FAILED' || (event.type === 'LOST' && outlet !== null)) {
       outlet = null;
       tell.onEnd(event.reason);
     }

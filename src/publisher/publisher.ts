@@ -17,10 +17,11 @@ export interface PublisherOptions {
   readonly exchange?: string;
   /** What may be in flight. Default 2000 messages, 8 MiB. */
   readonly limits?: WindowLimits;
+  /** Milliseconds until an event that the broker will not take is tried again. Default 60000. */
+  readonly retryHaltedAfterMs?: number;
 }
 
 const BACKOFF = { baseMs: 200, capMs: 10_000 } as const;
-const RETRY_HALTED_AFTER_MS = 60_000;
 const LIMITS: WindowLimits = { messages: 2000, bytes: 8 * 1024 * 1024 };
 /** Milliseconds until an answer of the database counts as lost. */
 const ANSWER_MS = 30_000;
@@ -32,7 +33,8 @@ export function publisher(options: PublisherOptions): StartPublisher {
   return (around) => start(options, around);
 }
 
-function start({ urls, exchange = 'domain.events', limits = LIMITS }: PublisherOptions, around: PublisherSurroundings) {
+function start(options: PublisherOptions, around: PublisherSurroundings): RunningPublisher {
+  const { urls, exchange = 'domain.events', limits = LIMITS, retryHaltedAfterMs = 60_000 } = options;
   const { database, schema, owner, heads, log } = around;
   const now = () => performance.now();
   const progress = new Progress(now);
@@ -48,7 +50,7 @@ function start({ urls, exchange = 'domain.events', limits = LIMITS }: PublisherO
   const sender = new Sender({ reader: sql, heads, now, limits, onSilence: (reason) => outlets?.reset(reason) });
   const relay = new Relay({ sql, heads, sender, owner, progress });
   const actor = createActor(publisherMachine, {
-    input: { hands: relay, backoff: BACKOFF, retryHaltedAfterMs: RETRY_HALTED_AFTER_MS },
+    input: { hands: relay, backoff: BACKOFF, retryHaltedAfterMs },
   });
   actor.subscribe({
     next: tell(log),
@@ -97,8 +99,8 @@ function running({ actor, outlets, sql, sender, heads, progress }: Parts): Runni
     await waitFor(actor, (snapshot) => snapshot.status !== 'active' || snapshot.matches('stopped'), {
       timeout: DRAIN_MS,
     }).catch(() => undefined);
-    actor.stop();
     await outlets.close();
+    actor.stop();
     await sql.end({ timeout: 5 });
   }
 
@@ -110,6 +112,7 @@ function running({ actor, outlets, sql, sender, heads, progress }: Parts): Runni
         row: await readPublisher(sql),
         head: heads.latest() ?? 0n,
         inFlight: sender.inFlight,
+        silentSeconds: sender.silentSeconds,
         ratePerSecond: progress.ratePerSecond,
       }),
     stop: () => {

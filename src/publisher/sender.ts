@@ -24,8 +24,8 @@ export interface SenderOptions {
 const SPELL_MS = 500;
 /** Milliseconds that the last confirms of a spell are waited for; also when the daemon stops. */
 const SETTLE_MS = 2000;
-/** Milliseconds without a confirm after which a channel counts as dead. */
-const SILENCE_MS = 30_000;
+/** Without a confirm for so long a channel counts as dead. */
+const SILENCE_SECONDS = 30;
 /** Messages sent without a break: the projections of this process want to go on too. */
 const BURST = 100;
 const PRECONDITION_FAILED = 406;
@@ -57,6 +57,11 @@ export class Sender {
 
   get inFlight(): number {
     return this.#window.inFlight;
+  }
+
+  /** Seconds since the broker has said anything of what is in flight; 0 when nothing is. */
+  get silentSeconds(): number {
+    return this.#window.unanswered === 0 ? 0 : Math.floor((this.#options.now() - this.#heardAt) / 1000);
   }
 
   /** Whether what is in flight over this channel still counts: nothing has to be sent again. */
@@ -146,8 +151,8 @@ export class Sender {
     if (signal.aborted) return { kind: 'stopped' };
     if (window.inFlight === 0 && pause === 'empty') return { kind: 'published' };
     if (window.inFlight === 0 && typeof pause === 'object') return halted(pause.event, pause.reason);
-    if (window.unanswered > 0 && this.#options.now() - this.#heardAt > SILENCE_MS) {
-      this.#options.onSilence(`no confirm for ${SILENCE_MS / 1000} s`);
+    if (this.silentSeconds > SILENCE_SECONDS) {
+      this.#options.onSilence(`no confirm for ${this.silentSeconds} s`);
       return { kind: 'disconnected' };
     }
     return { kind: 'behind' };

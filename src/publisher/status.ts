@@ -15,23 +15,40 @@ export async function readPublisher(sql: Sql): Promise<PublisherRow | null> {
   return row ?? null;
 }
 
+/** Confirms may take a moment. */
+const SILENT_SECONDS = 3;
+
 export interface StatusParts {
   readonly snapshot: SnapshotFrom<typeof publisherMachine>;
   readonly row: PublisherRow | null;
   readonly head: bigint;
   readonly inFlight: number;
+  readonly silentSeconds: number;
   readonly ratePerSecond: number;
 }
 
-export function toStatus({ snapshot, row, head, inFlight, ratePerSecond }: StatusParts): PublisherStatus {
+export function toStatus({
+  snapshot,
+  row,
+  head,
+  inFlight,
+  silentSeconds,
+  ratePerSecond,
+}: StatusParts): PublisherStatus {
   const cursor = row?.cursor ?? 0n;
   const { context } = snapshot;
   const dead = snapshot.status === 'error';
+  const why = (): string | null => {
+    if (dead) return 'the publisher died; restart the daemon';
+    if (row !== null && row.alarm !== null) return row.alarm;
+    if (context.blocked !== null) return `the broker takes nothing: ${context.blocked}`;
+    // A queue without a leader, for one: the broker has the message and does not say so.
+    if (silentSeconds >= SILENT_SECONDS) return `the broker has confirmed nothing for ${silentSeconds} s`;
+    return context.detail;
+  };
   return {
     state: dead ? 'stopped' : snapshot.value,
-    detail: dead
-      ? 'the publisher died; restart the daemon'
-      : (row?.alarm ?? (context.blocked === null ? context.detail : `the broker takes nothing: ${context.blocked}`)),
+    detail: why(),
     cursor: String(cursor),
     head: String(head > cursor ? head : cursor),
     lagEvents: head > cursor ? Number(head - cursor) : 0,

@@ -2,7 +2,7 @@ import type { ChannelModel, ConsumeMessage } from 'amqplib';
 import { expect, vi } from 'vitest';
 import type { NewEvent } from '../../src/index.ts';
 import { createDaemon, type Daemon } from '../../src/index.ts';
-import { publisher } from '../../src/publisher/publisher.ts';
+import { type PublisherOptions, publisher } from '../../src/publisher/publisher.ts';
 import type { Sql } from '../../src/store/connect.ts';
 import type { TestBroker } from './broker.ts';
 import type { TestDatabase } from './database.ts';
@@ -33,13 +33,13 @@ export function appended(count: number, payload: unknown = {}): readonly NewEven
 export async function startPublishing(
   database: TestDatabase,
   { url, exchange, id }: { readonly url: string; readonly exchange: string; readonly id?: string },
-  limits?: { readonly messages: number; readonly bytes: number },
+  options: Partial<PublisherOptions> = {},
 ): Promise<Daemon> {
   const daemon = createDaemon({
     projections: [ledger],
     database: { url: database.url },
     ...(id === undefined ? {} : { id }),
-    publisher: publisher({ urls: [url], exchange, ...(limits === undefined ? {} : { limits }) }),
+    publisher: publisher({ urls: [url], exchange, ...options }),
   });
   await daemon.start();
   return daemon;
