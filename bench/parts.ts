@@ -3,7 +3,7 @@ import { band } from '../examples/dancefinder/projections/band.ts';
 import { projections } from '../examples/dancefinder/projections.ts';
 import type { Projection } from '../src/index.ts';
 import { type Message, toMessage } from '../src/publisher/message.ts';
-import { readPage } from '../src/store/read.ts';
+import { readRawPage } from '../src/store/read.ts';
 import { measureAppends } from './append-rate.ts';
 import { startCaughtUp, timeCatchUp } from './catch-up.ts';
 import { assertEqualRows } from './equal-rows.ts';
@@ -172,7 +172,13 @@ export async function publishPart(server: BenchServer, { events, rounds, log }: 
   await using store = await openStore(address, [band]);
   await load(store.sql, bandHistory({ seed: SEED, events: count }));
   await using broker = await openBroker(process.env['BENCH_AMQP_URL'] ?? LOCAL_BROKER);
-  const page = await readPage(store.sql, { after: 0n, head: 2n ** 62n, names: null, limit: count, maxBytes: 2 ** 30 });
+  const page = await readRawPage(store.sql, {
+    after: 0n,
+    head: 2n ** 62n,
+    names: null,
+    limit: count,
+    maxBytes: 2 ** 30,
+  });
   const messages = page.events.map((event) => toMessage(event, event.position - 1n)).filter(isMessage);
   await timePublisher(broker, address, store.sql);
   const [bare, ours] = await interleave(rounds, log, 'publish', [

@@ -1,5 +1,4 @@
-import type { StoredEvent } from '../core/event.ts';
-import { stringifyJson } from '../store/json.ts';
+import type { RawEvent } from '../store/read.ts';
 
 /** One event as it goes to the exchange. */
 export interface Message {
@@ -24,7 +23,7 @@ const SHORT_BYTES = 255;
  * @param previous position of the event sent before this one, so that who takes everything sees a gap
  * @returns the reason, in words, where AMQP cannot carry it
  */
-export function toMessage(event: StoredEvent, previous: bigint): Message | string {
+export function toMessage(event: RawEvent, previous: bigint): Message | string {
   const routingKey = `${event.aggregateName}.${event.name}`;
   if (Buffer.byteLength(routingKey) > SHORT_BYTES)
     return `its routing key, aggregate name and event name, has more than ${SHORT_BYTES} bytes`;
@@ -32,9 +31,7 @@ export function toMessage(event: StoredEvent, previous: bigint): Message | strin
   return {
     position: event.position,
     routingKey,
-    content: Buffer.from(
-      stringifyJson({ ...event, position, sequenceNo: plain(event.sequenceNo), tstamp: plain(event.tstamp) }),
-    ),
+    content: Buffer.from(toJson(event)),
     properties: {
       persistent: true,
       messageId: event.id,
@@ -46,8 +43,11 @@ export function toMessage(event: StoredEvent, previous: bigint): Message | strin
   };
 }
 
-/** A number where that is exact. */
-function plain(value: bigint): number | bigint {
-  const number = Number(value);
-  return Number.isSafeInteger(number) ? number : value;
+/** Payload and metadata as PostgreSQL writes them: what JavaScript makes of a number like 0.10 or 10^20 is not what was stored. */
+function toJson(event: RawEvent): string {
+  const { position, id, instanceId, aggregateName, aggregateId, sequenceNo, name, occurredAt, tstamp } = event;
+  const texts = JSON.stringify({ position: String(position), id, instanceId, aggregateName, aggregateId });
+  const more = JSON.stringify({ name, occurredAt });
+  const json = `"tstamp":${tstamp},"payload":${event.payload},"metadata":${event.metadata}`;
+  return `${texts.slice(0, -1)},"sequenceNo":${sequenceNo},${more.slice(1, -1)},${json}}`;
 }

@@ -1,8 +1,8 @@
 import { setImmediate as breathe } from 'node:timers/promises';
-import type { StoredEvent } from '../core/event.ts';
 import type { RelayOutcome } from '../core/publisher.ts';
 import type { HeadSource } from '../engine/puller.ts';
 import type { Sql } from '../store/connect.ts';
+import type { RawEvent } from '../store/read.ts';
 import { Bell } from './bell.ts';
 import { toMessage } from './message.ts';
 import type { Outlet } from './outlet.ts';
@@ -31,7 +31,7 @@ const BURST = 100;
 const PRECONDITION_FAILED = 406;
 
 /** Why a spell sends no more; the last one with the event that AMQP cannot carry. */
-type Pause = 'empty' | 'time' | 'changed' | { readonly event: StoredEvent; readonly reason: string };
+type Pause = 'empty' | 'time' | 'changed' | { readonly event: RawEvent; readonly reason: string };
 
 /** Sends events over one channel after the other, and counts what is confirmed. */
 export class Sender {
@@ -41,7 +41,7 @@ export class Sender {
   readonly #bell = new Bell();
   #outlet: Outlet | null = null;
   #blocked = false;
-  #lastEvent: StoredEvent | null = null;
+  #lastEvent: RawEvent | null = null;
   #heardAt = 0;
 
   constructor(options: SenderOptions) {
@@ -161,6 +161,6 @@ export class Sender {
 
 const NEVER = new AbortController().signal;
 
-function halted({ name, position, id }: StoredEvent, reason: string): RelayOutcome {
+function halted({ name, position, id }: RawEvent, reason: string): RelayOutcome {
   return { kind: 'halted', detail: `cannot publish ${name} at position ${position} (${id}): ${reason}` };
 }

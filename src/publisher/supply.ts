@@ -1,11 +1,16 @@
-import type { StoredEvent } from '../core/event.ts';
 import type { HeadSource } from '../engine/puller.ts';
 import type { Sql } from '../store/connect.ts';
-import { type Page, readPage } from '../store/read.ts';
+import { type RawEvent, readRawPage } from '../store/read.ts';
 
 const PAGE = 2000;
 /** Payload bytes of one page at most; two pages are held. */
 const MAX_BYTES = 4 * 1024 * 1024;
+
+interface Page {
+  readonly after: bigint;
+  readonly events: readonly RawEvent[];
+  readonly more: boolean;
+}
 
 /** The events below the safe head one after another, the next page being read while this one is sent. */
 export class Supply {
@@ -21,7 +26,7 @@ export class Supply {
   }
 
   /** The first event after this position; null when nothing is left up to the head. */
-  async next(after: bigint): Promise<StoredEvent | null> {
+  async next(after: bigint): Promise<RawEvent | null> {
     const ready = this.ready(after);
     if (ready !== null) return ready;
     this.#page = await this.#nextPage(after);
@@ -30,7 +35,7 @@ export class Supply {
   }
 
   /** The same, if it is in memory: awaiting each of a hundred thousand events would cost more than sending them. */
-  ready(after: bigint): StoredEvent | null {
+  ready(after: bigint): RawEvent | null {
     const page = this.#page;
     if (page === null) return null;
     const before = this.#index === 0 ? page.after : page.events[this.#index - 1]?.position;
@@ -51,16 +56,18 @@ export class Supply {
     const ahead = this.#ahead;
     this.#ahead = null;
     const page = ahead?.after === after ? await ahead.page : await this.#read(after);
-    if (page.full) {
-      const next = this.#read(page.to);
+    const last = page.events.at(-1)?.position;
+    if (page.more && last !== undefined) {
+      const next = this.#read(last);
       next.catch(() => undefined); // Awaited when it is needed; read for nothing when the publisher goes back.
-      this.#ahead = { after: page.to, page: next };
+      this.#ahead = { after: last, page: next };
     }
     return page;
   }
 
   async #read(after: bigint): Promise<Page> {
     const head = this.#heads.latest() ?? (await this.#heads.refresh());
-    return await readPage(this.#reader, { after, head, names: null, limit: PAGE, maxBytes: MAX_BYTES });
+    const request = { after, head, names: null, limit: PAGE, maxBytes: MAX_BYTES };
+    return { after, ...(await readRawPage(this.#reader, request)) };
   }
 }

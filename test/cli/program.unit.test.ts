@@ -8,7 +8,7 @@ import { type Actions, type CommandContext, type ExitCode, runProgram } from '..
 import { packageVersion } from '../../src/cli/version.ts';
 import { EngineError, type ErrorCode } from '../../src/core/errors.ts';
 import { createControlApi } from '../../src/http/control-api.ts';
-import { FakeDaemon, statusOf } from '../http/fake-daemon.ts';
+import { FakeDaemon, publisherStatus, statusOf } from '../http/fake-daemon.ts';
 import { Captured } from './captured.ts';
 
 interface Ran {
@@ -226,6 +226,16 @@ describe('commands to a running daemon', () => {
       userpreferences@eu  failed       42/42            1 (0 s)           -        -    at 43 BandIgnored, attempt 6: no row ?[31min band (23502)
       "
     `);
+  });
+
+  // Seen red with: the publisher not asked for in the client's schema.
+  it('status shows the publisher below the projections, where there is one', async () => {
+    const { cwd, daemon } = await daemonIn();
+    daemon.published = publisherStatus;
+    const { stdout } = await run('status', { actions: clientActions, cwd });
+    expect(stdout.split('\n').at(-2)).toMatch(/^\$publisher +publishing +40\/42 +2 +1,200\/s +-/);
+    const json = await run('status --json', { actions: clientActions, cwd });
+    expect(JSON.parse(json.stdout)).toEqual({ projections: daemon.statuses, publisher: publisherStatus });
   });
 
   it('status of one, and as JSON', async () => {

@@ -24,6 +24,17 @@ export function statusOf(name: string, changes: Partial<ProjectionStatus> = {}):
   };
 }
 
+export const publisherStatus: PublisherStatus = {
+  state: 'publishing',
+  detail: null,
+  cursor: '40',
+  head: '42',
+  lagEvents: 2,
+  ratePerSecond: 1200,
+  unconfirmed: 2,
+  owner: 'test:1',
+};
+
 type Send = (
   name: string,
   event: OperatorEvent,
