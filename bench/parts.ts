@@ -8,6 +8,7 @@ import { measureAppends } from './append-rate.ts';
 import { startCaughtUp, timeCatchUp } from './catch-up.ts';
 import { assertEqualRows } from './equal-rows.ts';
 import { type Figure, type Part, percentile, ratio } from './figures.ts';
+import { type Flood, floodBroker, measureFlood } from './flood.ts';
 import { bandHistory, load } from './history.ts';
 import { measureIdle } from './idle.ts';
 import { type Latencies, measureEngine, measureFloor } from './latency.ts';
@@ -21,9 +22,10 @@ const SEED = 1;
 const APPEND_SECONDS = 4;
 const IDLE_SECONDS = 10;
 const PUBLISHED = 100_000;
-const LOCAL_BROKER = 'amqp://guest:guest@127.0.0.1:5672';
 /** Ten seconds of 200 a second, over all rounds. */
 const LATENCY_EVENTS = 2000;
+
+const FLOOD_PUSHES = 200_000;
 
 export interface Scale {
   readonly events: number;
@@ -165,13 +167,44 @@ export async function idlePart(server: BenchServer, { log }: Scale): Promise<Par
   };
 }
 
+/** Pushes of RabbitMQ, as many as a broken publisher could send; nothing is measured where there is no RabbitMQ. */
+export async function floodPart(server: BenchServer, { rounds, log }: Scale): Promise<Part> {
+  const url = await floodBroker();
+  const title = `A flood of ${FLOOD_PUSHES} pushes`;
+  if (url === null) return { title, about: 'Not measured: no RabbitMQ answers (BENCH_AMQP_URL).', figures: [] };
+  const { address } = await server.createDatabase();
+  await using _store = await openStore(address, [band]);
+  const floods: Flood[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    floods.push(await measureFlood(address, url, FLOOD_PUSHES));
+    log(`flood: round ${round + 1} of ${rounds}`);
+  }
+  const quiet: Figure = { label: 'event-loop delay, quiet, p99', unit: 'ms', rounds: floods.map((one) => one.quiet) };
+  const flooded: Figure = { label: 'in the flood, p99', unit: 'ms', rounds: floods.map((one) => one.flooded) };
+  return {
+    title,
+    about:
+      'Published by another process as fast as the broker confirms them; the queue keeps the last 1000 and drops the others.',
+    figures: [
+      quiet,
+      flooded,
+      { label: 'received', unit: 'events/s', rounds: floods.map(({ received }) => received) },
+      { label: 'resident memory, more than before', unit: 'MB', rounds: floods.map(({ megabytes }) => megabytes) },
+      ratio('flood / quiet, p99', flooded, quiet, TARGETS.floodDelay),
+    ],
+  };
+}
+
 /** What the broker takes from a bare loop with everything ready, against the publisher, which reads, encodes and keeps count. */
 export async function publishPart(server: BenchServer, { events, rounds, log }: Scale): Promise<Part> {
   const count = Math.min(events, PUBLISHED);
+  const title = `Publishing ${count} events to RabbitMQ`;
+  const url = await floodBroker();
+  if (url === null) return { title, about: 'Not measured: no RabbitMQ answers (BENCH_AMQP_URL).', figures: [] };
   const { address } = await server.createDatabase();
   await using store = await openStore(address, [band]);
   await load(store.sql, bandHistory({ seed: SEED, events: count }));
-  await using broker = await openBroker(process.env['BENCH_AMQP_URL'] ?? LOCAL_BROKER);
+  await using broker = await openBroker(url);
   const page = await readRawPage(store.sql, {
     after: 0n,
     head: 2n ** 62n,
@@ -186,9 +219,9 @@ export async function publishPart(server: BenchServer, { events, rounds, log }: 
     async () => rate(count, await timePublisher(broker, address, store.sql)),
   ]);
   const loop: Figure = { label: 'bare loop, 2000 in flight, messages ready', unit: 'events/s', rounds: bare };
-  const published: Figure = { label: 'publisher, from its start', unit: 'events/s', rounds: ours };
+  const published: Figure = { label: 'publisher, connecting included', unit: 'events/s', rounds: ours };
   return {
-    title: `Publishing ${count} events to RabbitMQ`,
+    title,
     about: 'Persistent messages into one durable queue, each confirmed. The same driver, the same messages.',
     figures: [loop, published, ratio('publisher / bare loop', published, loop, TARGETS.publish)],
   };

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { BROKER_STATES } from '../core/broker.ts';
 import { EngineError } from '../core/errors.ts';
 import { PUBLISHER_STATES, type PublisherStatus } from '../core/publisher.ts';
 import { type OperatorEvent, type ProjectionStatus, STATES } from '../core/status.ts';
@@ -93,14 +94,20 @@ const publisherSchema: z.ZodType<PublisherStatus> = z.looseObject({
   unconfirmed: z.number(),
   owner: z.string().nullable(),
 });
-const overviewSchema = z.object({ projections: z.array(statusSchema), publisher: publisherSchema.optional() });
+const fleetSchema = z.object({
+  projections: z.array(statusSchema),
+  publisher: publisherSchema.optional(),
+  broker: z.object({ state: z.enum(BROKER_STATES), detail: z.string().nullable() }).optional(),
+});
 const outcomeSchema = z.object({ kind: z.literal('done'), state: z.enum(STATES) });
 const problemSchema = z.object({ code: z.string(), detail: z.string() });
 
+/** Everything that `GET /projections` says; `broker` and `publisher` only where the daemon has them. */
+export type Fleet = z.output<typeof fleetSchema>;
+
 export interface DaemonClient {
+  fleet(signal: AbortSignal): Promise<Fleet>;
   statuses(signal: AbortSignal): Promise<readonly ProjectionStatus[]>;
-  /** The same, and the publisher of a daemon that has one. */
-  overview(signal: AbortSignal): Promise<z.output<typeof overviewSchema>>;
   status(name: string, signal: AbortSignal): Promise<ProjectionStatus>;
   /** Waits for the outcome; a failure is a RefusedError. */
   send(
@@ -148,8 +155,8 @@ export function createClient({ url, token }: DaemonAddress): DaemonClient {
     return parsed.data;
   }
   return {
-    statuses: async (signal) => (await call('/projections', overviewSchema, {}, signal)).projections,
-    overview: (signal) => call('/projections', overviewSchema, {}, signal),
+    fleet: (signal) => call('/projections', fleetSchema, {}, signal),
+    statuses: async (signal) => (await call('/projections', fleetSchema, {}, signal)).projections,
     status: (name, signal) => call(`/projections/${encodeURIComponent(name)}`, statusSchema, {}, signal),
     send: (name, event, waitMs, signal) => {
       const init = {

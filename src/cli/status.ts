@@ -1,6 +1,6 @@
 import { PUBLISHER_NAME, type PublisherStatus } from '../core/publisher.ts';
 import type { ProjectionStatus } from '../core/status.ts';
-import type { DaemonClient } from './client.ts';
+import type { DaemonClient, Fleet } from './client.ts';
 import { duration, grouped, type Output, oneLine, table } from './terminal.ts';
 
 const TITLES = ['NAME', 'STATE', 'CURSOR/HEAD', 'LAG', 'RATE', 'ETA', 'DETAIL'];
@@ -22,9 +22,18 @@ export async function showStatus(
     stdout.write(options.json ? `${JSON.stringify(status, null, 2)}\n` : statusTable([status]));
     return;
   }
-  const overview = await client.overview(signal);
-  const { projections, publisher } = overview;
-  stdout.write(options.json ? `${JSON.stringify(overview, null, 2)}\n` : statusTable(projections, publisher));
+  const fleet = await client.fleet(signal);
+  stdout.write(
+    options.json
+      ? `${JSON.stringify(fleet, null, 2)}\n`
+      : statusTable(fleet.projections, fleet.publisher) + brokerLine(fleet),
+  );
+}
+
+/** Nothing where all is well: then there is nothing to do. */
+function brokerLine({ broker }: Fleet): string {
+  if (broker === undefined || (broker.state === 'healthy' && broker.detail === null)) return '';
+  return oneLine(`broker: ${broker.state}${broker.detail === null ? '' : `, ${broker.detail}`}`) + '\n';
 }
 
 function statusTable(statuses: readonly ProjectionStatus[], publisher?: PublisherStatus): string {

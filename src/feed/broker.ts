@@ -11,6 +11,8 @@ export interface LinkOptions {
   readonly name: string;
   /** Seconds; a silent broker is found out after two to three of them. Default 5. */
   readonly heartbeatSeconds?: number;
+  /** Milliseconds that the broker may take for everything that is declared. Default 15000. */
+  readonly setupMs?: number;
   readonly random?: () => number;
 }
 
@@ -19,7 +21,7 @@ export interface LinkOptions {
  * (the library's own ack takes a tag of the old channel to the new one, where it is another message's). `again` declares
  * everything anew on the same channel, when the broker has cancelled the consumer.
  */
-export type Setup = (channel: Channel, again: (reason: string) => void) => Promise<void>;
+type Setup = (channel: Channel, again: (reason: string) => void) => Promise<void>;
 
 /** One connection, kept up for as long as it is not closed. */
 export interface BrokerLink {
@@ -36,12 +38,11 @@ const RECONNECT = { baseMs: 400, capMs: 15_000 } as const;
 /** Never at once, whatever the dice say: a broker that refuses us would be asked in a hot loop. */
 const RECONNECT_AFTER_MS = 100;
 const CONNECT_MS = 5_000;
-const SETUP_MS = 15_000;
 const CLOSE_MS = 2_000;
 
 /** Begins to connect at once and never gives up; what becomes of it is told by `events$`. */
 export function openLink(options: LinkOptions): BrokerLink {
-  const { urls, name, heartbeatSeconds = 5, random = Math.random } = options;
+  const { urls, name, heartbeatSeconds = 5, setupMs = 15_000, random = Math.random } = options;
   const events = new Subject<BrokerEvent>();
   const manager = connect([...urls], {
     heartbeatIntervalInSeconds: heartbeatSeconds,
@@ -50,6 +51,7 @@ export function openLink(options: LinkOptions): BrokerLink {
   let failures = 0;
   /** Counts the connections: what an old one still says is not about the present one. */
   let lost = 0;
+  let ready = false;
   let closing: Promise<void> | null = null;
   const timers = new Set<NodeJS.Timeout>();
 
@@ -67,14 +69,17 @@ export function openLink(options: LinkOptions): BrokerLink {
   manager.on('disconnect', ({ err }) => {
     lost += 1;
     failed();
-    events.next({ type: 'LOST', reason: `lost RabbitMQ: ${reasonOf(err)}` });
+    // A refusal ends the connection before the refused call hears of it.
+    if (ready) events.next({ type: 'LOST', reason: `lost RabbitMQ: ${reasonOf(err)}` });
+    else events.next({ type: 'FAILED', reason: undeclared(err) });
+    ready = false;
   });
   manager.on('blocked', ({ reason }) => events.next({ type: 'BLOCKED', reason }));
   manager.on('unblocked', () => events.next({ type: 'UNBLOCKED' }));
 
   const setUp = async (channel: Channel, setup: Setup): Promise<void> => {
     const here = lost;
-    const tooLong = setTimeout(() => drop(channel.connection, `no answer within ${SETUP_MS} ms`), SETUP_MS);
+    const tooLong = setTimeout(() => drop(channel.connection, `no answer within ${setupMs} ms`), setupMs);
     timers.add(tooLong);
     try {
       await setup(channel, (reason) => {
@@ -85,10 +90,10 @@ export function openLink(options: LinkOptions): BrokerLink {
       });
       if (lost !== here) return;
       failures = 0;
+      ready = true;
       events.next({ type: 'READY' });
     } catch (error) {
-      if (lost === here)
-        events.next({ type: 'FAILED', reason: `RabbitMQ refuses what is declared: ${reasonOf(error)}` });
+      if (lost === here) events.next({ type: 'FAILED', reason: undeclared(error) });
       // A connection on which nothing was declared would stay as it is, healthy to look at. The next one declares anew.
       drop(channel.connection, 'nothing could be declared');
     } finally {
@@ -116,6 +121,10 @@ export function openLink(options: LinkOptions): BrokerLink {
       return closing;
     },
   };
+}
+
+function undeclared(error: unknown): string {
+  return `nothing can be declared in RabbitMQ: ${reasonOf(error)}`;
 }
 
 /** A broker that is frozen never answers the farewell, and would hold this process until the heartbeat gives it up. */

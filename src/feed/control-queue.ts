@@ -20,7 +20,7 @@ export interface ControlQueue {
   close(): Promise<void>;
 }
 
-export const RESET_TYPE = 'Readview.Reset';
+const RESET_TYPE = 'Readview.Reset';
 
 /** Consumes control messages, one at a time, over a connection of its own: a queue that is refused must not take the pushes along. */
 export function openControlQueue(options: ControlQueueOptions): ControlQueue {

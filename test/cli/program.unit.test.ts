@@ -238,6 +238,18 @@ describe('commands to a running daemon', () => {
     expect(JSON.parse(json.stdout)).toEqual({ projections: daemon.statuses, publisher: publisherStatus });
   });
 
+  // Seen red with: the broker's line left out; written for a healthy one too.
+  it('status says when the broker is away, and nothing when it is there', async () => {
+    const { cwd, daemon } = await daemonIn();
+    daemon.brokerStatus = { state: 'polling-only', detail: 'cannot use RabbitMQ at h:5672:\nECONNREFUSED' };
+    const away = await run('status', { actions: clientActions, cwd });
+    expect(away.stdout).toMatch(/\nbroker: polling-only, cannot use RabbitMQ at h:5672: ECONNREFUSED\n$/);
+    const json = await run('status --json', { actions: clientActions, cwd });
+    expect(JSON.parse(json.stdout)).toEqual({ projections: daemon.statuses, broker: daemon.brokerStatus });
+    daemon.brokerStatus = { state: 'healthy', detail: null };
+    expect((await run('status', { actions: clientActions, cwd })).stdout).not.toContain('broker');
+  });
+
   it('status of one, and as JSON', async () => {
     const { cwd, daemon } = await daemonIn();
     const one = await run('status band', { actions: clientActions, cwd });

@@ -75,7 +75,8 @@ test('npm start on an empty machine appends the sample, brings four projections 
 });
 
 test('the second start is warm, loses nothing, takes imports, and ends with SIGTERM to the group', async () => {
-  const npm = run('npm', ['start'], { cwd: place.folder });
+  // No broker answers there, which costs nothing but a line in the status.
+  const npm = run('npm', ['start'], { cwd: place.folder, env: { AMQP_URL: 'amqp://me:hunter22@127.0.0.1:1' } });
   await untilSaid(npm, ALL_LIVE);
   expect(npm.out()).not.toMatch(/sample/);
   expect(await statusOf('event')).toMatchObject({ cursor: '20000', generation: 0, state: 'live' });
@@ -104,7 +105,11 @@ test('the second start is warm, loses nothing, takes imports, and ends with SIGT
     { timeout: 10_000, interval: 100 },
   );
 
+  const { out } = await projectionist(['status'], { cwd: place.folder });
+  expect(out).toMatch(/^broker: polling-only, cannot use RabbitMQ at 127\.0\.0\.1:1: .*ECONNREFUSED/m);
+
   await endsCleanly(npm, () => process.kill(-(npm.child.pid ?? 0), 'SIGTERM'));
+  expect(npm.out() + npm.err()).not.toContain('hunter22');
 });
 
 test('Ctrl-C ends it as cleanly, and a signal during the start does too', async () => {

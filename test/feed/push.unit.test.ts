@@ -100,7 +100,7 @@ describe('acks', () => {
   const delivery = (deliveryTag: number) => ({ fields: { deliveryTag } }) as Delivery;
   const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-  // Seen red with: `channel.ack(message)` (the first two stayed unacked); `if (last === null)` left out (three acks).
+  // Seen red with: `channel.ack(message)` (the first two stayed unacked).
   test('of one turn are one, for all that came in it', async () => {
     const acked: [number, boolean | undefined][] = [];
     const ack = acknowledger({ ack: ({ fields }, upTo) => void acked.push([fields.deliveryTag, upTo]) });

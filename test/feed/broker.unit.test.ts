@@ -1,0 +1,65 @@
+import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import type { BrokerEvent } from '../../src/core/broker.ts';
+import { openLink } from '../../src/feed/broker.ts';
+import { describeBroker, reasonOf } from '../../src/feed/broker-address.ts';
+
+/** What listens there takes connections and does this with them. */
+async function listen(greet: (socket: Socket) => void) {
+  const at: number[] = [];
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    at.push(performance.now());
+    sockets.add(socket);
+    socket.on('error', () => undefined);
+    greet(socket);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return { url: `amqp://127.0.0.1:${(server.address() as { port: number }).port}`, at };
+}
+
+// Seen red with: a reconnect time that stays as it is (gaps of 0.5 s); the library's own (5 s: fewer than four attempts).
+test('a broker that refuses every connection is asked less and less often', { timeout: 30_000 }, async () => {
+  const { url, at } = await listen((socket) => socket.destroy());
+  const link = openLink({ urls: [url], name: 'test', random: () => 0.99 });
+  const events: BrokerEvent[] = [];
+  link.events$.subscribe((event) => events.push(event));
+  await vi.waitFor(() => expect(at.length).toBe(4), { timeout: 20_000, interval: 10 });
+  const gaps = at.slice(1).map((time, index) => time - (at[index] ?? 0));
+  for (const [index, least] of [480, 860, 1650].entries()) expect(gaps[index]).toBeGreaterThan(least);
+  expect(new Set(events.map(({ type }) => type))).toEqual(new Set(['FAILED']));
+  await link.close();
+});
+
+// Seen red with: the library's `close` awaited without a bound; the retry after a failed attempt left at its delay.
+test('closing takes no longer than its bound, while a connect hangs and while it waits for the next attempt', async () => {
+  const silent = await listen(() => undefined);
+  const hanging = openLink({ urls: [silent.url], name: 'test' });
+  await vi.waitFor(() => expect(silent.at.length).toBe(1));
+  const refusing = await listen((socket) => socket.destroy());
+  const waiting = openLink({ urls: [refusing.url], name: 'test', random: () => 0.99 });
+  await vi.waitFor(() => expect(refusing.at.length).toBe(1));
+  const began = performance.now();
+  await Promise.all([hanging.close(), waiting.close(), waiting.close()]);
+  expect(performance.now() - began).toBeLessThan(4000);
+  expect(refusing.at.length).toBe(1);
+});
+
+test('an address is shown without user and password', () => {
+  expect(describeBroker('amqp://me:hunter22@rabbit')).toBe('rabbit:5672');
+  expect(describeBroker('amqps://me:hunter22@rabbit/dances')).toBe('rabbit:5671/dances');
+  expect(describeBroker('amqp://me:hunter22@[::1]:99/')).toBe('[::1]:99');
+  expect(describeBroker('hunter22')).toBe('the given address');
+});
+
+test('a reason is one line, also of an error that has only a code', () => {
+  expect(reasonOf(Object.assign(new Error(''), { code: 'ECONNREFUSED' }))).toBe('ECONNREFUSED');
+  expect(reasonOf(new AggregateError([], ''))).toBe('AggregateError');
+  expect(reasonOf(new Error('first\n  second'))).toBe('first second');
+  expect(reasonOf(undefined)).toBe('the connection was closed');
+});

@@ -1,0 +1,36 @@
+import { expect, vi } from 'vitest';
+import type { BrokerState } from '../../src/core/broker.ts';
+import type { Daemon, DaemonOptions } from '../../src/index.ts';
+import type { TestBroker } from './broker.ts';
+import type { Scene } from './scene.ts';
+
+/** Waits until the daemon's broker is in this state; returns its detail. */
+export async function untilBroker(daemon: Daemon, state: BrokerState, timeout = 30_000): Promise<string | null> {
+  await vi.waitFor(() => expect(daemon.broker()).toMatchObject({ state }), { timeout, interval: 10 });
+  return daemon.broker()?.detail ?? null;
+}
+
+/**
+ * A daemon that consumes from an exchange of the test's own. Without NOTIFY and with the next schedule far away: what is
+ * found at once was pushed, what was not is found by the heartbeat.
+ */
+export async function startPushed(
+  scene: Scene,
+  broker: Pick<TestBroker, 'url' | 'name'>,
+  options: Partial<DaemonOptions> = {},
+): Promise<{ readonly daemon: Daemon; readonly exchange: string }> {
+  const exchange = options.broker?.exchange ?? broker.name('exchange');
+  const daemon = await scene.start({
+    notify: false,
+    ...options,
+    broker: { urls: [broker.url], heartbeatSeconds: 1, ...options.broker, exchange },
+  });
+  await untilBroker(daemon, 'healthy');
+  return { daemon, exchange };
+}
+
+/** Waits until that many messages have reached the daemon, whatever they were worth. */
+export async function untilPushed(daemon: Daemon, messages: number, timeout = 30_000): Promise<void> {
+  const received = (): number => Object.values(daemon.hints().pushes).reduce((sum, count) => sum + count, 0);
+  await vi.waitFor(() => expect(received()).toBeGreaterThanOrEqual(messages), { timeout, interval: 10 });
+}
