@@ -168,7 +168,7 @@ export const publisherMachine = parts.createMachine({
         onDone: [
           { guard: 'wantsStop', target: 'stopped' },
           {
-            // First: the channel that such an event has cost comes back, only to be lost to it again.
+            // Before the lost channel: it comes back, only to be lost to the same message again.
             guard: ended('halted'),
             target: 'halted',
             actions: {
@@ -176,7 +176,6 @@ export const publisherMachine = parts.createMachine({
               params: ({ event }: Done) => ({ detail: 'detail' in event.output ? event.output.detail : '' }),
             },
           },
-          { guard: 'disconnected', target: 'connecting' },
           {
             guard: ended('refused'),
             target: 'backing-off',
@@ -188,6 +187,7 @@ export const publisherMachine = parts.createMachine({
                   : { detail: '' },
             },
           },
+          { guard: 'disconnected', target: 'connecting' },
           { guard: 'blocked', target: 'blocked' },
           {
             guard: ended('elsewhere'),
@@ -213,7 +213,8 @@ export const publisherMachine = parts.createMachine({
     blocked: {
       on: { ...whileWaiting, UNBLOCKED: { target: 'publishing', actions: 'noteUnblocked' } },
     },
-    'backing-off': { on: whileWaiting, after: { backoff: goOn } },
+    // Also without a channel: that comes back sooner than it should be used.
+    'backing-off': { on: { ...hears, STOP: 'stopped' }, after: { backoff: goOn } },
     halted: { on: { ...hears, STOP: 'stopped' }, after: { haltedRetry: goOn } },
   },
 });

@@ -143,6 +143,8 @@ export class Sender {
           return halted(this.#lastEvent, outlet.end.reason);
         window.beCareful();
       }
+      // The broker would say the same again at once: no right to publish, for one.
+      if (outlet.end.code !== null) return { kind: 'refused', progressed, detail: outlet.end.reason };
       return { kind: 'disconnected' };
     }
     if (window.refused)

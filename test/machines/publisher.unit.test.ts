@@ -15,7 +15,7 @@ const TABLE: Table = {
   idle: row('idle', { STOP: 'stopped', WAKE: 'publishing', DISCONNECTED: 'connecting', BLOCKED: 'blocked' }),
   standby: row('standby', { STOP: 'stopped', DISCONNECTED: 'connecting', TIME: 'publishing' }),
   blocked: row('blocked', { STOP: 'stopped', DISCONNECTED: 'connecting', UNBLOCKED: 'publishing' }),
-  'backing-off': row('backing-off', { STOP: 'stopped', DISCONNECTED: 'connecting', TIME: 'publishing' }),
+  'backing-off': row('backing-off', { STOP: 'stopped', TIME: 'publishing' }),
   halted: row('halted', { STOP: 'stopped', TIME: 'publishing' }),
 };
 

@@ -121,6 +121,23 @@ describe.skipIf(!installed)('the publisher, with a broker that', () => {
     await after[Symbol.asyncDispose]();
   });
 
+  // Seen red with: a channel that the broker closed told as `disconnected` (it reconnects several times a second).
+  test('does not let it publish is asked again ever more rarely, and heard when it does', async () => {
+    await broker.channel.assertExchange(exchange, 'topic', { durable: true });
+    await node.ctl('add_user', 'reader', 'secret');
+    await node.ctl('set_permissions', 'reader', '^$', '^$', '.*');
+    await append(sql, appended(3));
+    await using daemon = await startPublishing(database, {
+      url: node.url.replace('guest:guest', 'reader:secret'),
+      exchange,
+    });
+    const refused = await untilPublisher(daemon, ({ state }) => state === 'backing-off');
+    expect(refused.detail).toContain('403 (ACCESS-REFUSED)');
+    await untilApplied(daemon, sql);
+    await node.ctl('set_permissions', 'reader', '^$', '.*', '.*');
+    await untilPublished(daemon, sql);
+  });
+
   // Seen red with: link.close() awaited without a bound.
   test('is frozen does not keep the daemon from stopping', async () => {
     await using daemon = await startPublishing(database, { url: node.url, exchange });
