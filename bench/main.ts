@@ -2,7 +2,16 @@ import { writeFile } from 'node:fs/promises';
 import type { Part } from './figures.ts';
 import { describeLoad, describeMachine } from './machine.ts';
 import { type Options, type PartName, parseOptions, USAGE } from './options.ts';
-import { appendPart, bandPart, dancefinderPart, floodPart, idlePart, latencyPart, type Scale } from './parts.ts';
+import {
+  appendPart,
+  bandPart,
+  dancefinderPart,
+  floodPart,
+  idlePart,
+  latencyPart,
+  publishPart,
+  type Scale,
+} from './parts.ts';
 import { partTable, results } from './report.ts';
 import { type BenchServer, startServer } from './server.ts';
 
@@ -23,6 +32,7 @@ function plan({ events, rounds, parts, full }: Options): readonly (() => [Measur
     latency: [() => [latencyPart, scale]],
     append: [() => [appendPart, scale]],
     idle: [() => [idlePart, scale]],
+    publish: [() => [publishPart, scale]],
     flood: [() => [floodPart, scale]],
   };
   return parts.flatMap((name) => jobs[name]);

@@ -1,5 +1,7 @@
 import { generateHistory } from '../examples/dancefinder/history.ts';
 import type { Projection } from '../src/index.ts';
+import { type Message, toMessage } from '../src/publisher/message.ts';
+import { readRawPage } from '../src/store/read.ts';
 import { measureAppends } from './append-rate.ts';
 import { startCaughtUp, timeCatchUp } from './catch-up.ts';
 import { assertEqualRows } from './equal-rows.ts';
@@ -9,6 +11,7 @@ import { bandHistory, load } from './history.ts';
 import { measureIdle } from './idle.ts';
 import { type Latencies, measureEngine, measureFloor } from './latency.ts';
 import { band, projections } from './projections.ts';
+import { openBroker, timeBareLoop, timePublisher } from './publish.ts';
 import { BAND_SQL, DANCEFINDER_SQL, readFirst, timeLoop, timeSql } from './references.ts';
 import type { BenchServer } from './server.ts';
 import { openStore, type Store } from './store.ts';
@@ -17,6 +20,7 @@ import { TARGETS } from './targets.ts';
 const SEED = 1;
 const APPEND_SECONDS = 4;
 const IDLE_SECONDS = 10;
+const PUBLISHED = 100_000;
 /** Ten seconds of 200 a second, over all rounds. */
 const LATENCY_EVENTS = 2000;
 
@@ -197,6 +201,38 @@ export async function floodPart(server: BenchServer, { rounds, log }: Scale): Pr
   };
 }
 
+/** What the broker takes from a bare loop with everything ready, against the publisher, which reads, encodes and keeps count. */
+export async function publishPart(server: BenchServer, { events, rounds, log }: Scale): Promise<Part> {
+  const count = Math.min(events, PUBLISHED);
+  const title = `Publishing ${count} events to RabbitMQ`;
+  const url = await floodBroker();
+  if (url === null) return { title, about: 'Not measured: no RabbitMQ answers (BENCH_AMQP_URL).', figures: [] };
+  const { address } = await server.createDatabase();
+  await using store = await openStore(address, [band]);
+  await load(store.sql, bandHistory({ seed: SEED, events: count }));
+  await using broker = await openBroker(url);
+  const page = await readRawPage(store.sql, {
+    after: 0n,
+    head: 2n ** 62n,
+    names: null,
+    limit: count,
+    maxBytes: 2 ** 30,
+  });
+  const messages = page.events.map((event) => toMessage(event, event.position - 1n)).filter(isMessage);
+  await timePublisher(broker, address, store.sql);
+  const [bare, ours] = await interleave(rounds, log, 'publish', [
+    async () => rate(count, await timeBareLoop(broker, messages)),
+    async () => rate(count, await timePublisher(broker, address, store.sql)),
+  ]);
+  const loop: Figure = { label: 'bare loop, 2000 in flight, messages ready', unit: 'events/s', rounds: bare };
+  const published: Figure = { label: 'publisher, connecting included', unit: 'events/s', rounds: ours };
+  return {
+    title,
+    about: 'Persistent messages into one durable queue, each confirmed. The same driver, the same messages.',
+    figures: [loop, published, ratio('publisher / bare loop', published, loop, TARGETS.publish)],
+  };
+}
+
 /** Runs the reference on its own tables and compares all rows. */
 async function compare(store: Store, of: readonly Projection[], files: readonly string[]): Promise<number> {
   await timeSql(store.reference, files);
@@ -226,4 +262,8 @@ async function interleave<const Sides extends readonly (() => Promise<number>)[]
 
 function rate(events: number, ms: number): number {
   return (events / ms) * 1000;
+}
+
+function isMessage(message: Message | string): message is Message {
+  return typeof message !== 'string';
 }

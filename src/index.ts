@@ -20,4 +20,6 @@ export { copy, create, lookup, none, remove, several, update, upsert } from './c
 export type { BrokerOptions } from './engine/broker.ts';
 export { createDaemon, Daemon } from './engine/daemon.ts';
 export type { DaemonOptions } from './engine/daemon-options.ts';
+export type { StartPublisher } from './engine/publisher-port.ts';
+export { type PublisherOptions, publisher } from './publisher/publisher.ts';
 export { createEventStore, type EventStore, type EventStoreOptions } from './store/event-store.ts';

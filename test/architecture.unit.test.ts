@@ -35,7 +35,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'src/http',
   ],
   // The public API.
-  'src/index.ts': ['src/core', 'src/engine', 'src/config', 'src/store'],
+  'src/index.ts': ['src/core', 'src/engine', 'src/publisher', 'src/config', 'src/store'],
   examples: ['src/index.ts'],
 };
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { BROKER_STATES } from '../core/broker.ts';
 import { EngineError } from '../core/errors.ts';
+import { PUBLISHER_STATES, type PublisherStatus } from '../core/publisher.ts';
 import { type ProjectionStatus, STATES } from '../core/status.ts';
 import { isRunning, readDaemonFile } from './daemon-file.ts';
 
@@ -87,14 +88,25 @@ const statusSchema: z.ZodType<ProjectionStatus> = z.looseObject({
   owner: z.string().nullable(),
   failure: failureSchema.nullable(),
 });
+const publisherSchema: z.ZodType<PublisherStatus> = z.looseObject({
+  state: z.enum(PUBLISHER_STATES),
+  detail: z.string().nullable(),
+  cursor: z.string(),
+  head: z.string(),
+  lagEvents: z.number(),
+  ratePerSecond: z.number(),
+  unconfirmed: z.number(),
+  owner: z.string().nullable(),
+});
 const fleetSchema = z.object({
   projections: z.array(statusSchema),
+  publisher: publisherSchema.optional(),
   broker: z.object({ state: z.enum(BROKER_STATES), detail: z.string().nullable() }).optional(),
 });
 const outcomeSchema = z.object({ kind: z.literal('done'), state: z.enum(STATES), warning: z.string().optional() });
 const problemSchema = z.object({ code: z.string(), detail: z.string() });
 
-/** Everything that `GET /projections` says; `broker` only where the daemon uses one. */
+/** Everything that `GET /projections` says; `broker` and `publisher` only where the daemon has them. */
 export type Fleet = z.output<typeof fleetSchema>;
 
 export interface DaemonClient {

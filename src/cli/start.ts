@@ -4,6 +4,7 @@ import { type Config, readConfig, redactedConfig, secretsOf } from '../config/re
 import { createDaemon, type Daemon } from '../engine/daemon.ts';
 import { checkBind } from '../http/bind.ts';
 import { createControlApi } from '../http/control-api.ts';
+import { publisher } from '../publisher/publisher.ts';
 import { describeAddress } from '../store/connect.ts';
 import { stateFolder } from './client-actions.ts';
 import { removeDaemonFile, writeDaemonFile } from './daemon-file.ts';
@@ -123,6 +124,7 @@ async function run({ options, context, config, file, log, closers, signal, died 
 }
 
 function newDaemon(config: Config, file: ConfigFile, database: OpenedDatabase, log: Log): Daemon {
+  const { amqpUrl: urls, amqpExchange: exchange } = config;
   return createDaemon({
     projections: file.projections,
     database: database.address,
@@ -134,10 +136,8 @@ function newDaemon(config: Config, file: ConfigFile, database: OpenedDatabase, l
     retries: config.retries,
     bulkLimit: config.bulkLimit,
     notify: config.listenNotify,
-    broker:
-      config.amqpUrl === null
-        ? null
-        : { urls: config.amqpUrl, exchange: config.amqpExchange, controlQueue: config.amqpControlQueue },
+    broker: urls === null ? null : { urls, exchange, controlQueue: config.amqpControlQueue },
+    ...(urls !== null && config.publish !== false ? { publisher: publisher({ urls, exchange }) } : {}),
     log,
   });
 }

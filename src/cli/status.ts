@@ -1,3 +1,4 @@
+import { PUBLISHER_NAME, type PublisherStatus } from '../core/publisher.ts';
 import type { ProjectionStatus } from '../core/status.ts';
 import type { DaemonClient, Fleet } from './client.ts';
 import { duration, grouped, type Output, oneLine, table } from './terminal.ts';
@@ -23,7 +24,9 @@ export async function showStatus(
   }
   const fleet = await client.fleet(signal);
   stdout.write(
-    options.json ? `${JSON.stringify(fleet, null, 2)}\n` : statusTable(fleet.projections) + brokerLine(fleet),
+    options.json
+      ? `${JSON.stringify(fleet, null, 2)}\n`
+      : statusTable(fleet.projections, fleet.publisher) + brokerLine(fleet),
   );
 }
 
@@ -35,8 +38,14 @@ function brokerLine({ broker }: Fleet): string {
 }
 
 /** A line each, under a title. */
-export function statusTable(statuses: readonly ProjectionStatus[]): string {
-  return table([TITLES, ...statuses.map(row)]);
+export function statusTable(statuses: readonly ProjectionStatus[], publisher?: PublisherStatus): string {
+  return table([TITLES, ...statuses.map(row), ...(publisher === undefined ? [] : [publisherRow(publisher)])]);
+}
+
+/** Below the projections, under the name of its row; `$` tells that it is none. */
+function publisherRow({ state, cursor, head, lagEvents, ratePerSecond, detail: why }: PublisherStatus) {
+  const rate = ratePerSecond > 0 ? `${grouped(ratePerSecond)}/s` : '-';
+  return [PUBLISHER_NAME, state, `${cursor}/${head}`, grouped(lagEvents), rate, '-', why ?? ''].map(oneLine);
 }
 
 function row(status: ProjectionStatus): readonly string[] {

@@ -43,6 +43,10 @@ export function readConfig({ flags = {}, env, file = {} }: ConfigSources): Confi
     values[name] = given[1];
   }
   const result = settingsSchema.safeParse(values);
+  if (result.success && result.data.publish === true && result.data.amqpUrl === null) {
+    const setting = givenAs.get('publish') ?? 'publish';
+    throw new EngineError('CONFIG_INVALID', { setting, reason: 'on needs a broker: set AMQP_URL as well' });
+  }
   if (result.success) {
     return Object.freeze({ ...result.data, daemonId: result.data.daemonId ?? `${hostname()}:${process.pid}` });
   }

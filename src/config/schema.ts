@@ -43,6 +43,10 @@ export const settingsSchema = z.strictObject({
     .nullable()
     .default(null)
     .describe('Durable queue whose messages may reset projections (`Readview.Reset`). Not set: none.'),
+  publish: onOrOff()
+    .nullable()
+    .default(null)
+    .describe('`on` or `off`: relay every event to the exchange. Not set: on where AMQP_URL is set.'),
   host: z
     .string()
     .transform((text) => text.replace(/^\[(.*)\]$/, '$1'))
@@ -114,6 +118,7 @@ export const SETTING_SOURCES: Readonly<Record<SettingName, SettingSource>> = {
   amqpUrl: { env: 'AMQP_URL', flag: false, secret: true },
   amqpExchange: { env: 'AMQP_EXCHANGE', flag: true, secret: false },
   amqpControlQueue: { env: 'AMQP_CONTROL_QUEUE', flag: true, secret: false },
+  publish: { env: 'PUBLISH', flag: true, secret: false },
   host: { env: 'HOST', flag: true, secret: false },
   port: { env: 'PORT', flag: true, secret: false },
   allowedHosts: { env: 'ALLOWED_HOSTS', flag: true, secret: false },

@@ -35,6 +35,9 @@ const CATALOGUE = {
     "projection '{name}' stands at {cursor}, the store ends at {head}: the store was restored to an earlier point; RESET the projection",
   HISTORY_DIVERGED:
     "projection '{name}' was built from another history: event {expected} was at {cursor}, now it is {found}; RESET the projection",
+  PUBLISHER_HISTORY:
+    'the store is not the one whose events were published up to {cursor}: it was restored or replaced; docs/publisher.md says how to go on',
+  PUBLISHER_TAKES_NO_COMMANDS: "{event} is for projections, '$publisher' takes no commands: docs/publisher.md",
   RESET_FAILED: "the reset of '{name}' was rolled back, nothing changed: {reason}",
   RESET_BLOCKED:
     "the reset of '{name}' waited {seconds} s for a lock and gave up, nothing changed: {holders}; RESET again",

@@ -4,6 +4,7 @@ import type { BrokerOptions } from './broker.ts';
 import type { FailpointHook } from './failpoint.ts';
 import type { Log } from './log.ts';
 import type { Patience } from './pools.ts';
+import type { StartPublisher } from './publisher-port.ts';
 
 export interface DaemonOptions {
   readonly projections: readonly Projection[];
@@ -26,6 +27,8 @@ export interface DaemonOptions {
   readonly patience?: Partial<Patience>;
   /** Why the database is known to be away, for status; null (default) when nothing is known. */
   readonly databaseTrouble?: () => string | null;
+  /** Relays the events to a broker: `publisher(…)`. Default none. */
+  readonly publisher?: StartPublisher;
   /** RabbitMQ, for pushes. Default none: NOTIFY and polling find every event. */
   readonly broker?: BrokerOptions | null;
   readonly log?: Log;

@@ -1,4 +1,5 @@
 import type { BrokerStatus } from '../core/broker.ts';
+import type { PublisherStatus } from '../core/publisher.ts';
 import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../core/status.ts';
 
 /** A projection went from one state to another, substates included: `live.waiting`. */
@@ -16,7 +17,7 @@ export interface DaemonPort {
   readonly names: readonly string[];
   /**
    * Sends an operator's event and waits until it has been carried out or refused.
-   * @throws EngineError PROJECTION_UNKNOWN, COMMAND_TIMEOUT, DAEMON_STOPPED
+   * @throws EngineError PROJECTION_UNKNOWN, PUBLISHER_TAKES_NO_COMMANDS, COMMAND_TIMEOUT, DAEMON_STOPPED
    */
   send(
     name: string,
@@ -24,6 +25,8 @@ export interface DaemonPort {
     options?: { readonly signal?: AbortSignal; readonly timeoutMs?: number },
   ): Promise<CommandOutcome>;
   status(): Promise<readonly ProjectionStatus[]>;
+  /** Null where this daemon does not publish. */
+  publisher(): Promise<PublisherStatus | null>;
   /** False while the database cannot be reached or the pull loops are past their deadline. */
   healthy(): boolean;
   /** How pushes come in; null where no broker is used. Whatever it says, events are found. */

@@ -4,6 +4,7 @@ import { type Actor, createActor, type SnapshotFrom } from 'xstate';
 import { childId, daemonMachine, type ProjectionActor } from '../../machines/daemon.ts';
 import type { BrokerStatus } from '../core/broker.ts';
 import { EngineError } from '../core/errors.ts';
+import { PUBLISHER_NAME, type PublisherStatus } from '../core/publisher.ts';
 import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../core/status.ts';
 import { type TableOwners, tableOwners } from '../core/table-owners.ts';
 import { type HintFigures, HintMetrics } from '../feed/hint-metrics.ts';
@@ -18,6 +19,7 @@ import { checkTables } from './check-tables.ts';
 import { sendCommand } from './command.ts';
 import type { DaemonOptions } from './daemon-options.ts';
 import type { DaemonPort, Transition } from './daemon-port.ts';
+import { DatabaseTrouble } from './database-trouble.ts';
 import { drained } from './drained.ts';
 import { startFeed } from './feed.ts';
 import { createHands } from './hands.ts';
@@ -26,6 +28,7 @@ import { flush, storeIdleMoves } from './idle-moves.ts';
 import { type Log, silentLog } from './log.ts';
 import { closePools, migrateAtStart, openPools, type Pools } from './pools.ts';
 import { Progress } from './progress.ts';
+import type { RunningPublisher } from './publisher-port.ts';
 import { Puller } from './puller.ts';
 import { createResetWatch, type ResetWatch } from './reset-watch.ts';
 import { toStatus } from './status.ts';
@@ -55,18 +58,20 @@ export class Daemon implements DaemonPort, AsyncDisposable {
   readonly #subscriptions: Subscription[] = [];
   readonly #stored: StoredViews;
   readonly #hints = new HintMetrics();
+  readonly #trouble: DatabaseTrouble;
   #pools: Pools | null = null;
   #heads: Heads | null = null;
   #watch: StoreWatch | null = null;
   #resets: ResetWatch | null = null;
+  #publisher: RunningPublisher | null = null;
   #root: Actor<typeof daemonMachine> | null = null;
   #broker: Broker | null = null;
   #stopping: Promise<void> | null = null;
-  #databaseTrouble = false;
 
   constructor(options: DaemonOptions) {
     this.#options = options;
     this.#log = options.log ?? silentLog;
+    this.#trouble = new DatabaseTrouble(this.#log);
     this.#owners = tableOwners(options.projections);
     this.#stored = new StoredViews(options.databaseTrouble);
     this.id = options.id ?? `${hostname()}:${process.pid}`;
@@ -109,6 +114,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
       log: this.#log,
     });
     this.#root = this.#startActors(heads, pools);
+    this.#publisher = this.#options.publisher?.({ database, schema, owner: this.id, heads, log: this.#log }) ?? null;
     if (broker !== null) {
       const reset = (name: string) => this.send(name, 'RESET');
       this.#broker = startBroker({ ...broker, id: this.id, projections, reset, hints: this.#hints, log: this.#log });
@@ -181,15 +187,8 @@ export class Daemon implements DaemonPort, AsyncDisposable {
       requeueEveryMs,
       log: this.#log,
       onLook: (look) => this.#deliver(look),
-      onTrouble: (error) => {
-        if (!this.#databaseTrouble)
-          this.#log.warn({ err: error }, 'the database does not answer; looking again with every hint');
-        this.#databaseTrouble = true;
-      },
-      onAnswer: () => {
-        if (this.#databaseTrouble) this.#log.info({}, 'the database answers again');
-        this.#databaseTrouble = false;
-      },
+      onTrouble: this.#trouble.refused,
+      onAnswer: this.#trouble.answered,
     });
   }
 
@@ -200,6 +199,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     if (look.source === 'heartbeat')
       this.#log.debug({ from: String(look.from), to: String(look.head) }, 'found by the heartbeat, no hint came');
     for (const name of this.names) this.#child(name)?.send({ type: 'WAKE' });
+    this.#publisher?.wake();
   }
 
   #announce(change: Transition): void {
@@ -217,6 +217,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     event: OperatorEvent,
     options: { readonly signal?: AbortSignal; readonly timeoutMs?: number } = {},
   ): Promise<CommandOutcome> {
+    if (name === PUBLISHER_NAME) throw new EngineError('PUBLISHER_TAKES_NO_COMMANDS', { event });
     if (!this.names.includes(name)) throw new EngineError('PROJECTION_UNKNOWN', { name, known: this.names.join(', ') });
     const child = this.#child(name);
     if (child === undefined || this.#stopping !== null) throw new EngineError('DAEMON_STOPPED');
@@ -247,8 +248,12 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     );
   }
 
+  async publisher(): Promise<PublisherStatus | null> {
+    return (await this.#publisher?.status()) ?? null;
+  }
+
   healthy(): boolean {
-    return this.#root?.getSnapshot().status === 'active' && this.#stopping === null && !this.#databaseTrouble;
+    return this.#root?.getSnapshot().status === 'active' && this.#stopping === null && !this.#trouble.away;
   }
 
   broker(): BrokerStatus | null {
@@ -273,7 +278,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
 
   async #stop(): Promise<void> {
     for (const subscription of this.#subscriptions.splice(0)) subscription.unsubscribe();
-    const farewell = this.#broker?.stop();
+    const farewell = Promise.all([this.#broker?.stop(), this.#publisher?.stop()]);
     const root = this.#root;
     if (root !== null) {
       root.send({ type: 'STOP' });

@@ -28,6 +28,8 @@ export interface BrokerLink {
   readonly events$: Observable<BrokerEvent>;
   /** One per link: an error of any channel takes the whole connection with it. */
   openChannel(setup: Setup, options: { readonly confirm: boolean }): ChannelWrapper;
+  /** Gives the present connection up, as if the network had: another one follows. */
+  reset(reason: string): void;
   /** Within a few seconds, whatever the broker does. Idempotent. */
   close(): Promise<void>;
 }
@@ -113,6 +115,7 @@ export function openLink(options: LinkOptions): BrokerLink {
       wrapper.on('error', () => undefined);
       return wrapper;
     },
+    reset: (reason) => drop(manager.connection?.connection, reason),
     close: () => {
       closing ??= close();
       return closing;

@@ -3,6 +3,7 @@ import { bodyLimit } from 'hono/body-limit';
 import { z } from 'zod';
 import { orAborted } from '../core/deadline.ts';
 import { EngineError } from '../core/errors.ts';
+import { PUBLISHER_NAME } from '../core/publisher.ts';
 import { OPERATOR_EVENTS, type ProjectionStatus } from '../core/status.ts';
 import type { DaemonPort } from '../engine/daemon-port.ts';
 import { checkBind } from './bind.ts';
@@ -86,6 +87,8 @@ function addReads(app: Hono<Env>, options: ControlApiOptions, closing: AbortSign
     const deadline = AbortSignal.any([closing, AbortSignal.timeout(statusTimeoutMs)]);
     return orAborted(daemon.status(), deadline);
   };
+  const publisher = () =>
+    orAborted(daemon.publisher(), AbortSignal.any([closing, AbortSignal.timeout(statusTimeoutMs)]));
   app.get('/', (context) =>
     sendJson(context, {
       name: 'projectionist',
@@ -106,7 +109,9 @@ function addReads(app: Hono<Env>, options: ControlApiOptions, closing: AbortSign
   });
   app.get('/projections', async (context) => {
     const broker = daemon.broker();
-    return sendJson(context, { projections: await statuses(), ...(broker === null ? {} : { broker }) });
+    const [projections, published] = await Promise.all([statuses(), publisher()]);
+    const beside = { ...(broker === null ? {} : { broker }), ...(published === null ? {} : { publisher: published }) };
+    return sendJson(context, { projections, ...beside });
   });
   app.get('/projections/:name', async (context) => {
     const name = context.req.param('name');
@@ -142,6 +147,7 @@ function addCommands(app: Hono<Env>, options: ControlApiOptions, closing: AbortS
     const body = parseBody(await context.req.text());
     if (!body.success) return refuse(context, log, 'BODY_INVALID', body.reason);
     const name = context.req.param('name');
+    if (name === PUBLISHER_NAME) throw new EngineError('PUBLISHER_TAKES_NO_COMMANDS', { event: body.type });
     if (!daemon.names.includes(name)) throw unknownProjection(name, daemon.names);
     const sent = commands.send(name, body.type, { waitMs, remote: remoteOf(context) });
     if (sent === null) {

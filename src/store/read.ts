@@ -1,6 +1,9 @@
 import type { StoredEvent } from '../core/event.ts';
 import type { Sql } from './connect.ts';
 import { deepFreeze } from './json.ts';
+import type { Statement } from './statement.ts';
+
+type Fragment = Statement<readonly object[]>;
 
 export interface PageRequest {
   readonly after: bigint;
@@ -25,7 +28,13 @@ export interface Page {
   readonly newest: bigint | null;
 }
 
-interface EventRow {
+/** An event whose JSON is the store's own text: every number in it as exact as it was stored. */
+export interface RawEvent extends Omit<StoredEvent, 'payload' | 'metadata'> {
+  readonly payload: string;
+  readonly metadata: string;
+}
+
+interface EventRow<Json = unknown> {
   position: bigint | null;
   id: string;
   instance_id: string;
@@ -35,8 +44,8 @@ interface EventRow {
   name: string;
   tstamp: bigint;
   occurred_at: string;
-  payload: unknown;
-  metadata: Record<string, unknown>;
+  payload: Json;
+  metadata: Json;
   candidates: number;
 }
 
@@ -50,10 +59,8 @@ interface EventRow {
 export async function readPage(sql: Sql, request: PageRequest): Promise<Page> {
   const { after, head, limit } = request;
   if (head <= after) return { after, events: [], to: after, full: false, newest: null };
-  const whole = await readWhole(sql, request);
-  const candidates = whole[0]?.candidates ?? 0;
-  const rows = whole[0]?.position === null && candidates > 0 ? await readCut(sql, request) : whole;
-  const events = rows.flatMap((row) => (row.position === null ? [] : [toEvent({ ...row, position: row.position })]));
+  const { rows, candidates } = await readRows<unknown>(sql, request, sql`payload, metadata`);
+  const events = rows.map(toEvent);
   const last = events.at(-1);
   if (last === undefined || (candidates < limit && events.length === candidates)) {
     return { after, events, to: head, full: false, newest: null };
@@ -63,22 +70,44 @@ export async function readPage(sql: Sql, request: PageRequest): Promise<Page> {
   return { after, events, to: last.position, full: true, newest: row.newest };
 }
 
+/** The same page as texts; `more` when there may be events behind it. */
+export async function readRawPage(
+  sql: Sql,
+  request: PageRequest,
+): Promise<{ readonly events: readonly RawEvent[]; readonly more: boolean }> {
+  if (request.head <= request.after) return { events: [], more: false };
+  const { rows, candidates } = await readRows<string>(
+    sql,
+    request,
+    sql`payload::text AS payload, metadata::text AS metadata`,
+  );
+  return { events: rows.map(toRaw), more: candidates === request.limit || rows.length < candidates };
+}
+
+async function readRows<Json>(sql: Sql, request: PageRequest, json: Fragment) {
+  const whole = await readWhole<Json>(sql, request, json);
+  const candidates = whole[0]?.candidates ?? 0;
+  const found = whole[0]?.position === null && candidates > 0 ? await readCut<Json>(sql, request, json) : whole;
+  const rows = found.flatMap((row) => (row.position === null ? [] : [{ ...row, position: row.position }]));
+  return { rows, candidates };
+}
+
 /** All candidates if they are not too large together; else one row without a position that says how many there are. */
-async function readWhole(sql: Sql, request: PageRequest): Promise<readonly EventRow[]> {
-  return await sql<EventRow[]>`
+async function readWhole<Json>(sql: Sql, request: PageRequest, json: Fragment): Promise<readonly EventRow<Json>[]> {
+  return await sql<EventRow<Json>[]>`
     WITH size AS (
       SELECT count(*)::int AS candidates, coalesce(sum(${payloadBytes(sql)}), 0) AS bytes
       FROM (SELECT payload ${candidates(sql, request)}) AS c
     )
     SELECT size.candidates, e.*
     FROM size LEFT JOIN LATERAL (
-      SELECT ${eventColumns(sql)} ${candidates(sql, request)}
+      SELECT ${eventColumns(sql)}, ${json} ${candidates(sql, request)}
     ) AS e ON size.bytes <= ${request.maxBytes}
     ORDER BY e.position`;
 }
 
-async function readCut(sql: Sql, request: PageRequest): Promise<readonly EventRow[]> {
-  return await sql<EventRow[]>`SELECT ${eventColumns(sql)} ${fitting(sql, request)}`;
+async function readCut<Json>(sql: Sql, request: PageRequest, json: Fragment): Promise<readonly EventRow<Json>[]> {
+  return await sql<EventRow<Json>[]>`SELECT ${eventColumns(sql)}, ${json} ${fitting(sql, request)}`;
 }
 
 /** As many candidates as fit, the first one in any case. */
@@ -97,7 +126,7 @@ function candidates(sql: Sql, { after, head, names, limit }: PageRequest) {
 }
 
 function eventColumns(sql: Sql) {
-  return sql`position, id, instance_id, aggregate_name, aggregate_id, sequence_no, name, tstamp, occurred_at, payload, metadata`;
+  return sql`position, id, instance_id, aggregate_name, aggregate_id, sequence_no, name, tstamp, occurred_at`;
 }
 
 function payloadBytes(sql: Sql) {
@@ -114,7 +143,20 @@ export function toIso(text: string): string {
 }
 
 function toEvent(row: EventRow & { readonly position: bigint }): StoredEvent {
+  const { payload, metadata } = row;
   return Object.freeze({
+    ...head(row),
+    payload: deepFreeze(payload),
+    metadata: deepFreeze(metadata as StoredEvent['metadata']),
+  });
+}
+
+function toRaw(row: EventRow<string> & { readonly position: bigint }): RawEvent {
+  return { ...head(row), payload: row.payload, metadata: row.metadata };
+}
+
+function head(row: EventRow & { readonly position: bigint }): Omit<StoredEvent, 'payload' | 'metadata'> {
+  return {
     position: row.position,
     id: row.id,
     instanceId: row.instance_id,
@@ -124,7 +166,5 @@ function toEvent(row: EventRow & { readonly position: bigint }): StoredEvent {
     name: row.name,
     occurredAt: toIso(row.occurred_at),
     tstamp: row.tstamp,
-    payload: deepFreeze(row.payload),
-    metadata: deepFreeze(row.metadata),
-  });
+  };
 }

@@ -1,4 +1,5 @@
 import type { Projection } from '../core/projection.ts';
+import { PUBLISHER_NAME } from '../core/publisher.ts';
 import type { StoredStatus } from '../core/status.ts';
 import type { Queryable, Sql, Tx } from './connect.ts';
 
@@ -25,6 +26,11 @@ export async function register(sql: Queryable, projections: readonly Projection[
     WITH declared AS (SELECT * FROM unnest(${names}::text[], ${versions}::int[]) AS d (name, version)),
          published AS (INSERT INTO readviews (name, position) SELECT name, 0 FROM declared ON CONFLICT DO NOTHING)
     INSERT INTO projection_state (name, version) SELECT name, version FROM declared ON CONFLICT DO NOTHING`;
+}
+
+/** The publisher has a row like a projection's, but none in readviews: people read there how far read models are. */
+export async function registerPublisher(sql: Queryable): Promise<void> {
+  await sql`INSERT INTO projection_state (name) VALUES (${PUBLISHER_NAME}) ON CONFLICT DO NOTHING`;
 }
 
 export async function readState(sql: Queryable, name: string): Promise<StateRow | null> {

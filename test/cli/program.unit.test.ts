@@ -3,7 +3,7 @@ import { clientActions } from '../../src/cli/client-actions.ts';
 import { type Actions, type CommandContext, type ExitCode, runProgram } from '../../src/cli/program.ts';
 import { packageVersion } from '../../src/cli/version.ts';
 import { EngineError, type ErrorCode } from '../../src/core/errors.ts';
-import { statusOf } from '../http/fake-daemon.ts';
+import { publisherStatus, statusOf } from '../http/fake-daemon.ts';
 import { Captured } from './captured.ts';
 import { daemonIn } from './daemon-in.ts';
 
@@ -232,6 +232,16 @@ describe('commands to a running daemon', () => {
       userpreferences@eu  failed       42/42            1 (0 s)           -        -    at 43 BandIgnored, attempt 6: no row ?[31min band (23502)
       "
     `);
+  });
+
+  // Seen red with: the publisher not asked for in the client's schema.
+  it('status shows the publisher below the projections, where there is one', async () => {
+    const { cwd, daemon } = await daemonIn();
+    daemon.published = publisherStatus;
+    const { stdout } = await run('status', { actions: clientActions, cwd });
+    expect(stdout.split('\n').at(-2)).toMatch(/^\$publisher +publishing +40\/42 +2 +1,200\/s +-/);
+    const json = await run('status --json', { actions: clientActions, cwd });
+    expect(JSON.parse(json.stdout)).toEqual({ projections: daemon.statuses, publisher: publisherStatus });
   });
 
   // Seen red with: the broker's line left out; written for a healthy one too.

@@ -168,4 +168,13 @@ describe('settings', () => {
     }
     await expect(renderConfigReference()).toMatchFileSnapshot('../../docs/reference/config.md');
   });
+
+  // Seen red with: PUBLISH=on taken without a broker.
+  it('publishes where there is a broker unless told not to, and refuses to without one', () => {
+    const amqp = { AMQP_URL: 'amqp://localhost' };
+    expect(readConfig({ env: amqp }).publish).toBe(null);
+    expect(readConfig({ env: { ...amqp, PUBLISH: 'off' } }).publish).toBe(false);
+    expect(readConfig({ env: { ...amqp, PUBLISH: 'on' } }).publish).toBe(true);
+    expect(() => readConfig({ env: { PUBLISH: 'on' } })).toThrow('PUBLISH: on needs a broker: set AMQP_URL as well');
+  });
 });

@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { EngineError, type ErrorCode } from '../../src/core/errors.ts';
 import { type ControlApiOptions, createControlApi } from '../../src/http/control-api.ts';
 import type { Listening } from '../../src/http/listen.ts';
-import { FakeDaemon, statusOf } from './fake-daemon.ts';
+import { FakeDaemon, publisherStatus, statusOf } from './fake-daemon.ts';
 
 const TOKEN = 'correct-horse-battery';
 
@@ -105,6 +105,16 @@ describe('reading', () => {
     }
     daemon.isHealthy = false;
     expect(await ask('/readyz')).toMatchObject({ status: 503, json: { status: 'unavailable' } });
+  });
+
+  // Seen red with: the publisher among the projections; the name taken for an unknown projection's.
+  it('shows the publisher beside the projections, and refuses it commands', async () => {
+    daemon.published = publisherStatus;
+    expect((await ask('/projections')).json).toEqual({ projections: daemon.statuses, publisher: publisherStatus });
+    expect(await ask('/projections/$publisher')).toMatchObject({ status: 404 });
+    const refused = await command('RESET', { name: '$publisher' });
+    expect(refused).toMatchObject({ status: 409, json: { code: 'PUBLISHER_TAKES_NO_COMMANDS' } });
+    expect(daemon.sent).toEqual([]);
   });
 
   it('shows the broker beside the projections, where there is one', async () => {

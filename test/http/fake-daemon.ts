@@ -1,5 +1,6 @@
 import type { BrokerStatus } from '../../src/core/broker.ts';
 import { EngineError } from '../../src/core/errors.ts';
+import type { PublisherStatus } from '../../src/core/publisher.ts';
 import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../../src/core/status.ts';
 import type { DaemonPort } from '../../src/engine/daemon-port.ts';
 
@@ -23,6 +24,17 @@ export function statusOf(name: string, changes: Partial<ProjectionStatus> = {}):
   };
 }
 
+export const publisherStatus: PublisherStatus = {
+  state: 'publishing',
+  detail: null,
+  cursor: '40',
+  head: '42',
+  lagEvents: 2,
+  ratePerSecond: 1200,
+  unconfirmed: 2,
+  owner: 'test:1',
+};
+
 type Send = (
   name: string,
   event: OperatorEvent,
@@ -38,6 +50,7 @@ export class FakeDaemon implements DaemonPort {
     statusOf('event', { state: 'catching-up', cursor: '10', lagEvents: 32 }),
   ];
   isHealthy = true;
+  published: PublisherStatus | null = null;
   brokerStatus: BrokerStatus | null = null;
   readonly sent: { name: string; event: OperatorEvent }[] = [];
   onSend: Send = async () => ({ kind: 'done', state: 'catching-up' });
@@ -56,6 +69,10 @@ export class FakeDaemon implements DaemonPort {
 
   status(): Promise<readonly ProjectionStatus[]> {
     return this.onStatus();
+  }
+
+  publisher(): Promise<PublisherStatus | null> {
+    return Promise.resolve(this.published);
   }
 
   healthy(): boolean {

@@ -13,12 +13,13 @@ const CONTEXTS = [0, 1, 30, 31, 1_000_000].flatMap((backoffs) =>
     backoffs,
     backoff: { baseMs: ms, capMs: ms },
     retryFailedAfterMs: ms,
+    retryHaltedAfterMs: ms,
     patienceMs: ms,
   })),
 );
 
 test('the walk sees every machine there is', () => {
-  expect(machines.map(({ file }) => file)).toEqual(['broker.ts', 'daemon.ts', 'projection.ts']);
+  expect(machines.map(({ file }) => file)).toEqual(['broker.ts', 'daemon.ts', 'projection.ts', 'publisher.ts']);
 });
 
 // Seen red with: `after: { bakoff: … }` in live.backing-off; retryFailedAfter without its Math.min.

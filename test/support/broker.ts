@@ -87,7 +87,7 @@ async function tidy(connection: ChannelModel, names: readonly string[]): Promise
   await channel.close();
 }
 
-function skipped(why: string): null {
+export function skipped(why: string): null {
   process.stderr.write(`skipped, needs RabbitMQ: ${why}\n`);
   return null;
 }

@@ -1,0 +1,228 @@
+import { assign, fromPromise, setup } from 'xstate';
+import { fullJitter } from '../src/core/backoff.ts';
+import type { PublisherHands, RelayOutcome } from '../src/core/publisher.ts';
+
+export interface PublisherInput {
+  readonly hands: PublisherHands;
+  /** Milliseconds: first ceiling and greatest one of the full-jitter backoff. */
+  readonly backoff: { readonly baseMs: number; readonly capMs: number };
+  /** Milliseconds until an event that cannot be sent is tried again: the broker's limits may have been changed. */
+  readonly retryHaltedAfterMs: number;
+}
+
+export interface PublisherContext extends PublisherInput {
+  readonly stopWanted: boolean;
+  readonly woken: boolean;
+  readonly connected: boolean;
+  /** The broker's words; null while it takes messages. */
+  readonly blocked: string | null;
+  readonly operation: AbortController;
+  readonly backoffs: number;
+  readonly detail: string | null;
+}
+
+export type PublisherEvent =
+  | { readonly type: 'START' }
+  | { readonly type: 'STOP' }
+  | { readonly type: 'WAKE' }
+  | { readonly type: 'CONNECTED' }
+  | { readonly type: 'DISCONNECTED'; readonly reason: string }
+  | { readonly type: 'BLOCKED'; readonly reason: string }
+  | { readonly type: 'UNBLOCKED' };
+
+type Done = { readonly event: { readonly output: RelayOutcome } };
+/** A timer that is set to more fires at once. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+const parts = setup({
+  types: { context: {} as PublisherContext, events: {} as PublisherEvent, input: {} as PublisherInput },
+  actors: {
+    relay: fromPromise(({ input }: { input: PublisherContext }) => input.hands.relay(input.operation.signal)),
+  },
+  actions: {
+    beginOperation: assign({ operation: () => new AbortController(), woken: false }),
+    endOperation: ({ context }) => context.operation.abort(),
+    wantStop: assign({ stopWanted: true }),
+    noteStart: assign({ stopWanted: false, woken: false, backoffs: 0, detail: null }),
+    noteWake: assign({ woken: true }),
+    noteConnected: assign({ connected: true }),
+    noteDisconnected: assign({
+      connected: false,
+      blocked: null,
+      detail: ({ event, context }) => (event.type === 'DISCONNECTED' ? event.reason : context.detail),
+    }),
+    noteBlocked: assign({
+      blocked: ({ event, context }) => (event.type === 'BLOCKED' ? event.reason : context.blocked),
+    }),
+    noteUnblocked: assign({ blocked: null }),
+    goingWell: assign({ backoffs: 0, detail: null }),
+    noteDetail: assign({ detail: (_, params: { readonly detail: string }) => params.detail }),
+    noteTrouble: assign({
+      backoffs: ({ context }, params: { readonly afresh?: boolean; readonly detail: string }) =>
+        params.afresh === true ? 1 : context.backoffs + 1,
+      detail: (_, params: { readonly afresh?: boolean; readonly detail: string }) => `backing off: ${params.detail}`,
+    }),
+  },
+  guards: {
+    wantsStop: ({ context }) => context.stopWanted,
+    woken: ({ context }) => context.woken,
+    connected: ({ context }) => context.connected,
+    disconnected: ({ context }) => !context.connected,
+    blocked: ({ context }) => context.blocked !== null,
+    ended: (_, params: { readonly outcome: RelayOutcome; readonly as: RelayOutcome['kind'] }) =>
+      params.outcome.kind === params.as,
+  },
+  delays: {
+    backoff: ({ context }) =>
+      Math.min(LONGEST_MS, 20 + fullJitter(Math.max(1, context.backoffs), context.backoff, Math.random())),
+    standby: ({ context }) => 250 + Math.min(LONGEST_MS - 250, fullJitter(1, context.backoff, Math.random())),
+    haltedRetry: ({ context }) => Math.min(LONGEST_MS, context.retryHaltedAfterMs),
+  },
+});
+
+const ended = (as: RelayOutcome['kind']) =>
+  ({ type: 'ended', params: ({ event }: Done) => ({ outcome: event.output, as }) }) as const;
+
+/** The broker, heard while nothing of it is waited for. */
+const hears = {
+  CONNECTED: { actions: 'noteConnected' },
+  DISCONNECTED: { actions: 'noteDisconnected' },
+  BLOCKED: { actions: 'noteBlocked' },
+  UNBLOCKED: { actions: 'noteUnblocked' },
+} as const;
+
+/** While nothing runs and the broker is needed. */
+const whileWaiting = {
+  ...hears,
+  STOP: 'stopped',
+  DISCONNECTED: { target: 'connecting', actions: 'noteDisconnected' },
+} as const;
+
+/** Where to go when there is something to send. */
+const goOn = [
+  { guard: 'disconnected', target: 'connecting' },
+  { guard: 'blocked', target: 'blocked' },
+  { target: 'publishing' },
+] as const;
+
+/**
+ * The publisher: one operation, `relay`, which sends and waits for confirms for a moment, stores how far they reach, and
+ * is entered again only when it has settled.
+ *
+ *   stopped      not running
+ *   connecting   waits for the broker
+ *   idle         every event is confirmed; waits for a wake
+ *   publishing   relay runs
+ *   standby      another daemon publishes
+ *   blocked      the broker takes nothing at present
+ *   backing-off  a message was refused, or the database is away
+ *   halted       stands before an event that cannot be sent
+ */
+export const publisherMachine = parts.createMachine({
+  id: 'publisher',
+  context: ({ input }) => ({
+    ...input,
+    stopWanted: false,
+    woken: false,
+    connected: false,
+    blocked: null,
+    operation: new AbortController(),
+    backoffs: 0,
+    detail: null,
+  }),
+  initial: 'stopped',
+  states: {
+    stopped: {
+      on: {
+        ...hears,
+        START: [
+          { guard: 'connected', target: 'publishing', actions: 'noteStart' },
+          { target: 'connecting', actions: 'noteStart' },
+        ],
+      },
+    },
+    connecting: {
+      on: {
+        ...hears,
+        STOP: 'stopped',
+        CONNECTED: { target: 'publishing', actions: 'noteConnected' },
+      },
+    },
+    idle: {
+      on: {
+        ...whileWaiting,
+        WAKE: [{ guard: 'blocked', target: 'blocked' }, { target: 'publishing' }],
+        BLOCKED: { target: 'blocked', actions: 'noteBlocked' },
+      },
+    },
+    publishing: {
+      entry: 'beginOperation',
+      on: {
+        ...hears,
+        STOP: { actions: ['wantStop', 'endOperation'] },
+        WAKE: { actions: 'noteWake' },
+      },
+      invoke: {
+        src: 'relay',
+        input: ({ context }) => context,
+        onDone: [
+          { guard: 'wantsStop', target: 'stopped' },
+          {
+            // Before the lost channel: it comes back, only to be lost to the same message again.
+            guard: ended('halted'),
+            target: 'halted',
+            actions: {
+              type: 'noteDetail',
+              params: ({ event }: Done) => ({ detail: 'detail' in event.output ? event.output.detail : '' }),
+            },
+          },
+          {
+            guard: ended('refused'),
+            target: 'backing-off',
+            actions: {
+              type: 'noteTrouble',
+              params: ({ event }: Done) =>
+                event.output.kind === 'refused'
+                  ? { detail: event.output.detail, afresh: event.output.progressed }
+                  : { detail: '' },
+            },
+          },
+          { guard: 'disconnected', target: 'connecting' },
+          { guard: 'blocked', target: 'blocked' },
+          {
+            guard: ended('elsewhere'),
+            target: 'standby',
+            actions: { type: 'noteDetail', params: { detail: 'another daemon publishes' } },
+          },
+          { guard: ended('behind'), target: 'publishing', reenter: true, actions: 'goingWell' },
+          { guard: 'woken', target: 'publishing', reenter: true, actions: 'goingWell' },
+          { guard: ended('published'), target: 'idle', actions: 'goingWell' },
+          // Blocked or disconnected when it ended, and not any more.
+          { target: 'backing-off', actions: 'goingWell' },
+        ],
+        onError: [
+          { guard: 'wantsStop', target: 'stopped' },
+          {
+            target: 'backing-off',
+            actions: { type: 'noteTrouble', params: ({ event }) => ({ detail: messageOf(event.error) }) },
+          },
+        ],
+      },
+    },
+    standby: { on: whileWaiting, after: { standby: goOn } },
+    blocked: {
+      on: { ...whileWaiting, UNBLOCKED: { target: 'publishing', actions: 'noteUnblocked' } },
+    },
+    // Also without a channel: that comes back sooner than it should be used.
+    'backing-off': { on: { ...hears, STOP: 'stopped' }, after: { backoff: goOn } },
+    halted: { on: { ...hears, STOP: 'stopped' }, after: { haltedRetry: goOn } },
+  },
+});
+
+function messageOf(error: unknown): string {
+  try {
+    return error instanceof Error && error.message !== '' ? error.message : String(error);
+  } catch {
+    return 'an error that cannot be shown';
+  }
+}

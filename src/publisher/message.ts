@@ -1,0 +1,53 @@
+import type { RawEvent } from '../store/read.ts';
+
+/** One event as it goes to the exchange. */
+export interface Message {
+  readonly position: bigint;
+  /** `<aggregate name>.<event name>`. */
+  readonly routingKey: string;
+  readonly content: Buffer;
+  readonly properties: {
+    readonly persistent: true;
+    readonly messageId: string;
+    readonly type: string;
+    readonly contentType: 'application/json';
+    readonly timestamp: number;
+    readonly headers: { readonly position: string; readonly previous: string };
+  };
+}
+
+/** AMQP's short strings: routing key, type. */
+const SHORT_BYTES = 255;
+
+/**
+ * @param previous position of the event sent before this one, so that who takes everything sees a gap
+ * @returns the reason, in words, where AMQP cannot carry it
+ */
+export function toMessage(event: RawEvent, previous: bigint): Message | string {
+  const routingKey = `${event.aggregateName}.${event.name}`;
+  if (Buffer.byteLength(routingKey) > SHORT_BYTES)
+    return `its routing key, aggregate name and event name, has more than ${SHORT_BYTES} bytes`;
+  const position = String(event.position);
+  return {
+    position: event.position,
+    routingKey,
+    content: Buffer.from(toJson(event)),
+    properties: {
+      persistent: true,
+      messageId: event.id,
+      type: event.name,
+      contentType: 'application/json',
+      timestamp: Number(event.tstamp),
+      headers: { position, previous: String(previous) },
+    },
+  };
+}
+
+/** Payload and metadata as PostgreSQL writes them: what JavaScript makes of a number like 0.10 or 10^20 is not what was stored. */
+function toJson(event: RawEvent): string {
+  const { position, id, instanceId, aggregateName, aggregateId, sequenceNo, name, occurredAt, tstamp } = event;
+  const texts = JSON.stringify({ position: String(position), id, instanceId, aggregateName, aggregateId });
+  const more = JSON.stringify({ name, occurredAt });
+  const json = `"tstamp":${tstamp},"payload":${event.payload},"metadata":${event.metadata}`;
+  return `${texts.slice(0, -1)},"sequenceNo":${sequenceNo},${more.slice(1, -1)},${json}}`;
+}

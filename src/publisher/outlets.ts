@@ -1,0 +1,83 @@
+import type { Channel } from 'amqp-connection-manager';
+import type { ConfirmChannel } from 'amqplib';
+import { openLink } from '../feed/broker.ts';
+import { Outlet } from './outlet.ts';
+
+export interface OutletsOptions {
+  /** Brokers of one cluster, tried in turn. */
+  readonly urls: readonly string[];
+  readonly exchange: string;
+  /** Shown by the broker beside the connection. */
+  readonly name: string;
+  /** A channel is open, the exchange is there. */
+  readonly onOpen: (outlet: Outlet) => void;
+  /** The channel, or an attempt to get one, has ended; the next attempt follows by itself. */
+  readonly onEnd: (reason: string) => void;
+  readonly onBlocked: (reason: string) => void;
+  readonly onUnblocked: () => void;
+}
+
+/** A connection for publishing alone: what goes wrong on it must not end the one that consumes. */
+export interface Outlets {
+  /** Gives the connection up, for one that does not answer; another one follows. */
+  reset(reason: string): void;
+  /** Within a few seconds, whatever the broker does. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** AMQP's reply codes. */
+const ACCESS_REFUSED = 403;
+const PRECONDITION_FAILED = 406;
+
+/** One outlet after the other, for as long as it is not closed. */
+export function openOutlets({ urls, exchange, name, ...tell }: OutletsOptions): Outlets {
+  let outlet: Outlet | null = null;
+  let mayDeclare = true;
+  const link = openLink({ urls, name });
+  link.events$.subscribe((event) => {
+    if (event.type === 'READY' && outlet !== null) tell.onOpen(outlet);
+    // A failed attempt gives its connection up as well: that loss says nothing that the failure has not said better.
+    if (event.type === 'FAILED' || (event.type === 'LOST' && outlet !== null)) {
+      outlet = null;
+      tell.onEnd(event.reason);
+    }
+    if (event.type === 'BLOCKED') tell.onBlocked(event.reason);
+    if (event.type === 'UNBLOCKED') tell.onUnblocked();
+  });
+
+  async function setUp(channel: Channel): Promise<void> {
+    if (!isConfirmChannel(channel)) throw new TypeError('the channel does not confirm');
+    const opened = new Outlet(channel, exchange);
+    // An error ends the channel alone; the connection would stand there, healthy to look at, with nothing to send over.
+    // (What is refused while this declares is told by its rejection.)
+    channel.on('error', (error: Error) => {
+      if (outlet === opened) link.reset(error.message);
+    });
+    try {
+      if (mayDeclare) await channel.assertExchange(exchange, 'topic', { durable: true });
+      else await channel.checkExchange(exchange);
+    } catch (error) {
+      // A user who may only publish can use an exchange that is there: the next attempt does not declare it.
+      if (codeOf(error) === ACCESS_REFUSED) mayDeclare = false;
+      throw explained(error, exchange);
+    }
+    outlet = opened;
+  }
+
+  link.openChannel(setUp, { confirm: true });
+  return { reset: link.reset, close: link.close };
+}
+
+function isConfirmChannel(channel: Channel): channel is ConfirmChannel {
+  return 'waitForConfirms' in channel;
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error ? Reflect.get(error, 'code') : null;
+}
+
+function explained(error: unknown, exchange: string): unknown {
+  if (codeOf(error) !== PRECONDITION_FAILED) return error;
+  const what = `'${exchange}' is not a durable topic exchange: delete it, or set AMQP_EXCHANGE to another name`;
+  return new Error(`${what} (${error instanceof Error ? error.message : String(error)})`, { cause: error });
+}

@@ -1,0 +1,137 @@
+import { EngineError, isEngineError } from '../core/errors.ts';
+import { PUBLISHER_NAME, type PublisherHands, type RelayOutcome } from '../core/publisher.ts';
+import type { Progress } from '../engine/progress.ts';
+import type { HeadSource } from '../engine/puller.ts';
+import type { Sql, Tx } from '../store/connect.ts';
+import { checkHistory } from '../store/history.ts';
+import { isConnectionLost, isLockNotAvailable } from '../store/sqlstate.ts';
+import { advance, lockState, registerPublisher } from '../store/state.ts';
+import type { Outlet } from './outlet.ts';
+import type { Sender } from './sender.ts';
+
+export interface RelayOptions {
+  /** Holds the publisher's row while messages are sent. */
+  readonly sql: Sql;
+  readonly heads: HeadSource;
+  readonly sender: Sender;
+  /** The daemon's id. */
+  readonly owner: string;
+  readonly progress: Progress;
+}
+
+/**
+ * Sends events in order and keeps how far they are confirmed, in spells: lock the row, let the sender send for a moment,
+ * store the confirmed prefix, commit. What is then in flight stays in flight and the next spell goes on behind it, unless
+ * the channel or the stored cursor is another one: then everything after the cursor is sent again.
+ *
+ * The row's lock spares duplicates; order does not rest on it. Whoever sends begins at or below what is confirmed and
+ * leaves nothing out, so of two that send at once (one was frozen, and wakes) each event's first delivery still comes
+ * after those of all before it.
+ */
+export class Relay implements PublisherHands {
+  readonly #options: RelayOptions;
+  #outlet: Outlet | null = null;
+  #blocked = false;
+  /** The row's cursor as last seen or written; null when it is not known. */
+  #stored: bigint | null = null;
+  #epoch = -1;
+  #registered = false;
+
+  constructor(options: RelayOptions) {
+    this.#options = options;
+  }
+
+  opened(outlet: Outlet): void {
+    this.#outlet = outlet;
+  }
+
+  ended(): void {
+    this.#outlet = null;
+    this.blocked(false);
+  }
+
+  blocked(blocked: boolean): void {
+    this.#blocked = blocked;
+    this.#options.sender.block(blocked);
+  }
+
+  async relay(signal: AbortSignal): Promise<RelayOutcome> {
+    const { sql, heads } = this.#options;
+    const outlet = this.#outlet;
+    if (outlet === null) return { kind: 'disconnected' };
+    if (this.#blocked) return { kind: 'blocked' };
+    const over = new AbortController();
+    let spell: Promise<unknown> = Promise.resolve();
+    try {
+      if (await this.#nothingToDo()) return { kind: 'published' };
+      return await sql.begin('ISOLATION LEVEL READ COMMITTED', (tx) => {
+        const run = this.#spell(tx, outlet, AbortSignal.any([signal, over.signal]));
+        spell = run.catch(() => undefined);
+        return run;
+      });
+    } catch (error) {
+      // Where the row stands now is not known: the next spell reads it, and sends from there.
+      this.#stored = null;
+      if (isLockNotAvailable(error)) return { kind: 'elsewhere' };
+      if (isConnectionLost(error)) heads.forget();
+      if (isEngineError(error, 'PUBLISHER_HISTORY')) return { kind: 'halted', detail: error.message };
+      throw error;
+    } finally {
+      // A lost connection ends the transaction, not the one who sends: two must never send over one window.
+      over.abort();
+      await spell;
+    }
+  }
+
+  async #nothingToDo(): Promise<boolean> {
+    const { sql, heads, sender } = this.#options;
+    if (!this.#registered) await registerPublisher(sql);
+    this.#registered = true;
+    if (this.#epoch !== heads.epoch()) return false;
+    const head = heads.latest() ?? (await heads.refresh());
+    return this.#stored !== null && this.#stored >= head && sender.inFlight === 0;
+  }
+
+  async #spell(tx: Tx, outlet: Outlet, signal: AbortSignal): Promise<RelayOutcome> {
+    const { owner, progress, heads, sender } = this.#options;
+    await limitTransaction(tx, owner);
+    const row = await lockState(tx, PUBLISHER_NAME);
+    if (row === null) throw new EngineError('PROJECTION_ROW_MISSING', { name: PUBLISHER_NAME });
+    if (this.#stored !== row.cursor || this.#epoch !== heads.epoch() || !sender.goesOn(outlet)) {
+      this.#epoch = heads.epoch();
+      await checkStored(tx, row.cursor, row.lastEventId);
+      sender.begin(outlet, row.cursor);
+      progress.place(row.cursor, row.generation);
+    }
+    const outcome = await sender.spell(outlet, signal);
+    const { confirmed: to } = sender;
+    if (to !== row.cursor) {
+      const { generation, xid } = row;
+      const move = { name: PUBLISHER_NAME, from: row.cursor, to, generation, xid, owner, newest: 0n };
+      const { moved } = await advance(tx, move);
+      if (!moved) throw new EngineError('CURSOR_MOVED', { name: PUBLISHER_NAME });
+      progress.applied(0, to, 0);
+    }
+    this.#stored = to;
+    return outcome;
+  }
+}
+
+/** For this transaction only: it holds behind a pooler too. A spell is idle while it waits for confirms. */
+async function limitTransaction(tx: Tx, owner: string): Promise<void> {
+  await tx`
+    SELECT set_config('application_name', ${`publish:${owner}`.slice(0, 63)}, true),
+           set_config('statement_timeout', '10s', true),
+           set_config('idle_in_transaction_session_timeout', '15s', true)`;
+}
+
+/** @throws EngineError PUBLISHER_HISTORY where the store is not the one whose events were published */
+async function checkStored(tx: Tx, cursor: bigint, lastEventId: string | null): Promise<void> {
+  try {
+    await checkHistory(tx, PUBLISHER_NAME, cursor, lastEventId);
+  } catch (error) {
+    if (isEngineError(error, 'HISTORY_AHEAD') || isEngineError(error, 'HISTORY_DIVERGED'))
+      throw new EngineError('PUBLISHER_HISTORY', { cursor }, { cause: error });
+    throw error;
+  }
+}

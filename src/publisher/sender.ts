@@ -1,0 +1,168 @@
+import { setImmediate as breathe } from 'node:timers/promises';
+import type { RelayOutcome } from '../core/publisher.ts';
+import type { HeadSource } from '../engine/puller.ts';
+import type { Sql } from '../store/connect.ts';
+import type { RawEvent } from '../store/read.ts';
+import { Bell } from './bell.ts';
+import { toMessage } from './message.ts';
+import type { Outlet } from './outlet.ts';
+import { Supply } from './supply.ts';
+import { SendWindow, type WindowLimits } from './window.ts';
+
+export interface SenderOptions {
+  /** Events are read here. */
+  readonly reader: Sql;
+  readonly heads: HeadSource;
+  /** Milliseconds that only rise. */
+  readonly now: () => number;
+  readonly limits: WindowLimits;
+  /** The channel has confirmed nothing for so long that it counts as dead. */
+  readonly onSilence: (reason: string) => void;
+}
+
+/** Milliseconds of one spell: so long is the row locked, and so much is sent again after a crash. */
+const SPELL_MS = 500;
+/** Milliseconds that the last confirms of a spell are waited for; also when the daemon stops. */
+const SETTLE_MS = 2000;
+/** Without a confirm for so long a channel counts as dead. */
+const SILENCE_SECONDS = 30;
+/** Messages sent without a break: the projections of this process want to go on too. */
+const BURST = 100;
+const PRECONDITION_FAILED = 406;
+
+/** Why a spell sends no more; the last one with the event that AMQP cannot carry. */
+type Pause = 'empty' | 'time' | 'changed' | { readonly event: RawEvent; readonly reason: string };
+
+/** Sends events over one channel after the other, and counts what is confirmed. */
+export class Sender {
+  readonly #options: SenderOptions;
+  readonly #window: SendWindow;
+  readonly #supply: Supply;
+  readonly #bell = new Bell();
+  #outlet: Outlet | null = null;
+  #blocked = false;
+  #lastEvent: RawEvent | null = null;
+  #heardAt = 0;
+
+  constructor(options: SenderOptions) {
+    this.#options = options;
+    this.#window = new SendWindow(options.limits);
+    this.#supply = new Supply(options.reader, options.heads);
+  }
+
+  /** Every event up to here is confirmed. */
+  get confirmed(): bigint {
+    return this.#window.prefix;
+  }
+
+  get inFlight(): number {
+    return this.#window.inFlight;
+  }
+
+  /** Seconds since the broker has said anything of what is in flight; 0 when nothing is. */
+  get silentSeconds(): number {
+    return this.#window.unanswered === 0 ? 0 : Math.floor((this.#options.now() - this.#heardAt) / 1000);
+  }
+
+  /** Whether what is in flight over this channel still counts: nothing has to be sent again. */
+  goesOn(outlet: Outlet): boolean {
+    return this.#outlet === outlet && outlet.end === null && !this.#window.refused;
+  }
+
+  /** From now on over this channel, from after this position. */
+  begin(outlet: Outlet, cursor: bigint): void {
+    this.#supply.forget();
+    this.#window.startFrom(cursor);
+    this.#outlet = outlet;
+    this.#heardAt = this.#options.now();
+  }
+
+  /** The broker takes nothing for now, or does again. What is in flight is confirmed after that. */
+  block(blocked: boolean): void {
+    this.#blocked = blocked;
+    this.#heardAt = this.#options.now();
+    this.#bell.ring();
+  }
+
+  /** Something has happened to a channel. */
+  look(): void {
+    this.#bell.ring();
+  }
+
+  /** Sends for a moment, and waits for confirms when there is no more to send. Rejects when the database is at fault. */
+  async spell(outlet: Outlet, signal: AbortSignal): Promise<RelayOutcome> {
+    const began = this.#window.prefix;
+    const pause = await this.#send(outlet, signal);
+    if (pause !== 'time') await this.#settle(outlet);
+    return this.#outcome(pause, outlet, signal, this.#window.prefix > began);
+  }
+
+  async #send(outlet: Outlet, signal: AbortSignal): Promise<Pause> {
+    const { now } = this.#options;
+    const until = now() + SPELL_MS;
+    for (let sent = 1; ; sent += 1) {
+      const event = this.#supply.ready(this.#window.last) ?? (await this.#supply.next(this.#window.last));
+      if (event === null) return 'empty';
+      const message = toMessage(event, this.#window.last);
+      if (typeof message === 'string') return { event, reason: message };
+      if (sent % BURST === 0) await breathe();
+      while (!this.#window.hasRoom() && this.#maySend(outlet, signal) && now() < until)
+        await this.#bell.wait(until - now(), signal);
+      if (!this.#maySend(outlet, signal)) return 'changed';
+      if (!this.#window.hasRoom() || now() >= until) return 'time';
+      if (this.#window.inFlight === 0) this.#heardAt = now();
+      const ticket = this.#window.send(event.position, message.content.length);
+      this.#lastEvent = event;
+      outlet.publish(message, (taken) => {
+        if (taken) this.#window.confirm(ticket);
+        else this.#window.refuse(ticket);
+        this.#heardAt = now();
+        this.#bell.ring();
+      });
+    }
+  }
+
+  #maySend(outlet: Outlet, signal: AbortSignal): boolean {
+    return !signal.aborted && outlet.end === null && !this.#blocked && !this.#window.refused;
+  }
+
+  /** Until every message has its answer, also when one was a refusal: those behind it count no more, but take up room. */
+  async #settle(outlet: Outlet): Promise<void> {
+    const { now } = this.#options;
+    const until = now() + SETTLE_MS;
+    while (this.#window.unanswered > 0 && outlet.end === null && !this.#blocked && now() < until)
+      await this.#bell.wait(until - now(), NEVER);
+  }
+
+  #outcome(pause: Pause, outlet: Outlet, signal: AbortSignal, progressed: boolean): RelayOutcome {
+    const window = this.#window;
+    if (outlet.end !== null) {
+      // The broker closed the channel because of a message: if there was but one, it is known which.
+      if (outlet.end.code === PRECONDITION_FAILED) {
+        if (this.#lastEvent !== null && window.alone === this.#lastEvent.position)
+          return halted(this.#lastEvent, outlet.end.reason);
+        window.beCareful();
+      }
+      // The broker would say the same again at once: no right to publish, for one.
+      if (outlet.end.code !== null) return { kind: 'refused', progressed, detail: outlet.end.reason };
+      return { kind: 'disconnected' };
+    }
+    if (window.refused)
+      return { kind: 'refused', progressed, detail: `a queue refused the event after ${window.prefix}` };
+    if (this.#blocked) return { kind: 'blocked' };
+    if (signal.aborted) return { kind: 'stopped' };
+    if (window.inFlight === 0 && pause === 'empty') return { kind: 'published' };
+    if (window.inFlight === 0 && typeof pause === 'object') return halted(pause.event, pause.reason);
+    if (this.silentSeconds > SILENCE_SECONDS) {
+      this.#options.onSilence(`no confirm for ${this.silentSeconds} s`);
+      return { kind: 'disconnected' };
+    }
+    return { kind: 'behind' };
+  }
+}
+
+const NEVER = new AbortController().signal;
+
+function halted({ name, position, id }: RawEvent, reason: string): RelayOutcome {
+  return { kind: 'halted', detail: `cannot publish ${name} at position ${position} (${id}): ${reason}` };
+}

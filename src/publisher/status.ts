@@ -1,0 +1,59 @@
+import type { SnapshotFrom } from 'xstate';
+import type { publisherMachine } from '../../machines/publisher.ts';
+import { PUBLISHER_NAME, type PublisherStatus } from '../core/publisher.ts';
+import type { Sql } from '../store/connect.ts';
+
+interface PublisherRow {
+  readonly cursor: bigint;
+  readonly owner: string | null;
+  readonly alarm: string | null;
+}
+
+export async function readPublisher(sql: Sql): Promise<PublisherRow | null> {
+  const [row] = await sql<PublisherRow[]>`
+    SELECT cursor, owner, alarm FROM projection_state WHERE name = ${PUBLISHER_NAME} AND instance_id = ''`;
+  return row ?? null;
+}
+
+/** Confirms may take a moment. */
+const SILENT_SECONDS = 3;
+
+export interface StatusParts {
+  readonly snapshot: SnapshotFrom<typeof publisherMachine>;
+  readonly row: PublisherRow | null;
+  readonly head: bigint;
+  readonly inFlight: number;
+  readonly silentSeconds: number;
+  readonly ratePerSecond: number;
+}
+
+export function toStatus({
+  snapshot,
+  row,
+  head,
+  inFlight,
+  silentSeconds,
+  ratePerSecond,
+}: StatusParts): PublisherStatus {
+  const cursor = row?.cursor ?? 0n;
+  const { context } = snapshot;
+  const dead = snapshot.status === 'error';
+  const why = (): string | null => {
+    if (dead) return 'the publisher died; restart the daemon';
+    if (row !== null && row.alarm !== null) return row.alarm;
+    if (context.blocked !== null) return `the broker takes nothing: ${context.blocked}`;
+    // A queue without a leader, for one: the broker has the message and does not say so.
+    if (silentSeconds >= SILENT_SECONDS) return `the broker has confirmed nothing for ${silentSeconds} s`;
+    return context.detail;
+  };
+  return {
+    state: dead ? 'stopped' : snapshot.value,
+    detail: why(),
+    cursor: String(cursor),
+    head: String(head > cursor ? head : cursor),
+    lagEvents: head > cursor ? Number(head - cursor) : 0,
+    ratePerSecond,
+    unconfirmed: inFlight,
+    owner: row?.owner ?? null,
+  };
+}

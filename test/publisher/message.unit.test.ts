@@ -1,0 +1,57 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { toMessage } from '../../src/publisher/message.ts';
+import type { RawEvent } from '../../src/store/read.ts';
+
+const event: RawEvent = {
+  position: 7n,
+  id: '00000000-0000-4000-8000-000000000007',
+  instanceId: '',
+  aggregateName: 'domain.Band',
+  aggregateId: 'a',
+  sequenceNo: 1n,
+  name: 'BandCreated',
+  occurredAt: '2026-03-01T19:00:00.123456Z',
+  tstamp: 1772391600n,
+  payload: '{}',
+  metadata: '{}',
+};
+
+// Seen red with: an identifier put into the text as it is.
+test('the body is JSON with the event’s fields, whatever the texts hold', () => {
+  fc.assert(
+    fc.property(fc.string(), fc.string(), fc.string(), fc.json(), (aggregateId, instanceId, name, payload) => {
+      const message = toMessage({ ...event, aggregateId, instanceId, name: name.slice(0, 40), payload }, 0n);
+      if (typeof message === 'string') throw new Error(message);
+      expect(JSON.parse(message.content.toString())).toEqual({
+        ...event,
+        position: '7',
+        sequenceNo: 1,
+        tstamp: 1772391600,
+        aggregateId,
+        instanceId,
+        name: name.slice(0, 40),
+        payload: JSON.parse(payload),
+        metadata: {},
+      });
+    }),
+    { seed: 7 },
+  );
+});
+
+// Seen red with: payload parsed and written again (0.1, 1e20, …01 instead).
+test('numbers stand in the body as the store has them', () => {
+  const payload =
+    '{"price": 0.10, "many": 100000000000000000000, "exact": 0.1234567890123456789, "big": 9007199254740993}';
+  const message = toMessage({ ...event, sequenceNo: 9007199254740993n, payload }, 0n);
+  if (typeof message === 'string') throw new Error(message);
+  expect(message.content.toString()).toContain(`"payload":${payload}`);
+  expect(message.content.toString()).toContain('"sequenceNo":9007199254740993,');
+});
+
+// Seen red with: the length counted in characters.
+test('a routing key of 255 bytes is the longest AMQP carries', () => {
+  const fits = { ...event, aggregateName: 'ö'.repeat(100), name: 'x'.repeat(54) };
+  expect(toMessage(fits, 6n)).toMatchObject({ routingKey: `${'ö'.repeat(100)}.${'x'.repeat(54)}` });
+  expect(toMessage({ ...fits, name: 'x'.repeat(55) }, 6n)).toContain('more than 255 bytes');
+});

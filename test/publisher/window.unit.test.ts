@@ -1,0 +1,159 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { SendWindow, type Sent } from '../../src/publisher/window.ts';
+
+/** What happens next, in a broker that may lose, refuse and answer as it likes. */
+type Step =
+  | { readonly kind: 'send'; readonly bytes: number }
+  | { readonly kind: 'confirm' | 'refuse'; readonly at: number }
+  /** The channel is lost: the broker had taken a part of what was sent, in order, and said nothing more. */
+  | { readonly kind: 'lose'; readonly taken: number };
+
+const steps = fc.array(
+  fc.oneof(
+    { weight: 6, arbitrary: fc.record({ kind: fc.constant('send' as const), bytes: fc.integer({ min: 0, max: 60 }) }) },
+    { weight: 6, arbitrary: fc.record({ kind: fc.constant('confirm' as const), at: fc.nat(50) }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('refuse' as const), at: fc.nat(50) }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('lose' as const), taken: fc.nat(50) }) },
+  ),
+  { maxLength: 300 },
+);
+
+const LIMITS = { messages: 8, bytes: 100 };
+
+/** Plays the steps against a window and a queue behind it that takes what the broker takes. */
+function play(history: readonly Step[]) {
+  const window = new SendWindow(LIMITS);
+  const queue: bigint[] = [];
+  const old: Sent[] = [];
+  let flight: { readonly sent: Sent; taken: boolean | null }[] = [];
+  let prefixes = [0n];
+  const again = (): void => {
+    old.push(...flight.map(({ sent }) => sent));
+    flight = [];
+    window.startFrom(window.prefix);
+  };
+  /** The broker looks at messages in the order in which they came. */
+  const look = (count: number): void => {
+    for (const one of flight.slice(0, count)) {
+      if (one.taken === null) queue.push(one.sent.position);
+      one.taken ??= true;
+    }
+  };
+  for (const step of history) {
+    if (step.kind === 'send' && window.hasRoom()) {
+      flight.push({ sent: window.send(window.last + 1n, step.bytes), taken: null });
+    } else if (step.kind === 'confirm' || step.kind === 'refuse') {
+      const place = step.at % Math.max(1, flight.length);
+      const one = flight[place];
+      if (one === undefined) continue;
+      if (step.kind === 'refuse' && one.taken === null) {
+        look(place);
+        one.taken = false;
+        window.refuse(one.sent);
+      } else if (one.taken !== false) {
+        look(place + 1);
+        window.confirm(one.sent);
+      }
+      if (window.refused) again();
+    } else if (step.kind === 'lose') {
+      look(step.taken);
+      again();
+    }
+    // What the broker still says of earlier rounds must not count.
+    for (const sent of old.slice(-3)) window.confirm(sent);
+    prefixes = [...prefixes, window.prefix];
+  }
+  return { window, queue, prefixes };
+}
+
+describe('the window', () => {
+  // Seen red with: `round` not compared in #answer; startFrom(this.#last) after a loss; the prefix moved by any confirm.
+  test('counts as published only what the queue has, each with everything before it', () => {
+    fc.assert(
+      fc.property(steps, (history) => {
+        const { window, queue } = play(history);
+        const has = new Set(queue);
+        for (let position = 1n; position <= window.prefix; position += 1n) expect(has.has(position)).toBe(true);
+      }),
+      { seed: 7, numRuns: 2000 },
+    );
+  });
+
+  test('moves the prefix only forward', () => {
+    fc.assert(
+      fc.property(steps, (history) => {
+        const { prefixes } = play(history);
+        for (const [index, prefix] of prefixes.entries()) expect(prefix >= (prefixes[index - 1] ?? 0n)).toBe(true);
+      }),
+      { seed: 7, numRuns: 500 },
+    );
+  });
+
+  // Seen red with: a new round that begins behind the prefix, at `last`.
+  test('keeps first deliveries in order over any number of lost channels', () => {
+    fc.assert(
+      fc.property(steps, (history) => {
+        const { queue } = play(history.filter(({ kind }) => kind !== 'refuse'));
+        const first = [...new Set(queue)];
+        expect(first).toEqual(first.map((_, index) => BigInt(index + 1)));
+      }),
+      { seed: 7, numRuns: 2000 },
+    );
+  });
+
+  test('has never more in flight than its limits, but for one message larger than they are', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1, max: 300 }), { maxLength: 60 }), fc.nat(30), (sizes, confirms) => {
+        const window = new SendWindow(LIMITS);
+        const flight: Sent[] = [];
+        let most = 0;
+        for (const bytes of sizes) {
+          if (!window.hasRoom()) {
+            for (const sent of flight.splice(0, confirms)) window.confirm(sent);
+            continue;
+          }
+          const before = flight.reduce((sum, sent) => sum + sent.bytes, 0);
+          expect(flight.length === 0 || before < LIMITS.bytes).toBe(true);
+          flight.push(window.send(window.last + 1n, bytes));
+          most = Math.max(most, flight.length);
+        }
+        expect(most).toBeLessThanOrEqual(LIMITS.messages);
+      }),
+      { seed: 7 },
+    );
+  });
+
+  // Seen red with: limit 8 from the start; `careful` not set by a refusal.
+  test('begins each round with one message, doubles with what is confirmed, and after a refusal stays at one for a while', () => {
+    const window = new SendWindow(LIMITS);
+    expect([burst(window), burst(window), burst(window), burst(window), burst(window)]).toEqual([1, 2, 4, 8, 8]);
+    window.refuse(window.send(window.last + 1n, 1));
+    expect(window.hasRoom()).toBe(false);
+    window.startFrom(window.prefix);
+    const after = Array.from({ length: 103 }, () => burst(window));
+    expect(after.slice(0, 100)).toEqual(Array.from({ length: 100 }, () => 1));
+    expect(after.slice(100)).toEqual([1, 2, 4]);
+  });
+
+  test('names the message that is alone in flight, and none of several', () => {
+    const window = new SendWindow(LIMITS);
+    window.startFrom(41n);
+    expect(window.alone).toBe(null);
+    const first = window.send(43n, 1);
+    expect(window.alone).toBe(43n);
+    window.confirm(first);
+    window.send(44n, 1);
+    window.send(47n, 1);
+    expect(window.alone).toBe(null);
+    expect([window.prefix, window.last, window.inFlight, window.unanswered]).toEqual([43n, 47n, 2, 2]);
+  });
+});
+
+/** Sends while there is room, then confirms it all; how many that were. */
+function burst(window: SendWindow): number {
+  const flight: Sent[] = [];
+  while (window.hasRoom()) flight.push(window.send(window.last + 1n, 1));
+  for (const sent of flight.toReversed()) window.confirm(sent);
+  return flight.length;
+}
