@@ -2,7 +2,7 @@ import { assign, fromPromise, setup } from 'xstate';
 import { fullJitter } from '../src/core/backoff.ts';
 import type { PublisherHands, RelayOutcome } from '../src/core/publisher.ts';
 
-export interface PublisherInput {
+interface PublisherInput {
   readonly hands: PublisherHands;
   /** Milliseconds: first ceiling and greatest one of the full-jitter backoff. */
   readonly backoff: { readonly baseMs: number; readonly capMs: number };
@@ -10,7 +10,7 @@ export interface PublisherInput {
   readonly retryHaltedAfterMs: number;
 }
 
-export interface PublisherContext extends PublisherInput {
+interface PublisherContext extends PublisherInput {
   readonly stopWanted: boolean;
   readonly woken: boolean;
   readonly connected: boolean;
