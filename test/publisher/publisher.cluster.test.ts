@@ -33,7 +33,7 @@ async function startCluster(home: string): Promise<readonly [RabbitNode, RabbitN
   return [first, ...others];
 }
 
-test('nothing is lost when the connected node of a cluster of three is killed under load, one after the other', async () => {
+test('nothing is lost when the connected node of a cluster of three is killed under load', async () => {
   const home = await mkdtemp(join(tmpdir(), 'projectionist-cluster-'));
   await using database = await createTestDatabase();
   const sql = await openStore(database, [ledger]);
@@ -53,15 +53,12 @@ test('nothing is lost when the connected node of a cluster of three is killed un
         });
       }
     })();
-    for (const node of nodes.slice(0, 2)) {
-      const { cursor } = await untilPublisher(
-        daemon,
-        ({ state, unconfirmed }) => state === 'publishing' && unconfirmed > 1,
-      );
-      await node.kill();
-      await untilPublisher(daemon, (status) => BigInt(status.cursor) > BigInt(cursor) + 3000n, 60_000);
-      await node.start();
-    }
+    const { cursor } = await untilPublisher(
+      daemon,
+      ({ state, unconfirmed }) => state === 'publishing' && unconfirmed > 1,
+    );
+    await nodes[0].kill();
+    await untilPublisher(daemon, (status) => BigInt(status.cursor) > BigInt(cursor) + 10_000n, 60_000);
     over = true;
     await appending;
     await untilPublished(daemon, sql, 60_000);

@@ -71,9 +71,9 @@ test.skipIf(!installed)('everything is published, in order, while the broker is 
       resources,
     }),
   );
-  // The first ones warm up; a leak of one listener or socket a kill would show.
-  expect(Math.max(...heaps.slice(-3)) - Math.min(...heaps.slice(0, 3))).toBeLessThan(60);
-  expect(Math.max(...resources.slice(-3))).toBeLessThanOrEqual(Math.max(...resources.slice(0, 3)) + 3);
+  // A leak raises the least of them too; single ones vary with what is under way just then.
+  expect(Math.min(...heaps.slice(-3)) - Math.min(...heaps.slice(0, 3))).toBeLessThan(20);
+  expect(Math.min(...resources.slice(-3))).toBeLessThanOrEqual(Math.max(...resources.slice(0, 3)));
   await after[Symbol.asyncDispose]();
   await before[Symbol.asyncDispose]();
   await daemon.stop();

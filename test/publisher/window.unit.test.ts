@@ -41,7 +41,8 @@ function play(history: readonly Step[]) {
     }
   };
   for (const step of history) {
-    if (step.kind === 'send' && window.hasRoom()) {
+    if (step.kind === 'send' && window.refused) again();
+    else if (step.kind === 'send' && window.hasRoom()) {
       flight.push({ sent: window.send(window.last + 1n, step.bytes), taken: null });
     } else if (step.kind === 'confirm' || step.kind === 'refuse') {
       const place = step.at % Math.max(1, flight.length);
@@ -55,13 +56,15 @@ function play(history: readonly Step[]) {
         look(place + 1);
         window.confirm(one.sent);
       }
-      if (window.refused) again();
     } else if (step.kind === 'lose') {
       look(step.taken);
       again();
     }
     // What the broker still says of earlier rounds must not count.
-    for (const sent of old.slice(-3)) window.confirm(sent);
+    const refused = window.refused;
+    for (const [index, sent] of old.slice(-4).entries()) index % 2 === 0 ? window.confirm(sent) : window.refuse(sent);
+    expect(window.refused).toBe(refused);
+    expect(window.unanswered).toBe(flight.filter(({ sent }) => sent.answer === 'none').length);
     prefixes = [...prefixes, window.prefix];
   }
   return { window, queue, prefixes };
