@@ -1,5 +1,5 @@
 import { connect as connectTcp } from 'node:net';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test, vi } from 'vitest';
 import { onNode, openBroker } from './broker.ts';
 import { rabbitBinaries, startRabbitNode } from './rabbit-node.ts';
 
@@ -19,7 +19,12 @@ describe.skipIf(!installed)('a node of the test’s own', () => {
       await own.publish('', queue, 'kept', { persistent: true });
       await node.kill();
       await node.start();
-      expect(await node.queues()).toEqual([{ name: queue, messages: 1, unacknowledged: 0, consumers: 0 }]);
+      // It takes connections a moment before it has its queues back.
+      await vi.waitFor(
+        async () =>
+          expect(await node.queues()).toEqual([{ name: queue, messages: 1, unacknowledged: 0, consumers: 0 }]),
+        { timeout: 30_000, interval: 500 },
+      );
     }
     await expect(reach(port)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   });
