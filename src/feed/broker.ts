@@ -53,6 +53,8 @@ export function openLink(options: LinkOptions): BrokerLink {
   let lost = 0;
   let ready = false;
   let closing: Promise<void> | null = null;
+  /** Why nothing was declared has been told; that the connection is dropped for it says less. */
+  let told = false;
   const timers = new Set<NodeJS.Timeout>();
 
   /** The library reads its delay after it has told of the failure; its own is the same every time. */
@@ -71,8 +73,9 @@ export function openLink(options: LinkOptions): BrokerLink {
     failed();
     // A refusal ends the connection before the refused call hears of it.
     if (ready) events.next({ type: 'LOST', reason: `lost RabbitMQ: ${reasonOf(err)}` });
-    else events.next({ type: 'FAILED', reason: undeclared(err) });
+    else if (!told) events.next({ type: 'FAILED', reason: undeclared(err) });
     ready = false;
+    told = false;
   });
   manager.on('blocked', ({ reason }) => events.next({ type: 'BLOCKED', reason }));
   manager.on('unblocked', () => events.next({ type: 'UNBLOCKED' }));
@@ -93,7 +96,10 @@ export function openLink(options: LinkOptions): BrokerLink {
       ready = true;
       events.next({ type: 'READY' });
     } catch (error) {
-      if (lost === here) events.next({ type: 'FAILED', reason: undeclared(error) });
+      if (lost === here) {
+        events.next({ type: 'FAILED', reason: undeclared(error) });
+        told = true;
+      }
       // A connection on which nothing was declared would stay as it is, healthy to look at. The next one declares anew.
       drop(channel.connection, 'nothing could be declared');
     } finally {
