@@ -1,18 +1,19 @@
 import { connect } from 'amqplib';
 
 /**
- * Publishes that many pushes as fast as the broker confirms them, from a process of its own, and says `done`. Arguments:
- * URL, exchange, how many.
+ * Publishes that many pushes as fast as the broker confirms them, from a process of its own. Arguments: URL, exchange, how
+ * many. The exchange '' leads to a queue that nobody reads, as bounded as a daemon's.
  */
-const [url = '', exchange = '', count = '0'] = process.argv.slice(2);
+const [url = '', heard = '', count = '0'] = process.argv.slice(2);
 const connection = await connect(url);
 const channel = await connection.createConfirmChannel();
+const unheard = await channel.assertQueue('', { exclusive: true, maxLength: 1000 });
+const [exchange, key] = heard === '' ? ['', unheard.queue] : [heard, 'domain.Band.BandCreated'];
 for (let at = 1; at <= Number(count); at += 1) {
   const body = Buffer.from(`{"position":"${at}"}`);
-  const room = channel.publish(exchange, 'domain.Band.BandCreated', body, { persistent: true });
+  const room = channel.publish(exchange, key, body, { persistent: true });
   if (!room) await new Promise((resolve) => channel.once('drain', resolve));
 }
 await channel.waitForConfirms();
 await connection.close();
-process.send?.('done');
 process.disconnect();

@@ -16,6 +16,8 @@ export interface Flood {
   /** Event-loop delay, p99, in milliseconds. */
   readonly quiet: number;
   readonly flooded: number;
+  /** The same, while the pushes go past the daemon: what the broker and the publisher take of the machine. */
+  readonly elsewhere: number;
   /** Pushes a second that reached the daemon; the broker drops what it cannot take in time. */
   readonly received: number;
   /** Resident memory after the flood, less that before it. */
@@ -40,11 +42,12 @@ export async function measureFlood(address: DatabaseAddress, url: string, count:
     await delayDuring(() => flood(url, exchange, Math.ceil(count / 10)));
     const before = process.memoryUsage.rss();
     const quiet = await delayDuring(() => pause(QUIET_MS));
+    const elsewhere = await delayDuring(() => flood(url, '', count));
     const [came, began] = [received(daemon), performance.now()];
     const flooded = await delayDuring(() => flood(url, exchange, count));
     const seconds = (performance.now() - began) / 1000;
     const megabytes = (process.memoryUsage.rss() - before) / 2 ** 20;
-    return { quiet, flooded, received: (received(daemon) - came) / seconds, megabytes };
+    return { quiet, elsewhere, flooded, received: (received(daemon) - came) / seconds, megabytes };
   } finally {
     await deleteExchange(url, exchange);
   }

@@ -180,6 +180,11 @@ export async function floodPart(server: BenchServer, { rounds, log }: Scale): Pr
     log(`flood: round ${round + 1} of ${rounds}`);
   }
   const quiet: Figure = { label: 'event-loop delay, quiet, p99', unit: 'ms', rounds: floods.map((one) => one.quiet) };
+  const elsewhere: Figure = {
+    label: 'while the flood goes to a queue of nobody, p99',
+    unit: 'ms',
+    rounds: floods.map((one) => one.elsewhere),
+  };
   const flooded: Figure = { label: 'in the flood, p99', unit: 'ms', rounds: floods.map((one) => one.flooded) };
   return {
     title,
@@ -187,10 +192,12 @@ export async function floodPart(server: BenchServer, { rounds, log }: Scale): Pr
       'Published by another process as fast as the broker confirms them; the queue keeps the last 1000 and drops the others.',
     figures: [
       quiet,
+      elsewhere,
       flooded,
       { label: 'received', unit: 'events/s', rounds: floods.map(({ received }) => received) },
       { label: 'resident memory, more than before', unit: 'MB', rounds: floods.map(({ megabytes }) => megabytes) },
       ratio('flood / quiet, p99', flooded, quiet, TARGETS.floodDelay),
+      ratio('flood / flood of nobody, p99', flooded, elsewhere),
     ],
   };
 }

@@ -33,7 +33,8 @@ export async function showStatus(
 /** Nothing where all is well: then there is nothing to do. */
 function brokerLine({ broker }: Fleet): string {
   if (broker === undefined || (broker.state === 'healthy' && broker.detail === null)) return '';
-  return oneLine(`broker: ${broker.state}${broker.detail === null ? '' : `, ${broker.detail}`}`) + '\n';
+  const why = broker.detail === null ? '' : `, ${broker.detail}`;
+  return `${oneLine(`broker: ${broker.state}${why}`)}\n`;
 }
 
 function statusTable(statuses: readonly ProjectionStatus[], publisher?: PublisherStatus): string {

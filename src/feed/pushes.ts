@@ -20,8 +20,12 @@ export interface Pushes {
   close(): Promise<void>;
 }
 
-/** Messages under way to this process: enough to keep the line busy, few enough to be held. */
-const PREFETCH = 200;
+/**
+ * Messages under way to this process, and milliseconds between acks: 10,000 a second at most. A flood is held back at the
+ * broker, which drops the older ones, and leaves the event loop to the projections.
+ */
+const PREFETCH = 50;
+const ACK_MS = 5;
 /**
  * What waits while this process is busy or paused; older ones are dropped. One hint says as much as a thousand, and a
  * queue that grew would only tire the broker.
@@ -72,7 +76,7 @@ type Delivery = Parameters<Channel['ack']>[0];
 
 /**
  * Everything is acked, whatever it is: what is given back would be sent again, thousands of times a second. One ack for
- * all that came in one turn of the event loop.
+ * all that came within a few milliseconds.
  */
 export function acknowledger(channel: Pick<Channel, 'ack'>): (message: Delivery) => void {
   let last: Delivery | null = null;
@@ -87,7 +91,7 @@ export function acknowledger(channel: Pick<Channel, 'ack'>): (message: Delivery)
     }
   };
   return (message) => {
-    if (last === null) setImmediate(flush);
+    if (last === null) setTimeout(flush, ACK_MS);
     last = message;
   };
 }

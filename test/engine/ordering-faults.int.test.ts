@@ -160,7 +160,10 @@ test('A10: a position drawn before its INSERT raises an alarm while the daemon r
   expect(status.detail).toMatch(
     /^needs a reset: event \S+ \(Appended\) appeared at position \d+ after the head had reached \d+$/,
   );
-  expect(errors).toContain('an event appeared below the head: projections that had passed it need a reset');
+  // Told when the alarm is stored, so a moment after it can be seen.
+  await vi.waitFor(() =>
+    expect(errors).toContain('an event appeared below the head: projections that had passed it need a reset'),
+  );
   expect(await readLedger(sql)).not.toEqual(await expectedLedger(sql));
 
   await daemon.send('ledger', 'RESET');

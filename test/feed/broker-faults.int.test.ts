@@ -4,7 +4,7 @@ import { onNode, openNode } from '../support/broker.ts';
 import { untilCaughtUp } from '../support/engine.ts';
 import { startHalfOpen } from '../support/half-open.ts';
 import { createLedger, noted, readLedger } from '../support/noted-ledger.ts';
-import { startPushed, untilBroker, untilPushed } from '../support/pushed.ts';
+import { startPushed, untilBroker, untilLost, untilPushed } from '../support/pushed.ts';
 import type { RabbitNode } from '../support/rabbit-node.ts';
 import { capturingLog, openScene, type Scene } from '../support/scene.ts';
 
@@ -32,7 +32,7 @@ test('F1: with no broker from start to end everything is applied, and status say
   await untilCaughtUp(daemon, scene.sql);
   await untilPolled(scene, daemon, 1);
   expect(await readLedger(scene.sql)).toEqual(['a1']);
-  expect(daemon.hints()).toMatchObject({ missedRate: 1, lastPushed: null });
+  expect(daemon.hints()).toMatchObject({ wakes: { push: 0 }, lastPushed: null });
   await daemon.stop();
   expect(JSON.stringify(log.lines)).not.toContain('hunter22');
   expect(log.lines.filter(({ message }) => message === 'broker transition')).toMatchObject([
@@ -134,14 +134,15 @@ describe.skipIf(opened === null)('a broker that fails', () => {
     await using proxy = await startHalfOpen({ host: '127.0.0.1', port: node.port });
     const controlQueue = broker.name('control');
     const urls = [`amqp://127.0.0.1:${proxy.port}`];
-    const { daemon } = await startPushed(scene, broker, { broker: { urls, controlQueue, heartbeatSeconds: 5 } });
+    const log = capturingLog();
+    const { daemon } = await startPushed(scene, broker, { log, broker: { urls, controlQueue, heartbeatSeconds: 5 } });
     await untilPolled(scene, daemon, 1);
     await scene.sql.begin(async (tx) => {
       await tx`SELECT 1 FROM projection_state FOR UPDATE`;
       await broker.publish('', controlQueue, '{"type":"Readview.Reset","name":"ledger"}', { persistent: true });
       await vi.waitFor(async () => expect((await daemon.status())[0]?.state).toBe('resetting'), { timeout: 10_000 });
       proxy.cut();
-      await untilBroker(daemon, 'polling-only');
+      await untilLost(log);
     });
     await vi.waitFor(async () => expect((await daemon.status())[0]?.generation).toBe(2), { timeout: 30_000 });
     await untilBroker(daemon, 'healthy');
@@ -153,11 +154,12 @@ describe.skipIf(opened === null)('a broker that fails', () => {
     const { projection } = createLedger();
     await using scene = await openScene([projection]);
     await using broker = await onNode(node);
-    const { daemon, exchange } = await startPushed(scene, broker);
+    const log = capturingLog();
+    const { daemon, exchange } = await startPushed(scene, broker, { log });
     await untilPolled(scene, daemon, 1);
     const until = performance.now() + 5000;
     while (performance.now() < until);
-    await untilBroker(daemon, 'polling-only');
+    await untilLost(log);
     await untilBroker(daemon, 'healthy');
     await scene.append(...noted('a', 2, 1));
     await broker.publish(exchange, KEY, '{"position":"2"}');

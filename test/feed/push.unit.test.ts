@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { readControl } from '../../src/feed/control-queue.ts';
 import { MAX_PUSH_BYTES, readPosition, readPush } from '../../src/feed/push.ts';
 import { acknowledger, bindingKeys } from '../../src/feed/pushes.ts';
@@ -98,17 +98,19 @@ test('queues are bound to event names, once each, and not to those that no routi
 describe('acks', () => {
   type Delivery = Parameters<ReturnType<typeof acknowledger>>[0];
   const delivery = (deliveryTag: number) => ({ fields: { deliveryTag } }) as Delivery;
-  const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
 
   // Seen red with: `channel.ack(message)` (the first two stayed unacked).
-  test('of one turn are one, for all that came in it', async () => {
+  test('that fall due together are one, for all that came', () => {
     const acked: [number, boolean | undefined][] = [];
     const ack = acknowledger({ ack: ({ fields }, upTo) => void acked.push([fields.deliveryTag, upTo]) });
     for (const tag of [1, 2, 3]) ack(delivery(tag));
-    await turn();
+    vi.advanceTimersByTime(4);
+    expect(acked).toEqual([]);
+    vi.advanceTimersByTime(1);
     ack(delivery(4));
-    await turn();
-    await turn();
+    vi.advanceTimersByTime(100);
     expect(acked).toEqual([
       [3, true],
       [4, true],
@@ -116,15 +118,14 @@ describe('acks', () => {
   });
 
   // Seen red with: no try around the ack (an uncaught exception).
-  test('F18: on a channel that has closed meanwhile throw nothing', async () => {
+  test('F18: on a channel that has closed meanwhile throw nothing', () => {
     const ack = acknowledger({
       ack: () => {
         throw new Error('Channel closed');
       },
     });
     ack(delivery(1));
-    await turn();
-    await turn();
+    vi.advanceTimersByTime(100);
   });
 });
 

@@ -83,7 +83,7 @@ test('a flood is a look every 3 ms, however many pushes it has, and its last pus
   });
 });
 
-// Seen red with: the two hints piped through a switchMap each (a look of each).
+// Seen red with: mergeMap in place of switchMap (the looks again of each).
 test('a push and a NOTIFY of the same append are one look, ascribed to the first', () => {
   marbles((helpers, scheduler) => {
     const options = { push$: helpers.hot('10ms p'), notify$: helpers.hot('10ms -n') };

@@ -2,7 +2,7 @@ import { expect, vi } from 'vitest';
 import type { BrokerState } from '../../src/core/broker.ts';
 import type { Daemon, DaemonOptions } from '../../src/index.ts';
 import type { TestBroker } from './broker.ts';
-import type { Scene } from './scene.ts';
+import type { capturingLog, Scene } from './scene.ts';
 
 /** Waits until the daemon's broker is in this state; returns its detail. */
 export async function untilBroker(daemon: Daemon, state: BrokerState, timeout = 30_000): Promise<string | null> {
@@ -27,6 +27,13 @@ export async function startPushed(
   });
   await untilBroker(daemon, 'healthy');
   return { daemon, exchange };
+}
+
+/** Waits until the connection has been lost, also where it has come back since. */
+export async function untilLost(log: ReturnType<typeof capturingLog>): Promise<void> {
+  const states = (): unknown[] =>
+    log.lines.filter(({ message }) => message === 'broker transition').map(({ fields }) => fields['to']);
+  await vi.waitFor(() => expect(states()).toContain('polling-only'), { timeout: 30_000, interval: 10 });
 }
 
 /** Waits until that many messages have reached the daemon, whatever they were worth. */

@@ -1,6 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { access, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -88,6 +89,7 @@ export async function startRabbitNode(options: NodeOptions = {}): Promise<Rabbit
     detached: true,
   });
   const url = `amqp://guest:guest@127.0.0.1:${port}`;
+  const commands = new Set<Promise<unknown>>();
   let node: ChildProcess | null = null;
 
   const start = async (): Promise<void> => {
@@ -112,20 +114,25 @@ export async function startRabbitNode(options: NodeOptions = {}): Promise<Rabbit
     keeper.stdin.write('\n');
   };
   const ctl = async (...args: readonly string[]): Promise<string> => {
-    const { stdout } = await promisify(execFile)(join(binaries, 'rabbitmqctl'), ['-q', ...args], {
-      env,
-      timeout: 60_000,
-    });
-    return stdout;
+    const command = promisify(execFile)(join(binaries, 'rabbitmqctl'), ['-q', ...args], { env, timeout: 60_000 });
+    commands.add(command);
+    try {
+      return (await command).stdout;
+    } finally {
+      commands.delete(command);
+    }
   };
   const dispose = async (): Promise<void> => {
     await kill();
+    // Of a test that has failed: with the node gone they end, and would write into the folder once more.
+    await Promise.allSettled(commands);
     const ended = once(keeper, 'exit');
     keeper.stdin.end();
     await ended;
     await rm(folder, { recursive: true, force: true });
   };
   try {
+    await untilOpen(Number(env['ERL_EPMD_PORT']));
     await start();
   } catch (error) {
     await dispose();
@@ -186,6 +193,8 @@ function environment(own: {
     HOME: own.home,
     ERL_EPMD_PORT: String(own.epmdPort),
     ERL_EPMD_ADDRESS: '127.0.0.1',
+    // The keeper's alone: another one would outlive us.
+    ERL_AFLAGS: '-start_epmd false',
     RABBITMQ_NODENAME: own.name,
     RABBITMQ_NODE_IP_ADDRESS: '127.0.0.1',
     RABBITMQ_NODE_PORT: String(own.port),
@@ -216,6 +225,22 @@ async function untilReady(url: string, child: ChildProcess): Promise<void> {
     }
   }
   throw new Error('RabbitMQ took no connection within a minute', { cause: last });
+}
+
+/** A node that finds no epmd ends at once. */
+async function untilOpen(port: number): Promise<void> {
+  const deadline = AbortSignal.timeout(10_000);
+  const open = (): Promise<boolean> =>
+    new Promise((resolve) => {
+      const socket = connectTcp(port, '127.0.0.1', () => {
+        socket.destroy();
+        resolve(true);
+      }).on('error', () => resolve(false));
+    });
+  while (!(await open())) {
+    deadline.throwIfAborted();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
 }
 
 async function exists(path: string): Promise<boolean> {
