@@ -52,6 +52,8 @@ export function openLink(options: LinkOptions): BrokerLink {
   /** Counts the connections: what an old one still says is not about the present one. */
   let lost = 0;
   let ready = false;
+  /** The failure was told with its reason; that its connection then ends says less. */
+  let told = false;
   let closing: Promise<void> | null = null;
   const timers = new Set<NodeJS.Timeout>();
 
@@ -71,8 +73,9 @@ export function openLink(options: LinkOptions): BrokerLink {
     failed();
     // A refusal ends the connection before the refused call hears of it.
     if (ready) events.next({ type: 'LOST', reason: `lost RabbitMQ: ${reasonOf(err)}` });
-    else events.next({ type: 'FAILED', reason: undeclared(err) });
+    else if (!told) events.next({ type: 'FAILED', reason: undeclared(err) });
     ready = false;
+    told = false;
   });
   manager.on('blocked', ({ reason }) => events.next({ type: 'BLOCKED', reason }));
   manager.on('unblocked', () => events.next({ type: 'UNBLOCKED' }));
@@ -93,7 +96,10 @@ export function openLink(options: LinkOptions): BrokerLink {
       ready = true;
       events.next({ type: 'READY' });
     } catch (error) {
-      if (lost === here) events.next({ type: 'FAILED', reason: undeclared(error) });
+      if (lost === here) {
+        events.next({ type: 'FAILED', reason: undeclared(error) });
+        told = true;
+      }
       // A connection on which nothing was declared would stay as it is, healthy to look at. The next one declares anew.
       drop(channel.connection, 'nothing could be declared');
     } finally {
