@@ -36,8 +36,7 @@ export function openOutlets({ urls, exchange, name, ...tell }: OutletsOptions): 
   const link = openLink({ urls, name });
   link.events$.subscribe((event) => {
     if (event.type === 'READY' && outlet !== null) tell.onOpen(outlet);
-    // A failed attempt gives its connection up as well: that loss says nothing that the failure has not said better.
-    if (event.type === 'FAILED' || (event.type === 'LOST' && outlet !== null)) {
+    if (event.type === 'FAILED' || event.type === 'LOST') {
       outlet = null;
       tell.onEnd(event.reason);
     }

@@ -17,6 +17,8 @@ export interface PublisherOptions {
   readonly exchange?: string;
   /** What may be in flight. Default 2000 messages, 8 MiB. */
   readonly limits?: WindowLimits;
+  /** Milliseconds without any confirm after which a channel is given up for another one. Default 30000. */
+  readonly confirmWithinMs?: number;
   /** Milliseconds until an event that the broker will not take is tried again. Default 60000. */
   readonly retryHaltedAfterMs?: number;
 }
@@ -34,7 +36,8 @@ export function publisher(options: PublisherOptions): StartPublisher {
 }
 
 function start(options: PublisherOptions, around: PublisherSurroundings): RunningPublisher {
-  const { urls, exchange = 'domain.events', limits = LIMITS, retryHaltedAfterMs = 60_000 } = options;
+  const { urls, exchange = 'domain.events', limits = LIMITS } = options;
+  const { confirmWithinMs = 30_000, retryHaltedAfterMs = 60_000 } = options;
   const { database, schema, owner, heads, log } = around;
   const now = () => performance.now();
   const progress = new Progress(now);
@@ -47,7 +50,8 @@ function start(options: PublisherOptions, around: PublisherSurroundings): Runnin
     applicationName: `projectionist:publish:${owner}`,
   });
   let outlets: Outlets | null = null;
-  const sender = new Sender({ reader: sql, heads, now, limits, onSilence: (reason) => outlets?.reset(reason) });
+  const onSilence = (reason: string): void => outlets?.reset(reason);
+  const sender = new Sender({ reader: sql, heads, now, limits, confirmWithinMs, onSilence });
   const relay = new Relay({ sql, heads, sender, owner, progress });
   const actor = createActor(publisherMachine, {
     input: { hands: relay, backoff: BACKOFF, retryHaltedAfterMs },
@@ -112,7 +116,7 @@ function running({ actor, outlets, sql, sender, heads, progress }: Parts): Runni
         row: await readPublisher(sql),
         head: heads.latest() ?? 0n,
         inFlight: sender.inFlight,
-        silentSeconds: sender.silentSeconds,
+        silentMs: sender.silentMs,
         ratePerSecond: progress.ratePerSecond,
       }),
     stop: () => {

@@ -16,7 +16,9 @@ export interface SenderOptions {
   /** Milliseconds that only rise. */
   readonly now: () => number;
   readonly limits: WindowLimits;
-  /** The channel has confirmed nothing for so long that it counts as dead. */
+  /** Milliseconds without an answer after which a channel counts as dead. */
+  readonly confirmWithinMs: number;
+  /** The channel counts as dead. */
   readonly onSilence: (reason: string) => void;
 }
 
@@ -24,8 +26,6 @@ export interface SenderOptions {
 const SPELL_MS = 500;
 /** Milliseconds that the last confirms of a spell are waited for; also when the daemon stops. */
 const SETTLE_MS = 2000;
-/** Without a confirm for so long a channel counts as dead. */
-const SILENCE_SECONDS = 30;
 /** Messages sent without a break: the projections of this process want to go on too. */
 const BURST = 100;
 const PRECONDITION_FAILED = 406;
@@ -59,9 +59,9 @@ export class Sender {
     return this.#window.inFlight;
   }
 
-  /** Seconds since the broker has said anything of what is in flight; 0 when nothing is. */
-  get silentSeconds(): number {
-    return this.#window.unanswered === 0 ? 0 : Math.floor((this.#options.now() - this.#heardAt) / 1000);
+  /** Milliseconds since the broker has said anything of what is in flight; 0 when nothing is. */
+  get silentMs(): number {
+    return this.#window.unanswered === 0 ? 0 : this.#options.now() - this.#heardAt;
   }
 
   /** Whether what is in flight over this channel still counts: nothing has to be sent again. */
@@ -153,8 +153,8 @@ export class Sender {
     if (signal.aborted) return { kind: 'stopped' };
     if (window.inFlight === 0 && pause === 'empty') return { kind: 'published' };
     if (window.inFlight === 0 && typeof pause === 'object') return halted(pause.event, pause.reason);
-    if (this.silentSeconds > SILENCE_SECONDS) {
-      this.#options.onSilence(`no confirm for ${this.silentSeconds} s`);
+    if (this.silentMs > this.#options.confirmWithinMs) {
+      this.#options.onSilence(`no confirm within ${this.#options.confirmWithinMs} ms`);
       return { kind: 'disconnected' };
     }
     return { kind: 'behind' };

@@ -16,25 +16,18 @@ export async function readPublisher(sql: Sql): Promise<PublisherRow | null> {
 }
 
 /** Confirms may take a moment. */
-const SILENT_SECONDS = 3;
+const SILENT_MS = 3000;
 
 export interface StatusParts {
   readonly snapshot: SnapshotFrom<typeof publisherMachine>;
   readonly row: PublisherRow | null;
   readonly head: bigint;
   readonly inFlight: number;
-  readonly silentSeconds: number;
+  readonly silentMs: number;
   readonly ratePerSecond: number;
 }
 
-export function toStatus({
-  snapshot,
-  row,
-  head,
-  inFlight,
-  silentSeconds,
-  ratePerSecond,
-}: StatusParts): PublisherStatus {
+export function toStatus({ snapshot, row, head, inFlight, silentMs, ratePerSecond }: StatusParts): PublisherStatus {
   const cursor = row?.cursor ?? 0n;
   const { context } = snapshot;
   const dead = snapshot.status === 'error';
@@ -43,7 +36,7 @@ export function toStatus({
     if (row !== null && row.alarm !== null) return row.alarm;
     if (context.blocked !== null) return `the broker takes nothing: ${context.blocked}`;
     // A queue without a leader, for one: the broker has the message and does not say so.
-    if (silentSeconds >= SILENT_SECONDS) return `the broker has confirmed nothing for ${silentSeconds} s`;
+    if (silentMs >= SILENT_MS) return `the broker has confirmed nothing for ${Math.floor(silentMs / 1000)} s`;
     return context.detail;
   };
   return {

@@ -106,7 +106,7 @@ describe.skipIf(broker === null)('the publisher', () => {
     ]);
   });
 
-  // Seen red with: `startFrom(window.last)` on a new channel; the driver's "channel closed" taken for a confirm.
+  // Seen red with: a new channel that goes on behind what was sent over the old one; the driver's "channel closed" taken for a confirm.
   test('sends everything at least once and first deliveries in order while the connection is cut again and again', async () => {
     const { hostname: host, port } = new URL(url);
     await using proxy = await startTcpProxy({ host, port: Number(port || 5672) });
@@ -125,14 +125,34 @@ describe.skipIf(broker === null)('the publisher', () => {
     await vi.waitFor(() => expect(firstDeliveries(deliveries)).toEqual(expected));
   });
 
+  // Seen red with: `onSilence` not called.
+  test('gives a channel up that takes messages and confirms nothing, and sends them again over another one', async () => {
+    const { hostname: host, port } = new URL(url);
+    await using proxy = await startTcpProxy({ host, port: Number(port || 5672) });
+    const queue = await bindQueue(broker, exchange);
+    const deliveries = await collect(broker.connection, queue);
+    await append(sql, appended(10));
+    await using daemon = await startPublishing(
+      database,
+      { url: through(url, proxy), exchange },
+      { confirmWithinMs: 300 },
+    );
+    await untilPublished(daemon, sql);
+    proxy.hold();
+    await append(sql, appended(100));
+    await untilPublished(daemon, sql, 9000);
+    const expected = await storedEvents(sql);
+    await vi.waitFor(() => expect(firstDeliveries(deliveries)).toEqual(expected));
+  });
+
   // Seen red with: `this.#stored = null` taken out of the relay's catch.
-  test('sends again, in order, what was confirmed when the cursor could not be stored', async () => {
+  test('sends again, in order, what was confirmed when the cursor was not committed', async () => {
     const queue = await bindQueue(broker, exchange);
     const deliveries = await collect(broker.connection, queue);
     await append(sql, appended(300));
     await sql.unsafe(`
       CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'disk full' USING ERRCODE = '53100'; END $$;
-      CREATE TRIGGER fail BEFORE UPDATE OF cursor ON projection_state
+      CREATE CONSTRAINT TRIGGER fail AFTER UPDATE ON projection_state DEFERRABLE INITIALLY DEFERRED
         FOR EACH ROW WHEN (NEW.name = '$publisher') EXECUTE FUNCTION fail()`);
     await using daemon = await startPublishing(database, { url, exchange });
     await untilPublisher(daemon, ({ state, detail }) => state === 'backing-off' && detail === 'backing off: disk full');
@@ -144,7 +164,7 @@ describe.skipIf(broker === null)('the publisher', () => {
     await vi.waitFor(() => expect(firstDeliveries(deliveries)).toEqual(expected));
   });
 
-  // Seen red with: a nack counted as a confirm; `settle` left out after a refusal.
+  // Seen red with: a nack counted as a confirm.
   test('repeats what a full queue refuses until it is taken, in order', async () => {
     const queue = await bindQueue(broker, exchange, { 'x-max-length': 5, 'x-overflow': 'reject-publish' });
     await append(sql, appended(60));
@@ -158,7 +178,7 @@ describe.skipIf(broker === null)('the publisher', () => {
     await untilCaughtUp(daemon, sql);
   });
 
-  // Seen red with: the exchange declared without a look at the type the broker has (passive).
+  // Seen red with: the end of the connection told after the refusal that caused it.
   test('says what is wrong with an exchange of another type, tries on, and publishes once it is gone', async () => {
     await broker.channel.assertExchange(exchange, 'fanout');
     await append(sql, appended(3));
@@ -170,7 +190,7 @@ describe.skipIf(broker === null)('the publisher', () => {
     await untilPublished(daemon, sql);
   });
 
-  // Seen red with: `halted` behind `disconnected` in the machine; events after the long one sent.
+  // Seen red with: the event passed over and those behind it sent.
   test('halts exactly before an event that AMQP cannot carry, and goes on when the operator leaves it out', async () => {
     const queue = await bindQueue(broker, exchange);
     const deliveries = await collect(broker.connection, queue);
@@ -209,7 +229,7 @@ describe.skipIf(broker === null)('the publisher', () => {
     );
   });
 
-  // Seen red with: no halt, and the check of the history left out.
+  // Seen red with: the check of the history left out.
   test('halts where the store was restored to an earlier point, and publishes nothing', async () => {
     const queue = await bindQueue(broker, exchange);
     await append(sql, appended(3));
@@ -235,24 +255,28 @@ describe.skipIf(broker === null)('the publisher', () => {
     );
   });
 
-  // Seen red with: lockState without NOWAIT's refusal told as `elsewhere` (the second daemon backs off with an error).
+  // Seen red with: NOWAIT's refusal taken for an error of the database.
   test('is one at a time: of two daemons the other one stands by, and takes over in order', async () => {
     const queue = await bindQueue(broker, exchange);
     const deliveries = await collect(broker.connection, queue);
     await append(sql, appended(3000));
     const one = await startPublishing(database, { url, exchange, id: 'one' });
     await using two = await startPublishing(database, { url, exchange, id: 'two' });
-    for (let round = 0; round < 30; round += 1) await append(sql, appended(100));
+    const states = new Set<string | undefined>();
+    for (let round = 0; round < 30; round += 1) {
+      await append(sql, appended(100));
+      for (const daemon of [one, two]) states.add((await daemon.publisher())?.state);
+    }
     await one.stop();
     await append(sql, appended(100));
     await untilPublished(two, sql);
     const expected = await storedEvents(sql);
     await vi.waitFor(() => expect(firstDeliveries(deliveries)).toEqual(expected));
+    expect([...states]).not.toContain('backing-off');
     expect((await two.publisher())?.owner).toBe('two');
     await untilApplied(two, sql);
   });
 
-  // Seen red with: messages given to the connection manager's own channel, which keeps them all in memory.
   test('keeps nothing in memory while there is no broker, and stops at once', async () => {
     const { hostname: host, port } = new URL(url);
     await using proxy = await startTcpProxy({ host, port: Number(port || 5672) });
@@ -272,7 +296,7 @@ describe.skipIf(broker === null)('the publisher', () => {
     expect(performance.now() - began).toBeLessThan(8000);
   });
 
-  // Seen red with: limits of 200000 messages and 1 GB.
+  // Seen red with: hasRoom() always true.
   test('is far behind within bounds: 100,000 events, and no more in flight and in memory than it may have', async () => {
     await bindQueue(broker, exchange, { 'x-max-length': 1000 });
     await sql`
@@ -281,7 +305,7 @@ describe.skipIf(broker === null)('the publisher', () => {
     await using daemon = await startPublishing(
       database,
       { url, exchange },
-      { limits: { messages: 2000, bytes: 500_000 } },
+      { limits: { messages: 1000, bytes: 8_000_000 } },
     );
     let inFlight = 0;
     let megabytes = 0;
@@ -292,11 +316,10 @@ describe.skipIf(broker === null)('the publisher', () => {
         megabytes = Math.max(megabytes, process.memoryUsage().heapUsed / 2 ** 20);
         expect(status).toMatchObject({ state: 'idle', lagEvents: 0 });
       },
-      { timeout: 50_000, interval: 10 },
+      { timeout: 100_000, interval: 10 },
     );
-    // Of 700 bytes each there is room for no more than this.
     expect(inFlight).toBeGreaterThan(100);
-    expect(inFlight).toBeLessThan(1000);
+    expect(inFlight).toBeLessThanOrEqual(1000);
     expect(megabytes).toBeLessThan(400);
-  });
+  }, 120_000);
 });

@@ -71,7 +71,7 @@ function play(history: readonly Step[]) {
 }
 
 describe('the window', () => {
-  // Seen red with: `round` not compared in #answer; startFrom(this.#last) after a loss; the prefix moved by any confirm.
+  // Seen red with: `round` not compared in #answer; `last` kept in a new round; the prefix moved by any confirm.
   test('counts as published only what the queue has, each with everything before it', () => {
     fc.assert(
       fc.property(steps, (history) => {
@@ -93,7 +93,7 @@ describe('the window', () => {
     );
   });
 
-  // Seen red with: a new round that begins behind the prefix, at `last`.
+  // Seen red with: `last` kept in a new round.
   test('keeps first deliveries in order over any number of lost channels', () => {
     fc.assert(
       fc.property(steps, (history) => {

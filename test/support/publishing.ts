@@ -1,7 +1,7 @@
 import type { ChannelModel, ConsumeMessage } from 'amqplib';
 import { expect, vi } from 'vitest';
 import type { NewEvent } from '../../src/index.ts';
-import { createDaemon, type Daemon } from '../../src/index.ts';
+import { createDaemon, type Daemon, type DaemonOptions } from '../../src/index.ts';
 import { type PublisherOptions, publisher } from '../../src/publisher/publisher.ts';
 import type { Sql } from '../../src/store/connect.ts';
 import type { TestBroker } from './broker.ts';
@@ -32,13 +32,17 @@ export function appended(count: number, payload: unknown = {}): readonly NewEven
 /** A daemon that publishes, with one projection beside. */
 export async function startPublishing(
   database: TestDatabase,
-  { url, exchange, id }: { readonly url: string; readonly exchange: string; readonly id?: string },
+  {
+    url,
+    exchange,
+    ...more
+  }: { readonly url: string; readonly exchange: string } & Partial<Pick<DaemonOptions, 'id' | 'log'>>,
   options: Partial<PublisherOptions> = {},
 ): Promise<Daemon> {
   const daemon = createDaemon({
     projections: [ledger],
     database: { url: database.url },
-    ...(id === undefined ? {} : { id }),
+    ...more,
     publisher: publisher({ urls: [url], exchange, ...options }),
   });
   await daemon.start();

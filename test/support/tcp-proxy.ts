@@ -5,6 +5,8 @@ export interface TcpProxy extends AsyncDisposable {
   readonly port: number;
   /** Ends every connection, as a network does that goes away. */
   cut(): void;
+  /** What the target says is kept back from now on, on every connection there is: half-open. */
+  hold(): void;
   /** Whether new connections are let through; otherwise they end at once. */
   open: boolean;
 }
@@ -15,6 +17,7 @@ export async function startTcpProxy(target: { readonly host: string; readonly po
   const cut = (): void => {
     for (const socket of sockets) socket.destroy();
   };
+  const back = new Set<() => void>();
   const server = createServer((client) => {
     if (!proxy.open) {
       client.destroy();
@@ -33,6 +36,9 @@ export async function startTcpProxy(target: { readonly host: string; readonly po
       });
       socket.pipe(other);
     }
+    const hold = (): void => void upstream.unpipe(client).resume();
+    back.add(hold);
+    upstream.once('close', () => back.delete(hold));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -42,6 +48,9 @@ export async function startTcpProxy(target: { readonly host: string; readonly po
     port: address.port,
     open: true,
     cut,
+    hold: () => {
+      for (const hold of back) hold();
+    },
     [Symbol.asyncDispose]: async () => {
       const closed = once(server, 'close');
       server.close();
