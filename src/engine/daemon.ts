@@ -185,6 +185,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     const { name, from, to, cause, detail } = change;
     const at = new Date().toISOString();
     const position = String(this.#workers.get(name)?.puller.position ?? 0n);
+    if (to === 'idle.paused' || to === 'failed.halted') this.#rows?.doubt();
     if (change.news) this.#transitions?.note({ name, from, to, cause, detail, position, daemon: this.id, at });
     for (const listener of this.#listeners) listener(change);
   }

@@ -69,6 +69,7 @@ export class Puller {
   #replayUntil = 0n;
   #size: number;
   #epoch = 0;
+  #unfit = false;
   #ahead: { readonly after: bigint; readonly page: Promise<Page> } | null = null;
 
   constructor(options: PullerOptions) {
@@ -85,6 +86,11 @@ export class Puller {
   /** How far events have been looked at, for a row of this generation; 0 where it was reset since. */
   scanned(generation: bigint): bigint {
     return generation === this.#scannedIn ? this.#scanned : 0n;
+  }
+
+  /** The last pull was halted by the history of the store. No row says so. */
+  get unfit(): boolean {
+    return this.#unfit;
   }
 
   /** The row was read, outside of a pull. */
@@ -129,6 +135,7 @@ export class Puller {
       this.forget();
       if (isConnectionLost(error)) this.#options.heads.forget();
       if (isEngineError(error, 'HISTORY_AHEAD') || isEngineError(error, 'HISTORY_DIVERGED')) {
+        this.#unfit = true;
         return { kind: 'failed', halted: true, detail: error.message };
       }
       throw error;
@@ -246,6 +253,7 @@ export class Puller {
     const json = await readJsonColumns(reader, tables);
     const place = { cursor: state?.cursor ?? 0n, generation: state?.generation ?? 0n, deferred, json };
     await checkHistory(reader, projection.name, place.cursor, state?.lastEventId ?? null);
+    this.#unfit = false;
     if (place.cursor === 0n || this.#replayUntil === 0n) this.#replayUntil = await heads.refresh();
     this.#place = place;
     this.#scanned = place.cursor;
