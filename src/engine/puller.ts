@@ -71,6 +71,7 @@ export class Puller {
   #replayUntil = 0n;
   #size: number;
   #epoch = 0;
+  #unfit = false;
   #ahead: { readonly after: bigint; readonly page: Promise<Page> } | null = null;
 
   constructor(options: PullerOptions) {
@@ -79,9 +80,19 @@ export class Puller {
     this.#size = options.pageSize ?? PAGE_MIN;
   }
 
+  /** How far events have been looked at. */
+  get position(): bigint {
+    return this.#scanned;
+  }
+
   /** How far events have been looked at, for a row of this generation; 0 where it was reset since. */
   scanned(generation: bigint): bigint {
     return generation === this.#scannedIn ? this.#scanned : 0n;
+  }
+
+  /** The last pull was halted by the history of the store. No row says so. */
+  get unfit(): boolean {
+    return this.#unfit;
   }
 
   /** The row was read, outside of a pull. */
@@ -126,6 +137,7 @@ export class Puller {
       this.forget();
       if (isConnectionLost(error)) this.#options.heads.forget();
       if (isEngineError(error, 'HISTORY_AHEAD') || isEngineError(error, 'HISTORY_DIVERGED')) {
+        this.#unfit = true;
         return { kind: 'failed', halted: true, detail: error.message };
       }
       throw error;
@@ -243,6 +255,7 @@ export class Puller {
     const json = await readJsonColumns(reader, tables);
     const place = { cursor: state?.cursor ?? 0n, generation: state?.generation ?? 0n, deferred, json };
     await checkHistory(reader, projection.name, place.cursor, state?.lastEventId ?? null);
+    this.#unfit = false;
     if (place.cursor === 0n || this.#replayUntil === 0n) this.#replayUntil = await heads.refresh();
     this.#place = place;
     this.#scanned = place.cursor;
