@@ -1,6 +1,7 @@
 import type { BrokerStatus } from '../core/broker.ts';
 import type { PublisherStatus } from '../core/publisher.ts';
 import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../core/status.ts';
+import type { WaitOutcome } from './waits.ts';
 
 /** A projection went from one state to another, substates included: `live.waiting`. */
 export interface Transition {
@@ -24,6 +25,15 @@ export interface DaemonPort {
     event: OperatorEvent,
     options?: { readonly signal?: AbortSignal; readonly timeoutMs?: number },
   ): Promise<CommandOutcome>;
+  /**
+   * Waits until nothing at or below `position` is unapplied; `head`: the last position drawn by now.
+   * @throws EngineError PROJECTION_UNKNOWN, WAIT_BUSY, DAEMON_STOPPED; the signal's reason
+   */
+  waitFor(
+    name: string,
+    position: bigint | 'head',
+    options: { readonly timeoutMs: number; readonly signal?: AbortSignal },
+  ): Promise<WaitOutcome>;
   status(): Promise<readonly ProjectionStatus[]>;
   /** Null where this daemon does not publish. */
   publisher(): Promise<PublisherStatus | null>;

@@ -13,7 +13,7 @@ import { createAuditor } from '../store/audit.ts';
 import { checkDatabase, checkStore } from '../store/checks.ts';
 import type { Sql } from '../store/connect.ts';
 import { createHeadReader } from '../store/head.ts';
-import { register } from '../store/state.ts';
+import { readPlaces, register } from '../store/state.ts';
 import { type Broker, startBroker } from './broker.ts';
 import { checkTables } from './check-tables.ts';
 import { sendCommand } from './command.ts';
@@ -30,11 +30,12 @@ import { closePools, migrateAtStart, openPools, type Pools } from './pools.ts';
 import { Progress } from './progress.ts';
 import type { RunningPublisher } from './publisher-port.ts';
 import { Puller } from './puller.ts';
+import { readStatuses } from './read-statuses.ts';
 import { createResetWatch, type ResetWatch } from './reset-watch.ts';
-import { toStatus } from './status.ts';
 import { createStoreWatch, type StoreWatch } from './store-watch.ts';
 import { StoredViews } from './stored-views.ts';
 import { watchTransitions } from './transitions.ts';
+import { type WaitOutcome, Waits } from './waits.ts';
 
 const BACKOFF = { baseMs: 200, capMs: 30_000 } as const;
 const DRAIN_MS = 10_000;
@@ -63,6 +64,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
   #heads: Heads | null = null;
   #watch: StoreWatch | null = null;
   #resets: ResetWatch | null = null;
+  #waits: Waits | null = null;
   #publisher: RunningPublisher | null = null;
   #root: Actor<typeof daemonMachine> | null = null;
   #broker: Broker | null = null;
@@ -113,6 +115,12 @@ export class Daemon implements DaemonPort, AsyncDisposable {
       reopen: (name) => this.#child(name)?.send({ type: 'REOPEN' }),
       log: this.#log,
     });
+    this.#waits = new Waits({
+      read: (names) => readPlaces(pools.reader, names),
+      scanned: (name, generation) => this.#pullers.get(name)?.scanned(generation) ?? 0n,
+      heads,
+      log: this.#log,
+    });
     this.#root = this.#startActors(heads, pools);
     this.#publisher = this.#options.publisher?.({ database, schema, owner: this.id, heads, log: this.#log }) ?? null;
     if (broker !== null) {
@@ -147,6 +155,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
         heads,
         pageSize: bulkLimit,
         progress,
+        onScanned: () => this.#waits?.check(),
         log: this.#log,
         now,
       });
@@ -218,7 +227,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     options: { readonly signal?: AbortSignal; readonly timeoutMs?: number } = {},
   ): Promise<CommandOutcome> {
     if (name === PUBLISHER_NAME) throw new EngineError('PUBLISHER_TAKES_NO_COMMANDS', { event });
-    if (!this.names.includes(name)) throw new EngineError('PROJECTION_UNKNOWN', { name, known: this.names.join(', ') });
+    this.#checkName(name);
     const child = this.#child(name);
     if (child === undefined || this.#stopping !== null) throw new EngineError('DAEMON_STOPPED');
     return await sendCommand(child, name, event, options);
@@ -227,25 +236,31 @@ export class Daemon implements DaemonPort, AsyncDisposable {
   async status(): Promise<readonly ProjectionStatus[]> {
     const pools = this.#pools;
     if (pools === null || this.#heads === null) throw new EngineError('DAEMON_STOPPED');
-    // States first, then rows: a failure is stored before its projection is shown as failed, so it is never missing.
-    const snapshots = new Map(this.names.map((name) => [name, this.#child(name)?.getSnapshot() ?? null]));
-    const { views, failures, away } = await this.#stored.read(pools.work);
-    const head = this.#heads.latest() ?? 0n;
-    const holders = this.#heads.holders();
-    return this.names.map((name) =>
-      toStatus({
-        name,
-        snapshot: snapshots.get(name) ?? null,
-        view: views.get(name),
-        failure: failures.get(name) ?? null,
-        scanned: this.#pullers.get(name)?.scanned(views.get(name)?.generation ?? 0n) ?? 0n,
-        head,
-        holders,
-        storeProblem: away ?? this.#watch?.problem() ?? null,
-        ratePerSecond: this.#progress.get(name)?.ratePerSecond ?? 0,
-        owner: this.id,
-      }),
-    );
+    return await readStatuses({
+      names: this.names,
+      snapshotOf: (name) => this.#child(name)?.getSnapshot() ?? null,
+      stored: this.#stored,
+      sql: pools.work,
+      heads: this.#heads,
+      pullers: this.#pullers,
+      progress: this.#progress,
+      storeProblem: this.#watch?.problem() ?? null,
+      owner: this.id,
+    });
+  }
+
+  async waitFor(
+    name: string,
+    position: bigint | 'head',
+    options: { readonly timeoutMs: number; readonly signal?: AbortSignal },
+  ): Promise<WaitOutcome> {
+    this.#checkName(name);
+    if (this.#waits === null || this.#stopping !== null) throw new EngineError('DAEMON_STOPPED');
+    return await this.#waits.until(name, position, options);
+  }
+
+  #checkName(name: string): void {
+    if (!this.names.includes(name)) throw new EngineError('PROJECTION_UNKNOWN', { name, known: this.names.join(', ') });
   }
 
   async publisher(): Promise<PublisherStatus | null> {
@@ -278,6 +293,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
 
   async #stop(): Promise<void> {
     for (const subscription of this.#subscriptions.splice(0)) subscription.unsubscribe();
+    this.#waits?.stop();
     const farewell = Promise.all([this.#broker?.stop(), this.#publisher?.stop()]);
     const root = this.#root;
     if (root !== null) {

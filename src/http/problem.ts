@@ -18,6 +18,7 @@ export const PROBLEMS = {
   BODY_INVALID: [400, 'the body is not what it has to be; GET /openapi.json says what'],
   QUERY_INVALID: [400, 'a parameter of the address is not what it has to be'],
   HEADER_INVALID: [400, 'a header is not what it has to be'],
+  NOT_APPLIED: [504, 'it did not come so far in time'],
   BUSY: [503, 'too many commands are under way: send it again in a moment'],
   UNAVAILABLE: [503, 'the database did not answer in time: try again'],
   INTERNAL: [500, 'something went wrong inside'],
@@ -40,6 +41,7 @@ const STATUS_OF = {
   COMMAND_REFUSED: 409,
   PUBLISHER_TAKES_NO_COMMANDS: 409,
   COMMAND_TIMEOUT: 504,
+  WAIT_BUSY: 503,
   DAEMON_STOPPED: 503,
 } as const;
 
@@ -68,6 +70,11 @@ export interface Problem {
 export function problem(code: ProblemCode, detail?: string): Problem {
   const [status, text] = PROBLEMS[code];
   return build(status, code, detail === undefined ? text : `${text}: ${detail}`);
+}
+
+/** With how far it still was, as a member of its own. */
+export function notApplied(detail: string, lagEvents: number): Problem & { readonly lagEvents: number } {
+  return { ...problem('NOT_APPLIED', detail), lagEvents };
 }
 
 /** How a command that was carried out but failed is told: refused in this state, not now, or not possible. */

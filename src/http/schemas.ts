@@ -81,6 +81,16 @@ export const fleetSchema = named(
   }),
 );
 
+export const appliedSchema = named(
+  'Applied',
+  z.looseObject({
+    name: z.string(),
+    position: decimal('that was asked for, or head'),
+    applied: z.literal(true),
+    lagEvents: z.literal(0),
+  }),
+);
+
 export const healthSchema = named('Health', z.looseObject({ status: z.enum(['ok', 'unavailable']) }));
 
 export const readinessSchema = named(
@@ -108,6 +118,7 @@ export const problemSchema = named(
     detail: z.string().describe('what happened, and what to do'),
     code: z.string().describe('one of docs/reference/errors.md: decide by it'),
     id: z.string().optional().describe('of the entry in the log that says more'),
+    lagEvents: z.number().optional().describe('NOT_APPLIED: positions that were still to go'),
   }),
 );
 

@@ -55,6 +55,7 @@ export class FakeDaemon implements DaemonPort {
   readonly sent: { name: string; event: OperatorEvent }[] = [];
   onSend: Send = async () => ({ kind: 'done', state: 'catching-up' });
   onStatus: () => Promise<readonly ProjectionStatus[]> = async () => this.statuses;
+  onWait: DaemonPort['waitFor'] = async () => ({ applied: true, lagEvents: 0 });
   readonly #listeners = new Set<(change: { name: string; from: string; to: string }) => void>();
 
   send(
@@ -65,6 +66,10 @@ export class FakeDaemon implements DaemonPort {
     this.sent.push({ name, event });
     if (!this.names.includes(name)) throw new EngineError('PROJECTION_UNKNOWN', { name, known: this.names.join(', ') });
     return this.onSend(name, event, options);
+  }
+
+  waitFor(...given: Parameters<DaemonPort['waitFor']>): ReturnType<DaemonPort['waitFor']> {
+    return this.onWait(...given);
   }
 
   status(): Promise<readonly ProjectionStatus[]> {

@@ -126,6 +126,15 @@ const ASKS: readonly Ask[] = [
   },
   { path: '/projections/{name}', at: '/projections/band', status: 200 },
   { path: '/projections/{name}', at: '/projections/nope', status: 404 },
+  { path: '/projections/{name}/wait', at: '/projections/band/wait?position=7', status: 200 },
+  {
+    path: '/projections/{name}/wait',
+    at: '/projections/band/wait?position=head&timeout=5',
+    status: 504,
+    when: () => {
+      daemon.onWait = async () => ({ applied: false, lagEvents: 3 });
+    },
+  },
   { path: '/projections/{name}/events', at: '/projections/band/events', status: 202, send: { type: 'RESET' } },
   { path: '/projections/{name}/events', at: '/projections/band/events?wait=99', status: 200, send: { type: 'RESET' } },
   { path: '/projections/{name}/events', at: '/projections/band/events', status: 400, send: { type: 'DROP' } },
