@@ -1,30 +1,29 @@
 import type { ProjectionStatus } from '../core/status.ts';
 import type { Sql } from '../store/connect.ts';
+import type { Worker } from './actors.ts';
 import type { Heads } from './heads.ts';
-import type { Progress } from './progress.ts';
-import type { Puller } from './puller.ts';
 import { type ProjectionSnapshot, toStatus } from './status.ts';
 import type { StoredViews } from './stored-views.ts';
 
-export interface AllStatuses {
+export interface StatusSources {
   readonly names: readonly string[];
-  /** Null: its actor is not running. */
-  readonly snapshotOf: (name: string) => ProjectionSnapshot | null;
-  readonly stored: StoredViews;
   readonly sql: Sql;
+  readonly stored: StoredViews;
   readonly heads: Heads;
-  readonly pullers: ReadonlyMap<string, Puller>;
-  readonly progress: ReadonlyMap<string, Progress>;
+  readonly workers: ReadonlyMap<string, Worker>;
+  /** Null where no machine runs. */
+  readonly snapshot: (name: string) => ProjectionSnapshot | null;
+  /** What the last scheduled check found wrong with the store. */
   readonly storeProblem: string | null;
   readonly owner: string;
 }
 
-/** Every projection as it stands. */
-export async function readStatuses(parts: AllStatuses): Promise<readonly ProjectionStatus[]> {
-  const { names, heads, pullers, progress, owner } = parts;
+/** How every projection stands, in one look at the database. */
+export async function readStatuses(sources: StatusSources): Promise<readonly ProjectionStatus[]> {
+  const { names, sql, stored, heads, workers, owner } = sources;
   // States first, then rows: a failure is stored before its projection is shown as failed, so it is never missing.
-  const snapshots = new Map(names.map((name) => [name, parts.snapshotOf(name)]));
-  const { views, failures, away } = await parts.stored.read(parts.sql);
+  const snapshots = new Map(names.map((name) => [name, sources.snapshot(name)]));
+  const { views, failures, away } = await stored.read(sql);
   const head = heads.latest() ?? 0n;
   const holders = heads.holders();
   return names.map((name) =>
@@ -33,11 +32,11 @@ export async function readStatuses(parts: AllStatuses): Promise<readonly Project
       snapshot: snapshots.get(name) ?? null,
       view: views.get(name),
       failure: failures.get(name) ?? null,
-      scanned: pullers.get(name)?.scanned(views.get(name)?.generation ?? 0n) ?? 0n,
+      scanned: workers.get(name)?.puller.scanned(views.get(name)?.generation ?? 0n) ?? 0n,
       head,
       holders,
-      storeProblem: away ?? parts.storeProblem,
-      ratePerSecond: progress.get(name)?.ratePerSecond ?? 0,
+      storeProblem: away ?? sources.storeProblem,
+      ratePerSecond: workers.get(name)?.progress.ratePerSecond ?? 0,
       owner,
     }),
   );

@@ -10,6 +10,7 @@ interface Place {
 }
 
 export interface WaitsOptions {
+  readonly names: readonly string[];
   /** The stored rows of these projections, in one statement. */
   readonly read: (names: readonly string[]) => Promise<ReadonlyMap<string, Place>>;
   /** How far this daemon has looked at events for a projection, in this generation; ahead of the row or behind it. */
@@ -54,14 +55,15 @@ export class Waits {
   /**
    * @param position `head`: the last one drawn when the wait begins, so that whatever was committed by then is applied
    * @param timeoutMs from the first look at the row on
-   * @throws EngineError WAIT_BUSY, DAEMON_STOPPED, PROJECTION_ROW_MISSING; the signal's reason
+   * @throws EngineError PROJECTION_UNKNOWN, WAIT_BUSY, DAEMON_STOPPED, PROJECTION_ROW_MISSING; the signal's reason
    */
   async until(
     name: string,
     position: bigint | 'head',
     { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal?: AbortSignal },
   ): Promise<WaitOutcome> {
-    const { max = 64, heads, read } = this.#options;
+    const { names, max = 64, heads, read } = this.#options;
+    if (!names.includes(name)) throw new EngineError('PROJECTION_UNKNOWN', { name, known: names.join(', ') });
     if (this.#underWay >= max) throw new EngineError('WAIT_BUSY', { max });
     const ending = AbortSignal.any([this.#stopped.signal, ...(signal === undefined ? [] : [signal])]);
     this.#underWay += 1;

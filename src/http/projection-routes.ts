@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { EngineError } from '../core/errors.ts';
 import { sendJson } from './guards.ts';
-import { route } from './route.ts';
-import { fleetSchema, projectionSchema } from './schemas.ts';
+import { position, route, wholeNumber } from './route.ts';
+import { fleetSchema, projectionSchema, transitionsSchema } from './schemas.ts';
 import { answered, type RouteGroup } from './tools.ts';
 
 /** How the projections stand. */
@@ -39,6 +39,23 @@ export const projectionRoutes: RouteGroup = (tools) => [
         name,
         all.map((status) => status.name),
       );
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/projections/:name/transitions',
+    summary: 'Its changes of state that are news, newest first',
+    query: z.object({
+      limit: wholeNumber(1000, 'is a whole number, at most 1000').default(100),
+      before: position('a number to page on from').optional(),
+    }),
+    answers: { 200: transitionsSchema },
+    problems: ['PROJECTION_UNKNOWN', 'DAEMON_STOPPED'],
+    handle: async ({ context, query: { limit, before } }) => {
+      const name = context.req.param('name') ?? '';
+      if (!tools.daemon.names.includes(name)) throw unknownProjection(name, tools.daemon.names);
+      const asked = { limit, ...(before !== undefined && { before }) };
+      return sendJson(context, { transitions: await answered(tools.daemon.transitions(name, asked), tools) });
     },
   }),
 ];

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { BROKER_STATES, type BrokerStatus } from '../core/broker.ts';
+import { COMMAND_STATES, type CommandRecord } from '../core/command.ts';
 import { PUBLISHER_STATES, type PublisherStatus } from '../core/publisher.ts';
 import { type FailureStatus, OPERATOR_EVENTS, type ProjectionStatus, STATES } from '../core/status.ts';
+import type { TransitionRecord } from '../core/transition.ts';
 
 /**
  * The shapes of answers, by the names they have in `GET /openapi.json`. The command line reads answers with them too. They
@@ -136,3 +138,43 @@ export const outcomeSchema = named(
     warning: z.string().optional().describe('what else it did: a reset that took other projections along'),
   }),
 );
+
+export const commandSchema = named(
+  'Command',
+  z.looseObject({
+    id: z.string(),
+    name: z.string().describe('of the projection'),
+    event: z.enum(OPERATOR_EVENTS),
+    position: z.string().nullable().describe('SKIP: of the event that failed'),
+    reason: z.string().nullable(),
+    generation: z.string().nullable().describe('the one it was meant for'),
+    requestedBy: z.string(),
+    acceptedBy: z.string().describe('the daemon that took it in'),
+    requestedAt: instant('when it was taken in'),
+    state: z.enum(COMMAND_STATES).describe('pending until its effect is committed, or it is refused'),
+    carriedOutBy: z.string().nullable(),
+    endedAt: z.string().nullable(),
+    code: z.string().nullable().describe('of a failed one'),
+    message: z.string().nullable(),
+    warning: z.string().nullable().describe('what else it did'),
+  }) satisfies z.ZodType<CommandRecord>,
+);
+
+export const commandsSchema = named('Commands', z.looseObject({ commands: z.array(commandSchema) }));
+
+const transitionSchema = named(
+  'Transition',
+  z.looseObject({
+    number: decimal('rises; for `before`'),
+    name: z.string(),
+    from: z.string(),
+    to: z.string(),
+    cause: z.string().describe('the event of the state machine'),
+    detail: z.string().nullable(),
+    position: decimal('cursor then'),
+    daemon: z.string(),
+    at: instant('when'),
+  }) satisfies z.ZodType<TransitionRecord>,
+);
+
+export const transitionsSchema = named('Transitions', z.looseObject({ transitions: z.array(transitionSchema) }));

@@ -19,6 +19,7 @@ afterEach(() => vi.useRealTimers());
 
 function open(more: Partial<WaitsOptions> = {}): Waits {
   return new Waits({
+    names: ['band'],
     read: async (names) => {
       reads.push([...names]);
       return new Map(names.map((name) => [name, row]));
