@@ -92,11 +92,12 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     const heads = createHeads(createHeadReader(pools.control, this.names), (beat) => this.#heard(beat));
     this.#heads = heads;
     this.#watches = createWatches({
+      daemon: this.#options,
+      id: this.id,
       pools,
       names: this.names,
       workers: this.#workers,
       heads,
-      notify,
       snapshot: this.#snapshot,
       reopen: (name) => this.#child(name)?.send({ type: 'REOPEN' }),
       log: this.#log,
@@ -175,6 +176,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     const at = new Date().toISOString();
     const position = String(this.#workers.get(name)?.puller.position ?? 0n);
     if (change.news) this.#watches?.transitions.note({ name, from, to, cause, detail, position, daemon: this.id, at });
+    this.#watches?.halts.heard(change);
     for (const listener of this.#listeners) listener(change);
   }
 
@@ -278,7 +280,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
       await drained(root);
       root.stop();
     }
-    await this.#desk?.stop();
+    await Promise.all([this.#desk?.stop(), this.#watches?.halts.stop()]);
     await farewell;
     const pools = this.#pools;
     if (pools === null) return;

@@ -2,6 +2,9 @@ import { createAuditor } from '../store/audit.ts';
 import { checkStore } from '../store/checks.ts';
 import { readPlaces } from '../store/state.ts';
 import type { Worker } from './actors.ts';
+import type { DaemonOptions } from './daemon-options.ts';
+import { haltWebhook } from './halt-webhook.ts';
+import { Halts } from './halts.ts';
 import type { Heads } from './heads.ts';
 import type { Log } from './log.ts';
 import type { Pools } from './pools.ts';
@@ -17,14 +20,16 @@ export interface Watches {
   readonly rows: RowWatch;
   readonly waits: Waits;
   readonly transitions: TransitionLog;
+  readonly halts: Halts;
 }
 
 export interface WatchesOptions {
+  readonly daemon: Pick<DaemonOptions, 'notify' | 'onHalt' | 'haltWebhookUrl'>;
+  readonly id: string;
   readonly pools: Pools;
   readonly names: readonly string[];
   readonly workers: ReadonlyMap<string, Worker>;
   readonly heads: Heads;
-  readonly notify: boolean;
   readonly snapshot: (name: string) => ProjectionSnapshot | null;
   /** Has a projection's machine read its row again. */
   readonly reopen: (name: string) => void;
@@ -32,7 +37,8 @@ export interface WatchesOptions {
 }
 
 export function createWatches(options: WatchesOptions): Watches {
-  const { pools, names, workers, heads, notify, snapshot, reopen, log } = options;
+  const { daemon, id, pools, names, workers, heads, snapshot, reopen, log } = options;
+  const { notify = true, onHalt, haltWebhookUrl } = daemon;
   return {
     store: createStoreWatch({
       auditor: createAuditor(pools.reader),
@@ -48,5 +54,14 @@ export function createWatches(options: WatchesOptions): Watches {
       log,
     }),
     transitions: new TransitionLog({ sql: pools.work, log }),
+    halts: new Halts({
+      sql: pools.reader,
+      id,
+      receivers: {
+        ...(onHalt !== undefined && { onHalt }),
+        ...(typeof haltWebhookUrl === 'string' && { webhook: haltWebhook(haltWebhookUrl) }),
+      },
+      log,
+    }),
   };
 }
