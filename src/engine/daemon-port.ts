@@ -66,6 +66,11 @@ export interface DaemonPort {
     position: bigint | 'head',
     options: { readonly timeoutMs: number; readonly signal?: AbortSignal },
   ): Promise<WaitOutcome>;
+  /**
+   * Removes the rows about a projection that this program no longer declares. @returns its tables, which stay
+   * @throws EngineError FORGET_REFUSED, PROJECTION_UNKNOWN, DAEMON_STOPPED
+   */
+  forget(name: string): Promise<readonly string[]>;
   status(): Promise<readonly ProjectionStatus[]>;
   /** Null where this daemon does not publish. */
   publisher(): Promise<PublisherStatus | null>;

@@ -12,7 +12,8 @@ import { type HintFigures, HintMetrics } from '../feed/hint-metrics.ts';
 import type { Look } from '../feed/wakes.ts';
 import { readCommands } from '../store/commands.ts';
 import type { Sql } from '../store/connect.ts';
-import { type Beat, createHeadReader } from '../store/head.ts';
+import { forget } from '../store/forget.ts';
+import { createHeadReader } from '../store/head.ts';
 import { readTransitions } from '../store/transitions.ts';
 import { startActors, type Worker } from './actors.ts';
 import { type Broker, startBroker } from './broker.ts';
@@ -89,7 +90,10 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     }
     // Stopped meanwhile: what began now would have nobody to end it.
     if (this.#stopping !== null) throw new EngineError('DAEMON_STOPPED');
-    const heads = createHeads(createHeadReader(pools.control, this.names), (beat) => this.#heard(beat));
+    const heads = createHeads(createHeadReader(pools.control, this.names), ({ standings, pending }) => {
+      this.#watches?.rows.heard(standings);
+      this.#desk?.beat(pending);
+    });
     this.#heads = heads;
     this.#watches = createWatches({
       daemon: this.#options,
@@ -166,11 +170,6 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     this.#publisher?.wake();
   }
 
-  #heard({ standings, pending }: Beat): void {
-    this.#watches?.rows.heard(standings);
-    this.#desk?.beat(pending);
-  }
-
   #announce(change: Transition): void {
     const { name, from, to, cause, detail } = change;
     const at = new Date().toISOString();
@@ -222,6 +221,10 @@ export class Daemon implements DaemonPort, AsyncDisposable {
 
   async waitFor(...asked: Parameters<DaemonPort['waitFor']>): Promise<WaitOutcome> {
     return await this.#running(this.#watches).waits.until(...asked);
+  }
+
+  async forget(name: string): Promise<readonly string[]> {
+    return await forget(this.#running(this.#pools).work, name, this.names);
   }
 
   #running<T>(part: T | null): T {

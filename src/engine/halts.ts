@@ -35,7 +35,9 @@ export class Halts {
   constructor(options: HaltsOptions) {
     this.#options = options;
     this.#done = new Promise((resolve) => {
-      this.#changes.pipe(mergeMap((change) => this.#tell(change), TELLING)).subscribe({ complete: resolve, error: () => resolve() });
+      this.#changes
+        .pipe(mergeMap((change) => this.#tell(change), TELLING))
+        .subscribe({ complete: resolve, error: () => resolve() });
     });
   }
 

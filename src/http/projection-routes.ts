@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { EngineError } from '../core/errors.ts';
-import { sendJson } from './guards.ts';
+import { remoteOf, sendJson } from './guards.ts';
 import { position, route, wholeNumber } from './route.ts';
-import { fleetSchema, projectionSchema, transitionsSchema } from './schemas.ts';
+import { fleetSchema, forgottenSchema, projectionSchema, transitionsSchema } from './schemas.ts';
 import { answered, type RouteGroup } from './tools.ts';
 
 /** How the projections stand. */
@@ -56,6 +56,20 @@ export const projectionRoutes: RouteGroup = (tools) => [
       if (!tools.daemon.names.includes(name)) throw unknownProjection(name, tools.daemon.names);
       const asked = { limit, ...(before !== undefined && { before }) };
       return sendJson(context, { transitions: await answered(tools.daemon.transitions(name, asked), tools) });
+    },
+  }),
+  // Not DELETE /projections/NAME: whoever sends that expects the tables to go.
+  route({
+    method: 'POST',
+    path: '/projections/:name/forget',
+    summary: 'Remove the rows about a projection that is declared no more; its tables stay, and are named',
+    answers: { 200: forgottenSchema },
+    problems: ['PROJECTION_UNKNOWN', 'FORGET_REFUSED', 'DAEMON_STOPPED'],
+    handle: async ({ context }) => {
+      const name = context.req.param('name') ?? '';
+      const tables = await answered(tools.daemon.forget(name), tools);
+      tools.log.info({ projection: name, tables, remote: remoteOf(context) }, 'projection.forgotten');
+      return sendJson(context, { name, tables });
     },
   }),
 ];

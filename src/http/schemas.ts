@@ -93,6 +93,11 @@ export const appliedSchema = named(
   }),
 );
 
+export const forgottenSchema = named(
+  'Forgotten',
+  z.looseObject({ name: z.string(), tables: z.array(z.string()).describe('that it filled; they stay') }),
+);
+
 export const healthSchema = named('Health', z.looseObject({ status: z.enum(['ok', 'unavailable']) }));
 
 export const readinessSchema = named(

@@ -80,6 +80,7 @@ export class FakeDaemon implements DaemonPort {
   onSend: Send = async () => ({ kind: 'done', state: 'catching-up' });
   onStatus: () => Promise<readonly ProjectionStatus[]> = async () => this.statuses;
   onSubmit: (request: CommandRequest) => Promise<void> = async () => undefined;
+  onForget: DaemonPort['forget'] = async () => ['old_prices'];
   onWait: DaemonPort['waitFor'] = async () => ({ applied: true, lagEvents: 0 });
   history: readonly TransitionRecord[] = [];
   readonly #requests = new Map<string, CommandRecord>();
@@ -131,6 +132,10 @@ export class FakeDaemon implements DaemonPort {
 
   waitFor(...given: Parameters<DaemonPort['waitFor']>): ReturnType<DaemonPort['waitFor']> {
     return this.onWait(...given);
+  }
+
+  forget(name: string): Promise<readonly string[]> {
+    return this.onForget(name);
   }
 
   status(): Promise<readonly ProjectionStatus[]> {

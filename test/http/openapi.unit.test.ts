@@ -139,6 +139,7 @@ const ASKS: readonly Ask[] = [
       daemon.history = [{ number: '7', name: 'band', ...change, position: '42', daemon: 'd', at: AT }];
     },
   },
+  { path: '/projections/{name}/forget', at: '/projections/gone/forget', status: 200, send: {} },
   { path: '/commands', status: 200, when: () => daemon.submit({ name: 'band', event: 'RESET', by: 'test', id: ID }) },
   { path: '/commands/{id}', at: `/commands/${ID}`, status: 404 },
   { path: '/commands/{id}', at: '/commands/nonsense', status: 404 },
