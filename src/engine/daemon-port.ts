@@ -1,4 +1,5 @@
 import type { BrokerStatus } from '../core/broker.ts';
+import type { FailureRecord, TryReport } from '../core/failure.ts';
 import type { PublisherStatus } from '../core/publisher.ts';
 import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../core/status.ts';
 
@@ -25,6 +26,13 @@ export interface DaemonPort {
     options?: { readonly signal?: AbortSignal; readonly timeoutMs?: number },
   ): Promise<CommandOutcome>;
   status(): Promise<readonly ProjectionStatus[]>;
+  /** Newest position first; of all projections without a name. @throws EngineError PROJECTION_UNKNOWN, DAEMON_STOPPED */
+  failures(name?: string): Promise<readonly FailureRecord[]>;
+  /**
+   * Runs the event a projection stands before, and rolls back.
+   * @throws EngineError NOTHING_FAILED, PROJECTION_UNKNOWN, TRY_GIVEN_UP, DAEMON_STOPPED
+   */
+  tryFailed(name: string, options?: { readonly signal?: AbortSignal }): Promise<TryReport>;
   /** Null where this daemon does not publish. */
   publisher(): Promise<PublisherStatus | null>;
   /** False while the database cannot be reached or the pull loops are past their deadline. */

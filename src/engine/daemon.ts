@@ -21,6 +21,7 @@ import type { DaemonOptions } from './daemon-options.ts';
 import type { DaemonPort, Transition } from './daemon-port.ts';
 import { DatabaseTrouble } from './database-trouble.ts';
 import { drained } from './drained.ts';
+import { FailureDesk } from './failures/failure-desk.ts';
 import { startFeed } from './feed.ts';
 import { createHands } from './hands.ts';
 import { createHeads, type Heads } from './heads.ts';
@@ -59,6 +60,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
   readonly #stored: StoredViews;
   readonly #hints = new HintMetrics();
   readonly #trouble: DatabaseTrouble;
+  readonly #desk: FailureDesk;
   #pools: Pools | null = null;
   #heads: Heads | null = null;
   #watch: StoreWatch | null = null;
@@ -74,6 +76,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     this.#trouble = new DatabaseTrouble(this.#log);
     this.#owners = tableOwners(options.projections);
     this.#stored = new StoredViews(options.databaseTrouble);
+    this.#desk = new FailureDesk({ schema: 'public', ...options }, () => this.#pools?.reader ?? null);
     this.id = options.id ?? `${hostname()}:${process.pid}`;
     this.names = options.projections.map(({ name }) => name);
   }
@@ -248,22 +251,17 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     );
   }
 
-  async publisher(): Promise<PublisherStatus | null> {
-    return (await this.#publisher?.status()) ?? null;
-  }
+  readonly failures: DaemonPort['failures'] = (name) => this.#desk.list(name);
+  readonly tryFailed: DaemonPort['tryFailed'] = (name, options) => this.#desk.try(name, options);
+  readonly publisher = async (): Promise<PublisherStatus | null> => (await this.#publisher?.status()) ?? null;
 
   healthy(): boolean {
     return this.#root?.getSnapshot().status === 'active' && this.#stopping === null && !this.#trouble.away;
   }
 
-  broker(): BrokerStatus | null {
-    return this.#broker?.status() ?? null;
-  }
-
+  readonly broker = (): BrokerStatus | null => this.#broker?.status() ?? null;
   /** How projections were woken, and what no hint announced, since the start. */
-  hints(): HintFigures {
-    return this.#hints.figures(this.#heads?.latest() ?? 0n);
-  }
+  readonly hints = (): HintFigures => this.#hints.figures(this.#heads?.latest() ?? 0n);
 
   onTransition(listener: (change: Transition) => void): () => void {
     this.#listeners.add(listener);
@@ -278,7 +276,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
 
   async #stop(): Promise<void> {
     for (const subscription of this.#subscriptions.splice(0)) subscription.unsubscribe();
-    const farewell = Promise.all([this.#broker?.stop(), this.#publisher?.stop()]);
+    const farewell = Promise.all([this.#broker?.stop(), this.#publisher?.stop(), this.#desk.stop()]);
     const root = this.#root;
     if (root !== null) {
       root.send({ type: 'STOP' });

@@ -3,7 +3,7 @@ import type { EventShape, Projection } from '../core/projection.ts';
 import { createMemoryStage } from './memory/memory-stage.ts';
 import { createGrounds } from './postgres/ground.ts';
 import { createPostgresStage, WAYS } from './postgres/postgres-stage.ts';
-import { rolledBack, type TestTransaction } from './postgres/rolled-back.ts';
+import { inTestTransaction, type TestTransaction } from './postgres/rolled-back.ts';
 import { createOwnDatabase, type OwnDatabase } from './postgres/server.ts';
 import { createSpec, type Spec, type SpecOptions } from './spec.ts';
 import type { Bench } from './spec-then.ts';
@@ -76,7 +76,7 @@ export function createTestKit({ database, schema = '', timeoutMs = 30_000 }: Tes
           const all = [...(options.with ?? []), projection];
           const ground = await grounds.of(all);
           await ground.empty();
-          return await rolledBack(ground, all, work);
+          return await inTestTransaction(ground, all, work);
         }),
     }),
     stages,

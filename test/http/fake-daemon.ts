@@ -1,5 +1,6 @@
 import type { BrokerStatus } from '../../src/core/broker.ts';
 import { EngineError } from '../../src/core/errors.ts';
+import type { FailureRecord, TryReport } from '../../src/core/failure.ts';
 import type { PublisherStatus } from '../../src/core/publisher.ts';
 import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../../src/core/status.ts';
 import type { DaemonPort } from '../../src/engine/daemon-port.ts';
@@ -55,6 +56,10 @@ export class FakeDaemon implements DaemonPort {
   readonly sent: { name: string; event: OperatorEvent }[] = [];
   onSend: Send = async () => ({ kind: 'done', state: 'catching-up' });
   onStatus: () => Promise<readonly ProjectionStatus[]> = async () => this.statuses;
+  failed: readonly FailureRecord[] = [];
+  onTry: (name: string, signal?: AbortSignal) => Promise<TryReport> = async (name) => {
+    throw new EngineError('NOTHING_FAILED', { name, reason: 'it stands before none' });
+  };
   readonly #listeners = new Set<(change: { name: string; from: string; to: string }) => void>();
 
   send(
@@ -71,6 +76,16 @@ export class FakeDaemon implements DaemonPort {
     return this.onStatus();
   }
 
+  failures(name?: string): Promise<readonly FailureRecord[]> {
+    this.#checkName(name);
+    return Promise.resolve(this.failed.filter((failure) => name === undefined || failure.name === name));
+  }
+
+  tryFailed(name: string, { signal }: { signal?: AbortSignal } = {}): Promise<TryReport> {
+    this.#checkName(name);
+    return this.onTry(name, signal);
+  }
+
   publisher(): Promise<PublisherStatus | null> {
     return Promise.resolve(this.published);
   }
@@ -81,6 +96,11 @@ export class FakeDaemon implements DaemonPort {
 
   broker(): BrokerStatus | null {
     return this.brokerStatus;
+  }
+
+  #checkName(name: string | undefined): void {
+    if (name !== undefined && !this.names.includes(name))
+      throw new EngineError('PROJECTION_UNKNOWN', { name, known: this.names.join(', ') });
   }
 
   onTransition(listener: (change: { name: string; from: string; to: string }) => void): () => void {
