@@ -159,11 +159,9 @@ test('code that no longer handles the event would pass over it', async () => {
 
 test('a look-up that misses while the other projection is behind waits; one that finds goes on', async () => {
   const seek = (id: string) => () =>
-    lookup('shop', {
-      select: 'id',
-      where: { id },
-      use: (found) => update('stock', { details: { shop: found } }, { item: 'a' }),
-    });
+    lookup('shop', { select: 'id', where: { id } }, (found) =>
+      update('stock', { details: { shop: found } }, { item: 'a' }),
+    );
   const waits = await tryHandler(seek('none'));
   expect(waits).toMatchObject({ outcome: 'waiting', code: null, sqlstate: null, changes: [] });
   expect(waits.error).toMatch(new RegExp(`^waiting for 'shop' to reach position ${position} `));
