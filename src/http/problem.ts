@@ -15,8 +15,9 @@ export const PROBLEMS = {
   METHOD_NOT_ALLOWED: [405, 'the Allow header lists the methods'],
   BODY_TOO_LARGE: [413, 'the body may have 64 KiB'],
   BODY_NOT_JSON_TYPE: [415, 'send the body with `Content-Type: application/json`'],
-  BODY_INVALID: [400, 'the body must be {"type": EVENT}'],
-  WAIT_INVALID: [400, '`wait` is a whole number of milliseconds, at most 600000'],
+  BODY_INVALID: [400, 'the body is not what it has to be; GET /openapi.json says what'],
+  QUERY_INVALID: [400, 'a parameter of the address is not what it has to be'],
+  HEADER_INVALID: [400, 'a header is not what it has to be'],
   BUSY: [503, 'too many commands are under way: send it again in a moment'],
   UNAVAILABLE: [503, 'the database did not answer in time: try again'],
   INTERNAL: [500, 'something went wrong inside'],
@@ -41,6 +42,17 @@ const STATUS_OF = {
   COMMAND_TIMEOUT: 504,
   DAEMON_STOPPED: 503,
 } as const;
+
+/** Everything a route can refuse with. */
+export type RefusalCode = ProblemCode | keyof typeof STATUS_OF;
+
+export function statusOf(code: RefusalCode): number {
+  return isProblemCode(code) ? PROBLEMS[code][0] : STATUS_OF[code];
+}
+
+function isProblemCode(code: RefusalCode): code is ProblemCode {
+  return Object.hasOwn(PROBLEMS, code);
+}
 
 /** RFC 9457. */
 export interface Problem {

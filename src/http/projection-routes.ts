@@ -1,0 +1,49 @@
+import { z } from 'zod';
+import { EngineError } from '../core/errors.ts';
+import { sendJson } from './guards.ts';
+import { route } from './route.ts';
+import { fleetSchema, projectionSchema } from './schemas.ts';
+import { answered, type RouteGroup } from './tools.ts';
+
+/** How the projections stand. */
+export const projectionRoutes: RouteGroup = (tools) => [
+  route({
+    method: 'GET',
+    path: '/projections',
+    summary: 'Every projection; the publisher and the broker, where there are such',
+    answers: { 200: fleetSchema },
+    problems: [],
+    handle: async ({ context }) => {
+      const broker = tools.daemon.broker();
+      const [projections, publisher] = await answered(
+        Promise.all([tools.daemon.status(), tools.daemon.publisher()]),
+        tools,
+      );
+      const beside = { ...(broker === null ? {} : { broker }), ...(publisher === null ? {} : { publisher }) };
+      return sendJson(context, { projections, ...beside });
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/projections/:name',
+    summary: 'One projection',
+    query: z.object({ instance: z.string().default('').describe('of a projection that is per instance') }),
+    answers: { 200: projectionSchema },
+    problems: ['PROJECTION_UNKNOWN'],
+    handle: async ({ context, query: { instance } }) => {
+      const name = context.req.param('name') ?? '';
+      const all = await answered(tools.daemon.status(), tools);
+      const found = all.find((status) => status.name === name && status.instance === instance);
+      if (found !== undefined) return sendJson(context, found);
+      throw unknownProjection(
+        name,
+        all.map((status) => status.name),
+      );
+    },
+  }),
+];
+
+/** Cut in a message: whoever asks may send any length. */
+export function unknownProjection(name: string, known: readonly string[]): EngineError {
+  return new EngineError('PROJECTION_UNKNOWN', { name: name.slice(0, 80), known: [...new Set(known)].join(', ') });
+}
