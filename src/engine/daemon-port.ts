@@ -1,4 +1,5 @@
 import type { BrokerStatus } from '../core/broker.ts';
+import type { Capsule } from '../core/capsule.ts';
 import type { FailureRecord, TryReport } from '../core/failure.ts';
 import type { PublisherStatus } from '../core/publisher.ts';
 import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../core/status.ts';
@@ -33,6 +34,8 @@ export interface DaemonPort {
    * @throws EngineError NOTHING_FAILED, PROJECTION_UNKNOWN, TRY_GIVEN_UP, DAEMON_STOPPED
    */
   tryFailed(name: string, options?: { readonly signal?: AbortSignal }): Promise<TryReport>;
+  /** The same, with everything that a test needs to make the event fail again. A JSON value. @throws as `tryFailed` */
+  capsule(name: string, options?: { readonly signal?: AbortSignal }): Promise<Capsule>;
   /** Null where this daemon does not publish. */
   publisher(): Promise<PublisherStatus | null>;
   /** False while the database cannot be reached or the pull loops are past their deadline. */

@@ -253,6 +253,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
 
   readonly failures: DaemonPort['failures'] = (name) => this.#desk.list(name);
   readonly tryFailed: DaemonPort['tryFailed'] = (name, options) => this.#desk.try(name, options);
+  readonly capsule: DaemonPort['capsule'] = (name, options) => this.#desk.capsule(name, options);
   readonly publisher = async (): Promise<PublisherStatus | null> => (await this.#publisher?.status()) ?? null;
 
   healthy(): boolean {

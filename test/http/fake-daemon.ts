@@ -1,4 +1,5 @@
 import type { BrokerStatus } from '../../src/core/broker.ts';
+import type { Capsule } from '../../src/core/capsule.ts';
 import { EngineError } from '../../src/core/errors.ts';
 import type { FailureRecord, TryReport } from '../../src/core/failure.ts';
 import type { PublisherStatus } from '../../src/core/publisher.ts';
@@ -56,6 +57,7 @@ export class FakeDaemon implements DaemonPort {
   readonly sent: { name: string; event: OperatorEvent }[] = [];
   onSend: Send = async () => ({ kind: 'done', state: 'catching-up' });
   onStatus: () => Promise<readonly ProjectionStatus[]> = async () => this.statuses;
+  exported: Capsule | null = null;
   failed: readonly FailureRecord[] = [];
   onTry: (name: string, signal?: AbortSignal) => Promise<TryReport> = async (name) => {
     throw new EngineError('NOTHING_FAILED', { name, reason: 'it stands before none' });
@@ -84,6 +86,12 @@ export class FakeDaemon implements DaemonPort {
   tryFailed(name: string, { signal }: { signal?: AbortSignal } = {}): Promise<TryReport> {
     this.#checkName(name);
     return this.onTry(name, signal);
+  }
+
+  capsule(name: string): Promise<Capsule> {
+    this.#checkName(name);
+    if (this.exported === null) throw new EngineError('NOTHING_FAILED', { name, reason: 'it stands before none' });
+    return Promise.resolve(this.exported);
   }
 
   publisher(): Promise<PublisherStatus | null> {

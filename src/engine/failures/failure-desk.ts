@@ -1,7 +1,9 @@
+import type { Capsule } from '../../core/capsule.ts';
 import { EngineError } from '../../core/errors.ts';
 import type { FailureRecord, TryReport } from '../../core/failure.ts';
 import type { Queryable } from '../../store/connect.ts';
 import { listFailures } from '../../store/failures.ts';
+import { makeCapsule } from './capsule.ts';
 import { findProjection, type TryPlace, tryFailed } from './try-failed.ts';
 
 /** Tries at once: each holds three connections. */
@@ -27,6 +29,10 @@ export class FailureDesk {
 
   async try(name: string, { signal }: { readonly signal?: AbortSignal } = {}): Promise<TryReport> {
     return await this.#carryOut(name, signal, (bounded) => tryFailed(this.#place, name, bounded));
+  }
+
+  async capsule(name: string, { signal }: { readonly signal?: AbortSignal } = {}): Promise<Capsule> {
+    return await this.#carryOut(name, signal, (bounded) => makeCapsule(this.#place, name, bounded));
   }
 
   /** Gives up what is under way, and waits for its connections to close. */
