@@ -10,7 +10,7 @@ import { type FailureStatus, OPERATOR_EVENTS, type ProjectionStatus, STATES } fr
 export const answerSchemas = z.registry<{ id: string }>();
 
 /** Gives a shape its name. */
-function named<T extends z.ZodType>(id: string, schema: T): T {
+export function named<T extends z.ZodType>(id: string, schema: T): T {
   answerSchemas.add(schema, { id });
   return schema;
 }
