@@ -53,9 +53,14 @@ export async function readRowTexts(
   return new Map(rows.map(({ place, cells }) => [place, toRowText(columns, cells)]));
 }
 
-/** Every column as text, for a `SELECT … FROM` with alias `r`. A column's name may be anything here. */
+/** A column of a table that somebody else has made may have any name. */
+export function quoteColumn(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+/** Every column as text, for a `SELECT … FROM` with alias `r`. */
 export function cellsOf(columns: readonly Column[]): string {
-  return `ARRAY[${columns.map(({ name }) => `r."${name.replaceAll('"', '""')}"::text`).join(', ')}]`;
+  return `ARRAY[${columns.map(({ name }) => `r.${quoteColumn(name)}::text`).join(', ')}]`;
 }
 
 export function toRowText(columns: readonly Column[], cells: readonly (string | null)[]): RowText {
