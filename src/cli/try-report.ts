@@ -36,8 +36,8 @@ function changeLines({ changes, moreChanges }: TryReport, paint: Paint): readonl
 function rowLines({ table, before, after }: RowChange, paint: Paint): readonly string[] {
   if (before === null || after === null) {
     const line =
-      before === null ? paint('green', `  + ${columns(after ?? {})}`) : paint('red', `  - ${columns(before)}`);
-    return [`  ${table}`, `  ${line}`];
+      before === null ? paint('green', `    + ${columns(after ?? {})}`) : paint('red', `    - ${columns(before)}`);
+    return [`  ${table}`, line];
   }
   const changed = Object.keys({ ...before, ...after }).filter((column) => before[column] !== after[column]);
   const kept = Object.fromEntries(Object.entries(after).filter(([column]) => !changed.includes(column)));

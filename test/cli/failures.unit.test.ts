@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { expect, it } from 'vitest';
 import { failureActions } from '../../src/cli/failure-actions.ts';
 import { capsule, failedEvent, tryReport } from '../support/failed-event.ts';
@@ -54,7 +55,7 @@ it('colours it on a terminal only, and not with NO_COLOR', async () => {
     daemon.onTry = async () => tryReport;
     await failureActions.tryFailed({ name: 'band', config: undefined, json: false, flags: {} }, context);
     expect(out().includes('\x1b[31m    - name=Band\x1b[0m')).toBe(coloured);
-    expect(out().replaceAll(/\x1b\[\d+m/g, '')).toBe(REPORT);
+    expect(stripVTControlCharacters(out())).toBe(REPORT);
   }
 });
 
