@@ -49,7 +49,10 @@ export async function readFailures(sql: Queryable): Promise<ReadonlyMap<string, 
 
 const LISTED = 1000;
 
-/** Failures of one projection, or of all of them, newest position first. */
+/**
+ * Failures of one projection, or of all of them, newest position first. A column that a later migration adds is read from
+ * the row as a whole: a command may come before that migration has run.
+ */
 export async function listFailures(sql: Queryable, name: string | null): Promise<readonly FailureRecord[]> {
   return await sql<FailureRecord[]>`
     SELECT name, position::text AS position, event_id AS "eventId", event_name AS "eventName", attempts, error,
