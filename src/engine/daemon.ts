@@ -4,6 +4,7 @@ import { type Actor, createActor, type SnapshotFrom } from 'xstate';
 import { childId, daemonMachine, type ProjectionActor } from '../../machines/daemon.ts';
 import type { BrokerStatus } from '../core/broker.ts';
 import { EngineError } from '../core/errors.ts';
+import { resolvePolicy } from '../core/failure-policy.ts';
 import { PUBLISHER_NAME, type PublisherStatus } from '../core/publisher.ts';
 import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../core/status.ts';
 import { type TableOwners, tableOwners } from '../core/table-owners.ts';
@@ -126,19 +127,20 @@ export class Daemon implements DaemonPort, AsyncDisposable {
   }
 
   #startActors(heads: Heads, pools: Pools): Actor<typeof daemonMachine> {
-    const { retries = 5, retryFailedAfterMs = 1000, bulkLimit = null, projections, failpoint } = this.#options;
-    const settings = {
+    const { bulkLimit = null, projections, failpoint } = this.#options;
+    const shared = {
       sql: pools.work,
+      control: pools.control,
       owner: this.id,
       owners: this.#owners,
-      maxAttempts: 1 + retries,
-      statementTimeoutMs: 10_000,
       nextStatementMs: this.#options.patience?.nextStatementMs,
       foldFrom: FOLD_FROM,
       failpoint,
     };
     const now = () => performance.now();
     const inputs = projections.map((projection) => {
+      const policy = resolvePolicy(this.#options, projection.policy);
+      const settings = { ...shared, policy };
       const progress = new Progress(now);
       const puller = new Puller({
         projection,
@@ -162,7 +164,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
           log: this.#log,
           onReset: () => void this.#resets?.look(),
         }),
-        retryFailedAfterMs,
+        retryFailedAfterMs: policy.retryFailedAfterMs,
         backoff: BACKOFF,
       };
     });

@@ -3,8 +3,8 @@ import type { ProjectionHands } from '../core/port.ts';
 import type { Projection } from '../core/projection.ts';
 import { reset } from '../store/reset.ts';
 import { readState, setPaused } from '../store/state.ts';
-import type { PageSettings } from './apply-page.ts';
 import type { Log } from './log.ts';
+import type { PageSettings } from './page-work.ts';
 import type { Puller } from './puller.ts';
 
 export interface HandsOptions {

@@ -3,6 +3,7 @@ import { isEngineError } from '../core/errors.ts';
 import { nextPageSize, PAGE_MIN } from '../core/page-size.ts';
 import type { PullMode, PullOutcome } from '../core/port.ts';
 import type { Projection } from '../core/projection.ts';
+import type { StoredStatus } from '../core/status.ts';
 import type { Sql } from '../store/connect.ts';
 import { deferredConstraints } from '../store/constraints.ts';
 import { checkHistory } from '../store/history.ts';
@@ -10,15 +11,18 @@ import { type JsonColumns, readJsonColumns } from '../store/json-columns.ts';
 import { type Page, readPage } from '../store/read.ts';
 import { isConnectionLost } from '../store/sqlstate.ts';
 import { readState } from '../store/state.ts';
-import { applyPage, type PageSettings } from './apply-page.ts';
+import { applyPage } from './apply-page.ts';
+import { failureText, logFailure } from './failure-text.ts';
 import type { Log } from './log.ts';
-import type { PageOutcome } from './outcome.ts';
+import type { PageSettings } from './page-work.ts';
 import type { Progress } from './progress.ts';
 
 /** Payload bytes of one page at most: 20 events of 10 MB must not be in memory at once. */
 const MAX_BYTES = 8 * 1024 * 1024;
 /** Milliseconds until a row that somebody held is tried once more. */
 const HELD_MS = 10;
+
+const HALTED = { kind: 'halted', detail: 'halted before an event that failed' } as const;
 
 export interface HeadSource {
   /** The last safe head seen; null when there is none yet, or a lost connection made it worthless. */
@@ -47,6 +51,7 @@ export interface PullerOptions {
 interface Place {
   readonly cursor: bigint;
   readonly generation: bigint;
+  readonly status: StoredStatus;
   /** Constraints that COMMIT would check; read together with the row, since a migration may add one. */
   readonly deferred: readonly string[];
   readonly json: JsonColumns;
@@ -131,6 +136,8 @@ export class Puller {
   }
 
   async #loop(mode: PullMode, signal: AbortSignal): Promise<PullOutcome> {
+    const { log } = this.#options;
+    const { name } = this.#options.projection;
     let heldBefore = false;
     for (;;) {
       if (signal.aborted) return { kind: 'stopped' };
@@ -139,6 +146,11 @@ export class Puller {
       const place = this.#place ?? (await this.#open());
       // Reset by somebody else: not a page or two behind, but the whole history.
       if (mode === 'live' && place.generation !== before) return { kind: 'behind' };
+      // Halted by what a handler has left behind, long after its page: with nothing new no page would find that.
+      if (place.status === 'halted' && mode !== 'attempt') {
+        this.forget();
+        return HALTED;
+      }
       // An attempt always goes through: it may find nothing left to apply, and has to take back the halt all the same.
       if (mode !== 'attempt' && (await this.#nothingNew(mode))) {
         if (this.#isStale()) continue;
@@ -163,19 +175,23 @@ export class Puller {
           this.forget();
           continue;
         case 'applied':
-          this.#place = { ...place, cursor: outcome.cursor };
+          this.#place = { ...place, cursor: outcome.cursor, status: 'running' };
           this.#scanned = outcome.cursor;
-          await this.#options.settings.failpoint?.('committed', this.#options.projection.name);
+          await this.#options.settings.failpoint?.('committed', name);
           this.#measure(page, began);
           if (mode === 'attempt' || (mode === 'live' && page.full)) return { kind: 'behind' };
           continue;
         case 'failed':
           this.forget();
-          this.#logFailure(outcome);
+          logFailure(log, name, outcome);
+          if (outcome.verdict === 'skip') {
+            if (mode === 'attempt') return { kind: 'behind' };
+            continue;
+          }
           return {
             kind: 'failed',
-            halted: outcome.halted,
-            detail: this.#failureText(outcome),
+            halted: outcome.verdict === 'halt',
+            detail: failureText(outcome),
             event: outcome.failure,
           };
         case 'waiting':
@@ -183,7 +199,11 @@ export class Puller {
           return { kind: 'waiting', detail: outcome.detail };
         case 'halted':
           this.forget();
-          return { kind: 'halted', detail: 'halted before an event that failed' };
+          return HALTED;
+        case 'too slow':
+          this.forget();
+          this.#halve(page);
+          continue;
         case 'elsewhere':
           this.forget();
           if (heldBefore) return { kind: 'elsewhere' };
@@ -207,20 +227,12 @@ export class Puller {
     return this.#epoch !== this.#options.heads.epoch() || this.#place.generation < this.#newest;
   }
 
-  #failureText(outcome: {
-    readonly failure: { readonly eventName: string; readonly position: bigint; readonly error: string };
-    readonly attempts: number;
-  }): string {
-    const { eventName, position, error } = outcome.failure;
-    return `${eventName} at position ${position} failed (attempt ${outcome.attempts}): ${error}`;
-  }
-
-  #logFailure({ failure, attempts, halted }: Extract<PageOutcome, { kind: 'failed' }>): void {
+  /** No event is known to be at fault: fewer of them take less time, and one alone can be told. */
+  #halve({ events }: Page): void {
     const { log, projection } = this.#options;
-    log.error(
-      { projection: projection.name, ...failure, position: String(failure.position), attempts, halted },
-      'an event could not be applied',
-    );
+    this.#size = Math.max(1, Math.floor(events.length / 2));
+    const told = { projection: projection.name, events: events.length, next: this.#size };
+    log.warn(told, 'a page took longer than its deadline and is tried again with fewer events');
   }
 
   /** Catching up ends only when a fresh look agrees; live, a wake has brought the head along. */
@@ -239,7 +251,8 @@ export class Puller {
     const tables = [...projection.tables.keys()];
     const deferred = await deferredConstraints(reader, tables);
     const json = await readJsonColumns(reader, tables);
-    const place = { cursor: state?.cursor ?? 0n, generation: state?.generation ?? 0n, deferred, json };
+    const { cursor = 0n, generation = 0n, status = 'running' } = state ?? {};
+    const place: Place = { cursor, generation, status, deferred, json };
     await checkHistory(reader, projection.name, place.cursor, state?.lastEventId ?? null);
     if (place.cursor === 0n || this.#replayUntil === 0n) this.#replayUntil = await heads.refresh();
     this.#place = place;
@@ -272,6 +285,10 @@ export class Puller {
   #measure(page: Page, began: number): void {
     const ms = this.#options.now() - began;
     this.#options.progress.applied(page.events.length, this.#scanned, ms);
-    if (this.#options.pageSize === null) this.#size = nextPageSize(this.#size, { full: page.full, ms });
+    const size = nextPageSize(this.#size, { full: page.full, ms });
+    const { pageSize } = this.#options;
+    // One that is given is kept, and come back to after a deadline has made it smaller.
+    if (pageSize === null) this.#size = size;
+    else if (this.#size < pageSize) this.#size = Math.min(pageSize, size);
   }
 }

@@ -128,7 +128,7 @@ async function explain(sql: Sql, error: unknown, options: ResetOptions, underWay
   const { name } = projection;
   const { plan, done, overdue } = underWay;
   if (isEngineError(error, 'RESET_DAMAGED') && plan !== null) await haltDamaged(sql, plan, error);
-  if (error instanceof EngineError) throw error;
+  if (error instanceof EngineError && !error.code.startsWith('HANDLER_')) throw error;
   if (isLockNotAvailable(error)) {
     const names = plan?.projections.map((one) => one.name) ?? [name];
     const holders = await describeLockHolders(sql, plan?.tables ?? [], names).catch(

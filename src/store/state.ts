@@ -15,6 +15,8 @@ export interface StateRow {
 export interface LockedState extends StateRow {
   /** The transaction's own id: unchanged at the end unless a handler ended the transaction. */
   readonly xid: string;
+  /** Of the session that holds it. */
+  readonly pid: number;
   readonly hasFailures: boolean;
 }
 
@@ -53,7 +55,8 @@ export async function readGenerations(
 export async function lockState(tx: Tx, name: string): Promise<LockedState | null> {
   const [row] = await tx<LockedState[]>`
     SELECT s.cursor, s.generation, s.last_event_id AS "lastEventId", s.status, s.alarm, pg_current_xact_id()::text AS xid,
-           EXISTS (SELECT FROM projection_failures AS f WHERE f.name = s.name AND f.instance_id = s.instance_id) AS "hasFailures"
+           pg_backend_pid() AS pid,
+           EXISTS (SELECT FROM projection_failures AS f WHERE f.name = s.name AND f.instance_id = s.instance_id AND f.skipped_at IS NULL) AS "hasFailures"
     FROM projection_state AS s WHERE s.name = ${name} AND s.instance_id = '' FOR UPDATE OF s NOWAIT`;
   return row ?? null;
 }

@@ -1,3 +1,4 @@
+import { HALT_AT_ONCE } from '../../src/core/failure-policy.ts';
 import { tableOwners } from '../../src/core/table-owners.ts';
 import { silentLog } from '../../src/engine/log.ts';
 import { Progress } from '../../src/engine/progress.ts';
@@ -12,8 +13,8 @@ export function createPuller(sql: Sql, projection: Projection, heads: HeadSource
     sql,
     owner: 'test',
     owners: tableOwners([projection]),
-    maxAttempts: 1,
-    statementTimeoutMs: 10_000,
+    policy: HALT_AT_ONCE,
+    control: sql,
     foldFrom: 10,
   };
   const progress = new Progress(now);

@@ -30,7 +30,7 @@ export async function rolledBack<T, E extends EventShape>(
   const results: T[] = [];
   try {
     await sql.begin(async (tx) => {
-      results.push(await work(Object.assign(lend(tx), { apply: await createApply(tx, projections) })));
+      results.push(await work(Object.assign(lend(tx).tx, { apply: await createApply(tx, projections) })));
       throw new RollBack();
     });
   } catch (error) {
@@ -45,7 +45,14 @@ async function createApply(tx: Tx, projections: readonly Projection[]) {
   const deferred = await deferredConstraints(tx, tables);
   const json = await readJsonColumns(tx, tables);
   // Nobody is behind here: what a look-up does not find is missing.
-  const context = { owners: new Map(), replayUntil: 0n, xid, deferred: deferred.length > 0 ? deferred : null, json };
+  const context = {
+    owners: new Map(),
+    replayUntil: 0n,
+    xid,
+    deferred: deferred.length > 0 ? deferred : null,
+    json,
+    deadline: null,
+  };
   const complete = createCompletion();
   let position = 0n;
   return async (...events: readonly TestEvent[]): Promise<void> => {
