@@ -1,5 +1,6 @@
 import { EngineError } from '../core/errors.ts';
 import type { StoredEvent } from '../core/event.ts';
+import type { Verdict } from '../core/failure-policy.ts';
 import type { Projection } from '../core/projection.ts';
 import type { Tx } from '../store/connect.ts';
 import { clearFailures, type EventFailure, recordFailure } from '../store/failures.ts';
@@ -53,29 +54,59 @@ export async function applyPart(
   const { deferred, deadline } = way;
   const context = { owners: settings.owners, replayUntil, xid: locked.xid, deferred, json, deadline };
   const before = part.kind === 'whole' ? page.events : page.events.slice(0, part.index);
-  await (way.fold ? foldPage : runEvents)(tx, projection, before, context);
-  const suspect = part.kind === 'suspect' ? page.events[part.index] : undefined;
-  const failure =
-    part.kind === 'given up'
-      ? part.failure
-      : suspect === undefined
-        ? null
-        : await trySuspect(tx, projection, suspect, before.length, context);
-  await settings.failpoint?.('rows-written', projection.name);
-
-  const recorded = failure === null ? null : await recordFailure(tx, projection.name, failure, settings.policy);
-  const passed = failure === null ? suspect : recorded?.verdict === 'skip' ? failure : undefined;
-  const to = part.kind === 'whole' ? page.to : ((passed ?? before.at(-1))?.position ?? work.cursor);
-  await moveTo(tx, settings, work, locked, to);
-  await settings.failpoint?.('cursor-moved', projection.name);
+  const move = async (to: bigint): Promise<void> => {
+    await settings.failpoint?.('rows-written', projection.name);
+    await moveTo(tx, settings, work, locked, to);
+    await settings.failpoint?.('cursor-moved', projection.name);
+  };
+  let to = page.to;
+  let failed: Failed | null = null;
+  if (part.kind === 'whole' && !way.fold) await runEvents(tx, projection, before, context, () => move(to));
+  else {
+    await (way.fold ? foldPage : runEvents)(tx, projection, before, context);
+    failed = await settleFailure(tx, settings, work, part, context);
+    if (part.kind !== 'whole') to = lastPassed(page.events, part, failed)?.position ?? work.cursor;
+    await move(to);
+  }
   if (locked.hasFailures) await clearFailures(tx, projection.name, to);
-  if (failure !== null && recorded !== null) return { kind: 'failed', cursor: to, failure, ...recorded };
+  if (failed !== null) return { kind: 'failed', cursor: to, ...failed };
   if (locked.status === 'halted') {
     await tx`UPDATE projection_state SET status = 'running' WHERE name = ${projection.name} AND instance_id = ''`;
   }
   return part.kind === 'before'
     ? { kind: 'waiting', cursor: to, detail: part.detail }
     : { kind: 'applied', cursor: to, folded: way.fold };
+}
+
+interface Failed {
+  readonly failure: EventFailure;
+  readonly attempts: number;
+  readonly verdict: Verdict;
+}
+
+/** What became of the event that the part ends before: null where it was applied after all, or has nothing to do with it. */
+async function settleFailure(
+  tx: Tx,
+  settings: PageSettings,
+  { projection, page }: PageWork,
+  part: Part,
+  context: RunContext,
+): Promise<Failed | null> {
+  const suspect = part.kind === 'suspect' ? page.events[part.index] : undefined;
+  const tried = suspect === undefined ? null : await trySuspect(tx, projection, suspect, page.events.indexOf(suspect), context);
+  const failure = part.kind === 'given up' ? part.failure : tried;
+  if (failure === null) return null;
+  return { failure, ...(await recordFailure(tx, projection.name, failure, settings.policy)) };
+}
+
+/** The event that the cursor is to stand on. */
+function lastPassed(
+  events: readonly StoredEvent[],
+  part: Exclude<Part, { kind: 'whole' }>,
+  failed: Failed | null,
+): StoredEvent | undefined {
+  const applied = part.kind === 'suspect' && failed === null;
+  return events[applied || failed?.verdict === 'skip' ? part.index : part.index - 1];
 }
 
 async function lockRow(tx: Tx, settings: PageSettings, { projection: { name } }: PageWork): Promise<LockedState> {
