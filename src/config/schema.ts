@@ -101,6 +101,12 @@ export const settingsSchema = z.strictObject({
     .nullable()
     .default(null)
     .describe('Events in one page at most. Not set: adapts, starting at 200.'),
+  maxRssMb: wholeNumber(100, 1_000_000)
+    .nullable()
+    .default(null)
+    .describe(
+      'Megabytes of memory (RSS) at which the daemon drains and exits with 1, to be started anew. Not set: none.',
+    ),
   daemonId: z
     .string()
     .superRefine(
@@ -146,6 +152,7 @@ export const SETTING_SOURCES: Readonly<Record<SettingName, SettingSource>> = {
   eventTimeoutMs: { env: 'EVENT_TIMEOUT_MS', flag: true, secret: false },
   pageTimeoutMs: { env: 'PAGE_TIMEOUT_MS', flag: true, secret: false },
   bulkLimit: { env: 'BULK_LIMIT', flag: true, secret: false },
+  maxRssMb: { env: 'MAX_RSS_MB', flag: true, secret: false },
   daemonId: { env: 'DAEMON_ID', flag: true, secret: false },
   listenNotify: { env: 'LISTEN_NOTIFY', flag: true, secret: false },
 };

@@ -26,6 +26,8 @@ const CATALOGUE = {
   HANDLER_NOT_AWAITED: "the handler ended before its statement '{statement}' was answered: await every statement",
   HANDLER_TIMEOUT:
     'the handler of {event} had not ended after {ms} ms: find out what it waits for, or raise eventTimeoutMs',
+  PROCESS_DIED:
+    'the process ended {deaths} times while it applied {event} at position {position}: find out what its handler does (memory, exit, endless loop), then RETRY or SKIP',
   HANDLER_ENDED_TRANSACTION:
     "a handler of '{name}' ended the page's transaction itself: what it committed up to position {position} may stand twice; fix the handler, then RESET",
   HANDLER_IGNORED_ERROR:

@@ -1,7 +1,10 @@
-import { type Actor, createActor, type InspectionEvent } from 'xstate';
-import { daemonMachine } from '../../machines/daemon.ts';
+import { type Actor, createActor, type InspectionEvent, type SnapshotFrom } from 'xstate';
+import { childId, daemonMachine, type ProjectionActor } from '../../machines/daemon.ts';
 import { type FailurePolicy, resolvePolicy } from '../core/failure-policy.ts';
+import { PAGE_MIN } from '../core/page-size.ts';
 import type { TableOwners } from '../core/table-owners.ts';
+import type { StartNote } from '../store/attempts.ts';
+import { Caution, Turns } from './caution.ts';
 import type { InHand } from './commands/runner.ts';
 import type { DaemonOptions } from './daemon-options.ts';
 import { createHands } from './hands.ts';
@@ -31,6 +34,8 @@ export interface ActorsOptions {
   /** Each projection's is put in here. */
   readonly workers: Map<string, Worker>;
   readonly inspect: (event: InspectionEvent) => void;
+  /** What is known of the processes before this one, by projection. */
+  readonly starts: ReadonlyMap<string, StartNote>;
   /** A reset has ended, well or not. */
   readonly onReset: () => void;
   readonly log: Log;
@@ -42,13 +47,17 @@ export function startActors(options: ActorsOptions): Actor<typeof daemonMachine>
   const { projections, bulkLimit = null } = daemon;
   const shared = pageSettings(options);
   const now = () => performance.now();
+  const turns = new Turns();
   const inputs = projections.map((projection) => {
     const policy = resolvePolicy(daemon, projection.policy);
     const settings = { ...shared, policy };
     const progress = new Progress(now);
+    const { name } = projection;
+    const start = options.starts.get(name);
     const puller = new Puller({
       projection,
       settings,
+      caution: new Caution({ sql: pools.work, name, start, events: bulkLimit ?? PAGE_MIN, turns }),
       reader: pools.reader,
       heads,
       pageSize: bulkLimit,
@@ -57,9 +66,9 @@ export function startActors(options: ActorsOptions): Actor<typeof daemonMachine>
       now,
     });
     const inHand: InHand = { command: null };
-    workers.set(projection.name, { puller, progress, inHand });
+    workers.set(name, { puller, progress, inHand });
     const hands = createHands({ projection, projections, puller, settings, inHand, log, onReset });
-    return { name: projection.name, hands, retryFailedAfterMs: policy.retryFailedAfterMs, backoff: BACKOFF };
+    return { name, hands, retryFailedAfterMs: policy.retryFailedAfterMs, backoff: BACKOFF };
   });
   const root = createActor(daemonMachine, {
     input: { projections: inputs, backoff: BACKOFF, drainMs: DRAIN_MS },
@@ -83,4 +92,11 @@ function pageSettings({ daemon, owner, owners, pools }: ActorsOptions): Omit<Pag
     foldFrom: FOLD_FROM,
     failpoint,
   };
+}
+
+/** A projection's machine, while it runs. */
+export function childOf(root: Actor<typeof daemonMachine> | null, name: string): ProjectionActor | undefined {
+  const children: SnapshotFrom<typeof daemonMachine>['children'] | undefined = root?.getSnapshot().children;
+  const child = children?.[childId(name)] as ProjectionActor | undefined;
+  return child?.getSnapshot().status === 'active' ? child : undefined;
 }

@@ -93,7 +93,8 @@ async function settleFailure(
   context: RunContext,
 ): Promise<Failed | null> {
   const suspect = part.kind === 'suspect' ? page.events[part.index] : undefined;
-  const tried = suspect === undefined ? null : await trySuspect(tx, projection, suspect, page.events.indexOf(suspect), context);
+  const tried =
+    suspect === undefined ? null : await trySuspect(tx, projection, suspect, page.events.indexOf(suspect), context);
   const failure = part.kind === 'given up' ? part.failure : tried;
   if (failure === null) return null;
   return { failure, ...(await recordFailure(tx, projection.name, failure, settings.policy)) };

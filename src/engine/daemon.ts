@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { NEVER, type Subscription } from 'rxjs';
-import type { Actor, SnapshotFrom } from 'xstate';
-import { childId, type daemonMachine, type ProjectionActor } from '../../machines/daemon.ts';
+import type { Actor } from 'xstate';
+import type { daemonMachine } from '../../machines/daemon.ts';
 import type { BrokerStatus } from '../core/broker.ts';
 import type { CommandRecord, CommandRequest } from '../core/command.ts';
 import { EngineError } from '../core/errors.ts';
@@ -15,7 +15,8 @@ import { checkStore } from '../store/checks.ts';
 import type { Sql } from '../store/connect.ts';
 import { type Beat, createHeadReader } from '../store/head.ts';
 import { readTransitions } from '../store/transitions.ts';
-import { startActors, type Worker } from './actors.ts';
+import { type ActorsOptions, childOf, startActors, type Worker } from './actors.ts';
+import type { Culprit } from './attribution.ts';
 import { type Broker, startBroker } from './broker.ts';
 import { CommandDesk } from './commands/desk.ts';
 import type { DaemonOptions } from './daemon-options.ts';
@@ -23,6 +24,7 @@ import type { DaemonPort, SendOptions, Transition, WaitOptions } from './daemon-
 import { DatabaseTrouble } from './database-trouble.ts';
 import { drained } from './drained.ts';
 import { startFeed } from './feed.ts';
+import { haltCulprit } from './halt-culprit.ts';
 import { createHeads, type Heads } from './heads.ts';
 import { flush, storeIdleMoves } from './idle-moves.ts';
 import { type Log, silentLog } from './log.ts';
@@ -68,7 +70,9 @@ export class Daemon implements DaemonPort, AsyncDisposable {
   constructor(options: DaemonOptions) {
     this.#options = options;
     this.#log = options.log ?? silentLog;
-    this.#trouble = new DatabaseTrouble(this.#log);
+    this.#trouble = new DatabaseTrouble(this.#log, () => {
+      for (const name of this.names) this.#child(name)?.send({ type: 'DATABASE_BACK' });
+    });
     this.#owners = tableOwners(options.projections);
     this.#stored = new StoredViews(options.databaseTrouble);
     this.id = options.id ?? `${hostname()}:${process.pid}`;
@@ -85,12 +89,11 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     const own = { database, schema, projections, id: this.id };
     const pools = openPools({ ...own, patience, onControlClosed: () => this.#heads?.forget() });
     this.#pools = pools;
-    try {
-      await prepareDatabase(pools, { ...own, owners: this.#owners, notify });
-    } catch (error) {
+    const prepared = prepareDatabase(pools, { ...own, owners: this.#owners, notify });
+    const starts = await prepared.catch(async (error: unknown) => {
       await this.stop();
       throw error;
-    }
+    });
     // Stopped meanwhile: what began now would have nobody to end it.
     if (this.#stopping !== null) throw new EngineError('DAEMON_STOPPED');
     const heads = createHeads(createHeadReader(pools.control, this.names), (beat) => this.#heard(beat));
@@ -108,7 +111,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
       reopen: (name) => this.#child(name)?.send({ type: 'REOPEN' }),
       log: this.#log,
     });
-    this.#root = this.#startActors(heads, pools);
+    this.#root = this.#startActors(heads, pools, starts);
     this.#desk = this.#openDesk(pools);
     this.#publisher = this.#options.publisher?.({ database, schema, owner: this.id, heads, log: this.#log }) ?? null;
     if (broker !== null) {
@@ -121,7 +124,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     );
   }
 
-  #startActors(heads: Heads, pools: Pools): Actor<typeof daemonMachine> {
+  #startActors(heads: Heads, pools: Pools, starts: ActorsOptions['starts']): Actor<typeof daemonMachine> {
     return startActors({
       daemon: this.#options,
       owner: this.id,
@@ -129,6 +132,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
       pools,
       heads,
       workers: this.#workers,
+      starts,
       inspect: watchTransitions((change) => this.#announce(change), this.#log),
       onReset: () => void this.#rows?.look(),
       log: this.#log,
@@ -189,12 +193,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     for (const listener of this.#listeners) listener(change);
   }
 
-  #child(name: string): ProjectionActor | undefined {
-    const children: SnapshotFrom<typeof daemonMachine>['children'] | undefined = this.#root?.getSnapshot().children;
-    const child = children?.[childId(name)] as ProjectionActor | undefined;
-    return child?.getSnapshot().status === 'active' ? child : undefined;
-  }
-
+  readonly #child = (name: string) => childOf(this.#root, name);
   readonly #snapshot = (name: string) => this.#child(name)?.getSnapshot() ?? null;
 
   async send(name: string, event: OperatorEvent, options: SendOptions = {}): Promise<CommandOutcome> {
@@ -241,6 +240,11 @@ export class Daemon implements DaemonPort, AsyncDisposable {
       storeProblem: this.#watch?.problem() ?? null,
       owner: this.id,
     });
+  }
+
+  /** Halts the projection whose handler left this error behind: see `findCulprit`. */
+  async halt(culprit: Culprit, error: unknown): Promise<void> {
+    await haltCulprit(this.#running(this.#pools).work, culprit, error);
   }
 
   async publisher(): Promise<PublisherStatus | null> {

@@ -3,17 +3,15 @@ import { isEngineError } from '../core/errors.ts';
 import { nextPageSize, PAGE_MIN } from '../core/page-size.ts';
 import type { PullMode, PullOutcome } from '../core/port.ts';
 import type { Projection } from '../core/projection.ts';
-import type { StoredStatus } from '../core/status.ts';
 import type { Sql } from '../store/connect.ts';
-import { deferredConstraints } from '../store/constraints.ts';
-import { checkHistory } from '../store/history.ts';
-import { type JsonColumns, readJsonColumns } from '../store/json-columns.ts';
 import { type Page, readPage } from '../store/read.ts';
 import { isConnectionLost } from '../store/sqlstate.ts';
-import { readState } from '../store/state.ts';
 import { applyPage } from './apply-page.ts';
+import type { Caution } from './caution.ts';
 import { failureText, logFailure } from './failure-text.ts';
 import type { Log } from './log.ts';
+import { openPlace, type Place } from './open-place.ts';
+import type { PageOutcome } from './outcome.ts';
 import type { PageSettings } from './page-work.ts';
 import type { Progress } from './progress.ts';
 
@@ -40,6 +38,8 @@ export interface HeadSource {
 export interface PullerOptions {
   readonly projection: Projection;
   readonly settings: PageSettings;
+  /** Undefined: there is no earlier process to learn from. */
+  readonly caution?: Caution;
   /** Pages are read here, while another connection writes the one before. */
   readonly reader: Sql;
   readonly heads: HeadSource;
@@ -48,15 +48,6 @@ export interface PullerOptions {
   readonly progress: Progress;
   readonly log: Log;
   readonly now: () => number;
-}
-
-interface Place {
-  readonly cursor: bigint;
-  readonly generation: bigint;
-  readonly status: StoredStatus;
-  /** Constraints that COMMIT would check; read together with the row, since a migration may add one. */
-  readonly deferred: readonly string[];
-  readonly json: JsonColumns;
 }
 
 /**
@@ -170,13 +161,7 @@ export class Puller {
         this.#scanned = page.to;
         continue;
       }
-      const outcome = await applyPage(this.#options.settings, {
-        projection: this.#options.projection,
-        page,
-        ...place,
-        replayUntil: this.#replayUntil,
-        attempt: mode === 'attempt',
-      });
+      const outcome = await this.#apply(page, place, mode, signal);
       switch (outcome.kind) {
         case 'moved':
           this.forget();
@@ -225,6 +210,14 @@ export class Puller {
     }
   }
 
+  async #apply(page: Page, place: Place, mode: PullMode, signal: AbortSignal): Promise<PageOutcome> {
+    const { settings, projection, caution } = this.#options;
+    const attempt = mode === 'attempt';
+    const apply = () => applyPage(settings, { projection, page, ...place, replayUntil: this.#replayUntil, attempt });
+    const [event] = page.events;
+    return caution?.on && event !== undefined ? await caution.attempt(event, apply, signal) : await apply();
+  }
+
   /**
    * A connection was lost since the row was read, even if nobody was using it: a crash may have taken back both. Or the
    * row has been reset since.
@@ -250,17 +243,10 @@ export class Puller {
     return (mode === 'live' && latest !== null) || this.#scanned >= (await heads.refresh());
   }
 
-  /** Reads the row anew, and makes sure that the history it stands in is still the store's. */
   async #open(): Promise<Place> {
     const { reader, projection, heads, progress } = this.#options;
     this.#epoch = heads.epoch();
-    const state = await readState(reader, projection.name);
-    const tables = [...projection.tables.keys()];
-    const deferred = await deferredConstraints(reader, tables);
-    const json = await readJsonColumns(reader, tables);
-    const { cursor = 0n, generation = 0n, status = 'running' } = state ?? {};
-    const place: Place = { cursor, generation, status, deferred, json };
-    await checkHistory(reader, projection.name, place.cursor, state?.lastEventId ?? null);
+    const place = await openPlace(reader, projection);
     if (place.cursor === 0n || this.#replayUntil === 0n) this.#replayUntil = await heads.refresh();
     this.#place = place;
     this.#scanned = place.cursor;
@@ -275,7 +261,9 @@ export class Puller {
    * event below the head since (an alarm, that a reset mends).
    */
   #recentPage(): Page | null {
-    return this.#ahead === null ? this.#options.heads.recent(this.#scanned, this.#names, this.#size) : null;
+    return this.#ahead === null && !this.#options.caution?.on
+      ? this.#options.heads.recent(this.#scanned, this.#names, this.#size)
+      : null;
   }
 
   /** The page read ahead if it is the right one; and the one after it is begun when this one is full. */
@@ -292,9 +280,10 @@ export class Puller {
   }
 
   async #read(after: bigint): Promise<Page> {
-    const { reader, heads } = this.#options;
+    const { reader, heads, caution } = this.#options;
     const head = heads.latest() ?? (await heads.refresh());
-    return await readPage(reader, { after, head, names: [...this.#names], limit: this.#size, maxBytes: MAX_BYTES });
+    const limit = caution?.on ? 1 : this.#size;
+    return await readPage(reader, { after, head, names: [...this.#names], limit, maxBytes: MAX_BYTES });
   }
 
   #measure(page: Page, began: number): void {

@@ -101,7 +101,7 @@ export async function advance(
     WITH moved AS (
       UPDATE projection_state
       SET cursor = ${to}, last_event_id = coalesce((SELECT id FROM events WHERE position = ${to}), last_event_id),
-          owner = ${owner}, updated_at = now()
+          owner = ${owner}, starts = 0, updated_at = now()
       WHERE name = ${name} AND instance_id = '' AND cursor = ${from} AND generation = ${generation}
         AND pg_current_xact_id() = ${xid}::text::xid8
       RETURNING name
@@ -140,7 +140,7 @@ export async function moveIdle(sql: Sql, moves: readonly IdleMove[], owner: stri
     ), moved AS (
       UPDATE projection_state AS s
       SET cursor = d.stop, last_event_id = coalesce((SELECT id FROM events WHERE position = d.stop), s.last_event_id),
-          owner = ${owner}, updated_at = now()
+          owner = ${owner}, starts = 0, updated_at = now()
       FROM due AS d WHERE s.name = d.name AND s.instance_id = ''
       RETURNING s.name
     ), published AS (
