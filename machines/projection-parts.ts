@@ -27,6 +27,8 @@ export type ProjectionEvent =
   | { readonly type: 'START' }
   | { readonly type: 'STOP' }
   | { readonly type: 'WAKE' }
+  /** The database answers again. */
+  | { readonly type: 'DATABASE_BACK' }
   /** Somebody else has reset the projection: its row is to be read again. */
   | { readonly type: 'REOPEN' }
   | { readonly type: OperatorEvent };
@@ -78,6 +80,8 @@ export const projectionParts = setup({
       backoffs: ({ context }) => context.backoffs + 1,
       detail: (_, params: { readonly error: unknown }) => `backing off: ${messageOf(params.error)}`,
     }),
+    /** The next wait is as short as the first one, and as random: all of them come back within half a second, not at once. */
+    noteBack: assign({ backoffs: 1 }),
     noteWaiting: assign({ backoffs: ({ context }) => context.backoffs + 1 }),
     settle: emit((_, params: { readonly command: OperatorEvent; readonly error?: unknown }) => ({
       type: 'settled' as const,

@@ -30,6 +30,10 @@ export const whileWaiting = {
   REOPEN: '#projection.idle.opening',
 } as const;
 
+/** While it waits for the sake of the database: not much longer, now that it answers. */
+export const untilBack = (here: string) =>
+  ({ DATABASE_BACK: { target: here, reenter: true, actions: 'noteBack' } }) as const;
+
 export const stopOrResetFirst = [
   { guard: 'wantsStop', target: '#projection.idle.stopped' },
   { guard: 'wantsReset', target: '#projection.resetting' },

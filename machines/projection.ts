@@ -9,6 +9,7 @@ import {
   stopOrResetFirst,
   stored,
   trouble,
+  untilBack,
   wantedFirst,
   whileCommitting,
   whileWaiting,
@@ -73,7 +74,7 @@ export const projectionMachine = projectionParts.createMachine({
           },
         },
         standby: {
-          on: { ...whileWaiting },
+          on: { ...whileWaiting, ...untilBack('#projection.idle.standby') },
           after: { standby: 'opening' },
         },
         pausing: {
@@ -131,7 +132,10 @@ export const projectionMachine = projectionParts.createMachine({
           },
         },
         waiting: { on: whileWaiting, after: { lookAgain: 'working' } },
-        'backing-off': { on: whileWaiting, after: { backoff: 'working' } },
+        'backing-off': {
+          on: { ...whileWaiting, ...untilBack('#projection.catching-up.backing-off') },
+          after: { backoff: 'working' },
+        },
       },
     },
     live: {
@@ -147,7 +151,10 @@ export const projectionMachine = projectionParts.createMachine({
             onError: afterTrouble('#projection.live.backing-off'),
           },
         },
-        'backing-off': { on: whileWaiting, after: { backoff: 'working' } },
+        'backing-off': {
+          on: { ...whileWaiting, ...untilBack('#projection.live.backing-off') },
+          after: { backoff: 'working' },
+        },
       },
     },
     failed: {
@@ -167,7 +174,10 @@ export const projectionMachine = projectionParts.createMachine({
           },
           exit: done('RETRY'),
         },
-        'backing-off': { on: { ...whileWaiting, SKIP: 'skipping' }, after: { backoff: 'attempting' } },
+        'backing-off': {
+          on: { ...whileWaiting, ...untilBack('#projection.failed.backing-off'), SKIP: 'skipping' },
+          after: { backoff: 'attempting' },
+        },
         halted: { on: { ...whileWaiting, RETRY: 'attempting', SKIP: 'skipping' } },
         skipping: {
           entry: 'beginOperation',

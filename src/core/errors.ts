@@ -17,10 +17,17 @@ const CATALOGUE = {
   PROJECTION_ROW_MISSING:
     "projection '{name}' has no row in projection_state: start the daemon once, it registers them",
   TABLE_SHARED: "table '{table}' belongs to both '{first}' and '{second}': give each projection tables of its own",
+  TABLE_NOT_DECLARED: "'{name}' does not declare table '{table}', and writes nothing else: add it to its tables",
   TABLE_MISSING: "projection '{name}' needs table '{table}', which is not there: run `projectionist migrate`",
   LOOKUP_MISSED: "no row in '{table}' where {where}: the event that creates it is missing or comes later",
   HANDLER_RESULT_INVALID:
     'the handler returned {result}: return statements, or be an async function that returns nothing',
+  HANDLER_STATEMENT_REFUSED: "'{statement}' was not sent: {reason}",
+  HANDLER_NOT_AWAITED: "the handler ended before its statement '{statement}' was answered: await every statement",
+  HANDLER_TIMEOUT:
+    'the handler of {event} had not ended after {ms} ms: find out what it waits for, or raise eventTimeoutMs',
+  PROCESS_DIED:
+    'the process ended {deaths} times while it applied {event} at position {position}: find out what its handler does (memory, exit, endless loop), then RETRY or SKIP',
   HANDLER_ENDED_TRANSACTION:
     "a handler of '{name}' ended the page's transaction itself: what it committed up to position {position} may stand twice; fix the handler, then RESET",
   HANDLER_IGNORED_ERROR:

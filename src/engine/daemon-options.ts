@@ -1,3 +1,4 @@
+import type { FailurePolicy } from '../core/failure-policy.ts';
 import type { OnHalt } from '../core/halt.ts';
 import type { Projection } from '../core/projection.ts';
 import type { DatabaseAddress } from '../store/connect.ts';
@@ -7,7 +8,8 @@ import type { Log } from './log.ts';
 import type { Patience } from './pools.ts';
 import type { StartPublisher } from './publisher-port.ts';
 
-export interface DaemonOptions {
+/** With the policy of all its projections; one that says otherwise itself has its own. */
+export interface DaemonOptions extends Partial<FailurePolicy> {
   readonly projections: readonly Projection[];
   readonly database: DatabaseAddress;
   /** Default public. */
@@ -16,10 +18,6 @@ export interface DaemonOptions {
   readonly id?: string;
   /** Milliseconds between visits of every projection. Default 60000. */
   readonly requeueEveryMs?: number;
-  /** Milliseconds between attempts at an event that failed. Default 1000. */
-  readonly retryFailedAfterMs?: number;
-  /** Further attempts at an event that failed, before the projection halts. Default 5. */
-  readonly retries?: number;
   /** Events per page; null (default) adapts between 200 and 5000. */
   readonly bulkLimit?: number | null;
   /** Whether appends send a NOTIFY and this daemon listens. Default true. */

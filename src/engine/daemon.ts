@@ -1,39 +1,37 @@
 import { hostname } from 'node:os';
 import { NEVER, type Subscription } from 'rxjs';
-import type { Actor, SnapshotFrom } from 'xstate';
-import { childId, type daemonMachine, type ProjectionActor } from '../../machines/daemon.ts';
+import type { Actor } from 'xstate';
+import type { daemonMachine } from '../../machines/daemon.ts';
 import type { BrokerStatus } from '../core/broker.ts';
-import type { CommandRecord, CommandRequest } from '../core/command.ts';
 import { EngineError } from '../core/errors.ts';
 import type { PublisherStatus } from '../core/publisher.ts';
-import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../core/status.ts';
+import type { ProjectionStatus } from '../core/status.ts';
 import { type TableOwners, tableOwners } from '../core/table-owners.ts';
 import { type HintFigures, HintMetrics } from '../feed/hint-metrics.ts';
 import type { Look } from '../feed/wakes.ts';
-import { readCommands } from '../store/commands.ts';
 import type { Sql } from '../store/connect.ts';
-import { forget } from '../store/forget.ts';
 import { createHeadReader } from '../store/head.ts';
-import { readTransitions } from '../store/transitions.ts';
-import { startActors, type Worker } from './actors.ts';
+import { type ActorsOptions, childOf, startActors, type Worker } from './actors.ts';
+import type { Culprit } from './attribution.ts';
 import { type Broker, startBroker } from './broker.ts';
 import { CommandDesk } from './commands/desk.ts';
 import type { DaemonOptions } from './daemon-options.ts';
-import type { DaemonPort, SendOptions, Transition, WaitOptions } from './daemon-port.ts';
+import type { DaemonPort, Transition } from './daemon-port.ts';
 import { DatabaseTrouble } from './database-trouble.ts';
 import { drained } from './drained.ts';
 import { FailureDesk } from './failures/failure-desk.ts';
 import { startFeed } from './feed.ts';
+import { haltCulprit } from './halt-culprit.ts';
 import { createHeads, type Heads } from './heads.ts';
 import { flush, storeIdleMoves } from './idle-moves.ts';
 import { type Log, silentLog } from './log.ts';
+import { DaemonOperations, type OperatingParts } from './operations.ts';
 import { closePools, openPools, type Pools } from './pools.ts';
 import { prepareDatabase } from './prepare-database.ts';
 import type { RunningPublisher } from './publisher-port.ts';
 import { readStatuses } from './read-statuses.ts';
 import { StoredViews } from './stored-views.ts';
 import { watchTransitions } from './transitions.ts';
-import type { WaitOutcome } from './waits.ts';
 import { createWatches, type Watches } from './watches.ts';
 
 /** A daemon that has not started yet; nothing is connected. @throws EngineError TABLE_SHARED, PROJECTION_INVALID */
@@ -42,7 +40,7 @@ export function createDaemon(options: DaemonOptions): Daemon {
 }
 
 /** Runs one actor per projection over one event store. `start` and `stop` once each; `stop` at any time. */
-export class Daemon implements DaemonPort, AsyncDisposable {
+export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposable {
   readonly id: string;
   readonly names: readonly string[];
   readonly #options: DaemonOptions;
@@ -65,9 +63,12 @@ export class Daemon implements DaemonPort, AsyncDisposable {
   #stopping: Promise<void> | null = null;
 
   constructor(options: DaemonOptions) {
+    super();
     this.#options = options;
     this.#log = options.log ?? silentLog;
-    this.#trouble = new DatabaseTrouble(this.#log);
+    this.#trouble = new DatabaseTrouble(this.#log, () => {
+      for (const name of this.names) this.#child(name)?.send({ type: 'DATABASE_BACK' });
+    });
     this.#owners = tableOwners(options.projections);
     this.#stored = new StoredViews(options.databaseTrouble);
     this.#failures = new FailureDesk({ schema: 'public', ...options }, () => this.#pools?.reader ?? null);
@@ -85,12 +86,11 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     const own = { database, schema, projections, id: this.id };
     const pools = openPools({ ...own, patience, onControlClosed: () => this.#heads?.forget() });
     this.#pools = pools;
-    try {
-      await prepareDatabase(pools, { ...own, owners: this.#owners, notify });
-    } catch (error) {
+    const prepared = prepareDatabase(pools, { ...own, owners: this.#owners, notify });
+    const starts = await prepared.catch(async (error: unknown) => {
       await this.stop();
       throw error;
-    }
+    });
     // Stopped meanwhile: what began now would have nobody to end it.
     if (this.#stopping !== null) throw new EngineError('DAEMON_STOPPED');
     const heads = createHeads(createHeadReader(pools.control, this.names), ({ standings, pending }) => {
@@ -109,16 +109,8 @@ export class Daemon implements DaemonPort, AsyncDisposable {
       reopen: (name) => this.#child(name)?.send({ type: 'REOPEN' }),
       log: this.#log,
     });
-    this.#root = this.#startActors(heads, pools);
-    this.#desk = new CommandDesk({
-      sql: pools.reader,
-      id: this.id,
-      names: this.names,
-      child: (name) => this.#child(name),
-      inHand: (name) => this.#workers.get(name)?.inHand ?? null,
-      log: this.#log,
-    });
-    this.#desk.start();
+    this.#root = this.#startActors(heads, pools, starts);
+    this.#desk = this.#openDesk(pools);
     this.#publisher = this.#options.publisher?.({ database, schema, owner: this.id, heads, log: this.#log }) ?? null;
     if (broker !== null) {
       const reset = (name: string) => this.send(name, 'RESET', { by: 'broker' });
@@ -130,7 +122,20 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     );
   }
 
-  #startActors(heads: Heads, pools: Pools): Actor<typeof daemonMachine> {
+  #openDesk({ reader }: Pools): CommandDesk {
+    const desk = new CommandDesk({
+      sql: reader,
+      id: this.id,
+      names: this.names,
+      child: (name) => this.#child(name),
+      inHand: (name) => this.#workers.get(name)?.inHand ?? null,
+      log: this.#log,
+    });
+    desk.start();
+    return desk;
+  }
+
+  #startActors(heads: Heads, pools: Pools, starts: ActorsOptions['starts']): Actor<typeof daemonMachine> {
     return startActors({
       daemon: this.#options,
       owner: this.id,
@@ -138,6 +143,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
       pools,
       heads,
       workers: this.#workers,
+      starts,
       inspect: watchTransitions((change) => this.#announce(change), this.#log),
       onScanned: () => this.#watches?.waits.check(),
       onReset: () => void this.#watches?.rows.look(),
@@ -183,52 +189,16 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     for (const listener of this.#listeners) listener(change);
   }
 
-  #child(name: string): ProjectionActor | undefined {
-    const children: SnapshotFrom<typeof daemonMachine>['children'] | undefined = this.#root?.getSnapshot().children;
-    const child = children?.[childId(name)] as ProjectionActor | undefined;
-    return child?.getSnapshot().status === 'active' ? child : undefined;
-  }
-
+  readonly #child = (name: string) => childOf(this.#root, name);
   readonly #snapshot = (name: string) => this.#child(name)?.getSnapshot() ?? null;
 
-  async send(name: string, event: OperatorEvent, options: SendOptions = {}): Promise<CommandOutcome> {
-    options.signal?.throwIfAborted();
-    const { id } = await this.submit({ name, event, by: options.by ?? 'library' });
-    return await this.outcome(id, options);
+  protected operating(): OperatingParts {
+    const [pools, desk] = [this.#running(this.#pools), this.#running(this.#desk)];
+    return { names: this.names, pools, desk, watches: this.#running(this.#watches), failures: this.#failures };
   }
 
-  async submit(request: CommandRequest): Promise<CommandRecord> {
+  protected refuseWhileStopping(): void {
     if (this.#stopping !== null) throw new EngineError('DAEMON_STOPPED');
-    return await this.#running(this.#desk).submit(request);
-  }
-
-  async command(id: string): Promise<CommandRecord | null> {
-    return await this.#running(this.#desk).command(id);
-  }
-
-  async commands({ name = null, limit = 100 }: { readonly name?: string | null; readonly limit?: number } = {}) {
-    return await readCommands(this.#running(this.#pools).reader, { name, limit });
-  }
-
-  async awaitCommand(id: string, options?: WaitOptions): Promise<CommandRecord> {
-    return await this.#running(this.#desk).awaitCommand(id, options);
-  }
-
-  async outcome(id: string, options?: WaitOptions): Promise<CommandOutcome> {
-    return await this.#running(this.#desk).outcome(id, options);
-  }
-
-  async transitions(name: string, options: { readonly limit?: number; readonly before?: bigint } = {}) {
-    const { limit = 100, before = null } = options;
-    return await readTransitions(this.#running(this.#pools).reader, name, { limit, before });
-  }
-
-  async waitFor(...asked: Parameters<DaemonPort['waitFor']>): Promise<WaitOutcome> {
-    return await this.#running(this.#watches).waits.until(...asked);
-  }
-
-  async forget(name: string): Promise<readonly string[]> {
-    return await forget(this.#running(this.#pools).work, name, this.names);
   }
 
   #running<T>(part: T | null): T {
@@ -249,9 +219,11 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     });
   }
 
-  readonly failures: DaemonPort['failures'] = (name) => this.#failures.list(name);
-  readonly tryFailed: DaemonPort['tryFailed'] = (name, options) => this.#failures.try(name, options);
-  readonly capsule: DaemonPort['capsule'] = (name, options) => this.#failures.capsule(name, options);
+  /** Halts the projection whose handler left this error behind: see `findCulprit`. */
+  async halt(culprit: Culprit, error: unknown): Promise<void> {
+    await haltCulprit(this.#running(this.#pools).work, culprit, error);
+  }
+
   readonly publisher = async (): Promise<PublisherStatus | null> => (await this.#publisher?.status()) ?? null;
 
   healthy(): boolean {

@@ -5,9 +5,9 @@ import { setPaused } from '../store/pause.ts';
 import { reset } from '../store/reset.ts';
 import { skipEvent } from '../store/skip.ts';
 import { readState } from '../store/state.ts';
-import type { PageSettings } from './apply-page.ts';
 import type { InHand } from './commands/runner.ts';
 import type { Log } from './log.ts';
+import type { PageSettings } from './page-work.ts';
 import type { Puller } from './puller.ts';
 
 export interface HandsOptions {

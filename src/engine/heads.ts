@@ -1,5 +1,5 @@
 import type { Beat, HeadReader, OpenAppender } from '../store/head.ts';
-import type { HeadSource } from './puller.ts';
+import type { HeadSource } from './head-source.ts';
 import { RecentEvents } from './recent-events.ts';
 
 /** The safe head, read once per daemon and shared by all projections. */

@@ -1,4 +1,5 @@
 import type { TableOwners } from '../core/table-owners.ts';
+import { noteStart, type StartNote } from '../store/attempts.ts';
 import { checkDatabase, checkStore } from '../store/checks.ts';
 import { connect } from '../store/connect.ts';
 import { migrate } from '../store/migrate.ts';
@@ -13,15 +14,20 @@ export interface PrepareOptions extends Omit<PoolOptions, 'onControlClosed' | 'p
 
 /**
  * Checks and migrates the database, and registers the projections.
+ * @returns what is known of the processes before this one
  * @throws EngineError whatever makes this database unusable
  */
-export async function prepareDatabase(pools: Pools, options: PrepareOptions): Promise<void> {
+export async function prepareDatabase(pools: Pools, options: PrepareOptions): Promise<ReadonlyMap<string, StartNote>> {
   const { database, projections, owners, notify } = options;
   await checkDatabase(pools.control, database);
   await migrateAtStart(options);
   await checkStore(pools.control, { notify });
   await checkTables(pools.control, owners);
   await register(pools.work, projections);
+  return await noteStart(
+    pools.work,
+    projections.map(({ name }) => name),
+  );
 }
 
 /** Over a connection of its own: a migration may take any time (an index on a large table). */

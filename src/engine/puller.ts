@@ -4,15 +4,16 @@ import { nextPageSize, PAGE_MIN } from '../core/page-size.ts';
 import type { PullMode, PullOutcome } from '../core/port.ts';
 import type { Projection } from '../core/projection.ts';
 import type { Sql } from '../store/connect.ts';
-import { deferredConstraints } from '../store/constraints.ts';
-import { checkHistory } from '../store/history.ts';
-import { type JsonColumns, readJsonColumns } from '../store/json-columns.ts';
 import { type Page, readPage } from '../store/read.ts';
 import { isConnectionLost } from '../store/sqlstate.ts';
-import { readState } from '../store/state.ts';
-import { applyPage, type PageSettings } from './apply-page.ts';
+import { applyPage } from './apply-page.ts';
+import type { Caution } from './caution.ts';
+import { failureText, logFailure } from './failure-text.ts';
+import type { HeadSource } from './head-source.ts';
 import type { Log } from './log.ts';
+import { openPlace, type Place } from './open-place.ts';
 import type { PageOutcome } from './outcome.ts';
+import type { PageSettings } from './page-work.ts';
 import type { Progress } from './progress.ts';
 
 /** Payload bytes of one page at most: 20 events of 10 MB must not be in memory at once. */
@@ -20,22 +21,12 @@ const MAX_BYTES = 8 * 1024 * 1024;
 /** Milliseconds until a row that somebody held is tried once more. */
 const HELD_MS = 10;
 
-export interface HeadSource {
-  /** The last safe head seen; null when there is none yet, or a lost connection made it worthless. */
-  latest(): bigint | null;
-  /** The page of these event types after `after`, up to the last head seen, if the looks have read it along; else null. */
-  recent(after: bigint, names: ReadonlySet<string>, limit: number): Page | null;
-  /** Looks again now. */
-  refresh(): Promise<bigint>;
-  /** After a lost connection. */
-  forget(): void;
-  /** Counts up with each `forget`: what was read of the store before that may have been taken back since. */
-  epoch(): number;
-}
-
+const HALTED = { kind: 'halted', detail: 'halted before an event that failed' } as const;
 export interface PullerOptions {
   readonly projection: Projection;
   readonly settings: PageSettings;
+  /** Undefined: there is no earlier process to learn from. */
+  readonly caution?: Caution;
   /** Pages are read here, while another connection writes the one before. */
   readonly reader: Sql;
   readonly heads: HeadSource;
@@ -46,14 +37,6 @@ export interface PullerOptions {
   readonly onScanned?: () => void;
   readonly log: Log;
   readonly now: () => number;
-}
-
-interface Place {
-  readonly cursor: bigint;
-  readonly generation: bigint;
-  /** Constraints that COMMIT would check; read together with the row, since a migration may add one. */
-  readonly deferred: readonly string[];
-  readonly json: JsonColumns;
 }
 
 /**
@@ -147,6 +130,8 @@ export class Puller {
   }
 
   async #loop(mode: PullMode, signal: AbortSignal): Promise<PullOutcome> {
+    const { log } = this.#options;
+    const { name } = this.#options.projection;
     let heldBefore = false;
     for (;;) {
       if (signal.aborted) return { kind: 'stopped' };
@@ -155,6 +140,11 @@ export class Puller {
       const place = this.#place ?? (await this.#open());
       // Reset by somebody else: not a page or two behind, but the whole history.
       if (mode === 'live' && place.generation !== before) return { kind: 'behind' };
+      // Halted by what a handler has left behind, long after its page: with nothing new no page would find that.
+      if (place.status === 'halted' && mode !== 'attempt') {
+        this.forget();
+        return HALTED;
+      }
       // An attempt always goes through: it may find nothing left to apply, and has to take back the halt all the same.
       if (mode !== 'attempt' && (await this.#nothingNew(mode))) {
         if (this.#isStale()) continue;
@@ -167,31 +157,29 @@ export class Puller {
         this.#scan(page.to);
         continue;
       }
-      const outcome = await applyPage(this.#options.settings, {
-        projection: this.#options.projection,
-        page,
-        ...place,
-        replayUntil: this.#replayUntil,
-        attempt: mode === 'attempt',
-      });
+      const outcome = await this.#apply(page, place, mode, signal);
       switch (outcome.kind) {
         case 'moved':
           this.forget();
           continue;
         case 'applied':
-          this.#place = { ...place, cursor: outcome.cursor };
+          this.#place = { ...place, cursor: outcome.cursor, status: 'running' };
           this.#scan(outcome.cursor);
-          await this.#options.settings.failpoint?.('committed', this.#options.projection.name);
+          await this.#options.settings.failpoint?.('committed', name);
           this.#measure(page, began);
           if (mode === 'attempt' || (mode === 'live' && page.full)) return { kind: 'behind' };
           continue;
         case 'failed':
           this.forget();
-          this.#logFailure(outcome);
+          logFailure(log, name, outcome);
+          if (outcome.verdict === 'skip') {
+            if (mode === 'attempt') return { kind: 'behind' };
+            continue;
+          }
           return {
             kind: 'failed',
-            halted: outcome.halted,
-            detail: this.#failureText(outcome),
+            halted: outcome.verdict === 'halt',
+            detail: failureText(outcome),
             event: outcome.failure,
           };
         case 'waiting':
@@ -199,7 +187,11 @@ export class Puller {
           return { kind: 'waiting', detail: outcome.detail };
         case 'halted':
           this.forget();
-          return { kind: 'halted', detail: 'halted before an event that failed' };
+          return HALTED;
+        case 'too slow':
+          this.forget();
+          this.#halve(page);
+          continue;
         case 'elsewhere':
           this.forget();
           if (heldBefore) return { kind: 'elsewhere' };
@@ -212,6 +204,14 @@ export class Puller {
           return { kind: 'paused' };
       }
     }
+  }
+
+  async #apply(page: Page, place: Place, mode: PullMode, signal: AbortSignal): Promise<PageOutcome> {
+    const { settings, projection, caution } = this.#options;
+    const attempt = mode === 'attempt';
+    const apply = () => applyPage(settings, { projection, page, ...place, replayUntil: this.#replayUntil, attempt });
+    const [event] = page.events;
+    return caution?.on && event !== undefined ? await caution.attempt(event, apply, signal) : await apply();
   }
 
   /**
@@ -228,20 +228,12 @@ export class Puller {
     this.#options.onScanned?.();
   }
 
-  #failureText(outcome: {
-    readonly failure: { readonly eventName: string; readonly position: bigint; readonly error: string };
-    readonly attempts: number;
-  }): string {
-    const { eventName, position, error } = outcome.failure;
-    return `${eventName} at position ${position} failed (attempt ${outcome.attempts}): ${error}`;
-  }
-
-  #logFailure({ failure, attempts, halted }: Extract<PageOutcome, { kind: 'failed' }>): void {
+  /** No event is known to be at fault: fewer of them take less time, and one alone can be told. */
+  #halve({ events }: Page): void {
     const { log, projection } = this.#options;
-    log.error(
-      { projection: projection.name, ...failure, position: String(failure.position), attempts, halted },
-      'an event could not be applied',
-    );
+    this.#size = Math.max(1, Math.floor(events.length / 2));
+    const told = { projection: projection.name, events: events.length, next: this.#size };
+    log.warn(told, 'a page took longer than its deadline and is tried again with fewer events');
   }
 
   /** Catching up ends only when a fresh look agrees; live, a wake has brought the head along. */
@@ -252,16 +244,10 @@ export class Puller {
     return (mode === 'live' && latest !== null) || this.#scanned >= (await heads.refresh());
   }
 
-  /** Reads the row anew, and makes sure that the history it stands in is still the store's. */
   async #open(): Promise<Place> {
     const { reader, projection, heads, progress } = this.#options;
     this.#epoch = heads.epoch();
-    const state = await readState(reader, projection.name);
-    const tables = [...projection.tables.keys()];
-    const deferred = await deferredConstraints(reader, tables);
-    const json = await readJsonColumns(reader, tables);
-    const place = { cursor: state?.cursor ?? 0n, generation: state?.generation ?? 0n, deferred, json };
-    await checkHistory(reader, projection.name, place.cursor, state?.lastEventId ?? null);
+    const place = await openPlace(reader, projection);
     this.#unfit = false;
     if (place.cursor === 0n || this.#replayUntil === 0n) this.#replayUntil = await heads.refresh();
     this.#place = place;
@@ -277,7 +263,9 @@ export class Puller {
    * event below the head since (an alarm, that a reset mends).
    */
   #recentPage(): Page | null {
-    return this.#ahead === null ? this.#options.heads.recent(this.#scanned, this.#names, this.#size) : null;
+    return this.#ahead === null && !this.#options.caution?.on
+      ? this.#options.heads.recent(this.#scanned, this.#names, this.#size)
+      : null;
   }
 
   /** The page read ahead if it is the right one; and the one after it is begun when this one is full. */
@@ -294,14 +282,19 @@ export class Puller {
   }
 
   async #read(after: bigint): Promise<Page> {
-    const { reader, heads } = this.#options;
+    const { reader, heads, caution } = this.#options;
     const head = heads.latest() ?? (await heads.refresh());
-    return await readPage(reader, { after, head, names: [...this.#names], limit: this.#size, maxBytes: MAX_BYTES });
+    const limit = caution?.on ? 1 : this.#size;
+    return await readPage(reader, { after, head, names: [...this.#names], limit, maxBytes: MAX_BYTES });
   }
 
   #measure(page: Page, began: number): void {
     const ms = this.#options.now() - began;
     this.#options.progress.applied(page.events.length, this.#scanned, ms);
-    if (this.#options.pageSize === null) this.#size = nextPageSize(this.#size, { full: page.full, ms });
+    const size = nextPageSize(this.#size, { full: page.full, ms });
+    const { pageSize } = this.#options;
+    // One that is given is kept, and come back to after a deadline has made it smaller.
+    if (pageSize === null) this.#size = size;
+    else if (this.#size < pageSize) this.#size = Math.min(pageSize, size);
   }
 }

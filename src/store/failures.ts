@@ -1,4 +1,5 @@
 import type { FailureRecord } from '../core/failure.ts';
+import { type FailurePolicy, type Verdict, verdictOf } from '../core/failure-policy.ts';
 import type { FailedEvent } from '../core/port.ts';
 import type { FailureStatus } from '../core/status.ts';
 import type { Queryable, Tx } from './connect.ts';
@@ -10,15 +11,15 @@ export interface EventFailure extends FailedEvent {
 }
 
 /**
- * Counts one more failed attempt at an event, in the transaction that commits what precedes it. From `maxAttempts` on
- * the projection is halted, and stays so over restarts.
+ * Counts one more failed attempt at an event, in the transaction that commits what precedes it, and carries out what the
+ * policy says: the projection is halted, and stays so over restarts, or the event stays on record as skipped.
  */
 export async function recordFailure(
   tx: Tx,
   name: string,
   failure: EventFailure,
-  maxAttempts: number,
-): Promise<{ readonly attempts: number; readonly halted: boolean }> {
+  policy: FailurePolicy,
+): Promise<{ readonly attempts: number; readonly verdict: Verdict }> {
   const [row] = await tx<[{ attempts: number }]>`
     INSERT INTO projection_failures (name, position, event_id, event_name, attempts, error, code, sqlstate, statement)
     VALUES (${name}, ${failure.position}, ${failure.eventId}, ${failure.eventName}, 1, ${failure.error},
@@ -27,10 +28,16 @@ export async function recordFailure(
     SET attempts = projection_failures.attempts + 1, event_id = EXCLUDED.event_id, event_name = EXCLUDED.event_name,
         error = EXCLUDED.error, code = EXCLUDED.code, sqlstate = EXCLUDED.sqlstate, statement = EXCLUDED.statement, last_at = now()
     RETURNING attempts`;
-  const halted = row.attempts >= maxAttempts;
-  const status = halted ? 'halted' : 'running';
+  const verdict = verdictOf(policy, row.attempts);
+  const status = verdict === 'halt' ? 'halted' : 'running';
   await tx`UPDATE projection_state SET status = ${status}, updated_at = now() WHERE name = ${name} AND instance_id = ''`;
-  return { attempts: row.attempts, halted };
+  if (verdict === 'skip') {
+    const reason = `the policy skips an event at attempt ${policy.maxFailureCount}`;
+    await tx`
+      UPDATE projection_failures SET skipped_at = now(), skipped_by = 'policy', skip_reason = ${reason}
+      WHERE name = ${name} AND instance_id = '' AND position = ${failure.position}`;
+  }
+  return { attempts: row.attempts, verdict };
 }
 
 /** The failures of events that have been applied since; those that were skipped stay on record. */

@@ -117,7 +117,7 @@ async function resetIn(tx: Tx, xid: string, options: ResetOptions, underWay: Und
     WITH reset AS (
       UPDATE projection_state AS s
       SET cursor = 0, last_event_id = NULL, generation = generation + 1, version = p.version, alarm = NULL,
-          status = CASE status WHEN 'halted' THEN 'running' ELSE status END, resume_to = 'running', owner = ${owner}, updated_at = now()
+          status = CASE status WHEN 'halted' THEN 'running' ELSE status END, resume_to = 'running', starts = 0, owner = ${owner}, updated_at = now()
       FROM unnest(${names}::text[], ${versions}::int[]) AS p (name, version)
       WHERE s.name = p.name AND s.instance_id = ''
       RETURNING s.name, s.generation, s.status
@@ -144,7 +144,8 @@ async function explain(sql: Sql, error: unknown, options: ResetOptions, underWay
   const { name } = projection;
   const { plan, done, overdue } = underWay;
   if (isEngineError(error, 'RESET_DAMAGED') && plan !== null) await haltDamaged(sql, plan, error);
-  if (error instanceof EngineError || error instanceof CommandEnded) throw error;
+  if (error instanceof CommandEnded) throw error;
+  if (error instanceof EngineError && !error.code.startsWith('HANDLER_')) throw error;
   if (isLockNotAvailable(error)) {
     const names = plan?.projections.map((one) => one.name) ?? [name];
     const holders = await describeLockHolders(sql, plan?.tables ?? [], names).catch(

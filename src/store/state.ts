@@ -15,6 +15,8 @@ export interface StateRow {
 export interface LockedState extends StateRow {
   /** The transaction's own id: unchanged at the end unless a handler ended the transaction. */
   readonly xid: string;
+  /** Of the session that holds it. */
+  readonly pid: number;
   readonly hasFailures: boolean;
 }
 
@@ -86,6 +88,7 @@ export async function readStandings(
 export async function lockState(tx: Tx, name: string): Promise<LockedState | null> {
   const [row] = await tx<LockedState[]>`
     SELECT s.cursor, s.generation, s.last_event_id AS "lastEventId", s.status, s.alarm, pg_current_xact_id()::text AS xid,
+           pg_backend_pid() AS pid,
            EXISTS (SELECT FROM projection_failures AS f WHERE f.name = s.name AND f.instance_id = s.instance_id AND f.skipped_at IS NULL) AS "hasFailures"
     FROM projection_state AS s WHERE s.name = ${name} AND s.instance_id = '' FOR UPDATE OF s NOWAIT`;
   return row ?? null;
@@ -114,7 +117,7 @@ export async function advance(
     WITH moved AS (
       UPDATE projection_state
       SET cursor = ${to}, last_event_id = coalesce((SELECT id FROM events WHERE position = ${to}), last_event_id),
-          owner = ${owner}, updated_at = now()
+          owner = ${owner}, starts = 0, updated_at = now()
       WHERE name = ${name} AND instance_id = '' AND cursor = ${from} AND generation = ${generation}
         AND pg_current_xact_id() = ${xid}::text::xid8
       RETURNING name
@@ -153,7 +156,7 @@ export async function moveIdle(sql: Sql, moves: readonly IdleMove[], owner: stri
     ), moved AS (
       UPDATE projection_state AS s
       SET cursor = d.stop, last_event_id = coalesce((SELECT id FROM events WHERE position = d.stop), s.last_event_id),
-          owner = ${owner}, updated_at = now()
+          owner = ${owner}, starts = 0, updated_at = now()
       FROM due AS d WHERE s.name = d.name AND s.instance_id = ''
       RETURNING s.name
     ), published AS (

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { silentLog } from '../../src/engine/log.ts';
 import { TransitionLog } from '../../src/engine/transition-log.ts';
 import type { Sql } from '../../src/store/connect.ts';
+import { ofOurDatabase } from '../../src/store/sqlstate.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -33,7 +34,7 @@ function database() {
   return {
     written,
     refuse: (code: string | null) => {
-      refusal = code === null ? null : Object.assign(new Error('refused'), { code });
+      refusal = code === null ? null : ofOurDatabase(Object.assign(new Error('refused'), { code }));
     },
     log: new TransitionLog({ sql: sql as unknown as Sql, log: silentLog }),
   };

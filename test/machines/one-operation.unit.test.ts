@@ -14,9 +14,21 @@ import { OPERATIONS } from './transition-table.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
-const EVENTS = ['START', 'STOP', 'WAKE', 'REOPEN', 'RESET', 'PAUSE', 'RESUME', 'RETRY', 'SKIP'] as const;
+const EVENTS = [
+  'START',
+  'STOP',
+  'WAKE',
+  'REOPEN',
+  'DATABASE_BACK',
+  'RESET',
+  'PAUSE',
+  'RESUME',
+  'RETRY',
+  'SKIP',
+] as const;
 type Event = (typeof EVENTS)[number];
-const isCommand = (event: Event): event is OperatorEvent => !['START', 'STOP', 'WAKE', 'REOPEN'].includes(event);
+const isCommand = (event: Event): event is OperatorEvent =>
+  !['START', 'STOP', 'WAKE', 'REOPEN', 'DATABASE_BACK'].includes(event);
 
 /** What happens next: an event comes, the operation that runs settles (well, badly, the nth way), or time goes by. */
 type Step = { readonly send: Event } | { readonly settle: 'well' | 'rejected' | number } | { readonly ms: number };

@@ -75,6 +75,7 @@ const WORKING = {
   RESET: 'noted',
   PAUSE: 'noted',
   REOPEN: 'noted',
+  DATABASE_BACK: 'ignored',
   RESUME: 'ignored',
   RETRY: 'ignored',
   SKIP: 'ignored',
@@ -89,6 +90,7 @@ const WAITING = {
   RESET: 'resetting',
   PAUSE: 'idle.pausing',
   REOPEN: 'idle.opening',
+  DATABASE_BACK: 'ignored',
   RESUME: 'ignored',
   RETRY: 'ignored',
   SKIP: 'ignored',
@@ -101,6 +103,7 @@ const STILL = {
   RESET: 'ignored',
   PAUSE: 'ignored',
   REOPEN: 'ignored',
+  DATABASE_BACK: 'ignored',
   RESUME: 'ignored',
   RETRY: 'ignored',
   SKIP: 'ignored',
@@ -118,7 +121,7 @@ export const TRANSITIONS: TransitionTable = {
     'open:halted': 'failed.attempting',
     rejected: 'idle.standby',
   },
-  'idle.standby': { ...WAITING, ...NO_ANSWER, TIME: 'idle.opening' },
+  'idle.standby': { ...WAITING, ...NO_ANSWER, DATABASE_BACK: 'idle.standby', TIME: 'idle.opening' },
   'idle.pausing': {
     ...WORKING,
     ...NO_ANSWER,
@@ -148,11 +151,16 @@ export const TRANSITIONS: TransitionTable = {
 
   'catching-up.working': { ...WORKING, ...NO_ANSWER, ...PULLED, rejected: 'catching-up.backing-off' },
   'catching-up.waiting': { ...WAITING, ...NO_ANSWER, TIME: 'catching-up.working' },
-  'catching-up.backing-off': { ...WAITING, ...NO_ANSWER, TIME: 'catching-up.working' },
+  'catching-up.backing-off': {
+    ...WAITING,
+    ...NO_ANSWER,
+    DATABASE_BACK: 'catching-up.backing-off',
+    TIME: 'catching-up.working',
+  },
 
   'live.waiting': { ...WAITING, ...NO_ANSWER, WAKE: 'live.working', TIME: 'ignored' },
   'live.working': { ...WORKING, ...NO_ANSWER, ...PULLED, rejected: 'live.backing-off' },
-  'live.backing-off': { ...WAITING, ...NO_ANSWER, TIME: 'live.working' },
+  'live.backing-off': { ...WAITING, ...NO_ANSWER, DATABASE_BACK: 'live.backing-off', TIME: 'live.working' },
 
   'failed.retrying': {
     ...WAITING,
@@ -168,7 +176,13 @@ export const TRANSITIONS: TransitionTable = {
     'pull:waiting': 'failed.retrying',
     rejected: 'failed.backing-off',
   },
-  'failed.backing-off': { ...WAITING, ...NO_ANSWER, SKIP: 'failed.skipping', TIME: 'failed.attempting' },
+  'failed.backing-off': {
+    ...WAITING,
+    ...NO_ANSWER,
+    SKIP: 'failed.skipping',
+    DATABASE_BACK: 'failed.backing-off',
+    TIME: 'failed.attempting',
+  },
   'failed.halted': {
     ...WAITING,
     ...NO_ANSWER,

@@ -58,6 +58,8 @@ async function tryIn(tx: Tx, outside: Queryable, { projection, projections, even
     // Never null: what COMMIT would check is checked here, whoever's table it belongs to.
     deferred: await deferredConstraints(outside, names),
     json: await readJsonColumns(outside, names),
+    // The try as a whole has one.
+    deadline: null,
   };
   const outcome = await runEvents(recording.tx, projection, [event], context).then(
     (): Outcome => ({ outcome: 'applied', error: null, code: null, sqlstate: null }),

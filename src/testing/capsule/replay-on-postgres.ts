@@ -40,6 +40,7 @@ async function run(tx: Tx, projection: Projection, capsule: Capsule): Promise<vo
     xid,
     deferred: await deferredConstraints(tx, names),
     json: await readJsonColumns(tx, names),
+    deadline: null,
   });
 }
 

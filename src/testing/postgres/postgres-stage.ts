@@ -1,4 +1,5 @@
 import { EngineError } from '../../core/errors.ts';
+import { resolvePolicy } from '../../core/failure-policy.ts';
 import type { ProjectionHands } from '../../core/port.ts';
 import type { Projection } from '../../core/projection.ts';
 import { tableOwners } from '../../core/table-owners.ts';
@@ -14,7 +15,6 @@ import type { Stage } from '../stage.ts';
 import type { Ground, Grounds } from './ground.ts';
 
 const OWNER = 'test';
-const STATEMENT_TIMEOUT_MS = 10_000;
 
 interface Way {
   readonly name: string;
@@ -64,7 +64,8 @@ function createAllHands(
   maxAttempts: number,
 ): ReadonlyMap<Projection, ProjectionHands> {
   const owners = tableOwners(projections);
-  const settings = { sql, owner: OWNER, owners, maxAttempts, statementTimeoutMs: STATEMENT_TIMEOUT_MS, foldFrom };
+  const policy = resolvePolicy({ retries: maxAttempts - 1 });
+  const settings = { sql, control, owner: OWNER, owners, policy, foldFrom };
   const heads = createHeads(createHeadReader(control), () => undefined);
   const now = () => performance.now();
   const workers = new Map<string, { readonly puller: Puller }>();

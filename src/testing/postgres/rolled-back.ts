@@ -27,7 +27,7 @@ export async function inTestTransaction<T, E extends EventShape>(
 ): Promise<T> {
   return await rolledBack(
     sql,
-    async (tx) => await work(Object.assign(lend(tx), { apply: await createApply(tx, projections) })),
+    async (tx) => await work(Object.assign(lend(tx).tx, { apply: await createApply(tx, projections) })),
   );
 }
 
@@ -37,7 +37,14 @@ async function createApply(tx: Tx, projections: readonly Projection[]) {
   const deferred = await deferredConstraints(tx, tables);
   const json = await readJsonColumns(tx, tables);
   // Nobody is behind here: what a look-up does not find is missing.
-  const context = { owners: new Map(), replayUntil: 0n, xid, deferred: deferred.length > 0 ? deferred : null, json };
+  const context = {
+    owners: new Map(),
+    replayUntil: 0n,
+    xid,
+    deferred: deferred.length > 0 ? deferred : null,
+    json,
+    deadline: null,
+  };
   const complete = createCompletion();
   let position = 0n;
   return async (...events: readonly TestEvent[]): Promise<void> => {

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { EngineError } from '../../../src/core/errors.ts';
 import { fateOf, isForAnother, isPassing } from '../../../src/engine/commands/decide.ts';
 import { CommandEnded } from '../../../src/store/commands.ts';
+import { ofOurDatabase } from '../../../src/store/sqlstate.ts';
 import { createRig, delivered } from '../../machines/projection-rig.ts';
 
 const ELSEWHERE = 'another daemon works on it';
@@ -21,7 +22,7 @@ describe('a command is left to another daemon', () => {
 });
 
 describe('an effect that did not come about', () => {
-  const lost = Object.assign(new Error('lost'), { code: '08006' });
+  const lost = ofOurDatabase(Object.assign(new Error('lost'), { code: '08006' }));
   const refused = { code: 'COMMAND_REFUSED', message: expect.any(String) };
   test.each<[string, unknown, unknown]>([
     ['was carried out by somebody else', new CommandEnded('x'), 'ended'],
