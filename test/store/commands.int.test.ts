@@ -116,7 +116,7 @@ test('old commands go, beyond the newest thousand and after ninety days; pending
     INSERT INTO projection_commands (name, event, state, ended_at)
     SELECT 'ledger', 'PAUSE', 'done', now() - make_interval(days => CASE WHEN n <= 5 THEN 10 ELSE 100 END)
     FROM generate_series(1, 1010) AS n`;
-  await sql`INSERT INTO projection_commands (name, event) VALUES ('gone', 'RESET')`;
+  await sql`INSERT INTO projection_commands (name, event) VALUES ('gone', 'RESET'), ('$publisher', 'RESET')`;
   const kept = await pending();
   await tidyCommands(sql, 'me');
   const [counts] = await sql`
@@ -125,7 +125,8 @@ test('old commands go, beyond the newest thousand and after ninety days; pending
   // 999 of the newest thousand beside the pending one, and the five that are older but ended lately.
   expect(counts).toEqual({ done: 1004n, recent: 5n });
   expect(await readCommand(sql, kept.id)).toMatchObject({ state: 'pending' });
-  expect([...(await sql`SELECT state, code FROM projection_commands WHERE name = 'gone'`)]).toEqual([
+  expect([...(await sql`SELECT state, code FROM projection_commands WHERE name <> 'ledger'`)]).toEqual([
+    { state: 'failed', code: 'PROJECTION_UNKNOWN' },
     { state: 'failed', code: 'PROJECTION_UNKNOWN' },
   ]);
 });
