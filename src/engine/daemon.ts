@@ -4,17 +4,19 @@ import type { Actor, SnapshotFrom } from 'xstate';
 import { childId, type daemonMachine, type ProjectionActor } from '../../machines/daemon.ts';
 import type { BrokerStatus } from '../core/broker.ts';
 import type { CommandRecord, CommandRequest } from '../core/command.ts';
+import { atMost } from '../core/deadline.ts';
 import { EngineError } from '../core/errors.ts';
 import type { PublisherStatus } from '../core/publisher.ts';
 import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../core/status.ts';
 import { type TableOwners, tableOwners } from '../core/table-owners.ts';
+import type { TransitionRecord } from '../core/transition.ts';
 import { type HintFigures, HintMetrics } from '../feed/hint-metrics.ts';
 import type { Look } from '../feed/wakes.ts';
 import { createAuditor } from '../store/audit.ts';
 import { checkStore } from '../store/checks.ts';
 import type { Sql } from '../store/connect.ts';
 import { type Beat, createHeadReader } from '../store/head.ts';
-import { readTransitions } from '../store/transitions.ts';
+import { readTransitions, type TransitionsOptions } from '../store/transitions.ts';
 import { startActors, type Worker } from './actors.ts';
 import { type Broker, startBroker } from './broker.ts';
 import { CommandDesk } from './commands/desk.ts';
@@ -221,9 +223,8 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     return await this.#running(this.#desk).outcome(id, options);
   }
 
-  async transitions(name: string, options: { readonly limit?: number; readonly before?: bigint } = {}) {
-    const { limit = 100, before = null } = options;
-    return await readTransitions(this.#running(this.#pools).reader, name, { limit, before });
+  async transitions(name: string, options?: TransitionsOptions): Promise<readonly TransitionRecord[]> {
+    return await readTransitions(this.#running(this.#pools).reader, name, options);
   }
 
   #running<T>(part: T | null): T {
@@ -281,13 +282,14 @@ export class Daemon implements DaemonPort, AsyncDisposable {
       await drained(root);
       root.stop();
     }
-    await this.#desk?.stop();
+    // Last words to a database that may not answer any more: bounded, here and below.
+    await atMost(2000, this.#desk?.stop());
     await farewell;
     const pools = this.#pools;
     if (pools === null) return;
     // What was passed over since the last second; losing it would only mean looking at those events again.
     if (root !== null) await flush(this.#workers, pools.work, this.id).catch(() => 0);
-    await this.#transitions?.stop();
+    await atMost(2000, this.#transitions?.stop());
     await closePools(pools);
   }
 
