@@ -199,7 +199,7 @@ test('commands of one projection are carried out in the order in which they came
   expect(await rowOf('ledger')).toMatchObject({ generation: 2n, status: 'running' });
 });
 
-// Seen red with: `paused` left out of applyPart (a page commits after it).
+// Seen red with: a PAUSE that is not written into the row.
 test('D11: once a PAUSE is acknowledged nothing of the projection commits, not even the page that was running', async () => {
   await append(sql, noted('a', 1, 4));
   const [running, goOn] = [gate(), gate()];
@@ -235,6 +235,18 @@ test('D11: once a PAUSE is acknowledged nothing of the projection commits, not e
   expect(await next.send('ledger', 'RESUME')).toMatchObject({ kind: 'done' });
   await untilCaughtUp(next, sql);
   expect(await readLedger(sql)).toHaveLength(12);
+});
+
+// Seen red with: `paused` left out of applyPart (the other daemon, woken before it has heard of the pause, applies a page).
+test('D11: nor does a page of another daemon that has the projection too', async () => {
+  await append(sql, noted('a', 1, 1));
+  const [first, second] = [await start(), await start()];
+  for (const daemon of [first, second]) await untilCaughtUp(daemon, sql);
+  await first.send('ledger', 'PAUSE');
+  await append(sql, noted('b', 1, 3));
+  for (const daemon of [first, second]) await untilCaughtUp(daemon, sql, ['other']);
+  await untilStatus(second, 'ledger', ({ detail }) => detail === 'paused by an operator');
+  expect(await readLedger(sql)).toEqual(['a1']);
 });
 
 // Seen red with: `resume_to` left out of the UPDATE; RESUME of the machine that goes on to pull.
