@@ -50,3 +50,7 @@ ALTER TABLE projection_failures
 -- A pause hides a halt and must not lose it.
 ALTER TABLE projection_state
   ADD COLUMN IF NOT EXISTS resume_to text NOT NULL DEFAULT 'running' CHECK (resume_to IN ('running', 'halted'));
+
+-- What a projection that is no longer declared has left behind is named when it is forgotten.
+ALTER TABLE projection_state
+  ADD COLUMN IF NOT EXISTS tables text[] NOT NULL DEFAULT '{}';  -- as its last start declared them

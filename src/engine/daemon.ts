@@ -12,10 +12,10 @@ import { type TableOwners, tableOwners } from '../core/table-owners.ts';
 import type { TransitionRecord } from '../core/transition.ts';
 import { type HintFigures, HintMetrics } from '../feed/hint-metrics.ts';
 import type { Look } from '../feed/wakes.ts';
-import { createAuditor } from '../store/audit.ts';
-import { checkStore } from '../store/checks.ts';
+import { readCommands } from '../store/commands.ts';
 import type { Sql } from '../store/connect.ts';
-import { type Beat, createHeadReader } from '../store/head.ts';
+import { forget } from '../store/forget.ts';
+import { createHeadReader } from '../store/head.ts';
 import { readTransitions, type TransitionsOptions } from '../store/transitions.ts';
 import { startActors, type Worker } from './actors.ts';
 import { type Broker, startBroker } from './broker.ts';
@@ -32,11 +32,10 @@ import { closePools, openPools, type Pools } from './pools.ts';
 import { prepareDatabase } from './prepare-database.ts';
 import type { RunningPublisher } from './publisher-port.ts';
 import { readStatuses } from './read-statuses.ts';
-import { createRowWatch, type RowWatch } from './row-watch.ts';
-import { createStoreWatch, type StoreWatch } from './store-watch.ts';
 import { StoredViews } from './stored-views.ts';
-import { TransitionLog } from './transition-log.ts';
 import { watchTransitions } from './transitions.ts';
+import type { WaitOutcome } from './waits.ts';
+import { createWatches, type Watches } from './watches.ts';
 
 /** A daemon that has not started yet; nothing is connected. @throws EngineError TABLE_SHARED, PROJECTION_INVALID */
 export function createDaemon(options: DaemonOptions): Daemon {
@@ -58,10 +57,8 @@ export class Daemon implements DaemonPort, AsyncDisposable {
   readonly #trouble: DatabaseTrouble;
   #pools: Pools | null = null;
   #heads: Heads | null = null;
-  #watch: StoreWatch | null = null;
-  #rows: RowWatch | null = null;
+  #watches: Watches | null = null;
   #desk: CommandDesk | null = null;
-  #transitions: TransitionLog | null = null;
   #publisher: RunningPublisher | null = null;
   #root: Actor<typeof daemonMachine> | null = null;
   #broker: Broker | null = null;
@@ -95,23 +92,32 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     }
     // Stopped meanwhile: what began now would have nobody to end it.
     if (this.#stopping !== null) throw new EngineError('DAEMON_STOPPED');
-    const heads = createHeads(createHeadReader(pools.control, this.names), (beat) => this.#heard(beat));
-    this.#heads = heads;
-    this.#transitions = new TransitionLog({ sql: pools.work, log: this.#log });
-    this.#watch = createStoreWatch({
-      auditor: createAuditor(pools.reader),
-      check: () => checkStore(pools.reader, { notify }),
-      log: this.#log,
+    const heads = createHeads(createHeadReader(pools.control, this.names), ({ standings, pending }) => {
+      this.#watches?.rows.heard(standings);
+      this.#desk?.beat(pending);
     });
-    this.#rows = createRowWatch({
-      sql: pools.reader,
+    this.#heads = heads;
+    this.#watches = createWatches({
+      daemon: this.#options,
+      id: this.id,
+      pools,
+      names: this.names,
       workers: this.#workers,
+      heads,
       snapshot: this.#snapshot,
       reopen: (name) => this.#child(name)?.send({ type: 'REOPEN' }),
       log: this.#log,
     });
     this.#root = this.#startActors(heads, pools);
-    this.#desk = this.#openDesk(pools);
+    this.#desk = new CommandDesk({
+      sql: pools.reader,
+      id: this.id,
+      names: this.names,
+      child: (name) => this.#child(name),
+      inHand: (name) => this.#workers.get(name)?.inHand ?? null,
+      log: this.#log,
+    });
+    this.#desk.start();
     this.#publisher = this.#options.publisher?.({ database, schema, owner: this.id, heads, log: this.#log }) ?? null;
     if (broker !== null) {
       const reset = (name: string) => this.send(name, 'RESET', { by: 'broker' });
@@ -132,7 +138,8 @@ export class Daemon implements DaemonPort, AsyncDisposable {
       heads,
       workers: this.#workers,
       inspect: watchTransitions((change) => this.#announce(change), this.#log),
-      onReset: () => void this.#rows?.look(),
+      onScanned: () => this.#watches?.waits.check(),
+      onReset: () => void this.#watches?.rows.look(),
       log: this.#log,
     });
   }
@@ -154,9 +161,9 @@ export class Daemon implements DaemonPort, AsyncDisposable {
 
   #deliver(look: Look): void {
     this.#hints.looked(look);
-    if (look.again) this.#watch?.forget();
+    if (look.again) this.#watches?.store.forget();
     if (look.source === 'schedule') {
-      void this.#watch?.look(look.head);
+      void this.#watches?.store.look(look.head);
       void this.#desk?.tidy();
     }
     if (look.source === 'heartbeat')
@@ -165,30 +172,11 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     this.#publisher?.wake();
   }
 
-  #heard({ standings, pending }: Beat): void {
-    this.#rows?.heard(standings);
-    this.#desk?.beat(pending);
-  }
-
-  #openDesk({ reader }: Pools): CommandDesk {
-    const desk = new CommandDesk({
-      sql: reader,
-      id: this.id,
-      names: this.names,
-      child: (name) => this.#child(name),
-      inHand: (name) => this.#workers.get(name)?.inHand ?? null,
-      log: this.#log,
-    });
-    desk.start();
-    return desk;
-  }
-
   #announce(change: Transition): void {
-    const { name, from, to, cause, detail } = change;
-    const at = new Date().toISOString();
-    const position = String(this.#workers.get(name)?.puller.position ?? 0n);
-    if (to === 'idle.paused' || to === 'failed.halted') this.#rows?.doubt();
-    if (change.news) this.#transitions?.note({ name, from, to, cause, detail, position, daemon: this.id, at });
+    const position = String(this.#workers.get(change.name)?.puller.position ?? 0n);
+    if (change.to === 'idle.paused' || change.to === 'failed.halted') this.#watches?.rows.doubt();
+    if (change.news) this.#watches?.transitions.note({ ...change, position, daemon: this.id });
+    this.#watches?.halts.heard(change);
     for (const listener of this.#listeners) listener(change);
   }
 
@@ -215,6 +203,10 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     return await this.#running(this.#desk).command(id);
   }
 
+  async commands({ name = null, limit = 100 }: { readonly name?: string | null; readonly limit?: number } = {}) {
+    return await readCommands(this.#running(this.#pools).reader, { name, limit });
+  }
+
   async awaitCommand(id: string, options?: WaitOptions): Promise<CommandRecord> {
     return await this.#running(this.#desk).awaitCommand(id, options);
   }
@@ -225,6 +217,14 @@ export class Daemon implements DaemonPort, AsyncDisposable {
 
   async transitions(name: string, options?: TransitionsOptions): Promise<readonly TransitionRecord[]> {
     return await readTransitions(this.#running(this.#pools).reader, name, options);
+  }
+
+  async waitFor(...asked: Parameters<DaemonPort['waitFor']>): Promise<WaitOutcome> {
+    return await this.#running(this.#watches).waits.until(...asked);
+  }
+
+  async forget(name: string): Promise<readonly string[]> {
+    return await forget(this.#running(this.#pools).work, name, this.names);
   }
 
   #running<T>(part: T | null): T {
@@ -240,7 +240,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
       heads: this.#running(this.#heads),
       workers: this.#workers,
       snapshot: this.#snapshot,
-      storeProblem: this.#watch?.problem() ?? null,
+      storeProblem: this.#watches?.store.problem() ?? null,
       owner: this.id,
     });
   }
@@ -275,6 +275,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
 
   async #stop(): Promise<void> {
     for (const subscription of this.#subscriptions.splice(0)) subscription.unsubscribe();
+    this.#watches?.waits.stop();
     const farewell = Promise.all([this.#broker?.stop(), this.#publisher?.stop()]);
     const root = this.#root;
     if (root !== null) {
@@ -283,13 +284,13 @@ export class Daemon implements DaemonPort, AsyncDisposable {
       root.stop();
     }
     // Last words to a database that may not answer any more: bounded, here and below.
-    await atMost(2000, this.#desk?.stop());
+    await atMost(2000, Promise.all([this.#desk?.stop(), this.#watches?.halts.stop()]));
     await farewell;
     const pools = this.#pools;
     if (pools === null) return;
     // What was passed over since the last second; losing it would only mean looking at those events again.
     if (root !== null) await flush(this.#workers, pools.work, this.id).catch(() => 0);
-    await atMost(2000, this.#transitions?.stop());
+    await atMost(2000, this.#watches?.transitions.stop());
     await closePools(pools);
   }
 

@@ -6,6 +6,8 @@ import { RecentEvents } from './recent-events.ts';
 export interface Heads extends HeadSource {
   look(): Promise<{ readonly position: bigint; readonly drawn: bigint; readonly open: boolean }>;
   drawn(): Promise<bigint>;
+  /** What goes with `latest`: between the two there is no event and never will be. 0 before the first look. */
+  safe(): bigint;
   /** Appenders that held the head at the last look. */
   holders(): readonly OpenAppender[];
 }
@@ -13,6 +15,7 @@ export interface Heads extends HeadSource {
 /** `onBeat` is told what else the heartbeat has seen, with every look at what was drawn. */
 export function createHeads(reader: HeadReader, onBeat: (beat: Beat) => void): Heads {
   let latest: bigint | null = null;
+  let safe = 0n;
   let holders: readonly OpenAppender[] = [];
   const recent = new RecentEvents();
 
@@ -20,6 +23,7 @@ export function createHeads(reader: HeadReader, onBeat: (beat: Beat) => void): H
     try {
       const head = await reader.read();
       latest = head.position;
+      safe = head.safe;
       holders = head.holders;
       if (head.recent === null) recent.forget();
       else recent.add(head.recent.after, head.position, head.recent.events);
@@ -47,6 +51,7 @@ export function createHeads(reader: HeadReader, onBeat: (beat: Beat) => void): H
     drawn,
     latest: () => latest,
     recent: (after, names, limit) => recent.page(after, names, limit),
+    safe: () => safe,
     refresh: async () => (await look()).position,
     forget,
     epoch: () => reader.epoch(),

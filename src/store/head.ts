@@ -16,6 +16,8 @@ export interface OpenAppender {
 interface Head {
   /** Greatest visible event at or below the safe bound: where a projection that has seen everything stands. */
   readonly position: bigint;
+  /** The bound itself: nothing can appear at or below it any more. */
+  readonly safe: bigint;
   /** Highest position drawn. Above `position` with nobody holding: positions whose transactions rolled back. */
   readonly drawn: bigint;
   readonly holders: readonly OpenAppender[];
@@ -81,8 +83,13 @@ export function createHeadReader(sql: Sql, names: readonly string[] = []): HeadR
     // The connection was lost in between: this bound is the old server's, those rows may be the restarted one's.
     if (began !== epoch) return await look();
     previous = { ...mark, position };
-    const recent = events === null || after === null ? null : { after, events };
-    return { position, drawn, holders: held.map(({ pid, seconds }) => ({ pid, seconds })), recent };
+    return {
+      position,
+      safe: mark.head,
+      drawn,
+      holders: held.map(({ pid, seconds }) => ({ pid, seconds })),
+      recent: events === null || after === null ? null : { after, events },
+    };
   }
 
   function read(): Promise<Head> {

@@ -26,6 +26,12 @@ export async function register(sql: Queryable, projections: readonly Projection[
     WITH declared AS (SELECT * FROM unnest(${names}::text[], ${versions}::int[]) AS d (name, version)),
          published AS (INSERT INTO readviews (name, position) SELECT name, 0 FROM declared ON CONFLICT DO NOTHING)
     INSERT INTO projection_state (name, version) SELECT name, version FROM declared ON CONFLICT DO NOTHING`;
+  // Only where it changes something: an UPDATE waits for a page in flight. A name of a table has no comma in it.
+  const tables = projections.map((projection) => [...projection.tables.keys()].sort().join());
+  await sql`
+    UPDATE projection_state AS s SET tables = string_to_array(d.tables, ',')
+    FROM unnest(${names}::text[], ${tables}::text[]) AS d (name, tables)
+    WHERE s.name = d.name AND s.tables <> string_to_array(d.tables, ',')`;
 }
 
 /** The publisher has a row like a projection's, but none in readviews: people read there how far read models are. */
@@ -38,6 +44,16 @@ export async function readState(sql: Queryable, name: string): Promise<StateRow 
     SELECT cursor, generation, last_event_id AS "lastEventId", status, alarm
     FROM projection_state WHERE name = ${name} AND instance_id = ''`;
   return row ?? null;
+}
+
+/** Where the rows of these projections stand, by name. */
+export async function readPlaces(
+  sql: Queryable,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, { readonly cursor: bigint; readonly generation: bigint }>> {
+  const rows = await sql<{ name: string; cursor: bigint; generation: bigint }[]>`
+    SELECT name, cursor, generation FROM projection_state WHERE name = ANY(${[...names]}::text[]) AND instance_id = ''`;
+  return new Map(rows.map((row) => [row.name, row]));
 }
 
 export interface RowStanding {

@@ -80,6 +80,8 @@ export class FakeDaemon implements DaemonPort {
   onSend: Send = async () => ({ kind: 'done', state: 'catching-up' });
   onStatus: () => Promise<readonly ProjectionStatus[]> = async () => this.statuses;
   onSubmit: (request: CommandRequest) => Promise<void> = async () => undefined;
+  onForget: DaemonPort['forget'] = async () => ['old_prices'];
+  onWait: DaemonPort['waitFor'] = async () => ({ applied: true, lagEvents: 0 });
   history: readonly TransitionRecord[] = [];
   readonly #requests = new Map<string, CommandRecord>();
   readonly #listeners = new Set<(change: { name: string; from: string; to: string }) => void>();
@@ -103,6 +105,11 @@ export class FakeDaemon implements DaemonPort {
     return this.#requests.get(id) ?? null;
   }
 
+  async commands({ name, limit = 100 }: { name?: string; limit?: number } = {}): Promise<readonly CommandRecord[]> {
+    const all = [...this.#requests.values()].filter((record) => name === undefined || record.name === name);
+    return all.toReversed().slice(0, limit);
+  }
+
   async awaitCommand(id: string, options: WaitOptions = {}): Promise<CommandRecord> {
     const record = this.#requests.get(id);
     if (record === undefined) throw new Error(`nothing was sent under ${id}`);
@@ -121,6 +128,14 @@ export class FakeDaemon implements DaemonPort {
 
   async transitions(): Promise<readonly TransitionRecord[]> {
     return this.history;
+  }
+
+  waitFor(...given: Parameters<DaemonPort['waitFor']>): ReturnType<DaemonPort['waitFor']> {
+    return this.onWait(...given);
+  }
+
+  forget(name: string): Promise<readonly string[]> {
+    return this.onForget(name);
   }
 
   status(): Promise<readonly ProjectionStatus[]> {
