@@ -1,6 +1,9 @@
 import type { z } from 'zod';
+import type { Capsule } from '../core/capsule.ts';
 import { EngineError } from '../core/errors.ts';
+import type { FailureRecord, TryReport } from '../core/failure.ts';
 import type { ProjectionStatus } from '../core/status.ts';
+import { capsuleSchema, failuresSchema, trySchema } from '../http/failure-schemas.ts';
 import { fleetSchema, outcomeSchema, problemSchema, projectionSchema } from '../http/schemas.ts';
 import { isRunning, readDaemonFile } from './daemon-file.ts';
 
@@ -11,6 +14,9 @@ export type Sendable = (typeof SENDABLE)[number];
 
 /** Of an answer, beyond the time the daemon was asked to wait itself. */
 const ANSWER_MS = 15_000;
+/** What a daemon takes for a try at most. */
+const TRY_MS = 45_000;
+const POST = { method: 'POST', headers: { 'content-type': 'application/json' } };
 
 export interface DaemonAddress {
   readonly url: string;
@@ -66,6 +72,9 @@ export interface DaemonClient {
   fleet(signal: AbortSignal): Promise<Fleet>;
   statuses(signal: AbortSignal): Promise<readonly ProjectionStatus[]>;
   status(name: string, signal: AbortSignal): Promise<ProjectionStatus>;
+  failures(name: string, signal: AbortSignal): Promise<readonly FailureRecord[]>;
+  tryFailed(name: string, signal: AbortSignal): Promise<TryReport>;
+  capsule(name: string, signal: AbortSignal): Promise<Capsule>;
   /** Waits for the outcome; a failure is a RefusedError. */
   send(name: string, event: Sendable, waitMs: number, signal: AbortSignal): Promise<z.output<typeof outcomeSchema>>;
 }
@@ -110,21 +119,18 @@ export function createClient({ url, token }: DaemonAddress): DaemonClient {
     fleet: (signal) => call('/projections', fleetSchema, {}, signal),
     statuses: async (signal) => (await call('/projections', fleetSchema, {}, signal)).projections,
     status: (name, signal) => call(`/projections/${encodeURIComponent(name)}`, projectionSchema, {}, signal),
+    failures: async (name, signal) => (await call(pathOf(name, 'failures'), failuresSchema, {}, signal)).failures,
+    tryFailed: (name, signal) => call(pathOf(name, 'try'), trySchema, { ...POST, body: '{}' }, signal, TRY_MS),
+    capsule: (name, signal) => call(pathOf(name, 'capsule'), capsuleSchema, {}, signal, TRY_MS),
     send: (name, event, waitMs, signal) => {
-      const init = {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ type: event }),
-      };
-      return call(
-        `/projections/${encodeURIComponent(name)}/events?wait=${waitMs}`,
-        outcomeSchema,
-        init,
-        signal,
-        waitMs,
-      );
+      const init = { ...POST, body: JSON.stringify({ type: event }) };
+      return call(`${pathOf(name, 'events')}?wait=${waitMs}`, outcomeSchema, init, signal, waitMs);
     },
   };
+}
+
+function pathOf(name: string, what: string): string {
+  return `/projections/${encodeURIComponent(name)}/${what}`;
 }
 
 function refusal(status: number, body: unknown): RefusedError {

@@ -25,6 +25,12 @@ export class LookupWaits extends Error {
 /** Thrown inside a page's transaction: another worker has the projection's row. */
 export class HeldElsewhere extends Error {}
 
+/** For status and log. */
+export function failureText({ failure, attempts }: Extract<PageOutcome, { readonly kind: 'failed' }>): string {
+  const { eventName, position, error } = failure;
+  return `${eventName} at position ${position} failed (attempt ${attempts}): ${error}`;
+}
+
 /** How applying a page ended; `cursor` is where the stored row stands now. */
 export type PageOutcome =
   /** `folded`: as set-based statements; else event by event. */

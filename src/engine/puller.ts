@@ -12,7 +12,7 @@ import { isConnectionLost } from '../store/sqlstate.ts';
 import { readState } from '../store/state.ts';
 import { applyPage, type PageSettings } from './apply-page.ts';
 import type { Log } from './log.ts';
-import type { PageOutcome } from './outcome.ts';
+import { failureText, type PageOutcome } from './outcome.ts';
 import type { Progress } from './progress.ts';
 
 /** Payload bytes of one page at most: 20 events of 10 MB must not be in memory at once. */
@@ -191,7 +191,7 @@ export class Puller {
           return {
             kind: 'failed',
             halted: outcome.halted,
-            detail: this.#failureText(outcome),
+            detail: failureText(outcome),
             event: outcome.failure,
           };
         case 'waiting':
@@ -226,14 +226,6 @@ export class Puller {
   #scan(to: bigint): void {
     this.#scanned = to;
     this.#options.onScanned?.();
-  }
-
-  #failureText(outcome: {
-    readonly failure: { readonly eventName: string; readonly position: bigint; readonly error: string };
-    readonly attempts: number;
-  }): string {
-    const { eventName, position, error } = outcome.failure;
-    return `${eventName} at position ${position} failed (attempt ${outcome.attempts}): ${error}`;
   }
 
   #logFailure({ failure, attempts, halted }: Extract<PageOutcome, { kind: 'failed' }>): void {
