@@ -5,6 +5,7 @@ import type { FailureRecord, TryReport } from '../core/failure.ts';
 import type { PublisherStatus } from '../core/publisher.ts';
 import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../core/status.ts';
 import type { TransitionRecord } from '../core/transition.ts';
+import type { TransitionsOptions } from '../store/transitions.ts';
 import type { WaitOutcome } from './waits.ts';
 
 /** A projection went from one state to another, substates included: `live.waiting`. */
@@ -54,11 +55,8 @@ export interface DaemonPort {
   awaitCommand(id: string, options?: WaitOptions): Promise<CommandRecord>;
   /** The same in short, with the state that it led to. @throws EngineError COMMAND_TIMEOUT, DAEMON_STOPPED; the signal's reason */
   outcome(id: string, options?: WaitOptions): Promise<CommandOutcome>;
-  /** Changes of state that are news, newest first. Default the newest 100; `before`: a number to page on from. */
-  transitions(
-    name: string,
-    options?: { readonly limit?: number; readonly before?: bigint },
-  ): Promise<readonly TransitionRecord[]>;
+  /** Changes of state that are news, newest first. */
+  transitions(name: string, options?: TransitionsOptions): Promise<readonly TransitionRecord[]>;
   /**
    * Waits until nothing at or below `position` is unapplied; `head`: the last position drawn by now.
    * @throws EngineError PROJECTION_UNKNOWN, WAIT_BUSY, DAEMON_STOPPED; the signal's reason

@@ -3,6 +3,7 @@ import { NEVER, type Subscription } from 'rxjs';
 import type { Actor } from 'xstate';
 import type { daemonMachine } from '../../machines/daemon.ts';
 import type { BrokerStatus } from '../core/broker.ts';
+import { atMost } from '../core/deadline.ts';
 import { EngineError } from '../core/errors.ts';
 import type { PublisherStatus } from '../core/publisher.ts';
 import type { ProjectionStatus } from '../core/status.ts';
@@ -180,11 +181,9 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
   }
 
   #announce(change: Transition): void {
-    const { name, from, to, cause, detail } = change;
-    const at = new Date().toISOString();
-    const position = String(this.#workers.get(name)?.puller.position ?? 0n);
-    if (to === 'idle.paused' || to === 'failed.halted') this.#watches?.rows.doubt();
-    if (change.news) this.#watches?.transitions.note({ name, from, to, cause, detail, position, daemon: this.id, at });
+    const position = String(this.#workers.get(change.name)?.puller.position ?? 0n);
+    if (change.to === 'idle.paused' || change.to === 'failed.halted') this.#watches?.rows.doubt();
+    if (change.news) this.#watches?.transitions.note({ ...change, position, daemon: this.id });
     this.#watches?.halts.heard(change);
     for (const listener of this.#listeners) listener(change);
   }
@@ -255,13 +254,14 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
       await drained(root);
       root.stop();
     }
-    await Promise.all([this.#desk?.stop(), this.#watches?.halts.stop()]);
+    // Last words to a database that may not answer any more: bounded, here and below.
+    await atMost(2000, Promise.all([this.#desk?.stop(), this.#watches?.halts.stop()]));
     await farewell;
     const pools = this.#pools;
     if (pools === null) return;
     // What was passed over since the last second; losing it would only mean looking at those events again.
     if (root !== null) await flush(this.#workers, pools.work, this.id).catch(() => 0);
-    await this.#watches?.transitions.stop();
+    await atMost(2000, this.#watches?.transitions.stop());
     await closePools(pools);
   }
 

@@ -2,7 +2,7 @@ import type { CommandRecord, CommandRequest } from '../core/command.ts';
 import type { CommandOutcome, OperatorEvent } from '../core/status.ts';
 import { readCommands } from '../store/commands.ts';
 import { forget } from '../store/forget.ts';
-import { readTransitions } from '../store/transitions.ts';
+import { readTransitions, type TransitionsOptions } from '../store/transitions.ts';
 import type { CommandDesk } from './commands/desk.ts';
 import type { DaemonPort, SendOptions, WaitOptions } from './daemon-port.ts';
 import type { FailureDesk } from './failures/failure-desk.ts';
@@ -68,9 +68,8 @@ export abstract class DaemonOperations implements Operations {
     return await this.operating().desk.outcome(id, options);
   }
 
-  async transitions(name: string, options: { readonly limit?: number; readonly before?: bigint } = {}) {
-    const { limit = 100, before = null } = options;
-    return await readTransitions(this.operating().pools.reader, name, { limit, before });
+  async transitions(name: string, options?: TransitionsOptions) {
+    return await readTransitions(this.operating().pools.reader, name, options);
   }
 
   async waitFor(...asked: Parameters<DaemonPort['waitFor']>) {

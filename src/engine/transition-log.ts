@@ -36,8 +36,9 @@ export class TransitionLog {
   }
 
   /** Never throws. */
-  note(row: Omit<TransitionRecord, 'number'>): void {
-    this.#rows.push({ ...row, detail: row.detail?.replaceAll('\0', '\uFFFD') ?? null });
+  note(row: Omit<TransitionRecord, 'number' | 'at'>): void {
+    const detail = row.detail?.replaceAll('\0', '\uFFFD') ?? null;
+    this.#rows.push({ ...row, detail, at: new Date().toISOString() });
     if (this.#rows.length > BUFFERED) this.#rows.shift();
     this.#schedule(this.#options.everyMs ?? EVERY_MS);
   }

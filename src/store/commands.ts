@@ -1,5 +1,6 @@
 import type { CommandRecord, CommandRequest } from '../core/command.ts';
 import { EngineError } from '../core/errors.ts';
+import { PUBLISHER_NAME } from '../core/publisher.ts';
 import type { OperatorEvent } from '../core/status.ts';
 import type { Queryable } from './connect.ts';
 
@@ -133,5 +134,6 @@ export async function tidyCommands(sql: Queryable, by: string): Promise<void> {
     UPDATE projection_commands AS c
     SET state = 'failed', carried_out_by = ${by}, ended_at = clock_timestamp(), code = 'PROJECTION_UNKNOWN',
         message = format('no daemon has a projection named %L', c.name)
-    WHERE c.state = 'pending' AND NOT EXISTS (SELECT FROM projection_state AS s WHERE s.name = c.name)`;
+    WHERE c.state = 'pending'
+      AND NOT EXISTS (SELECT FROM projection_state AS s WHERE s.name = c.name AND s.name <> ${PUBLISHER_NAME})`;
 }

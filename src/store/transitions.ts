@@ -27,16 +27,23 @@ export async function storeTransitions(
     WHERE ${prune} AND t.name = old.name AND t.instance_id = '' AND t.number <= old.last`;
 }
 
-/** Newest first; `before`: a number to page on from. */
+export interface TransitionsOptions {
+  /** Default 100. */
+  readonly limit?: number;
+  /** A number to page on from. */
+  readonly before?: bigint;
+}
+
+/** Newest first. */
 export async function readTransitions(
   sql: Queryable,
   name: string,
-  { limit, before }: { readonly limit: number; readonly before: bigint | null },
+  { limit = 100, before }: TransitionsOptions = {},
 ): Promise<readonly TransitionRecord[]> {
   return await sql<TransitionRecord[]>`
     SELECT number::text AS number, name, from_state AS "from", to_state AS "to", cause, detail, position::text AS position,
            daemon, to_char(at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at
     FROM projection_transitions AS t
-    WHERE name = ${name} AND instance_id = '' AND (${before}::bigint IS NULL OR t.number < ${before}::bigint)
+    WHERE name = ${name} AND instance_id = '' AND (${before ?? null}::bigint IS NULL OR t.number < ${before ?? null}::bigint)
     ORDER BY t.number DESC LIMIT ${limit}`;
 }

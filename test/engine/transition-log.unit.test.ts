@@ -19,7 +19,6 @@ const row = (to: string) => ({
   detail: null,
   position: '7',
   daemon: 'me',
-  at: '2026-03-01T19:00:00.000Z',
 });
 
 /** A database that takes what it is given, or refuses it. */

@@ -150,7 +150,7 @@ test.each([
     'archive',
   ],
 ])(
-  'a table of nobody that %s makes the reset refuse, and name it; nothing is changed',
+  'a table of nobody that %s makes the reset refuse, and name it; nothing is changed (D7)',
   async (_how, ddl, named, archive) => {
     await using scene = await openScene([rowsOf('one'), rowsOf('two')]);
     await scene.append(...noted('a', 1, 3));

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import type { CommandRequest } from '../../src/core/command.ts';
 import {
   CommandEnded,
@@ -19,6 +19,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { emptyStore } from '../support/empty-store.ts';
 import { openStore } from '../support/engine.ts';
 import { createLedger } from '../support/noted-ledger.ts';
+import { gate } from '../support/scene.ts';
 
 const { projection } = createLedger();
 let database: TestDatabase;
@@ -97,6 +98,32 @@ test.each(NAMES)('%s that two daemons carry out at once has its effect once', as
   expect(await readCommand(sql, command.id)).toMatchObject({ state: 'done', carriedOutBy: 'me', acceptedBy: 'first' });
 });
 
+// Seen red with: commandDone before the UPDATE of the row, on the pool.
+test('D11: a PAUSE is acknowledged only when whoever has the row has let go of it', async () => {
+  const command = await pending({ event: 'PAUSE' });
+  const goOn = gate();
+  const locked = gate();
+  const page = sql.begin(async (tx) => {
+    await tx`SELECT FROM projection_state WHERE name = 'ledger' FOR UPDATE`;
+    locked.open();
+    await goOn.passed;
+    await tx`UPDATE projection_state SET cursor = 9 WHERE name = 'ledger'`;
+  });
+  await locked.passed;
+  const paused = EFFECTS.PAUSE(command);
+  await vi.waitFor(async () => {
+    const waiting = await sql`
+      SELECT FROM pg_stat_activity
+      WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%projection_state%'`;
+    expect(waiting).toHaveLength(1);
+  });
+  expect(await readCommand(sql, command.id)).toMatchObject({ state: 'pending' });
+  goOn.open();
+  await page;
+  expect(await paused).toBe('paused');
+  expect(await readCommand(sql, command.id)).toMatchObject({ state: 'done' });
+});
+
 test('a refusal never overrules an end, nor one refusal another', async () => {
   const done = await pending();
   await commandDone(sql, done.id, { by: 'me' });
@@ -116,7 +143,7 @@ test('old commands go, beyond the newest thousand and after ninety days; pending
     INSERT INTO projection_commands (name, event, state, ended_at)
     SELECT 'ledger', 'PAUSE', 'done', now() - make_interval(days => CASE WHEN n <= 5 THEN 10 ELSE 100 END)
     FROM generate_series(1, 1010) AS n`;
-  await sql`INSERT INTO projection_commands (name, event) VALUES ('gone', 'RESET')`;
+  await sql`INSERT INTO projection_commands (name, event) VALUES ('gone', 'RESET'), ('$publisher', 'RESET')`;
   const kept = await pending();
   await tidyCommands(sql, 'me');
   const [counts] = await sql`
@@ -125,7 +152,8 @@ test('old commands go, beyond the newest thousand and after ninety days; pending
   // 999 of the newest thousand beside the pending one, and the five that are older but ended lately.
   expect(counts).toEqual({ done: 1004n, recent: 5n });
   expect(await readCommand(sql, kept.id)).toMatchObject({ state: 'pending' });
-  expect([...(await sql`SELECT state, code FROM projection_commands WHERE name = 'gone'`)]).toEqual([
+  expect([...(await sql`SELECT state, code FROM projection_commands WHERE name <> 'ledger'`)]).toEqual([
+    { state: 'failed', code: 'PROJECTION_UNKNOWN' },
     { state: 'failed', code: 'PROJECTION_UNKNOWN' },
   ]);
 });
@@ -144,7 +172,7 @@ test('of each projection the newest thousand transitions stay, and are read in p
   });
   const rows = (name: string, from: number, count: number) =>
     Array.from({ length: count }, (_, index) => row(name, from + index));
-  await storeTransitions(sql, [...rows('ledger', 1, 1200), ...rows('quiet', 1, 3)], { prune: false });
+  await storeTransitions(sql, [...rows('quiet', 1, 3), ...rows('ledger', 1, 1200)], { prune: false });
   await storeTransitions(sql, rows('ledger', 1201, 1), { prune: true });
   const counts = await sql`SELECT name, count(*) FROM projection_transitions GROUP BY name ORDER BY name`;
   // Those that are written with it come on top: the next one removes them.
@@ -152,7 +180,7 @@ test('of each projection the newest thousand transitions stay, and are read in p
     { name: 'ledger', count: 1001n },
     { name: 'quiet', count: 3n },
   ]);
-  const page = await readTransitions(sql, 'ledger', { limit: 2, before: null });
+  const page = await readTransitions(sql, 'ledger', { limit: 2 });
   expect(page.map(({ to }) => to)).toEqual(['1201', '1200']);
   expect(page[0]).toEqual({ ...row('ledger', 1201), number: expect.stringMatching(/^\d+$/) });
   const next = await readTransitions(sql, 'ledger', { limit: 2, before: BigInt(page[1]?.number ?? 0) });

@@ -247,6 +247,20 @@ test('D5: a prepared transaction in the way is named as one', async () => {
   await sql`ROLLBACK PREPARED 'in the way'`;
 });
 
+test('D13: a TRUNCATE … RESTART IDENTITY of a reset that fails leaves the sequence where it was', async () => {
+  await sql`CREATE TABLE counted (id bigint GENERATED ALWAYS AS IDENTITY, position bigint)`;
+  await sql`INSERT INTO counted (position) VALUES (1), (2), (3)`;
+  const own: OwnReset = async ({ tx }) => {
+    await tx`TRUNCATE counted RESTART IDENTITY`;
+    await tx`INSERT INTO counted (position) VALUES (1)`;
+    throw new Error('not today');
+  };
+  await expect(reset(sql, options(filled('one', own)))).rejects.toMatchObject({ code: 'RESET_FAILED' });
+  const [next] = await sql`INSERT INTO counted (position) VALUES (4) RETURNING id`;
+  expect(next).toEqual({ id: 4n });
+  await sql`DROP TABLE counted`;
+});
+
 // As documented: TRUNCATE does not respect snapshots.
 test('D6: a report that began before the reset and reads the table after it finds it empty', async () => {
   const begun = gate();
