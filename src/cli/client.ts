@@ -1,7 +1,18 @@
 import type { z } from 'zod';
+import type { CommandRecord } from '../core/command.ts';
 import { EngineError } from '../core/errors.ts';
 import type { ProjectionStatus } from '../core/status.ts';
-import { fleetSchema, outcomeSchema, problemSchema, projectionSchema } from '../http/schemas.ts';
+import type { TransitionRecord } from '../core/transition.ts';
+import {
+  appliedSchema,
+  commandsSchema,
+  fleetSchema,
+  forgottenSchema,
+  outcomeSchema,
+  problemSchema,
+  projectionSchema,
+  transitionsSchema,
+} from '../http/schemas.ts';
 import { isRunning, readDaemonFile } from './daemon-file.ts';
 
 export const DEFAULT_URL = 'http://127.0.0.1:4400';
@@ -67,7 +78,26 @@ export interface DaemonClient {
   statuses(signal: AbortSignal): Promise<readonly ProjectionStatus[]>;
   status(name: string, signal: AbortSignal): Promise<ProjectionStatus>;
   /** Waits for the outcome; a failure is a RefusedError. */
-  send(name: string, event: Sendable, waitMs: number, signal: AbortSignal): Promise<z.output<typeof outcomeSchema>>;
+  send(
+    name: string,
+    command: SentCommand,
+    waitMs: number,
+    signal: AbortSignal,
+  ): Promise<z.output<typeof outcomeSchema>>;
+  /** `position`: in decimal digits, or `head`. A RefusedError NOT_APPLIED when it takes longer. */
+  wait(name: string, position: string, waitMs: number, signal: AbortSignal): Promise<z.output<typeof appliedSchema>>;
+  forget(name: string, signal: AbortSignal): Promise<z.output<typeof forgottenSchema>>;
+  /** Newest first. */
+  commands(name: string | undefined, limit: number, signal: AbortSignal): Promise<readonly CommandRecord[]>;
+  transitions(name: string, limit: number, signal: AbortSignal): Promise<readonly TransitionRecord[]>;
+}
+
+/** What is asked of a projection. */
+export interface SentCommand {
+  readonly type: Sendable;
+  /** SKIP: of the event that failed, in decimal digits; and why. */
+  readonly position?: string;
+  readonly reason?: string;
 }
 
 /** Every call is bounded, and throws EngineError DAEMON_UNREACHABLE or RefusedError. */
@@ -109,22 +139,27 @@ export function createClient({ url, token }: DaemonAddress): DaemonClient {
   return {
     fleet: (signal) => call('/projections', fleetSchema, {}, signal),
     statuses: async (signal) => (await call('/projections', fleetSchema, {}, signal)).projections,
-    status: (name, signal) => call(`/projections/${encodeURIComponent(name)}`, projectionSchema, {}, signal),
-    send: (name, event, waitMs, signal) => {
-      const init = {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ type: event }),
-      };
-      return call(
-        `/projections/${encodeURIComponent(name)}/events?wait=${waitMs}`,
-        outcomeSchema,
-        init,
-        signal,
-        waitMs,
-      );
+    status: (name, signal) => call(pathOf(name), projectionSchema, {}, signal),
+    send: (name, command, waitMs, signal) =>
+      call(`${pathOf(name)}/events?wait=${waitMs}`, outcomeSchema, post(command), signal, waitMs),
+    wait: (name, position, waitMs, signal) =>
+      call(`${pathOf(name)}/wait?position=${position}&timeout=${waitMs}`, appliedSchema, {}, signal, waitMs),
+    forget: (name, signal) => call(`${pathOf(name)}/forget`, forgottenSchema, post({}), signal),
+    commands: async (name, limit, signal) => {
+      const which = name === undefined ? '' : `&name=${encodeURIComponent(name)}`;
+      return (await call(`/commands?limit=${limit}${which}`, commandsSchema, {}, signal)).commands;
     },
+    transitions: async (name, limit, signal) =>
+      (await call(`${pathOf(name)}/transitions?limit=${limit}`, transitionsSchema, {}, signal)).transitions,
   };
+}
+
+function pathOf(name: string): string {
+  return `/projections/${encodeURIComponent(name)}`;
+}
+
+function post(body: object): RequestInit {
+  return { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
 }
 
 function refusal(status: number, body: unknown): RefusedError {

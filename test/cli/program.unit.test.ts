@@ -39,6 +39,11 @@ async function run(
     reset: record('reset'),
     watch: record('watch'),
     send: record('send'),
+    skip: record('skip'),
+    wait: record('wait'),
+    forget: record('forget'),
+    commands: record('commands'),
+    transitions: record('transitions'),
     importFile: record('import'),
     exportEvents: record('export'),
     migrate: record('migrate'),
@@ -71,12 +76,19 @@ describe('parsing', () => {
     ],
     ['status', 'status', { name: undefined, json: false }],
     ['status band --json', 'status', { name: 'band', json: true }],
-    ['reset band', 'reset', { name: 'band', wait: false, timeoutMs: 3_600_000 }],
-    ['reset --all --wait --timeout 5', 'reset', { name: undefined, wait: true, timeoutMs: 5_000 }],
-    ['watch', 'watch', { name: undefined }],
-    ['watch band', 'watch', { name: 'band' }],
-    ['send band RETRY', 'send', { name: 'band', event: 'RETRY', wait: false }],
-    ['send band REBUILD --wait', 'send', { name: 'band', event: 'REBUILD', wait: true }],
+    ['reset band', 'reset', { name: 'band', wait: false, timeoutMs: 3_600_000, json: false }],
+    ['reset --all --wait --timeout 5', 'reset', { name: undefined, wait: true, timeoutMs: 5_000, json: false }],
+    ['watch --json', 'watch', { name: undefined, json: true }],
+    ['watch band', 'watch', { name: 'band', json: false }],
+    ['send band RETRY', 'send', { name: 'band', event: 'RETRY', wait: false, json: false }],
+    ['send band REBUILD --wait --json', 'send', { name: 'band', event: 'REBUILD', wait: true, json: true }],
+    ['skip band --position 7 --reason why', 'skip', { name: 'band', position: '7', reason: 'why', json: false }],
+    ['wait band --head', 'wait', { name: 'band', position: 'head', timeoutMs: 30_000, json: false }],
+    ['wait band --position 7 --timeout 5', 'wait', { name: 'band', position: '7', timeoutMs: 5_000, json: false }],
+    ['forget old --yes', 'forget', { name: 'old', json: false }],
+    ['commands', 'commands', { name: undefined, limit: 20, json: false }],
+    ['commands band --limit 1000 --json', 'commands', { name: 'band', limit: 1000, json: true }],
+    ['transitions band', 'transitions', { name: 'band', limit: 20, json: false }],
     ['export', 'export', { from: 1n, out: undefined, flags: {} }],
     [
       'export --from 9007199254740993 --out a.ndjson --schema app',
@@ -101,6 +113,16 @@ describe('parsing', () => {
     ['send band', "missing required argument 'event'"],
     ['send band WAKE', "no event 'WAKE': use one of RESET, REBUILD, PAUSE, RESUME, RETRY, SKIP"],
     ['send band reset', "no event 'reset': use one of RESET, "],
+    ['send band SKIP', 'SKIP needs more: use skip NAME --position P --reason TEXT'],
+    ['skip band --reason x', "required option '--position <position>' not specified"],
+    ['skip band --position 7', "required option '--reason <text>' not specified"],
+    ['skip band --position x --reason x', '--position is a position, a whole number'],
+    ['wait band', 'give --position P, or --head'],
+    ['wait band --head --position 7', 'give --position P, or --head'],
+    ['wait band --head --timeout 601', '--timeout is a whole number of seconds, at most 600'],
+    ['forget old', 'this cannot be undone; repeat it as forget old --yes'],
+    ['commands --limit 1001', '--limit is a whole number, at most 1000'],
+    ['transitions', "missing required argument 'name'"],
     ['export --from soon', '--from is a position, a whole number'],
     ['export --from -1', '--from is a position, a whole number'],
     ['export --from 9223372036854775808', '--from is a position, a whole number'],
@@ -123,7 +145,7 @@ describe('parsing', () => {
     });
   });
 
-  it.each(['start', 'status', 'watch', 'send', 'reset', 'import', 'export', 'migrate'])(
+  it.each('start status watch send reset skip wait forget commands transitions import export migrate'.split(' '))(
     'shows examples in the help of %s',
     async (command) => {
       expect((await run(`${command} --help`)).stdout).toMatch(
