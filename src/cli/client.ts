@@ -1,8 +1,11 @@
 import type { z } from 'zod';
+import type { Capsule } from '../core/capsule.ts';
 import type { CommandRecord } from '../core/command.ts';
 import { EngineError } from '../core/errors.ts';
+import type { FailureRecord, TryReport } from '../core/failure.ts';
 import type { ProjectionStatus } from '../core/status.ts';
 import type { TransitionRecord } from '../core/transition.ts';
+import { capsuleSchema, failuresSchema, trySchema } from '../http/failure-schemas.ts';
 import {
   appliedSchema,
   commandsSchema,
@@ -22,6 +25,8 @@ export type Sendable = (typeof SENDABLE)[number];
 
 /** Of an answer, beyond the time the daemon was asked to wait itself. */
 const ANSWER_MS = 15_000;
+/** What a daemon takes for a try at most. */
+const TRY_MS = 45_000;
 
 export interface DaemonAddress {
   readonly url: string;
@@ -77,6 +82,9 @@ export interface DaemonClient {
   fleet(signal: AbortSignal): Promise<Fleet>;
   statuses(signal: AbortSignal): Promise<readonly ProjectionStatus[]>;
   status(name: string, signal: AbortSignal): Promise<ProjectionStatus>;
+  failures(name: string, signal: AbortSignal): Promise<readonly FailureRecord[]>;
+  tryFailed(name: string, signal: AbortSignal): Promise<TryReport>;
+  capsule(name: string, signal: AbortSignal): Promise<Capsule>;
   /** Waits for the outcome; a failure is a RefusedError. */
   send(
     name: string,
@@ -101,8 +109,32 @@ export interface SentCommand {
 }
 
 /** Every call is bounded, and throws EngineError DAEMON_UNREACHABLE or RefusedError. */
-export function createClient({ url, token }: DaemonAddress): DaemonClient {
-  async function call<T>(
+export function createClient(address: DaemonAddress): DaemonClient {
+  const call = caller(address);
+  return {
+    fleet: (signal) => call('/projections', fleetSchema, {}, signal),
+    statuses: async (signal) => (await call('/projections', fleetSchema, {}, signal)).projections,
+    status: (name, signal) => call(pathOf(name), projectionSchema, {}, signal),
+    send: (name, command, waitMs, signal) =>
+      call(`${pathOf(name)}/events?wait=${waitMs}`, outcomeSchema, post(command), signal, waitMs),
+    failures: async (name, signal) => (await call(`${pathOf(name)}/failures`, failuresSchema, {}, signal)).failures,
+    tryFailed: (name, signal) => call(`${pathOf(name)}/try`, trySchema, post({}), signal, TRY_MS),
+    capsule: (name, signal) => call(`${pathOf(name)}/capsule`, capsuleSchema, {}, signal, TRY_MS),
+    wait: (name, position, waitMs, signal) =>
+      call(`${pathOf(name)}/wait?position=${position}&timeout=${waitMs}`, appliedSchema, {}, signal, waitMs),
+    forget: (name, signal) => call(`${pathOf(name)}/forget`, forgottenSchema, post({}), signal),
+    commands: async (name, limit, signal) => {
+      const which = name === undefined ? '' : `&name=${encodeURIComponent(name)}`;
+      return (await call(`/commands?limit=${limit}${which}`, commandsSchema, {}, signal)).commands;
+    },
+    transitions: async (name, limit, signal) =>
+      (await call(`${pathOf(name)}/transitions?limit=${limit}`, transitionsSchema, {}, signal)).transitions,
+  };
+}
+
+/** Asks the daemon at this address, and reads what it answers. */
+function caller({ url, token }: DaemonAddress) {
+  return async function call<T>(
     path: string,
     answer: z.ZodType<T>,
     init: RequestInit,
@@ -135,22 +167,6 @@ export function createClient({ url, token }: DaemonAddress): DaemonClient {
         `what answers at ${url} is not this version's daemon: check PROJECTIONIST_URL`,
       );
     return parsed.data;
-  }
-  return {
-    fleet: (signal) => call('/projections', fleetSchema, {}, signal),
-    statuses: async (signal) => (await call('/projections', fleetSchema, {}, signal)).projections,
-    status: (name, signal) => call(pathOf(name), projectionSchema, {}, signal),
-    send: (name, command, waitMs, signal) =>
-      call(`${pathOf(name)}/events?wait=${waitMs}`, outcomeSchema, post(command), signal, waitMs),
-    wait: (name, position, waitMs, signal) =>
-      call(`${pathOf(name)}/wait?position=${position}&timeout=${waitMs}`, appliedSchema, {}, signal, waitMs),
-    forget: (name, signal) => call(`${pathOf(name)}/forget`, forgottenSchema, post({}), signal),
-    commands: async (name, limit, signal) => {
-      const which = name === undefined ? '' : `&name=${encodeURIComponent(name)}`;
-      return (await call(`/commands?limit=${limit}${which}`, commandsSchema, {}, signal)).commands;
-    },
-    transitions: async (name, limit, signal) =>
-      (await call(`${pathOf(name)}/transitions?limit=${limit}`, transitionsSchema, {}, signal)).transitions,
   };
 }
 

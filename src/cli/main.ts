@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { clientActions } from './client-actions.ts';
 import { databaseActions } from './database-actions.ts';
+import { failureActions } from './failure-actions.ts';
 import { operatorActions } from './operator-actions.ts';
 import { type Actions, runProgram } from './program.ts';
 import { survivePipes } from './terminal.ts';
@@ -27,6 +28,7 @@ await main({
   ...clientActions,
   ...operatorActions,
   ...databaseActions,
+  ...failureActions,
   start: async (options, context) => {
     // Imported when needed: the other commands start in half the time.
     const { start } = await import('./start.ts');

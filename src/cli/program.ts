@@ -3,6 +3,7 @@ import { flagOf, SETTING_NAMES, SETTING_SOURCES, settingsSchema } from '../confi
 import { type ErrorCode, isEngineError } from '../core/errors.ts';
 import type { Sendable } from './client.ts';
 import { addExport, addReset, addSend, addWatch, examples } from './commands.ts';
+import { addFailures, addTry } from './failure-commands.ts';
 import { addOperatorCommands } from './operator-commands.ts';
 import { oneLine, type Terminal } from './terminal.ts';
 
@@ -74,6 +75,26 @@ export interface Actions {
   ): Promise<ExitCode>;
   transitions(
     options: { readonly name: string; readonly limit: number; readonly json: boolean },
+    context: CommandContext,
+  ): Promise<ExitCode>;
+  failures(
+    options: { readonly name: string | undefined; readonly json: boolean },
+    context: CommandContext,
+  ): Promise<ExitCode>;
+  showFailure(options: { readonly name: string; readonly json: boolean }, context: CommandContext): Promise<ExitCode>;
+  /** `out`: a file; undefined for stdout. */
+  exportCapsule(
+    options: { readonly name: string; readonly out: string | undefined },
+    context: CommandContext,
+  ): Promise<ExitCode>;
+  /** `config`: a file whose projections are tried on the database itself; undefined: the daemon tries its own. */
+  tryFailed(
+    options: {
+      readonly name: string;
+      readonly config: string | undefined;
+      readonly json: boolean;
+      readonly flags: StartOptions['flags'];
+    },
     context: CommandContext,
   ): Promise<ExitCode>;
   /** `file` is '-' for stdin. */
@@ -167,6 +188,8 @@ function buildProgram(
   addSend(program, actions, context, result);
   addReset(program, actions, context, result);
   addOperatorCommands(program, actions, context, result);
+  addFailures(program, actions, context, result);
+  addSettings(addTry(program, actions, context, result), (name) => name === 'schema');
   const importing = program
     .command('import')
     .description('append events from a file, one JSON object a line')

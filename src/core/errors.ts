@@ -48,6 +48,8 @@ const CATALOGUE = {
     "the connection was lost while the reset of '{name}' was committed: it has taken place if status shows generation {generation}",
   SKIP_MOVED: "nothing was skipped, '{name}' {where}: take the position from `projectionist status {name}`",
   FORGET_REFUSED: "'{name}' was not forgotten, nothing changed: {reason}",
+  NOTHING_FAILED: "'{name}' has no failed event to try: {reason}",
+  TRY_GIVEN_UP: "the try of '{name}' was given up, nothing of it remains: {reason}",
   DAEMON_STOPPED: 'the daemon is stopping: send the command again after its next start',
   COMMAND_INVALID: "{event} for '{name}' was not taken in: {reason}",
   COMMAND_NOT_TAKEN:

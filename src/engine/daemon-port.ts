@@ -1,5 +1,7 @@
 import type { BrokerStatus } from '../core/broker.ts';
+import type { Capsule } from '../core/capsule.ts';
 import type { CommandRecord, CommandRequest } from '../core/command.ts';
+import type { FailureRecord, TryReport } from '../core/failure.ts';
 import type { PublisherStatus } from '../core/publisher.ts';
 import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../core/status.ts';
 import type { TransitionRecord } from '../core/transition.ts';
@@ -72,6 +74,15 @@ export interface DaemonPort {
    */
   forget(name: string): Promise<readonly string[]>;
   status(): Promise<readonly ProjectionStatus[]>;
+  /** Newest position first; of all projections without a name. @throws EngineError PROJECTION_UNKNOWN, DAEMON_STOPPED */
+  failures(name?: string): Promise<readonly FailureRecord[]>;
+  /**
+   * Runs the event a projection stands before, and rolls back.
+   * @throws EngineError NOTHING_FAILED, PROJECTION_UNKNOWN, TRY_GIVEN_UP, DAEMON_STOPPED
+   */
+  tryFailed(name: string, options?: { readonly signal?: AbortSignal }): Promise<TryReport>;
+  /** The same, with everything that a test needs to make the event fail again. A JSON value. @throws as `tryFailed` */
+  capsule(name: string, options?: { readonly signal?: AbortSignal }): Promise<Capsule>;
   /** Null where this daemon does not publish. */
   publisher(): Promise<PublisherStatus | null>;
   /** False while the database cannot be reached or the pull loops are past their deadline. */

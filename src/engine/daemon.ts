@@ -22,6 +22,7 @@ import type { DaemonOptions } from './daemon-options.ts';
 import type { DaemonPort, SendOptions, Transition, WaitOptions } from './daemon-port.ts';
 import { DatabaseTrouble } from './database-trouble.ts';
 import { drained } from './drained.ts';
+import { FailureDesk } from './failures/failure-desk.ts';
 import { startFeed } from './feed.ts';
 import { createHeads, type Heads } from './heads.ts';
 import { flush, storeIdleMoves } from './idle-moves.ts';
@@ -53,6 +54,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
   readonly #stored: StoredViews;
   readonly #hints = new HintMetrics();
   readonly #trouble: DatabaseTrouble;
+  readonly #failures: FailureDesk;
   #pools: Pools | null = null;
   #heads: Heads | null = null;
   #watches: Watches | null = null;
@@ -68,6 +70,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     this.#trouble = new DatabaseTrouble(this.#log);
     this.#owners = tableOwners(options.projections);
     this.#stored = new StoredViews(options.databaseTrouble);
+    this.#failures = new FailureDesk({ schema: 'public', ...options }, () => this.#pools?.reader ?? null);
     this.id = options.id ?? `${hostname()}:${process.pid}`;
     this.names = options.projections.map(({ name }) => name);
   }
@@ -174,6 +177,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     const { name, from, to, cause, detail } = change;
     const at = new Date().toISOString();
     const position = String(this.#workers.get(name)?.puller.position ?? 0n);
+    if (to === 'idle.paused' || to === 'failed.halted') this.#watches?.rows.doubt();
     if (change.news) this.#watches?.transitions.note({ name, from, to, cause, detail, position, daemon: this.id, at });
     this.#watches?.halts.heard(change);
     for (const listener of this.#listeners) listener(change);
@@ -245,22 +249,18 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     });
   }
 
-  async publisher(): Promise<PublisherStatus | null> {
-    return (await this.#publisher?.status()) ?? null;
-  }
+  readonly failures: DaemonPort['failures'] = (name) => this.#failures.list(name);
+  readonly tryFailed: DaemonPort['tryFailed'] = (name, options) => this.#failures.try(name, options);
+  readonly capsule: DaemonPort['capsule'] = (name, options) => this.#failures.capsule(name, options);
+  readonly publisher = async (): Promise<PublisherStatus | null> => (await this.#publisher?.status()) ?? null;
 
   healthy(): boolean {
     return this.#root?.getSnapshot().status === 'active' && this.#stopping === null && !this.#trouble.away;
   }
 
-  broker(): BrokerStatus | null {
-    return this.#broker?.status() ?? null;
-  }
-
+  readonly broker = (): BrokerStatus | null => this.#broker?.status() ?? null;
   /** How projections were woken, and what no hint announced, since the start. */
-  hints(): HintFigures {
-    return this.#hints.figures(this.#heads?.latest() ?? 0n);
-  }
+  readonly hints = (): HintFigures => this.#hints.figures(this.#heads?.latest() ?? 0n);
 
   onTransition(listener: (change: Transition) => void): () => void {
     this.#listeners.add(listener);
@@ -276,7 +276,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
   async #stop(): Promise<void> {
     for (const subscription of this.#subscriptions.splice(0)) subscription.unsubscribe();
     this.#watches?.waits.stop();
-    const farewell = Promise.all([this.#broker?.stop(), this.#publisher?.stop()]);
+    const farewell = Promise.all([this.#broker?.stop(), this.#publisher?.stop(), this.#failures.stop()]);
     const root = this.#root;
     if (root !== null) {
       root.send({ type: 'STOP' });

@@ -1,5 +1,6 @@
 import type { Beat, HeadReader, OpenAppender } from '../store/head.ts';
 import type { HeadSource } from './puller.ts';
+import { RecentEvents } from './recent-events.ts';
 
 /** The safe head, read once per daemon and shared by all projections. */
 export interface Heads extends HeadSource {
@@ -16,6 +17,7 @@ export function createHeads(reader: HeadReader, onBeat: (beat: Beat) => void): H
   let latest: bigint | null = null;
   let safe = 0n;
   let holders: readonly OpenAppender[] = [];
+  const recent = new RecentEvents();
 
   async function look() {
     try {
@@ -23,6 +25,8 @@ export function createHeads(reader: HeadReader, onBeat: (beat: Beat) => void): H
       latest = head.position;
       safe = head.safe;
       holders = head.holders;
+      if (head.recent === null) recent.forget();
+      else recent.add(head.recent.after, head.position, head.recent.events);
       return { position: head.position, drawn: head.drawn, open: head.holders.length > 0 };
     } catch (error) {
       forget();
@@ -38,6 +42,7 @@ export function createHeads(reader: HeadReader, onBeat: (beat: Beat) => void): H
 
   function forget(): void {
     latest = null;
+    recent.forget();
     reader.forget();
   }
 
@@ -45,6 +50,7 @@ export function createHeads(reader: HeadReader, onBeat: (beat: Beat) => void): H
     look,
     drawn,
     latest: () => latest,
+    recent: (after, names, limit) => recent.page(after, names, limit),
     safe: () => safe,
     refresh: async () => (await look()).position,
     forget,

@@ -23,6 +23,8 @@ const HELD_MS = 10;
 export interface HeadSource {
   /** The last safe head seen; null when there is none yet, or a lost connection made it worthless. */
   latest(): bigint | null;
+  /** The page of these event types after `after`, up to the last head seen, if the looks have read it along; else null. */
+  recent(after: bigint, names: ReadonlySet<string>, limit: number): Page | null;
   /** Looks again now. */
   refresh(): Promise<bigint>;
   /** After a lost connection. */
@@ -61,7 +63,7 @@ interface Place {
  */
 export class Puller {
   readonly #options: PullerOptions;
-  readonly #names: readonly string[];
+  readonly #names: ReadonlySet<string>;
   #place: Place | null = null;
   #scanned = 0n;
   /** Generation of the row when it was last read, of the events scanned since, and the newest one heard of. */
@@ -71,11 +73,12 @@ export class Puller {
   #replayUntil = 0n;
   #size: number;
   #epoch = 0;
+  #unfit = false;
   #ahead: { readonly after: bigint; readonly page: Promise<Page> } | null = null;
 
   constructor(options: PullerOptions) {
     this.#options = options;
-    this.#names = [...options.projection.handlers.keys()];
+    this.#names = new Set(options.projection.handlers.keys());
     this.#size = options.pageSize ?? PAGE_MIN;
   }
 
@@ -87,6 +90,11 @@ export class Puller {
   /** How far events have been looked at, for a row of this generation; 0 where it was reset since. */
   scanned(generation: bigint): bigint {
     return generation === this.#scannedIn ? this.#scanned : 0n;
+  }
+
+  /** The last pull was halted by the history of the store. No row says so. */
+  get unfit(): boolean {
+    return this.#unfit;
   }
 
   /** The row was read, outside of a pull. */
@@ -131,6 +139,7 @@ export class Puller {
       this.forget();
       if (isConnectionLost(error)) this.#options.heads.forget();
       if (isEngineError(error, 'HISTORY_AHEAD') || isEngineError(error, 'HISTORY_DIVERGED')) {
+        this.#unfit = true;
         return { kind: 'failed', halted: true, detail: error.message };
       }
       throw error;
@@ -152,7 +161,7 @@ export class Puller {
         return { kind: 'caught-up' };
       }
       const began = this.#options.now();
-      const page = await this.#nextPage();
+      const page = (mode === 'live' ? this.#recentPage() : null) ?? (await this.#nextPage());
       if (this.#isStale()) continue;
       if (page.events.length === 0 && mode !== 'attempt') {
         this.#scan(page.to);
@@ -219,12 +228,8 @@ export class Puller {
     this.#options.onScanned?.();
   }
 
-  #failureText(outcome: {
-    readonly failure: { readonly eventName: string; readonly position: bigint; readonly error: string };
-    readonly attempts: number;
-  }): string {
-    const { eventName, position, error } = outcome.failure;
-    return `${eventName} at position ${position} failed (attempt ${outcome.attempts}): ${error}`;
+  #failureText({ failure, attempts }: Extract<PageOutcome, { kind: 'failed' }>): string {
+    return `${failure.eventName} at position ${failure.position} failed (attempt ${attempts}): ${failure.error}`;
   }
 
   #logFailure({ failure, attempts, halted }: Extract<PageOutcome, { kind: 'failed' }>): void {
@@ -253,6 +258,7 @@ export class Puller {
     const json = await readJsonColumns(reader, tables);
     const place = { cursor: state?.cursor ?? 0n, generation: state?.generation ?? 0n, deferred, json };
     await checkHistory(reader, projection.name, place.cursor, state?.lastEventId ?? null);
+    this.#unfit = false;
     if (place.cursor === 0n || this.#replayUntil === 0n) this.#replayUntil = await heads.refresh();
     this.#place = place;
     this.#scanned = place.cursor;
@@ -260,6 +266,14 @@ export class Puller {
     this.opened(place.generation);
     progress.place(place.cursor, place.generation);
     return place;
+  }
+
+  /**
+   * What the looks have read along already. Only while live: catching up asks the store itself, which may have gained an
+   * event below the head since (an alarm, that a reset mends).
+   */
+  #recentPage(): Page | null {
+    return this.#ahead === null ? this.#options.heads.recent(this.#scanned, this.#names, this.#size) : null;
   }
 
   /** The page read ahead if it is the right one; and the one after it is begun when this one is full. */
@@ -278,7 +292,7 @@ export class Puller {
   async #read(after: bigint): Promise<Page> {
     const { reader, heads } = this.#options;
     const head = heads.latest() ?? (await heads.refresh());
-    return await readPage(reader, { after, head, names: this.#names, limit: this.#size, maxBytes: MAX_BYTES });
+    return await readPage(reader, { after, head, names: [...this.#names], limit: this.#size, maxBytes: MAX_BYTES });
   }
 
   #measure(page: Page, began: number): void {

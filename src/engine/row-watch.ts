@@ -23,6 +23,8 @@ export interface RowWatchOptions {
 export interface RowWatch {
   /** With each heartbeat: the fingerprint of all rows. */
   heard(standings: string): void;
+  /** A machine has come to rest by what its row said, which may be over: no fingerprint would tell. */
+  doubt(): void;
   /** Now: something has been reset here. Never rejects. */
   look(): Promise<void>;
 }
@@ -30,22 +32,24 @@ export interface RowWatch {
 export function createRowWatch({ sql, workers, snapshot, reopen, log }: RowWatchOptions): RowWatch {
   /** Null until every machine agrees with its row: until then they are told with each heartbeat. */
   let settled: string | null = null;
+  let doubts = 0;
   let looking: Promise<void> | null = null;
 
   async function look(): Promise<void> {
+    const began = doubts;
     try {
       const { rows, fingerprint } = await readStandings(sql);
       let behind = false;
       for (const { name, generation, status } of rows) {
         const wasReset = workers.get(name)?.puller.heard(generation) === true;
         const now = snapshot(name);
-        const differs = now !== null && !agrees(now, status);
+        const differs = now !== null && !agrees(now, status) && workers.get(name)?.puller.unfit !== true;
         if (!wasReset && !differs) continue;
         // At rest it reads its row now. One at work may have read it before this: it is asked again.
         if (wasReset || (now !== null && !isAtRest(now))) behind = true;
         reopen(name);
       }
-      settled = behind ? null : fingerprint;
+      settled = behind || began !== doubts ? null : fingerprint;
     } catch (error) {
       log.debug({ err: error }, 'standings not read, tried again with the next heartbeat');
     }
@@ -57,6 +61,10 @@ export function createRowWatch({ sql, workers, snapshot, reopen, log }: RowWatch
       looking = look().finally(() => {
         looking = null;
       });
+    },
+    doubt: () => {
+      doubts += 1;
+      settled = null;
     },
     look,
   };

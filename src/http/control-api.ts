@@ -3,6 +3,7 @@ import { EngineError } from '../core/errors.ts';
 import type { DaemonPort } from '../engine/daemon-port.ts';
 import { checkBind } from './bind.ts';
 import { commandRoutes } from './command-routes.ts';
+import { failureRoutes } from './failure-routes.ts';
 import {
   checkHost,
   checkOrigin,
@@ -10,6 +11,7 @@ import {
   type Env,
   type Log,
   refuse,
+  requireToken,
   securityHeaders,
   sendProblem,
 } from './guards.ts';
@@ -22,7 +24,7 @@ import type { RouteGroup } from './tools.ts';
 import { waitRoutes } from './wait-routes.ts';
 
 /** Everything that is answered. A group is a file of its own; add yours here. */
-const GROUPS: readonly RouteGroup[] = [healthRoutes, projectionRoutes, waitRoutes, commandRoutes];
+const GROUPS: readonly RouteGroup[] = [healthRoutes, projectionRoutes, waitRoutes, commandRoutes, failureRoutes];
 
 export interface ControlApiOptions {
   readonly daemon: DaemonPort;
@@ -64,7 +66,7 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
     checkOrigin(log),
     checkToken(token, { host, allowedHosts }, log),
   );
-  addRoutes(app, routesOf(options, closing.signal), log);
+  addRoutes(app, routesOf(options, closing.signal), { log, token: requireToken(token, log) });
   app.notFound((context) => refuse(context, log, 'NOT_FOUND'));
   app.onError((error, context) => {
     const answer = errorProblem(error);

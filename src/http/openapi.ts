@@ -47,7 +47,7 @@ function operation(one: Route): Json {
   return {
     summary: one.summary,
     ...(one.description !== undefined && { description: one.description }),
-    ...(one.method === 'GET' && { security: [{}, { token: [] }] }),
+    ...(one.method === 'GET' && one.needsToken !== true && { security: [{}, { token: [] }] }),
     parameters,
     ...(one.body !== null && {
       requestBody: { required: true, content: { 'application/json': { schema: inline(one.body) } } },

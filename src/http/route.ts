@@ -1,4 +1,4 @@
-import type { Context, Hono } from 'hono';
+import type { Context, Hono, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { z } from 'zod';
 import { checkJsonType, type Env, type Log, refuse } from './guards.ts';
@@ -16,6 +16,8 @@ interface Description {
   /** A few words; `description` has the rest, where there is one. */
   readonly summary: string;
   readonly description?: string;
+  /** On loopback too: what is answered holds payloads. */
+  readonly needsToken?: boolean;
   /** By status. */
   readonly answers: Readonly<Record<number, AnswerBody>>;
   /** What it refuses beside what every route does. */
@@ -69,12 +71,17 @@ export function route<Q extends z.ZodObject, H extends z.ZodObject, B extends z.
 }
 
 /** Registers the routes, and has every other method on their paths refused. */
-export function addRoutes(app: Hono<Env>, routes: readonly Route[], log: Log): void {
+export function addRoutes(
+  app: Hono<Env>,
+  routes: readonly Route[],
+  { log, token }: { readonly log: Log; readonly token: MiddlewareHandler<Env> },
+): void {
   const limit = bodyLimit({
     maxSize: MAX_BODY_BYTES,
     onError: (context) => refuse(context, log, 'BODY_TOO_LARGE'),
   });
   for (const one of routes) {
+    if (one.needsToken === true) app.use(one.path, token);
     if (one.method === 'GET') app.get(one.path, (context) => one.answer(context, log));
     else app.post(one.path, checkJsonType(log), limit, (context) => one.answer(context, log));
   }

@@ -12,7 +12,7 @@ import type { TransitionRecord } from '../core/transition.ts';
 export const answerSchemas = z.registry<{ id: string }>();
 
 /** Gives a shape its name. */
-function named<T extends z.ZodType>(id: string, schema: T): T {
+export function named<T extends z.ZodType>(id: string, schema: T): T {
   answerSchemas.add(schema, { id });
   return schema;
 }

@@ -1,3 +1,4 @@
+import type { FailureRecord } from '../core/failure.ts';
 import type { FailedEvent } from '../core/port.ts';
 import type { FailureStatus } from '../core/status.ts';
 import type { Queryable, Tx } from './connect.ts';
@@ -46,4 +47,33 @@ export async function readFailures(sql: Queryable): Promise<ReadonlyMap<string, 
            error, sqlstate, statement, to_char(last_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at
     FROM projection_failures WHERE instance_id = '' AND skipped_at IS NULL ORDER BY name, position`;
   return new Map(rows.map(({ name, ...failure }) => [name, failure]));
+}
+
+const LISTED = 1000;
+
+/**
+ * Failures of one projection, or of all of them, newest position first. A column that a later migration adds is read from
+ * the row as a whole: a command may come before that migration has run.
+ */
+export async function listFailures(sql: Queryable, name: string | null): Promise<readonly FailureRecord[]> {
+  return await sql<FailureRecord[]>`
+    SELECT name, position::text AS position, event_id AS "eventId", event_name AS "eventName", attempts, error,
+           to_jsonb(f) ->> 'code' AS code, sqlstate, statement,
+           to_char(first_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS "firstAt", to_char(last_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS "lastAt",
+           CASE WHEN to_jsonb(f) ->> 'skipped_at' IS NOT NULL THEN json_build_object(
+             'at', to_char((to_jsonb(f) ->> 'skipped_at')::timestamptz, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+             'by', to_jsonb(f) ->> 'skipped_by', 'reason', to_jsonb(f) ->> 'skip_reason') END AS skipped
+    FROM projection_failures AS f
+    WHERE instance_id = '' AND (${name}::text IS NULL OR name = ${name})
+    ORDER BY name, f.position DESC LIMIT ${LISTED}`;
+}
+
+/** The failure that a projection stands before; null when there is none. */
+export async function readStandingFailure(sql: Queryable, name: string): Promise<FailureRecord | null> {
+  const [state] = await sql<{ cursor: bigint }[]>`
+    SELECT cursor FROM projection_state WHERE name = ${name} AND instance_id = ''`;
+  const failures = (await listFailures(sql, name)).filter(
+    ({ position, skipped }) => skipped === null && state !== undefined && BigInt(position) > state.cursor,
+  );
+  return failures.at(-1) ?? null;
 }

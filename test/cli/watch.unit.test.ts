@@ -167,6 +167,9 @@ describe('the looks', () => {
     forget: () => expect.unreachable(),
     commands: () => expect.unreachable(),
     transitions: () => expect.unreachable(),
+    failures: () => expect.unreachable(),
+    tryFailed: () => expect.unreachable(),
+    capsule: () => expect.unreachable(),
   });
 
   it('end with the error of the first one', async () => {

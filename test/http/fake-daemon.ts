@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { BrokerStatus } from '../../src/core/broker.ts';
+import type { Capsule } from '../../src/core/capsule.ts';
 import type { CommandRecord, CommandRequest } from '../../src/core/command.ts';
 import { EngineError } from '../../src/core/errors.ts';
+import type { FailureRecord, TryReport } from '../../src/core/failure.ts';
 import type { PublisherStatus } from '../../src/core/publisher.ts';
 import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../../src/core/status.ts';
 import type { TransitionRecord } from '../../src/core/transition.ts';
@@ -84,6 +86,11 @@ export class FakeDaemon implements DaemonPort {
   onWait: DaemonPort['waitFor'] = async () => ({ applied: true, lagEvents: 0 });
   history: readonly TransitionRecord[] = [];
   readonly #requests = new Map<string, CommandRecord>();
+  exported: Capsule | null = null;
+  failed: readonly FailureRecord[] = [];
+  onTry: (name: string, signal?: AbortSignal) => Promise<TryReport> = async (name) => {
+    throw new EngineError('NOTHING_FAILED', { name, reason: 'it stands before none' });
+  };
   readonly #listeners = new Set<(change: { name: string; from: string; to: string }) => void>();
 
   async send(name: string, event: OperatorEvent, options: SendOptions = {}): Promise<CommandOutcome> {
@@ -142,6 +149,22 @@ export class FakeDaemon implements DaemonPort {
     return this.onStatus();
   }
 
+  failures(name?: string): Promise<readonly FailureRecord[]> {
+    this.#checkName(name);
+    return Promise.resolve(this.failed.filter((failure) => name === undefined || failure.name === name));
+  }
+
+  tryFailed(name: string, { signal }: { signal?: AbortSignal } = {}): Promise<TryReport> {
+    this.#checkName(name);
+    return this.onTry(name, signal);
+  }
+
+  capsule(name: string): Promise<Capsule> {
+    this.#checkName(name);
+    if (this.exported === null) throw new EngineError('NOTHING_FAILED', { name, reason: 'it stands before none' });
+    return Promise.resolve(this.exported);
+  }
+
   publisher(): Promise<PublisherStatus | null> {
     return Promise.resolve(this.published);
   }
@@ -152,6 +175,11 @@ export class FakeDaemon implements DaemonPort {
 
   broker(): BrokerStatus | null {
     return this.brokerStatus;
+  }
+
+  #checkName(name: string | undefined): void {
+    if (name !== undefined && !this.names.includes(name))
+      throw new EngineError('PROJECTION_UNKNOWN', { name, known: this.names.join(', ') });
   }
 
   onTransition(listener: (change: { name: string; from: string; to: string }) => void): () => void {

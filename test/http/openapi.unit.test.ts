@@ -1,6 +1,7 @@
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { createControlApi } from '../../src/http/control-api.ts';
+import { capsule, failedEvent, tryReport } from '../support/failed-event.ts';
 import { FakeDaemon, publisherStatus, statusOf } from './fake-daemon.ts';
 
 const LOG = { info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -84,7 +85,7 @@ interface Ask {
   readonly at?: string;
   readonly status: number;
   readonly send?: unknown;
-  readonly when?: () => void | Promise<unknown>;
+  readonly when?: () => unknown;
 }
 
 const AT = '2026-01-01T00:00:00Z';
@@ -158,6 +159,32 @@ const ASKS: readonly Ask[] = [
       daemon.onWait = async () => ({ applied: false, lagEvents: 3 });
     },
   },
+  {
+    path: '/projections/{name}/failures',
+    at: '/projections/band/failures',
+    status: 200,
+    when: () => {
+      daemon.failed = [failedEvent, { ...failedEvent, skipped: { at: failedEvent.lastAt, by: 'policy', reason: 'r' } }];
+    },
+  },
+  {
+    path: '/projections/{name}/try',
+    at: '/projections/band/try',
+    status: 200,
+    send: {},
+    when: () => {
+      daemon.onTry = async () => tryReport;
+    },
+  },
+  { path: '/projections/{name}/try', at: '/projections/band/try', status: 409, send: {} },
+  {
+    path: '/projections/{name}/capsule',
+    at: '/projections/band/capsule',
+    status: 200,
+    when: () => {
+      daemon.exported = capsule;
+    },
+  },
   { path: '/projections/{name}/events', at: '/projections/band/events', status: 202, send: { type: 'RESET' } },
   { path: '/projections/{name}/events', at: '/projections/band/events?wait=99', status: 200, send: { type: 'RESET' } },
   { path: '/projections/{name}/events', at: '/projections/band/events', status: 400, send: { type: 'DROP' } },
@@ -167,7 +194,7 @@ const ASKS: readonly Ask[] = [
 it.each(ASKS)('says what $path answers with $status', async ({ path, at = path, status, send, when }) => {
   await when?.();
   const headers = { authorization: 'Bearer t0ken', 'content-type': 'application/json' };
-  const init = send === undefined ? {} : { method: 'POST', headers, body: JSON.stringify(send) };
+  const init = send === undefined ? { headers } : { method: 'POST', headers, body: JSON.stringify(send) };
   const answer = await fetch(url + at, init);
   expect(answer.status).toBe(status);
   const schema = schemaOf(path, send === undefined ? 'get' : 'post', status, answer.headers.get('content-type') ?? '');

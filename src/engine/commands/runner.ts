@@ -156,11 +156,12 @@ export class CommandRunner {
   }
 
   async #have(child: ProjectionActor, command: PendingCommand): Promise<'later' | Ended> {
-    const { sql, id: by, inHand } = this.#options;
+    const { sql, id: by, inHand, log } = this.#options;
     const { id, name, event } = command;
     const hand = inHand(name);
     if (hand === null) return 'later';
     hand.command = command;
+    log.debug({ command: id, projection: name, event }, 'a command is carried out');
     try {
       const { error, state } = await deliver(child, event);
       if (error !== null) throw error instanceof Error ? error : new Error(describeError(error));
