@@ -164,7 +164,8 @@ export class Puller {
       const page = (mode === 'live' ? this.#recentPage() : null) ?? (await this.#nextPage());
       if (this.#isStale()) continue;
       if (page.events.length === 0 && mode !== 'attempt') {
-        this.#scan(page.to);
+        this.#scanned = page.to;
+        this.#options.onScanned?.();
         continue;
       }
       const outcome = await applyPage(this.#options.settings, {
@@ -180,7 +181,8 @@ export class Puller {
           continue;
         case 'applied':
           this.#place = { ...place, cursor: outcome.cursor };
-          this.#scan(outcome.cursor);
+          this.#scanned = outcome.cursor;
+          this.#options.onScanned?.();
           await this.#options.settings.failpoint?.('committed', this.#options.projection.name);
           this.#measure(page, began);
           if (mode === 'attempt' || (mode === 'live' && page.full)) return { kind: 'behind' };
@@ -221,11 +223,6 @@ export class Puller {
   #isStale(): boolean {
     if (this.#place === null) return false;
     return this.#epoch !== this.#options.heads.epoch() || this.#place.generation < this.#newest;
-  }
-
-  #scan(to: bigint): void {
-    this.#scanned = to;
-    this.#options.onScanned?.();
   }
 
   #failureText({ failure, attempts }: Extract<PageOutcome, { kind: 'failed' }>): string {
