@@ -101,7 +101,7 @@ export interface DaemonClient {
 }
 
 /** What is asked of a projection. */
-export interface SentCommand {
+interface SentCommand {
   readonly type: Sendable;
   /** SKIP: of the event that failed, in decimal digits; and why. */
   readonly position?: string;

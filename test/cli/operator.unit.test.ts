@@ -132,5 +132,5 @@ it('status has colours on a terminal alone, and none with NO_COLOR', async () =>
   const painted = await shown(true, {});
   expect(painted).toContain('\u001b[32mlive  \u001b[39m');
   expect(painted).toContain('\u001b[31mfailed\u001b[39m');
-  expect(painted.replaceAll(/\u001b\[\d+m/g, '')).toBe(plain);
+  expect(painted.replaceAll('\u001b[32m', '').replaceAll('\u001b[31m', '').replaceAll('\u001b[39m', '')).toBe(plain);
 });
