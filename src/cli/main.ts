@@ -2,6 +2,7 @@
 import { clientActions } from './client-actions.ts';
 import { databaseActions } from './database-actions.ts';
 import { failureActions } from './failure-actions.ts';
+import { operatorActions } from './operator-actions.ts';
 import { type Actions, runProgram } from './program.ts';
 import { survivePipes } from './terminal.ts';
 import { packageVersion } from './version.ts';
@@ -25,6 +26,7 @@ async function main(actions: Actions): Promise<void> {
 
 await main({
   ...clientActions,
+  ...operatorActions,
   ...databaseActions,
   ...failureActions,
   start: async (options, context) => {

@@ -8,7 +8,7 @@ type Options = Parameters<typeof clientActions.send>[0];
 
 async function send(cwd: string, event: Options['event'], more: Partial<Options> = {}) {
   const context = capturedContext({ cwd });
-  const code = await clientActions.send({ name: 'band', event, wait: false, ...more }, context);
+  const code = await clientActions.send({ name: 'band', event, wait: false, json: false, ...more }, context);
   return { code, stdout: context.terminal.stdout.text, stderr: context.terminal.stderr.text };
 }
 
