@@ -1,6 +1,6 @@
 import type { Output } from './terminal.ts';
 
-export type Colour = 'red' | 'green' | 'dim';
+type Colour = 'red' | 'green' | 'dim';
 export type Paint = (colour: Colour, text: string) => string;
 
 const CODES = { red: 31, green: 32, dim: 2 } as const;
