@@ -23,6 +23,8 @@ const HELD_MS = 10;
 export interface HeadSource {
   /** The last safe head seen; null when there is none yet, or a lost connection made it worthless. */
   latest(): bigint | null;
+  /** The page of these event types after `after`, up to the last head seen, if the looks have read it along; else null. */
+  recent(after: bigint, names: ReadonlySet<string>, limit: number): Page | null;
   /** Looks again now. */
   refresh(): Promise<bigint>;
   /** After a lost connection. */
@@ -40,6 +42,8 @@ export interface PullerOptions {
   /** Fixed number of events per page, or null to let it adapt. */
   readonly pageSize: number | null;
   readonly progress: Progress;
+  /** More events have been looked at. It must not throw. */
+  readonly onScanned?: () => void;
   readonly log: Log;
   readonly now: () => number;
 }
@@ -59,7 +63,7 @@ interface Place {
  */
 export class Puller {
   readonly #options: PullerOptions;
-  readonly #names: readonly string[];
+  readonly #names: ReadonlySet<string>;
   #place: Place | null = null;
   #scanned = 0n;
   /** Generation of the row when it was last read, of the events scanned since, and the newest one heard of. */
@@ -69,17 +73,28 @@ export class Puller {
   #replayUntil = 0n;
   #size: number;
   #epoch = 0;
+  #unfit = false;
   #ahead: { readonly after: bigint; readonly page: Promise<Page> } | null = null;
 
   constructor(options: PullerOptions) {
     this.#options = options;
-    this.#names = [...options.projection.handlers.keys()];
+    this.#names = new Set(options.projection.handlers.keys());
     this.#size = options.pageSize ?? PAGE_MIN;
+  }
+
+  /** How far events have been looked at. */
+  get position(): bigint {
+    return this.#scanned;
   }
 
   /** How far events have been looked at, for a row of this generation; 0 where it was reset since. */
   scanned(generation: bigint): bigint {
     return generation === this.#scannedIn ? this.#scanned : 0n;
+  }
+
+  /** The last pull was halted by the history of the store. No row says so. */
+  get unfit(): boolean {
+    return this.#unfit;
   }
 
   /** The row was read, outside of a pull. */
@@ -124,6 +139,7 @@ export class Puller {
       this.forget();
       if (isConnectionLost(error)) this.#options.heads.forget();
       if (isEngineError(error, 'HISTORY_AHEAD') || isEngineError(error, 'HISTORY_DIVERGED')) {
+        this.#unfit = true;
         return { kind: 'failed', halted: true, detail: error.message };
       }
       throw error;
@@ -145,10 +161,10 @@ export class Puller {
         return { kind: 'caught-up' };
       }
       const began = this.#options.now();
-      const page = await this.#nextPage();
+      const page = (mode === 'live' ? this.#recentPage() : null) ?? (await this.#nextPage());
       if (this.#isStale()) continue;
       if (page.events.length === 0 && mode !== 'attempt') {
-        this.#scanned = page.to;
+        this.#scan(page.to);
         continue;
       }
       const outcome = await applyPage(this.#options.settings, {
@@ -164,7 +180,7 @@ export class Puller {
           continue;
         case 'applied':
           this.#place = { ...place, cursor: outcome.cursor };
-          this.#scanned = outcome.cursor;
+          this.#scan(outcome.cursor);
           await this.#options.settings.failpoint?.('committed', this.#options.projection.name);
           this.#measure(page, began);
           if (mode === 'attempt' || (mode === 'live' && page.full)) return { kind: 'behind' };
@@ -207,6 +223,11 @@ export class Puller {
     return this.#epoch !== this.#options.heads.epoch() || this.#place.generation < this.#newest;
   }
 
+  #scan(to: bigint): void {
+    this.#scanned = to;
+    this.#options.onScanned?.();
+  }
+
   #failureText(outcome: {
     readonly failure: { readonly eventName: string; readonly position: bigint; readonly error: string };
     readonly attempts: number;
@@ -241,6 +262,7 @@ export class Puller {
     const json = await readJsonColumns(reader, tables);
     const place = { cursor: state?.cursor ?? 0n, generation: state?.generation ?? 0n, deferred, json };
     await checkHistory(reader, projection.name, place.cursor, state?.lastEventId ?? null);
+    this.#unfit = false;
     if (place.cursor === 0n || this.#replayUntil === 0n) this.#replayUntil = await heads.refresh();
     this.#place = place;
     this.#scanned = place.cursor;
@@ -248,6 +270,14 @@ export class Puller {
     this.opened(place.generation);
     progress.place(place.cursor, place.generation);
     return place;
+  }
+
+  /**
+   * What the looks have read along already. Only while live: catching up asks the store itself, which may have gained an
+   * event below the head since (an alarm, that a reset mends).
+   */
+  #recentPage(): Page | null {
+    return this.#ahead === null ? this.#options.heads.recent(this.#scanned, this.#names, this.#size) : null;
   }
 
   /** The page read ahead if it is the right one; and the one after it is begun when this one is full. */
@@ -266,7 +296,7 @@ export class Puller {
   async #read(after: bigint): Promise<Page> {
     const { reader, heads } = this.#options;
     const head = heads.latest() ?? (await heads.refresh());
-    return await readPage(reader, { after, head, names: this.#names, limit: this.#size, maxBytes: MAX_BYTES });
+    return await readPage(reader, { after, head, names: [...this.#names], limit: this.#size, maxBytes: MAX_BYTES });
   }
 
   #measure(page: Page, began: number): void {

@@ -21,9 +21,10 @@ import { errorProblem } from './problem.ts';
 import { projectionRoutes } from './projection-routes.ts';
 import { addRoutes, type Route } from './route.ts';
 import type { RouteGroup } from './tools.ts';
+import { waitRoutes } from './wait-routes.ts';
 
 /** Everything that is answered. A group is a file of its own; add yours here. */
-const GROUPS: readonly RouteGroup[] = [healthRoutes, projectionRoutes, commandRoutes, failureRoutes];
+const GROUPS: readonly RouteGroup[] = [healthRoutes, projectionRoutes, waitRoutes, commandRoutes, failureRoutes];
 
 export interface ControlApiOptions {
   readonly daemon: DaemonPort;

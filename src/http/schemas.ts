@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { BROKER_STATES, type BrokerStatus } from '../core/broker.ts';
+import { COMMAND_STATES, type CommandRecord } from '../core/command.ts';
 import { PUBLISHER_STATES, type PublisherStatus } from '../core/publisher.ts';
 import { type FailureStatus, OPERATOR_EVENTS, type ProjectionStatus, STATES } from '../core/status.ts';
+import type { TransitionRecord } from '../core/transition.ts';
 
 /**
  * The shapes of answers, by the names they have in `GET /openapi.json`. The command line reads answers with them too. They
@@ -81,6 +83,21 @@ export const fleetSchema = named(
   }),
 );
 
+export const appliedSchema = named(
+  'Applied',
+  z.looseObject({
+    name: z.string(),
+    position: decimal('that was asked for, or head'),
+    applied: z.literal(true),
+    lagEvents: z.literal(0),
+  }),
+);
+
+export const forgottenSchema = named(
+  'Forgotten',
+  z.looseObject({ name: z.string(), tables: z.array(z.string()).describe('that it filled; they stay') }),
+);
+
 export const healthSchema = named('Health', z.looseObject({ status: z.enum(['ok', 'unavailable']) }));
 
 export const readinessSchema = named(
@@ -108,6 +125,7 @@ export const problemSchema = named(
     detail: z.string().describe('what happened, and what to do'),
     code: z.string().describe('one of docs/reference/errors.md: decide by it'),
     id: z.string().optional().describe('of the entry in the log that says more'),
+    lagEvents: z.number().optional().describe('NOT_APPLIED: positions that were still to go'),
   }),
 );
 
@@ -125,3 +143,43 @@ export const outcomeSchema = named(
     warning: z.string().optional().describe('what else it did: a reset that took other projections along'),
   }),
 );
+
+export const commandSchema = named(
+  'Command',
+  z.looseObject({
+    id: z.string(),
+    name: z.string().describe('of the projection'),
+    event: z.enum(OPERATOR_EVENTS),
+    position: z.string().nullable().describe('SKIP: of the event that failed'),
+    reason: z.string().nullable(),
+    generation: z.string().nullable().describe('the one it was meant for'),
+    requestedBy: z.string(),
+    acceptedBy: z.string().describe('the daemon that took it in'),
+    requestedAt: instant('when it was taken in'),
+    state: z.enum(COMMAND_STATES).describe('pending until its effect is committed, or it is refused'),
+    carriedOutBy: z.string().nullable(),
+    endedAt: z.string().nullable(),
+    code: z.string().nullable().describe('of a failed one'),
+    message: z.string().nullable(),
+    warning: z.string().nullable().describe('what else it did'),
+  }) satisfies z.ZodType<CommandRecord>,
+);
+
+export const commandsSchema = named('Commands', z.looseObject({ commands: z.array(commandSchema) }));
+
+const transitionSchema = named(
+  'Transition',
+  z.looseObject({
+    number: decimal('rises; for `before`'),
+    name: z.string(),
+    from: z.string(),
+    to: z.string(),
+    cause: z.string().describe('the event of the state machine'),
+    detail: z.string().nullable(),
+    position: decimal('cursor then'),
+    daemon: z.string(),
+    at: instant('when'),
+  }) satisfies z.ZodType<TransitionRecord>,
+);
+
+export const transitionsSchema = named('Transitions', z.looseObject({ transitions: z.array(transitionSchema) }));

@@ -85,8 +85,11 @@ interface Ask {
   readonly at?: string;
   readonly status: number;
   readonly send?: unknown;
-  readonly when?: () => void;
+  readonly when?: () => unknown;
 }
+
+const AT = '2026-01-01T00:00:00Z';
+const ID = '00000000-0000-4000-8000-000000000001';
 
 const failure = {
   eventId: 'e',
@@ -127,6 +130,35 @@ const ASKS: readonly Ask[] = [
   },
   { path: '/projections/{name}', at: '/projections/band', status: 200 },
   { path: '/projections/{name}', at: '/projections/nope', status: 404 },
+  { path: '/projections/{name}/transitions', at: '/projections/nope/transitions', status: 404 },
+  {
+    path: '/projections/{name}/transitions',
+    at: '/projections/band/transitions?limit=5&before=9',
+    status: 200,
+    when: () => {
+      const change = { from: 'live.waiting', to: 'failed.halted', cause: 'xstate.done', detail: null };
+      daemon.history = [{ number: '7', name: 'band', ...change, position: '42', daemon: 'd', at: AT }];
+    },
+  },
+  { path: '/projections/{name}/forget', at: '/projections/gone/forget', status: 200, send: {} },
+  { path: '/commands', status: 200, when: () => daemon.submit({ name: 'band', event: 'RESET', by: 'test', id: ID }) },
+  { path: '/commands/{id}', at: `/commands/${ID}`, status: 404 },
+  { path: '/commands/{id}', at: '/commands/nonsense', status: 404 },
+  {
+    path: '/commands/{id}',
+    at: `/commands/${ID}`,
+    status: 200,
+    when: () => daemon.submit({ name: 'band', event: 'SKIP', position: 43n, reason: 'x', by: 'test', id: ID }),
+  },
+  { path: '/projections/{name}/wait', at: '/projections/band/wait?position=7', status: 200 },
+  {
+    path: '/projections/{name}/wait',
+    at: '/projections/band/wait?position=head&timeout=5',
+    status: 504,
+    when: () => {
+      daemon.onWait = async () => ({ applied: false, lagEvents: 3 });
+    },
+  },
   {
     path: '/projections/{name}/failures',
     at: '/projections/band/failures',
@@ -160,7 +192,7 @@ const ASKS: readonly Ask[] = [
 
 // Seen red with: a field of an answer renamed; a field added to an answer; `nullable` taken from lagSeconds.
 it.each(ASKS)('says what $path answers with $status', async ({ path, at = path, status, send, when }) => {
-  when?.();
+  await when?.();
   const headers = { authorization: 'Bearer t0ken', 'content-type': 'application/json' };
   const init = send === undefined ? { headers } : { method: 'POST', headers, body: JSON.stringify(send) };
   const answer = await fetch(url + at, init);
