@@ -87,7 +87,7 @@ async function start(args: readonly string[]): Promise<string> {
   return daemon.out();
 }
 
-// Seen red with: a figure of the transcript changed; the mended handler left as it was.
+// Seen red with: words in the transcript that no command says.
 test('what docs/tutorial-a-bad-night.md shows is what happens', async () => {
   expect(steps().length).toBeGreaterThan(15);
   for (const step of steps()) {

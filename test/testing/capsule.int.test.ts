@@ -42,7 +42,7 @@ async function capsuleOf(projection: Projection): Promise<Capsule> {
 }
 const capsuleWith = (handler: CountHandler) => capsuleOf(stockWith(handler));
 
-// Seen red with: the time of the export put into the capsule; rows not sorted.
+// Seen red with: the time of the export put into the capsule.
 test('a capsule holds the event, its neighbours, the failure and the attempt, and a repeat gives the same bytes', async () => {
   const capsule = await daemon.capsule('stock');
   expect(JSON.stringify(await daemon.capsule('stock'))).toBe(JSON.stringify(capsule));
