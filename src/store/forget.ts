@@ -26,6 +26,7 @@ export async function forget(sql: Sql, name: string, declared: readonly string[]
       if (gone.length === 0) throw new EngineError('PROJECTION_UNKNOWN', { name, known: await rowsOf(tx) });
       await tx`DELETE FROM readviews WHERE name = ${name}`;
       await tx`DELETE FROM projection_failures WHERE name = ${name}`;
+      await tx`DELETE FROM projection_attempts WHERE name = ${name}`;
       await tx`DELETE FROM projection_commands WHERE name = ${name}`;
       await tx`DELETE FROM projection_transitions WHERE name = ${name}`;
       return [...new Set(gone.flatMap(({ tables }) => tables))];
