@@ -8,6 +8,7 @@ import { PUBLISHER_NAME, type PublisherStatus } from '../core/publisher.ts';
 import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../core/status.ts';
 import { type TableOwners, tableOwners } from '../core/table-owners.ts';
 import { type HintFigures, HintMetrics } from '../feed/hint-metrics.ts';
+import type { LatencyFigures } from '../feed/latency.ts';
 import type { Look } from '../feed/wakes.ts';
 import { createAuditor } from '../store/audit.ts';
 import { checkDatabase, checkStore } from '../store/checks.ts';
@@ -137,19 +138,11 @@ export class Daemon implements DaemonPort, AsyncDisposable {
       foldFrom: FOLD_FROM,
       failpoint,
     };
+    const shared = { settings, reader: pools.reader, heads, pageSize: bulkLimit, log: this.#log };
     const now = () => performance.now();
     const inputs = projections.map((projection) => {
       const progress = new Progress(now);
-      const puller = new Puller({
-        projection,
-        settings,
-        reader: pools.reader,
-        heads,
-        pageSize: bulkLimit,
-        progress,
-        log: this.#log,
-        now,
-      });
+      const puller = new Puller({ ...shared, projection, progress, now });
       this.#progress.set(projection.name, progress);
       this.#pullers.set(projection.name, puller);
       return {
@@ -263,6 +256,10 @@ export class Daemon implements DaemonPort, AsyncDisposable {
   /** How projections were woken, and what no hint announced, since the start. */
   hints(): HintFigures {
     return this.#hints.figures(this.#heads?.latest() ?? 0n);
+  }
+
+  latency(): readonly LatencyFigures[] {
+    return [...this.#progress].map(([name, { latency }]) => latency.figures(name));
   }
 
   onTransition(listener: (change: Transition) => void): () => void {

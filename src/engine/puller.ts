@@ -142,6 +142,7 @@ export class Puller {
       // An attempt always goes through: it may find nothing left to apply, and has to take back the halt all the same.
       if (mode !== 'attempt' && (await this.#nothingNew(mode))) {
         if (this.#isStale()) continue;
+        if (mode === 'catch-up') this.#options.progress.latency.wentLive();
         return { kind: 'caught-up' };
       }
       const began = this.#options.now();
@@ -166,7 +167,7 @@ export class Puller {
           this.#place = { ...place, cursor: outcome.cursor };
           this.#scanned = outcome.cursor;
           await this.#options.settings.failpoint?.('committed', this.#options.projection.name);
-          this.#measure(page, began);
+          this.#measure(page, began, mode);
           if (mode === 'attempt' || (mode === 'live' && page.full)) return { kind: 'behind' };
           continue;
         case 'failed':
@@ -269,9 +270,12 @@ export class Puller {
     return await readPage(reader, { after, head, names: this.#names, limit: this.#size, maxBytes: MAX_BYTES });
   }
 
-  #measure(page: Page, began: number): void {
-    const ms = this.#options.now() - began;
-    this.#options.progress.applied(page.events.length, this.#scanned, ms);
+  #measure(page: Page, began: number, mode: PullMode): void {
+    const { progress, now } = this.#options;
+    const ms = now() - began;
+    const last = page.events.at(-1);
+    if (mode === 'live' && last !== undefined) progress.latency.visible(last.occurredAt);
+    progress.applied(page.events.length, this.#scanned, ms);
     if (this.#options.pageSize === null) this.#size = nextPageSize(this.#size, { full: page.full, ms });
   }
 }

@@ -3,6 +3,7 @@ import { EngineError } from '../../src/core/errors.ts';
 import type { PublisherStatus } from '../../src/core/publisher.ts';
 import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../../src/core/status.ts';
 import type { DaemonPort } from '../../src/engine/daemon-port.ts';
+import type { LatencyFigures } from '../../src/feed/latency.ts';
 
 export function statusOf(name: string, changes: Partial<ProjectionStatus> = {}): ProjectionStatus {
   return {
@@ -81,6 +82,10 @@ export class FakeDaemon implements DaemonPort {
 
   broker(): BrokerStatus | null {
     return this.brokerStatus;
+  }
+
+  latency(): readonly LatencyFigures[] {
+    return [];
   }
 
   onTransition(listener: (change: { name: string; from: string; to: string }) => void): () => void {
