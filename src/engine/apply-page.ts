@@ -73,7 +73,7 @@ export async function applyPage(settings: PageSettings, work: PageWork): Promise
   // Each round stops at an earlier event than the last one, or gives up something, or commits.
   for (let round = 0; round <= work.page.events.length + 3; round++) {
     try {
-      return await settings.sql.begin(
+      return await settings.sql.beginTogether(
         'ISOLATION LEVEL READ COMMITTED',
         async (tx) => await applyPart(tx, settings, work, { ...part, fold, deferred }),
       );
@@ -103,7 +103,8 @@ async function applyPart(
   part: Part & { readonly fold: boolean; readonly deferred: readonly string[] | null },
 ): Promise<PageOutcome> {
   const { projection, page } = work;
-  // Not awaited: it travels with the next statement, which fails too if this does.
+  // Neither BEGIN nor this is awaited: they travel with the next statement, which fails too if one of them does. Without
+  // a transaction both would do nothing: limits and lock end with the statement.
   void limitPage(tx, {
     applicationName: `proj:${settings.owner}:${projection.name}`,
     statementMs: settings.statementTimeoutMs,
@@ -121,14 +122,20 @@ async function applyPart(
   const { replayUntil, json } = work;
   const context = { owners: settings.owners, replayUntil, xid: locked.xid, deferred: part.deferred, json };
   const before = part.kind === 'whole' ? page.events : page.events.slice(0, part.index);
-  await (part.fold ? foldPage : runEvents)(tx, projection, before, context);
+  const writes = part.fold ? null : await runEvents(tx, projection, before, context);
+  if (part.fold) await foldPage(tx, projection, before, context);
   const suspect = part.kind === 'suspect' ? page.events[part.index] : undefined;
   const failure = suspect === undefined ? null : await trySuspect(tx, projection, suspect, before.length, context);
+  // The cursor follows while the writes are on their way: it fails too if one of them does, and that one is told.
+  if (suspect !== undefined || settings.failpoint !== undefined) await writes?.settled();
   await settings.failpoint?.('rows-written', projection.name);
 
   const last = failure === null && suspect !== undefined ? suspect : before.at(-1);
   const to = part.kind === 'whole' ? page.to : (last?.position ?? work.cursor);
-  await moveTo(tx, settings, work, locked, to);
+  const moving = moveTo(tx, settings, work, locked, to);
+  moving.catch(() => undefined);
+  await writes?.settled();
+  await moving;
   await settings.failpoint?.('cursor-moved', projection.name);
   if (locked.hasFailures) await clearFailures(tx, projection.name, to);
   if (failure !== null) {
@@ -173,7 +180,7 @@ async function trySuspect(
 ): Promise<EventFailure | null> {
   for (let last = false; ; last = true) {
     try {
-      await tx.savepoint(async (inner) => await runEvents(inner, projection, [event], context));
+      await tx.savepoint(async (inner) => (await runEvents(inner, projection, [event], context)).settled());
       return null;
     } catch (error) {
       if (!(error instanceof EventFailed)) throw error;

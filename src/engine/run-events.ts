@@ -13,7 +13,7 @@ import { checkedEvent } from './checked-event.ts';
 import { toEventFailed } from './event-failure.ts';
 import { type FlatStatement, flattenStatements } from './flatten.ts';
 import { resolveLookup } from './lookups.ts';
-import { createPipeline } from './pipeline.ts';
+import { createPipeline, type Pipeline } from './pipeline.ts';
 
 export interface RunContext {
   readonly owners: TableOwners;
@@ -29,6 +29,7 @@ export interface RunContext {
 /**
  * Applies events one after the other inside `tx`. Writes are sent without waiting for each other's answers (they run in
  * the order sent); the first that fails decides which event failed.
+ * @returns the pipeline, whose last writes may still be under way: `settled` it before the transaction ends
  * @throws EventFailed with the index of the event; LookupWaits; the driver's error when the database is at fault
  */
 export async function runEvents(
@@ -36,7 +37,7 @@ export async function runEvents(
   projection: Projection,
   events: readonly StoredEvent[],
   context: RunContext,
-): Promise<void> {
+): Promise<Pick<Pipeline, 'settled'>> {
   const pipeline = createPipeline(tx, events);
   for (const [index, event] of events.entries()) {
     const handler = projection.handlers.get(event.name);
@@ -75,7 +76,7 @@ export async function runEvents(
     }
     if (pipeline.hasFailed()) break;
   }
-  await pipeline.settled();
+  return pipeline;
 }
 
 /** An async handler runs its own SQL; whatever it did, the transaction must still be the page's. */

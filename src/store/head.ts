@@ -28,11 +28,15 @@ export interface HeadReader {
   epoch(): number;
 }
 
+/** The highest that PostgreSQL can give. */
+const MAX_POSITION = 2n ** 63n - 1n;
+
 /**
- * Reads the safe head. The first two statements are sent in a row over one connection and run in that order; each sees
- * the store as of its own moment (autocommit), which is what the proof needs:
+ * Reads the safe head. The statements are sent in a row over one connection and run in that order; each sees the store
+ * as of its own moment (autocommit), which is what the proof needs:
  * 1. the highest position drawn, before 2. the announcements held; an appender that is missing in 2 takes its lock
- * later, draws later still, and so draws above 1. Only then may 3. (and the page) look at rows.
+ * later, draws later still, and so draws above 1. Only then may 3. (and the page) look at rows. Which row 3. may go up
+ * to is known only after 2., so it takes the newest one, and is asked again where that lies above the safe bound.
  */
 export function createHeadReader(sql: Sql): HeadReader {
   let previous: HeadMark | null = null;
@@ -47,19 +51,20 @@ export function createHeadReader(sql: Sql): HeadReader {
 
   async function look(): Promise<Head> {
     const began = epoch;
-    const [drawn, held] = await sql.session((one) => Promise.all([readDrawn(one), readAnnouncements(one)]));
+    const [drawn, held, newest] = await sql.session((one) =>
+      Promise.all([readDrawn(one), readAnnouncements(one), readTop(one, MAX_POSITION)]),
+    );
     // Positions were taken back: the old head would let a reader pass an appender that draws them again.
     if (previous !== null && drawn < previous.drawn) {
       forget();
       return await look();
     }
     const mark = safeHead({ drawn, announced: held.map((lock) => lock.low) }, previous);
-    const [top] = await sql<{ position: bigint }[]>`
-      SELECT position FROM events WHERE position <= ${mark.head} ORDER BY position DESC LIMIT 1`;
+    const top = newest <= mark.head ? newest : await readTop(sql, mark.head);
     // The connection was lost in between: this bound is the old server's, those rows may be the restarted one's.
     if (began !== epoch) return await look();
     previous = mark;
-    return { position: top?.position ?? 0n, drawn, holders: held.map(({ pid, seconds }) => ({ pid, seconds })) };
+    return { position: top, drawn, holders: held.map(({ pid, seconds }) => ({ pid, seconds })) };
   }
 
   function read(): Promise<Head> {
@@ -85,6 +90,13 @@ export function createHeadReader(sql: Sql): HeadReader {
     forget,
     epoch: () => epoch,
   };
+}
+
+/** The greatest visible position up to this one; 0 when there is none. */
+async function readTop(sql: Queryable, upTo: bigint): Promise<bigint> {
+  const [row] = await sql<{ position: bigint }[]>`
+    SELECT position FROM events WHERE position <= ${upTo} ORDER BY position DESC LIMIT 1`;
+  return row?.position ?? 0n;
 }
 
 async function readDrawn(sql: Queryable): Promise<bigint> {

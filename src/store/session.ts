@@ -1,4 +1,4 @@
-import { type ClientBase, DatabaseError, type QueryResult } from 'pg';
+import { Client, type ClientBase, DatabaseError, type QueryResult } from 'pg';
 import { EngineError } from '../core/errors.ts';
 import { toParameter } from './parameters.ts';
 import { isConnectionLost } from './sqlstate.ts';
@@ -41,25 +41,35 @@ function isTemplate(first: TemplateStringsArray | string | readonly string[]): f
 }
 
 /**
- * Runs `work` in a transaction on this connection. When the connection is lost this rejects at once, whatever `work`
+ * Runs `work` in a transaction on this connection. With `together`, what `work` sends before it has awaited anything
+ * travels with BEGIN, for one wait less: it must do no harm outside of a transaction, which is where it would be if BEGIN
+ * alone failed. Its answers are given only after BEGIN's.
+ *
+ * When the connection is lost this rejects at once, whatever `work`
  * waits for; from its end on, statements are refused.
  * @throws what `work` throws; the driver's error; COMMIT_REFUSED when the server answers COMMIT with a rollback
  */
 export async function runTransaction<T>(
   client: ClientBase,
-  options: string,
+  { options, together }: { readonly options: string; readonly together: boolean },
   work: (tx: Tx) => Promise<T> | T,
 ): Promise<T> {
   let refusal: Error | null = null;
+  let began: Promise<unknown> = Promise.resolve();
   const run: Run = async (rendered, how) => {
     if (refusal !== null) throw refusal;
-    return (await send(client, rendered, how)).rows;
+    const [, { rows }] = await Promise.all([began, send(client, rendered, how)]);
+    return rows;
   };
   const command = async (text: string) => (await send(client, { text, values: [] }, PLAIN)).command;
   const loss = watchLoss(client);
   try {
-    await command(`BEGIN ${options}`);
+    began = command(`BEGIN ${options}`);
+    if (!together) await began;
+    // Heard of by the first statement, or below.
+    began.catch(() => undefined);
     const result = await Promise.race([work(transaction(run, { savepoints: 0 })), loss.lost]);
+    await began;
     refusal = new EngineError('TRANSACTION_OVER');
     if ((await command('COMMIT')) !== 'COMMIT') throw new EngineError('COMMIT_REFUSED');
     return result;
@@ -113,12 +123,21 @@ export function send(client: ClientBase, { text, values }: Rendered, options: Ru
     ...((values.length > 0 || name !== undefined) && { values: values.map(toParameter) }),
     ...(options.arrays && { rowMode: 'array' as const }),
   };
+  holdWrites(client);
   return new Promise((resolve, reject) => {
     client.query(query, (error: Error | null, result: QueryResult | readonly QueryResult[]) => {
       if (error) reject(toError(error));
       else resolve(isOne(result) ? { rows: result.rows, command: result.command } : { rows: [], command: '' });
     });
   });
+}
+
+/** All statements of one moment leave in one write: the system call costs more than what it carries. */
+function holdWrites(client: ClientBase): void {
+  if (!(client instanceof Client)) return;
+  const { stream } = client.connection;
+  stream.cork();
+  process.nextTick(() => stream.uncork());
 }
 
 interface Answer {

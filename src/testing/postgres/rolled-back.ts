@@ -55,7 +55,10 @@ async function createApply(tx: Tx, projections: readonly Projection[]) {
     });
     try {
       await tx.savepoint(async (inner) => {
-        for (const projection of projections) await runEvents(inner, projection, stored, context);
+        for (const projection of projections) {
+          const writes = await runEvents(inner, projection, stored, context);
+          await writes.settled();
+        }
       });
     } catch (error) {
       throw error instanceof EventFailed && error.cause !== undefined ? error.cause : error;
