@@ -73,7 +73,7 @@ export async function applyPage(settings: PageSettings, work: PageWork): Promise
   // Each round stops at an earlier event than the last one, or gives up something, or commits.
   for (let round = 0; round <= work.page.events.length + 3; round++) {
     try {
-      return await settings.sql.beginTogether(
+      return await settings.sql.begin(
         'ISOLATION LEVEL READ COMMITTED',
         async (tx) => await applyPart(tx, settings, work, { ...part, fold, deferred }),
       );
@@ -103,8 +103,7 @@ async function applyPart(
   part: Part & { readonly fold: boolean; readonly deferred: readonly string[] | null },
 ): Promise<PageOutcome> {
   const { projection, page } = work;
-  // Neither BEGIN nor this is awaited: they travel with the next statement, which fails too if one of them does. Without
-  // a transaction both would do nothing: limits and lock end with the statement.
+  // Not awaited: it travels with the next statement, which fails too if this does.
   void limitPage(tx, {
     applicationName: `proj:${settings.owner}:${projection.name}`,
     statementMs: settings.statementTimeoutMs,
@@ -122,21 +121,22 @@ async function applyPart(
   const { replayUntil, json } = work;
   const context = { owners: settings.owners, replayUntil, xid: locked.xid, deferred: part.deferred, json };
   const before = part.kind === 'whole' ? page.events : page.events.slice(0, part.index);
-  const writes = part.fold ? null : await runEvents(tx, projection, before, context);
-  if (part.fold) await foldPage(tx, projection, before, context);
-  const suspect = part.kind === 'suspect' ? page.events[part.index] : undefined;
-  const failure = suspect === undefined ? null : await trySuspect(tx, projection, suspect, before.length, context);
-  // The cursor follows while the writes are on their way: it fails too if one of them does, and that one is told.
-  if (suspect !== undefined || settings.failpoint !== undefined) await writes?.settled();
-  await settings.failpoint?.('rows-written', projection.name);
-
-  const last = failure === null && suspect !== undefined ? suspect : before.at(-1);
-  const to = part.kind === 'whole' ? page.to : (last?.position ?? work.cursor);
-  const moving = moveTo(tx, settings, work, locked, to);
-  moving.catch(() => undefined);
-  await writes?.settled();
-  await moving;
-  await settings.failpoint?.('cursor-moved', projection.name);
+  const move = async (to: bigint): Promise<void> => {
+    await settings.failpoint?.('rows-written', projection.name);
+    await moveTo(tx, settings, work, locked, to);
+    await settings.failpoint?.('cursor-moved', projection.name);
+  };
+  let to = page.to;
+  let failure: EventFailure | null = null;
+  if (part.kind === 'whole' && !part.fold) await runEvents(tx, projection, before, context, () => move(to));
+  else {
+    await (part.fold ? foldPage : runEvents)(tx, projection, before, context);
+    const suspect = part.kind === 'suspect' ? page.events[part.index] : undefined;
+    failure = suspect === undefined ? null : await trySuspect(tx, projection, suspect, before.length, context);
+    const last = failure === null && suspect !== undefined ? suspect : before.at(-1);
+    if (part.kind !== 'whole') to = last?.position ?? work.cursor;
+    await move(to);
+  }
   if (locked.hasFailures) await clearFailures(tx, projection.name, to);
   if (failure !== null) {
     const { attempts, halted } = await recordFailure(tx, projection.name, failure, settings.maxAttempts);
@@ -180,7 +180,7 @@ async function trySuspect(
 ): Promise<EventFailure | null> {
   for (let last = false; ; last = true) {
     try {
-      await tx.savepoint(async (inner) => (await runEvents(inner, projection, [event], context)).settled());
+      await tx.savepoint(async (inner) => await runEvents(inner, projection, [event], context));
       return null;
     } catch (error) {
       if (!(error instanceof EventFailed)) throw error;

@@ -28,8 +28,7 @@ export interface RunContext {
 
 /**
  * Applies events one after the other inside `tx`. Writes are sent without waiting for each other's answers (they run in
- * the order sent); the first that fails decides which event failed.
- * @returns the pipeline, whose last writes may still be under way: `settled` it before the transaction ends
+ * the order sent); the first that fails decides which event failed. `then` is sent right behind the last write.
  * @throws EventFailed with the index of the event; LookupWaits; the driver's error when the database is at fault
  */
 export async function runEvents(
@@ -37,8 +36,24 @@ export async function runEvents(
   projection: Projection,
   events: readonly StoredEvent[],
   context: RunContext,
-): Promise<Pick<Pipeline, 'settled'>> {
+  then: () => Promise<void> = () => Promise.resolve(),
+): Promise<void> {
   const pipeline = createPipeline(tx, events);
+  await sendEvents(tx, projection, events, context, pipeline);
+  const after = then();
+  // After a write that failed it fails too, and only the write's error says why.
+  after.catch(() => undefined);
+  await pipeline.settled();
+  await after;
+}
+
+async function sendEvents(
+  tx: Tx,
+  projection: Projection,
+  events: readonly StoredEvent[],
+  context: RunContext,
+  pipeline: Pipeline,
+): Promise<void> {
   for (const [index, event] of events.entries()) {
     const handler = projection.handlers.get(event.name);
     if (handler === undefined) continue;
@@ -76,7 +91,6 @@ export async function runEvents(
     }
     if (pipeline.hasFailed()) break;
   }
-  return pipeline;
 }
 
 /** An async handler runs its own SQL; whatever it did, the transaction must still be the page's. */

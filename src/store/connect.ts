@@ -41,8 +41,6 @@ export interface Sql extends Queryable {
    */
   begin<T>(work: (tx: Tx) => Promise<T> | T): Promise<T>;
   begin<T>(options: string, work: (tx: Tx) => Promise<T> | T): Promise<T>;
-  /** The same, and what `work` sends at first travels with BEGIN: only what does no harm without a transaction. */
-  beginTogether<T>(options: string, work: (tx: Tx) => Promise<T> | T): Promise<T>;
   /** Runs `work` on one connection, without a transaction. Its statements are sent without waiting for each other. */
   session<T>(work: (one: Queryable) => Promise<T> | T): Promise<T>;
   /** Listens to a channel on a connection of its own, which comes back by itself: see `listen`. */
@@ -71,15 +69,14 @@ export function connect(options: ConnectOptions): Sql {
   const dropUnused = unusedOf(pool);
   const withClient = async <T>(work: (client: PoolClient) => Promise<T>): Promise<T> =>
     await lend(pool, work, dropUnused);
-  const begin = async <T>(settings: string, work: (tx: Tx) => Promise<T> | T, together = false): Promise<T> =>
-    await withClient((client) => runTransaction(client, { options: settings, together }, work));
+  const begin = async <T>(settings: string, work: (tx: Tx) => Promise<T> | T): Promise<T> =>
+    await withClient((client) => runTransaction(client, settings, work));
   let ended: Promise<void> | null = null;
   return Object.assign(
     queryable(async (rendered, how) => (await withClient((client) => send(client, rendered, how))).rows),
     {
       begin: <T>(first: string | ((tx: Tx) => Promise<T> | T), second?: (tx: Tx) => Promise<T> | T): Promise<T> =>
         typeof first === 'string' ? begin(first, second ?? nothing) : begin('', first),
-      beginTogether: <T>(settings: string, work: (tx: Tx) => Promise<T> | T): Promise<T> => begin(settings, work, true),
       session: <T>(work: (one: Queryable) => Promise<T> | T): Promise<T> =>
         withClient(
           async (client) => await work(queryable(async (rendered, how) => (await send(client, rendered, how)).rows)),

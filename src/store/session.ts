@@ -41,46 +41,41 @@ function isTemplate(first: TemplateStringsArray | string | readonly string[]): f
 }
 
 /**
- * Runs `work` in a transaction on this connection. With `together`, what `work` sends before it has awaited anything
- * travels with BEGIN, for one wait less: it must do no harm outside of a transaction, which is where it would be if BEGIN
- * alone failed. Its answers are given only after BEGIN's.
- *
- * When the connection is lost this rejects at once, whatever `work`
+ * Runs `work` in a transaction on this connection. When the connection is lost this rejects at once, whatever `work`
  * waits for; from its end on, statements are refused.
  * @throws what `work` throws; the driver's error; COMMIT_REFUSED when the server answers COMMIT with a rollback
  */
 export async function runTransaction<T>(
   client: ClientBase,
-  { options, together }: { readonly options: string; readonly together: boolean },
+  options: string,
   work: (tx: Tx) => Promise<T> | T,
 ): Promise<T> {
-  let refusal: Error | null = null;
-  let began: Promise<unknown> = Promise.resolve();
+  // Made when somebody asks for it: a stack trace for every transaction that ends well would be dear.
+  let refusal: (() => Error) | null = null;
   const run: Run = async (rendered, how) => {
-    if (refusal !== null) throw refusal;
-    const [, { rows }] = await Promise.all([began, send(client, rendered, how)]);
-    return rows;
+    if (refusal !== null) throw refusal();
+    return (await send(client, rendered, how)).rows;
   };
   const command = async (text: string) => (await send(client, { text, values: [] }, PLAIN)).command;
   const loss = watchLoss(client);
   try {
-    began = command(`BEGIN ${options}`);
-    if (!together) await began;
-    // Heard of by the first statement, or below.
-    began.catch(() => undefined);
-    const result = await Promise.race([work(transaction(run, { savepoints: 0 })), loss.lost]);
-    await began;
-    refusal = new EngineError('TRANSACTION_OVER');
+    // Not waited for, so that it travels with the first statement. On a connection that is in no transaction the server
+    // has no reason to refuse it; if it does, nothing of `work` is believed.
+    const begun = command(`BEGIN ${options}`).then(() => loss.lost);
+    const result = await Promise.race([begun, work(transaction(run, { savepoints: 0 })), loss.lost]);
+    refusal = over;
     if ((await command('COMMIT')) !== 'COMMIT') throw new EngineError('COMMIT_REFUSED');
     return result;
   } catch (error) {
-    refusal ??= isConnectionLost(error) ? connectionLost(error) : new EngineError('TRANSACTION_OVER');
+    refusal ??= isConnectionLost(error) ? () => connectionLost(error) : over;
     await command('ROLLBACK').catch(() => undefined);
     throw error;
   } finally {
     loss.stop();
   }
 }
+
+const over = (): Error => new EngineError('TRANSACTION_OVER');
 
 function watchLoss(client: ClientBase): { readonly lost: Promise<never>; readonly stop: () => void } {
   let onError = (_error: Error): void => undefined;
@@ -123,7 +118,7 @@ export function send(client: ClientBase, { text, values }: Rendered, options: Ru
     ...((values.length > 0 || name !== undefined) && { values: values.map(toParameter) }),
     ...(options.arrays && { rowMode: 'array' as const }),
   };
-  holdWrites(client);
+  gatherWrites(client);
   return new Promise((resolve, reject) => {
     client.query(query, (error: Error | null, result: QueryResult | readonly QueryResult[]) => {
       if (error) reject(toError(error));
@@ -132,12 +127,18 @@ export function send(client: ClientBase, { text, values }: Rendered, options: Ru
   });
 }
 
-/** All statements of one moment leave in one write: the system call costs more than what it carries. */
-function holdWrites(client: ClientBase): void {
-  if (!(client instanceof Client)) return;
+const gathering = new WeakSet<ClientBase>();
+
+/** What is sent in one turn of the loop leaves in one write: a system call costs more than a statement's bytes. */
+function gatherWrites(client: ClientBase): void {
+  if (!(client instanceof Client) || gathering.has(client)) return;
   const { stream } = client.connection;
+  gathering.add(client);
   stream.cork();
-  process.nextTick(() => stream.uncork());
+  process.nextTick(() => {
+    gathering.delete(client);
+    stream.uncork();
+  });
 }
 
 interface Answer {

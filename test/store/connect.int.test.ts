@@ -30,23 +30,6 @@ async function backendOf(sql: Queryable): Promise<number> {
 
 const lost = expect.toSatisfy(isConnectionLost);
 
-// Seen red with: `began` not waited for before the answers.
-test('what travels with a BEGIN that fails has no answer, and the pool goes on', async () => {
-  const answered: unknown[] = [];
-  const transaction = pool.beginTogether('NO SUCH OPTION', async (tx) => {
-    answered.push(await tx`SELECT 1`);
-    await tx`INSERT INTO rows VALUES ('outside of any transaction')`;
-  });
-  await expect(transaction).rejects.toMatchObject({ code: '42601' });
-  expect(answered).toEqual([]);
-  const kept = pool.beginTogether('ISOLATION LEVEL REPEATABLE READ', async (tx) => {
-    const [row] = await tx`SELECT current_setting('transaction_isolation') AS level`;
-    return row;
-  });
-  expect(await kept).toEqual({ level: 'repeatable read' });
-  expect(await pool`SELECT who FROM rows`).toEqual([]);
-});
-
 // Seen red with: connections given back to the pool whatever has become of them.
 test('a transaction that loses its connection during a statement fails, and the pool goes on', async () => {
   const started = promised<number>();

@@ -55,10 +55,7 @@ async function createApply(tx: Tx, projections: readonly Projection[]) {
     });
     try {
       await tx.savepoint(async (inner) => {
-        for (const projection of projections) {
-          const writes = await runEvents(inner, projection, stored, context);
-          await writes.settled();
-        }
+        for (const projection of projections) await runEvents(inner, projection, stored, context);
       });
     } catch (error) {
       throw error instanceof EventFailed && error.cause !== undefined ? error.cause : error;
