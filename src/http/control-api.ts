@@ -23,6 +23,7 @@ import {
 } from './guards.ts';
 import { type Listening, listenOn, type ServerLimits } from './listen.ts';
 import { errorProblem, outcomeProblem } from './problem.ts';
+import { limitMutations, MUTATIONS, type Rate } from './rate-limit.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
 const MAX_WAIT_MS = 600_000;
@@ -42,6 +43,8 @@ export interface ControlApiOptions {
   readonly statusTimeoutMs?: number;
   /** Commands under way at once. Default 64. */
   readonly maxCommands?: number;
+  /** Of commands from one remote address. Default 200 at once, 20 more each second. */
+  readonly rate?: Rate;
   readonly limits?: Partial<ServerLimits>;
 }
 
@@ -56,7 +59,7 @@ export interface ControlApi {
  * @throws EngineError BIND_NEEDS_TOKEN (an empty token beyond loopback)
  */
 export function createControlApi(options: ControlApiOptions): ControlApi {
-  const { host, port, token, log, allowedHosts = [] } = options;
+  const { host, port, token, log, allowedHosts = [], rate = MUTATIONS } = options;
   checkBind(host, token);
   if (token === '') throw new EngineError('CONFIG_INVALID', { setting: 'PROJECTIONIST_TOKEN', reason: 'is empty' });
   const closing = new AbortController();
@@ -65,6 +68,7 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
     securityHeaders(),
     checkHost(host, allowedHosts, log),
     checkOrigin(log),
+    limitMutations(rate, log),
     checkToken(token, { host, allowedHosts }, log),
   );
   addReads(app, options, closing.signal);

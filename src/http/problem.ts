@@ -17,6 +17,7 @@ export const PROBLEMS = {
   BODY_NOT_JSON_TYPE: [415, 'send the body with `Content-Type: application/json`'],
   BODY_INVALID: [400, 'the body must be {"type": EVENT}'],
   WAIT_INVALID: [400, '`wait` is a whole number of milliseconds, at most 600000'],
+  TOO_MANY: [429, 'too many commands from your address: wait a second'],
   BUSY: [503, 'too many commands are under way: send it again in a moment'],
   UNAVAILABLE: [503, 'the database did not answer in time: try again'],
   INTERNAL: [500, 'something went wrong inside'],
