@@ -33,7 +33,7 @@ export const clientActions: Pick<Actions, 'status' | 'watch' | 'send' | 'reset'>
   },
 };
 
-async function clientFor({ env, cwd }: CommandContext): Promise<DaemonClient> {
+export async function clientFor({ env, cwd }: CommandContext): Promise<DaemonClient> {
   return createClient(await findDaemon({ env, folder: stateFolder(cwd) }));
 }
 

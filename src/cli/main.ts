@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { clientActions } from './client-actions.ts';
 import { databaseActions } from './database-actions.ts';
+import { failureActions } from './failure-actions.ts';
 import { type Actions, runProgram } from './program.ts';
 import { survivePipes } from './terminal.ts';
 import { packageVersion } from './version.ts';
@@ -25,6 +26,7 @@ async function main(actions: Actions): Promise<void> {
 await main({
   ...clientActions,
   ...databaseActions,
+  ...failureActions,
   start: async (options, context) => {
     // Imported when needed: the other commands start in half the time.
     const { start } = await import('./start.ts');

@@ -3,6 +3,7 @@ import { flagOf, SETTING_NAMES, SETTING_SOURCES, settingsSchema } from '../confi
 import { type ErrorCode, isEngineError } from '../core/errors.ts';
 import type { Sendable } from './client.ts';
 import { addExport, addSend, addWatch, examples } from './commands.ts';
+import { addFailures, addTry } from './failure-commands.ts';
 import { oneLine, type Terminal } from './terminal.ts';
 
 /** 0 done, 1 the thing asked failed, 2 bad usage. */
@@ -46,6 +47,26 @@ export interface Actions {
   ): Promise<ExitCode>;
   reset(
     options: { readonly name: string | undefined; readonly wait: boolean; readonly timeoutMs: number },
+    context: CommandContext,
+  ): Promise<ExitCode>;
+  failures(
+    options: { readonly name: string | undefined; readonly json: boolean },
+    context: CommandContext,
+  ): Promise<ExitCode>;
+  showFailure(options: { readonly name: string; readonly json: boolean }, context: CommandContext): Promise<ExitCode>;
+  /** `out`: a file; undefined for stdout. */
+  exportCapsule(
+    options: { readonly name: string; readonly out: string | undefined },
+    context: CommandContext,
+  ): Promise<ExitCode>;
+  /** `config`: a file whose projections are tried on the database itself; undefined: the daemon tries its own. */
+  tryFailed(
+    options: {
+      readonly name: string;
+      readonly config: string | undefined;
+      readonly json: boolean;
+      readonly flags: StartOptions['flags'];
+    },
     context: CommandContext,
   ): Promise<ExitCode>;
   /** `file` is '-' for stdin. */
@@ -138,6 +159,8 @@ function buildProgram(
   addWatch(program, actions, context, result);
   addSend(program, actions, context, result);
   addReset(program, actions, context, result);
+  addFailures(program, actions, context, result);
+  addSettings(addTry(program, actions, context, result), (name) => name === 'schema');
   const importing = program
     .command('import')
     .description('append events from a file, one JSON object a line')

@@ -11,6 +11,7 @@ import { type Page, readPage } from '../store/read.ts';
 import { isConnectionLost } from '../store/sqlstate.ts';
 import { readState } from '../store/state.ts';
 import { applyPage, type PageSettings } from './apply-page.ts';
+import type { HeadSource } from './head-source.ts';
 import type { Log } from './log.ts';
 import type { PageOutcome } from './outcome.ts';
 import type { Progress } from './progress.ts';
@@ -19,19 +20,6 @@ import type { Progress } from './progress.ts';
 const MAX_BYTES = 8 * 1024 * 1024;
 /** Milliseconds until a row that somebody held is tried once more. */
 const HELD_MS = 10;
-
-export interface HeadSource {
-  /** The last safe head seen; null when there is none yet, or a lost connection made it worthless. */
-  latest(): bigint | null;
-  /** The page of these event types after `after`, up to the last head seen, if the looks have read it along; else null. */
-  recent(after: bigint, names: ReadonlySet<string>, limit: number): Page | null;
-  /** Looks again now. */
-  refresh(): Promise<bigint>;
-  /** After a lost connection. */
-  forget(): void;
-  /** Counts up with each `forget`: what was read of the store before that may have been taken back since. */
-  epoch(): number;
-}
 
 export interface PullerOptions {
   readonly projection: Projection;
@@ -42,6 +30,8 @@ export interface PullerOptions {
   /** Fixed number of events per page, or null to let it adapt. */
   readonly pageSize: number | null;
   readonly progress: Progress;
+  /** More events have been looked at. It must not throw. */
+  readonly onScanned?: () => void;
   readonly log: Log;
   readonly now: () => number;
 }
@@ -71,6 +61,7 @@ export class Puller {
   #replayUntil = 0n;
   #size: number;
   #epoch = 0;
+  #unfit = false;
   #ahead: { readonly after: bigint; readonly page: Promise<Page> } | null = null;
 
   constructor(options: PullerOptions) {
@@ -79,9 +70,19 @@ export class Puller {
     this.#size = options.pageSize ?? PAGE_MIN;
   }
 
+  /** How far events have been looked at. */
+  get position(): bigint {
+    return this.#scanned;
+  }
+
   /** How far events have been looked at, for a row of this generation; 0 where it was reset since. */
   scanned(generation: bigint): bigint {
     return generation === this.#scannedIn ? this.#scanned : 0n;
+  }
+
+  /** The last pull was halted by the history of the store. No row says so. */
+  get unfit(): boolean {
+    return this.#unfit;
   }
 
   /** The row was read, outside of a pull. */
@@ -126,6 +127,7 @@ export class Puller {
       this.forget();
       if (isConnectionLost(error)) this.#options.heads.forget();
       if (isEngineError(error, 'HISTORY_AHEAD') || isEngineError(error, 'HISTORY_DIVERGED')) {
+        this.#unfit = true;
         return { kind: 'failed', halted: true, detail: error.message };
       }
       throw error;
@@ -151,7 +153,7 @@ export class Puller {
       const page = (mode === 'live' ? this.#recentPage() : null) ?? (await this.#nextPage());
       if (this.#isStale()) continue;
       if (page.events.length === 0 && mode !== 'attempt') {
-        this.#scanned = page.to;
+        this.#scan(page.to);
         continue;
       }
       const outcome = await applyPage(this.#options.settings, {
@@ -167,7 +169,7 @@ export class Puller {
           continue;
         case 'applied':
           this.#place = { ...place, cursor: outcome.cursor };
-          this.#scanned = outcome.cursor;
+          this.#scan(outcome.cursor);
           await this.#options.settings.failpoint?.('committed', this.#options.projection.name);
           this.#measure(page, began, mode);
           if (mode === 'attempt' || (mode === 'live' && page.full)) return { kind: 'behind' };
@@ -210,6 +212,11 @@ export class Puller {
     return this.#epoch !== this.#options.heads.epoch() || this.#place.generation < this.#newest;
   }
 
+  #scan(to: bigint): void {
+    this.#scanned = to;
+    this.#options.onScanned?.();
+  }
+
   #failureText(outcome: {
     readonly failure: { readonly eventName: string; readonly position: bigint; readonly error: string };
     readonly attempts: number;
@@ -244,6 +251,7 @@ export class Puller {
     const json = await readJsonColumns(reader, tables);
     const place = { cursor: state?.cursor ?? 0n, generation: state?.generation ?? 0n, deferred, json };
     await checkHistory(reader, projection.name, place.cursor, state?.lastEventId ?? null);
+    this.#unfit = false;
     if (place.cursor === 0n || this.#replayUntil === 0n) this.#replayUntil = await heads.refresh();
     this.#place = place;
     this.#scanned = place.cursor;

@@ -42,6 +42,10 @@ async function run(
     importFile: record('import'),
     exportEvents: record('export'),
     migrate: record('migrate'),
+    failures: record('failures'),
+    showFailure: record('failures show'),
+    exportCapsule: record('failures export'),
+    tryFailed: record('try'),
     ...actions,
   };
   const code = await runProgram(args.split(' ').filter(Boolean), fakes, {
@@ -77,6 +81,18 @@ describe('parsing', () => {
     ['watch band', 'watch', { name: 'band' }],
     ['send band RETRY', 'send', { name: 'band', event: 'RETRY', wait: false }],
     ['send band REBUILD --wait', 'send', { name: 'band', event: 'REBUILD', wait: true }],
+    ['failures', 'failures', { name: undefined, json: false }],
+    ['failures band --json', 'failures', { name: 'band', json: true }],
+    ['failures show band', 'failures show', { name: 'band', json: false }],
+    ['failures show band --json', 'failures show', { name: 'band', json: true }],
+    ['failures export band', 'failures export', { name: 'band', out: undefined }],
+    ['failures export band --out a.json', 'failures export', { name: 'band', out: 'a.json' }],
+    ['try band', 'try', { name: 'band', config: undefined, json: false, flags: {} }],
+    [
+      'try band --config c.js --json --schema app',
+      'try',
+      { name: 'band', config: 'c.js', json: true, flags: { schema: 'app' } },
+    ],
     ['export', 'export', { from: 1n, out: undefined, flags: {} }],
     [
       'export --from 9007199254740993 --out a.ndjson --schema app',
@@ -105,6 +121,8 @@ describe('parsing', () => {
     ['export --from -1', '--from is a position, a whole number'],
     ['export --from 9223372036854775808', '--from is a position, a whole number'],
     ['export a.ndjson', 'too many arguments'],
+    ['try', "missing required argument 'name'"],
+    ['failures show', "missing required argument 'name'"],
     ['reset', 'give the name of a projection, or --all'],
     ['reset band --all', 'give the name of a projection, or --all'],
     ['reset band --timeout soon', '--timeout is a whole number of seconds'],

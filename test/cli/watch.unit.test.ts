@@ -141,6 +141,9 @@ describe('the looks', () => {
     fleet: () => expect.unreachable(),
     status: () => expect.unreachable(),
     send: () => expect.unreachable(),
+    failures: () => expect.unreachable(),
+    tryFailed: () => expect.unreachable(),
+    capsule: () => expect.unreachable(),
   });
 
   it('end with the error of the first one', async () => {

@@ -1,7 +1,8 @@
 import { tableOwners } from '../../src/core/table-owners.ts';
+import type { HeadSource } from '../../src/engine/head-source.ts';
 import { silentLog } from '../../src/engine/log.ts';
 import { Progress } from '../../src/engine/progress.ts';
-import { type HeadSource, Puller } from '../../src/engine/puller.ts';
+import { Puller } from '../../src/engine/puller.ts';
 import type { Projection } from '../../src/index.ts';
 import type { Sql } from '../../src/store/connect.ts';
 
