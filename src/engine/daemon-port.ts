@@ -5,6 +5,7 @@ import type { FailureRecord, TryReport } from '../core/failure.ts';
 import type { PublisherStatus } from '../core/publisher.ts';
 import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../core/status.ts';
 import type { TransitionRecord } from '../core/transition.ts';
+import type { LatencyFigures } from '../feed/latency.ts';
 import type { TransitionsOptions } from '../store/transitions.ts';
 import type { WaitOutcome } from './waits.ts';
 
@@ -87,6 +88,8 @@ export interface DaemonPort {
   healthy(): boolean;
   /** How pushes come in; null where no broker is used. Whatever it says, events are found. */
   broker(): BrokerStatus | null;
+  /** From append to visible row, a histogram for each projection that has been started. */
+  latency(): readonly LatencyFigures[];
   /** Calls back on each change of state; returns the way to end that. */
   onTransition(
     listener: (change: { readonly name: string; readonly from: string; readonly to: string }) => void,

@@ -232,6 +232,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
   readonly broker = (): BrokerStatus | null => this.#broker?.status() ?? null;
   /** How projections were woken, and what no hint announced, since the start. */
   readonly hints = (): HintFigures => this.#hints.figures(this.#heads?.latest() ?? 0n);
+  readonly latency = () => [...this.#workers].map(([name, { progress }]) => progress.latency.figures(name));
 
   onTransition(listener: (change: Transition) => void): () => void {
     this.#listeners.add(listener);

@@ -1,6 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { isEngineError } from '../core/errors.ts';
-import { nextPageSize, PAGE_MIN } from '../core/page-size.ts';
 import type { PullMode, PullOutcome } from '../core/port.ts';
 import type { Projection } from '../core/projection.ts';
 import type { Sql } from '../store/connect.ts';
@@ -13,6 +12,7 @@ import type { HeadSource } from './head-source.ts';
 import type { Log } from './log.ts';
 import { openPlace, type Place } from './open-place.ts';
 import type { PageOutcome } from './outcome.ts';
+import { PageLimit } from './page-limit.ts';
 import type { PageSettings } from './page-work.ts';
 import type { Progress } from './progress.ts';
 
@@ -54,7 +54,7 @@ export class Puller {
   #scannedIn = -1n;
   #newest = -1n;
   #replayUntil = 0n;
-  #size: number;
+  readonly #limit: PageLimit;
   #epoch = 0;
   #unfit = false;
   #ahead: { readonly after: bigint; readonly page: Promise<Page> } | null = null;
@@ -62,7 +62,7 @@ export class Puller {
   constructor(options: PullerOptions) {
     this.#options = options;
     this.#names = new Set(options.projection.handlers.keys());
-    this.#size = options.pageSize ?? PAGE_MIN;
+    this.#limit = new PageLimit(options.pageSize);
   }
 
   /** How far events have been looked at. */
@@ -148,6 +148,7 @@ export class Puller {
       // An attempt always goes through: it may find nothing left to apply, and has to take back the halt all the same.
       if (mode !== 'attempt' && (await this.#nothingNew(mode))) {
         if (this.#isStale()) continue;
+        if (mode === 'catch-up') this.#options.progress.latency.wentLive();
         return { kind: 'caught-up' };
       }
       const began = this.#options.now();
@@ -166,7 +167,7 @@ export class Puller {
           this.#place = { ...place, cursor: outcome.cursor, status: 'running' };
           this.#scan(outcome.cursor);
           await this.#options.settings.failpoint?.('committed', name);
-          this.#measure(page, began);
+          this.#measure(page, began, mode);
           if (mode === 'attempt' || (mode === 'live' && page.full)) return { kind: 'behind' };
           continue;
         case 'failed':
@@ -231,8 +232,7 @@ export class Puller {
   /** No event is known to be at fault: fewer of them take less time, and one alone can be told. */
   #halve({ events }: Page): void {
     const { log, projection } = this.#options;
-    this.#size = Math.max(1, Math.floor(events.length / 2));
-    const told = { projection: projection.name, events: events.length, next: this.#size };
+    const told = { projection: projection.name, events: events.length, next: this.#limit.tooSlow(events.length) };
     log.warn(told, 'a page took longer than its deadline and is tried again with fewer events');
   }
 
@@ -264,7 +264,7 @@ export class Puller {
    */
   #recentPage(): Page | null {
     return this.#ahead === null && !this.#options.caution?.on
-      ? this.#options.heads.recent(this.#scanned, this.#names, this.#size)
+      ? this.#options.heads.recent(this.#scanned, this.#names, this.#limit.events)
       : null;
   }
 
@@ -284,17 +284,16 @@ export class Puller {
   async #read(after: bigint): Promise<Page> {
     const { reader, heads, caution } = this.#options;
     const head = heads.latest() ?? (await heads.refresh());
-    const limit = caution?.on ? 1 : this.#size;
+    const limit = caution?.on ? 1 : this.#limit.events;
     return await readPage(reader, { after, head, names: [...this.#names], limit, maxBytes: MAX_BYTES });
   }
 
-  #measure(page: Page, began: number): void {
-    const ms = this.#options.now() - began;
-    this.#options.progress.applied(page.events.length, this.#scanned, ms);
-    const size = nextPageSize(this.#size, { full: page.full, ms });
-    const { pageSize } = this.#options;
-    // One that is given is kept, and come back to after a deadline has made it smaller.
-    if (pageSize === null) this.#size = size;
-    else if (this.#size < pageSize) this.#size = Math.min(pageSize, size);
+  #measure(page: Page, began: number, mode: PullMode): void {
+    const { progress, now } = this.#options;
+    const ms = now() - began;
+    const last = page.events.at(-1);
+    if (mode === 'live' && last !== undefined) progress.latency.visible(last.occurredAt);
+    progress.applied(page.events.length, this.#scanned, ms);
+    this.#limit.applied({ full: page.full, ms });
   }
 }

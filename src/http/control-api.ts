@@ -19,6 +19,7 @@ import { healthRoutes } from './health-routes.ts';
 import { type Listening, listenOn, type ServerLimits } from './listen.ts';
 import { errorProblem } from './problem.ts';
 import { projectionRoutes } from './projection-routes.ts';
+import { limitMutations, MUTATIONS, type Rate } from './rate-limit.ts';
 import { addRoutes, type Route } from './route.ts';
 import type { RouteGroup } from './tools.ts';
 import { waitRoutes } from './wait-routes.ts';
@@ -41,6 +42,8 @@ export interface ControlApiOptions {
   readonly statusTimeoutMs?: number;
   /** Commands under way at once. Default 64. */
   readonly maxCommands?: number;
+  /** Of commands from one remote address. Default 200 at once, 20 more each second. */
+  readonly rate?: Rate;
   readonly limits?: Partial<ServerLimits>;
 }
 
@@ -55,7 +58,7 @@ export interface ControlApi {
  * @throws EngineError BIND_NEEDS_TOKEN (an empty token beyond loopback)
  */
 export function createControlApi(options: ControlApiOptions): ControlApi {
-  const { host, port, token, log, allowedHosts = [] } = options;
+  const { host, port, token, log, allowedHosts = [], rate = MUTATIONS } = options;
   checkBind(host, token);
   if (token === '') throw new EngineError('CONFIG_INVALID', { setting: 'PROJECTIONIST_TOKEN', reason: 'is empty' });
   const closing = new AbortController();
@@ -64,6 +67,7 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
     securityHeaders(),
     checkHost(host, allowedHosts, log),
     checkOrigin(log),
+    limitMutations(rate, log),
     checkToken(token, { host, allowedHosts }, log),
   );
   addRoutes(app, routesOf(options, closing.signal), { log, token: requireToken(token, log) });

@@ -94,7 +94,7 @@ export function remoteOf(context: Context<Env>): string {
   return context.env.incoming.socket.remoteAddress ?? 'unknown';
 }
 
-function isRead(method: string): boolean {
+export function isRead(method: string): boolean {
   return method === 'GET' || method === 'HEAD';
 }
 

@@ -8,6 +8,7 @@ import type { PublisherStatus } from '../../src/core/publisher.ts';
 import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../../src/core/status.ts';
 import type { TransitionRecord } from '../../src/core/transition.ts';
 import type { DaemonPort, SendOptions, WaitOptions } from '../../src/engine/daemon-port.ts';
+import type { LatencyFigures } from '../../src/feed/latency.ts';
 
 export function statusOf(name: string, changes: Partial<ProjectionStatus> = {}): ProjectionStatus {
   return {
@@ -180,6 +181,10 @@ export class FakeDaemon implements DaemonPort {
   #checkName(name: string | undefined): void {
     if (name !== undefined && !this.names.includes(name))
       throw new EngineError('PROJECTION_UNKNOWN', { name, known: this.names.join(', ') });
+  }
+
+  latency(): readonly LatencyFigures[] {
+    return [];
   }
 
   onTransition(listener: (change: { name: string; from: string; to: string }) => void): () => void {
