@@ -25,8 +25,7 @@ function reviveIntegers(root: object, mark: string): void {
     for (const [key, value] of Object.entries(parent)) {
       if (typeof value === 'object' && value !== null) rest.push(value);
       else if (typeof value === 'string' && value.startsWith(mark)) {
-        // Not an assignment: the key may be `__proto__`.
-        Object.defineProperty(parent, key, { value: BigInt(value.slice(mark.length)) });
+        Reflect.set(parent, key, BigInt(value.slice(mark.length)));
       }
     }
   }

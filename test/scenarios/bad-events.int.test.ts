@@ -65,7 +65,6 @@ test('G6: a NUL character never gets into the store', async () => {
   expect(await scene.sql`SELECT * FROM events`).toEqual([]);
 });
 
-// Seen red with: `parent[key] = …` in json.ts (the big integer's object loses its prototype).
 test('G12: `__proto__` and `constructor` in a payload are keys like any other', async () => {
   const seen: unknown[] = [];
   const proto = keeper('proto', ({ position, payload }) => {
