@@ -13,7 +13,6 @@ function keeper(name: string, keep: (event: StoredEvent) => Statement) {
   });
 }
 
-// Seen red with: JSON.parse with a reviver in json.ts; deepFreeze that calls itself (the page is read again and again).
 test.each([1, 30])(
   'G11: a payload nested 5000 deep beside a big integer is read, and stops nobody, among %i events',
   async (count) => {

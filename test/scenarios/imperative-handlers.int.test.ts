@@ -108,7 +108,7 @@ test.each([
   expect(failure?.error).toMatch(/^'.*' was not sent: /);
 });
 
-// Seen red with: the savepoints of the handler not noted in transaction.ts; `last` for `last + 1` after ROLLBACK TO.
+// Seen red with: check left out of transaction.ts.
 test('H5: a handler may go back to a savepoint of its own, and to no other', async () => {
   const projection = imperative(async (event, { tx }) => {
     const { text } = event.payload;
@@ -133,7 +133,6 @@ test('H5: a handler may go back to a savepoint of its own, and to no other', asy
   ]);
 });
 
-// Seen red with: revoke left out of settle.ts; out of run-events.ts for handlers that return statements.
 test.each<[string, Handle]>([
   [
     'sends it and goes on',
@@ -189,7 +188,7 @@ test('H6, H7: a handler that keeps its transaction and uses it later is refused,
   expect(kept).toHaveLength(3);
 });
 
-// Seen red with: the comparison of xid taken out of settle.ts; of state.ts.
+// Seen red with: the comparison of xid taken out of settle.ts (the first event is blamed).
 test.each(['in a handler that runs SQL', 'behind a handler that returns statements'])(
   'H4: a transaction that was ended all the same (%s) is found by its id: halted at once, with an alarm',
   async (where) => {
