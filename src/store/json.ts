@@ -1,17 +1,21 @@
 import { randomUUID } from 'node:crypto';
 
 /**
- * JSON.parse that keeps integers beyond 2^53 exact, as bigint. The check is one scan for a run of 16 digits; only text
- * that has one is parsed the slow way. What marks a big integer in between is new each time: a fixed mark could be the
+ * JSON.parse that keeps integers beyond 2^53 exact, as bigint. A decimal too large for any JavaScript number is its text:
+ * Infinity would be written on as if it were the value. The check is one scan for a run of 16 digits; only text that has
+ * one is parsed the slow way (jsonb writes its numbers without exponents). What marks a big integer in between is new each time: a fixed mark could be the
  * text of an event.
  */
 export function parseJson(text: string): unknown {
   if (!/\d{16}/.test(text)) return JSON.parse(text);
   const mark = `${randomUUID()}:`;
   // The pattern of a string is written out without alternatives, which would keep every character on the regex's stack.
-  const marked = text.replaceAll(/"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g, (token) =>
-    /^-?[1-9]\d{15,}$/.test(token) && !Number.isSafeInteger(Number(token)) ? `"${mark}${token}"` : token,
-  );
+  const marked = text.replaceAll(/"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g, (token) => {
+    if (token.startsWith('"')) return token;
+    const number = Number(token);
+    if (/^-?[1-9]\d{15,}$/.test(token)) return Number.isSafeInteger(number) ? token : `"${mark}${token}"`;
+    return Number.isFinite(number) ? token : `"${token}"`;
+  });
   const found: { value: unknown } = { value: JSON.parse(marked) };
   reviveIntegers(found, mark);
   return found.value;
