@@ -15,6 +15,7 @@ import { CannotFold } from './fold/encode-write.ts';
 import { foldPage } from './fold/fold-page.ts';
 import { waitingText } from './lookups.ts';
 import { EventFailed, HeldElsewhere, LookupWaits, type PageOutcome } from './outcome.ts';
+import type { PageMeter } from './page-meter.ts';
 import { referencedProjection } from './references.ts';
 import { runEvents } from './run-events.ts';
 
@@ -31,6 +32,7 @@ export interface PageWork {
   readonly deferred: readonly string[];
   /** The projection's JSON columns. */
   readonly json: JsonColumns;
+  readonly meter?: PageMeter;
 }
 
 export interface PageSettings {
@@ -118,8 +120,8 @@ async function applyPart(
   if (locked.cursor !== work.cursor || locked.generation !== work.generation) return { kind: 'moved' };
   await settings.failpoint?.('locked', projection.name);
 
-  const { replayUntil, json } = work;
-  const context = { owners: settings.owners, replayUntil, xid: locked.xid, deferred: part.deferred, json };
+  const { replayUntil, json, meter } = work;
+  const context = { owners: settings.owners, replayUntil, xid: locked.xid, deferred: part.deferred, json, meter };
   const before = part.kind === 'whole' ? page.events : page.events.slice(0, part.index);
   await (part.fold ? foldPage : runEvents)(tx, projection, before, context);
   const suspect = part.kind === 'suspect' ? page.events[part.index] : undefined;

@@ -2,6 +2,7 @@ import type { Projection } from '../core/projection.ts';
 import type { DatabaseAddress } from '../store/connect.ts';
 import type { BrokerOptions } from './broker.ts';
 import type { FailpointHook } from './failpoint.ts';
+import type { HandlerBoard } from './handler-slot.ts';
 import type { Log } from './log.ts';
 import type { Patience } from './pools.ts';
 import type { StartPublisher } from './publisher-port.ts';
@@ -31,6 +32,8 @@ export interface DaemonOptions {
   readonly publisher?: StartPublisher;
   /** RabbitMQ, for pushes. Default none: NOTIFY and polling find every event. */
   readonly broker?: BrokerOptions | null;
+  /** Where a watchdog in another thread sees what is being handled. Default nowhere. */
+  readonly board?: HandlerBoard;
   readonly log?: Log;
   readonly failpoint?: FailpointHook;
 }

@@ -1,6 +1,8 @@
 import type { BrokerStatus } from '../core/broker.ts';
 import type { PublisherStatus } from '../core/publisher.ts';
 import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../core/status.ts';
+import type { DaemonFigures } from './daemon-figures.ts';
+import type { Health } from './health.ts';
 
 /** A projection went from one state to another, substates included: `live.waiting`. */
 export interface Transition {
@@ -27,8 +29,12 @@ export interface DaemonPort {
   status(): Promise<readonly ProjectionStatus[]>;
   /** Null where this daemon does not publish. */
   publisher(): Promise<PublisherStatus | null>;
-  /** False while the database cannot be reached or the pull loops are past their deadline. */
-  healthy(): boolean;
+  /** Everything that is measured, with one reading of the database. @throws EngineError DAEMON_STOPPED */
+  figures(): Promise<DaemonFigures>;
+  /** Whether this process still works; never asks the database. */
+  health(): Health;
+  /** False before the start has ended, while stopping, and while the database cannot be reached. */
+  ready(): boolean;
   /** How pushes come in; null where no broker is used. Whatever it says, events are found. */
   broker(): BrokerStatus | null;
   /** Calls back on each change of state; returns the way to end that. */

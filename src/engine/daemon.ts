@@ -17,6 +17,7 @@ import { register } from '../store/state.ts';
 import { type Broker, startBroker } from './broker.ts';
 import { checkTables } from './check-tables.ts';
 import { sendCommand } from './command.ts';
+import { type DaemonFigures, type FigureSources, readFigures, readStatus } from './daemon-figures.ts';
 import type { DaemonOptions } from './daemon-options.ts';
 import type { DaemonPort, Transition } from './daemon-port.ts';
 import { DatabaseTrouble } from './database-trouble.ts';
@@ -24,6 +25,7 @@ import { drained } from './drained.ts';
 import { startFeed } from './feed.ts';
 import { createHands } from './hands.ts';
 import { createHeads, type Heads } from './heads.ts';
+import { type Health, healthOf } from './health.ts';
 import { flush, storeIdleMoves } from './idle-moves.ts';
 import { type Log, silentLog } from './log.ts';
 import { closePools, migrateAtStart, openPools, type Pools } from './pools.ts';
@@ -31,7 +33,6 @@ import { Progress } from './progress.ts';
 import type { RunningPublisher } from './publisher-port.ts';
 import { Puller } from './puller.ts';
 import { createResetWatch, type ResetWatch } from './reset-watch.ts';
-import { toStatus } from './status.ts';
 import { createStoreWatch, type StoreWatch } from './store-watch.ts';
 import { StoredViews } from './stored-views.ts';
 import { watchTransitions } from './transitions.ts';
@@ -137,19 +138,11 @@ export class Daemon implements DaemonPort, AsyncDisposable {
       foldFrom: FOLD_FROM,
       failpoint,
     };
+    const shared = { settings, reader: pools.reader, heads, pageSize: bulkLimit, log: this.#log };
     const now = () => performance.now();
     const inputs = projections.map((projection) => {
-      const progress = new Progress(now);
-      const puller = new Puller({
-        projection,
-        settings,
-        reader: pools.reader,
-        heads,
-        pageSize: bulkLimit,
-        progress,
-        log: this.#log,
-        now,
-      });
+      const progress = new Progress(now, this.#options.board?.slot(projection.name));
+      const puller = new Puller({ ...shared, projection, progress, now });
       this.#progress.set(projection.name, progress);
       this.#pullers.set(projection.name, puller);
       return {
@@ -225,34 +218,42 @@ export class Daemon implements DaemonPort, AsyncDisposable {
   }
 
   async status(): Promise<readonly ProjectionStatus[]> {
-    const pools = this.#pools;
-    if (pools === null || this.#heads === null) throw new EngineError('DAEMON_STOPPED');
-    // States first, then rows: a failure is stored before its projection is shown as failed, so it is never missing.
-    const snapshots = new Map(this.names.map((name) => [name, this.#child(name)?.getSnapshot() ?? null]));
-    const { views, failures, away } = await this.#stored.read(pools.work);
-    const head = this.#heads.latest() ?? 0n;
-    const holders = this.#heads.holders();
-    return this.names.map((name) =>
-      toStatus({
-        name,
-        snapshot: snapshots.get(name) ?? null,
-        view: views.get(name),
-        failure: failures.get(name) ?? null,
-        scanned: this.#pullers.get(name)?.scanned(views.get(name)?.generation ?? 0n) ?? 0n,
-        head,
-        holders,
-        storeProblem: away ?? this.#watch?.problem() ?? null,
-        ratePerSecond: this.#progress.get(name)?.ratePerSecond ?? 0,
-        owner: this.id,
-      }),
-    );
+    return (await readStatus(this.#sources())).projections;
   }
 
   async publisher(): Promise<PublisherStatus | null> {
-    return (await this.#publisher?.status()) ?? null;
+    return this.#publisher === null ? null : (await this.figures()).publisher;
   }
 
-  healthy(): boolean {
+  async figures(): Promise<DaemonFigures> {
+    return await readFigures(this.#sources());
+  }
+
+  #sources(): FigureSources {
+    if (this.#pools === null || this.#heads === null) throw new EngineError('DAEMON_STOPPED');
+    return {
+      id: this.id,
+      names: this.names,
+      pools: this.#pools,
+      heads: this.#heads,
+      stored: this.#stored,
+      watch: this.#watch,
+      trouble: this.#trouble,
+      pullers: this.#pullers,
+      progress: this.#progress,
+      hints: this.#hints,
+      broker: this.#broker,
+      publisher: this.#publisher,
+      snapshotOf: (name) => this.#child(name)?.getSnapshot() ?? null,
+    };
+  }
+
+  health(): Health {
+    const supervised = this.#root?.getSnapshot().status !== 'error';
+    return healthOf(this.#progress, supervised, this.#options.patience?.stallMs);
+  }
+
+  ready(): boolean {
     return this.#root?.getSnapshot().status === 'active' && this.#stopping === null && !this.#trouble.away;
   }
 

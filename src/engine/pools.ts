@@ -37,6 +37,8 @@ export interface Patience {
   readonly pingEveryMs: number;
   /** Of the server, for the next statement of a page. Default 15000. */
   readonly nextStatementMs: number;
+  /** Of `/healthz`, for a pull that gets nowhere. Default 60000: more than all of the above that a page can wait for. */
+  readonly stallMs: number;
 }
 
 export function openPools({ database, schema, projections, id, patience, onControlClosed }: PoolOptions): Pools {

@@ -1,16 +1,24 @@
+import type { HandlerSlot } from './handler-slot.ts';
+import { PageMeter } from './page-meter.ts';
+
 /**
  * How fast a projection moves, in positions per second (so that it divides the lag, which counts positions too).
  * Averaged over about five seconds; falls to 0 while nothing moves.
  */
 export class Progress {
+  readonly pages: PageMeter;
   readonly #now: () => number;
   #cursor = 0n;
   #generation = 0n;
   #events = 0;
   #rate = 0;
   #since: number;
+  /** When the pull under way last got anywhere; null while there is none. */
+  #pullingSince: number | null = null;
 
-  constructor(now: () => number) {
+  /** @param now milliseconds that only rise */
+  constructor(now: () => number, slot: HandlerSlot | null = null) {
+    this.pages = new PageMeter(slot);
     this.#now = now;
     this.#since = now();
   }
@@ -22,6 +30,16 @@ export class Progress {
     this.#since = this.#now();
   }
 
+  /** A pull begins, or has looked at events without a page to apply. */
+  pulling(): void {
+    this.#pullingSince = this.#now();
+  }
+
+  /** The pull has ended, in whatever way. */
+  rests(): void {
+    this.#pullingSince = null;
+  }
+
   applied(events: number, cursor: bigint, _ms: number): void {
     const now = this.#now();
     const seconds = Math.max(0.001, (now - this.#since) / 1000);
@@ -30,6 +48,12 @@ export class Progress {
     this.#events += events;
     this.#cursor = cursor;
     this.#since = now;
+    if (this.#pullingSince !== null) this.#pullingSince = now;
+  }
+
+  /** Milliseconds in which the pull under way has got nowhere; 0 while there is none, however long that is. */
+  get stalledMs(): number {
+    return this.#pullingSince === null ? 0 : this.#now() - this.#pullingSince;
   }
 
   get generation(): bigint {

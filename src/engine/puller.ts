@@ -118,6 +118,9 @@ export class Puller {
   }
 
   async pull(mode: PullMode, signal: AbortSignal): Promise<PullOutcome> {
+    const { progress } = this.#options;
+    progress.pulling();
+    if (mode === 'attempt') progress.pages.retried();
     try {
       return await this.#loop(mode, signal);
     } catch (error) {
@@ -127,6 +130,8 @@ export class Puller {
         return { kind: 'failed', halted: true, detail: error.message };
       }
       throw error;
+    } finally {
+      progress.rests();
     }
   }
 
@@ -149,6 +154,7 @@ export class Puller {
       if (this.#isStale()) continue;
       if (page.events.length === 0 && mode !== 'attempt') {
         this.#scanned = page.to;
+        this.#options.progress.pulling();
         continue;
       }
       const outcome = await applyPage(this.#options.settings, {
@@ -157,6 +163,7 @@ export class Puller {
         ...place,
         replayUntil: this.#replayUntil,
         attempt: mode === 'attempt',
+        meter: this.#options.progress.pages,
       });
       switch (outcome.kind) {
         case 'moved':
@@ -166,11 +173,12 @@ export class Puller {
           this.#place = { ...place, cursor: outcome.cursor };
           this.#scanned = outcome.cursor;
           await this.#options.settings.failpoint?.('committed', this.#options.projection.name);
-          this.#measure(page, began);
+          this.#measure(page, began, outcome.folded);
           if (mode === 'attempt' || (mode === 'live' && page.full)) return { kind: 'behind' };
           continue;
         case 'failed':
           this.forget();
+          this.#measureCut(page, outcome);
           this.#logFailure(outcome);
           return {
             kind: 'failed',
@@ -180,6 +188,7 @@ export class Puller {
           };
         case 'waiting':
           this.forget();
+          this.#measureCut(page, outcome);
           return { kind: 'waiting', detail: outcome.detail };
         case 'halted':
           this.forget();
@@ -269,9 +278,16 @@ export class Puller {
     return await readPage(reader, { after, head, names: this.#names, limit: this.#size, maxBytes: MAX_BYTES });
   }
 
-  #measure(page: Page, began: number): void {
-    const ms = this.#options.now() - began;
-    this.#options.progress.applied(page.events.length, this.#scanned, ms);
+  #measure(page: Page, began: number, folded: boolean): void {
+    const { progress, now } = this.#options;
+    const ms = now() - began;
+    progress.applied(page.events.length, this.#scanned, ms);
+    progress.pages.applied(page.events.length, folded, ms);
     if (this.#options.pageSize === null) this.#size = nextPageSize(this.#size, { full: page.full, ms });
+  }
+
+  #measureCut({ events }: Page, { kind, cursor }: Extract<PageOutcome, { kind: 'failed' | 'waiting' }>): void {
+    const committed = events.filter(({ position }) => position <= cursor).length;
+    this.#options.progress.pages.cut(committed, kind === 'failed');
   }
 }

@@ -13,6 +13,7 @@ import { checkedEvent } from './checked-event.ts';
 import { toEventFailed } from './event-failure.ts';
 import { type FlatStatement, flattenStatements } from './flatten.ts';
 import { resolveLookup } from './lookups.ts';
+import type { PageMeter } from './page-meter.ts';
 import { createPipeline } from './pipeline.ts';
 
 export interface RunContext {
@@ -24,6 +25,8 @@ export interface RunContext {
   /** Deferred constraints: every event is checked against them at its end. Null: there are none. */
   readonly deferred: readonly string[] | null;
   readonly json: JsonColumns;
+  /** Told of what takes how long. Default nobody. */
+  readonly meter?: PageMeter | undefined;
 }
 
 /**
@@ -37,7 +40,8 @@ export async function runEvents(
   events: readonly StoredEvent[],
   context: RunContext,
 ): Promise<void> {
-  const pipeline = createPipeline(tx, events);
+  const { meter } = context;
+  const pipeline = createPipeline(tx, events, meter);
   for (const [index, event] of events.entries()) {
     const handler = projection.handlers.get(event.name);
     if (handler === undefined) continue;
@@ -49,6 +53,7 @@ export async function runEvents(
           continue;
         }
         await pipeline.settled();
+        const began = performance.now();
         const found = await resolveLookup(statement, {
           tx,
           owners: context.owners,
@@ -56,13 +61,17 @@ export async function runEvents(
           index,
           position: event.position,
         });
+        meter?.statement(event.name, performance.now() - began);
         if (found !== null) await run(flattenStatements(statement.use(found)));
       }
     };
+    meter?.handling(event.position);
     try {
       const result: unknown = handler(checkedEvent(projection, event), handlerContext);
       if (result instanceof Promise) {
+        const began = performance.now();
         await settleImperative(tx, projection, event, result, context.xid);
+        meter?.statement(event.name, performance.now() - began);
       } else await run(flattenStatements(result));
       if (context.deferred !== null) {
         await pipeline.settled();
@@ -72,6 +81,8 @@ export async function runEvents(
       // An earlier write may have failed first: then this is only its echo.
       await pipeline.settled();
       throw toEventFailed(error, index, event, null);
+    } finally {
+      meter?.handled();
     }
     if (pipeline.hasFailed()) break;
   }

@@ -21,7 +21,9 @@ import {
   sendJson,
   sendProblem,
 } from './guards.ts';
+import { addHealth, HEALTH_PATHS } from './health-routes.ts';
 import { type Listening, listenOn, type ServerLimits } from './listen.ts';
+import { addMetrics } from './metrics-routes.ts';
 import { errorProblem, outcomeProblem } from './problem.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
@@ -56,7 +58,7 @@ export interface ControlApi {
  * @throws EngineError BIND_NEEDS_TOKEN (an empty token beyond loopback)
  */
 export function createControlApi(options: ControlApiOptions): ControlApi {
-  const { host, port, token, log, allowedHosts = [] } = options;
+  const { daemon, version, host, port, token, log, allowedHosts = [] } = options;
   checkBind(host, token);
   if (token === '') throw new EngineError('CONFIG_INVALID', { setting: 'PROJECTIONIST_TOKEN', reason: 'is empty' });
   const closing = new AbortController();
@@ -65,8 +67,10 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
     securityHeaders(),
     checkHost(host, allowedHosts, log),
     checkOrigin(log),
-    checkToken(token, { host, allowedHosts }, log),
+    checkToken(token, { host, allowedHosts, open: HEALTH_PATHS }, log),
   );
+  addHealth(app, daemon);
+  addMetrics(app, { daemon, version, timeoutMs: options.statusTimeoutMs ?? 10_000, closing: closing.signal });
   addReads(app, options, closing.signal);
   addCommands(app, options, closing.signal);
   app.notFound((context) => refuse(context, log, 'NOT_FOUND'));
@@ -94,19 +98,14 @@ function addReads(app: Hono<Env>, options: ControlApiOptions, closing: AbortSign
       name: 'projectionist',
       version,
       daemon: daemon.id,
-      links: { health: '/healthz', projections: '/projections', projection: '/projections/{name}' },
+      links: {
+        health: '/healthz',
+        metrics: '/metrics',
+        projections: '/projections',
+        projection: '/projections/{name}',
+      },
     }),
   );
-  app.get('/healthz', (context) =>
-    daemon.healthy() ? sendJson(context, { status: 'ok' }) : sendJson(context, { status: 'unavailable' }, 503),
-  );
-  // Without its broker a daemon polls, and misses nothing: nobody should take it out of service for that.
-  app.get('/readyz', (context) => {
-    if (!daemon.healthy()) return sendJson(context, { status: 'unavailable' }, 503);
-    const broker = daemon.broker();
-    if (broker === null || broker.state === 'healthy') return sendJson(context, { status: 'ready' });
-    return sendJson(context, { status: 'degraded', broker });
-  });
   app.get('/projections', async (context) => {
     const broker = daemon.broker();
     const [projections, published] = await Promise.all([statuses(), publisher()]);
@@ -125,7 +124,7 @@ function addReads(app: Hono<Env>, options: ControlApiOptions, closing: AbortSign
       );
     return sendJson(context, found);
   });
-  for (const path of ['/', '/healthz', '/readyz', '/projections', '/projections/:name']) {
+  for (const path of ['/', '/metrics', ...HEALTH_PATHS, '/projections', '/projections/:name']) {
     app.all(path, (context) => {
       context.header('Allow', 'GET, HEAD');
       return refuse(context, log, 'METHOD_NOT_ALLOWED');

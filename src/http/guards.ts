@@ -5,7 +5,11 @@ import type { Logger } from 'pino';
 import { hostAllowed, isLoopback } from './bind.ts';
 import { type Problem, type ProblemCode, problem, SECURITY_HEADERS } from './problem.ts';
 
-export type Env = { Bindings: HttpBindings };
+export type Env = {
+  Bindings: HttpBindings;
+  /** Whether whoever asks has shown the token, or needs none to read. */
+  Variables: { mayRead?: boolean };
+};
 export type Log = Pick<Logger, 'info' | 'warn' | 'error'>;
 
 export function securityHeaders(): MiddlewareHandler<Env> {
@@ -26,20 +30,29 @@ export function checkHost(host: string, allowedHosts: readonly string[], log: Lo
 
 /**
  * Reading needs the token only where other machines can reach the server, itself or through a proxy whose name it answers
- * to; sending a command always does.
+ * to; sending a command always does. `open`: paths that are answered to anybody who does not show a wrong token.
  */
 export function checkToken(
   token: string,
-  { host, allowedHosts }: { readonly host: string; readonly allowedHosts: readonly string[] },
+  {
+    host,
+    allowedHosts,
+    open,
+  }: { readonly host: string; readonly allowedHosts: readonly string[]; readonly open: readonly string[] },
   log: Log,
 ): MiddlewareHandler<Env> {
   const expected = digest(token);
   const readsAreOpen = isLoopback(host) && allowedHosts.length === 0;
   return async (context, next) => {
-    if (readsAreOpen && isRead(context.req.method)) return next();
+    const { method, path } = context.req;
     const given = /^Bearer +(\S+)$/i.exec(context.req.header('authorization') ?? '')?.[1];
     // Digests, since timingSafeEqual wants equal lengths and the length must not show either.
-    if (given !== undefined && timingSafeEqual(digest(given), expected)) return next();
+    const shown = given !== undefined && timingSafeEqual(digest(given), expected);
+    if (shown || (readsAreOpen && isRead(method))) {
+      context.set('mayRead', true);
+      return next();
+    }
+    if (given === undefined && isRead(method) && open.includes(path)) return next();
     context.header('WWW-Authenticate', 'Bearer');
     return refuse(context, log, given === undefined ? 'TOKEN_NEEDED' : 'TOKEN_WRONG');
   };

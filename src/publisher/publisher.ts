@@ -1,13 +1,13 @@
 import { type Actor, createActor, waitFor } from 'xstate';
 import { publisherMachine } from '../../machines/publisher.ts';
-import { PUBLISHER_NAME, type PublisherStatus } from '../core/publisher.ts';
+import { PUBLISHER_NAME } from '../core/publisher.ts';
 import { Progress } from '../engine/progress.ts';
 import type { PublisherSurroundings, RunningPublisher, StartPublisher } from '../engine/publisher-port.ts';
 import { connect, type Sql } from '../store/connect.ts';
 import { type Outlets, openOutlets } from './outlets.ts';
 import { Relay } from './relay.ts';
 import { Sender } from './sender.ts';
-import { readPublisher, toStatus } from './status.ts';
+import { toStatus } from './status.ts';
 import type { WindowLimits } from './window.ts';
 
 export interface PublisherOptions {
@@ -41,7 +41,7 @@ function start(options: PublisherOptions, around: PublisherSurroundings): Runnin
   const { database, schema, owner, heads, log } = around;
   const now = () => performance.now();
   const progress = new Progress(now);
-  // One holds the publisher's row, one reads events, one is for status.
+  // One holds the publisher's row, one reads events, one may still be reading ahead for nothing.
   const sql = connect({
     address: database,
     schema,
@@ -110,15 +110,16 @@ function running({ actor, outlets, sql, sender, heads, progress }: Parts): Runni
 
   return {
     wake: () => actor.send({ type: 'WAKE' }),
-    status: async (): Promise<PublisherStatus> =>
+    status: (row) =>
       toStatus({
         snapshot: actor.getSnapshot(),
-        row: await readPublisher(sql),
+        row,
         head: heads.latest() ?? 0n,
         inFlight: sender.inFlight,
         silentMs: sender.silentMs,
         ratePerSecond: progress.ratePerSecond,
       }),
+    connections: () => sql.counts(),
     stop: () => {
       stopped ??= stop();
       return stopped;

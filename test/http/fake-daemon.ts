@@ -2,7 +2,11 @@ import type { BrokerStatus } from '../../src/core/broker.ts';
 import { EngineError } from '../../src/core/errors.ts';
 import type { PublisherStatus } from '../../src/core/publisher.ts';
 import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../../src/core/status.ts';
+import type { DaemonFigures } from '../../src/engine/daemon-figures.ts';
 import type { DaemonPort } from '../../src/engine/daemon-port.ts';
+import type { Health } from '../../src/engine/health.ts';
+import { PageMeter } from '../../src/engine/page-meter.ts';
+import { HintMetrics } from '../../src/feed/hint-metrics.ts';
 
 export function statusOf(name: string, changes: Partial<ProjectionStatus> = {}): ProjectionStatus {
   return {
@@ -49,7 +53,8 @@ export class FakeDaemon implements DaemonPort {
     statusOf('band'),
     statusOf('event', { state: 'catching-up', cursor: '10', lagEvents: 32 }),
   ];
-  isHealthy = true;
+  isReady = true;
+  stalled: Health['stalled'] = [];
   published: PublisherStatus | null = null;
   brokerStatus: BrokerStatus | null = null;
   readonly sent: { name: string; event: OperatorEvent }[] = [];
@@ -75,8 +80,28 @@ export class FakeDaemon implements DaemonPort {
     return Promise.resolve(this.published);
   }
 
-  healthy(): boolean {
-    return this.isHealthy;
+  async figures(): Promise<DaemonFigures> {
+    const pages = new PageMeter().figures();
+    return {
+      daemon: this.id,
+      databaseUp: this.isReady,
+      storeWrong: false,
+      head: 42n,
+      holders: [],
+      projections: (await this.onStatus()).map((status) => ({ status, alarm: false, pages, stalledSeconds: 0 })),
+      hints: new HintMetrics().figures(42n),
+      broker: this.brokerStatus,
+      publisher: this.published,
+      pools: {},
+    };
+  }
+
+  health(): Health {
+    return { ok: this.stalled.length === 0, stalled: this.stalled };
+  }
+
+  ready(): boolean {
+    return this.isReady;
   }
 
   broker(): BrokerStatus | null {

@@ -3,6 +3,7 @@ import type { HandlerContext, Projection, Transaction } from '../../core/project
 import type { Lookup } from '../../core/statement.ts';
 import { checkedEvent } from '../checked-event.ts';
 import { type FlatStatement, flattenStatements } from '../flatten.ts';
+import type { PageMeter } from '../page-meter.ts';
 import { CannotFold } from './encode-write.ts';
 
 /** What one event wants done, look-ups not yet resolved. */
@@ -21,6 +22,7 @@ export function planPage(
   projection: Projection,
   events: readonly StoredEvent[],
   replayUntil: bigint,
+  meter?: PageMeter,
 ): readonly Planned[] {
   const contexts = { old: contextFor(true), live: contextFor(false) };
   return events.map((event, index) => {
@@ -28,6 +30,7 @@ export function planPage(
     if (handler === undefined) return { index, position: event.position, statements: [] };
     if (handler.constructor.name === 'AsyncFunction')
       throw new CannotFold(`the handler of ${event.name} runs SQL of its own`);
+    meter?.handling(event.position);
     const checked = checkedEvent(projection, event);
     const result: unknown = handler(checked, event.position <= replayUntil ? contexts.old : contexts.live);
     if (result instanceof Promise) {
