@@ -2,6 +2,7 @@ import type { BrokerStatus } from '../core/broker.ts';
 import { PUBLISHER_NAME, type PublisherStatus } from '../core/publisher.ts';
 import type { ProjectionStatus } from '../core/status.ts';
 import type { HintFigures, HintMetrics } from '../feed/hint-metrics.ts';
+import type { LatencyFigures } from '../feed/latency.ts';
 import type { PoolCounts } from '../store/connect.ts';
 import type { DatabaseTrouble } from './database-trouble.ts';
 import type { Heads } from './heads.ts';
@@ -37,6 +38,8 @@ export interface ProjectionFigures {
   /** Its rows can no longer be trusted: only a RESET helps. */
   readonly alarm: boolean;
   readonly pages: PageFigures;
+  /** From append to visible row. */
+  readonly latency: LatencyFigures;
   /** How long the pull under way has got nowhere; 0 while there is none. */
   readonly stalledSeconds: number;
 }
@@ -102,7 +105,9 @@ export async function readFigures(sources: FigureSources): Promise<DaemonFigures
       const progress = sources.progress.get(status.name);
       if (progress === undefined) return [];
       const alarm = (views.get(status.name)?.alarm ?? null) !== null;
-      return [{ status, alarm, pages: progress.pages.figures(), stalledSeconds: progress.stalledMs / 1000 }];
+      const { pages, latency, stalledMs } = progress;
+      const stalledSeconds = stalledMs / 1000;
+      return [{ status, alarm, pages: pages.figures(), latency: latency.figures(status.name), stalledSeconds }];
     }),
     hints: hints.figures(heads.latest() ?? 0n),
     broker: sources.broker?.status() ?? null,

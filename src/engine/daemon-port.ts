@@ -1,6 +1,7 @@
 import type { BrokerStatus } from '../core/broker.ts';
 import type { PublisherStatus } from '../core/publisher.ts';
 import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../core/status.ts';
+import type { LatencyFigures } from '../feed/latency.ts';
 import type { DaemonFigures } from './daemon-figures.ts';
 import type { Health } from './health.ts';
 
@@ -37,6 +38,8 @@ export interface DaemonPort {
   ready(): boolean;
   /** How pushes come in; null where no broker is used. Whatever it says, events are found. */
   broker(): BrokerStatus | null;
+  /** From append to visible row, a histogram for each projection that has been started. */
+  latency(): readonly LatencyFigures[];
   /** Calls back on each change of state; returns the way to end that. */
   onTransition(
     listener: (change: { readonly name: string; readonly from: string; readonly to: string }) => void,

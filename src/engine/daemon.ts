@@ -8,6 +8,7 @@ import { PUBLISHER_NAME, type PublisherStatus } from '../core/publisher.ts';
 import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../core/status.ts';
 import { type TableOwners, tableOwners } from '../core/table-owners.ts';
 import { type HintFigures, HintMetrics } from '../feed/hint-metrics.ts';
+import type { LatencyFigures } from '../feed/latency.ts';
 import type { Look } from '../feed/wakes.ts';
 import { createAuditor } from '../store/audit.ts';
 import { checkDatabase, checkStore } from '../store/checks.ts';
@@ -103,17 +104,10 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     if (this.#stopping !== null) throw new EngineError('DAEMON_STOPPED');
     const heads = createHeads(createHeadReader(pools.control), (resets) => this.#resets?.heard(resets));
     this.#heads = heads;
-    this.#watch = createStoreWatch({
-      auditor: createAuditor(pools.reader),
-      check: () => checkStore(pools.reader, { notify }),
-      log: this.#log,
-    });
-    this.#resets = createResetWatch({
-      sql: pools.reader,
-      pullers: this.#pullers,
-      reopen: (name) => this.#child(name)?.send({ type: 'REOPEN' }),
-      log: this.#log,
-    });
+    const check = () => checkStore(pools.reader, { notify });
+    this.#watch = createStoreWatch({ auditor: createAuditor(pools.reader), check, log: this.#log });
+    const reopen = (name: string) => this.#child(name)?.send({ type: 'REOPEN' });
+    this.#resets = createResetWatch({ sql: pools.reader, pullers: this.#pullers, reopen, log: this.#log });
     this.#root = this.#startActors(heads, pools);
     this.#publisher = this.#options.publisher?.({ database, schema, owner: this.id, heads, log: this.#log }) ?? null;
     if (broker !== null) {
@@ -264,6 +258,10 @@ export class Daemon implements DaemonPort, AsyncDisposable {
   /** How projections were woken, and what no hint announced, since the start. */
   hints(): HintFigures {
     return this.#hints.figures(this.#heads?.latest() ?? 0n);
+  }
+
+  latency(): readonly LatencyFigures[] {
+    return [...this.#progress].map(([name, { latency }]) => latency.figures(name));
   }
 
   onTransition(listener: (change: Transition) => void): () => void {

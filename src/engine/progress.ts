@@ -1,3 +1,4 @@
+import { Latency } from '../feed/latency.ts';
 import type { HandlerSlot } from './handler-slot.ts';
 import { PageMeter } from './page-meter.ts';
 
@@ -6,6 +7,7 @@ import { PageMeter } from './page-meter.ts';
  * Averaged over about five seconds; falls to 0 while nothing moves.
  */
 export class Progress {
+  readonly latency = new Latency(() => Date.now());
   readonly pages: PageMeter;
   readonly #now: () => number;
   #cursor = 0n;

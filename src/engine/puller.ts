@@ -147,6 +147,7 @@ export class Puller {
       // An attempt always goes through: it may find nothing left to apply, and has to take back the halt all the same.
       if (mode !== 'attempt' && (await this.#nothingNew(mode))) {
         if (this.#isStale()) continue;
+        if (mode === 'catch-up') this.#options.progress.latency.wentLive();
         return { kind: 'caught-up' };
       }
       const began = this.#options.now();
@@ -173,7 +174,7 @@ export class Puller {
           this.#place = { ...place, cursor: outcome.cursor };
           this.#scanned = outcome.cursor;
           await this.#options.settings.failpoint?.('committed', this.#options.projection.name);
-          this.#measure(page, began, outcome.folded);
+          this.#measure(page, began, mode, outcome.folded);
           if (mode === 'attempt' || (mode === 'live' && page.full)) return { kind: 'behind' };
           continue;
         case 'failed':
@@ -278,9 +279,11 @@ export class Puller {
     return await readPage(reader, { after, head, names: this.#names, limit: this.#size, maxBytes: MAX_BYTES });
   }
 
-  #measure(page: Page, began: number, folded: boolean): void {
+  #measure(page: Page, began: number, mode: PullMode, folded: boolean): void {
     const { progress, now } = this.#options;
     const ms = now() - began;
+    const last = page.events.at(-1);
+    if (mode === 'live' && last !== undefined) progress.latency.visible(last.occurredAt);
     progress.applied(page.events.length, this.#scanned, ms);
     progress.pages.applied(page.events.length, folded, ms);
     if (this.#options.pageSize === null) this.#size = nextPageSize(this.#size, { full: page.full, ms });

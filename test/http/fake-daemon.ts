@@ -7,6 +7,7 @@ import type { DaemonPort } from '../../src/engine/daemon-port.ts';
 import type { Health } from '../../src/engine/health.ts';
 import { PageMeter } from '../../src/engine/page-meter.ts';
 import { HintMetrics } from '../../src/feed/hint-metrics.ts';
+import { Latency, type LatencyFigures } from '../../src/feed/latency.ts';
 
 export function statusOf(name: string, changes: Partial<ProjectionStatus> = {}): ProjectionStatus {
   return {
@@ -88,7 +89,10 @@ export class FakeDaemon implements DaemonPort {
       storeWrong: false,
       head: 42n,
       holders: [],
-      projections: (await this.onStatus()).map((status) => ({ status, alarm: false, pages, stalledSeconds: 0 })),
+      projections: (await this.onStatus()).map((status) => {
+        const latency = new Latency(() => 0).figures(status.name);
+        return { status, alarm: false, pages, latency, stalledSeconds: 0 };
+      }),
       hints: new HintMetrics().figures(42n),
       broker: this.brokerStatus,
       publisher: this.published,
@@ -106,6 +110,10 @@ export class FakeDaemon implements DaemonPort {
 
   broker(): BrokerStatus | null {
     return this.brokerStatus;
+  }
+
+  latency(): readonly LatencyFigures[] {
+    return [];
   }
 
   onTransition(listener: (change: { name: string; from: string; to: string }) => void): () => void {

@@ -62,6 +62,13 @@ export const PROJECTION_FAMILIES: readonly Family[] = [
   ),
   counter('failures_total', 'Attempts at an event that could not be applied.', ({ pages }) => pages.failures),
   counter('retries_total', 'Further attempts at an event that had failed.', ({ pages }) => pages.retries),
+  {
+    name: 'projectionist_append_to_row_seconds',
+    help: "From an event's occurred_at to the commit of its row, once a page, for what was appended while live.",
+    type: 'histogram',
+    labels: ['projection'],
+    read: ({ projections }) => projections.map(({ latency }) => ({ labels: [latency.name], ...latency })),
+  },
   ...timings('statements', 'event', ({ pages }) => pages.statements, {
     count: 'Statements run in order, by the type of their event; a handler with SQL of its own counts as one.',
     seconds: 'Seconds that those statements took.',
