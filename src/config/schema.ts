@@ -87,6 +87,9 @@ export const settingsSchema = z.strictObject({
     .nullable()
     .default(null)
     .describe('Events in one page at most. Not set: adapts, starting at 200.'),
+  watchdogMs: wholeNumber(0, MAX_TIMER_MS)
+    .default(30_000)
+    .describe('Milliseconds that a handler may block the event loop before the process is ended; 0 never ends it.'),
   daemonId: z
     .string()
     .superRefine(
@@ -128,6 +131,7 @@ export const SETTING_SOURCES: Readonly<Record<SettingName, SettingSource>> = {
   retryFailedAfterMs: { env: 'RETRY_FAILED_AFTER_MS', flag: true, secret: false },
   retries: { env: 'RETRIES', flag: true, secret: false },
   bulkLimit: { env: 'BULK_LIMIT', flag: true, secret: false },
+  watchdogMs: { env: 'WATCHDOG_MS', flag: true, secret: false },
   daemonId: { env: 'DAEMON_ID', flag: true, secret: false },
   listenNotify: { env: 'LISTEN_NOTIFY', flag: true, secret: false },
 };
