@@ -123,15 +123,22 @@ async function applyPart(
   const { replayUntil, json, meter } = work;
   const context = { owners: settings.owners, replayUntil, xid: locked.xid, deferred: part.deferred, json, meter };
   const before = part.kind === 'whole' ? page.events : page.events.slice(0, part.index);
-  await (part.fold ? foldPage : runEvents)(tx, projection, before, context);
-  const suspect = part.kind === 'suspect' ? page.events[part.index] : undefined;
-  const failure = suspect === undefined ? null : await trySuspect(tx, projection, suspect, before.length, context);
-  await settings.failpoint?.('rows-written', projection.name);
-
-  const last = failure === null && suspect !== undefined ? suspect : before.at(-1);
-  const to = part.kind === 'whole' ? page.to : (last?.position ?? work.cursor);
-  await moveTo(tx, settings, work, locked, to);
-  await settings.failpoint?.('cursor-moved', projection.name);
+  const move = async (to: bigint): Promise<void> => {
+    await settings.failpoint?.('rows-written', projection.name);
+    await moveTo(tx, settings, work, locked, to);
+    await settings.failpoint?.('cursor-moved', projection.name);
+  };
+  let to = page.to;
+  let failure: EventFailure | null = null;
+  if (part.kind === 'whole' && !part.fold) await runEvents(tx, projection, before, context, () => move(to));
+  else {
+    await (part.fold ? foldPage : runEvents)(tx, projection, before, context);
+    const suspect = part.kind === 'suspect' ? page.events[part.index] : undefined;
+    failure = suspect === undefined ? null : await trySuspect(tx, projection, suspect, before.length, context);
+    const last = failure === null && suspect !== undefined ? suspect : before.at(-1);
+    if (part.kind !== 'whole') to = last?.position ?? work.cursor;
+    await move(to);
+  }
   if (locked.hasFailures) await clearFailures(tx, projection.name, to);
   if (failure !== null) {
     const { attempts, halted } = await recordFailure(tx, projection.name, failure, settings.maxAttempts);

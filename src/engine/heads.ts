@@ -1,5 +1,6 @@
 import type { HeadReader, OpenAppender } from '../store/head.ts';
 import type { HeadSource } from './puller.ts';
+import { RecentEvents } from './recent-events.ts';
 
 /** The safe head, read once per daemon and shared by all projections. */
 export interface Heads extends HeadSource {
@@ -13,12 +14,15 @@ export interface Heads extends HeadSource {
 export function createHeads(reader: HeadReader, onBeat: (resets: bigint) => void): Heads {
   let latest: bigint | null = null;
   let holders: readonly OpenAppender[] = [];
+  const recent = new RecentEvents();
 
   async function look() {
     try {
       const head = await reader.read();
       latest = head.position;
       holders = head.holders;
+      if (head.recent === null) recent.forget();
+      else recent.add(head.recent.after, head.position, head.recent.events);
       return { position: head.position, drawn: head.drawn, open: head.holders.length > 0 };
     } catch (error) {
       forget();
@@ -34,6 +38,7 @@ export function createHeads(reader: HeadReader, onBeat: (resets: bigint) => void
 
   function forget(): void {
     latest = null;
+    recent.forget();
     reader.forget();
   }
 
@@ -41,6 +46,7 @@ export function createHeads(reader: HeadReader, onBeat: (resets: bigint) => void
     look,
     drawn,
     latest: () => latest,
+    recent: (after, names, limit) => recent.page(after, names, limit),
     refresh: async () => (await look()).position,
     forget,
     epoch: () => reader.epoch(),

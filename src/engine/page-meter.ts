@@ -1,4 +1,5 @@
 import type { HandlerSlot } from './handler-slot.ts';
+import type { PageOutcome } from './outcome.ts';
 
 /** How often something was done, and the seconds that took in all. */
 export interface Timing {
@@ -23,6 +24,7 @@ export interface PageFigures {
 }
 
 type PageMode = 'folded' | 'in_order';
+type Cut = Extract<PageOutcome, { readonly kind: 'failed' | 'waiting' }>;
 type Sums = { count: number; seconds: number };
 
 /** Counts what pages come to. Pure; cheap enough to be told of every event and statement. Times in milliseconds. */
@@ -67,9 +69,9 @@ export class PageMeter {
   }
 
   /** Only what precedes an event was committed: it failed, or waits. */
-  cut(events: number, failed: boolean): void {
-    this.#events += events;
-    if (failed) this.#failures += 1;
+  cut(events: readonly { readonly position: bigint }[], outcome: Cut): void {
+    this.#events += events.filter(({ position }) => position <= outcome.cursor).length;
+    if (outcome.kind === 'failed') this.#failures += 1;
   }
 
   retried(): void {

@@ -42,7 +42,9 @@ export class Progress {
     this.#pullingSince = null;
   }
 
-  applied(events: number, cursor: bigint, _ms: number): void {
+  /** A page is committed, `ms` after it was asked for. */
+  applied(events: number, cursor: bigint, ms: number, folded = false): void {
+    this.pages.applied(events, folded, ms);
     const now = this.#now();
     const seconds = Math.max(0.001, (now - this.#since) / 1000);
     const weight = 1 - Math.exp(-seconds / 5);

@@ -23,6 +23,8 @@ const HELD_MS = 10;
 export interface HeadSource {
   /** The last safe head seen; null when there is none yet, or a lost connection made it worthless. */
   latest(): bigint | null;
+  /** The page of these event types after `after`, up to the last head seen, if the looks have read it along; else null. */
+  recent(after: bigint, names: ReadonlySet<string>, limit: number): Page | null;
   /** Looks again now. */
   refresh(): Promise<bigint>;
   /** After a lost connection. */
@@ -59,7 +61,7 @@ interface Place {
  */
 export class Puller {
   readonly #options: PullerOptions;
-  readonly #names: readonly string[];
+  readonly #names: ReadonlySet<string>;
   #place: Place | null = null;
   #scanned = 0n;
   /** Generation of the row when it was last read, of the events scanned since, and the newest one heard of. */
@@ -73,7 +75,7 @@ export class Puller {
 
   constructor(options: PullerOptions) {
     this.#options = options;
-    this.#names = [...options.projection.handlers.keys()];
+    this.#names = new Set(options.projection.handlers.keys());
     this.#size = options.pageSize ?? PAGE_MIN;
   }
 
@@ -151,7 +153,7 @@ export class Puller {
         return { kind: 'caught-up' };
       }
       const began = this.#options.now();
-      const page = await this.#nextPage();
+      const page = (mode === 'live' ? this.#recentPage() : null) ?? (await this.#nextPage());
       if (this.#isStale()) continue;
       if (page.events.length === 0 && mode !== 'attempt') {
         this.#scanned = page.to;
@@ -179,7 +181,7 @@ export class Puller {
           continue;
         case 'failed':
           this.forget();
-          this.#measureCut(page, outcome);
+          this.#options.progress.pages.cut(page.events, outcome);
           this.#logFailure(outcome);
           return {
             kind: 'failed',
@@ -189,7 +191,7 @@ export class Puller {
           };
         case 'waiting':
           this.forget();
-          this.#measureCut(page, outcome);
+          this.#options.progress.pages.cut(page.events, outcome);
           return { kind: 'waiting', detail: outcome.detail };
         case 'halted':
           this.forget();
@@ -260,6 +262,14 @@ export class Puller {
     return place;
   }
 
+  /**
+   * What the looks have read along already. Only while live: catching up asks the store itself, which may have gained an
+   * event below the head since (an alarm, that a reset mends).
+   */
+  #recentPage(): Page | null {
+    return this.#ahead === null ? this.#options.heads.recent(this.#scanned, this.#names, this.#size) : null;
+  }
+
   /** The page read ahead if it is the right one; and the one after it is begun when this one is full. */
   async #nextPage(): Promise<Page> {
     const ahead = this.#ahead;
@@ -276,7 +286,7 @@ export class Puller {
   async #read(after: bigint): Promise<Page> {
     const { reader, heads } = this.#options;
     const head = heads.latest() ?? (await heads.refresh());
-    return await readPage(reader, { after, head, names: this.#names, limit: this.#size, maxBytes: MAX_BYTES });
+    return await readPage(reader, { after, head, names: [...this.#names], limit: this.#size, maxBytes: MAX_BYTES });
   }
 
   #measure(page: Page, began: number, mode: PullMode, folded: boolean): void {
@@ -284,13 +294,7 @@ export class Puller {
     const ms = now() - began;
     const last = page.events.at(-1);
     if (mode === 'live' && last !== undefined) progress.latency.visible(last.occurredAt);
-    progress.applied(page.events.length, this.#scanned, ms);
-    progress.pages.applied(page.events.length, folded, ms);
+    progress.applied(page.events.length, this.#scanned, ms, folded);
     if (this.#options.pageSize === null) this.#size = nextPageSize(this.#size, { full: page.full, ms });
-  }
-
-  #measureCut({ events }: Page, { kind, cursor }: Extract<PageOutcome, { kind: 'failed' | 'waiting' }>): void {
-    const committed = events.filter(({ position }) => position <= cursor).length;
-    this.#options.progress.pages.cut(committed, kind === 'failed');
   }
 }

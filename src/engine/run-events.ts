@@ -14,7 +14,7 @@ import { toEventFailed } from './event-failure.ts';
 import { type FlatStatement, flattenStatements } from './flatten.ts';
 import { resolveLookup } from './lookups.ts';
 import type { PageMeter } from './page-meter.ts';
-import { createPipeline } from './pipeline.ts';
+import { createPipeline, type Pipeline } from './pipeline.ts';
 
 export interface RunContext {
   readonly owners: TableOwners;
@@ -31,7 +31,7 @@ export interface RunContext {
 
 /**
  * Applies events one after the other inside `tx`. Writes are sent without waiting for each other's answers (they run in
- * the order sent); the first that fails decides which event failed.
+ * the order sent); the first that fails decides which event failed. `then` is sent right behind the last write.
  * @throws EventFailed with the index of the event; LookupWaits; the driver's error when the database is at fault
  */
 export async function runEvents(
@@ -39,9 +39,25 @@ export async function runEvents(
   projection: Projection,
   events: readonly StoredEvent[],
   context: RunContext,
+  then: () => Promise<void> = () => Promise.resolve(),
+): Promise<void> {
+  const pipeline = createPipeline(tx, events, context.meter);
+  await sendEvents(tx, projection, events, context, pipeline);
+  const after = then();
+  // After a write that failed it fails too, and only the write's error says why.
+  after.catch(() => undefined);
+  await pipeline.settled();
+  await after;
+}
+
+async function sendEvents(
+  tx: Tx,
+  projection: Projection,
+  events: readonly StoredEvent[],
+  context: RunContext,
+  pipeline: Pipeline,
 ): Promise<void> {
   const { meter } = context;
-  const pipeline = createPipeline(tx, events, meter);
   for (const [index, event] of events.entries()) {
     const handler = projection.handlers.get(event.name);
     if (handler === undefined) continue;
@@ -86,7 +102,6 @@ export async function runEvents(
     }
     if (pipeline.hasFailed()) break;
   }
-  await pipeline.settled();
 }
 
 /** An async handler runs its own SQL; whatever it did, the transaction must still be the page's. */

@@ -1,4 +1,4 @@
-import { type ClientBase, DatabaseError, type QueryResult } from 'pg';
+import { Client, type ClientBase, DatabaseError, type QueryResult } from 'pg';
 import { EngineError } from '../core/errors.ts';
 import { toParameter } from './parameters.ts';
 import { isConnectionLost } from './sqlstate.ts';
@@ -50,27 +50,32 @@ export async function runTransaction<T>(
   options: string,
   work: (tx: Tx) => Promise<T> | T,
 ): Promise<T> {
-  let refusal: Error | null = null;
+  // Made when somebody asks for it: a stack trace for every transaction that ends well would be dear.
+  let refusal: (() => Error) | null = null;
   const run: Run = async (rendered, how) => {
-    if (refusal !== null) throw refusal;
+    if (refusal !== null) throw refusal();
     return (await send(client, rendered, how)).rows;
   };
   const command = async (text: string) => (await send(client, { text, values: [] }, PLAIN)).command;
   const loss = watchLoss(client);
   try {
-    await command(`BEGIN ${options}`);
-    const result = await Promise.race([work(transaction(run, { savepoints: 0 })), loss.lost]);
-    refusal = new EngineError('TRANSACTION_OVER');
+    // Not waited for, so that it travels with the first statement. On a connection that is in no transaction the server
+    // has no reason to refuse it; if it does, nothing of `work` is believed.
+    const begun = command(`BEGIN ${options}`).then(() => loss.lost);
+    const result = await Promise.race([begun, work(transaction(run, { savepoints: 0 })), loss.lost]);
+    refusal = over;
     if ((await command('COMMIT')) !== 'COMMIT') throw new EngineError('COMMIT_REFUSED');
     return result;
   } catch (error) {
-    refusal ??= isConnectionLost(error) ? connectionLost(error) : new EngineError('TRANSACTION_OVER');
+    refusal ??= isConnectionLost(error) ? () => connectionLost(error) : over;
     await command('ROLLBACK').catch(() => undefined);
     throw error;
   } finally {
     loss.stop();
   }
 }
+
+const over = (): Error => new EngineError('TRANSACTION_OVER');
 
 function watchLoss(client: ClientBase): { readonly lost: Promise<never>; readonly stop: () => void } {
   let onError = (_error: Error): void => undefined;
@@ -113,11 +118,26 @@ export function send(client: ClientBase, { text, values }: Rendered, options: Ru
     ...((values.length > 0 || name !== undefined) && { values: values.map(toParameter) }),
     ...(options.arrays && { rowMode: 'array' as const }),
   };
+  gatherWrites(client);
   return new Promise((resolve, reject) => {
     client.query(query, (error: Error | null, result: QueryResult | readonly QueryResult[]) => {
       if (error) reject(toError(error));
       else resolve(isOne(result) ? { rows: result.rows, command: result.command } : { rows: [], command: '' });
     });
+  });
+}
+
+const gathering = new WeakSet<ClientBase>();
+
+/** What is sent in one turn of the loop leaves in one write: a system call costs more than a statement's bytes. */
+function gatherWrites(client: ClientBase): void {
+  if (!(client instanceof Client) || gathering.has(client)) return;
+  const { stream } = client.connection;
+  gathering.add(client);
+  stream.cork();
+  process.nextTick(() => {
+    gathering.delete(client);
+    stream.uncork();
   });
 }
 

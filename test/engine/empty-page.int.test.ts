@@ -30,6 +30,7 @@ test('an event that is appended right after an empty page was read is not passed
       head = row.last;
       return head;
     },
+    recent: () => null,
     forget: () => undefined,
     epoch: () => 0,
   };

@@ -21,6 +21,7 @@ test('a live worker whose projection was reset by somebody else says that it is 
       head = row.last;
       return head;
     },
+    recent: () => null,
     forget: () => undefined,
     epoch: () => 0,
   };

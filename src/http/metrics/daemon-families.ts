@@ -9,7 +9,7 @@ export const DAEMON_FAMILIES: readonly Family[] = [
   one(
     'gauge',
     'store_problem',
-    '1 while the event store is not as it has to be, or the database is away; status says what it is.',
+    '1 while the event store is not as it has to be; status says what it is.',
     ({ storeWrong }) => +storeWrong,
   ),
   one('gauge', 'head_position', 'The safe head: nothing can appear any more at or below it.', ({ head }) =>
