@@ -1,4 +1,6 @@
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createControlApi } from '../../src/http/control-api.ts';
@@ -165,8 +167,10 @@ describe('docs', () => {
       record: `expression_${index}`,
       expr: expr.replaceAll('$__rate_interval', '5m').replaceAll(/\$\w+/g, '.*'),
     }));
-    expect(
-      complaints(['check', 'rules', '/dev/stdin'], JSON.stringify({ groups: [{ name: 'dashboard', rules }] })),
-    ).not.toMatch(/FAILED|error/i);
+    // JSON is YAML too.
+    const folder = await mkdtemp(join(tmpdir(), 'projectionist-rules-'));
+    await writeFile(join(folder, 'rules.yml'), JSON.stringify({ groups: [{ name: 'dashboard', rules }] }));
+    expect(complaints(['check', 'rules', join(folder, 'rules.yml')])).not.toMatch(/FAILED|error/i);
+    await rm(folder, { recursive: true });
   });
 });
