@@ -26,7 +26,7 @@ describe('silence', () => {
 describe('the board', () => {
   const name = (board: HandlerBoard) => readBoard(board.memory, board.names);
 
-  // Seen red with: the position written without the name's place; `leave` that only clears the last caller.
+  // Seen red with: `leave` that leaves the position.
   test('tells whose handler is at work, and at which event', () => {
     const board = new HandlerBoard(['band', 'event', 'prices']);
     expect(name(board)).toEqual([]);

@@ -9,7 +9,7 @@ function rig() {
   return { progress, health, wait: (more: number) => (ms += more) };
 }
 
-// Seen red with: `rests` that does nothing; stalledMs counted from the last page.
+// Seen red with: `rests` that does nothing.
 test('a projection at rest is well for ever: the store is quiet, or it is halted, paused or backing off', () => {
   const { progress, health, wait } = rig();
   wait(86_400_000);
@@ -37,6 +37,7 @@ test('a pull is as old as what it last got done', () => {
   expect(health().ok).toBe(true);
 });
 
+// Seen red with: `applied` that always begins one.
 test('a page that is committed while nothing is pulled begins no pull', () => {
   const { progress, health, wait } = rig();
   progress.applied(10, 10n, 5);

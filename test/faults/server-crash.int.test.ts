@@ -46,6 +46,13 @@ test('B8: the server is stopped in an instant and started: not ready meanwhile, 
     await scene.append(100);
     await server.crash();
     await vi.waitFor(() => expect(daemon.ready()).toBe(false), SOON);
+    // Figures are wanted most of all now; and to start the daemon anew would help nobody.
+    const { databaseUp, projections } = await daemon.figures();
+    expect([databaseUp, projections.length, daemon.health()]).toEqual([
+      false,
+      daemon.names.length,
+      { ok: true, stalled: [] },
+    ]);
     await server.start();
     await vi.waitFor(() => expect(daemon.ready()).toBe(true), SOON);
     await scene.expectExact(daemon);

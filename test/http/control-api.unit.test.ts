@@ -113,6 +113,19 @@ describe('reading', () => {
     expect(await ask('/readyz')).toMatchObject({ status: 503, json: { status: 'unavailable' } });
   });
 
+  // Seen red with: the figures read for each family.
+  it('gives metrics, for which the daemon is asked once', async () => {
+    let asked = 0;
+    daemon.onStatus = async () => {
+      asked += 1;
+      return daemon.statuses;
+    };
+    const answer = await ask('/metrics');
+    expect(answer.headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8');
+    expect(answer.text).toContain('projectionist_lag_events{projection="event"} 32\n');
+    expect([answer.status, asked]).toEqual([200, 1]);
+  });
+
   // Seen red with: `open` left out of checkToken; `mayRead` set for everybody; a wrong token let in.
   it('answers probes beyond loopback without the token, in bare words; a wrong token is still refused', async () => {
     const to = await open({ host: '0.0.0.0' });

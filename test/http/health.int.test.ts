@@ -23,7 +23,7 @@ const halted = projection('halted', {
 });
 const hanging = projection('hanging', { Hang: async () => await hung.passed });
 
-// Seen red with: health() without stalled ones; stalledMs of a projection at rest.
+// Seen red with: stalled ones left out of `ok`; `rests` that does nothing.
 test('a pull past its deadline turns /healthz to 503 and is named; quiet, halted and paused ones beside it are not', async () => {
   await using scene = await openScene([quiet, paused, halted, hanging]);
   const patience = { stallMs: 300, nextStatementMs: 60_000 };

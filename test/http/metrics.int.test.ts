@@ -71,7 +71,7 @@ beforeAll(async () => {
 });
 afterAll(() => scene[Symbol.asyncDispose]());
 
-// Seen red with: `cut` without the failure; `retried` never called; the folds' time left out; counts of the page rolled back.
+// Seen red with: `cut` without the failure; `retried` never called; `folded` or `statement` never told.
 test('what has happened is counted: pages, events, failures, retries, statements by event and folds by table', () => {
   expect(value('projection_state', { projection: 'folded', state: 'live' })).toBe(1);
   expect(value('projection_state', { projection: 'faulty', state: 'failed' })).toBe(1);
@@ -106,7 +106,7 @@ test('where everything stands is told: lag, positions, head, database, pools, wa
   expect(scraped.get('nodejs_eventloop_lag_p99_seconds')?.type).toBe('gauge');
 });
 
-// Seen red with: `nodejs_active_handles_total` left in; `_total` left out of a counter's name.
+// Seen red with: `nodejs_active_handles_total` left in.
 test.skipIf(promtool === null)('promtool finds nothing wrong with what is scraped', () => {
   expect(complaints(['check', 'metrics'], text)).toBe('');
 });
@@ -120,7 +120,7 @@ test('no payload, error text, SQL or secret is scraped, and labels take what pro
 });
 
 describe('docs', () => {
-  // Seen red with: a row taken out of the page; a label added to a family.
+  // Seen red with: a row's name changed; a family's label changed.
   test('docs/metrics.md lists every metric that is scraped, with its type and labels, and no other', async () => {
     const page = await readFile(new URL('metrics.md', docs), 'utf8');
     const rows = [...page.matchAll(/^\| `(\w+)` +\| (\w+) +\| (.*?) *\| .+\|$/gm)].map(
@@ -136,7 +136,7 @@ describe('docs', () => {
     else expect(types(rows)).toEqual(expect.arrayContaining(types(real)));
   });
 
-  // Seen red with: a metric's name misspelt in the dashboard, and in a rule.
+  // Seen red with: a metric's name misspelt in the dashboard.
   test.each(['grafana/projectionist.json', 'grafana/alerts.yml'])(
     '%s names only metrics that are scraped',
     async (file) => {
