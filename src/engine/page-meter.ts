@@ -70,8 +70,10 @@ export class PageMeter {
 
   /** Only what precedes an event was committed: it failed, or waits. */
   cut(events: readonly { readonly position: bigint }[], outcome: Cut): void {
-    this.#events += events.filter(({ position }) => position <= outcome.cursor).length;
+    const passed = events.filter(({ position }) => position <= outcome.cursor).length;
     if (outcome.kind === 'failed') this.#failures += 1;
+    // The cursor is on the event that was passed over.
+    this.#events += outcome.kind === 'failed' && outcome.verdict === 'skip' ? passed - 1 : passed;
   }
 
   retried(): void {

@@ -32,7 +32,7 @@ export class Progress {
     this.#since = this.#now();
   }
 
-  /** A pull begins, or has looked at events without a page to apply. */
+  /** A pull begins, a page is tried in a transaction of its own, or events without a page to apply were looked at. */
   pulling(): void {
     this.#pullingSince = this.#now();
   }

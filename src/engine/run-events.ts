@@ -8,11 +8,13 @@ import { encodeJson, type JsonColumns } from '../store/json-columns.ts';
 import { settleHandler, TransactionEnded } from '../store/settle.ts';
 import { isAborted } from '../store/sqlstate.ts';
 import { toSql } from '../store/statement-sql.ts';
-import { lend } from '../store/transaction.ts';
+import { type Lent, lend } from '../store/transaction.ts';
+import { attributed } from './attribution.ts';
 import { checkedEvent } from './checked-event.ts';
 import { toEventFailed } from './event-failure.ts';
 import { type FlatStatement, flattenStatements } from './flatten.ts';
 import { resolveLookup } from './lookups.ts';
+import type { PageDeadline } from './page-deadline.ts';
 import type { PageMeter } from './page-meter.ts';
 import { createPipeline, type Pipeline } from './pipeline.ts';
 
@@ -25,6 +27,8 @@ export interface RunContext {
   /** Deferred constraints: every event is checked against them at its end. Null: there are none. */
   readonly deferred: readonly string[] | null;
   readonly json: JsonColumns;
+  /** Null: a handler may take any time. */
+  readonly deadline: PageDeadline | null;
   /** Told of what takes how long. Default nobody. */
   readonly meter?: PageMeter | undefined;
 }
@@ -61,10 +65,12 @@ async function sendEvents(
   for (const [index, event] of events.entries()) {
     const handler = projection.handlers.get(event.name);
     if (handler === undefined) continue;
-    const handlerContext: HandlerContext = { tx: lend(tx), replaying: event.position <= context.replayUntil };
+    const lent = lend(tx);
+    const handlerContext: HandlerContext = { tx: lent.tx, replaying: event.position <= context.replayUntil };
     const run = async (statements: readonly FlatStatement[]): Promise<void> => {
       for (const statement of statements) {
         if (statement.kind !== 'lookup') {
+          if (!projection.tables.has(statement.table)) throw notDeclared(projection, statement.table);
           pipeline.send(index, toSql(encodeJson(statement, context.json)));
           continue;
         }
@@ -83,12 +89,20 @@ async function sendEvents(
     };
     meter?.handling(event.position);
     try {
-      const result: unknown = handler(checkedEvent(projection, event), handlerContext);
+      const checked = checkedEvent(projection, event);
+      const result: unknown = attributed({ projection: projection.name, event }, () =>
+        handler(checked, handlerContext),
+      );
       if (result instanceof Promise) {
         const began = performance.now();
-        await settleImperative(tx, projection, event, result, context.xid);
+        const inTime = context.deadline?.event(result, index, event, lent) ?? result;
+        await settleImperative({ tx, lent, xid: context.xid }, projection, event, inTime);
         meter?.statement(event.name, performance.now() - began);
-      } else await run(flattenStatements(result));
+      } else {
+        const statement = lent.revoke();
+        if (statement !== null) throw new EngineError('HANDLER_NOT_AWAITED', { statement });
+        await run(flattenStatements(result));
+      }
       if (context.deferred !== null) {
         await pipeline.settled();
         await checkConstraints(tx, context.deferred);
@@ -106,17 +120,20 @@ async function sendEvents(
 
 /** An async handler runs its own SQL; whatever it did, the transaction must still be the page's. */
 async function settleImperative(
-  tx: Tx,
+  { tx, lent, xid }: { readonly tx: Tx; readonly lent: Lent; readonly xid: string },
   projection: Projection,
   event: StoredEvent,
   result: Promise<unknown>,
-  xid: string,
 ): Promise<void> {
-  const value = await settleHandler(tx, result, xid).catch((error: unknown) => {
+  const value = await settleHandler(tx, lent, result, xid).catch((error: unknown) => {
     const { name } = projection;
     if (isAborted(error)) throw new EngineError('HANDLER_IGNORED_ERROR', { name }, { cause: error });
     if (!(error instanceof TransactionEnded)) throw error;
     throw new EngineError('HANDLER_ENDED_TRANSACTION', { name, position: event.position }, { cause: error.cause });
   });
   if (value !== undefined) throw new EngineError('HANDLER_RESULT_INVALID', { result: `a promise of ${typeof value}` });
+}
+
+function notDeclared({ name }: Projection, table: string): EngineError {
+  return new EngineError('TABLE_NOT_DECLARED', { name, table });
 }

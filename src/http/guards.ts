@@ -41,18 +41,29 @@ export function checkToken(
   }: { readonly host: string; readonly allowedHosts: readonly string[]; readonly open: readonly string[] },
   log: Log,
 ): MiddlewareHandler<Env> {
-  const expected = digest(token);
   const readsAreOpen = isLoopback(host) && allowedHosts.length === 0;
+  const always = requireToken(token, log);
   return async (context, next) => {
     const { method, path } = context.req;
-    const given = /^Bearer +(\S+)$/i.exec(context.req.header('authorization') ?? '')?.[1];
-    // Digests, since timingSafeEqual wants equal lengths and the length must not show either.
-    const shown = given !== undefined && timingSafeEqual(digest(given), expected);
-    if (shown || (readsAreOpen && isRead(method))) {
+    if (!isRead(method)) return always(context, next);
+    if (readsAreOpen) {
       context.set('mayRead', true);
       return next();
     }
-    if (given === undefined && isRead(method) && open.includes(path)) return next();
+    return open.includes(path) && bearerOf(context) === undefined ? next() : always(context, next);
+  };
+}
+
+/** Whatever the method and wherever it comes from: for what shows payloads. */
+export function requireToken(token: string, log: Log): MiddlewareHandler<Env> {
+  const expected = digest(token);
+  return async (context, next) => {
+    const given = bearerOf(context);
+    // Digests, since timingSafeEqual wants equal lengths and the length must not show either.
+    if (given !== undefined && timingSafeEqual(digest(given), expected)) {
+      context.set('mayRead', true);
+      return next();
+    }
     context.header('WWW-Authenticate', 'Bearer');
     return refuse(context, log, given === undefined ? 'TOKEN_NEEDED' : 'TOKEN_WRONG');
   };
@@ -100,6 +111,10 @@ export function sendJson(context: Context<Env>, value: unknown, status = 200, ty
 
 export function remoteOf(context: Context<Env>): string {
   return context.env.incoming.socket.remoteAddress ?? 'unknown';
+}
+
+function bearerOf(context: Context<Env>): string | undefined {
+  return /^Bearer +(\S+)$/i.exec(context.req.header('authorization') ?? '')?.[1];
 }
 
 function isRead(method: string): boolean {

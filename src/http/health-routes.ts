@@ -1,27 +1,68 @@
-import type { Hono } from 'hono';
-import type { DaemonPort } from '../engine/daemon-port.ts';
-import { type Env, sendJson } from './guards.ts';
+import { sendJson } from './guards.ts';
+import { openApi } from './openapi.ts';
+import { route } from './route.ts';
+import { healthSchema, readinessSchema, rootSchema } from './schemas.ts';
+import type { RouteGroup } from './tools.ts';
 
-/** Answered to anybody: what probes an orchestrator sends cannot hold a token. */
-export const HEALTH_PATHS: readonly string[] = ['/healthz', '/readyz'];
-
-/**
- * `/healthz`: leave this process alone (200), or start it again (503). A database that is away is no reason: a restart
- * would not bring it back, and all daemons would be restarted at once.
- * `/readyz`: whether projections are moved forward. Without its broker a daemon polls, and misses nothing: `degraded`, and
- * nobody should take it out of service for that.
- * Names and reasons are for whoever may read.
- */
-export function addHealth(app: Hono<Env>, daemon: Pick<DaemonPort, 'health' | 'ready' | 'broker'>): void {
-  app.get('/healthz', (context) => {
-    const { ok, stalled } = daemon.health();
-    const more = context.get('mayRead') === true && stalled.length > 0 ? { stalled } : {};
-    return sendJson(context, { status: ok ? 'ok' : 'unavailable', ...more }, ok ? 200 : 503);
-  });
-  app.get('/readyz', (context) => {
-    if (!daemon.ready()) return sendJson(context, { status: 'unavailable' }, 503);
-    const broker = daemon.broker();
-    if (broker === null || broker.state === 'healthy') return sendJson(context, { status: 'ready' });
-    return sendJson(context, { status: 'degraded', ...(context.get('mayRead') === true ? { broker } : {}) });
-  });
-}
+/** What there is, and whether it works. */
+export const healthRoutes: RouteGroup = ({ daemon, version }, all) => [
+  route({
+    method: 'GET',
+    path: '/',
+    summary: 'What there is',
+    answers: { 200: rootSchema },
+    problems: [],
+    handle: ({ context }) =>
+      sendJson(context, {
+        name: 'projectionist',
+        version,
+        daemon: daemon.id,
+        links: {
+          health: '/healthz',
+          metrics: '/metrics',
+          projections: '/projections',
+          projection: '/projections/{name}',
+          description: '/openapi.json',
+        },
+      }),
+  }),
+  route({
+    method: 'GET',
+    path: '/openapi.json',
+    summary: 'This description, as OpenAPI 3.1',
+    answers: { 200: { contentType: 'application/json' } },
+    problems: [],
+    handle: ({ context }) => sendJson(context, openApi(all(), version)),
+  }),
+  route({
+    method: 'GET',
+    path: '/healthz',
+    summary: 'Whether to leave this process alone (200), or to start it again (503)',
+    description:
+      'A database that is away is no reason: a restart would not bring it back, and all daemons would be restarted at once. The names of stalled projections are for whoever may read.',
+    open: true,
+    answers: { 200: healthSchema, 503: healthSchema },
+    problems: [],
+    handle: ({ context }) => {
+      const { ok, stalled } = daemon.health();
+      const more = context.get('mayRead') === true && stalled.length > 0 ? { stalled } : {};
+      return sendJson(context, { status: ok ? 'ok' : 'unavailable', ...more }, ok ? 200 : 503);
+    },
+  }),
+  // Without its broker a daemon polls, and misses nothing: nobody should take it out of service for that.
+  route({
+    method: 'GET',
+    path: '/readyz',
+    summary: 'Whether projections are moved forward: it has started, and the database answers',
+    description: 'Without its broker a daemon polls, and misses nothing: that is `degraded`, with 200.',
+    open: true,
+    answers: { 200: readinessSchema, 503: readinessSchema },
+    problems: [],
+    handle: ({ context }) => {
+      if (!daemon.ready()) return sendJson(context, { status: 'unavailable' }, 503);
+      const broker = daemon.broker();
+      if (broker === null || broker.state === 'healthy') return sendJson(context, { status: 'ready' });
+      return sendJson(context, { status: 'degraded', ...(context.get('mayRead') === true ? { broker } : {}) });
+    },
+  }),
+];

@@ -3,6 +3,7 @@ import { type HeadMark, safeHead } from '../core/safe-head.ts';
 import type { Queryable, Sql } from './connect.ts';
 import { readRecent } from './read.ts';
 import { isConnectionLost } from './sqlstate.ts';
+import { fingerprint } from './state.ts';
 
 /** An appender that is still open and so holds the head where it announced its bound. */
 export interface OpenAppender {
@@ -15,6 +16,8 @@ export interface OpenAppender {
 interface Head {
   /** Greatest visible event at or below the safe bound: where a projection that has seen everything stands. */
   readonly position: bigint;
+  /** The bound itself: nothing can appear at or below it any more. */
+  readonly safe: bigint;
   /** Highest position drawn. Above `position` with nobody holding: positions whose transactions rolled back. */
   readonly drawn: bigint;
   readonly holders: readonly OpenAppender[];
@@ -22,11 +25,20 @@ interface Head {
   readonly recent: { readonly after: bigint; readonly events: readonly StoredEvent[] } | null;
 }
 
+export interface Beat {
+  /** Highest position drawn so far. */
+  readonly drawn: bigint;
+  /** Changes with every reset, pause and halt of any projection, and with their ends. */
+  readonly standings: string;
+  /** One of the projections asked for has a command to carry out. */
+  readonly pending: boolean;
+}
+
 export interface HeadReader {
   /** Looks now. Calls at the same time share one look that starts after each of them. */
   read(): Promise<Head>;
-  /** Highest position drawn so far, and the sum of all generations: one cheap statement, for the heartbeat. */
-  beat(): Promise<{ readonly drawn: bigint; readonly resets: bigint }>;
+  /** One cheap statement, once a second. */
+  beat(): Promise<Beat>;
   /** After a lost connection: a restarted server may have taken drawn positions back. */
   forget(): void;
   /** Counts up whenever what was seen before no longer counts; whoever remembers something of the store compares it. */
@@ -39,8 +51,10 @@ export interface HeadReader {
  * 1. the highest position drawn, before 2. the announcements held; an appender that is missing in 2 takes its lock
  * later, draws later still, and so draws above 1. Only then may 3. look at rows: those after the last look's position,
  * which also spares whoever waits for them a question of its own. A page that is read later may look at all of them.
+ *
+ * `names`: the projections whose commands the beat looks for.
  */
-export function createHeadReader(sql: Sql): HeadReader {
+export function createHeadReader(sql: Sql, names: readonly string[] = []): HeadReader {
   let previous: (HeadMark & { readonly position: bigint }) | null = null;
   let running: Promise<Head> | null = null;
   let queued: Promise<Head> | null = null;
@@ -69,8 +83,13 @@ export function createHeadReader(sql: Sql): HeadReader {
     // The connection was lost in between: this bound is the old server's, those rows may be the restarted one's.
     if (began !== epoch) return await look();
     previous = { ...mark, position };
-    const recent = events === null || after === null ? null : { after, events };
-    return { position, drawn, holders: held.map(({ pid, seconds }) => ({ pid, seconds })), recent };
+    return {
+      position,
+      safe: mark.head,
+      drawn,
+      holders: held.map(({ pid, seconds }) => ({ pid, seconds })),
+      recent: events === null || after === null ? null : { after, events },
+    };
   }
 
   function read(): Promise<Head> {
@@ -92,7 +111,7 @@ export function createHeadReader(sql: Sql): HeadReader {
 
   return {
     read,
-    beat: () => readBeat(sql),
+    beat: () => readBeat(sql, names),
     forget,
     epoch: () => epoch,
   };
@@ -118,10 +137,12 @@ async function tryRecent(sql: Queryable, after: bigint): Promise<readonly Stored
   });
 }
 
-async function readBeat(sql: Sql) {
-  const [row] = await sql<[{ drawn: bigint; resets: bigint }]>`
+async function readBeat(sql: Sql, names: readonly string[]): Promise<Beat> {
+  const [row] = await sql<[Beat]>`
     SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence('events', 'position')::regclass), 0) AS drawn,
-           (SELECT coalesce(sum(generation), 0)::bigint FROM projection_state WHERE instance_id = '') AS resets`;
+           (SELECT coalesce(${fingerprint(sql)}, 0)::text FROM projection_state WHERE instance_id = '') AS standings,
+           EXISTS (SELECT FROM projection_commands WHERE state = 'pending' AND instance_id = ''
+                   AND name = ANY(${[...names]}::text[])) AS pending`;
   return row;
 }
 

@@ -1,7 +1,8 @@
 import { Client, type ClientBase, DatabaseError, type QueryResult } from 'pg';
 import { EngineError } from '../core/errors.ts';
+import { ENGINE_SAVEPOINT } from './lent-statement.ts';
 import { toParameter } from './parameters.ts';
-import { isConnectionLost } from './sqlstate.ts';
+import { isConnectionLost, ofOurDatabase } from './sqlstate.ts';
 import { Identifier, type Rendered, type Run, type RunOptions, Statement } from './statement.ts';
 
 type Rows = readonly object[];
@@ -92,14 +93,17 @@ function transaction(run: Run, count: { savepoints: number }): Tx {
   return Object.assign(queryable(run), {
     savepoint: async <T>(work: (tx: Tx) => Promise<T> | T): Promise<T> => {
       count.savepoints += 1;
-      const name = `s${count.savepoints}`;
+      const name = `${ENGINE_SAVEPOINT}${count.savepoints}`;
       await command(`SAVEPOINT ${name}`);
       try {
         const result = await work(transaction(run, count));
         await command(`RELEASE ${name}`);
         return result;
       } catch (error) {
-        await command(`ROLLBACK TO ${name}`);
+        await command(`ROLLBACK TO ${name}`).catch((lost: unknown) => {
+          // With the connection everything is undone, and what `work` says of the reason is worth more.
+          if (!isConnectionLost(lost)) throw lost;
+        });
         throw error;
       }
     },
@@ -167,15 +171,14 @@ export function toError(error: Error): Error {
   const plain = error.constructor === Error && Reflect.get(error, 'code') === undefined;
   // Without a password it does not begin to log in, and says so in terms of the protocol.
   if (plain && error.message.startsWith('SASL')) {
-    return Object.assign(new Error('the server asks for a password, and none is given', { cause: error }), {
-      code: '28P01',
-    });
+    const refused = new Error('the server asks for a password, and none is given', { cause: error });
+    return ofOurDatabase(Object.assign(refused, { code: '28P01' }));
   }
-  return plain && !(error instanceof DatabaseError) ? connectionLost(error) : error;
+  return plain && !(error instanceof DatabaseError) ? connectionLost(error) : ofOurDatabase(error);
 }
 
 function connectionLost(cause: unknown): Error {
   const reason = cause instanceof Error ? cause.message : String(cause);
   const lost = new Error(`the connection to PostgreSQL was lost: ${reason}`, { cause });
-  return Object.assign(lost, { code: 'CONNECTION_CLOSED' });
+  return ofOurDatabase(Object.assign(lost, { code: 'CONNECTION_CLOSED' }));
 }

@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest';
-import { healthOf } from '../../src/engine/health.ts';
+import { DEFAULT_POLICY } from '../../src/core/failure-policy.ts';
+import { healthOf, stallLimit } from '../../src/engine/health.ts';
 import { Progress } from '../../src/engine/progress.ts';
 
 function rig() {
   let ms = 1000;
   const progress = new Progress(() => ms);
-  const health = () => healthOf(new Map([['band', progress]]), true);
+  const health = () => healthOf(new Map([['band', { progress, stallMs: stallLimit(DEFAULT_POLICY) }]]), true);
   return { progress, health, wait: (more: number) => (ms += more) };
 }
 
@@ -43,6 +44,14 @@ test('a page that is committed while nothing is pulled begins no pull', () => {
   progress.applied(10, 10n, 5);
   wait(86_400_000);
   expect(health().ok).toBe(true);
+});
+
+// Seen red with: a limit of 60 s whatever the policy says.
+test('a pull may take as long as its page may, and an answer', () => {
+  expect(stallLimit(DEFAULT_POLICY)).toBe(60_000);
+  expect(stallLimit({ ...DEFAULT_POLICY, pageTimeoutMs: 600_000 })).toBe(630_000);
+  expect(stallLimit(DEFAULT_POLICY, { answerMs: 5000 })).toBe(35_000);
+  expect(stallLimit(DEFAULT_POLICY, { answerMs: 5000, stallMs: 300 })).toBe(300);
 });
 
 test('without a supervisor nothing is well', () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { HeadSource } from '../../src/engine/puller.ts';
+import type { HeadSource } from '../../src/engine/head-source.ts';
 import { append } from '../../src/store/append.ts';
 import { reset } from '../../src/store/reset.ts';
 import { createTestDatabase } from '../support/database.ts';

@@ -13,21 +13,26 @@ import { readScrape, type Scraped } from '../support/scrape.ts';
 const CANARY = 'a-secret-payload';
 const docs = new URL('../../docs/', import.meta.url);
 
+type Definition = Parameters<ReturnType<typeof defineProjection<EventShape>>>[0];
+
 /** Counts events of one kind in a table of its own name. */
-function tally(name: string, on: Parameters<ReturnType<typeof defineProjection<EventShape>>>[0]['on'] = {}) {
+function tally(name: string, { on = {}, policy = {} }: Pick<Partial<Definition>, 'on' | 'policy'> = {}) {
   return defineProjection<EventShape>()({
     name,
     schema: `CREATE TABLE IF NOT EXISTS ${name} (id text PRIMARY KEY)`,
     tables: { [name]: { key: ['id'] } },
     on: { Counted: ({ aggregateId: id }) => create(name, { id }), ...on },
+    policy,
   });
 }
 const folded = tally('folded');
-const faulty = tally('faulty', {
+const bad = {
   Bad: () => {
     throw new Error(CANARY);
   },
-});
+};
+const faulty = tally('faulty', { on: bad });
+const skipping = tally('skipping', { on: bad, policy: { onFailure: 'skip', maxFailureCount: 1 } });
 
 let scene: Scene;
 let daemon: Daemon;
@@ -41,7 +46,7 @@ function value(name: string, labels: Readonly<Record<string, string>> = {}): num
 }
 
 beforeAll(async () => {
-  scene = await openScene([folded, faulty]);
+  scene = await openScene([folded, faulty, skipping]);
   const event = (name: string, number: number) => ({
     aggregateName: 'domain.Test',
     aggregateId: `one-${number}`,
@@ -56,6 +61,7 @@ beforeAll(async () => {
   await untilStatus(daemon, 'folded', ({ state, lagEvents }) => state === 'live' && lagEvents === 0);
   await untilStatus(daemon, 'faulty', ({ failure }) => failure?.attempts === 2);
   await scene.append(event('Counted', 21));
+  await untilStatus(daemon, 'skipping', ({ state, lagEvents }) => state === 'live' && lagEvents === 0);
   await vi.waitFor(async () => {
     const [first] = (await daemon.figures()).projections;
     expect(first?.latency.count).toBe(1);
@@ -88,6 +94,14 @@ test('what has happened is counted: pages, events, failures, retries, statements
   expect(value('statements_total', { projection: 'folded', event: 'Counted' })).toBe(1);
   expect(value('statements_seconds_total', { projection: 'folded', event: 'Counted' })).toBeGreaterThan(0);
   expect(value('append_to_row_seconds', { projection: 'folded', le: '+Inf' })).toBe(1);
+});
+
+// Seen red with: the skipped event counted as applied; `skipped` left at 0.
+test('an event that was skipped is on record, and not applied', () => {
+  expect(value('events_applied_total', { projection: 'skipping' })).toBe(21);
+  expect(value('failures_total', { projection: 'skipping' })).toBe(1);
+  expect(value('skipped_events', { projection: 'skipping' })).toBe(1);
+  expect(value('skipped_events', { projection: 'faulty' })).toBe(0);
 });
 
 test('where everything stands is told: lag, positions, head, database, pools, wakes, broker, publisher', () => {

@@ -36,7 +36,7 @@ test('a look reads what was drawn, then the announcements, and only after their 
   await answer([{ low: 6n, pid: 12, seconds: 0.5 }]);
   expect(sent).toEqual(['pg_sequence_last_value', 'pg_locks', 'FROM events']);
   await answer([{ position: 5n }]);
-  expect(await look).toEqual({ position: 5n, drawn: 9n, holders: [{ pid: 12, seconds: 0.5 }], recent: null });
+  expect(await look).toEqual({ position: 5n, safe: 6n, drawn: 9n, holders: [{ pid: 12, seconds: 0.5 }], recent: null });
 });
 
 // Seen red with: the three statements of Promise.all in another order; the filter by mark.head left out.

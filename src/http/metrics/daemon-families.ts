@@ -5,7 +5,12 @@ import type { Family, Sample } from './family.ts';
 
 /** What the daemon as a whole is at. docs/metrics.md lists them; a test compares. */
 export const DAEMON_FAMILIES: readonly Family[] = [
-  one('gauge', 'database_up', 'Whether the database answered the last look at it.', ({ databaseUp }) => +databaseUp),
+  one(
+    'gauge',
+    'database_up',
+    'Whether the database answered the last look at it; 0: the circuit is open.',
+    ({ databaseUp }) => +databaseUp,
+  ),
   one(
     'gauge',
     'store_problem',

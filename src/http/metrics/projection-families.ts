@@ -37,8 +37,13 @@ export const PROJECTION_FAMILIES: readonly Family[] = [
   ),
   gauge('alarm', '1 while the rows can no longer be trusted: RESET makes them anew.', ({ alarm }) => (alarm ? 1 : 0)),
   gauge(
+    'skipped_events',
+    'Events passed over since the last reset, by SKIP or by the policy; they stay on record.',
+    ({ skipped }) => skipped,
+  ),
+  gauge(
     'stalled_seconds',
-    'How long the pull under way has got nowhere; 0 while there is none.',
+    'Seconds that the pull under way has been at one try of a page, or at reading; 0 while there is none.',
     ({ stalledSeconds }) => stalledSeconds,
   ),
   {

@@ -1,0 +1,18 @@
+import type { PullOutcome } from '../core/port.ts';
+import type { Log } from './log.ts';
+import type { PageOutcome } from './outcome.ts';
+
+type Failed = Extract<PageOutcome, { kind: 'failed' }>;
+
+/** How a pull ends before an event that failed; `detail` is for status. */
+export function failedPull({ failure, attempts, verdict }: Failed): PullOutcome {
+  const { eventName, position, error } = failure;
+  const detail = `${eventName} at position ${position} failed (attempt ${attempts}): ${error}`;
+  return { kind: 'failed', halted: verdict === 'halt', detail, event: failure };
+}
+
+export function logFailure(log: Log, name: string, { failure, attempts, verdict }: Failed): void {
+  const told = { projection: name, ...failure, position: String(failure.position), attempts };
+  log.error({ ...told, halted: verdict === 'halt' }, 'an event could not be applied');
+  if (verdict === 'skip') log.warn(told, 'an event was skipped, as the policy says');
+}
