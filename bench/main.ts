@@ -12,6 +12,7 @@ import {
   publishPart,
   type Scale,
 } from './parts.ts';
+import { pushPart } from './push-part.ts';
 import { partTable, results } from './report.ts';
 import { type BenchServer, startServer } from './server.ts';
 
@@ -33,6 +34,7 @@ function plan({ events, rounds, parts, full }: Options): readonly (() => [Measur
     append: [() => [appendPart, scale]],
     idle: [() => [idlePart, scale]],
     publish: [() => [publishPart, scale]],
+    push: [() => [pushPart, scale]],
     flood: [() => [floodPart, scale]],
   };
   return parts.flatMap((name) => jobs[name]);

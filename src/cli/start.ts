@@ -128,7 +128,8 @@ async function run({ options, context, config, file, log, closers, signal, died 
   closers.push(() => removeDaemonFile(folder, process.pid));
   signal.throwIfAborted();
 
-  stdout.write(`control ${api.url}/#token=${token}\n`);
+  // A token that the operator has set stays out of what may be kept for ever: `docker logs`, a journal.
+  stdout.write(`control ${api.url}/${config.token === null ? `#token=${token}` : ''}\n`);
   if (options.traffic && file.traffic !== null) {
     closers.push(appendTraffic({ ...database, config, traffic: file.traffic, log }));
   }

@@ -71,6 +71,8 @@ const CATALOGUE = {
   DATABASE_IN_RECOVERY: 'the database is in recovery (a standby): point DATABASE_URL at the primary',
   DATABASE_VERSION: 'PostgreSQL {version} is too old: 14 or newer is needed',
   SCHEMA_NEWER: 'the database was migrated to version {found}, this program knows {known}: update the program',
+  MIGRATION_NEEDED:
+    'the database was migrated to version {found}, this program needs {known}, and this role may not create tables: run `projectionist migrate` as their owner, then sql/roles.sql',
   STORE_MISSING: 'there is no table events in schema {schema}: run `projectionist migrate`, or set SCHEMA',
   STORE_CACHE: 'the sequence of events.position has CACHE {cache}: run `ALTER SEQUENCE {sequence} CACHE 1`',
   STORE_TRIGGER: 'trigger {trigger} on {table} is {problem}, so events could be missed: run `projectionist migrate`',

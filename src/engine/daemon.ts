@@ -9,7 +9,6 @@ import type { PublisherStatus } from '../core/publisher.ts';
 import type { ProjectionStatus } from '../core/status.ts';
 import { type TableOwners, tableOwners } from '../core/table-owners.ts';
 import { type HintFigures, HintMetrics } from '../feed/hint-metrics.ts';
-import type { LatencyFigures } from '../feed/latency.ts';
 import type { Look } from '../feed/wakes.ts';
 import type { Sql } from '../store/connect.ts';
 import { createHeadReader } from '../store/head.ts';
@@ -255,10 +254,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
   readonly broker = (): BrokerStatus | null => this.#broker?.status() ?? null;
   /** How projections were woken, and what no hint announced, since the start. */
   readonly hints = (): HintFigures => this.#hints.figures(this.#heads?.latest() ?? 0n);
-
-  latency(): readonly LatencyFigures[] {
-    return [...this.#workers].map(([name, { progress }]) => progress.latency.figures(name));
-  }
+  readonly latency = () => [...this.#workers].map(([name, { progress }]) => progress.latency.figures(name));
 
   onTransition(listener: (change: Transition) => void): () => void {
     this.#listeners.add(listener);

@@ -1,6 +1,6 @@
 import type { Page } from '../store/read.ts';
 
-/** The safe head as its users see it; one for all projections of a daemon. */
+/** The safe head, and what the looks at it brought along, as whoever reads events sees it. */
 export interface HeadSource {
   /** The last safe head seen; null when there is none yet, or a lost connection made it worthless. */
   latest(): bigint | null;

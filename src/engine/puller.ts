@@ -1,6 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { isEngineError } from '../core/errors.ts';
-import { PageSize } from '../core/page-size.ts';
 import type { PullMode, PullOutcome } from '../core/port.ts';
 import type { Projection } from '../core/projection.ts';
 import type { Sql } from '../store/connect.ts';
@@ -13,6 +12,7 @@ import type { HeadSource } from './head-source.ts';
 import type { Log } from './log.ts';
 import { openPlace, type Place } from './open-place.ts';
 import type { PageOutcome } from './outcome.ts';
+import { PageLimit } from './page-limit.ts';
 import type { PageSettings } from './page-work.ts';
 import type { Progress } from './progress.ts';
 
@@ -55,7 +55,7 @@ export class Puller {
   #scannedIn = -1n;
   #newest = -1n;
   #replayUntil = 0n;
-  readonly #size: PageSize;
+  readonly #limit: PageLimit;
   #epoch = 0;
   #unfit = false;
   #ahead: { readonly after: bigint; readonly page: Promise<Page> } | null = null;
@@ -63,7 +63,7 @@ export class Puller {
   constructor(options: PullerOptions) {
     this.#options = options;
     this.#names = new Set(options.projection.handlers.keys());
-    this.#size = new PageSize(options.pageSize);
+    this.#limit = new PageLimit(options.pageSize);
   }
 
   /** How far events have been looked at. */
@@ -232,8 +232,7 @@ export class Puller {
   /** No event is known to be at fault: fewer of them take less time, and one alone can be told. */
   #halve({ events }: Page): void {
     const { log, projection } = this.#options;
-    this.#size.halve(events.length);
-    const told = { projection: projection.name, events: events.length, next: this.#size.events };
+    const told = { projection: projection.name, events: events.length, next: this.#limit.tooSlow(events.length) };
     log.warn(told, 'a page took longer than its deadline and is tried again with fewer events');
   }
 
@@ -266,7 +265,7 @@ export class Puller {
   #recentPage(): Page | null {
     const { heads, caution } = this.#options;
     if (this.#ahead !== null || caution?.on) return null;
-    return heads.recent(this.#scanned, this.#names, this.#size.events);
+    return heads.recent(this.#scanned, this.#names, this.#limit.events);
   }
 
   /** The page read ahead if it is the right one; and the one after it is begun when this one is full. */
@@ -285,7 +284,7 @@ export class Puller {
   async #read(after: bigint): Promise<Page> {
     const { reader, heads, caution } = this.#options;
     const head = heads.latest() ?? (await heads.refresh());
-    const limit = caution?.on ? 1 : this.#size.events;
+    const limit = caution?.on ? 1 : this.#limit.events;
     return await readPage(reader, { after, head, names: [...this.#names], limit, maxBytes: MAX_BYTES });
   }
 
@@ -295,6 +294,6 @@ export class Puller {
     const last = page.events.at(-1);
     if (mode === 'live' && last !== undefined) progress.latency.visible(last.occurredAt);
     progress.applied(page.events.length, this.#scanned, ms, folded);
-    this.#size.took({ full: page.full, ms });
+    this.#limit.applied({ full: page.full, ms });
   }
 }

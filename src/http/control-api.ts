@@ -20,6 +20,7 @@ import { type Listening, listenOn, type ServerLimits } from './listen.ts';
 import { metricsRoutes } from './metrics-routes.ts';
 import { errorProblem } from './problem.ts';
 import { projectionRoutes } from './projection-routes.ts';
+import { limitMutations, MUTATIONS, type Rate } from './rate-limit.ts';
 import { addRoutes, type Route } from './route.ts';
 import type { RouteGroup } from './tools.ts';
 import { waitRoutes } from './wait-routes.ts';
@@ -49,6 +50,8 @@ export interface ControlApiOptions {
   readonly statusTimeoutMs?: number;
   /** Commands under way at once. Default 64. */
   readonly maxCommands?: number;
+  /** Of commands from one remote address. Default 200 at once, 20 more each second. */
+  readonly rate?: Rate;
   readonly limits?: Partial<ServerLimits>;
 }
 
@@ -63,7 +66,7 @@ export interface ControlApi {
  * @throws EngineError BIND_NEEDS_TOKEN (an empty token beyond loopback)
  */
 export function createControlApi(options: ControlApiOptions): ControlApi {
-  const { host, port, token, log, allowedHosts = [] } = options;
+  const { host, port, token, log, allowedHosts = [], rate = MUTATIONS } = options;
   checkBind(host, token);
   if (token === '') throw new EngineError('CONFIG_INVALID', { setting: 'PROJECTIONIST_TOKEN', reason: 'is empty' });
   const closing = new AbortController();
@@ -74,6 +77,7 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
     securityHeaders(),
     checkHost(host, allowedHosts, log),
     checkOrigin(log),
+    limitMutations(rate, log),
     checkToken(token, { host, allowedHosts, open }, log),
   );
   addRoutes(app, routes, { log, token: requireToken(token, log) });

@@ -20,6 +20,7 @@ export const PROBLEMS = {
   QUERY_INVALID: [400, 'a parameter of the address is not what it has to be'],
   HEADER_INVALID: [400, 'a header is not what it has to be'],
   NOT_APPLIED: [504, 'it did not come so far in time'],
+  TOO_MANY: [429, 'too many commands from your address: wait a second'],
   BUSY: [503, 'too many commands are under way: send it again in a moment'],
   UNAVAILABLE: [503, 'the database did not answer in time: try again'],
   INTERNAL: [500, 'something went wrong inside'],

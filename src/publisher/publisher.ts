@@ -13,7 +13,7 @@ export interface PublisherOptions {
   readonly urls: readonly string[];
   /** Topic exchange, declared if it is not there. Default domain.events. */
   readonly exchange?: string;
-  /** What may be in flight. Default 2000 messages, 8 MiB. */
+  /** What may be in flight. Default 4000 messages, 8 MiB. */
   readonly limits?: WindowLimits;
   /** Milliseconds without any confirm after which a channel is given up for another one. Default 30000. */
   readonly confirmWithinMs?: number;
@@ -22,7 +22,7 @@ export interface PublisherOptions {
 }
 
 const BACKOFF = { baseMs: 200, capMs: 10_000 } as const;
-const LIMITS: WindowLimits = { messages: 2000, bytes: 8 * 1024 * 1024 };
+const LIMITS: WindowLimits = { messages: 4000, bytes: 8 * 1024 * 1024 };
 /** Milliseconds until an answer of the database counts as lost. */
 const ANSWER_MS = 30_000;
 /** Milliseconds that stopping waits for a spell to end. */

@@ -67,7 +67,8 @@ function check(text: string, savepoints: string[]): void {
     case 'savepoint':
       savepoints.push(statement.name);
       return;
-    default: {
+    case 'rollback to':
+    case 'release': {
       const last = savepoints.lastIndexOf(statement.name);
       if (last === -1) {
         const reason = 'the handler has made no such savepoint';

@@ -28,7 +28,6 @@ function watched(halt = vi.fn(async () => undefined)) {
   return { source, halt, die, log, end };
 }
 
-// Seen red with: attributed that calls the handler at once; `return` left out after die.
 test.each(['unhandledRejection', 'uncaughtException'])(
   'H11: %s inside of a handler halts its projection, outside it ends the process',
   (name) => {
@@ -45,14 +44,12 @@ test.each(['unhandledRejection', 'uncaughtException'])(
   },
 );
 
-// Seen red with: the catch of halt left out (the test itself sees an unhandled rejection).
 test('H11: a halt that cannot be stored is logged', async () => {
   const { source, log } = watched(vi.fn(async () => await Promise.reject(new Error('no database'))));
   attributed({ projection: 'band', event }, () => source.emit('unhandledRejection', new Error('left behind')));
   await vi.waitFor(() => expect(log.lines.map(({ message }) => message)).toContain('it could not be halted'));
 });
 
-// Seen red with: clearInterval left out.
 test('H9: memory beyond the limit is told once', () => {
   vi.useFakeTimers();
   let megabytes = 90;

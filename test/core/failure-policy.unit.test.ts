@@ -5,7 +5,6 @@ import { create, defineProjection } from '../../src/index.ts';
 const verdicts = (policy: Partial<FailurePolicy>) =>
   [1, 2, 3, 4, 5, 6, 7].map((attempts) => verdictOf(resolvePolicy(policy), attempts)).join(' ');
 
-// Seen red with: `>=` for `>` at retries; `>` for `>=` at maxFailureCount.
 test.each<[Partial<FailurePolicy>, string]>([
   [{}, 'retry retry retry retry retry halt halt'],
   [{ retries: 0 }, 'halt halt halt halt halt halt halt'],
@@ -17,7 +16,6 @@ test.each<[Partial<FailurePolicy>, string]>([
   expect(verdicts(policy)).toBe(expected);
 });
 
-// Seen red with: the layers read the other way round.
 test('the last layer that says something wins, setting by setting', () => {
   expect(resolvePolicy({ retries: 7, pageTimeoutMs: 1 }, { retries: 3 })).toEqual({
     ...DEFAULT_POLICY,
@@ -34,7 +32,6 @@ const withPolicy = (policy: object) => () =>
     policy,
   });
 
-// Seen red with: checkPolicy that returns at once.
 test.each<[object, string]>([
   [{ onFailure: 'stop' }, 'policy.onFailure is not one of halt, skip'],
   [{ retires: 3 }, 'policy.retires is not known'],

@@ -82,7 +82,6 @@ async function killLooping(sql: Sql, running: Running): Promise<void> {
   await halted().catch(() => running.child.kill('SIGKILL'));
 }
 
-// Seen red with: `#left` always 0 in caution.ts (it dies for ever); STARTS and DEATHS raised; noteStart left out.
 test.each<[string, string, readonly string[]]>([
   ['G3', 'exit', []],
   ['G3, H19', 'memory', ['--max-old-space-size=64']],
@@ -117,7 +116,6 @@ test.each<[string, string, readonly string[]]>([
   },
 );
 
-// Seen red with: watchLeftBehind left out of start.ts (the process ends).
 test.each(['rejection', 'timer'])(
   'H11: what a handler leaves behind (%s) halts its projection, and the daemon lives',
   async (deed) => {
@@ -135,7 +133,6 @@ test.each(['rejection', 'timer'])(
   },
 );
 
-// Seen red with: watchMemory left out of start.ts.
 test('H9: beyond MAX_RSS_MB the daemon drains and exits with 1, and names the projection that worked last', async () => {
   await using scene = await open('leak');
   const running = scene.start([], { MAX_RSS_MB: '350' });

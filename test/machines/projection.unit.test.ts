@@ -197,3 +197,25 @@ test('an answer that nobody could foresee is an error that backs off, whatever w
     expect(rig.errors).toEqual([]);
   }
 });
+
+// Seen red with: noteBack that leaves `backoffs` as it is.
+test.each([
+  ['catching-up.backing-off', ['START', 'open:running', 'rejected']],
+  ['live.backing-off', ['START', 'open:running', 'pull:caught-up', 'WAKE', 'rejected']],
+  ['failed.backing-off', ['START', 'open:halted', 'rejected']],
+  ['idle.standby', ['START', 'rejected']],
+] as const)('%s: when the database is back, the wait of many failures ends within half a second', async (leaf, way) => {
+  const rig = createRig();
+  for (const happening of way) await happen(rig, happening);
+  for (let failures = 0; failures < 12; failures++) {
+    await happen(rig, 'TIME');
+    await happen(rig, 'rejected');
+  }
+  expect(leafOf(rig)).toBe(leaf);
+  const begun = rig.hands.begun.length;
+  await happen(rig, 'DATABASE_BACK');
+  expect(rig.hands.begun).toHaveLength(begun);
+  rig.clock.increment(500);
+  await delivered();
+  expect(rig.hands.begun).toHaveLength(begun + 1);
+});

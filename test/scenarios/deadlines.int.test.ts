@@ -61,7 +61,6 @@ test.each<[string, Parameters<typeof slow>[0]]>([
   },
 );
 
-// Seen red with: lent.revoke() left out of page-deadline.ts and settle.ts.
 test('H1, H7: what a handler does after its time is refused', async () => {
   const [late, refused] = [gate(), gate()];
   let attempts = 0;
@@ -82,7 +81,7 @@ test('H1, H7: what a handler does after its time is refused', async () => {
   expect(await scene.sql`SELECT text FROM slow`).toEqual([{ text: 'a1' }]);
 });
 
-// Seen red with: #halve that keeps the size (it never ends); the timer of start left out (one page, and no line).
+// Seen red with: #halve that keeps the size (it never ends).
 test('E14: a page beyond its time is tried again with fewer events, and no event is blamed', async () => {
   const projection = slow(async (_event, { tx }) => void (await tx`SELECT pg_sleep(0.05)`));
   await using scene = await openScene([projection]);

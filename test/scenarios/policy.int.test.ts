@@ -21,7 +21,7 @@ async function failures(scene: Scene) {
     SELECT attempts, skipped_by, skip_reason, skipped_at IS NOT NULL AS skipped FROM projection_failures ORDER BY position`;
 }
 
-// Seen red with: `>` for `>=` in verdictOf; lastPassed that leaves the skipped event out; clearFailures without skipped_at.
+// Seen red with: `>` for `>=` in verdictOf.
 test('35: with policy skip and 5, attempts 1 to 4 stop at the event, also over restarts; attempt 5 passes over it', async () => {
   await using scene = await openScene([faulty({ onFailure: 'skip' })]);
   const appended = await scene.append(...noted('good', 1, 1), ...noted('bad', 1, 1), ...noted('after', 1, 1));
@@ -52,7 +52,6 @@ test('35: with policy skip and 5, attempts 1 to 4 stop at the event, also over r
   await untilStatus(daemon, 'ledger', ({ failure }) => failure?.attempts === 1);
 });
 
-// Seen red with: `skip` returning 'failed' from the puller (it then stops at each one until the next attempt).
 test('35: with a count of 0 events are skipped at their first failure, one after the other', async () => {
   await using scene = await openScene([faulty()]);
   await scene.append(...noted('bad', 1, 3), ...noted('good', 1, 1), ...noted('bad', 4, 1));

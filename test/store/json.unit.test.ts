@@ -81,3 +81,14 @@ test('deepFreeze freezes every level', () => {
 test('deepFreeze passes over bytes, which cannot be frozen', () => {
   expect(Object.isFrozen(deepFreeze({ bytes: new Uint8Array(2) }))).toBe(true);
 });
+
+// Seen red with: the look at Number.isFinite left out (Infinity).
+test('G10: a decimal that no number can hold is read as its text, an integer of any size as itself, minus zero as zero', () => {
+  const huge = `1${'0'.repeat(400)}`;
+  expect(parseJson(`{"whole": ${huge}, "part": -${huge}.5, "text": "${huge}.5", "zero": -0}`)).toEqual({
+    whole: 10n ** 400n,
+    part: `-${huge}.5`,
+    text: `${huge}.5`,
+    zero: -0,
+  });
+});

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
 import { readLentStatement } from '../../src/store/lent-statement.ts';
 
-// Seen red with: comments not passed over; the nesting of comments ignored; END taken out of the list.
 test.each([
   'COMMIT',
   'commit',
@@ -57,7 +56,6 @@ test.each([
   expect(readLentStatement(text)).toEqual({ kind: 'plain' });
 });
 
-// Seen red with: quoted names put in lower case.
 test.each([
   ['SAVEPOINT a', 'savepoint', 'a'],
   ['savepoint /* x */ A', 'savepoint', 'a'],
