@@ -3,6 +3,7 @@ import { type ConfigFile, loadConfigFile } from '../config/load-projections.ts';
 import { type Config, readConfig, redactedConfig, secretsOf } from '../config/read-config.ts';
 import type { Culprit } from '../engine/attribution.ts';
 import { createDaemon, type Daemon } from '../engine/daemon.ts';
+import { HandlerBoard } from '../engine/handler-slot.ts';
 import { checkBind } from '../http/bind.ts';
 import { createControlApi } from '../http/control-api.ts';
 import { publisher } from '../publisher/publisher.ts';
@@ -18,6 +19,7 @@ import { reportProgress } from './progress.ts';
 import { appendSample, appendTraffic } from './sample.ts';
 import { onShutdown } from './shutdown.ts';
 import { packageVersion } from './version.ts';
+import { startWatchdog } from './watchdog.ts';
 
 type Log = ReturnType<typeof createLogger>;
 type Closer = () => Promise<void>;
@@ -80,13 +82,19 @@ interface Run {
 async function run({ options, context, config, file, log, closers, signal, died }: Run): Promise<void> {
   const { stdout } = context.terminal;
   const folder = stateFolder(context.cwd);
+  const board = new HandlerBoard(file.projections.map(({ name }) => name));
+  if (config.watchdogMs > 0) {
+    const daemon = config.daemonId ?? `pid ${process.pid}`;
+    // Closed last: what blocks while the daemon stops would never be ended otherwise.
+    closers.push(startWatchdog({ board, afterMs: config.watchdogMs, daemon, log }));
+  }
   const database = await openDatabase({ config, folder, log, signal });
   closers.push(database.close);
   database.died?.then(died, () => undefined);
   signal.throwIfAborted();
 
   // Before anything is written to the database: a port that is taken ends the start with nothing done.
-  const daemon = newDaemon(config, file, database, log);
+  const daemon = newDaemon(config, file, { ...database, board }, log);
   const token = config.token ?? randomBytes(24).toString('base64url');
   const { host, port, allowedHosts } = config;
   const api = await createControlApi({
@@ -151,12 +159,18 @@ function guard(daemon: Daemon, { config, log, died }: Pick<Run, 'config' | 'log'
   return unwatch.map((end) => async () => end());
 }
 
-function newDaemon(config: Config, file: ConfigFile, database: OpenedDatabase, log: Log): Daemon {
+function newDaemon(
+  config: Config,
+  file: ConfigFile,
+  database: Pick<OpenedDatabase, 'address' | 'trouble'> & { readonly board: HandlerBoard },
+  log: Log,
+): Daemon {
   const { amqpUrl: urls, amqpExchange: exchange } = config;
   return createDaemon({
     projections: file.projections,
     database: database.address,
     databaseTrouble: database.trouble,
+    board: database.board,
     schema: config.schema,
     id: config.daemonId,
     requeueEveryMs: config.requeueEveryMs,

@@ -101,6 +101,9 @@ export const settingsSchema = z.strictObject({
     .nullable()
     .default(null)
     .describe('Events in one page at most. Not set: adapts, starting at 200.'),
+  watchdogMs: wholeNumber(0, MAX_TIMER_MS)
+    .default(30_000)
+    .describe('Milliseconds that a handler may block the event loop before the process is ended; 0 never ends it.'),
   haltWebhookUrl: z
     .string()
     .superRefine(refuse(webhookProblem))
@@ -158,6 +161,7 @@ export const SETTING_SOURCES: Readonly<Record<SettingName, SettingSource>> = {
   eventTimeoutMs: { env: 'EVENT_TIMEOUT_MS', flag: true, secret: false },
   pageTimeoutMs: { env: 'PAGE_TIMEOUT_MS', flag: true, secret: false },
   bulkLimit: { env: 'BULK_LIMIT', flag: true, secret: false },
+  watchdogMs: { env: 'WATCHDOG_MS', flag: true, secret: false },
   haltWebhookUrl: { env: 'HALT_WEBHOOK_URL', flag: false, secret: true },
   maxRssMb: { env: 'MAX_RSS_MB', flag: true, secret: false },
   daemonId: { env: 'DAEMON_ID', flag: true, secret: false },

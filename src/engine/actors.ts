@@ -9,6 +9,7 @@ import type { InHand } from './commands/runner.ts';
 import type { DaemonOptions } from './daemon-options.ts';
 import { createHands } from './hands.ts';
 import type { HeadSource } from './head-source.ts';
+import { stallLimit } from './health.ts';
 import type { Log } from './log.ts';
 import type { PageSettings } from './page-work.ts';
 import type { Pools } from './pools.ts';
@@ -24,10 +25,15 @@ export interface Worker {
   readonly puller: Puller;
   readonly progress: Progress;
   readonly inHand: InHand;
+  /** Milliseconds in which a pull that gets nowhere has to end by itself. */
+  readonly stallMs: number;
 }
 
 export interface ActorsOptions {
-  readonly daemon: Pick<DaemonOptions, 'projections' | 'bulkLimit' | 'patience' | 'failpoint' | keyof FailurePolicy>;
+  readonly daemon: Pick<
+    DaemonOptions,
+    'projections' | 'bulkLimit' | 'patience' | 'failpoint' | 'board' | keyof FailurePolicy
+  >;
   readonly owner: string;
   readonly owners: TableOwners;
   readonly pools: Pools;
@@ -54,8 +60,8 @@ export function startActors(options: ActorsOptions): Actor<typeof daemonMachine>
   const inputs = projections.map((projection) => {
     const policy = resolvePolicy(daemon, projection.policy);
     const settings = { ...shared, policy };
-    const progress = new Progress(now);
     const { name } = projection;
+    const progress = new Progress(now, daemon.board?.slot(name));
     const start = options.starts.get(name);
     const puller = new Puller({
       projection,
@@ -70,7 +76,7 @@ export function startActors(options: ActorsOptions): Actor<typeof daemonMachine>
       now,
     });
     const inHand: InHand = { command: null };
-    workers.set(name, { puller, progress, inHand });
+    workers.set(name, { puller, progress, inHand, stallMs: stallLimit(policy, daemon.patience) });
     const hands = createHands({ projection, projections, puller, settings, inHand, log, onReset });
     return { name, hands, retryFailedAfterMs: policy.retryFailedAfterMs, backoff: BACKOFF };
   });

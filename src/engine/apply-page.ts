@@ -25,6 +25,7 @@ export async function applyPage(settings: PageSettings, work: PageWork): Promise
   let fold = deferred === null && work.page.events.length >= settings.foldFrom;
   // Each round stops at an earlier event than the last one, or gives up something, or commits.
   for (let round = 0; round <= work.page.events.length + 3; round++) {
+    work.progress?.pulling();
     const deadline = createDeadline(settings);
     try {
       return await inTransaction(settings, work, part, { fold, deferred, deadline });

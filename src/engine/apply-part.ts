@@ -50,9 +50,17 @@ export async function applyPart(
   if (locked.cursor !== work.cursor || locked.generation !== work.generation) return { kind: 'moved' };
   await settings.failpoint?.('locked', projection.name);
 
-  const { replayUntil, json } = work;
+  const { replayUntil, json, progress } = work;
   const { deferred, deadline } = way;
-  const context = { owners: settings.owners, replayUntil, xid: locked.xid, deferred, json, deadline };
+  const context = {
+    owners: settings.owners,
+    replayUntil,
+    xid: locked.xid,
+    deferred,
+    json,
+    deadline,
+    meter: progress?.pages,
+  };
   const before = part.kind === 'whole' ? page.events : page.events.slice(0, part.index);
   const move = async (to: bigint): Promise<void> => {
     await settings.failpoint?.('rows-written', projection.name);

@@ -4,6 +4,7 @@ import type { Projection } from '../core/projection.ts';
 import type { DatabaseAddress } from '../store/connect.ts';
 import type { BrokerOptions } from './broker.ts';
 import type { FailpointHook } from './failpoint.ts';
+import type { HandlerBoard } from './handler-slot.ts';
 import type { Log } from './log.ts';
 import type { Patience } from './pools.ts';
 import type { StartPublisher } from './publisher-port.ts';
@@ -30,6 +31,8 @@ export interface DaemonOptions extends Partial<FailurePolicy> {
   readonly publisher?: StartPublisher;
   /** RabbitMQ, for pushes. Default none: NOTIFY and polling find every event. */
   readonly broker?: BrokerOptions | null;
+  /** Where a watchdog in another thread sees what is being handled. Default nowhere. */
+  readonly board?: HandlerBoard;
   /** Called once with each projection that halts. What it throws is logged, and it may take 30 s. */
   readonly onHalt?: OnHalt;
   /** Posts each halt there as JSON. Whoever sets it decides what this process connects to. */

@@ -7,6 +7,8 @@ import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../core/st
 import type { TransitionRecord } from '../core/transition.ts';
 import type { LatencyFigures } from '../feed/latency.ts';
 import type { TransitionsOptions } from '../store/transitions.ts';
+import type { DaemonFigures } from './daemon-figures.ts';
+import type { Health } from './health.ts';
 import type { WaitOutcome } from './waits.ts';
 
 /** A projection went from one state to another, substates included: `live.waiting`. */
@@ -84,8 +86,12 @@ export interface DaemonPort {
   capsule(name: string, options?: { readonly signal?: AbortSignal }): Promise<Capsule>;
   /** Null where this daemon does not publish. */
   publisher(): Promise<PublisherStatus | null>;
-  /** False while the database cannot be reached or the pull loops are past their deadline. */
-  healthy(): boolean;
+  /** Everything that is measured, with one reading of the database. @throws EngineError DAEMON_STOPPED */
+  figures(): Promise<DaemonFigures>;
+  /** Whether this process still works; never asks the database. */
+  health(): Health;
+  /** False before the start has ended, while stopping, and while the database cannot be reached. */
+  ready(): boolean;
   /** How pushes come in; null where no broker is used. Whatever it says, events are found. */
   broker(): BrokerStatus | null;
   /** From append to visible row, a histogram for each projection that has been started. */

@@ -16,6 +16,7 @@ import { type ActorsOptions, childOf, startActors, type Worker } from './actors.
 import type { Culprit } from './attribution.ts';
 import { type Broker, startBroker } from './broker.ts';
 import { CommandDesk } from './commands/desk.ts';
+import { type DaemonFigures, type FigureSources, readFigures } from './daemon-figures.ts';
 import type { DaemonOptions } from './daemon-options.ts';
 import type { DaemonPort, Transition } from './daemon-port.ts';
 import { DatabaseTrouble } from './database-trouble.ts';
@@ -24,6 +25,7 @@ import { FailureDesk } from './failures/failure-desk.ts';
 import { startFeed } from './feed.ts';
 import { haltCulprit } from './halt-culprit.ts';
 import { createHeads, type Heads } from './heads.ts';
+import { type Health, healthOf } from './health.ts';
 import { flush, storeIdleMoves } from './idle-moves.ts';
 import { type Log, silentLog } from './log.ts';
 import { DaemonOperations, type OperatingParts } from './operations.ts';
@@ -206,16 +208,34 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
   }
 
   async status(): Promise<readonly ProjectionStatus[]> {
-    return await readStatuses({
+    return (await readStatuses(this.#sources())).projections;
+  }
+
+  async publisher(): Promise<PublisherStatus | null> {
+    return this.#publisher === null ? null : (await this.figures()).publisher;
+  }
+
+  async figures(): Promise<DaemonFigures> {
+    return await readFigures(this.#sources());
+  }
+
+  #sources(): FigureSources {
+    const pools = this.#running(this.#pools);
+    return {
       names: this.names,
-      sql: this.#running(this.#pools).work,
+      sql: pools.work,
+      pools,
       stored: this.#stored,
       heads: this.#running(this.#heads),
       workers: this.#workers,
       snapshot: this.#snapshot,
       storeProblem: this.#watches?.store.problem() ?? null,
       owner: this.id,
-    });
+      trouble: this.#trouble,
+      hints: this.#hints,
+      broker: this.#broker,
+      publisher: this.#publisher,
+    };
   }
 
   /** Halts the projection whose handler left this error behind: see `findCulprit`. */
@@ -223,9 +243,11 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     await haltCulprit(this.#running(this.#pools).work, culprit, error);
   }
 
-  readonly publisher = async (): Promise<PublisherStatus | null> => (await this.#publisher?.status()) ?? null;
+  health(): Health {
+    return healthOf(this.#workers, this.#root?.getSnapshot().status !== 'error');
+  }
 
-  healthy(): boolean {
+  ready(): boolean {
     return this.#root?.getSnapshot().status === 'active' && this.#stopping === null && !this.#trouble.away;
   }
 

@@ -1,11 +1,14 @@
+import type { PullOutcome } from '../core/port.ts';
 import type { Log } from './log.ts';
 import type { PageOutcome } from './outcome.ts';
 
 type Failed = Extract<PageOutcome, { kind: 'failed' }>;
 
-/** For status: what stands in the way. */
-export function failureText({ failure: { eventName, position, error }, attempts }: Failed): string {
-  return `${eventName} at position ${position} failed (attempt ${attempts}): ${error}`;
+/** How a pull ends before an event that failed; `detail` is for status. */
+export function failedPull({ failure, attempts, verdict }: Failed): PullOutcome {
+  const { eventName, position, error } = failure;
+  const detail = `${eventName} at position ${position} failed (attempt ${attempts}): ${error}`;
+  return { kind: 'failed', halted: verdict === 'halt', detail, event: failure };
 }
 
 export function logFailure(log: Log, name: string, { failure, attempts, verdict }: Failed): void {

@@ -5,6 +5,7 @@ import type { Sql } from '../store/connect.ts';
 import type { JsonColumns } from '../store/json-columns.ts';
 import type { Page } from '../store/read.ts';
 import type { FailpointHook } from './failpoint.ts';
+import type { Progress } from './progress.ts';
 
 export interface PageWork {
   readonly projection: Projection;
@@ -19,6 +20,8 @@ export interface PageWork {
   readonly deferred: readonly string[];
   /** The projection's JSON columns. */
   readonly json: JsonColumns;
+  /** Told of each try and of what takes how long. Default nobody. */
+  readonly progress?: Progress;
 }
 
 export interface PageSettings {

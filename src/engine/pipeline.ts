@@ -2,6 +2,7 @@ import type { StoredEvent } from '../core/event.ts';
 import type { Tx } from '../store/connect.ts';
 import type { SqlText } from '../store/statement-sql.ts';
 import { toEventFailed } from './event-failure.ts';
+import type { PageMeter } from './page-meter.ts';
 
 /** Sends the writes of a page without waiting for each other's answers; the server runs them in the order sent. */
 export interface Pipeline {
@@ -11,17 +12,24 @@ export interface Pipeline {
   settled(): Promise<void>;
 }
 
-export function createPipeline(tx: Tx, events: readonly StoredEvent[]): Pipeline {
+export function createPipeline(tx: Tx, events: readonly StoredEvent[], meter?: PageMeter): Pipeline {
   let pending: Promise<unknown>[] = [];
   let first: Error | null = null;
   let firstIndex = Number.POSITIVE_INFINITY;
+  let answeredAt = 0;
   return {
     send(index: number, sql: SqlText): void {
       const event = events[index];
+      const sentAt = performance.now();
       const query = tx.unsafe(sql.text, sql.values, { prepare: true });
       pending.push(
         query.then(
-          () => undefined,
+          () => {
+            // Until the answer before it the server was at work on that one.
+            const began = Math.max(sentAt, answeredAt);
+            answeredAt = performance.now();
+            if (event !== undefined) meter?.statement(event.name, answeredAt - began);
+          },
           (error: unknown) => {
             if (index >= firstIndex || event === undefined) return;
             first = toEventFailed(error, index, event, sql);

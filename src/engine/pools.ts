@@ -36,6 +36,8 @@ export interface Patience {
   readonly pingEveryMs: number;
   /** Of the server, for the next statement of a page. Default 15000. */
   readonly nextStatementMs: number;
+  /** Of `/healthz`, for a pull that gets nowhere. Default, for each projection, its `pageTimeoutMs` and `answerMs`. */
+  readonly stallMs: number;
 }
 
 export function openPools({ database, schema, projections, id, patience, onControlClosed }: PoolOptions): Pools {

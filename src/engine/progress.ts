@@ -1,4 +1,6 @@
 import { Latency } from '../feed/latency.ts';
+import type { HandlerSlot } from './handler-slot.ts';
+import { PageMeter } from './page-meter.ts';
 
 /**
  * How fast a projection moves, in positions per second (so that it divides the lag, which counts positions too).
@@ -6,14 +8,19 @@ import { Latency } from '../feed/latency.ts';
  */
 export class Progress {
   readonly latency = new Latency(() => Date.now());
+  readonly pages: PageMeter;
   readonly #now: () => number;
   #cursor = 0n;
   #generation = 0n;
   #events = 0;
   #rate = 0;
   #since: number;
+  /** When the pull under way last got anywhere; null while there is none. */
+  #pullingSince: number | null = null;
 
-  constructor(now: () => number) {
+  /** @param now milliseconds that only rise */
+  constructor(now: () => number, slot: HandlerSlot | null = null) {
+    this.pages = new PageMeter(slot);
     this.#now = now;
     this.#since = now();
   }
@@ -25,7 +32,19 @@ export class Progress {
     this.#since = this.#now();
   }
 
-  applied(events: number, cursor: bigint, _ms: number): void {
+  /** A pull begins, a page is tried in a transaction of its own, or events without a page to apply were looked at. */
+  pulling(): void {
+    this.#pullingSince = this.#now();
+  }
+
+  /** The pull has ended, in whatever way. */
+  rests(): void {
+    this.#pullingSince = null;
+  }
+
+  /** A page is committed, `ms` after it was asked for. */
+  applied(events: number, cursor: bigint, ms: number, folded = false): void {
+    this.pages.applied(events, folded, ms);
     const now = this.#now();
     const seconds = Math.max(0.001, (now - this.#since) / 1000);
     const weight = 1 - Math.exp(-seconds / 5);
@@ -33,6 +52,12 @@ export class Progress {
     this.#events += events;
     this.#cursor = cursor;
     this.#since = now;
+    if (this.#pullingSince !== null) this.#pullingSince = now;
+  }
+
+  /** Milliseconds in which the pull under way has got nowhere; 0 while there is none, however long that is. */
+  get stalledMs(): number {
+    return this.#pullingSince === null ? 0 : this.#now() - this.#pullingSince;
   }
 
   get generation(): bigint {

@@ -1,5 +1,5 @@
 import type { PublisherStatus } from '../core/publisher.ts';
-import type { DatabaseAddress } from '../store/connect.ts';
+import type { DatabaseAddress, PoolCounts } from '../store/connect.ts';
 import type { HeadSource } from './head-source.ts';
 import type { Log } from './log.ts';
 
@@ -13,11 +13,21 @@ export interface PublisherSurroundings {
   readonly log: Log;
 }
 
+/** What is stored about the publisher. */
+export interface PublisherRow {
+  readonly cursor: bigint;
+  readonly owner: string | null;
+  readonly alarm: string | null;
+}
+
 /** A publisher under way. It has connections of its own to both servers, so that no projection waits for it. */
 export interface RunningPublisher {
   /** There may be new events. */
   wake(): void;
-  status(): Promise<PublisherStatus>;
+  /** `row`: null before it was read for the first time. */
+  status(row: PublisherRow | null): PublisherStatus;
+  /** Of its own pool. */
+  connections(): PoolCounts;
   /** Waits a moment for confirms, stores how far they reach, closes what was opened. Never rejects. */
   stop(): Promise<void>;
 }

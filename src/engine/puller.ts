@@ -7,7 +7,7 @@ import { type Page, readPage } from '../store/read.ts';
 import { isConnectionLost } from '../store/sqlstate.ts';
 import { applyPage } from './apply-page.ts';
 import type { Caution } from './caution.ts';
-import { failureText, logFailure } from './failure-text.ts';
+import { failedPull, logFailure } from './failure-text.ts';
 import type { HeadSource } from './head-source.ts';
 import type { Log } from './log.ts';
 import { openPlace, type Place } from './open-place.ts';
@@ -22,6 +22,7 @@ const MAX_BYTES = 8 * 1024 * 1024;
 const HELD_MS = 10;
 
 const HALTED = { kind: 'halted', detail: 'halted before an event that failed' } as const;
+
 export interface PullerOptions {
   readonly projection: Projection;
   readonly settings: PageSettings;
@@ -116,6 +117,9 @@ export class Puller {
   }
 
   async pull(mode: PullMode, signal: AbortSignal): Promise<PullOutcome> {
+    const { progress } = this.#options;
+    progress.pulling();
+    if (mode === 'attempt') progress.pages.retried();
     try {
       return await this.#loop(mode, signal);
     } catch (error) {
@@ -126,12 +130,13 @@ export class Puller {
         return { kind: 'failed', halted: true, detail: error.message };
       }
       throw error;
+    } finally {
+      progress.rests();
     }
   }
 
   async #loop(mode: PullMode, signal: AbortSignal): Promise<PullOutcome> {
-    const { log } = this.#options;
-    const { name } = this.#options.projection;
+    const { log, now, progress, projection, settings } = this.#options;
     let heldBefore = false;
     for (;;) {
       if (signal.aborted) return { kind: 'stopped' };
@@ -148,71 +153,66 @@ export class Puller {
       // An attempt always goes through: it may find nothing left to apply, and has to take back the halt all the same.
       if (mode !== 'attempt' && (await this.#nothingNew(mode))) {
         if (this.#isStale()) continue;
-        if (mode === 'catch-up') this.#options.progress.latency.wentLive();
+        if (mode === 'catch-up') progress.latency.wentLive();
         return { kind: 'caught-up' };
       }
-      const began = this.#options.now();
+      const began = now();
       const page = (mode === 'live' ? this.#recentPage() : null) ?? (await this.#nextPage());
       if (this.#isStale()) continue;
       if (page.events.length === 0 && mode !== 'attempt') {
         this.#scan(page.to);
+        progress.pulling();
         continue;
       }
       const outcome = await this.#apply(page, place, mode, signal);
+      if (outcome.kind !== 'applied') this.forget();
       switch (outcome.kind) {
         case 'moved':
-          this.forget();
           continue;
         case 'applied':
           this.#place = { ...place, cursor: outcome.cursor, status: 'running' };
           this.#scan(outcome.cursor);
-          await this.#options.settings.failpoint?.('committed', name);
-          this.#measure(page, began, mode);
+          await settings.failpoint?.('committed', projection.name);
+          this.#measure(page, began, mode, outcome.folded);
           if (mode === 'attempt' || (mode === 'live' && page.full)) return { kind: 'behind' };
           continue;
         case 'failed':
-          this.forget();
-          logFailure(log, name, outcome);
+          progress.pages.cut(page.events, outcome);
+          logFailure(log, projection.name, outcome);
           if (outcome.verdict === 'skip') {
             if (mode === 'attempt') return { kind: 'behind' };
             continue;
           }
-          return {
-            kind: 'failed',
-            halted: outcome.verdict === 'halt',
-            detail: failureText(outcome),
-            event: outcome.failure,
-          };
+          return failedPull(outcome);
         case 'waiting':
-          this.forget();
+          progress.pages.cut(page.events, outcome);
           return { kind: 'waiting', detail: outcome.detail };
         case 'halted':
-          this.forget();
           return HALTED;
         case 'too slow':
-          this.forget();
           this.#halve(page);
           continue;
         case 'elsewhere':
-          this.forget();
           if (heldBefore) return { kind: 'elsewhere' };
           // Once it may be this daemon itself, which stores idle moves: that takes a moment, a page of another takes longer.
           heldBefore = true;
           await pause(HELD_MS, undefined, { signal }).catch(() => undefined);
           continue;
         case 'paused':
-          this.forget();
           return { kind: 'paused' };
       }
     }
   }
 
   async #apply(page: Page, place: Place, mode: PullMode, signal: AbortSignal): Promise<PageOutcome> {
-    const { settings, projection, caution } = this.#options;
-    const attempt = mode === 'attempt';
-    const apply = () => applyPage(settings, { projection, page, ...place, replayUntil: this.#replayUntil, attempt });
+    const { settings, projection, caution, progress } = this.#options;
+    const work = { projection, page, ...place, replayUntil: this.#replayUntil, attempt: mode === 'attempt', progress };
+    const apply = () => applyPage(settings, work);
     const [event] = page.events;
-    return caution?.on && event !== undefined ? await caution.attempt(event, apply, signal) : await apply();
+    if (!caution?.on || event === undefined) return await apply();
+    // Others may have their turns first: that says nothing about this one, and can take as long as all of their pages.
+    progress.rests();
+    return await caution.attempt(event, apply, signal);
   }
 
   /**
@@ -263,9 +263,9 @@ export class Puller {
    * event below the head since (an alarm, that a reset mends).
    */
   #recentPage(): Page | null {
-    return this.#ahead === null && !this.#options.caution?.on
-      ? this.#options.heads.recent(this.#scanned, this.#names, this.#limit.events)
-      : null;
+    const { heads, caution } = this.#options;
+    if (this.#ahead !== null || caution?.on) return null;
+    return heads.recent(this.#scanned, this.#names, this.#limit.events);
   }
 
   /** The page read ahead if it is the right one; and the one after it is begun when this one is full. */
@@ -288,12 +288,12 @@ export class Puller {
     return await readPage(reader, { after, head, names: [...this.#names], limit, maxBytes: MAX_BYTES });
   }
 
-  #measure(page: Page, began: number, mode: PullMode): void {
+  #measure(page: Page, began: number, mode: PullMode, folded: boolean): void {
     const { progress, now } = this.#options;
     const ms = now() - began;
     const last = page.events.at(-1);
     if (mode === 'live' && last !== undefined) progress.latency.visible(last.occurredAt);
-    progress.applied(page.events.length, this.#scanned, ms);
+    progress.applied(page.events.length, this.#scanned, ms, folded);
     this.#limit.applied({ full: page.full, ms });
   }
 }

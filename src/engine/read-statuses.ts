@@ -2,7 +2,7 @@ import type { ProjectionStatus } from '../core/status.ts';
 import type { Sql } from '../store/connect.ts';
 import type { Worker } from './actors.ts';
 import type { Heads } from './heads.ts';
-import { type ProjectionSnapshot, toStatus } from './status.ts';
+import { type ProjectionSnapshot, type StoredView, toStatus } from './status.ts';
 import type { StoredViews } from './stored-views.ts';
 
 export interface StatusSources {
@@ -18,15 +18,21 @@ export interface StatusSources {
   readonly owner: string;
 }
 
-/** How every projection stands, in one look at the database. */
-export async function readStatuses(sources: StatusSources): Promise<readonly ProjectionStatus[]> {
+/** How every projection stands, and what is stored about each (the publisher too). */
+export interface Statuses {
+  readonly projections: readonly ProjectionStatus[];
+  readonly views: ReadonlyMap<string, StoredView>;
+}
+
+/** One look at the database. */
+export async function readStatuses(sources: StatusSources): Promise<Statuses> {
   const { names, sql, stored, heads, workers, owner } = sources;
   // States first, then rows: a failure is stored before its projection is shown as failed, so it is never missing.
   const snapshots = new Map(names.map((name) => [name, sources.snapshot(name)]));
   const { views, failures, away } = await stored.read(sql);
   const head = heads.latest() ?? 0n;
   const holders = heads.holders();
-  return names.map((name) =>
+  const projections = names.map((name) =>
     toStatus({
       name,
       snapshot: snapshots.get(name) ?? null,
@@ -40,4 +46,5 @@ export async function readStatuses(sources: StatusSources): Promise<readonly Pro
       owner,
     }),
   );
+  return { projections, views };
 }

@@ -15,6 +15,7 @@ import { toEventFailed } from './event-failure.ts';
 import { type FlatStatement, flattenStatements } from './flatten.ts';
 import { resolveLookup } from './lookups.ts';
 import type { PageDeadline } from './page-deadline.ts';
+import type { PageMeter } from './page-meter.ts';
 import { createPipeline, type Pipeline } from './pipeline.ts';
 
 export interface RunContext {
@@ -28,6 +29,8 @@ export interface RunContext {
   readonly json: JsonColumns;
   /** Null: a handler may take any time. */
   readonly deadline: PageDeadline | null;
+  /** Told of what takes how long. Default nobody. */
+  readonly meter?: PageMeter | undefined;
 }
 
 /**
@@ -42,7 +45,7 @@ export async function runEvents(
   context: RunContext,
   then: () => Promise<void> = () => Promise.resolve(),
 ): Promise<void> {
-  const pipeline = createPipeline(tx, events);
+  const pipeline = createPipeline(tx, events, context.meter);
   await sendEvents(tx, projection, events, context, pipeline);
   const after = then();
   // After a write that failed it fails too, and only the write's error says why.
@@ -58,6 +61,7 @@ async function sendEvents(
   context: RunContext,
   pipeline: Pipeline,
 ): Promise<void> {
+  const { meter } = context;
   for (const [index, event] of events.entries()) {
     const handler = projection.handlers.get(event.name);
     if (handler === undefined) continue;
@@ -71,6 +75,7 @@ async function sendEvents(
           continue;
         }
         await pipeline.settled();
+        const began = performance.now();
         const found = await resolveLookup(statement, {
           tx,
           owners: context.owners,
@@ -78,17 +83,21 @@ async function sendEvents(
           index,
           position: event.position,
         });
+        meter?.statement(event.name, performance.now() - began);
         if (found !== null) await run(flattenStatements(statement.use(found)));
       }
     };
+    meter?.handling(event.position);
     try {
       const checked = checkedEvent(projection, event);
       const result: unknown = attributed({ projection: projection.name, event }, () =>
         handler(checked, handlerContext),
       );
       if (result instanceof Promise) {
+        const began = performance.now();
         const inTime = context.deadline?.event(result, index, event, lent) ?? result;
         await settleImperative({ tx, lent, xid: context.xid }, projection, event, inTime);
+        meter?.statement(event.name, performance.now() - began);
       } else {
         const statement = lent.revoke();
         if (statement !== null) throw new EngineError('HANDLER_NOT_AWAITED', { statement });
@@ -102,6 +111,8 @@ async function sendEvents(
       // An earlier write may have failed first: then this is only its echo.
       await pipeline.settled();
       throw toEventFailed(error, index, event, null);
+    } finally {
+      meter?.handled();
     }
     if (pipeline.hasFailed()) break;
   }

@@ -17,6 +17,7 @@ import {
 } from './guards.ts';
 import { healthRoutes } from './health-routes.ts';
 import { type Listening, listenOn, type ServerLimits } from './listen.ts';
+import { metricsRoutes } from './metrics-routes.ts';
 import { errorProblem } from './problem.ts';
 import { projectionRoutes } from './projection-routes.ts';
 import { limitMutations, MUTATIONS, type Rate } from './rate-limit.ts';
@@ -25,7 +26,14 @@ import type { RouteGroup } from './tools.ts';
 import { waitRoutes } from './wait-routes.ts';
 
 /** Everything that is answered. A group is a file of its own; add yours here. */
-const GROUPS: readonly RouteGroup[] = [healthRoutes, projectionRoutes, waitRoutes, commandRoutes, failureRoutes];
+const GROUPS: readonly RouteGroup[] = [
+  healthRoutes,
+  metricsRoutes,
+  projectionRoutes,
+  waitRoutes,
+  commandRoutes,
+  failureRoutes,
+];
 
 export interface ControlApiOptions {
   readonly daemon: DaemonPort;
@@ -63,14 +71,16 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
   if (token === '') throw new EngineError('CONFIG_INVALID', { setting: 'PROJECTIONIST_TOKEN', reason: 'is empty' });
   const closing = new AbortController();
   const app = new Hono<Env>();
+  const routes = routesOf(options, closing.signal);
+  const open = routes.filter((one) => one.open === true).map(({ path }) => path);
   app.use(
     securityHeaders(),
     checkHost(host, allowedHosts, log),
     checkOrigin(log),
     limitMutations(rate, log),
-    checkToken(token, { host, allowedHosts }, log),
+    checkToken(token, { host, allowedHosts, open }, log),
   );
-  addRoutes(app, routesOf(options, closing.signal), { log, token: requireToken(token, log) });
+  addRoutes(app, routes, { log, token: requireToken(token, log) });
   app.notFound((context) => refuse(context, log, 'NOT_FOUND'));
   app.onError((error, context) => {
     const answer = errorProblem(error);

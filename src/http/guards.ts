@@ -5,7 +5,11 @@ import type { Logger } from 'pino';
 import { hostAllowed, isLoopback } from './bind.ts';
 import { type Problem, type ProblemCode, problem, SECURITY_HEADERS } from './problem.ts';
 
-export type Env = { Bindings: HttpBindings };
+export type Env = {
+  Bindings: HttpBindings;
+  /** Whether whoever asks has shown the token, or needs none to read. */
+  Variables: { mayRead?: boolean };
+};
 export type Log = Pick<Logger, 'info' | 'warn' | 'error'>;
 
 export function securityHeaders(): MiddlewareHandler<Env> {
@@ -26,25 +30,40 @@ export function checkHost(host: string, allowedHosts: readonly string[], log: Lo
 
 /**
  * Reading needs the token only where other machines can reach the server, itself or through a proxy whose name it answers
- * to; sending a command always does.
+ * to; sending a command always does. `open`: paths that are answered to anybody who does not show a wrong token.
  */
 export function checkToken(
   token: string,
-  { host, allowedHosts }: { readonly host: string; readonly allowedHosts: readonly string[] },
+  {
+    host,
+    allowedHosts,
+    open,
+  }: { readonly host: string; readonly allowedHosts: readonly string[]; readonly open: readonly string[] },
   log: Log,
 ): MiddlewareHandler<Env> {
   const readsAreOpen = isLoopback(host) && allowedHosts.length === 0;
   const always = requireToken(token, log);
-  return async (context, next) => (readsAreOpen && isRead(context.req.method) ? next() : always(context, next));
+  return async (context, next) => {
+    const { method, path } = context.req;
+    if (!isRead(method)) return always(context, next);
+    if (readsAreOpen) {
+      context.set('mayRead', true);
+      return next();
+    }
+    return open.includes(path) && bearerOf(context) === undefined ? next() : always(context, next);
+  };
 }
 
 /** Whatever the method and wherever it comes from: for what shows payloads. */
 export function requireToken(token: string, log: Log): MiddlewareHandler<Env> {
   const expected = digest(token);
   return async (context, next) => {
-    const given = /^Bearer +(\S+)$/i.exec(context.req.header('authorization') ?? '')?.[1];
+    const given = bearerOf(context);
     // Digests, since timingSafeEqual wants equal lengths and the length must not show either.
-    if (given !== undefined && timingSafeEqual(digest(given), expected)) return next();
+    if (given !== undefined && timingSafeEqual(digest(given), expected)) {
+      context.set('mayRead', true);
+      return next();
+    }
     context.header('WWW-Authenticate', 'Bearer');
     return refuse(context, log, given === undefined ? 'TOKEN_NEEDED' : 'TOKEN_WRONG');
   };
@@ -92,6 +111,10 @@ export function sendJson(context: Context<Env>, value: unknown, status = 200, ty
 
 export function remoteOf(context: Context<Env>): string {
   return context.env.incoming.socket.remoteAddress ?? 'unknown';
+}
+
+function bearerOf(context: Context<Env>): string | undefined {
+  return /^Bearer +(\S+)$/i.exec(context.req.header('authorization') ?? '')?.[1];
 }
 
 export function isRead(method: string): boolean {

@@ -19,6 +19,7 @@ export const healthRoutes: RouteGroup = ({ daemon, version }, all) => [
         daemon: daemon.id,
         links: {
           health: '/healthz',
+          metrics: '/metrics',
           projections: '/projections',
           projection: '/projections/{name}',
           description: '/openapi.json',
@@ -36,24 +37,32 @@ export const healthRoutes: RouteGroup = ({ daemon, version }, all) => [
   route({
     method: 'GET',
     path: '/healthz',
-    summary: 'Whether the daemon works: its supervisor runs and the database answers',
+    summary: 'Whether to leave this process alone (200), or to start it again (503)',
+    description:
+      'A database that is away is no reason: a restart would not bring it back, and all daemons would be restarted at once. The names of stalled projections are for whoever may read.',
+    open: true,
     answers: { 200: healthSchema, 503: healthSchema },
     problems: [],
-    handle: ({ context }) =>
-      daemon.healthy() ? sendJson(context, { status: 'ok' }) : sendJson(context, { status: 'unavailable' }, 503),
+    handle: ({ context }) => {
+      const { ok, stalled } = daemon.health();
+      const more = context.get('mayRead') === true && stalled.length > 0 ? { stalled } : {};
+      return sendJson(context, { status: ok ? 'ok' : 'unavailable', ...more }, ok ? 200 : 503);
+    },
   }),
   // Without its broker a daemon polls, and misses nothing: nobody should take it out of service for that.
   route({
     method: 'GET',
     path: '/readyz',
-    summary: 'The same, and whether its broker is there',
+    summary: 'Whether projections are moved forward: it has started, and the database answers',
+    description: 'Without its broker a daemon polls, and misses nothing: that is `degraded`, with 200.',
+    open: true,
     answers: { 200: readinessSchema, 503: readinessSchema },
     problems: [],
     handle: ({ context }) => {
-      if (!daemon.healthy()) return sendJson(context, { status: 'unavailable' }, 503);
+      if (!daemon.ready()) return sendJson(context, { status: 'unavailable' }, 503);
       const broker = daemon.broker();
       if (broker === null || broker.state === 'healthy') return sendJson(context, { status: 'ready' });
-      return sendJson(context, { status: 'degraded', broker });
+      return sendJson(context, { status: 'degraded', ...(context.get('mayRead') === true ? { broker } : {}) });
     },
   }),
 ];

@@ -18,6 +18,8 @@ interface Description {
   readonly description?: string;
   /** On loopback too: what is answered holds payloads. */
   readonly needsToken?: boolean;
+  /** Beyond loopback too, to whoever shows no token: what probes an orchestrator sends cannot hold one. */
+  readonly open?: boolean;
   /** By status. */
   readonly answers: Readonly<Record<number, AnswerBody>>;
   /** What it refuses beside what every route does. */

@@ -98,7 +98,16 @@ export const forgottenSchema = named(
   z.looseObject({ name: z.string(), tables: z.array(z.string()).describe('that it filled; they stay') }),
 );
 
-export const healthSchema = named('Health', z.looseObject({ status: z.enum(['ok', 'unavailable']) }));
+export const healthSchema = named(
+  'Health',
+  z.looseObject({
+    status: z.enum(['ok', 'unavailable']),
+    stalled: z
+      .array(z.looseObject({ name: z.string(), seconds: z.number().describe('in which its pull got nowhere') }))
+      .optional()
+      .describe('projections that a new process would help'),
+  }),
+);
 
 export const readinessSchema = named(
   'Readiness',

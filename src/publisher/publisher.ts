@@ -1,4 +1,3 @@
-import type { PublisherStatus } from '../core/publisher.ts';
 import { Progress } from '../engine/progress.ts';
 import type { PublisherSurroundings, RunningPublisher, StartPublisher } from '../engine/publisher-port.ts';
 import { connect, type Sql } from '../store/connect.ts';
@@ -6,7 +5,7 @@ import { Keeper } from './keeper.ts';
 import { type Outlets, openOutlets } from './outlets.ts';
 import { Relay } from './relay.ts';
 import { Sender } from './sender.ts';
-import { readPublisher, toStatus } from './status.ts';
+import { toStatus } from './status.ts';
 import type { WindowLimits } from './window.ts';
 
 export interface PublisherOptions {
@@ -40,7 +39,7 @@ function start(options: PublisherOptions, around: PublisherSurroundings): Runnin
   const { database, schema, owner, heads, log } = around;
   const now = () => performance.now();
   const progress = new Progress(now);
-  // One holds the publisher's row, one reads events, one is for status.
+  // One holds the publisher's row, one reads events, one may still be reading ahead for nothing.
   const sql = connect({
     address: database,
     schema,
@@ -97,15 +96,16 @@ function running({ keeper, outlets, sql, sender, heads, progress }: Parts): Runn
 
   return {
     wake: () => keeper.send({ type: 'WAKE' }),
-    status: async (): Promise<PublisherStatus> =>
+    status: (row) =>
       toStatus({
         snapshot: keeper.snapshot(),
-        row: await readPublisher(sql),
+        row,
         head: heads.latest() ?? 0n,
         inFlight: sender.inFlight,
         silentMs: sender.silentMs,
         ratePerSecond: progress.ratePerSecond,
       }),
+    connections: () => sql.counts(),
     stop: () => {
       stopped ??= stop();
       return stopped;

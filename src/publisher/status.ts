@@ -1,19 +1,7 @@
 import type { SnapshotFrom } from 'xstate';
 import type { publisherMachine } from '../../machines/publisher.ts';
-import { PUBLISHER_NAME, type PublisherStatus } from '../core/publisher.ts';
-import type { Sql } from '../store/connect.ts';
-
-interface PublisherRow {
-  readonly cursor: bigint;
-  readonly owner: string | null;
-  readonly alarm: string | null;
-}
-
-export async function readPublisher(sql: Sql): Promise<PublisherRow | null> {
-  const [row] = await sql<PublisherRow[]>`
-    SELECT cursor, owner, alarm FROM projection_state WHERE name = ${PUBLISHER_NAME} AND instance_id = ''`;
-  return row ?? null;
-}
+import type { PublisherStatus } from '../core/publisher.ts';
+import type { PublisherRow } from '../engine/publisher-port.ts';
 
 /** Confirms may take a moment. */
 const SILENT_MS = 3000;

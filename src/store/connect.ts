@@ -33,6 +33,13 @@ export interface ConnectOptions {
   readonly onClose?: () => void;
 }
 
+/** The connections of a pool, and who waits for one. */
+export interface PoolCounts {
+  readonly busy: number;
+  readonly idle: number;
+  readonly waiting: number;
+}
+
 /** A pool of connections. Whoever asks for one while all are in use waits for its turn. */
 export interface Sql extends Queryable {
   /**
@@ -45,6 +52,7 @@ export interface Sql extends Queryable {
   session<T>(work: (one: Queryable) => Promise<T> | T): Promise<T>;
   /** Listens to a channel on a connection of its own, which comes back by itself: see `listen`. */
   listen(channel: string, onNotify: (payload: string) => void, onListen?: () => void): Listening;
+  counts(): PoolCounts;
   /** Waits for what is running, `timeout` seconds at most; then everything is closed. Idempotent. */
   end(options?: { readonly timeout?: number }): Promise<void>;
 }
@@ -85,6 +93,11 @@ export function connect(options: ConnectOptions): Sql {
         const { pingEveryMs = 10_000, answerWithinMs = 5000 } = options;
         return listen(() => new Session(config), { channel, onNotify, onListen, pingEveryMs, answerWithinMs });
       },
+      counts: () => ({
+        busy: pool.totalCount - pool.idleCount,
+        idle: pool.idleCount,
+        waiting: pool.waitingCount,
+      }),
       end: ({ timeout = 5 }: { readonly timeout?: number } = {}) => {
         ended ??= endPool(pool, closing, timeout * 1000);
         return ended;

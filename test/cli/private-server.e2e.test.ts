@@ -55,13 +55,13 @@ async function postmaster(): Promise<number> {
   return Number.parseInt(await readFile(join(place.folder, '.projectionist/postgres/postmaster.pid'), 'utf8'), 10);
 }
 
-async function health(): Promise<number> {
+async function answerOf(path: '/healthz' | '/readyz'): Promise<number> {
   const { url = '' } = (await readDaemonFile(join(place.folder, '.projectionist'))) ?? {};
-  return (await fetch(new URL('/healthz', url))).status;
+  return (await fetch(new URL(path, url))).status;
 }
 
 // Seen red with `databaseTrouble` left out of the daemon's options: status did not say what had happened.
-test('a killed server is told by status and health while it is away, and the daemon goes on when it is back', async () => {
+test('a killed server is told by status and readiness while it is away, and the daemon goes on when it is back', async () => {
   await applies(1);
   const control = join(place.folder, '.projectionist/postgres/global/pg_control');
   await rename(control, `${control}.away`);
@@ -71,10 +71,12 @@ test('a killed server is told by status and health while it is away, and the dae
     timeout: 30_000,
     interval: 100,
   });
-  await vi.waitFor(async () => expect(await health()).toBe(503), { timeout: 30_000, interval: 100 });
+  await vi.waitFor(async () => expect(await answerOf('/readyz')).toBe(503), { timeout: 30_000, interval: 100 });
+  // To start the daemon anew would not bring it back.
+  expect(await answerOf('/healthz')).toBe(200);
   await rename(`${control}.away`, control);
   await applies(2);
-  await vi.waitFor(async () => expect(await health()).toBe(200), { timeout: 30_000, interval: 100 });
+  await vi.waitFor(async () => expect(await answerOf('/readyz')).toBe(200), { timeout: 30_000, interval: 100 });
   expect(await band()).toMatchObject({ detail: null });
 });
 

@@ -23,9 +23,9 @@ test('B10: connections that fall silent are given up within the bound, and new o
   await vi.waitFor(async () => expect(await listening()).toHaveLength(1), SOON);
 
   scene.proxy.silence();
-  await vi.waitFor(() => expect(daemon.healthy()).toBe(false), SOON);
+  await vi.waitFor(() => expect(daemon.ready()).toBe(false), SOON);
   await scene.append(40);
-  await vi.waitFor(() => expect(daemon.healthy()).toBe(true), SOON);
+  await vi.waitFor(() => expect(daemon.ready()).toBe(true), SOON);
   await scene.expectExact(daemon);
   // The server has not heard of anything: the silent session that listened is still there, beside the new one.
   await vi.waitFor(async () => expect(await listening()).toHaveLength(2), SOON);
@@ -56,10 +56,10 @@ test('B10: while the whole network is silent readiness is false and little is tr
   scene.proxy.silence();
   scene.proxy.deafen(true);
   await scene.append(20);
-  await vi.waitFor(() => expect(daemon.healthy()).toBe(false), SOON);
+  await vi.waitFor(() => expect(daemon.ready()).toBe(false), SOON);
   // Each attempt takes its 400 ms and then a pause: three pools and the listener, however many projections.
   await vi.waitFor(() => expect(scene.proxy.arrivals.length).toBeGreaterThan(tried + 5), SOON);
-  expect(daemon.healthy()).toBe(false);
+  expect(daemon.ready()).toBe(false);
   expect(scene.lines().length - logged).toBeLessThan(20);
   scene.proxy.deafen(false);
   await scene.expectExact(daemon);

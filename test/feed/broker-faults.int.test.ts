@@ -17,7 +17,7 @@ const KEY = 'test.Stream.Noted';
 async function untilPolled(scene: Scene, daemon: Awaited<ReturnType<Scene['start']>>, sequence: number): Promise<void> {
   await scene.append(...noted('a', sequence, 1));
   await untilCaughtUp(daemon, scene.sql);
-  expect(daemon.healthy()).toBe(true);
+  expect(daemon.ready()).toBe(true);
 }
 
 // Seen red with: the detail made of the URL; `healthy()` asking the broker.

@@ -89,11 +89,17 @@ describe('reading', () => {
 
   it('answers health with 200 and with 503', async () => {
     expect(await ask('/healthz')).toMatchObject({ status: 200, json: { status: 'ok' } });
-    daemon.isHealthy = false;
-    expect(await ask('/healthz')).toMatchObject({ status: 503, json: { status: 'unavailable' } });
+    // A database that is away is no reason to start anew.
+    daemon.isReady = false;
+    expect(await ask('/healthz')).toMatchObject({ status: 200, json: { status: 'ok' } });
+    daemon.stalled = [{ name: 'band', seconds: 61 }];
+    expect(await ask('/healthz')).toMatchObject({
+      status: 503,
+      json: { status: 'unavailable', stalled: [{ name: 'band', seconds: 61 }] },
+    });
   });
 
-  // Seen red with: `healthy()` false while the broker is away; 503 for degraded.
+  // Seen red with: `ready()` false while the broker is away; 503 for degraded.
   it('is ready without a broker, ready with one, degraded while it is away, and unavailable without the database', async () => {
     expect(await ask('/readyz')).toMatchObject({ status: 200, json: { status: 'ready' } });
     daemon.brokerStatus = { state: 'healthy', detail: null };
@@ -103,8 +109,47 @@ describe('reading', () => {
       expect(await ask('/readyz')).toMatchObject({ status: 200, json: { status: 'degraded', broker: { state } } });
       expect(await ask('/healthz')).toMatchObject({ status: 200 });
     }
-    daemon.isHealthy = false;
+    daemon.isReady = false;
     expect(await ask('/readyz')).toMatchObject({ status: 503, json: { status: 'unavailable' } });
+  });
+
+  // Seen red with: the figures read for each family.
+  it('gives metrics, for which the daemon is asked once', async () => {
+    let asked = 0;
+    daemon.onStatus = async () => {
+      asked += 1;
+      return daemon.statuses;
+    };
+    const answer = await ask('/metrics');
+    expect(answer.headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8');
+    expect(answer.text).toContain('projectionist_lag_events{projection="event"} 32\n');
+    expect([answer.status, asked]).toEqual([200, 1]);
+  });
+
+  // Seen red with: `open` left out of checkToken; `mayRead` set for everybody; a wrong token let in.
+  it('answers probes beyond loopback without the token, in bare words; a wrong token is still refused', async () => {
+    const to = await open({ host: '0.0.0.0' });
+    daemon.stalled = [{ name: 'band', seconds: 61 }];
+    daemon.brokerStatus = { state: 'polling-only', detail: 'cannot use RabbitMQ at localhost:5672: ECONNREFUSED' };
+    const health = await ask('/healthz', { to });
+    expect([health.status, health.json]).toEqual([503, { status: 'unavailable' }]);
+    expect((await ask('/readyz', { to })).json).toEqual({ status: 'degraded' });
+    for (const authorization of ['Bearer wrong', 'Bearer']) {
+      const answer = await ask('/healthz', { to, headers: { authorization } });
+      expect(answer.text).not.toContain('band');
+    }
+    expect((await ask('/healthz', { to, headers: { authorization: 'Bearer wrong' } })).status).toBe(401);
+    const known = await ask('/readyz', { to, headers: { authorization: `Bearer ${TOKEN}` } });
+    expect(known.json).toEqual({ status: 'degraded', broker: daemon.brokerStatus });
+    for (const path of ['/metrics', '/projections', '/healthz/', '/healthz?x=/readyz/../projections']) {
+      const answer = await ask(path, { to });
+      expect([path, answer.status, answer.text.includes('live')]).toEqual([
+        path,
+        path.includes('?') ? 503 : 401,
+        false,
+      ]);
+    }
+    expect((await ask('/healthz', { to, method: 'POST' })).status).toBe(401);
   });
 
   // Seen red with: the publisher among the projections; the name taken for an unknown projection's.

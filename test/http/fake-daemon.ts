@@ -7,8 +7,12 @@ import type { FailureRecord, TryReport } from '../../src/core/failure.ts';
 import type { PublisherStatus } from '../../src/core/publisher.ts';
 import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../../src/core/status.ts';
 import type { TransitionRecord } from '../../src/core/transition.ts';
+import type { DaemonFigures } from '../../src/engine/daemon-figures.ts';
 import type { DaemonPort, SendOptions, WaitOptions } from '../../src/engine/daemon-port.ts';
-import type { LatencyFigures } from '../../src/feed/latency.ts';
+import type { Health } from '../../src/engine/health.ts';
+import { PageMeter } from '../../src/engine/page-meter.ts';
+import { HintMetrics } from '../../src/feed/hint-metrics.ts';
+import { Latency, type LatencyFigures } from '../../src/feed/latency.ts';
 
 export function statusOf(name: string, changes: Partial<ProjectionStatus> = {}): ProjectionStatus {
   return {
@@ -76,7 +80,8 @@ export class FakeDaemon implements DaemonPort {
     statusOf('band'),
     statusOf('event', { state: 'catching-up', cursor: '10', lagEvents: 32 }),
   ];
-  isHealthy = true;
+  isReady = true;
+  stalled: Health['stalled'] = [];
   published: PublisherStatus | null = null;
   brokerStatus: BrokerStatus | null = null;
   readonly sent: { name: string; event: OperatorEvent }[] = [];
@@ -170,21 +175,44 @@ export class FakeDaemon implements DaemonPort {
     return Promise.resolve(this.published);
   }
 
-  healthy(): boolean {
-    return this.isHealthy;
+  async figures(): Promise<DaemonFigures> {
+    const pages = new PageMeter().figures();
+    return {
+      daemon: this.id,
+      databaseUp: this.isReady,
+      storeWrong: false,
+      head: 42n,
+      holders: [],
+      projections: (await this.onStatus()).map((status) => {
+        const latency = new Latency(() => 0).figures(status.name);
+        return { status, alarm: false, skipped: 0, pages, latency, stalledSeconds: 0 };
+      }),
+      hints: new HintMetrics().figures(42n),
+      broker: this.brokerStatus,
+      publisher: this.published,
+      pools: {},
+    };
+  }
+
+  health(): Health {
+    return { ok: this.stalled.length === 0, stalled: this.stalled };
+  }
+
+  ready(): boolean {
+    return this.isReady;
   }
 
   broker(): BrokerStatus | null {
     return this.brokerStatus;
   }
 
+  latency(): readonly LatencyFigures[] {
+    return [];
+  }
+
   #checkName(name: string | undefined): void {
     if (name !== undefined && !this.names.includes(name))
       throw new EngineError('PROJECTION_UNKNOWN', { name, known: this.names.join(', ') });
-  }
-
-  latency(): readonly LatencyFigures[] {
-    return [];
   }
 
   onTransition(listener: (change: { name: string; from: string; to: string }) => void): () => void {

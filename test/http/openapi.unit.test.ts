@@ -105,11 +105,19 @@ const failure = {
 const ASKS: readonly Ask[] = [
   { path: '/', status: 200 },
   { path: '/healthz', status: 200 },
+  { path: '/readyz', status: 200 },
+  {
+    path: '/readyz',
+    status: 503,
+    when: () => {
+      daemon.isReady = false;
+    },
+  },
   {
     path: '/healthz',
     status: 503,
     when: () => {
-      daemon.isHealthy = false;
+      daemon.stalled = [{ name: 'band', seconds: 61 }];
     },
   },
   {

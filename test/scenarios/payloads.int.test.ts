@@ -126,7 +126,7 @@ test.each<[string, StandardSchema<Priced>, RegExp]>([
   const daemon = await scene.start({ retries: 0 });
   const { failure } = await untilStatus(daemon, 'prices', ({ failure }) => failure !== null);
   expect(failure).toMatchObject({ eventName: 'Priced', error: expect.stringMatching(error), sqlstate: null });
-  expect(daemon.healthy()).toBe(true);
+  expect(daemon.ready()).toBe(true);
 });
 
 // Seen red with: withEvents that gives the projection back as it was.

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { cp, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { expect, vi } from 'vitest';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -79,6 +80,14 @@ export async function projectionist(
 /** `projectionist start` with DanceFinder. */
 export function startDanceFinder(args: readonly string[], options: Parameters<typeof run>[2]): Running {
   return run(process.execPath, [MAIN, 'start', '--config', CONFIG, ...args], options);
+}
+
+/** For the import line of a config file that a test writes. */
+export const PACKAGE_URL = pathToFileURL(join(ROOT, 'dist/src/index.js')).href;
+
+/** `projectionist start` with a config file of the test's own. */
+export function startProjections(config: string, options: Parameters<typeof run>[2]): Running {
+  return run(process.execPath, [MAIN, 'start', '--config', config], options);
 }
 
 /** Waits until stdout says this. */

@@ -67,7 +67,7 @@ export async function openFaultScene(
     expectExact: async (daemon, timeout = 30_000) => {
       await untilCaughtUp(daemon, sql, daemon.names, timeout);
       expect(await onSnapshot(sql, checkWitnesses)).toEqual([]);
-      expect(daemon.healthy()).toBe(true);
+      expect(daemon.ready()).toBe(true);
       expect(uncaught.seen).toEqual([]);
     },
     [Symbol.asyncDispose]: async () => {

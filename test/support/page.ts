@@ -1,6 +1,7 @@
 import { HALT_AT_ONCE } from '../../src/core/failure-policy.ts';
 import type { Projection } from '../../src/core/projection.ts';
 import { tableOwners } from '../../src/core/table-owners.ts';
+import type { Caution } from '../../src/engine/caution.ts';
 import { silentLog } from '../../src/engine/log.ts';
 import type { PageSettings } from '../../src/engine/page-work.ts';
 import { Progress } from '../../src/engine/progress.ts';
@@ -24,7 +25,12 @@ export function pageSettings(sql: Sql, projection: Projection, more: Partial<Pag
 export function handPuller(
   sql: Sql,
   projection: Projection,
-  options: { readonly settings?: Partial<PageSettings>; readonly pageSize?: number } = {},
+  options: {
+    readonly settings?: Partial<PageSettings>;
+    readonly pageSize?: number;
+    readonly progress?: Progress;
+    readonly caution?: Caution | undefined;
+  } = {},
 ) {
   let head = 0n;
   const now = () => performance.now();
@@ -40,7 +46,8 @@ export function handPuller(
       epoch: () => 0,
     },
     pageSize: options.pageSize ?? 100,
-    progress: new Progress(now),
+    progress: options.progress ?? new Progress(now),
+    ...(options.caution !== undefined && { caution: options.caution }),
     log: silentLog,
     now,
   });

@@ -27,14 +27,20 @@ export async function foldPage(
   context: RunContext,
 ): Promise<void> {
   try {
-    const plan = planPage(projection, events, context.replayUntil);
+    const plan = planPage(projection, events, context.replayUntil, context.meter);
     const catalog = await readCatalog(tx, [...projection.tables.keys()]);
     const writes = await resolve(tx, projection, plan, context);
-    for (const [table, ofTable] of groupByTable(writes, catalog)) await foldTable(tx, table, ofTable);
+    for (const [table, ofTable] of groupByTable(writes, catalog)) {
+      const began = performance.now();
+      await foldTable(tx, table, ofTable);
+      context.meter?.folded(table.name, performance.now() - began);
+    }
   } catch (error) {
     if (error instanceof CannotFold || error instanceof LookupWaits || isTransient(error)) throw error;
     // A failure, then. Running in order tells which event it was, and whether it was one at all.
     throw new CannotFold('the page, or one of its events, fails', { cause: error });
+  } finally {
+    context.meter?.handled();
   }
 }
 

@@ -4,6 +4,7 @@ import type { Lookup } from '../../core/statement.ts';
 import { attributed } from '../attribution.ts';
 import { checkedEvent } from '../checked-event.ts';
 import { type FlatStatement, flattenStatements } from '../flatten.ts';
+import type { PageMeter } from '../page-meter.ts';
 import { CannotFold } from './encode-write.ts';
 
 /** What one event wants done, look-ups not yet resolved. */
@@ -22,6 +23,7 @@ export function planPage(
   projection: Projection,
   events: readonly StoredEvent[],
   replayUntil: bigint,
+  meter?: PageMeter,
 ): readonly Planned[] {
   const contexts = { old: contextFor(true), live: contextFor(false) };
   return events.map((event, index) => {
@@ -29,6 +31,7 @@ export function planPage(
     if (handler === undefined) return { index, position: event.position, statements: [] };
     if (handler.constructor.name === 'AsyncFunction')
       throw new CannotFold(`the handler of ${event.name} runs SQL of its own`);
+    meter?.handling(event.position);
     const checked = checkedEvent(projection, event);
     const handlerContext = event.position <= replayUntil ? contexts.old : contexts.live;
     const result: unknown = attributed({ projection: projection.name, event }, () => handler(checked, handlerContext));

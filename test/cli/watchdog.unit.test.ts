@@ -1,0 +1,68 @@
+import { describe, expect, test } from 'vitest';
+import { lastWords, listenOnce, readBoard } from '../../src/cli/watchdog-thread.mjs';
+import { HandlerBoard } from '../../src/engine/handler-slot.ts';
+
+/** Looks every second; each pair is what the watched thread's counter says and the milliseconds since the look before. */
+function silence(...looks: readonly (readonly [beat: number, elapsedMs: number])[]): number {
+  let heard = { beat: 0, silentMs: 0 };
+  for (const [beat, elapsedMs] of looks) heard = listenOnce(heard, { beat, elapsedMs, everyMs: 1000 });
+  return heard.silentMs;
+}
+
+describe('silence', () => {
+  test('is the time since the event loop last came round', () => {
+    expect(silence([0, 1000], [0, 1001], [0, 1000])).toBe(3001);
+    expect(silence([0, 1000], [0, 1000], [1, 1000])).toBe(0);
+    expect(silence([0, 1000], [1, 1000], [1, 1000])).toBe(1000);
+  });
+
+  // Seen red with: Math.min left out of listenOnce.
+  test('is none of the event loop while the whole process or the machine stood still', () => {
+    expect(silence([0, 1000], [0, 3_600_000])).toBe(3000);
+    expect(silence([0, 3_600_000], [1, 1000])).toBe(0);
+  });
+});
+
+describe('the board', () => {
+  const name = (board: HandlerBoard) => readBoard(board.memory, board.names);
+
+  // Seen red with: `leave` that leaves the position.
+  test('tells whose handler is at work, and at which event', () => {
+    const board = new HandlerBoard(['band', 'event', 'prices']);
+    expect(name(board)).toEqual([]);
+    board.slot('event')?.enter(9_007_199_254_740_993n);
+    expect(name(board)).toEqual([{ projection: 'event', position: '9007199254740993' }]);
+    board.slot('event')?.leave();
+    expect(name(board)).toEqual([]);
+    expect(board.slot('nobody')).toBeNull();
+  });
+
+  // Seen red with: the sort left out.
+  test('tells the one that was called last first, and async ones that are pending beside it', () => {
+    const board = new HandlerBoard(['band', 'event', 'prices']);
+    board.slot('band')?.enter(3n);
+    board.slot('prices')?.enter(5n);
+    expect(name(board)).toEqual([
+      { projection: 'prices', position: '5' },
+      { projection: 'band', position: '3' },
+    ]);
+    board.slot('prices')?.leave();
+    expect(name(board)).toEqual([{ projection: 'band', position: '3' }]);
+  });
+});
+
+test('the last line of the log names the projection and the position, and is one line of JSON as the others are', () => {
+  const about = { silentMs: 30_400, pid: 7, daemon: 'box:7', time: '2026-01-01T00:00:00.000Z' };
+  const words = lastWords([{ projection: 'band', position: '42' }], about);
+  expect(words).toMatch(/^[^\n]+\n$/);
+  expect(JSON.parse(words)).toEqual({
+    level: 60,
+    time: about.time,
+    pid: 7,
+    daemon: 'box:7',
+    projection: 'band',
+    position: '42',
+    msg: "the event loop has been blocked for 30 s, in a handler of 'band' at position 42: the process is ended",
+  });
+  expect(JSON.parse(lastWords([], about)).msg).toContain('in no handler');
+});

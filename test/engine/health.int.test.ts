@@ -1,0 +1,78 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { DEFAULT_POLICY } from '../../src/core/failure-policy.ts';
+import { Caution, Turns } from '../../src/engine/caution.ts';
+import { Progress } from '../../src/engine/progress.ts';
+import { defineProjection, type EventShape } from '../../src/index.ts';
+import { handPuller } from '../support/page.ts';
+import { openScene, type Scene } from '../support/scene.ts';
+
+let clock = 0;
+const progress = new Progress(() => clock);
+/** How long the pull had got nowhere when a handler was called with the first event of a page. */
+let stalled: number[] = [];
+let size = 0;
+
+const slow = defineProjection<EventShape>()({
+  name: 'slow',
+  schema: 'CREATE TABLE IF NOT EXISTS slow (position bigint PRIMARY KEY)',
+  tables: { slow: { key: ['position'] } },
+  on: {
+    Noted: async (_event, { tx }) => {
+      if (size === 0) {
+        stalled.push(progress.stalledMs);
+        clock += 40_000;
+      }
+      size += 1;
+      // Three at once are too many for its page, whose end is the only one there is.
+      if (size === 3) for (;;) await tx`SELECT pg_sleep(0.01)`;
+    },
+  },
+});
+
+let scene: Scene;
+let positions: readonly bigint[];
+beforeAll(async () => {
+  scene = await openScene([slow]);
+  const noted = (number: number) => ({ aggregateId: 'one', sequenceNo: number, name: 'Noted', payload: {} });
+  const appended = await scene.append(
+    ...[1, 2, 3, 4, 5, 6, 7, 8].map((number) => ({ aggregateName: 'domain.Test', ...noted(number) })),
+  );
+  positions = appended.map(({ position }) => position);
+});
+afterAll(() => scene[Symbol.asyncDispose]());
+
+function pulling(upTo: number, caution?: Caution) {
+  stalled = [];
+  size = 0;
+  const policy = { ...DEFAULT_POLICY, pageTimeoutMs: 300, eventTimeoutMs: 60_000 };
+  const failpoint = async () => {
+    size = 0;
+  };
+  const by = handPuller(scene.sql, slow, { settings: { policy, failpoint }, pageSize: 4, progress, caution });
+  by.headIs(positions[upTo - 1] ?? 0n);
+  return by.pull();
+}
+
+// Seen red with: no word to `progress` when a page is tried.
+test('a page that is tried again with fewer events, each time up to its deadline, is not stalled', async () => {
+  expect(await pulling(4)).toEqual({ kind: 'caught-up' });
+  // Of four events, which runs into its deadline, then twice of two.
+  expect(stalled).toEqual([0, 0, 0]);
+});
+
+// Seen red with: `progress.rests` left out of the puller.
+test('a projection that waits for its turn after a crash is not stalled, however long the others take', async () => {
+  const waited: number[] = [];
+  class Crowded extends Turns {
+    override take<T>(work: () => Promise<T>): Promise<T> {
+      clock += 600_000;
+      waited.push(progress.stalledMs);
+      return super.take(work);
+    }
+  }
+  const start = { name: 'slow', starts: 3, position: null, deaths: 0 };
+  const caution = new Caution({ sql: scene.sql, name: 'slow', start, events: 2, turns: new Crowded() });
+  expect(await pulling(6, caution)).toEqual({ kind: 'caught-up' });
+  expect(waited).toEqual([0, 0]);
+  expect(progress.stalledMs).toBe(0);
+});

@@ -1,0 +1,16 @@
+import { spawnSync } from 'node:child_process';
+
+/** Prometheus's own checker. Where a missing part is an error (CI), so is this one. */
+export const promtool: string | null =
+  spawnSync('promtool', ['--version'], { timeout: 30_000 }).status === 0 ? 'promtool' : null;
+if (promtool === null) {
+  if (process.env['CI']) throw new Error('promtool is missing: install it (Debian: apt-get install prometheus)');
+  console.log('skipped: promtool does not check metrics and alert rules, since it is not installed');
+}
+
+/** What it complains of; empty when it finds nothing. */
+export function complaints(args: readonly string[], input = ''): string {
+  const { status, stdout, stderr, error } = spawnSync('promtool', args, { input, encoding: 'utf8', timeout: 30_000 });
+  if (error !== undefined) throw error;
+  return status === 0 && stderr === '' ? '' : `${stdout}${stderr}`;
+}
