@@ -137,6 +137,7 @@ async function finish({ sql, url, victims }: Scene): Promise<void> {
   const victim = victims.start({ url, bulkLimit: 50, killAt: null });
   await vi.waitFor(
     async () => {
+      await retryBlamed(sql);
       const behind = await sql`
         SELECT name, cursor, (SELECT max(position) FROM events) AS last FROM projection_state
         WHERE cursor <> (SELECT max(position) FROM events)`;
@@ -151,11 +152,23 @@ async function finish({ sql, url, victims }: Scene): Promise<void> {
   expect(await resets(sql)).toEqual([]);
 }
 
+/**
+ * Two processes that were killed in an attempt at the same event look like an event that kills: the breaker halts there,
+ * and an operator who knows better sends RETRY.
+ */
+async function retryBlamed(sql: Sql): Promise<void> {
+  await sql`
+    INSERT INTO projection_commands (name, event)
+    SELECT s.name, 'RETRY' FROM projection_state AS s JOIN projection_failures AS f USING (name)
+    WHERE s.status = 'halted' AND f.code = 'PROCESS_DIED'
+      AND NOT EXISTS (SELECT FROM projection_commands AS c WHERE c.name = s.name AND c.state = 'pending')`;
+}
+
 /** Projections that were not reset exactly as often as was asked for, whichever process each of it died in. */
 async function resets(sql: Sql): Promise<readonly object[]> {
   const differing = await sql`
     SELECT s.name, s.generation, count(c.id) FILTER (WHERE c.state = 'done') AS done, count(c.id) AS asked
-    FROM projection_state AS s LEFT JOIN projection_commands AS c USING (name) GROUP BY s.name, s.generation
+    FROM projection_state AS s LEFT JOIN projection_commands AS c ON c.name = s.name AND c.event = 'RESET' GROUP BY s.name, s.generation
     HAVING s.generation <> count(c.id) OR count(c.id) FILTER (WHERE c.state = 'done') <> count(c.id)`;
   return [...differing];
 }
