@@ -74,7 +74,6 @@ test('43: any other error of the database ends the page at once, counts as no fa
   const { projection } = createLedger();
   await using scene = await openScene([projection]);
   await scene.append(...noted('a', 1, 3));
-  const before = await scene.row('ledger');
   await scene.sql.unsafe(`
     CREATE FUNCTION conflict() RETURNS trigger LANGUAGE plpgsql AS
       $$ BEGIN RAISE EXCEPTION 'try again' USING ERRCODE = '40001'; END $$;
@@ -84,6 +83,8 @@ test('43: any other error of the database ends the page at once, counts as no fa
     if (point === 'locked') pages += 1;
   };
   const daemon = await scene.start({ retries: 0, failpoint });
+  // The start itself is on record there.
+  const before = await scene.row('ledger');
   const waited = new Promise<void>((resolve) => {
     daemon.onTransition(({ to }) => {
       if (to === 'catching-up.backing-off') waits += 1;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { create, defineProjection, type EventShape, type Projection, type Transaction } from '../../src/index.ts';
-import { connect, type Sql } from '../../src/store/connect.ts';
+import { connect, type Sql, type Tx } from '../../src/store/connect.ts';
 import { reset } from '../../src/store/reset.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openStore } from '../support/engine.ts';
@@ -120,6 +120,22 @@ test.each<[string, OwnReset, RegExp]>([
     },
     /its reset handler went on after an SQL error, which has to be thrown$|relation "nowhere" does not exist$/,
   ],
+  [
+    'commits',
+    async ({ tx }) => {
+      await tx`TRUNCATE one CASCADE`;
+      await tx`COMMIT`;
+    },
+    /'COMMIT' was not sent: .*$/,
+  ],
+  [
+    'rolls back and empties the table outside of the transaction',
+    async ({ tx }) => {
+      await tx`ROLLBACK`;
+      await tx`TRUNCATE one CASCADE`;
+    },
+    /'ROLLBACK' was not sent: .*$/,
+  ],
 ])('a reset of its own that %s changes nothing, and says why', async (_how, own, why) => {
   const before = await everything();
   await expect(reset(sql, options(filled('one', own)))).rejects.toMatchObject({
@@ -156,17 +172,18 @@ test.each<[string, (tx: Transaction) => PromiseLike<unknown>]>([
 );
 
 // Seen red with: the comparison of the ids left out of settleHandler; haltDamaged left out.
-test.each<[string, OwnReset]>([
+// A handler's own transaction refuses to be ended; what could still end it is tried on the one beneath.
+test.each<[string, (tx: Tx) => Promise<void>]>([
   [
     'commits',
-    async ({ tx }) => {
+    async (tx) => {
       await tx`TRUNCATE one CASCADE`;
       await tx`COMMIT`;
     },
   ],
   [
     'commits and begins another transaction',
-    async ({ tx }) => {
+    async (tx) => {
       await tx`COMMIT`;
       await tx`BEGIN`;
       await tx`TRUNCATE one CASCADE`;
@@ -174,14 +191,14 @@ test.each<[string, OwnReset]>([
   ],
   [
     'takes the transaction back and empties the table outside of it',
-    async ({ tx }) => {
+    async (tx) => {
       await tx`ROLLBACK`;
       await tx`TRUNCATE one CASCADE`;
     },
   ],
   [
     'commits and then throws',
-    async ({ tx }) => {
+    async (tx) => {
       await tx`COMMIT`;
       throw new Error('too late');
     },
@@ -189,7 +206,18 @@ test.each<[string, OwnReset]>([
 ])(
   'a reset of its own that %s halts all that were being reset, with an alarm; the next good reset mends it',
   async (_how, own) => {
-    await expect(reset(sql, options(filled('one', own)))).rejects.toMatchObject({
+    const held: Tx[] = [];
+    const begin = async (settings: string, work: (tx: Tx) => Promise<unknown>) =>
+      await sql.begin(settings, async (tx) => {
+        held.push(tx);
+        return await work(tx);
+      });
+    const beneath: OwnReset = async () => {
+      for (const tx of held) await own(tx);
+    };
+    const same: unknown = sql.bind(null);
+    const tapped = Object.assign(same as Sql, sql, { begin });
+    await expect(reset(tapped, options(filled('one', beneath)))).rejects.toMatchObject({
       code: 'RESET_DAMAGED',
       message: expect.stringContaining('one, two'),
     });
