@@ -3,6 +3,7 @@ import type { DatabaseAddress } from '../store/connect.ts';
 import type { BrokerOptions } from './broker.ts';
 import type { FailpointHook } from './failpoint.ts';
 import type { Log } from './log.ts';
+import type { Observer } from './observers.ts';
 import type { Patience } from './pools.ts';
 import type { StartPublisher } from './publisher-port.ts';
 
@@ -32,5 +33,7 @@ export interface DaemonOptions {
   /** RabbitMQ, for pushes. Default none: NOTIFY and polling find every event. */
   readonly broker?: BrokerOptions | null;
   readonly log?: Log;
+  /** Hears what the actors of the projections do; see also `BrokerOptions` and `PublisherOptions`. Default nobody. */
+  readonly inspect?: Observer;
   readonly failpoint?: FailpointHook;
 }

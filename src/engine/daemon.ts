@@ -26,6 +26,7 @@ import { createHands } from './hands.ts';
 import { createHeads, type Heads } from './heads.ts';
 import { flush, storeIdleMoves } from './idle-moves.ts';
 import { type Log, silentLog } from './log.ts';
+import { observers } from './observers.ts';
 import { closePools, migrateAtStart, openPools, type Pools } from './pools.ts';
 import { Progress } from './progress.ts';
 import type { RunningPublisher } from './publisher-port.ts';
@@ -166,9 +167,12 @@ export class Daemon implements DaemonPort, AsyncDisposable {
         backoff: BACKOFF,
       };
     });
+    const announced = watchTransitions((change) => {
+      for (const listener of this.#listeners) listener(change);
+    }, this.#log);
     const root = createActor(daemonMachine, {
       input: { projections: inputs, backoff: BACKOFF, drainMs: DRAIN_MS },
-      inspect: watchTransitions((change) => this.#announce(change), this.#log),
+      ...observers(announced, this.#options.inspect),
     });
     // Without an observer for errors a bug in the supervisor would end the process as an uncaught exception.
     root.subscribe({ error: (error) => this.#log.error({ err: error }, 'the supervisor died; restart the daemon') });
@@ -200,10 +204,6 @@ export class Daemon implements DaemonPort, AsyncDisposable {
       this.#log.debug({ from: String(look.from), to: String(look.head) }, 'found by the heartbeat, no hint came');
     for (const name of this.names) this.#child(name)?.send({ type: 'WAKE' });
     this.#publisher?.wake();
-  }
-
-  #announce(change: Transition): void {
-    for (const listener of this.#listeners) listener(change);
   }
 
   #child(name: string): ProjectionActor | undefined {

@@ -6,6 +6,7 @@ import { EngineError } from '../core/errors.ts';
 import { PUBLISHER_NAME } from '../core/publisher.ts';
 import { OPERATOR_EVENTS, type ProjectionStatus } from '../core/status.ts';
 import type { DaemonPort } from '../engine/daemon-port.ts';
+import type { Connections } from '../inspect/connections.ts';
 import { checkBind } from './bind.ts';
 import { type Commands, createCommands } from './commands.ts';
 import {
@@ -21,6 +22,7 @@ import {
   sendJson,
   sendProblem,
 } from './guards.ts';
+import { INSPECT_PATH, inspectUpgrade } from './inspect-upgrade.ts';
 import { type Listening, listenOn, type ServerLimits } from './listen.ts';
 import { errorProblem, outcomeProblem } from './problem.ts';
 
@@ -43,6 +45,8 @@ export interface ControlApiOptions {
   /** Commands under way at once. Default 64. */
   readonly maxCommands?: number;
   readonly limits?: Partial<ServerLimits>;
+  /** Those who read along at `/inspect`; closed with the server. Default: there is no such path. */
+  readonly inspectors?: Connections;
 }
 
 export interface ControlApi {
@@ -56,7 +60,7 @@ export interface ControlApi {
  * @throws EngineError BIND_NEEDS_TOKEN (an empty token beyond loopback)
  */
 export function createControlApi(options: ControlApiOptions): ControlApi {
-  const { host, port, token, log, allowedHosts = [] } = options;
+  const { host, port, token, log, allowedHosts = [], inspectors, limits = {} } = options;
   checkBind(host, token);
   if (token === '') throw new EngineError('CONFIG_INVALID', { setting: 'PROJECTIONIST_TOKEN', reason: 'is empty' });
   const closing = new AbortController();
@@ -69,15 +73,21 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
   );
   addReads(app, options, closing.signal);
   addCommands(app, options, closing.signal);
+  if (inspectors !== undefined) {
+    app.all(INSPECT_PATH, (context) => refuse(context, log, 'UPGRADE_NEEDED'));
+    closing.signal.addEventListener('abort', () => inspectors.close());
+  }
   app.notFound((context) => refuse(context, log, 'NOT_FOUND'));
   app.onError((error, context) => {
     const answer = errorProblem(error);
     if (answer.id !== undefined) log.error({ err: error, id: answer.id, path: context.req.path }, 'http.error');
     return sendProblem(context, answer);
   });
+  const gate = { token, host, allowedHosts, log };
+  const upgrades = inspectors === undefined ? {} : { upgrade: inspectUpgrade({ ...gate, connections: inspectors }) };
   return {
     app,
-    listen: () => listenOn({ fetch: app.fetch, host, port, log, closing, limits: options.limits ?? {} }),
+    listen: () => listenOn({ fetch: app.fetch, host, port, log, closing, limits, ...upgrades }),
   };
 }
 
