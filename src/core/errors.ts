@@ -46,6 +46,7 @@ const CATALOGUE = {
     'a reset handler ended the transaction of the reset itself, so the rows of {names} can no longer be trusted: fix the handler, then RESET',
   RESET_UNKNOWN:
     "the connection was lost while the reset of '{name}' was committed: it has taken place if status shows generation {generation}",
+  INSPECTOR_MISSING: 'INSPECT=stock needs the package @statelyai/inspect: run `npm install @statelyai/inspect@0.7.2`',
   DAEMON_STOPPED: 'the daemon is stopping: send the command again after its next start',
   COMMAND_REFUSED: "{event} means nothing to '{name}' while it is {state}",
   COMMAND_TIMEOUT: "'{name}' did not answer {event} within {ms} ms: it is {state}",

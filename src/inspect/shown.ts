@@ -26,6 +26,8 @@ const typeName = word(/^[A-Za-z]\w*$/);
 /** `projection.band`, `xstate.done.actor.0.projection.live.working`, `RESET`, the name of an event in the store. */
 const dotted = word(/^[\w$][\w$.:*-]*$/);
 
+const isDotted = (name: string): boolean => dotted(name, false) !== undefined;
+
 const text: Rule = (value, texts) => (texts && typeof value === 'string' ? value.slice(0, 2000) : undefined);
 
 const fields =
@@ -91,7 +93,8 @@ const context = fields({
 /** State names, as deep as the chart is: a string, or an object of them. */
 const stateValue: Rule = (value, texts) => {
   if (typeof value !== 'object' || value === null) return dotted(value, texts);
-  return Object.fromEntries(Object.entries(value).map(([state, inner]) => [state, stateValue(inner, texts)]));
+  const states = Object.entries(value).filter(([state]) => isDotted(state));
+  return Object.fromEntries(states.map(([state, inner]) => [state, stateValue(inner, texts)]));
 };
 
 /** @public what a message says of an event */
@@ -119,7 +122,11 @@ export function shownSnapshot(given: unknown, texts: boolean): Readonly<Record<s
 
 function childrenOf(children: unknown): Readonly<Record<string, { readonly id: string }>> {
   if (typeof children !== 'object' || children === null) return {};
-  return Object.fromEntries(Object.keys(children).map((id) => [id, { id }]));
+  return Object.fromEntries(
+    Object.keys(children)
+      .filter(isDotted)
+      .map((id) => [id, { id }]),
+  );
 }
 
 /** A getter may throw. */
