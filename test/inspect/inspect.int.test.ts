@@ -5,7 +5,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { WebSocket } from 'ws';
+import { WebSocket, WebSocketServer } from 'ws';
 import { createActor } from 'xstate';
 import { brokerMachine } from '../../machines/broker.ts';
 import { createControlApi } from '../../src/http/control-api.ts';
@@ -14,6 +14,7 @@ import type { Daemon } from '../../src/index.ts';
 import { defineProjection, upsert } from '../../src/index.ts';
 import { openConnections } from '../../src/inspect/connections.ts';
 import { Hub } from '../../src/inspect/hub.ts';
+import { openStockInspector } from '../../src/inspect/stock.ts';
 import { openChromium } from '../support/chromium.ts';
 import { untilCaughtUp, untilStatus } from '../support/engine.ts';
 import { openScene, type Scene } from '../support/scene.ts';
@@ -197,3 +198,32 @@ function startReceiver(server: string): { readonly child: ChildProcess; readonly
   createInterface({ input: child.stdout }).on('line', (line) => frames.push(JSON.parse(line) as Frame));
   return { child, frames };
 }
+
+// Seen red with: `serialize` of the stock inspector left out.
+test("Stately's own inspector sends the same to its server, and nothing of a payload either", async () => {
+  const relay = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+  const texts: string[] = [];
+  relay.on('connection', (socket) => socket.on('message', (data) => texts.push(String(data))));
+  await once(relay, 'listening');
+  const stock = await openStockInspector(`ws://127.0.0.1:${(relay.address() as AddressInfo).port}`);
+  await using other = await openScene([projection('third')]);
+  await other.append({
+    aggregateName: 'Note',
+    aggregateId: 'a',
+    sequenceNo: 1,
+    name: 'Noted',
+    payload: { text: CANARY, day: CANARY },
+  });
+  const watched = await other.start({ inspect: stock.observe, retries: 0 });
+  await untilStatus(watched, 'third', ({ state }) => state === 'failed');
+  const states = () =>
+    statesOf(
+      texts.map((text) => JSON.parse(text) as Frame),
+      'projection.third',
+    );
+  await vi.waitFor(() => expect(states().at(-1)).toBe('failed.halted'), 10_000);
+  expect(states()).toContain('catching-up.working');
+  expect(texts.join('')).not.toContain(CANARY);
+  stock.stop();
+  relay.close();
+});
