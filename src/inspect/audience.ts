@@ -12,9 +12,11 @@ export interface Reader {
   drop(): void;
 }
 
-/** Frames made between two turns of the event loop, at most. */
-const MAX_NEWS = 10_000;
-const MAX_WAITING_BYTES = 4 * 1024 * 1024;
+/** Not told yet, at most; more become text at once and not in the event loop's next turn. */
+const MAX_NEWS = 1000;
+/** Bytes that may wait for a reader, and how many more for each actor: a wake moves them all in one turn. */
+const MAX_WAITING = 4 * 1024 * 1024;
+const MAX_WAITING_EACH = 8 * 1024;
 /** Actors introduced at a time, which have to be taken before the next: definitions are large. */
 const AT_A_TIME = 16;
 
@@ -62,19 +64,20 @@ export class Audience {
   /** Becomes text in the event loop's next turn, once for all readers. */
   tell(news: News): void {
     if (this.#sessions.size === 0) return;
+    this.#news.push(news);
     if (this.#news.length >= MAX_NEWS) {
-      this.#news = [];
-      for (const session of [...this.#sessions]) this.#drop(session);
+      this.#flush();
       return;
     }
-    this.#news.push(news);
     if (this.#flushing) return;
     this.#flushing = true;
-    this.#options.clock.soon(() => this.#flush());
+    this.#options.clock.soon(() => {
+      this.#flushing = false;
+      this.#flush();
+    });
   }
 
   #flush(): void {
-    this.#flushing = false;
     const news = this.#news;
     if (news.length === 0) return;
     this.#news = [];
@@ -110,10 +113,7 @@ export class Audience {
 
   #send(session: Session, messages: readonly string[], taken?: () => void): void {
     session.reader.send(messages, taken);
-    if (session.reader.waiting > MAX_WAITING_BYTES) this.#drop(session);
-  }
-
-  #drop(session: Session): void {
+    if (session.reader.waiting <= MAX_WAITING + MAX_WAITING_EACH * this.#options.registry.size) return;
     this.#sessions.delete(session);
     session.reader.drop();
   }

@@ -42,6 +42,9 @@ test('each transition is a line, from what is there at the beginning on', async 
   const { stdout, ended, over } = watching([url]);
   await expect.poll(() => told(stdout)).toEqual(['daemon running', 'band live.waiting', 'event idle.opening']);
   daemon.child('band').send({ type: 'WAKE' });
+  // Another wake while it works changes no state.
+  daemon.clock.pass(200);
+  daemon.child('band').send({ type: 'WAKE' });
   daemon.child('band').send({ type: 'RESET' });
   await daemon.answer('band', 'pull:stopped', 'reset:running', 'rejected');
   await expect

@@ -190,14 +190,15 @@ test('a reader that does not take what it is sent is dropped; the others go on',
   expect(statesOf(fast.frames, 'projection.band').at(-1)).toBe('live.waiting');
 });
 
-// Seen red with: MAX_NEWS not looked at.
-test('more than can be told in one turn sends the readers away, and memory stays bounded', () => {
-  const flood = new Hub({ clock: new HandClock() });
-  const late = new CollectingReader();
-  flood.join(late);
-  for (let index = 0; index < 20_000; index += 1) flood.observe(bornEvent(`x:${index}`));
-  expect(late.dropped).toBe(true);
-  expect(late.texts).toEqual([]);
+// Seen red with: the look at MAX_NEWS left out.
+test('more than fits into one turn of the event loop is told in the middle of it, so that memory stays bounded', () => {
+  const hub = new Hub({ clock: new HandClock() });
+  const reader = new CollectingReader();
+  hub.join(reader);
+  for (let index = 0; index < 2500; index += 1) hub.observe(bornEvent(`x:${index}`));
+  // Two frames each, and no turn of the event loop.
+  expect(reader.texts).toHaveLength(5000);
+  expect(reader.dropped).toBe(false);
 });
 
 function bornEvent(sessionId: string): InspectionEvent {
@@ -217,7 +218,7 @@ function bornEvent(sessionId: string): InspectionEvent {
   } as never;
 }
 
-// Seen red with: the try of `observe` left out; the try of `#rendered` left out.
+// Seen red with: the try of `observe` left out.
 test('whatever XState tells, the observer never throws, and neither does what follows from it', () => {
   const throwing = new Proxy(
     {},
@@ -300,8 +301,35 @@ test('whatever XState tells, the observer never throws, and neither does what fo
       hub.join(new CollectingReader());
       for (const text of reader.texts) JSON.parse(text);
     }),
-    { seed: 1, numRuns: 150 },
+    { seed: 1, numRuns: 60 },
   );
+}, 30_000);
+
+// Seen red with: the try of `#rendered` left out: the exception ended the process.
+test('an actor that cannot be shown is left out, and the others are told of all the same', async () => {
+  const daemon = inspectedDaemon(['band']);
+  const { reader } = daemon.join();
+  const children = new Proxy(
+    {},
+    {
+      ownKeys: () => {
+        throw new Error('hostile');
+      },
+    },
+  );
+  const snapshot = { status: 'active', value: 'odd', children };
+  const actorRef = {
+    id: 'odd',
+    sessionId: 'odd',
+    logic: {},
+    _parent: { sessionId: 'x:0' },
+    getSnapshot: () => snapshot,
+  };
+  daemon.hub.observe({ type: '@xstate.event', rootId: 'x:0', actorRef, event: { type: 'xstate.init' } } as never);
+  daemon.hub.observe({ type: '@xstate.snapshot', rootId: 'x:0', actorRef, snapshot, event: { type: 'odd' } } as never);
+  await daemon.answer('band', 'open:running');
+  expect(statesOf(reader.frames, 'projection.band')).toEqual(['idle.opening', 'catching-up.working']);
+  expect(statesOf(daemon.join().reader.frames, 'projection.band')).toEqual(['catching-up.working']);
 });
 
 test('an observer that cannot tell does not disturb the actors', async () => {

@@ -126,9 +126,9 @@ test('wherever a text of a payload turns up, it never leaves', () => {
       const text = JSON.stringify([shownEvent(thing, false), shownSnapshot(thing, false)]);
       expect(text).not.toContain(CANARY);
     }),
-    { seed: 1, numRuns: 2000 },
+    { seed: 1, numRuns: 600 },
   );
-});
+}, 30_000);
 
 test('a definition has every state of its machine, and none of the data its code holds', async () => {
   for (const { machine } of await allMachines()) {
