@@ -14,9 +14,9 @@ export interface Reader {
 
 /** Not told yet, at most; more become text at once and not in the event loop's next turn. */
 const MAX_NEWS = 1000;
-/** Bytes that may wait for a reader, and how many more for each actor: a wake moves them all in one turn. */
+/** Bytes that may wait for a reader, and how many more for each actor: all may begin, definitions included, in one turn. */
 const MAX_WAITING = 4 * 1024 * 1024;
-const MAX_WAITING_EACH = 8 * 1024;
+const MAX_WAITING_EACH = 32 * 1024;
 /** Actors introduced at a time, which have to be taken before the next: definitions are large. */
 const AT_A_TIME = 16;
 
