@@ -68,7 +68,8 @@ async function flood(url: string, exchange: string, count: number): Promise<void
   if (code !== 0) throw new Error(`the publisher's process ended with ${String(code)}`);
 }
 
-async function untilHealthy(daemon: Daemon): Promise<void> {
+/** Pushes reach the daemon. */
+export async function untilHealthy(daemon: Daemon): Promise<void> {
   const deadline = performance.now() + 30_000;
   while (daemon.broker()?.state !== 'healthy') {
     if (performance.now() > deadline) throw new Error(`no pushes: ${JSON.stringify(daemon.broker())}`);

@@ -52,8 +52,9 @@ export async function openInspected(): Promise<Inspected> {
 const idle: ProjectionHands = {
   open: async () => ({ status: 'running', detail: null }),
   pull: async () => ({ kind: 'caught-up' }),
-  reset: async () => ({ status: 'running', warning: null }),
-  setPaused: async () => undefined,
+  reset: async () => ({ status: 'running' }),
+  setPaused: async () => ({ status: 'running' }),
+  skip: async () => undefined,
 };
 
 /**

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createRandom } from '../examples/dancefinder/history/random.ts';
+import type { FailpointHook } from '../src/engine/failpoint.ts';
 import type { Projection } from '../src/index.ts';
 import type { Sql } from '../src/store/connect.ts';
 import { startCaughtUp } from './catch-up.ts';
@@ -20,20 +21,30 @@ const PATIENCE_MS = 10_000;
 export async function measureEngine(store: Store, events: number): Promise<Latencies> {
   await switchTriggers(store.sql, true);
   const watch = createWatch();
+  const { projection, failpoint } = watchBand(watch);
+  await using _daemon = await startCaughtUp(store.address, [projection], { failpoint });
+  return await appendSteadily(events, watch, (id) => appendBand(store.writer, id));
+}
+
+/** A projection that tells the watch of its rows, and the failpoint that does so. */
+export function watchBand(watch: Watch): { readonly projection: Projection; readonly failpoint: FailpointHook } {
   let handled: bigint[] = [];
-  await using _daemon = await startCaughtUp(store.address, [watched(band, (position) => handled.push(position))], {
+  return {
+    projection: watched(band, (position) => handled.push(position)),
     failpoint: (point) => {
       if (point !== 'committed') return;
       for (const position of handled) watch.visible(position);
       handled = [];
     },
-  });
-  return await appendSteadily(events, watch, async (id) => {
-    const [row] = await store.writer<[{ position: bigint }]>`
-      INSERT INTO events (aggregate_name, aggregate_id, sequence_no, name, payload)
-      VALUES ('domain.Band', ${id}, 1, 'BandCreated', ${JSON.stringify({ name: id })}::text::jsonb) RETURNING position`;
-    return row.position;
-  });
+  };
+}
+
+/** @returns its position, once its COMMIT was answered */
+export async function appendBand(sql: Sql, id: string): Promise<bigint> {
+  const [row] = await sql<[{ position: bigint }]>`
+    INSERT INTO events (aggregate_name, aggregate_id, sequence_no, name, payload)
+    VALUES ('domain.Band', ${id}, 1, 'BandCreated', ${JSON.stringify({ name: id })}::text::jsonb) RETURNING position`;
+  return row.position;
 }
 
 /**
@@ -97,7 +108,7 @@ function follow(sql: Sql, from: bigint, watch: Watch) {
   };
 }
 
-interface Watch {
+export interface Watch {
   /** The append of this event was answered now. */
   appended(position: bigint): void;
   /** The COMMIT of its row was answered now. */
@@ -106,7 +117,7 @@ interface Watch {
   readonly latencies: Latencies;
 }
 
-function createWatch(): Watch {
+export function createWatch(): Watch {
   const latencies: number[] = [];
   const appended = new Map<bigint, number>();
   const visible = new Map<bigint, number>();
@@ -131,7 +142,7 @@ function createWatch(): Watch {
   };
 }
 
-async function appendSteadily(
+export async function appendSteadily(
   events: number,
   watch: Watch,
   append: (id: string) => Promise<bigint>,

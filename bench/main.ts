@@ -13,6 +13,7 @@ import {
   publishPart,
   type Scale,
 } from './parts.ts';
+import { pushPart } from './push-part.ts';
 import { partTable, results } from './report.ts';
 import { type BenchServer, startServer } from './server.ts';
 
@@ -34,6 +35,7 @@ function plan({ events, rounds, parts, full }: Options): readonly (() => [Measur
     append: [() => [appendPart, scale]],
     idle: [() => [idlePart, scale]],
     publish: [() => [publishPart, scale]],
+    push: [() => [pushPart, scale]],
     flood: [() => [floodPart, scale]],
     inspect: [() => [inspectPart, scale]],
   };

@@ -5,7 +5,7 @@ import type { Message } from '../src/publisher/message.ts';
 import type { DatabaseAddress, Sql } from '../src/store/connect.ts';
 
 /** Messages in flight of the bare loop; the publisher's own default. */
-const IN_FLIGHT = 2000;
+const IN_FLIGHT = 4000;
 
 /** A broker, with an exchange and a durable queue behind it for each run. */
 export interface BenchBroker extends AsyncDisposable {

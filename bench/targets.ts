@@ -7,6 +7,7 @@ export const TARGETS = {
   fourAgainstSql: { must: 0.5, goal: 0.8, better: 'more' },
   latencyP50: { must: 2.2, goal: 1.5, better: 'less' },
   latencyP99: { must: 3, goal: 2, better: 'less' },
+  pushP50: { must: 2.5, goal: 1.5, better: 'less' },
   appendRate: { must: 0.65, goal: 0.75, better: 'more' },
   publish: { must: 0.8, goal: 0.95, better: 'more' },
   idleQueries: { must: 2, goal: 1, better: 'less' },

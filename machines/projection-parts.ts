@@ -27,6 +27,8 @@ export type ProjectionEvent =
   | { readonly type: 'START' }
   | { readonly type: 'STOP' }
   | { readonly type: 'WAKE' }
+  /** The database answers again. */
+  | { readonly type: 'DATABASE_BACK' }
   /** Somebody else has reset the projection: its row is to be read again. */
   | { readonly type: 'REOPEN' }
   | { readonly type: OperatorEvent };
@@ -36,8 +38,6 @@ export interface CommandSettled {
   readonly type: 'settled';
   readonly command: OperatorEvent;
   readonly error: unknown;
-  /** What else it did, for whoever sent it. */
-  readonly warning: string | null;
 }
 
 /** A timer that is set to more fires at once. */
@@ -60,6 +60,7 @@ export const projectionParts = setup({
     setPaused: fromPromise(({ input }: { input: { hands: ProjectionHands; paused: boolean } }) =>
       input.hands.setPaused(input.paused),
     ),
+    skip: fromPromise(({ input }: { input: ProjectionContext }) => input.hands.skip()),
   },
   actions: {
     beginOperation: assign({ operation: () => new AbortController(), woken: false }),
@@ -79,15 +80,14 @@ export const projectionParts = setup({
       backoffs: ({ context }) => context.backoffs + 1,
       detail: (_, params: { readonly error: unknown }) => `backing off: ${messageOf(params.error)}`,
     }),
+    /** The next wait is as short as the first one, and as random: all of them come back within half a second, not at once. */
+    noteBack: assign({ backoffs: 1 }),
     noteWaiting: assign({ backoffs: ({ context }) => context.backoffs + 1 }),
-    settle: emit(
-      (_, params: { readonly command: OperatorEvent; readonly error?: unknown; readonly warning?: string | null }) => ({
-        type: 'settled' as const,
-        command: params.command,
-        error: params.error ?? null,
-        warning: params.warning ?? null,
-      }),
-    ),
+    settle: emit((_, params: { readonly command: OperatorEvent; readonly error?: unknown }) => ({
+      type: 'settled' as const,
+      command: params.command,
+      error: params.error ?? null,
+    })),
   },
   guards: {
     wantsStop: ({ context }) => context.wanted.stop,
@@ -115,6 +115,7 @@ export const projectionParts = setup({
   },
 });
 
+/** Anything can be thrown, also what cannot be made a string; an exception here would end the actor. */
 function messageOf(error: unknown): string {
   try {
     return error instanceof Error && error.message !== '' ? error.message : String(error);

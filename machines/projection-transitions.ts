@@ -2,6 +2,9 @@ import type { PullMode, PullOutcome } from '../src/core/port.ts';
 import type { OperatorEvent, StoredStatus } from '../src/core/status.ts';
 import type { ProjectionContext } from './projection-parts.ts';
 
+/** `detail` from when a pull found the row held until one gets through. */
+export const ELSEWHERE = 'another daemon works on it';
+
 /** While an operation runs: note what is wanted and ask it to end. */
 export const whileWorking = {
   STOP: { actions: ['wantStop', 'endOperation'] },
@@ -12,6 +15,13 @@ export const whileWorking = {
   REOPEN: { actions: 'noteWake' },
 } as const;
 
+/** While a short transaction runs whose outcome must be known: it is not asked to end. */
+export const whileCommitting = {
+  STOP: { actions: 'wantStop' },
+  RESET: { actions: 'wantReset' },
+  PAUSE: { actions: 'wantPause' },
+} as const;
+
 /** While nothing runs: do it. */
 export const whileWaiting = {
   STOP: '#projection.idle.stopped',
@@ -19,6 +29,10 @@ export const whileWaiting = {
   PAUSE: '#projection.idle.pausing',
   REOPEN: '#projection.idle.opening',
 } as const;
+
+/** While it waits for the sake of the database: not much longer, now that it answers. */
+export const untilBack = (here: string) =>
+  ({ DATABASE_BACK: { target: here, reenter: true, actions: 'noteBack' } }) as const;
 
 export const stopOrResetFirst = [
   { guard: 'wantsStop', target: '#projection.idle.stopped' },
@@ -42,12 +56,6 @@ export const stored = (as: StoredStatus) =>
 export const haltedAtStart = {
   type: 'haltedAtStart',
   params: ({ event }: StatusDone) => ({ status: event.output.status }),
-} as const;
-
-type ResetDone = { readonly event: { readonly output: { readonly warning: string | null } } };
-export const resetDone = {
-  type: 'settle',
-  params: ({ event }: ResetDone) => ({ command: 'RESET' as const, warning: event.output.warning }),
 } as const;
 
 type PullDone = { readonly event: { readonly output: PullOutcome } };
@@ -82,7 +90,7 @@ export const afterPull = (wait: string) =>
     {
       guard: ended('elsewhere'),
       target: '#projection.idle.standby',
-      actions: { type: 'noteDetail', params: { detail: 'another daemon works on it' } },
+      actions: { type: 'noteDetail', params: { detail: ELSEWHERE } },
     },
     // Asked to end by nobody who still wants it.
     { target: '#projection.catching-up.working', reenter: true },

@@ -6,6 +6,7 @@ import type { Actions, CommandContext } from './program.ts';
 import { resetProjections } from './reset.ts';
 import { sendEvent } from './send.ts';
 import { showStatus } from './status.ts';
+import { mayColour } from './terminal.ts';
 import { showLooks } from './watch.ts';
 import { watchStates } from './watch-states.ts';
 
@@ -17,27 +18,30 @@ export function stateFolder(cwd: string): string {
 /** The commands that speak to a daemon. */
 export const clientActions: Pick<Actions, 'status' | 'watch' | 'send' | 'reset'> = {
   async status(options, context) {
-    await showStatus(await clientFor(context), options, context.terminal.stdout, context.signal);
+    const { stdout } = context.terminal;
+    const shown = { ...options, colour: mayColour(stdout, context.env) };
+    await showStatus(await clientFor(context), shown, stdout, context.signal);
     return 0;
   },
-  async watch({ name, states }, context) {
+  async watch({ name, json, states }, context) {
     const signal = AbortSignal.any([context.signal, context.outputGone]);
     const { stdout } = context.terminal;
     const find = await finderFor(context);
+    const connect = async () => createClient(await find());
     if (states) await watchStates({ find, name, signal, stdout });
-    else await showLooks(pollStatuses({ connect: async () => createClient(await find()), name, signal }), stdout);
+    else await showLooks(pollStatuses({ connect, name, signal }), stdout, () => new Date(), json);
     return 0;
   },
   async send(options, context) {
     return (await sendEvent(await clientFor(context), options, context.terminal, context.signal)) ? 0 : 1;
   },
-  async reset({ name, wait, timeoutMs }, context) {
-    const options = { name, wait, liveTimeoutMs: timeoutMs };
+  async reset({ name, wait, timeoutMs, json }, context) {
+    const options = { name, wait, json, liveTimeoutMs: timeoutMs };
     return (await resetProjections(await clientFor(context), options, context.terminal, context.signal)) ? 0 : 1;
   },
 };
 
-async function clientFor({ env, cwd }: CommandContext): Promise<DaemonClient> {
+export async function clientFor({ env, cwd }: CommandContext): Promise<DaemonClient> {
   return createClient(await findDaemon({ env, folder: stateFolder(cwd) }));
 }
 

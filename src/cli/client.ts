@@ -1,8 +1,21 @@
-import { z } from 'zod';
-import { BROKER_STATES } from '../core/broker.ts';
+import type { z } from 'zod';
+import type { Capsule } from '../core/capsule.ts';
+import type { CommandRecord } from '../core/command.ts';
 import { EngineError } from '../core/errors.ts';
-import { PUBLISHER_STATES, type PublisherStatus } from '../core/publisher.ts';
-import { type ProjectionStatus, STATES } from '../core/status.ts';
+import type { FailureRecord, TryReport } from '../core/failure.ts';
+import type { ProjectionStatus } from '../core/status.ts';
+import type { TransitionRecord } from '../core/transition.ts';
+import { capsuleSchema, failuresSchema, trySchema } from '../http/failure-schemas.ts';
+import {
+  appliedSchema,
+  commandsSchema,
+  fleetSchema,
+  forgottenSchema,
+  outcomeSchema,
+  problemSchema,
+  projectionSchema,
+  transitionsSchema,
+} from '../http/schemas.ts';
 import { isRunning, readDaemonFile } from './daemon-file.ts';
 
 export const DEFAULT_URL = 'http://127.0.0.1:4400';
@@ -12,6 +25,8 @@ export type Sendable = (typeof SENDABLE)[number];
 
 /** Of an answer, beyond the time the daemon was asked to wait itself. */
 const ANSWER_MS = 15_000;
+/** What a daemon takes for a try at most. */
+const TRY_MS = 45_000;
 
 export interface DaemonAddress {
   readonly url: string;
@@ -60,52 +75,6 @@ export class RefusedError extends Error {
   }
 }
 
-const failureSchema = z.looseObject({
-  eventId: z.string().nullable(),
-  position: z.string(),
-  eventName: z.string().nullable(),
-  attempts: z.number(),
-  error: z.string(),
-  sqlstate: z.string().nullable(),
-  statement: z.string().nullable(),
-  at: z.string(),
-});
-
-/** Fields that a newer daemon adds are passed on. */
-const statusSchema: z.ZodType<ProjectionStatus> = z.looseObject({
-  name: z.string(),
-  instance: z.string(),
-  state: z.enum(STATES),
-  detail: z.string().nullable(),
-  cursor: z.string(),
-  head: z.string(),
-  position: z.number(),
-  lagEvents: z.number(),
-  lagSeconds: z.number().nullable(),
-  ratePerSecond: z.number(),
-  etaSeconds: z.number().nullable(),
-  generation: z.number(),
-  owner: z.string().nullable(),
-  failure: failureSchema.nullable(),
-});
-const publisherSchema: z.ZodType<PublisherStatus> = z.looseObject({
-  state: z.enum(PUBLISHER_STATES),
-  detail: z.string().nullable(),
-  cursor: z.string(),
-  head: z.string(),
-  lagEvents: z.number(),
-  ratePerSecond: z.number(),
-  unconfirmed: z.number(),
-  owner: z.string().nullable(),
-});
-const fleetSchema = z.object({
-  projections: z.array(statusSchema),
-  publisher: publisherSchema.optional(),
-  broker: z.object({ state: z.enum(BROKER_STATES), detail: z.string().nullable() }).optional(),
-});
-const outcomeSchema = z.object({ kind: z.literal('done'), state: z.enum(STATES), warning: z.string().optional() });
-const problemSchema = z.object({ code: z.string(), detail: z.string() });
-
 /** Everything that `GET /projections` says; `broker` and `publisher` only where the daemon has them. */
 export type Fleet = z.output<typeof fleetSchema>;
 
@@ -113,13 +82,59 @@ export interface DaemonClient {
   fleet(signal: AbortSignal): Promise<Fleet>;
   statuses(signal: AbortSignal): Promise<readonly ProjectionStatus[]>;
   status(name: string, signal: AbortSignal): Promise<ProjectionStatus>;
+  failures(name: string, signal: AbortSignal): Promise<readonly FailureRecord[]>;
+  tryFailed(name: string, signal: AbortSignal): Promise<TryReport>;
+  capsule(name: string, signal: AbortSignal): Promise<Capsule>;
   /** Waits for the outcome; a failure is a RefusedError. */
-  send(name: string, event: Sendable, waitMs: number, signal: AbortSignal): Promise<z.output<typeof outcomeSchema>>;
+  send(
+    name: string,
+    command: SentCommand,
+    waitMs: number,
+    signal: AbortSignal,
+  ): Promise<z.output<typeof outcomeSchema>>;
+  /** `position`: in decimal digits, or `head`. A RefusedError NOT_APPLIED when it takes longer. */
+  wait(name: string, position: string, waitMs: number, signal: AbortSignal): Promise<z.output<typeof appliedSchema>>;
+  forget(name: string, signal: AbortSignal): Promise<z.output<typeof forgottenSchema>>;
+  /** Newest first. */
+  commands(name: string | undefined, limit: number, signal: AbortSignal): Promise<readonly CommandRecord[]>;
+  transitions(name: string, limit: number, signal: AbortSignal): Promise<readonly TransitionRecord[]>;
+}
+
+/** What is asked of a projection. */
+interface SentCommand {
+  readonly type: Sendable;
+  /** SKIP: of the event that failed, in decimal digits; and why. */
+  readonly position?: string;
+  readonly reason?: string;
 }
 
 /** Every call is bounded, and throws EngineError DAEMON_UNREACHABLE or RefusedError. */
-export function createClient({ url, token }: DaemonAddress): DaemonClient {
-  async function call<T>(
+export function createClient(address: DaemonAddress): DaemonClient {
+  const call = caller(address);
+  return {
+    fleet: (signal) => call('/projections', fleetSchema, {}, signal),
+    statuses: async (signal) => (await call('/projections', fleetSchema, {}, signal)).projections,
+    status: (name, signal) => call(pathOf(name), projectionSchema, {}, signal),
+    send: (name, command, waitMs, signal) =>
+      call(`${pathOf(name)}/events?wait=${waitMs}`, outcomeSchema, post(command), signal, waitMs),
+    failures: async (name, signal) => (await call(`${pathOf(name)}/failures`, failuresSchema, {}, signal)).failures,
+    tryFailed: (name, signal) => call(`${pathOf(name)}/try`, trySchema, post({}), signal, TRY_MS),
+    capsule: (name, signal) => call(`${pathOf(name)}/capsule`, capsuleSchema, {}, signal, TRY_MS),
+    wait: (name, position, waitMs, signal) =>
+      call(`${pathOf(name)}/wait?position=${position}&timeout=${waitMs}`, appliedSchema, {}, signal, waitMs),
+    forget: (name, signal) => call(`${pathOf(name)}/forget`, forgottenSchema, post({}), signal),
+    commands: async (name, limit, signal) => {
+      const which = name === undefined ? '' : `&name=${encodeURIComponent(name)}`;
+      return (await call(`/commands?limit=${limit}${which}`, commandsSchema, {}, signal)).commands;
+    },
+    transitions: async (name, limit, signal) =>
+      (await call(`${pathOf(name)}/transitions?limit=${limit}`, transitionsSchema, {}, signal)).transitions,
+  };
+}
+
+/** Asks the daemon at this address, and reads what it answers. */
+function caller({ url, token }: DaemonAddress) {
+  return async function call<T>(
     path: string,
     answer: z.ZodType<T>,
     init: RequestInit,
@@ -152,26 +167,15 @@ export function createClient({ url, token }: DaemonAddress): DaemonClient {
         `what answers at ${url} is not this version's daemon: check PROJECTIONIST_URL`,
       );
     return parsed.data;
-  }
-  return {
-    fleet: (signal) => call('/projections', fleetSchema, {}, signal),
-    statuses: async (signal) => (await call('/projections', fleetSchema, {}, signal)).projections,
-    status: (name, signal) => call(`/projections/${encodeURIComponent(name)}`, statusSchema, {}, signal),
-    send: (name, event, waitMs, signal) => {
-      const init = {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ type: event }),
-      };
-      return call(
-        `/projections/${encodeURIComponent(name)}/events?wait=${waitMs}`,
-        outcomeSchema,
-        init,
-        signal,
-        waitMs,
-      );
-    },
   };
+}
+
+function pathOf(name: string): string {
+  return `/projections/${encodeURIComponent(name)}`;
+}
+
+function post(body: object): RequestInit {
+  return { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
 }
 
 function refusal(status: number, body: unknown): RefusedError {

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { SENDABLE } from './client.ts';
 import type { Actions, CommandContext, ExitCode } from './program.ts';
 
@@ -16,10 +16,18 @@ export function addWatch(program: Command, actions: Actions, context: CommandCon
     .command('watch')
     .description('show the states as they change, until Ctrl-C: a table on a terminal, else a line for each change')
     .argument('[name]')
-    .option('--states', 'a line for each transition as it happens, substates included', false)
-    .addHelpText('after', examples('watch', 'watch band', 'watch --states', 'watch >> states.log'))
-    .action(async (name: string | undefined, { states }: { states: boolean }) => {
-      result.code = await actions.watch({ name, states }, context);
+    .option('--json', 'an object for each change, for programs', false)
+    .addOption(
+      new Option('--states', 'a line for each transition as it happens, substates included')
+        .default(false)
+        .conflicts('json'),
+    )
+    .addHelpText(
+      'after',
+      examples('watch', 'watch band', 'watch --states', 'watch >> states.log', 'watch --json | jq .projection.state'),
+    )
+    .action(async (name: string | undefined, { json, states }: { json: boolean; states: boolean }) => {
+      result.code = await actions.watch({ name, json, states }, context);
     });
 }
 
@@ -30,12 +38,34 @@ export function addSend(program: Command, actions: Actions, context: CommandCont
     .argument('<name>')
     .argument('<event>', SENDABLE.join(', '))
     .option('--wait', 'until the projection is live again', false)
+    .option('--json', 'the outcome as an object, for programs', false)
     .addHelpText('after', examples('send band PAUSE', 'send band RESUME --wait', 'send band RETRY'));
-  command.action(async (name: string, given: string, { wait }: { wait: boolean }) => {
+  command.action(async (name: string, given: string, { wait, json }: { wait: boolean; json: boolean }) => {
     const event = SENDABLE.find((one) => one === given);
     if (event === undefined) return command.error(`error: no event '${given}': use one of ${SENDABLE.join(', ')}`);
-    result.code = await actions.send({ name, event, wait }, context);
+    if (event === 'SKIP') return command.error('error: SKIP needs more: use skip NAME --position P --reason TEXT');
+    result.code = await actions.send({ name, event, wait, json }, context);
   });
+}
+
+export function addReset(program: Command, actions: Actions, context: CommandContext, result: Result): void {
+  const command = program
+    .command('reset')
+    .description('empty the tables of a projection and fill them again from the first event')
+    .argument('[name]')
+    .option('--all', 'every projection', false)
+    .option('--wait', 'until it is live again', false)
+    .option('--timeout <seconds>', 'how long --wait waits', '3600')
+    .option('--json', 'an object for each, for programs', false)
+    .addHelpText('after', examples('reset band', 'reset band --wait', 'reset --all --wait --timeout 600'));
+  command.action(
+    async (name: string | undefined, given: { all: boolean; wait: boolean; timeout: string; json: boolean }) => {
+      const { all, wait, timeout, json } = given;
+      if ((name === undefined) !== all) command.error('error: give the name of a projection, or --all');
+      if (!/^[1-9]\d{0,6}$/.test(timeout)) command.error('error: --timeout is a whole number of seconds');
+      result.code = await actions.reset({ name, wait, timeoutMs: Number(timeout) * 1000, json }, context);
+    },
+  );
 }
 
 export function addExport(program: Command, actions: Actions, context: CommandContext, result: Result): Command {

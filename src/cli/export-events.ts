@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { EngineError } from '../core/errors.ts';
 import type { EventText } from '../store/export.ts';
 
+type Place = { readonly cwd: string; readonly signal: AbortSignal };
 type Pages = AsyncIterable<readonly EventText[]>;
 
 /** One line of an import. The position is left out: another store draws its own. */
@@ -42,11 +43,26 @@ export async function exportTo(stream: Writable, pages: Pages, signal: AbortSign
  * Writes the events to a file, which is there only when it is complete: half an export looks like a whole one.
  * @throws EngineError CONFIG_FILE
  */
-export async function exportToFile(
+export async function exportToFile(file: string, pages: Pages, place: Place): Promise<number> {
+  return await replaceFile(file, place, async (handle, flush) => {
+    return await write(handle.createWriteStream({ flush }), pages, { signal: place.signal, end: true });
+  });
+}
+
+/** Writes a file, which is there only when it is complete. @throws EngineError CONFIG_FILE */
+export async function writeWhole(file: string, text: string, place: Place): Promise<void> {
+  await replaceFile(file, place, async (handle, flush) => {
+    await handle.writeFile(text);
+    if (flush) await handle.sync();
+    await handle.close();
+  });
+}
+
+async function replaceFile<T>(
   file: string,
-  pages: Pages,
-  { cwd, signal }: { readonly cwd: string; readonly signal: AbortSignal },
-): Promise<number> {
+  { cwd }: Place,
+  fill: (handle: FileHandle, flush: boolean) => Promise<T>,
+): Promise<T> {
   const path = resolve(cwd, file);
   const found = await stat(path).catch(() => null);
   if (found?.isDirectory()) throw new EngineError('CONFIG_FILE', { file: path, reason: 'it is a folder' });
@@ -54,10 +70,9 @@ export async function exportToFile(
   const replaced = found === null || found.isFile();
   const temporary = replaced ? `${path}.${randomBytes(6).toString('hex')}` : path;
   try {
-    const handle = await openFile(temporary, replaced ? 'wx' : 'w', path);
-    const count = await write(handle.createWriteStream({ flush: replaced }), pages, { signal, end: true });
+    const filled = await fill(await openFile(temporary, replaced ? 'wx' : 'w', path), replaced);
     if (replaced) await rename(temporary, path);
-    return count;
+    return filled;
   } catch (error) {
     if (replaced) await rm(temporary, { force: true });
     throw error;

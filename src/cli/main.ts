@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 import { clientActions } from './client-actions.ts';
 import { databaseActions } from './database-actions.ts';
+import { failureActions } from './failure-actions.ts';
+import { operatorActions } from './operator-actions.ts';
 import { type Actions, runProgram } from './program.ts';
 import { survivePipes } from './terminal.ts';
 import { packageVersion } from './version.ts';
@@ -24,7 +26,9 @@ async function main(actions: Actions): Promise<void> {
 
 await main({
   ...clientActions,
+  ...operatorActions,
   ...databaseActions,
+  ...failureActions,
   start: async (options, context) => {
     // Imported when needed: the other commands start in half the time.
     const { start } = await import('./start.ts');

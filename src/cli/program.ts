@@ -2,7 +2,9 @@ import { Command, CommanderError } from 'commander';
 import { flagOf, SETTING_NAMES, SETTING_SOURCES, settingsSchema } from '../config/schema.ts';
 import { type ErrorCode, isEngineError } from '../core/errors.ts';
 import type { Sendable } from './client.ts';
-import { addExport, addSend, addWatch, examples } from './commands.ts';
+import { addExport, addReset, addSend, addWatch, examples } from './commands.ts';
+import { addFailures, addTry } from './failure-commands.ts';
+import { addOperatorCommands } from './operator-commands.ts';
 import { oneLine, type Terminal } from './terminal.ts';
 
 /** 0 done, 1 the thing asked failed, 2 bad usage. */
@@ -40,15 +42,59 @@ export interface Actions {
     context: CommandContext,
   ): Promise<ExitCode>;
   watch(
-    options: { readonly name: string | undefined; readonly states: boolean },
+    options: { readonly name: string | undefined; readonly json: boolean; readonly states: boolean },
     context: CommandContext,
   ): Promise<ExitCode>;
   send(
-    options: { readonly name: string; readonly event: Sendable; readonly wait: boolean },
+    options: { readonly name: string; readonly event: Sendable; readonly wait: boolean; readonly json: boolean },
     context: CommandContext,
   ): Promise<ExitCode>;
   reset(
-    options: { readonly name: string | undefined; readonly wait: boolean; readonly timeoutMs: number },
+    options: {
+      readonly name: string | undefined;
+      readonly wait: boolean;
+      readonly timeoutMs: number;
+      readonly json: boolean;
+    },
+    context: CommandContext,
+  ): Promise<ExitCode>;
+  /** `position` in decimal digits. */
+  skip(
+    options: { readonly name: string; readonly position: string; readonly reason: string; readonly json: boolean },
+    context: CommandContext,
+  ): Promise<ExitCode>;
+  /** `position` in decimal digits, or `head`. */
+  wait(
+    options: { readonly name: string; readonly position: string; readonly timeoutMs: number; readonly json: boolean },
+    context: CommandContext,
+  ): Promise<ExitCode>;
+  forget(options: { readonly name: string; readonly json: boolean }, context: CommandContext): Promise<ExitCode>;
+  commands(
+    options: { readonly name: string | undefined; readonly limit: number; readonly json: boolean },
+    context: CommandContext,
+  ): Promise<ExitCode>;
+  transitions(
+    options: { readonly name: string; readonly limit: number; readonly json: boolean },
+    context: CommandContext,
+  ): Promise<ExitCode>;
+  failures(
+    options: { readonly name: string | undefined; readonly json: boolean },
+    context: CommandContext,
+  ): Promise<ExitCode>;
+  showFailure(options: { readonly name: string; readonly json: boolean }, context: CommandContext): Promise<ExitCode>;
+  /** `out`: a file; undefined for stdout. */
+  exportCapsule(
+    options: { readonly name: string; readonly out: string | undefined },
+    context: CommandContext,
+  ): Promise<ExitCode>;
+  /** `config`: a file whose projections are tried on the database itself; undefined: the daemon tries its own. */
+  tryFailed(
+    options: {
+      readonly name: string;
+      readonly config: string | undefined;
+      readonly json: boolean;
+      readonly flags: StartOptions['flags'];
+    },
     context: CommandContext,
   ): Promise<ExitCode>;
   /** `file` is '-' for stdin. */
@@ -141,6 +187,9 @@ function buildProgram(
   addWatch(program, actions, context, result);
   addSend(program, actions, context, result);
   addReset(program, actions, context, result);
+  addOperatorCommands(program, actions, context, result);
+  addFailures(program, actions, context, result);
+  addSettings(addTry(program, actions, context, result), (name) => name === 'schema');
   const importing = program
     .command('import')
     .description('append events from a file, one JSON object a line')
@@ -161,24 +210,6 @@ function buildProgram(
     result.code = await actions.migrate({ config: textOf(config), flags }, context);
   });
   return program;
-}
-
-function addReset(program: Command, actions: Actions, context: CommandContext, result: { code: ExitCode }): void {
-  const command = program
-    .command('reset')
-    .description('empty the tables of a projection and fill them again from the first event')
-    .argument('[name]')
-    .option('--all', 'every projection', false)
-    .option('--wait', 'until it is live again', false)
-    .option('--timeout <seconds>', 'how long --wait waits', '3600')
-    .addHelpText('after', examples('reset band', 'reset band --wait', 'reset --all --wait --timeout 600'));
-  command.action(
-    async (name: string | undefined, { all, wait, timeout }: { all: boolean; wait: boolean; timeout: string }) => {
-      if ((name === undefined) !== all) command.error('error: give the name of a projection, or --all');
-      if (!/^[1-9]\d{0,6}$/.test(timeout)) command.error('error: --timeout is a whole number of seconds');
-      result.code = await actions.reset({ name, wait, timeoutMs: Number(timeout) * 1000 }, context);
-    },
-  );
 }
 
 function addSettings(command: Command, which: (name: string) => boolean): void {

@@ -7,6 +7,8 @@ export interface ResetOptions {
   readonly name: string | undefined;
   /** Until live again, not only until the reset is done. */
   readonly wait: boolean;
+  /** An object a line, in place of words. */
+  readonly json?: boolean;
   /** Of the reset itself. Default 60 s. */
   readonly resetTimeoutMs?: number;
   /** Until live again. Default one hour. */
@@ -25,7 +27,7 @@ export async function resetProjections(
   { stdout, stderr }: Terminal,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const { name, wait, resetTimeoutMs = 60_000, liveTimeoutMs = 3_600_000, lookEveryMs = 250 } = options;
+  const { name, wait, json = false, resetTimeoutMs = 60_000, liveTimeoutMs = 3_600_000, lookEveryMs = 250 } = options;
   const names =
     name === undefined ? [...new Set((await client.statuses(signal)).map((status) => status.name))] : [name];
   const waitFor: string[] = [];
@@ -36,8 +38,9 @@ export async function resetProjections(
   };
   for (const each of names) {
     try {
-      const { state, warning } = await client.send(each, 'RESET', resetTimeoutMs, signal);
-      stdout.write(`${each}: reset, now ${state}\n`);
+      const outcome = await client.send(each, { type: 'RESET' }, resetTimeoutMs, signal);
+      const { state, warning } = outcome;
+      stdout.write(json ? `${JSON.stringify(outcome)}\n` : `${each}: reset, now ${state}\n`);
       if (warning !== undefined) stderr.write(`projectionist: ${oneLine(`${each}: ${warning}`)}\n`);
       waitFor.push(each);
     } catch (error) {
@@ -48,7 +51,7 @@ export async function resetProjections(
   const lookUntil = performance.now() + liveTimeoutMs;
   for (const each of wait ? waitFor : []) {
     const status = await untilSettled(client, each, { everyMs: lookEveryMs, until: lookUntil }, signal);
-    if (status.state === 'live') stdout.write(`${each}: live\n`);
+    if (status.state === 'live') stdout.write(json ? `${JSON.stringify(status)}\n` : `${each}: live\n`);
     else fail(each, notLive(status));
   }
   return !failed;

@@ -6,6 +6,11 @@ import { oneLine, type Terminal } from './terminal.ts';
 export interface SendOptions {
   readonly name: string;
   readonly event: Sendable;
+  /** SKIP: of the event that failed, in decimal digits; and why. */
+  readonly position?: string;
+  readonly reason?: string;
+  /** One object, in place of words. */
+  readonly json?: boolean;
   /** Until it is where the event leads in the end, not only until the event is carried out. */
   readonly wait: boolean;
   /** Of the event itself. Default 60 s. */
@@ -27,9 +32,20 @@ export async function sendEvent(
   { stdout, stderr }: Terminal,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const { name, event, wait, outcomeTimeoutMs = 60_000, liveTimeoutMs = 3_600_000, lookEveryMs = 250 } = options;
-  const { state } = await client.send(name, event, outcomeTimeoutMs, signal);
-  stdout.write(`${name}: ${event} done, now ${state}\n`);
+  const {
+    name,
+    event,
+    wait,
+    json = false,
+    outcomeTimeoutMs = 60_000,
+    liveTimeoutMs = 3_600_000,
+    lookEveryMs = 250,
+  } = options;
+  const { position, reason } = options;
+  const command = { type: event, ...(position !== undefined && { position }), ...(reason !== undefined && { reason }) };
+  const outcome = await client.send(name, command, outcomeTimeoutMs, signal);
+  const { state } = outcome;
+  stdout.write(json ? `${JSON.stringify(outcome)}\n` : `${name}: ${event} done, now ${state}\n`);
   const fail = (status: ProjectionStatus): false => {
     stderr.write(`projectionist: ${oneLine(`${name}: ${notLive(status)}`)}\n`);
     return false;
@@ -43,6 +59,6 @@ export async function sendEvent(
   const until = performance.now() + liveTimeoutMs;
   const status = await untilSettled(client, name, { everyMs: lookEveryMs, until }, signal);
   if (status.state !== 'live') return fail(status);
-  stdout.write(`${name}: live\n`);
+  if (!json) stdout.write(`${name}: live\n`);
   return true;
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type ConfigFile, loadConfigFile } from '../config/load-projections.ts';
 import { type Config, readConfig, redactedConfig, secretsOf } from '../config/read-config.ts';
+import type { Culprit } from '../engine/attribution.ts';
 import { createDaemon, type Daemon } from '../engine/daemon.ts';
 import type { Observer } from '../engine/observers.ts';
 import { checkBind } from '../http/bind.ts';
@@ -11,7 +12,9 @@ import { stateFolder } from './client-actions.ts';
 import { removeDaemonFile, writeDaemonFile } from './daemon-file.ts';
 import { type OpenedDatabase, openDatabase } from './database.ts';
 import { openInspector } from './inspector.ts';
+import { watchLeftBehind } from './left-behind.ts';
 import { createLogger } from './logger.ts';
+import { watchMemory } from './memory-limit.ts';
 import type { CommandContext, ExitCode, StartOptions } from './program.ts';
 import { reportProgress } from './progress.ts';
 import { appendSample, appendTraffic } from './sample.ts';
@@ -72,7 +75,7 @@ interface Run {
   /** Filled as things are opened. */
   readonly closers: Closer[];
   readonly signal: AbortSignal;
-  /** The private PostgreSQL ended and cannot be started again. */
+  /** Something ended that cannot be started again in this process. */
   readonly died: (reason: string) => void;
 }
 
@@ -108,6 +111,7 @@ async function run({ options, context, config, file, log, closers, signal, died 
     const appended = await appendSample({ ...database, config, file, sample: file.sample, signal });
     if (appended > 0) stdout.write(`sample history of ${appended} events appended\n`);
   }
+  closers.push(...guard(daemon, { config, log, died }));
   closers.push(() => daemon.stop());
   await daemon.start();
   signal.throwIfAborted();
@@ -121,11 +125,35 @@ async function run({ options, context, config, file, log, closers, signal, died 
   closers.push(() => removeDaemonFile(folder, process.pid));
   signal.throwIfAborted();
 
-  stdout.write(`control ${api.url}/#token=${token}\n`);
+  // A token that the operator has set stays out of what may be kept for ever: `docker logs`, a journal.
+  stdout.write(`control ${api.url}/${config.token === null ? `#token=${token}` : ''}\n`);
   if (options.traffic && file.traffic !== null) {
     closers.push(appendTraffic({ ...database, config, traffic: file.traffic, log }));
   }
   await reportProgress({ daemon, stdout, signal });
+}
+
+/** What may end the process from inside: errors that nobody caught, and its memory. */
+function guard(daemon: Daemon, { config, log, died }: Pick<Run, 'config' | 'log' | 'died'>): readonly Closer[] {
+  const halt = (culprit: Culprit, error: unknown) => daemon.halt(culprit, error);
+  const unwatch = [watchLeftBehind({ source: process, halt, die: died, log })];
+  const { maxRssMb: limitMb } = config;
+  if (limitMb !== null) {
+    let lastAtWork: string | null = null;
+    unwatch.push(
+      daemon.onTransition(({ name, to }) => {
+        if (/working|attempting/.test(to)) lastAtWork = name;
+      }),
+      watchMemory({
+        limitMb,
+        onExceeded: (foundMb) => {
+          log.error({ foundMb, limitMb, projection: lastAtWork }, 'daemon.memory-limit');
+          died(`it uses ${foundMb} MB, MAX_RSS_MB is ${limitMb}; '${lastAtWork}' worked last`);
+        },
+      }),
+    );
+  }
+  return unwatch.map((end) => async () => end());
 }
 
 interface DaemonParts extends Pick<Run, 'config' | 'file' | 'log'> {
@@ -143,9 +171,15 @@ function newDaemon({ config, file, database, log, ...parts }: DaemonParts): Daem
     schema: config.schema,
     id: config.daemonId,
     requeueEveryMs: config.requeueEveryMs,
+    onFailure: config.failurePolicy,
     retryFailedAfterMs: config.retryFailedAfterMs,
     retries: config.retries,
+    maxFailureCount: config.maxFailureCount,
+    eventTimeoutMs: config.eventTimeoutMs,
+    pageTimeoutMs: config.pageTimeoutMs,
     bulkLimit: config.bulkLimit,
+    ...(file.onHalt !== null && { onHalt: file.onHalt }),
+    haltWebhookUrl: config.haltWebhookUrl,
     notify: config.listenNotify,
     broker: urls === null ? null : { urls, exchange, controlQueue: config.amqpControlQueue, ...inspect },
     ...(urls !== null && config.publish !== false ? { publisher: publisher({ urls, exchange, ...inspect }) } : {}),

@@ -1,14 +1,22 @@
 import { PUBLISHER_NAME, type PublisherStatus } from '../core/publisher.ts';
 import type { ProjectionStatus } from '../core/status.ts';
 import type { DaemonClient, Fleet } from './client.ts';
-import { duration, grouped, type Output, oneLine, table } from './terminal.ts';
+import { type Colour, duration, grouped, type Output, oneLine, table } from './terminal.ts';
 
 const TITLES = ['NAME', 'STATE', 'CURSOR/HEAD', 'LAG', 'RATE', 'ETA', 'DETAIL'];
 
 export interface StatusOptions {
   readonly name: string | undefined;
   readonly json: boolean;
+  readonly colour: boolean;
 }
+
+const COLOUR_OF: Readonly<Record<string, Colour>> = {
+  live: 'green',
+  failed: 'red',
+  'catching-up': 'yellow',
+  resetting: 'yellow',
+};
 
 /** `projectionist status`: a table for people, or what the daemon said for programs. */
 export async function showStatus(
@@ -19,14 +27,16 @@ export async function showStatus(
 ): Promise<void> {
   if (options.name !== undefined) {
     const status = await client.status(options.name, signal);
-    stdout.write(options.json ? `${JSON.stringify(status, null, 2)}\n` : statusTable([status]));
+    stdout.write(
+      options.json ? `${JSON.stringify(status, null, 2)}\n` : statusTable([status], undefined, options.colour),
+    );
     return;
   }
   const fleet = await client.fleet(signal);
   stdout.write(
     options.json
       ? `${JSON.stringify(fleet, null, 2)}\n`
-      : statusTable(fleet.projections, fleet.publisher) + brokerLine(fleet),
+      : statusTable(fleet.projections, fleet.publisher, options.colour) + brokerLine(fleet),
   );
 }
 
@@ -38,8 +48,13 @@ function brokerLine({ broker }: Fleet): string {
 }
 
 /** A line each, under a title. */
-export function statusTable(statuses: readonly ProjectionStatus[], publisher?: PublisherStatus): string {
-  return table([TITLES, ...statuses.map(row), ...(publisher === undefined ? [] : [publisherRow(publisher)])]);
+export function statusTable(
+  statuses: readonly ProjectionStatus[],
+  publisher?: PublisherStatus,
+  colour = false,
+): string {
+  const rows = [TITLES, ...statuses.map(row), ...(publisher === undefined ? [] : [publisherRow(publisher)])];
+  return table(rows, (cell, column) => (colour && column === 1 ? (COLOUR_OF[cell] ?? null) : null));
 }
 
 /** Below the projections, under the name of its row; `$` tells that it is none. */

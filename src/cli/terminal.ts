@@ -19,8 +19,22 @@ export function oneLine(text: string): string {
     .trim();
 }
 
-/** Columns as wide as their widest cell, two spaces between them, none at a line's end. */
-export function table(rows: readonly (readonly string[])[]): string {
+/** `NO_COLOR`, set to anything, turns colours off: no-color.org. */
+export function mayColour({ isTTY }: Output, env: Readonly<Record<string, string | undefined>>): boolean {
+  return isTTY === true && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb';
+}
+
+const COLOURS = { red: 31, green: 32, yellow: 33 } as const;
+export type Colour = keyof typeof COLOURS;
+
+/**
+ * Columns as wide as their widest cell, two spaces between them, none at a line's end.
+ * @param colourOf of a cell; null: as it is
+ */
+export function table(
+  rows: readonly (readonly string[])[],
+  colourOf: (cell: string, column: number) => Colour | null = () => null,
+): string {
   const widths: number[] = [];
   for (const row of rows) {
     for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length);
@@ -29,11 +43,15 @@ export function table(rows: readonly (readonly string[])[]): string {
     .map(
       (row) =>
         `${row
-          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+          .map((cell, column) => painted(cell.padEnd(widths[column] ?? 0), colourOf(cell, column)))
           .join('  ')
           .trimEnd()}\n`,
     )
     .join('');
+}
+
+function painted(text: string, colour: Colour | null): string {
+  return colour === null ? text : `\x1b[${COLOURS[colour]}m${text}\x1b[39m`;
 }
 
 /** 1234567 is `1,234,567`, whatever the locale. */

@@ -7,13 +7,15 @@ import { type Output, oneLine, repainter } from './terminal.ts';
  * `projectionist watch`: on a terminal the table of `status`, painted over itself; elsewhere a line for each change.
  * Ends when the looks end.
  * @param now for the time in front of each line
+ * @param json a JSON object for each change instead, also on a terminal
  */
 export async function showLooks(
   looks: AsyncIterable<Look>,
   stdout: Output,
   now: () => Date = () => new Date(),
+  json = false,
 ): Promise<void> {
-  const show = stdout.isTTY === true ? onTerminal(stdout) : asLines(stdout, now);
+  const show = json ? asObjects(stdout, now) : stdout.isTTY === true ? onTerminal(stdout) : asLines(stdout, now);
   for await (const look of looks) show(look);
 }
 
@@ -27,25 +29,54 @@ function onTerminal(stdout: Output): (look: Look) => void {
 }
 
 function asLines(stdout: Output, now: () => Date): (look: Look) => void {
-  let before = new Map<string, ProjectionStatus>();
-  let isLost = false;
   const write = (text: string): void => {
     stdout.write(`${now().toISOString()} ${oneLine(text)}\n`);
   };
+  return eachChange({
+    lost: (look) => write(lost(look)),
+    found: () => write('the daemon answers again'),
+    changed: (name, last, status) => write(change(name, last, status)),
+    gone: (name) => write(`${name} is gone`),
+  });
+}
+
+/** `kind` tells what it is about: lost, found, changed or gone. */
+function asObjects(stdout: Output, now: () => Date): (look: Look) => void {
+  const write = (what: object): void => {
+    stdout.write(`${JSON.stringify({ at: now().toISOString(), ...what })}\n`);
+  };
+  return eachChange({
+    lost: ({ reason }) => write({ kind: 'lost', reason }),
+    found: () => write({ kind: 'found' }),
+    changed: (_name, _last, projection) => write({ kind: 'changed', projection }),
+    gone: (name) => write({ kind: 'gone', name }),
+  });
+}
+
+interface Changes {
+  readonly lost: (look: Look & { readonly kind: 'lost' }) => void;
+  readonly found: () => void;
+  readonly changed: (name: string, last: ProjectionStatus | undefined, status: ProjectionStatus) => void;
+  readonly gone: (name: string) => void;
+}
+
+function eachChange(tell: Changes): (look: Look) => void {
+  let before = new Map<string, ProjectionStatus>();
+  let isLost = false;
   return (look) => {
     if (look.kind === 'lost') {
-      if (!isLost) write(lost(look));
+      if (!isLost) tell.lost(look);
       isLost = true;
       return;
     }
-    if (isLost) write('the daemon answers again');
+    if (isLost) tell.found();
     isLost = false;
     const seen = new Map(look.statuses.map((status) => [nameOf(status), status]));
     for (const [name, status] of seen) {
       const last = before.get(name);
-      if (last === undefined || isChange(last, status)) write(change(name, last, status));
+      if (last === undefined || isChange(last, status)) tell.changed(name, last, status);
     }
-    for (const name of before.keys()) if (!seen.has(name)) write(`${name} is gone`);
+    for (const name of before.keys()) if (!seen.has(name)) tell.gone(name);
     before = seen;
   };
 }

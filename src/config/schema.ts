@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isEngineError } from '../core/errors.ts';
+import { DEFAULT_POLICY, FAILURE_POLICIES } from '../core/failure-policy.ts';
 import { checkIdentifier } from '../core/identifier.ts';
 
 /** The longest time a Node timer can wait; a longer one fires at once. */
@@ -88,16 +89,41 @@ export const settingsSchema = z.strictObject({
   requeueEveryMs: wholeNumber(1, MAX_TIMER_MS)
     .default(60_000)
     .describe('Milliseconds between two visits to a projection that nothing has woken.'),
+  failurePolicy: z
+    .enum(FAILURE_POLICIES, { error: `is not one of ${FAILURE_POLICIES.join(', ')}` })
+    .default(DEFAULT_POLICY.onFailure)
+    .describe('`halt`: a projection stops before an event that fails. `skip`: it passes over it, on the record.'),
   retryFailedAfterMs: wholeNumber(0, MAX_TIMER_MS)
-    .default(1_000)
+    .default(DEFAULT_POLICY.retryFailedAfterMs)
     .describe('Milliseconds between two attempts at an event that failed.'),
   retries: wholeNumber(0, 1_000_000)
-    .default(5)
-    .describe('Attempts at a failing event after the first, before the projection halts.'),
+    .default(DEFAULT_POLICY.retries)
+    .describe('`halt`: attempts at a failing event after the first, before the projection halts.'),
+  maxFailureCount: wholeNumber(0, 1_000_000)
+    .default(DEFAULT_POLICY.maxFailureCount)
+    .describe('`skip`: the attempt at which a failing event is passed over; 0 and 1: the first.'),
+  eventTimeoutMs: wholeNumber(1, MAX_TIMER_MS)
+    .default(DEFAULT_POLICY.eventTimeoutMs)
+    .describe('Milliseconds the async handler of one event may take; then the event has failed.'),
+  pageTimeoutMs: wholeNumber(1, MAX_TIMER_MS)
+    .default(DEFAULT_POLICY.pageTimeoutMs)
+    .describe('Milliseconds one transaction that applies events may take; then fewer events are tried at once.'),
   bulkLimit: wholeNumber(1, 1_000_000)
     .nullable()
     .default(null)
     .describe('Events in one page at most. Not set: adapts, starting at 200.'),
+  haltWebhookUrl: z
+    .string()
+    .superRefine(refuse(webhookProblem))
+    .nullable()
+    .default(null)
+    .describe('Where each halt of a projection is posted as JSON, `https://…`. Not set: nowhere.'),
+  maxRssMb: wholeNumber(100, 1_000_000)
+    .nullable()
+    .default(null)
+    .describe(
+      'Megabytes of memory (RSS) at which the daemon drains and exits with 1, to be started anew. Not set: none.',
+    ),
   daemonId: z
     .string()
     .superRefine(
@@ -138,9 +164,15 @@ export const SETTING_SOURCES: Readonly<Record<SettingName, SettingSource>> = {
   inspectUrl: { env: 'INSPECT_URL', flag: true, secret: false },
   logLevel: { env: 'LOG_LEVEL', flag: true, secret: false },
   requeueEveryMs: { env: 'REQUEUE_EVERY_MS', flag: true, secret: false },
+  failurePolicy: { env: 'FAILURE_POLICY', flag: true, secret: false },
   retryFailedAfterMs: { env: 'RETRY_FAILED_AFTER_MS', flag: true, secret: false },
   retries: { env: 'RETRIES', flag: true, secret: false },
+  maxFailureCount: { env: 'MAX_FAILURE_COUNT', flag: true, secret: false },
+  eventTimeoutMs: { env: 'EVENT_TIMEOUT_MS', flag: true, secret: false },
+  pageTimeoutMs: { env: 'PAGE_TIMEOUT_MS', flag: true, secret: false },
   bulkLimit: { env: 'BULK_LIMIT', flag: true, secret: false },
+  haltWebhookUrl: { env: 'HALT_WEBHOOK_URL', flag: false, secret: true },
+  maxRssMb: { env: 'MAX_RSS_MB', flag: true, secret: false },
   daemonId: { env: 'DAEMON_ID', flag: true, secret: false },
   listenNotify: { env: 'LISTEN_NOTIFY', flag: true, secret: false },
 };
@@ -212,6 +244,13 @@ function databaseUrlProblem(text: string): string | null {
   return null;
 }
 
+function webhookProblem(text: string): string | null {
+  if (!/^https?:\/\//.test(text)) return 'must begin with https:// or http://';
+  if (!URL.canParse(text)) return 'is not a URL (a password with / ? # @ in it must be percent-encoded)';
+  const { username, password } = new URL(text);
+  return isDecodable(username + password) ? null : 'is not a URL (a % in it must be written %25)';
+}
+
 /** In a password a comma is written %2C. */
 function brokerUrls(text: string, context: z.RefinementCtx<string>): readonly string[] {
   const urls = text.split(',').map((url) => url.trim());
@@ -227,12 +266,16 @@ function brokerUrlProblem(text: string): string | null {
   if (new URL(text).hostname === '') return 'names no host';
   // What cannot be decoded would throw at every attempt to connect.
   const { username, password, pathname } = new URL(text);
+  return isDecodable(username + password + pathname) ? null : 'is not a URL (a % in it must be written %25)';
+}
+
+function isDecodable(text: string): boolean {
   try {
-    decodeURIComponent(username + password + pathname);
+    decodeURIComponent(text);
+    return true;
   } catch {
-    return 'is not a URL (a % in it must be written %25)';
+    return false;
   }
-  return null;
 }
 
 function brokerNameProblem(text: string): string | null {

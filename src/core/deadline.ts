@@ -19,3 +19,8 @@ export function orAborted<T>(promise: PromiseLike<T>, signal: AbortSignal): Prom
     );
   });
 }
+
+/** Waits for a promise, so many milliseconds at most, however it ends. Never rejects. */
+export async function atMost(ms: number, promise: PromiseLike<unknown> | undefined): Promise<void> {
+  await orAborted(Promise.resolve(promise), AbortSignal.timeout(ms)).catch(() => undefined);
+}

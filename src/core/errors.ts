@@ -17,10 +17,17 @@ const CATALOGUE = {
   PROJECTION_ROW_MISSING:
     "projection '{name}' has no row in projection_state: start the daemon once, it registers them",
   TABLE_SHARED: "table '{table}' belongs to both '{first}' and '{second}': give each projection tables of its own",
+  TABLE_NOT_DECLARED: "'{name}' does not declare table '{table}', and writes nothing else: add it to its tables",
   TABLE_MISSING: "projection '{name}' needs table '{table}', which is not there: run `projectionist migrate`",
   LOOKUP_MISSED: "no row in '{table}' where {where}: the event that creates it is missing or comes later",
   HANDLER_RESULT_INVALID:
     'the handler returned {result}: return statements, or be an async function that returns nothing',
+  HANDLER_STATEMENT_REFUSED: "'{statement}' was not sent: {reason}",
+  HANDLER_NOT_AWAITED: "the handler ended before its statement '{statement}' was answered: await every statement",
+  HANDLER_TIMEOUT:
+    'the handler of {event} had not ended after {ms} ms: find out what it waits for, or raise eventTimeoutMs',
+  PROCESS_DIED:
+    'the process ended {deaths} times while it applied {event} at position {position}: find out what its handler does (memory, exit, endless loop), then RETRY or SKIP',
   HANDLER_ENDED_TRANSACTION:
     "a handler of '{name}' ended the page's transaction itself: what it committed up to position {position} may stand twice; fix the handler, then RESET",
   HANDLER_IGNORED_ERROR:
@@ -47,14 +54,26 @@ const CATALOGUE = {
   RESET_UNKNOWN:
     "the connection was lost while the reset of '{name}' was committed: it has taken place if status shows generation {generation}",
   INSPECTOR_MISSING: 'INSPECT=stock needs the package @statelyai/inspect: run `npm install @statelyai/inspect@0.7.2`',
+  SKIP_MOVED: "nothing was skipped, '{name}' {where}: take the position from `projectionist status {name}`",
+  FORGET_REFUSED: "'{name}' was not forgotten, nothing changed: {reason}",
+  NOTHING_FAILED: "'{name}' has no failed event to try: {reason}",
+  TRY_GIVEN_UP: "the try of '{name}' was given up, nothing of it remains: {reason}",
   DAEMON_STOPPED: 'the daemon is stopping: send the command again after its next start',
+  COMMAND_INVALID: "{event} for '{name}' was not taken in: {reason}",
+  COMMAND_NOT_TAKEN:
+    "the database did not answer when {event} for '{name}' was to be stored: look whether it was before you repeat it, or repeat it under the same id",
+  COMMAND_STALE:
+    "{event} was meant for generation {expected} of '{name}', which is at generation {found}: nothing was done; look at it before you repeat the command",
   COMMAND_REFUSED: "{event} means nothing to '{name}' while it is {state}",
   COMMAND_TIMEOUT: "'{name}' did not answer {event} within {ms} ms: it is {state}",
+  WAIT_BUSY: '{max} waits are under way already: wait again in a moment',
   DATABASE_UNREACHABLE: 'cannot reach the database at {address}: {reason}; check DATABASE_URL',
   DATABASE_ENCODING: "the database is {encoding}: create it with ENCODING 'UTF8'",
   DATABASE_IN_RECOVERY: 'the database is in recovery (a standby): point DATABASE_URL at the primary',
   DATABASE_VERSION: 'PostgreSQL {version} is too old: 14 or newer is needed',
   SCHEMA_NEWER: 'the database was migrated to version {found}, this program knows {known}: update the program',
+  MIGRATION_NEEDED:
+    'the database was migrated to version {found}, this program needs {known}, and this role may not create tables: run `projectionist migrate` as their owner, then sql/roles.sql',
   STORE_MISSING: 'there is no table events in schema {schema}: run `projectionist migrate`, or set SCHEMA',
   STORE_CACHE: 'the sequence of events.position has CACHE {cache}: run `ALTER SEQUENCE {sequence} CACHE 1`',
   STORE_TRIGGER: 'trigger {trigger} on {table} is {problem}, so events could be missed: run `projectionist migrate`',

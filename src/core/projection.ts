@@ -1,5 +1,7 @@
+import { checkPolicy } from './check-policy.ts';
 import { EngineError } from './errors.ts';
 import type { StoredEvent } from './event.ts';
+import type { FailurePolicy } from './failure-policy.ts';
 import { checkIdentifier } from './identifier.ts';
 import { type EventSchemas, isStandardSchema, type StandardSchema } from './standard-schema.ts';
 import type { Statement } from './statement.ts';
@@ -48,6 +50,8 @@ export interface ProjectionDefinition<E extends EventShape> {
   readonly version?: number;
   /** DDL of the tables, run by `migrate`; must be repeatable (IF NOT EXISTS). */
   readonly schema?: string;
+  /** Where it differs from the settings: what becomes of an event that fails, and how long handlers may take. */
+  readonly policy?: Partial<FailurePolicy>;
   /** The tables this projection alone writes. */
   readonly tables: Readonly<Record<string, TableShape>>;
   readonly on: Handlers<E>;
@@ -75,6 +79,7 @@ export interface Projection<E extends EventShape = EventShape> {
   readonly tables: ReadonlyMap<string, TableShape>;
   readonly handlers: ReadonlyMap<string, Handler<StoredEvent>>;
   readonly events: ReadonlyMap<string, StandardSchema>;
+  readonly policy: Partial<FailurePolicy>;
   readonly reset: ((context: { readonly tx: Transaction }) => Promise<void>) | null;
 }
 
@@ -119,6 +124,7 @@ export function defineProjection<E extends EventShape>() {
       tables,
       handlers,
       events: checkSchemas(name, definition.events ?? {}),
+      policy: checkPolicy(name, definition.policy ?? {}),
       reset: definition.reset ?? null,
     });
   };

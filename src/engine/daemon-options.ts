@@ -1,3 +1,5 @@
+import type { FailurePolicy } from '../core/failure-policy.ts';
+import type { OnHalt } from '../core/halt.ts';
 import type { Projection } from '../core/projection.ts';
 import type { DatabaseAddress } from '../store/connect.ts';
 import type { BrokerOptions } from './broker.ts';
@@ -7,7 +9,8 @@ import type { Observer } from './observers.ts';
 import type { Patience } from './pools.ts';
 import type { StartPublisher } from './publisher-port.ts';
 
-export interface DaemonOptions {
+/** With the policy of all its projections; one that says otherwise itself has its own. */
+export interface DaemonOptions extends Partial<FailurePolicy> {
   readonly projections: readonly Projection[];
   readonly database: DatabaseAddress;
   /** Default public. */
@@ -16,10 +19,6 @@ export interface DaemonOptions {
   readonly id?: string;
   /** Milliseconds between visits of every projection. Default 60000. */
   readonly requeueEveryMs?: number;
-  /** Milliseconds between attempts at an event that failed. Default 1000. */
-  readonly retryFailedAfterMs?: number;
-  /** Further attempts at an event that failed, before the projection halts. Default 5. */
-  readonly retries?: number;
   /** Events per page; null (default) adapts between 200 and 5000. */
   readonly bulkLimit?: number | null;
   /** Whether appends send a NOTIFY and this daemon listens. Default true. */
@@ -32,6 +31,10 @@ export interface DaemonOptions {
   readonly publisher?: StartPublisher;
   /** RabbitMQ, for pushes. Default none: NOTIFY and polling find every event. */
   readonly broker?: BrokerOptions | null;
+  /** Called once with each projection that halts. What it throws is logged, and it may take 30 s. */
+  readonly onHalt?: OnHalt;
+  /** Posts each halt there as JSON. Whoever sets it decides what this process connects to. */
+  readonly haltWebhookUrl?: string | null;
   readonly log?: Log;
   /** Hears what the actors of the projections do; see also `BrokerOptions` and `PublisherOptions`. Default nobody. */
   readonly inspect?: Observer;

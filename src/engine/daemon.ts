@@ -1,45 +1,39 @@
 import { hostname } from 'node:os';
 import { NEVER, type Subscription } from 'rxjs';
-import { type Actor, createActor, type SnapshotFrom } from 'xstate';
-import { childId, daemonMachine, type ProjectionActor } from '../../machines/daemon.ts';
+import type { Actor } from 'xstate';
+import type { daemonMachine } from '../../machines/daemon.ts';
 import type { BrokerStatus } from '../core/broker.ts';
+import { atMost } from '../core/deadline.ts';
 import { EngineError } from '../core/errors.ts';
-import { PUBLISHER_NAME, type PublisherStatus } from '../core/publisher.ts';
-import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../core/status.ts';
+import type { PublisherStatus } from '../core/publisher.ts';
+import type { ProjectionStatus } from '../core/status.ts';
 import { type TableOwners, tableOwners } from '../core/table-owners.ts';
 import { type HintFigures, HintMetrics } from '../feed/hint-metrics.ts';
 import type { Look } from '../feed/wakes.ts';
-import { createAuditor } from '../store/audit.ts';
-import { checkDatabase, checkStore } from '../store/checks.ts';
 import type { Sql } from '../store/connect.ts';
 import { createHeadReader } from '../store/head.ts';
-import { register } from '../store/state.ts';
+import { type ActorsOptions, childOf, startActors, type Worker } from './actors.ts';
+import type { Culprit } from './attribution.ts';
 import { type Broker, startBroker } from './broker.ts';
-import { checkTables } from './check-tables.ts';
-import { sendCommand } from './command.ts';
+import { CommandDesk } from './commands/desk.ts';
 import type { DaemonOptions } from './daemon-options.ts';
 import type { DaemonPort, Transition } from './daemon-port.ts';
 import { DatabaseTrouble } from './database-trouble.ts';
 import { drained } from './drained.ts';
+import { FailureDesk } from './failures/failure-desk.ts';
 import { startFeed } from './feed.ts';
-import { createHands } from './hands.ts';
+import { haltCulprit } from './halt-culprit.ts';
 import { createHeads, type Heads } from './heads.ts';
 import { flush, storeIdleMoves } from './idle-moves.ts';
 import { type Log, silentLog } from './log.ts';
-import { observers } from './observers.ts';
-import { closePools, migrateAtStart, openPools, type Pools } from './pools.ts';
-import { Progress } from './progress.ts';
+import { DaemonOperations, type OperatingParts } from './operations.ts';
+import { closePools, openPools, type Pools } from './pools.ts';
+import { prepareDatabase } from './prepare-database.ts';
 import type { RunningPublisher } from './publisher-port.ts';
-import { Puller } from './puller.ts';
-import { createResetWatch, type ResetWatch } from './reset-watch.ts';
-import { toStatus } from './status.ts';
-import { createStoreWatch, type StoreWatch } from './store-watch.ts';
+import { readStatuses } from './read-statuses.ts';
 import { StoredViews } from './stored-views.ts';
 import { watchTransitions } from './transitions.ts';
-
-const BACKOFF = { baseMs: 200, capMs: 30_000 } as const;
-const DRAIN_MS = 10_000;
-const FOLD_FROM = 10;
+import { createWatches, type Watches } from './watches.ts';
 
 /** A daemon that has not started yet; nothing is connected. @throws EngineError TABLE_SHARED, PROJECTION_INVALID */
 export function createDaemon(options: DaemonOptions): Daemon {
@@ -47,34 +41,38 @@ export function createDaemon(options: DaemonOptions): Daemon {
 }
 
 /** Runs one actor per projection over one event store. `start` and `stop` once each; `stop` at any time. */
-export class Daemon implements DaemonPort, AsyncDisposable {
+export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposable {
   readonly id: string;
   readonly names: readonly string[];
   readonly #options: DaemonOptions;
   readonly #log: Log;
   readonly #owners: TableOwners;
   readonly #listeners = new Set<(change: Transition) => void>();
-  readonly #pullers = new Map<string, Puller>();
-  readonly #progress = new Map<string, Progress>();
+  readonly #workers = new Map<string, Worker>();
   readonly #subscriptions: Subscription[] = [];
   readonly #stored: StoredViews;
   readonly #hints = new HintMetrics();
   readonly #trouble: DatabaseTrouble;
+  readonly #failures: FailureDesk;
   #pools: Pools | null = null;
   #heads: Heads | null = null;
-  #watch: StoreWatch | null = null;
-  #resets: ResetWatch | null = null;
+  #watches: Watches | null = null;
+  #desk: CommandDesk | null = null;
   #publisher: RunningPublisher | null = null;
   #root: Actor<typeof daemonMachine> | null = null;
   #broker: Broker | null = null;
   #stopping: Promise<void> | null = null;
 
   constructor(options: DaemonOptions) {
+    super();
     this.#options = options;
     this.#log = options.log ?? silentLog;
-    this.#trouble = new DatabaseTrouble(this.#log);
+    this.#trouble = new DatabaseTrouble(this.#log, () => {
+      for (const name of this.names) this.#child(name)?.send({ type: 'DATABASE_BACK' });
+    });
     this.#owners = tableOwners(options.projections);
     this.#stored = new StoredViews(options.databaseTrouble);
+    this.#failures = new FailureDesk({ schema: 'public', ...options }, () => this.#pools?.reader ?? null);
     this.id = options.id ?? `${hostname()}:${process.pid}`;
     this.names = options.projections.map(({ name }) => name);
   }
@@ -89,96 +87,69 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     const own = { database, schema, projections, id: this.id };
     const pools = openPools({ ...own, patience, onControlClosed: () => this.#heads?.forget() });
     this.#pools = pools;
-    try {
-      await checkDatabase(pools.control, database);
-      await migrateAtStart(own, notify);
-      await checkStore(pools.control, { notify });
-      await checkTables(pools.control, this.#owners);
-      await register(pools.work, projections);
-    } catch (error) {
+    const prepared = prepareDatabase(pools, { ...own, owners: this.#owners, notify });
+    const starts = await prepared.catch(async (error: unknown) => {
       await this.stop();
       throw error;
-    }
+    });
     // Stopped meanwhile: what began now would have nobody to end it.
     if (this.#stopping !== null) throw new EngineError('DAEMON_STOPPED');
-    const heads = createHeads(createHeadReader(pools.control), (resets) => this.#resets?.heard(resets));
-    this.#heads = heads;
-    this.#watch = createStoreWatch({
-      auditor: createAuditor(pools.reader),
-      check: () => checkStore(pools.reader, { notify }),
-      log: this.#log,
+    const heads = createHeads(createHeadReader(pools.control, this.names), ({ standings, pending }) => {
+      this.#watches?.rows.heard(standings);
+      this.#desk?.beat(pending);
     });
-    this.#resets = createResetWatch({
-      sql: pools.reader,
-      pullers: this.#pullers,
+    this.#heads = heads;
+    this.#watches = createWatches({
+      daemon: this.#options,
+      id: this.id,
+      pools,
+      names: this.names,
+      workers: this.#workers,
+      heads,
+      snapshot: this.#snapshot,
       reopen: (name) => this.#child(name)?.send({ type: 'REOPEN' }),
       log: this.#log,
     });
-    this.#root = this.#startActors(heads, pools);
+    this.#root = this.#startActors(heads, pools, starts);
+    this.#desk = this.#openDesk(pools);
     this.#publisher = this.#options.publisher?.({ database, schema, owner: this.id, heads, log: this.#log }) ?? null;
     if (broker !== null) {
-      const reset = (name: string) => this.send(name, 'RESET');
+      const reset = (name: string) => this.send(name, 'RESET', { by: 'broker' });
       this.#broker = startBroker({ ...broker, id: this.id, projections, reset, hints: this.#hints, log: this.#log });
     }
     this.#subscriptions.push(
-      storeIdleMoves(this.#pullers, { sql: pools.work, owner: this.id, log: this.#log, everyMs: 1000 }),
+      storeIdleMoves(this.#workers, { sql: pools.work, owner: this.id, log: this.#log, everyMs: 1000 }),
       this.#startFeed(heads, pools.control, schema),
     );
   }
 
-  #startActors(heads: Heads, pools: Pools): Actor<typeof daemonMachine> {
-    const { retries = 5, retryFailedAfterMs = 1000, bulkLimit = null, projections, failpoint } = this.#options;
-    const settings = {
-      sql: pools.work,
+  #openDesk({ reader }: Pools): CommandDesk {
+    const desk = new CommandDesk({
+      sql: reader,
+      id: this.id,
+      names: this.names,
+      child: (name) => this.#child(name),
+      inHand: (name) => this.#workers.get(name)?.inHand ?? null,
+      log: this.#log,
+    });
+    desk.start();
+    return desk;
+  }
+
+  #startActors(heads: Heads, pools: Pools, starts: ActorsOptions['starts']): Actor<typeof daemonMachine> {
+    return startActors({
+      daemon: this.#options,
       owner: this.id,
       owners: this.#owners,
-      maxAttempts: 1 + retries,
-      statementTimeoutMs: 10_000,
-      nextStatementMs: this.#options.patience?.nextStatementMs,
-      foldFrom: FOLD_FROM,
-      failpoint,
-    };
-    const now = () => performance.now();
-    const inputs = projections.map((projection) => {
-      const progress = new Progress(now);
-      const puller = new Puller({
-        projection,
-        settings,
-        reader: pools.reader,
-        heads,
-        pageSize: bulkLimit,
-        progress,
-        log: this.#log,
-        now,
-      });
-      this.#progress.set(projection.name, progress);
-      this.#pullers.set(projection.name, puller);
-      return {
-        name: projection.name,
-        hands: createHands({
-          projection,
-          projections,
-          puller,
-          settings,
-          log: this.#log,
-          onReset: () => void this.#resets?.look(),
-        }),
-        retryFailedAfterMs,
-        backoff: BACKOFF,
-      };
+      pools,
+      heads,
+      workers: this.#workers,
+      starts,
+      inspect: watchTransitions((change) => this.#announce(change), this.#log),
+      onScanned: () => this.#watches?.waits.check(),
+      onReset: () => void this.#watches?.rows.look(),
+      log: this.#log,
     });
-    const announced = watchTransitions((change) => {
-      for (const listener of this.#listeners) listener(change);
-    }, this.#log);
-    const root = createActor(daemonMachine, {
-      input: { projections: inputs, backoff: BACKOFF, drainMs: DRAIN_MS },
-      ...observers(announced, this.#options.inspect),
-    });
-    // Without an observer for errors a bug in the supervisor would end the process as an uncaught exception.
-    root.subscribe({ error: (error) => this.#log.error({ err: error }, 'the supervisor died; restart the daemon') });
-    root.start();
-    root.send({ type: 'START' });
-    return root;
   }
 
   #startFeed(heads: Heads, listener: Sql, schema: string): Subscription {
@@ -198,72 +169,70 @@ export class Daemon implements DaemonPort, AsyncDisposable {
 
   #deliver(look: Look): void {
     this.#hints.looked(look);
-    if (look.again) this.#watch?.forget();
-    if (look.source === 'schedule') void this.#watch?.look(look.head);
+    if (look.again) this.#watches?.store.forget();
+    if (look.source === 'schedule') {
+      void this.#watches?.store.look(look.head);
+      void this.#desk?.tidy();
+    }
     if (look.source === 'heartbeat')
       this.#log.debug({ from: String(look.from), to: String(look.head) }, 'found by the heartbeat, no hint came');
     for (const name of this.names) this.#child(name)?.send({ type: 'WAKE' });
     this.#publisher?.wake();
   }
 
-  #child(name: string): ProjectionActor | undefined {
-    const children: SnapshotFrom<typeof daemonMachine>['children'] | undefined = this.#root?.getSnapshot().children;
-    const child = children?.[childId(name)] as ProjectionActor | undefined;
-    return child?.getSnapshot().status === 'active' ? child : undefined;
+  #announce(change: Transition): void {
+    const position = String(this.#workers.get(change.name)?.puller.position ?? 0n);
+    if (change.to === 'idle.paused' || change.to === 'failed.halted') this.#watches?.rows.doubt();
+    if (change.news) this.#watches?.transitions.note({ ...change, position, daemon: this.id });
+    this.#watches?.halts.heard(change);
+    for (const listener of this.#listeners) listener(change);
   }
 
-  async send(
-    name: string,
-    event: OperatorEvent,
-    options: { readonly signal?: AbortSignal; readonly timeoutMs?: number } = {},
-  ): Promise<CommandOutcome> {
-    if (name === PUBLISHER_NAME) throw new EngineError('PUBLISHER_TAKES_NO_COMMANDS', { event });
-    if (!this.names.includes(name)) throw new EngineError('PROJECTION_UNKNOWN', { name, known: this.names.join(', ') });
-    const child = this.#child(name);
-    if (child === undefined || this.#stopping !== null) throw new EngineError('DAEMON_STOPPED');
-    return await sendCommand(child, name, event, options);
+  readonly #child = (name: string) => childOf(this.#root, name);
+  readonly #snapshot = (name: string) => this.#child(name)?.getSnapshot() ?? null;
+
+  protected operating(): OperatingParts {
+    const [pools, desk] = [this.#running(this.#pools), this.#running(this.#desk)];
+    return { names: this.names, pools, desk, watches: this.#running(this.#watches), failures: this.#failures };
+  }
+
+  protected refuseWhileStopping(): void {
+    if (this.#stopping !== null) throw new EngineError('DAEMON_STOPPED');
+  }
+
+  #running<T>(part: T | null): T {
+    if (part === null) throw new EngineError('DAEMON_STOPPED');
+    return part;
   }
 
   async status(): Promise<readonly ProjectionStatus[]> {
-    const pools = this.#pools;
-    if (pools === null || this.#heads === null) throw new EngineError('DAEMON_STOPPED');
-    // States first, then rows: a failure is stored before its projection is shown as failed, so it is never missing.
-    const snapshots = new Map(this.names.map((name) => [name, this.#child(name)?.getSnapshot() ?? null]));
-    const { views, failures, away } = await this.#stored.read(pools.work);
-    const head = this.#heads.latest() ?? 0n;
-    const holders = this.#heads.holders();
-    return this.names.map((name) =>
-      toStatus({
-        name,
-        snapshot: snapshots.get(name) ?? null,
-        view: views.get(name),
-        failure: failures.get(name) ?? null,
-        scanned: this.#pullers.get(name)?.scanned(views.get(name)?.generation ?? 0n) ?? 0n,
-        head,
-        holders,
-        storeProblem: away ?? this.#watch?.problem() ?? null,
-        ratePerSecond: this.#progress.get(name)?.ratePerSecond ?? 0,
-        owner: this.id,
-      }),
-    );
+    return await readStatuses({
+      names: this.names,
+      sql: this.#running(this.#pools).work,
+      stored: this.#stored,
+      heads: this.#running(this.#heads),
+      workers: this.#workers,
+      snapshot: this.#snapshot,
+      storeProblem: this.#watches?.store.problem() ?? null,
+      owner: this.id,
+    });
   }
 
-  async publisher(): Promise<PublisherStatus | null> {
-    return (await this.#publisher?.status()) ?? null;
+  /** Halts the projection whose handler left this error behind: see `findCulprit`. */
+  async halt(culprit: Culprit, error: unknown): Promise<void> {
+    await haltCulprit(this.#running(this.#pools).work, culprit, error);
   }
+
+  readonly publisher = async (): Promise<PublisherStatus | null> => (await this.#publisher?.status()) ?? null;
 
   healthy(): boolean {
     return this.#root?.getSnapshot().status === 'active' && this.#stopping === null && !this.#trouble.away;
   }
 
-  broker(): BrokerStatus | null {
-    return this.#broker?.status() ?? null;
-  }
-
+  readonly broker = (): BrokerStatus | null => this.#broker?.status() ?? null;
   /** How projections were woken, and what no hint announced, since the start. */
-  hints(): HintFigures {
-    return this.#hints.figures(this.#heads?.latest() ?? 0n);
-  }
+  readonly hints = (): HintFigures => this.#hints.figures(this.#heads?.latest() ?? 0n);
+  readonly latency = () => [...this.#workers].map(([name, { progress }]) => progress.latency.figures(name));
 
   onTransition(listener: (change: Transition) => void): () => void {
     this.#listeners.add(listener);
@@ -278,18 +247,22 @@ export class Daemon implements DaemonPort, AsyncDisposable {
 
   async #stop(): Promise<void> {
     for (const subscription of this.#subscriptions.splice(0)) subscription.unsubscribe();
-    const farewell = Promise.all([this.#broker?.stop(), this.#publisher?.stop()]);
+    this.#watches?.waits.stop();
+    const farewell = Promise.all([this.#broker?.stop(), this.#publisher?.stop(), this.#failures.stop()]);
     const root = this.#root;
     if (root !== null) {
       root.send({ type: 'STOP' });
       await drained(root);
       root.stop();
     }
+    // Last words to a database that may not answer any more: bounded, here and below.
+    await atMost(2000, Promise.all([this.#desk?.stop(), this.#watches?.halts.stop()]));
     await farewell;
     const pools = this.#pools;
     if (pools === null) return;
     // What was passed over since the last second; losing it would only mean looking at those events again.
-    if (root !== null) await flush(this.#pullers, pools.work, this.id).catch(() => 0);
+    if (root !== null) await flush(this.#workers, pools.work, this.id).catch(() => 0);
+    await atMost(2000, this.#watches?.transitions.stop());
     await closePools(pools);
   }
 

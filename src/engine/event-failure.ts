@@ -9,6 +9,15 @@ import { EventFailed, LookupWaits } from './outcome.ts';
 export function toEventFailed(error: unknown, index: number, event: StoredEvent, sql: SqlText | null): Error {
   if (error instanceof EventFailed || error instanceof LookupWaits) return error;
   if (error instanceof Error && isTransient(error)) return error;
+  return eventFailed(error, index, event, sql?.text ?? null);
+}
+
+export function eventFailed(
+  error: unknown,
+  index: number,
+  event: StoredEvent,
+  statement: string | null = null,
+): EventFailed {
   const failure = {
     position: event.position,
     eventId: event.id,
@@ -16,7 +25,7 @@ export function toEventFailed(error: unknown, index: number, event: StoredEvent,
     error: describeError(error),
     sqlstate: sqlstateOf(error) ?? (isEngineError(error) ? sqlstateOf(error.cause) : null),
     code: isEngineError(error) ? error.code : null,
-    statement: sql?.text ?? null,
+    statement,
   };
   return new EventFailed(index, failure, error);
 }

@@ -1,24 +1,32 @@
-import type { HeadReader, OpenAppender } from '../store/head.ts';
-import type { HeadSource } from './puller.ts';
+import type { Beat, HeadReader, OpenAppender } from '../store/head.ts';
+import type { HeadSource } from './head-source.ts';
+import { RecentEvents } from './recent-events.ts';
 
 /** The safe head, read once per daemon and shared by all projections. */
 export interface Heads extends HeadSource {
   look(): Promise<{ readonly position: bigint; readonly drawn: bigint; readonly open: boolean }>;
   drawn(): Promise<bigint>;
+  /** What goes with `latest`: between the two there is no event and never will be. 0 before the first look. */
+  safe(): bigint;
   /** Appenders that held the head at the last look. */
   holders(): readonly OpenAppender[];
 }
 
-/** `onBeat` is told the sum of all generations with every look at what was drawn. */
-export function createHeads(reader: HeadReader, onBeat: (resets: bigint) => void): Heads {
+/** `onBeat` is told what else the heartbeat has seen, with every look at what was drawn. */
+export function createHeads(reader: HeadReader, onBeat: (beat: Beat) => void): Heads {
   let latest: bigint | null = null;
+  let safe = 0n;
   let holders: readonly OpenAppender[] = [];
+  const recent = new RecentEvents();
 
   async function look() {
     try {
       const head = await reader.read();
       latest = head.position;
+      safe = head.safe;
       holders = head.holders;
+      if (head.recent === null) recent.forget();
+      else recent.add(head.recent.after, head.position, head.recent.events);
       return { position: head.position, drawn: head.drawn, open: head.holders.length > 0 };
     } catch (error) {
       forget();
@@ -28,12 +36,13 @@ export function createHeads(reader: HeadReader, onBeat: (resets: bigint) => void
 
   async function drawn(): Promise<bigint> {
     const beat = await reader.beat();
-    onBeat(beat.resets);
+    onBeat(beat);
     return beat.drawn;
   }
 
   function forget(): void {
     latest = null;
+    recent.forget();
     reader.forget();
   }
 
@@ -41,6 +50,8 @@ export function createHeads(reader: HeadReader, onBeat: (resets: bigint) => void
     look,
     drawn,
     latest: () => latest,
+    recent: (after, names, limit) => recent.page(after, names, limit),
+    safe: () => safe,
     refresh: async () => (await look()).position,
     forget,
     epoch: () => reader.epoch(),

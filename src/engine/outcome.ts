@@ -1,3 +1,4 @@
+import type { Verdict } from '../core/failure-policy.ts';
 import type { EventFailure } from '../store/failures.ts';
 
 /** Thrown inside a page's transaction so that it rolls back: this event could not be applied. */
@@ -22,6 +23,16 @@ export class LookupWaits extends Error {
   }
 }
 
+/** A page's transaction was ended since it took too long, and no event of it is known to be at fault. */
+export class PageTooSlow extends Error {
+  readonly ms: number;
+
+  constructor(ms: number) {
+    super(`the page had not ended after ${ms} ms`);
+    this.ms = ms;
+  }
+}
+
 /** Thrown inside a page's transaction: another worker has the projection's row. */
 export class HeldElsewhere extends Error {}
 
@@ -34,9 +45,12 @@ export type PageOutcome =
       readonly cursor: bigint;
       readonly failure: EventFailure;
       readonly attempts: number;
-      readonly halted: boolean;
+      /** skip: passed over, and the cursor is on it. */
+      readonly verdict: Verdict;
     }
   | { readonly kind: 'waiting'; readonly cursor: bigint; readonly detail: string }
+  /** Rolled back: it took too long as a whole. */
+  | { readonly kind: 'too slow' }
   /** The row is not where the page was made for: read it again. */
   | { readonly kind: 'moved' }
   | { readonly kind: 'elsewhere' }

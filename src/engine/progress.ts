@@ -1,8 +1,11 @@
+import { Latency } from '../feed/latency.ts';
+
 /**
  * How fast a projection moves, in positions per second (so that it divides the lag, which counts positions too).
  * Averaged over about five seconds; falls to 0 while nothing moves.
  */
 export class Progress {
+  readonly latency = new Latency(() => Date.now());
   readonly #now: () => number;
   #cursor = 0n;
   #generation = 0n;

@@ -1,7 +1,7 @@
 import type { PublisherStatus } from '../core/publisher.ts';
 import type { DatabaseAddress } from '../store/connect.ts';
+import type { HeadSource } from './head-source.ts';
 import type { Log } from './log.ts';
-import type { HeadSource } from './puller.ts';
 
 /** What a daemon lends to the publisher that runs beside its projections. */
 export interface PublisherSurroundings {

@@ -1,18 +1,19 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { isEngineError } from '../core/errors.ts';
-import { nextPageSize, PAGE_MIN } from '../core/page-size.ts';
 import type { PullMode, PullOutcome } from '../core/port.ts';
 import type { Projection } from '../core/projection.ts';
 import type { Sql } from '../store/connect.ts';
-import { deferredConstraints } from '../store/constraints.ts';
-import { checkHistory } from '../store/history.ts';
-import { type JsonColumns, readJsonColumns } from '../store/json-columns.ts';
 import { type Page, readPage } from '../store/read.ts';
 import { isConnectionLost } from '../store/sqlstate.ts';
-import { readState } from '../store/state.ts';
-import { applyPage, type PageSettings } from './apply-page.ts';
+import { applyPage } from './apply-page.ts';
+import type { Caution } from './caution.ts';
+import { failureText, logFailure } from './failure-text.ts';
+import type { HeadSource } from './head-source.ts';
 import type { Log } from './log.ts';
+import { openPlace, type Place } from './open-place.ts';
 import type { PageOutcome } from './outcome.ts';
+import { PageLimit } from './page-limit.ts';
+import type { PageSettings } from './page-work.ts';
 import type { Progress } from './progress.ts';
 
 /** Payload bytes of one page at most: 20 events of 10 MB must not be in memory at once. */
@@ -20,36 +21,22 @@ const MAX_BYTES = 8 * 1024 * 1024;
 /** Milliseconds until a row that somebody held is tried once more. */
 const HELD_MS = 10;
 
-export interface HeadSource {
-  /** The last safe head seen; null when there is none yet, or a lost connection made it worthless. */
-  latest(): bigint | null;
-  /** Looks again now. */
-  refresh(): Promise<bigint>;
-  /** After a lost connection. */
-  forget(): void;
-  /** Counts up with each `forget`: what was read of the store before that may have been taken back since. */
-  epoch(): number;
-}
-
+const HALTED = { kind: 'halted', detail: 'halted before an event that failed' } as const;
 export interface PullerOptions {
   readonly projection: Projection;
   readonly settings: PageSettings;
+  /** Undefined: there is no earlier process to learn from. */
+  readonly caution?: Caution;
   /** Pages are read here, while another connection writes the one before. */
   readonly reader: Sql;
   readonly heads: HeadSource;
   /** Fixed number of events per page, or null to let it adapt. */
   readonly pageSize: number | null;
   readonly progress: Progress;
+  /** More events have been looked at. It must not throw. */
+  readonly onScanned?: () => void;
   readonly log: Log;
   readonly now: () => number;
-}
-
-interface Place {
-  readonly cursor: bigint;
-  readonly generation: bigint;
-  /** Constraints that COMMIT would check; read together with the row, since a migration may add one. */
-  readonly deferred: readonly string[];
-  readonly json: JsonColumns;
 }
 
 /**
@@ -59,7 +46,7 @@ interface Place {
  */
 export class Puller {
   readonly #options: PullerOptions;
-  readonly #names: readonly string[];
+  readonly #names: ReadonlySet<string>;
   #place: Place | null = null;
   #scanned = 0n;
   /** Generation of the row when it was last read, of the events scanned since, and the newest one heard of. */
@@ -67,19 +54,30 @@ export class Puller {
   #scannedIn = -1n;
   #newest = -1n;
   #replayUntil = 0n;
-  #size: number;
+  readonly #limit: PageLimit;
   #epoch = 0;
+  #unfit = false;
   #ahead: { readonly after: bigint; readonly page: Promise<Page> } | null = null;
 
   constructor(options: PullerOptions) {
     this.#options = options;
-    this.#names = [...options.projection.handlers.keys()];
-    this.#size = options.pageSize ?? PAGE_MIN;
+    this.#names = new Set(options.projection.handlers.keys());
+    this.#limit = new PageLimit(options.pageSize);
+  }
+
+  /** How far events have been looked at. */
+  get position(): bigint {
+    return this.#scanned;
   }
 
   /** How far events have been looked at, for a row of this generation; 0 where it was reset since. */
   scanned(generation: bigint): bigint {
     return generation === this.#scannedIn ? this.#scanned : 0n;
+  }
+
+  /** The last pull was halted by the history of the store. No row says so. */
+  get unfit(): boolean {
+    return this.#unfit;
   }
 
   /** The row was read, outside of a pull. */
@@ -124,6 +122,7 @@ export class Puller {
       this.forget();
       if (isConnectionLost(error)) this.#options.heads.forget();
       if (isEngineError(error, 'HISTORY_AHEAD') || isEngineError(error, 'HISTORY_DIVERGED')) {
+        this.#unfit = true;
         return { kind: 'failed', halted: true, detail: error.message };
       }
       throw error;
@@ -131,6 +130,8 @@ export class Puller {
   }
 
   async #loop(mode: PullMode, signal: AbortSignal): Promise<PullOutcome> {
+    const { log } = this.#options;
+    const { name } = this.#options.projection;
     let heldBefore = false;
     for (;;) {
       if (signal.aborted) return { kind: 'stopped' };
@@ -139,43 +140,47 @@ export class Puller {
       const place = this.#place ?? (await this.#open());
       // Reset by somebody else: not a page or two behind, but the whole history.
       if (mode === 'live' && place.generation !== before) return { kind: 'behind' };
+      // Halted by what a handler has left behind, long after its page: with nothing new no page would find that.
+      if (place.status === 'halted' && mode !== 'attempt') {
+        this.forget();
+        return HALTED;
+      }
       // An attempt always goes through: it may find nothing left to apply, and has to take back the halt all the same.
       if (mode !== 'attempt' && (await this.#nothingNew(mode))) {
         if (this.#isStale()) continue;
+        if (mode === 'catch-up') this.#options.progress.latency.wentLive();
         return { kind: 'caught-up' };
       }
       const began = this.#options.now();
-      const page = await this.#nextPage();
+      const page = (mode === 'live' ? this.#recentPage() : null) ?? (await this.#nextPage());
       if (this.#isStale()) continue;
       if (page.events.length === 0 && mode !== 'attempt') {
-        this.#scanned = page.to;
+        this.#scan(page.to);
         continue;
       }
-      const outcome = await applyPage(this.#options.settings, {
-        projection: this.#options.projection,
-        page,
-        ...place,
-        replayUntil: this.#replayUntil,
-        attempt: mode === 'attempt',
-      });
+      const outcome = await this.#apply(page, place, mode, signal);
       switch (outcome.kind) {
         case 'moved':
           this.forget();
           continue;
         case 'applied':
-          this.#place = { ...place, cursor: outcome.cursor };
-          this.#scanned = outcome.cursor;
-          await this.#options.settings.failpoint?.('committed', this.#options.projection.name);
-          this.#measure(page, began);
+          this.#place = { ...place, cursor: outcome.cursor, status: 'running' };
+          this.#scan(outcome.cursor);
+          await this.#options.settings.failpoint?.('committed', name);
+          this.#measure(page, began, mode);
           if (mode === 'attempt' || (mode === 'live' && page.full)) return { kind: 'behind' };
           continue;
         case 'failed':
           this.forget();
-          this.#logFailure(outcome);
+          logFailure(log, name, outcome);
+          if (outcome.verdict === 'skip') {
+            if (mode === 'attempt') return { kind: 'behind' };
+            continue;
+          }
           return {
             kind: 'failed',
-            halted: outcome.halted,
-            detail: this.#failureText(outcome),
+            halted: outcome.verdict === 'halt',
+            detail: failureText(outcome),
             event: outcome.failure,
           };
         case 'waiting':
@@ -183,7 +188,11 @@ export class Puller {
           return { kind: 'waiting', detail: outcome.detail };
         case 'halted':
           this.forget();
-          return { kind: 'halted', detail: 'halted before an event that failed' };
+          return HALTED;
+        case 'too slow':
+          this.forget();
+          this.#halve(page);
+          continue;
         case 'elsewhere':
           this.forget();
           if (heldBefore) return { kind: 'elsewhere' };
@@ -198,6 +207,14 @@ export class Puller {
     }
   }
 
+  async #apply(page: Page, place: Place, mode: PullMode, signal: AbortSignal): Promise<PageOutcome> {
+    const { settings, projection, caution } = this.#options;
+    const attempt = mode === 'attempt';
+    const apply = () => applyPage(settings, { projection, page, ...place, replayUntil: this.#replayUntil, attempt });
+    const [event] = page.events;
+    return caution?.on && event !== undefined ? await caution.attempt(event, apply, signal) : await apply();
+  }
+
   /**
    * A connection was lost since the row was read, even if nobody was using it: a crash may have taken back both. Or the
    * row has been reset since.
@@ -207,20 +224,16 @@ export class Puller {
     return this.#epoch !== this.#options.heads.epoch() || this.#place.generation < this.#newest;
   }
 
-  #failureText(outcome: {
-    readonly failure: { readonly eventName: string; readonly position: bigint; readonly error: string };
-    readonly attempts: number;
-  }): string {
-    const { eventName, position, error } = outcome.failure;
-    return `${eventName} at position ${position} failed (attempt ${outcome.attempts}): ${error}`;
+  #scan(to: bigint): void {
+    this.#scanned = to;
+    this.#options.onScanned?.();
   }
 
-  #logFailure({ failure, attempts, halted }: Extract<PageOutcome, { kind: 'failed' }>): void {
+  /** No event is known to be at fault: fewer of them take less time, and one alone can be told. */
+  #halve({ events }: Page): void {
     const { log, projection } = this.#options;
-    log.error(
-      { projection: projection.name, ...failure, position: String(failure.position), attempts, halted },
-      'an event could not be applied',
-    );
+    const told = { projection: projection.name, events: events.length, next: this.#limit.tooSlow(events.length) };
+    log.warn(told, 'a page took longer than its deadline and is tried again with fewer events');
   }
 
   /** Catching up ends only when a fresh look agrees; live, a wake has brought the head along. */
@@ -231,16 +244,11 @@ export class Puller {
     return (mode === 'live' && latest !== null) || this.#scanned >= (await heads.refresh());
   }
 
-  /** Reads the row anew, and makes sure that the history it stands in is still the store's. */
   async #open(): Promise<Place> {
     const { reader, projection, heads, progress } = this.#options;
     this.#epoch = heads.epoch();
-    const state = await readState(reader, projection.name);
-    const tables = [...projection.tables.keys()];
-    const deferred = await deferredConstraints(reader, tables);
-    const json = await readJsonColumns(reader, tables);
-    const place = { cursor: state?.cursor ?? 0n, generation: state?.generation ?? 0n, deferred, json };
-    await checkHistory(reader, projection.name, place.cursor, state?.lastEventId ?? null);
+    const place = await openPlace(reader, projection);
+    this.#unfit = false;
     if (place.cursor === 0n || this.#replayUntil === 0n) this.#replayUntil = await heads.refresh();
     this.#place = place;
     this.#scanned = place.cursor;
@@ -248,6 +256,16 @@ export class Puller {
     this.opened(place.generation);
     progress.place(place.cursor, place.generation);
     return place;
+  }
+
+  /**
+   * What the looks have read along already. Only while live: catching up asks the store itself, which may have gained an
+   * event below the head since (an alarm, that a reset mends).
+   */
+  #recentPage(): Page | null {
+    return this.#ahead === null && !this.#options.caution?.on
+      ? this.#options.heads.recent(this.#scanned, this.#names, this.#limit.events)
+      : null;
   }
 
   /** The page read ahead if it is the right one; and the one after it is begun when this one is full. */
@@ -264,14 +282,18 @@ export class Puller {
   }
 
   async #read(after: bigint): Promise<Page> {
-    const { reader, heads } = this.#options;
+    const { reader, heads, caution } = this.#options;
     const head = heads.latest() ?? (await heads.refresh());
-    return await readPage(reader, { after, head, names: this.#names, limit: this.#size, maxBytes: MAX_BYTES });
+    const limit = caution?.on ? 1 : this.#limit.events;
+    return await readPage(reader, { after, head, names: [...this.#names], limit, maxBytes: MAX_BYTES });
   }
 
-  #measure(page: Page, began: number): void {
-    const ms = this.#options.now() - began;
-    this.#options.progress.applied(page.events.length, this.#scanned, ms);
-    if (this.#options.pageSize === null) this.#size = nextPageSize(this.#size, { full: page.full, ms });
+  #measure(page: Page, began: number, mode: PullMode): void {
+    const { progress, now } = this.#options;
+    const ms = now() - began;
+    const last = page.events.at(-1);
+    if (mode === 'live' && last !== undefined) progress.latency.visible(last.occurredAt);
+    progress.applied(page.events.length, this.#scanned, ms);
+    this.#limit.applied({ full: page.full, ms });
   }
 }

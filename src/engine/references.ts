@@ -1,6 +1,6 @@
 import type { Projection } from '../core/projection.ts';
 import type { TableOwners } from '../core/table-owners.ts';
-import type { Tx } from '../store/connect.ts';
+import type { Queryable } from '../store/connect.ts';
 import { constraintOf, sqlstateOf } from '../store/sqlstate.ts';
 
 const FOREIGN_KEY_VIOLATION = '23503';
@@ -12,13 +12,13 @@ const FOREIGN_KEY_VIOLATION = '23503';
  * @returns null when this is not why it failed
  */
 export async function referencedProjection(
-  tx: Tx,
+  sql: Queryable,
   { name, tables }: Projection,
   owners: TableOwners,
   cause: unknown,
 ): Promise<{ readonly name: string; readonly cursor: bigint } | null> {
   if (sqlstateOf(cause) !== FOREIGN_KEY_VIOLATION) return null;
-  const [row] = await tx<{ name: string; cursor: bigint }[]>`
+  const [row] = await sql<{ name: string; cursor: bigint }[]>`
     SELECT s.name, s.cursor
     FROM unnest(${[...tables.keys()]}::text[]) AS own (name)
     JOIN pg_constraint AS k ON k.conrelid = to_regclass(quote_ident(own.name)) AND k.contype = 'f'

@@ -8,12 +8,14 @@ import { encodeJson, type JsonColumns } from '../store/json-columns.ts';
 import { settleHandler, TransactionEnded } from '../store/settle.ts';
 import { isAborted } from '../store/sqlstate.ts';
 import { toSql } from '../store/statement-sql.ts';
-import { lend } from '../store/transaction.ts';
+import { type Lent, lend } from '../store/transaction.ts';
+import { attributed } from './attribution.ts';
 import { checkedEvent } from './checked-event.ts';
 import { toEventFailed } from './event-failure.ts';
 import { type FlatStatement, flattenStatements } from './flatten.ts';
 import { resolveLookup } from './lookups.ts';
-import { createPipeline } from './pipeline.ts';
+import type { PageDeadline } from './page-deadline.ts';
+import { createPipeline, type Pipeline } from './pipeline.ts';
 
 export interface RunContext {
   readonly owners: TableOwners;
@@ -24,11 +26,13 @@ export interface RunContext {
   /** Deferred constraints: every event is checked against them at its end. Null: there are none. */
   readonly deferred: readonly string[] | null;
   readonly json: JsonColumns;
+  /** Null: a handler may take any time. */
+  readonly deadline: PageDeadline | null;
 }
 
 /**
  * Applies events one after the other inside `tx`. Writes are sent without waiting for each other's answers (they run in
- * the order sent); the first that fails decides which event failed.
+ * the order sent); the first that fails decides which event failed. `then` is sent right behind the last write.
  * @throws EventFailed with the index of the event; LookupWaits; the driver's error when the database is at fault
  */
 export async function runEvents(
@@ -36,15 +40,33 @@ export async function runEvents(
   projection: Projection,
   events: readonly StoredEvent[],
   context: RunContext,
+  then: () => Promise<void> = () => Promise.resolve(),
 ): Promise<void> {
   const pipeline = createPipeline(tx, events);
+  await sendEvents(tx, projection, events, context, pipeline);
+  const after = then();
+  // After a write that failed it fails too, and only the write's error says why.
+  after.catch(() => undefined);
+  await pipeline.settled();
+  await after;
+}
+
+async function sendEvents(
+  tx: Tx,
+  projection: Projection,
+  events: readonly StoredEvent[],
+  context: RunContext,
+  pipeline: Pipeline,
+): Promise<void> {
   for (const [index, event] of events.entries()) {
     const handler = projection.handlers.get(event.name);
     if (handler === undefined) continue;
-    const handlerContext: HandlerContext = { tx: lend(tx), replaying: event.position <= context.replayUntil };
+    const lent = lend(tx);
+    const handlerContext: HandlerContext = { tx: lent.tx, replaying: event.position <= context.replayUntil };
     const run = async (statements: readonly FlatStatement[]): Promise<void> => {
       for (const statement of statements) {
         if (statement.kind !== 'lookup') {
+          if (!projection.tables.has(statement.table)) throw notDeclared(projection, statement.table);
           pipeline.send(index, toSql(encodeJson(statement, context.json)));
           continue;
         }
@@ -60,10 +82,18 @@ export async function runEvents(
       }
     };
     try {
-      const result: unknown = handler(checkedEvent(projection, event), handlerContext);
+      const checked = checkedEvent(projection, event);
+      const result: unknown = attributed({ projection: projection.name, event }, () =>
+        handler(checked, handlerContext),
+      );
       if (result instanceof Promise) {
-        await settleImperative(tx, projection, event, result, context.xid);
-      } else await run(flattenStatements(result));
+        const inTime = context.deadline?.event(result, index, event, lent) ?? result;
+        await settleImperative({ tx, lent, xid: context.xid }, projection, event, inTime);
+      } else {
+        const statement = lent.revoke();
+        if (statement !== null) throw new EngineError('HANDLER_NOT_AWAITED', { statement });
+        await run(flattenStatements(result));
+      }
       if (context.deferred !== null) {
         await pipeline.settled();
         await checkConstraints(tx, context.deferred);
@@ -75,22 +105,24 @@ export async function runEvents(
     }
     if (pipeline.hasFailed()) break;
   }
-  await pipeline.settled();
 }
 
 /** An async handler runs its own SQL; whatever it did, the transaction must still be the page's. */
 async function settleImperative(
-  tx: Tx,
+  { tx, lent, xid }: { readonly tx: Tx; readonly lent: Lent; readonly xid: string },
   projection: Projection,
   event: StoredEvent,
   result: Promise<unknown>,
-  xid: string,
 ): Promise<void> {
-  const value = await settleHandler(tx, result, xid).catch((error: unknown) => {
+  const value = await settleHandler(tx, lent, result, xid).catch((error: unknown) => {
     const { name } = projection;
     if (isAborted(error)) throw new EngineError('HANDLER_IGNORED_ERROR', { name }, { cause: error });
     if (!(error instanceof TransactionEnded)) throw error;
     throw new EngineError('HANDLER_ENDED_TRANSACTION', { name, position: event.position }, { cause: error.cause });
   });
   if (value !== undefined) throw new EngineError('HANDLER_RESULT_INVALID', { result: `a promise of ${typeof value}` });
+}
+
+function notDeclared({ name }: Projection, table: string): EngineError {
+  return new EngineError('TABLE_NOT_DECLARED', { name, table });
 }

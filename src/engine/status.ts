@@ -28,6 +28,8 @@ export interface StoredView {
   readonly newest: bigint | null;
   readonly alarm: string | null;
   readonly owner: string | null;
+  /** Events passed over since the last reset. */
+  readonly skipped: number;
 }
 
 export async function readViews(sql: Sql): Promise<{
@@ -37,6 +39,8 @@ export async function readViews(sql: Sql): Promise<{
   const [rows, failures] = await Promise.all([
     sql<StoredView[]>`
       SELECT s.name, s.cursor, s.generation, coalesce(r.position, 0) AS position, s.alarm, s.owner,
+             (SELECT count(*)::int FROM projection_failures AS f
+              WHERE f.name = s.name AND f.instance_id = s.instance_id AND f.skipped_at IS NOT NULL) AS skipped,
              (SELECT max(tstamp) FROM events) AS newest
       FROM projection_state AS s LEFT JOIN readviews AS r USING (name) WHERE s.instance_id = ''`,
     readFailures(sql),
@@ -71,7 +75,12 @@ export function toStatus(parts: StatusParts): ProjectionStatus {
     name,
     instance: '',
     state,
-    detail: view?.alarm ?? parts.storeProblem ?? snapshot?.context.detail ?? holderDetail(parts.holders),
+    detail:
+      view?.alarm ??
+      parts.storeProblem ??
+      snapshot?.context.detail ??
+      holderDetail(parts.holders) ??
+      skippedDetail(view?.skipped ?? 0),
     cursor: String(cursor),
     head: String(head > cursor ? head : cursor),
     position: Number(position),
@@ -92,6 +101,12 @@ function holderDetail(holders: readonly OpenAppender[]): string | null {
   const who = oldest.pid === null ? 'a prepared transaction' : `the transaction of pid ${oldest.pid}`;
   const age = oldest.seconds === null ? '' : `, open for ${Math.floor(oldest.seconds)} s`;
   return `waiting for ${who} that appends events${age}`;
+}
+
+/** Said when there is nothing else to say: its rows lack something. */
+function skippedDetail(skipped: number): string | null {
+  if (skipped === 0) return null;
+  return skipped === 1 ? '1 event was skipped' : `${skipped} events were skipped`;
 }
 
 /** Halted without an event at fault: the store's history does not fit. */

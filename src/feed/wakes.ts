@@ -8,9 +8,9 @@ import {
   NEVER,
   type Observable,
   type ObservableInput,
-  of,
   type SchedulerLike,
   Subject,
+  share,
   switchMap,
   throttleTime,
   timer,
@@ -59,7 +59,7 @@ export interface WakeSources {
   readonly push$?: Observable<unknown>;
   /** Milliseconds between visits of everything. */
   readonly requeueEveryMs: number;
-  /** Milliseconds between cheap looks at the sequence, which find what no hint announced. */
+  /** Milliseconds between glances at the sequence, which find what no hint announced. */
   readonly heartbeatMs: number;
   /** Highest position drawn: one cheap statement. */
   readonly drawn: () => ObservableInput<bigint>;
@@ -76,7 +76,7 @@ export interface WakeSources {
 
 /** Milliseconds in which pushes are one: a flood must not cost timers for each. Fewer than until the first look again. */
 const PUSHES_MS = 3;
-/** After a hint the store is looked at again after these milliseconds: the hint's slot may have announced others too. */
+/** After a hint the sequence is looked at after these milliseconds: the hint's slot may have announced others too. */
 const LOOK_AGAIN_MS = [4, 16, 64] as const;
 /** While an appender is open: milliseconds until it is looked at again; the last one repeats. */
 const WHILE_OPEN_MS = [2, 5, 10, 20, 50, 100, 250] as const;
@@ -102,17 +102,16 @@ export function wakes(sources: WakeSources): Observable<Look> {
       throttleTime(PUSHES_MS, scheduler, { leading: true, trailing: true }),
       map((): HintSource => 'push'),
     ),
-  );
-  const hinted$ = hints$.pipe(
-    switchMap((source) =>
-      merge(of(source), ...LOOK_AGAIN_MS.map((ms) => timer(ms, scheduler).pipe(map((): HintSource => 'again')))),
-    ),
-  );
-  const beats$ = timer(heartbeatMs, heartbeatMs, scheduler).pipe(
-    conflateMap(() => defer(() => sources.drawn()).pipe(catchError(report))),
-    filter((seen) => seen !== drawn || epochNow() !== epoch),
-    map((): HintSource => 'heartbeat'),
-  );
+  ).pipe(share());
+  /** Where nothing was drawn since the last look, and nobody is open, there is nothing to look for. */
+  const glances = (at$: Observable<unknown>, source: HintSource): Observable<HintSource> =>
+    at$.pipe(
+      conflateMap(() => defer(() => sources.drawn()).pipe(catchError(report))),
+      filter((seen) => seen !== drawn || epochNow() !== epoch),
+      map(() => source),
+    );
+  const afterHints$ = hints$.pipe(switchMap(() => merge(...LOOK_AGAIN_MS.map((ms) => timer(ms, scheduler)))));
+  const beats$ = timer(heartbeatMs, heartbeatMs, scheduler);
 
   /** An appender that is still open holds the head: look again, without keeping later hints waiting for it. */
   const again$ = new Subject<number>();
@@ -143,7 +142,8 @@ export function wakes(sources: WakeSources): Observable<Look> {
     return EMPTY;
   }
 
-  return merge(scheduled$, hinted$, beats$, whileOpen$).pipe(
+  const glanced$ = merge(glances(afterHints$, 'again'), glances(beats$, 'heartbeat'));
+  return merge(scheduled$, hints$, glanced$, whileOpen$).pipe(
     conflateMap(lookOnce, (waiting, arrived) => (PRECEDENCE[arrived] > PRECEDENCE[waiting] ? arrived : waiting)),
     filter((look) => look.head > look.from || look.again || look.source === 'schedule'),
   );

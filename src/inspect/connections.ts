@@ -5,7 +5,7 @@ import type { Reader } from './audience.ts';
 import type { Hub } from './hub.ts';
 
 /** What a client offers as subprotocol and is answered; a token goes in another one beside it. */
-export const SUBPROTOCOL = 'projectionist';
+const SUBPROTOCOL = 'projectionist';
 
 export interface ConnectionLimits {
   /** At once. Default 16. */

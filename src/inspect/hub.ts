@@ -60,6 +60,11 @@ export class Hub {
         break;
       case '@xstate.snapshot':
         this.#ofLiving(actor, (living) => this.#changed(living, actor, event.snapshot, event.event));
+        break;
+      // The snapshot says what they come to; and an actor is told of once it starts.
+      case '@xstate.actor':
+      case '@xstate.action':
+      case '@xstate.transition':
     }
   }
 

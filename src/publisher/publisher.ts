@@ -1,10 +1,9 @@
-import { type Actor, createActor, waitFor } from 'xstate';
-import { publisherMachine } from '../../machines/publisher.ts';
-import { PUBLISHER_NAME, type PublisherStatus } from '../core/publisher.ts';
-import { type Observer, observers } from '../engine/observers.ts';
+import type { PublisherStatus } from '../core/publisher.ts';
+import type { Observer } from '../engine/observers.ts';
 import { Progress } from '../engine/progress.ts';
 import type { PublisherSurroundings, RunningPublisher, StartPublisher } from '../engine/publisher-port.ts';
 import { connect, type Sql } from '../store/connect.ts';
+import { Keeper } from './keeper.ts';
 import { type Outlets, openOutlets } from './outlets.ts';
 import { Relay } from './relay.ts';
 import { Sender } from './sender.ts';
@@ -16,7 +15,7 @@ export interface PublisherOptions {
   readonly urls: readonly string[];
   /** Topic exchange, declared if it is not there. Default domain.events. */
   readonly exchange?: string;
-  /** What may be in flight. Default 2000 messages, 8 MiB. */
+  /** What may be in flight. Default 4000 messages, 8 MiB. */
   readonly limits?: WindowLimits;
   /** Milliseconds without any confirm after which a channel is given up for another one. Default 30000. */
   readonly confirmWithinMs?: number;
@@ -27,7 +26,7 @@ export interface PublisherOptions {
 }
 
 const BACKOFF = { baseMs: 200, capMs: 10_000 } as const;
-const LIMITS: WindowLimits = { messages: 2000, bytes: 8 * 1024 * 1024 };
+const LIMITS: WindowLimits = { messages: 4000, bytes: 8 * 1024 * 1024 };
 /** Milliseconds until an answer of the database counts as lost. */
 const ANSWER_MS = 30_000;
 /** Milliseconds that stopping waits for a spell to end. */
@@ -56,67 +55,55 @@ function start(options: PublisherOptions, around: PublisherSurroundings): Runnin
   const onSilence = (reason: string): void => outlets?.reset(reason);
   const sender = new Sender({ reader: sql, heads, now, limits, confirmWithinMs, onSilence });
   const relay = new Relay({ sql, heads, sender, owner, progress });
-  const actor = createActor(publisherMachine, {
-    ...observers(options.inspect),
-    input: { hands: relay, backoff: BACKOFF, retryHaltedAfterMs },
-  });
-  actor.subscribe({
-    next: tell(log),
-    // Without this a bug in the machine would end the process as an uncaught exception.
-    error: (error) => log.error({ err: error }, 'the publisher died; restart the daemon'),
-  });
-  actor.start();
-  actor.send({ type: 'START' });
+  const { inspect } = options;
+  const keeper = new Keeper({ hands: relay, backoff: BACKOFF, retryHaltedAfterMs, inspect, log });
   outlets = openOutlets({
     urls,
     exchange,
     name: `projectionist:publish:${owner}`,
     onOpen: (outlet) => {
       relay.opened(outlet);
-      actor.send({ type: 'CONNECTED' });
+      keeper.send({ type: 'CONNECTED' });
     },
     onEnd: (reason) => {
       relay.ended();
-      actor.send({ type: 'DISCONNECTED', reason });
+      keeper.send({ type: 'DISCONNECTED', reason });
     },
     onBlocked: (reason) => {
       relay.blocked(true);
-      actor.send({ type: 'BLOCKED', reason });
+      keeper.send({ type: 'BLOCKED', reason });
     },
     onUnblocked: () => {
       relay.blocked(false);
-      actor.send({ type: 'UNBLOCKED' });
+      keeper.send({ type: 'UNBLOCKED' });
     },
   });
-  return running({ actor, outlets, sql, sender, heads, progress });
+  return running({ keeper, outlets, sql, sender, heads, progress });
 }
 
 interface Parts extends Pick<PublisherSurroundings, 'heads'> {
-  readonly actor: Actor<typeof publisherMachine>;
+  readonly keeper: Keeper;
   readonly outlets: Outlets;
   readonly sql: Sql;
   readonly sender: Sender;
   readonly progress: Progress;
 }
 
-function running({ actor, outlets, sql, sender, heads, progress }: Parts): RunningPublisher {
+function running({ keeper, outlets, sql, sender, heads, progress }: Parts): RunningPublisher {
   let stopped: Promise<void> | null = null;
 
   async function stop(): Promise<void> {
-    actor.send({ type: 'STOP' });
-    await waitFor(actor, (snapshot) => snapshot.status !== 'active' || snapshot.matches('stopped'), {
-      timeout: DRAIN_MS,
-    }).catch(() => undefined);
+    await keeper.drain(DRAIN_MS);
     await outlets.close();
-    actor.stop();
+    keeper.end();
     await sql.end({ timeout: 5 });
   }
 
   return {
-    wake: () => actor.send({ type: 'WAKE' }),
+    wake: () => keeper.send({ type: 'WAKE' }),
     status: async (): Promise<PublisherStatus> =>
       toStatus({
-        snapshot: actor.getSnapshot(),
+        snapshot: keeper.snapshot(),
         row: await readPublisher(sql),
         head: heads.latest() ?? 0n,
         inFlight: sender.inFlight,
@@ -127,19 +114,5 @@ function running({ actor, outlets, sql, sender, heads, progress }: Parts): Runni
       stopped ??= stop();
       return stopped;
     },
-  };
-}
-
-/** Says in the log when the state or its reason changes; that it publishes and rests is nothing new. */
-function tell(log: PublisherSurroundings['log']) {
-  let last = '';
-  return ({ value, context }: { readonly value: unknown; readonly context: { readonly detail: string | null } }) => {
-    const state = String(value);
-    const { detail } = context;
-    const now = `${state} ${detail ?? ''}`;
-    if (now === last) return;
-    last = now;
-    const level = state === 'halted' ? 'error' : detail === null || state === 'standby' ? 'debug' : 'warn';
-    log[level]({ publisher: PUBLISHER_NAME, state, detail }, 'publisher');
   };
 }

@@ -1,7 +1,7 @@
 import { EngineError, isEngineError } from '../core/errors.ts';
 import { PUBLISHER_NAME, type PublisherHands, type RelayOutcome } from '../core/publisher.ts';
+import type { HeadSource } from '../engine/head-source.ts';
 import type { Progress } from '../engine/progress.ts';
-import type { HeadSource } from '../engine/puller.ts';
 import type { Sql, Tx } from '../store/connect.ts';
 import { checkHistory } from '../store/history.ts';
 import { isConnectionLost, isLockNotAvailable } from '../store/sqlstate.ts';

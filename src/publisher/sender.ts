@@ -1,6 +1,6 @@
 import { setImmediate as breathe } from 'node:timers/promises';
 import type { RelayOutcome } from '../core/publisher.ts';
-import type { HeadSource } from '../engine/puller.ts';
+import type { HeadSource } from '../engine/head-source.ts';
 import type { Sql } from '../store/connect.ts';
 import type { RawEvent } from '../store/read.ts';
 import { Bell } from './bell.ts';

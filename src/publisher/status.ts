@@ -32,7 +32,7 @@ export function toStatus({ snapshot, row, head, inFlight, silentMs, ratePerSecon
   const { context } = snapshot;
   const dead = snapshot.status === 'error';
   const why = (): string | null => {
-    if (dead) return 'the publisher died; restart the daemon';
+    if (dead) return 'it died of a bug and is put back; the log has the error';
     if (row !== null && row.alarm !== null) return row.alarm;
     if (context.blocked !== null) return `the broker takes nothing: ${context.blocked}`;
     // A queue without a leader, for one: the broker has the message and does not say so.
@@ -40,7 +40,7 @@ export function toStatus({ snapshot, row, head, inFlight, silentMs, ratePerSecon
     return context.detail;
   };
   return {
-    state: dead ? 'stopped' : snapshot.value,
+    state: dead ? 'backing-off' : snapshot.value,
     detail: why(),
     cursor: String(cursor),
     head: String(head > cursor ? head : cursor),

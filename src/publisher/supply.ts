@@ -1,4 +1,4 @@
-import type { HeadSource } from '../engine/puller.ts';
+import type { HeadSource } from '../engine/head-source.ts';
 import type { Sql } from '../store/connect.ts';
 import { type RawEvent, readRawPage } from '../store/read.ts';
 

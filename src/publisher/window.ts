@@ -27,8 +27,9 @@ const CAREFUL = 100;
  */
 export class SendWindow {
   readonly #limits: WindowLimits;
-  /** In order of position; the first one is never confirmed. */
+  /** In order of position; the first `#done` are in the prefix, the one after them is not confirmed. */
   #flight: Sent[] = [];
+  #done = 0;
   #bytes = 0;
   #unanswered = 0;
   #prefix = 0n;
@@ -55,7 +56,7 @@ export class SendWindow {
 
   /** Sent and not in the prefix. */
   get inFlight(): number {
-    return this.#flight.length;
+    return this.#flight.length - this.#done;
   }
 
   /** Of those, the ones of which the broker has said nothing. */
@@ -70,13 +71,12 @@ export class SendWindow {
 
   /** The only message the broker has not confirmed, or null: of several, nobody knows which one it did not like. */
   get alone(): bigint | null {
-    const [first] = this.#flight;
-    return this.#flight.length === 1 && first !== undefined ? first.position : null;
+    return this.inFlight === 1 ? (this.#flight.at(-1)?.position ?? null) : null;
   }
 
   hasRoom(): boolean {
     if (this.#refused) return false;
-    return this.#flight.length === 0 || (this.#flight.length < this.#limit && this.#bytes < this.#limits.bytes);
+    return this.inFlight === 0 || (this.inFlight < this.#limit && this.#bytes < this.#limits.bytes);
   }
 
   /** Begins a new round after this position, of which everything is published. */
@@ -84,6 +84,7 @@ export class SendWindow {
     if (this.#refused) this.#careful = CAREFUL;
     this.#round += 1;
     this.#flight = [];
+    this.#done = 0;
     this.#bytes = 0;
     this.#unanswered = 0;
     this.#prefix = cursor;
@@ -110,14 +111,17 @@ export class SendWindow {
   confirm(sent: Sent): void {
     if (!this.#answer(sent, 'confirmed')) return;
     this.#grow();
-    let done = 0;
-    for (const first of this.#flight) {
-      if (first.answer !== 'confirmed') break;
+    for (;;) {
+      const first = this.#flight[this.#done];
+      if (first?.answer !== 'confirmed') break;
       this.#prefix = first.position;
       this.#bytes -= first.bytes;
-      done += 1;
+      this.#done += 1;
     }
-    if (done > 0) this.#flight.splice(0, done);
+    // Many at once: each drop moves up everything behind.
+    if (this.#done * 2 < this.#flight.length) return;
+    this.#flight.splice(0, this.#done);
+    this.#done = 0;
   }
 
   refuse(sent: Sent): void {

@@ -12,8 +12,9 @@ import { lend } from './transaction.ts';
  */
 export async function emptyTables(tx: Tx, name: string, plan: ResetPlan, xid: string): Promise<void> {
   const run = async (projection: Projection): Promise<void> => {
-    const work = async () => await projection.reset?.({ tx: lend(tx) });
-    await settleHandler(tx, work(), xid).catch((error: unknown) => {
+    const lent = lend(tx);
+    const work = async () => await projection.reset?.({ tx: lent.tx });
+    await settleHandler(tx, lent, work(), xid).catch((error: unknown) => {
       if (!(error instanceof TransactionEnded)) throw error;
       const names = plan.projections.map((one) => one.name).join(', ');
       throw new EngineError('RESET_DAMAGED', { names }, { cause: error.cause });

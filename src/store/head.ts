@@ -1,5 +1,9 @@
+import type { StoredEvent } from '../core/event.ts';
 import { type HeadMark, safeHead } from '../core/safe-head.ts';
 import type { Queryable, Sql } from './connect.ts';
+import { readRecent } from './read.ts';
+import { isConnectionLost } from './sqlstate.ts';
+import { fingerprint } from './state.ts';
 
 /** An appender that is still open and so holds the head where it announced its bound. */
 export interface OpenAppender {
@@ -12,16 +16,29 @@ export interface OpenAppender {
 interface Head {
   /** Greatest visible event at or below the safe bound: where a projection that has seen everything stands. */
   readonly position: bigint;
+  /** The bound itself: nothing can appear at or below it any more. */
+  readonly safe: bigint;
   /** Highest position drawn. Above `position` with nobody holding: positions whose transactions rolled back. */
   readonly drawn: bigint;
   readonly holders: readonly OpenAppender[];
+  /** Every event after the last look's position up to this one's; null when that is not known. */
+  readonly recent: { readonly after: bigint; readonly events: readonly StoredEvent[] } | null;
+}
+
+export interface Beat {
+  /** Highest position drawn so far. */
+  readonly drawn: bigint;
+  /** Changes with every reset, pause and halt of any projection, and with their ends. */
+  readonly standings: string;
+  /** One of the projections asked for has a command to carry out. */
+  readonly pending: boolean;
 }
 
 export interface HeadReader {
   /** Looks now. Calls at the same time share one look that starts after each of them. */
   read(): Promise<Head>;
-  /** Highest position drawn so far, and the sum of all generations: one cheap statement, for the heartbeat. */
-  beat(): Promise<{ readonly drawn: bigint; readonly resets: bigint }>;
+  /** One cheap statement, once a second. */
+  beat(): Promise<Beat>;
   /** After a lost connection: a restarted server may have taken drawn positions back. */
   forget(): void;
   /** Counts up whenever what was seen before no longer counts; whoever remembers something of the store compares it. */
@@ -29,13 +46,16 @@ export interface HeadReader {
 }
 
 /**
- * Reads the safe head. The first two statements are sent in a row over one connection and run in that order; each sees
+ * Reads the safe head. The statements are sent in a row over one connection and run in that order; each sees
  * the store as of its own moment (autocommit), which is what the proof needs:
  * 1. the highest position drawn, before 2. the announcements held; an appender that is missing in 2 takes its lock
- * later, draws later still, and so draws above 1. Only then may 3. (and the page) look at rows.
+ * later, draws later still, and so draws above 1. Only then may 3. look at rows: those after the last look's position,
+ * which also spares whoever waits for them a question of its own. A page that is read later may look at all of them.
+ *
+ * `names`: the projections whose commands the beat looks for.
  */
-export function createHeadReader(sql: Sql): HeadReader {
-  let previous: HeadMark | null = null;
+export function createHeadReader(sql: Sql, names: readonly string[] = []): HeadReader {
+  let previous: (HeadMark & { readonly position: bigint }) | null = null;
   let running: Promise<Head> | null = null;
   let queued: Promise<Head> | null = null;
   let epoch = 0;
@@ -47,19 +67,29 @@ export function createHeadReader(sql: Sql): HeadReader {
 
   async function look(): Promise<Head> {
     const began = epoch;
-    const [drawn, held] = await sql.session((one) => Promise.all([readDrawn(one), readAnnouncements(one)]));
+    const after = previous?.position ?? null;
+    const [drawn, held, seen] = await sql.session((one) =>
+      Promise.all([readDrawn(one), readAnnouncements(one), after === null ? null : tryRecent(one, after)]),
+    );
     // Positions were taken back: the old head would let a reader pass an appender that draws them again.
     if (previous !== null && drawn < previous.drawn) {
       forget();
       return await look();
     }
     const mark = safeHead({ drawn, announced: held.map((lock) => lock.low) }, previous);
-    const [top] = await sql<{ position: bigint }[]>`
-      SELECT position FROM events WHERE position <= ${mark.head} ORDER BY position DESC LIMIT 1`;
+    const events = seen?.filter(({ position }) => position <= mark.head) ?? null;
+    const position =
+      events === null || after === null ? await readTop(sql, mark.head) : (events.at(-1)?.position ?? after);
     // The connection was lost in between: this bound is the old server's, those rows may be the restarted one's.
     if (began !== epoch) return await look();
-    previous = mark;
-    return { position: top?.position ?? 0n, drawn, holders: held.map(({ pid, seconds }) => ({ pid, seconds })) };
+    previous = { ...mark, position };
+    return {
+      position,
+      safe: mark.head,
+      drawn,
+      holders: held.map(({ pid, seconds }) => ({ pid, seconds })),
+      recent: events === null || after === null ? null : { after, events },
+    };
   }
 
   function read(): Promise<Head> {
@@ -81,7 +111,7 @@ export function createHeadReader(sql: Sql): HeadReader {
 
   return {
     read,
-    beat: () => readBeat(sql),
+    beat: () => readBeat(sql, names),
     forget,
     epoch: () => epoch,
   };
@@ -93,10 +123,26 @@ async function readDrawn(sql: Queryable): Promise<bigint> {
   return row.drawn;
 }
 
-async function readBeat(sql: Sql) {
-  const [row] = await sql<[{ drawn: bigint; resets: bigint }]>`
+async function readTop(sql: Sql, head: bigint): Promise<bigint> {
+  const [top] = await sql<{ position: bigint }[]>`
+    SELECT position FROM events WHERE position <= ${head} ORDER BY position DESC LIMIT 1`;
+  return top?.position ?? 0n;
+}
+
+/** An event that cannot be read is its projection's to fail on, not the look's. */
+async function tryRecent(sql: Queryable, after: bigint): Promise<readonly StoredEvent[] | null> {
+  return await readRecent(sql, after).catch((error: unknown) => {
+    if (isConnectionLost(error)) throw error;
+    return null;
+  });
+}
+
+async function readBeat(sql: Sql, names: readonly string[]): Promise<Beat> {
+  const [row] = await sql<[Beat]>`
     SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence('events', 'position')::regclass), 0) AS drawn,
-           (SELECT coalesce(sum(generation), 0)::bigint FROM projection_state WHERE instance_id = '') AS resets`;
+           (SELECT coalesce(${fingerprint(sql)}, 0)::text FROM projection_state WHERE instance_id = '') AS standings,
+           EXISTS (SELECT FROM projection_commands WHERE state = 'pending' AND instance_id = ''
+                   AND name = ANY(${[...names]}::text[])) AS pending`;
   return row;
 }
 

@@ -12,9 +12,23 @@ export function parseJson(text: string): unknown {
   const marked = text.replaceAll(/"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g, (token) =>
     /^-?[1-9]\d{15,}$/.test(token) && !Number.isSafeInteger(Number(token)) ? `"${mark}${token}"` : token,
   );
-  return JSON.parse(marked, (_key, value: unknown) =>
-    typeof value === 'string' && value.startsWith(mark) ? BigInt(value.slice(mark.length)) : value,
-  );
+  const found: { value: unknown } = { value: JSON.parse(marked) };
+  reviveIntegers(found, mark);
+  return found.value;
+}
+
+/** Without recursion, which JSON.parse's own reviver uses: a value nested some thousand deep would end on the stack. */
+function reviveIntegers(root: object, mark: string): void {
+  for (const rest = [root]; ; ) {
+    const parent = rest.pop();
+    if (parent === undefined) return;
+    for (const [key, value] of Object.entries(parent)) {
+      if (typeof value === 'object' && value !== null) rest.push(value);
+      else if (typeof value === 'string' && value.startsWith(mark)) {
+        Reflect.set(parent, key, BigInt(value.slice(mark.length)));
+      }
+    }
+  }
 }
 
 const JSON_TEXT = Symbol('JSON text');
@@ -41,10 +55,13 @@ export function stringifyJson(value: unknown): string {
 
 /** Freezes an event's payload all the way down: handlers share it, and one must not change what the next one sees. */
 export function deepFreeze<T>(value: T): T {
-  // The bytes of a typed array, which only a schema can make, cannot be frozen: trying to would throw.
-  if (typeof value === 'object' && value !== null && !Object.isFrozen(value) && !ArrayBuffer.isView(value)) {
-    Object.freeze(value);
-    for (const part of Object.values(value)) deepFreeze(part);
+  // Without recursion: a payload may be nested deeper than the stack goes.
+  for (const rest: unknown[] = [value]; rest.length > 0; ) {
+    const part = rest.pop();
+    // The bytes of a typed array, which only a schema can make, cannot be frozen: trying to would throw.
+    if (typeof part !== 'object' || part === null || Object.isFrozen(part) || ArrayBuffer.isView(part)) continue;
+    Object.freeze(part);
+    for (const inner of Object.values(part)) if (typeof inner === 'object') rest.push(inner);
   }
   return value;
 }

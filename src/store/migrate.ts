@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { EngineError } from '../core/errors.ts';
 import { checkIdentifier, quoteIdentifier } from '../core/identifier.ts';
 import type { Projection } from '../core/projection.ts';
-import type { Sql, Tx } from './connect.ts';
+import type { Queryable, Sql, Tx } from './connect.ts';
 
 /** Any fixed number: daemons that migrate at the same time take turns on it. */
 const MIGRATION_LOCK = 7_203_511n;
@@ -18,15 +18,19 @@ export interface MigrateOptions {
 /**
  * Brings the database to what this program needs: the numbered files of `sql/` that have not run yet, then the
  * repeatable DDL of each projection, in one transaction. Safe to run twice, and from several daemons at once.
+ * A role that may not create anything in the schema runs nothing, and needs that somebody else has (sql/roles.sql).
  * @returns how many numbered files ran
- * @throws EngineError SCHEMA_NEWER
+ * @throws EngineError SCHEMA_NEWER, MIGRATION_NEEDED
  */
 export async function migrate(sql: Sql, options: MigrateOptions): Promise<number> {
   const files = (await readdir(FOLDER)).filter((file) => /^\d{3}_.*\.sql$/.test(file)).sort();
   const schema = quoteIdentifier(checkIdentifier('schema', options.schema));
+  const rights = await readRights(sql, schema);
+  if (rights === 'use') return await checkMigrated(sql, files.length);
   return await sql.begin(async (tx) => {
     await tx`SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`;
-    await tx.unsafe(`CREATE SCHEMA IF NOT EXISTS ${schema}; SET LOCAL search_path = ${schema}`);
+    if (rights === 'no schema') await tx.unsafe(`CREATE SCHEMA IF NOT EXISTS ${schema}`);
+    await tx.unsafe(`SET LOCAL search_path = ${schema}`);
     await tx`CREATE TABLE IF NOT EXISTS projection_migrations (
       number integer PRIMARY KEY, file text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`;
     const ran = await runFiles(tx, files);
@@ -36,8 +40,27 @@ export async function migrate(sql: Sql, options: MigrateOptions): Promise<number
   });
 }
 
+/** Asked beforehand: `CREATE … IF NOT EXISTS` of what exists is refused to a role that may not create. */
+async function readRights(sql: Sql, schema: string): Promise<'no schema' | 'create' | 'use'> {
+  const [row] = await sql<[{ create: boolean | null }]>`
+    SELECT has_schema_privilege(to_regnamespace(${schema})::oid, 'CREATE') AS create`;
+  return row.create === null ? 'no schema' : row.create ? 'create' : 'use';
+}
+
+async function checkMigrated(sql: Sql, known: number): Promise<0> {
+  const [table] = await sql<[{ missing: boolean }]>`SELECT to_regclass('projection_migrations') IS NULL AS missing`;
+  const [row] = table.missing ? [{ last: 0 }] : await lastMigration(sql);
+  if (row.last > known) throw new EngineError('SCHEMA_NEWER', { found: row.last, known });
+  if (row.last < known) throw new EngineError('MIGRATION_NEEDED', { found: row.last, known });
+  return 0;
+}
+
+function lastMigration(sql: Queryable) {
+  return sql<[{ last: number }]>`SELECT coalesce(max(number), 0) AS last FROM projection_migrations`;
+}
+
 async function runFiles(tx: Tx, files: readonly string[]): Promise<number> {
-  const [row] = await tx<[{ last: number }]>`SELECT coalesce(max(number), 0) AS last FROM projection_migrations`;
+  const [row] = await lastMigration(tx);
   if (row.last > files.length) throw new EngineError('SCHEMA_NEWER', { found: row.last, known: files.length });
   for (const file of files.slice(row.last)) {
     await tx.unsafe(await readFile(new URL(file, FOLDER), 'utf8'));

@@ -3,10 +3,11 @@ import { stringifyJson } from './json.ts';
 /**
  * A value as the text that PostgreSQL reads it from; the server knows the type it wants. Arrays become array literals,
  * other objects JSON (big integers exact), a Date its instant in UTC.
- * @throws TypeError for what is no value: undefined, a function, a symbol, a Date without a time
+ * @throws TypeError for what is no value: undefined, a function, a symbol, a Date without a time, half a character
  */
 export function toParameter(value: unknown): string | Buffer | null {
-  if (typeof value === 'string' || value === null) return value;
+  if (typeof value === 'string') return wellFormed(value);
+  if (value === null) return value;
   if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean') return String(value);
   if (typeof value !== 'object') {
     throw new TypeError(`a parameter must be a value, not ${typeof value}; write null for NULL`);
@@ -14,6 +15,12 @@ export function toParameter(value: unknown): string | Buffer | null {
   if (Buffer.isBuffer(value)) return value;
   if (value instanceof Date) return toInstant(value);
   return Array.isArray(value) ? arrayLiteral(value) : stringifyJson(value);
+}
+
+/** Half of a pair of surrogates has no UTF-8; on the way to the server it would silently become another character. */
+function wellFormed(text: string): string {
+  if (!text.isWellFormed()) throw new TypeError('a parameter holds a lone surrogate, which PostgreSQL cannot store');
+  return text;
 }
 
 function toInstant(value: Date): string {
@@ -27,7 +34,7 @@ export function arrayLiteral(values: readonly unknown[]): string {
 }
 
 function element(value: unknown): string {
-  if (typeof value === 'string') return quoteElement(value);
+  if (typeof value === 'string') return quoteElement(wellFormed(value));
   if (value === null || value === undefined) return 'NULL';
   if (Array.isArray(value)) return arrayLiteral(value);
   if (Buffer.isBuffer(value)) return quoteElement(`\\x${value.toString('hex')}`);

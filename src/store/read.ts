@@ -1,5 +1,5 @@
 import type { StoredEvent } from '../core/event.ts';
-import type { Sql } from './connect.ts';
+import type { Queryable, Sql } from './connect.ts';
 import { deepFreeze } from './json.ts';
 import type { Statement } from './statement.ts';
 
@@ -70,6 +70,22 @@ export async function readPage(sql: Sql, request: PageRequest): Promise<Page> {
   return { after, events, to: last.position, full: true, newest: row.newest };
 }
 
+/** What a look at the head reads along: more than these is left to whoever wants it. */
+const RECENT = { limit: 64, maxBytes: 256 * 1024 } as const;
+const LAST_POSITION = 2n ** 63n - 1n;
+
+/** Every event after `after` that can be seen, in order, all types; null when that is more than a look should carry. */
+export async function readRecent(sql: Queryable, after: bigint): Promise<readonly StoredEvent[] | null> {
+  const rows = await readWhole<unknown>(
+    sql,
+    { after, head: LAST_POSITION, names: null, ...RECENT },
+    sql`payload, metadata`,
+  );
+  const events = rows.flatMap((row) => (row.position === null ? [] : [toEvent({ ...row, position: row.position })]));
+  const candidates = rows[0]?.candidates ?? 0;
+  return candidates < RECENT.limit && events.length === candidates ? events : null;
+}
+
 /** The same page as texts; `more` when there may be events behind it. */
 export async function readRawPage(
   sql: Sql,
@@ -93,7 +109,11 @@ async function readRows<Json>(sql: Sql, request: PageRequest, json: Fragment) {
 }
 
 /** All candidates if they are not too large together; else one row without a position that says how many there are. */
-async function readWhole<Json>(sql: Sql, request: PageRequest, json: Fragment): Promise<readonly EventRow<Json>[]> {
+async function readWhole<Json>(
+  sql: Queryable,
+  request: PageRequest,
+  json: Fragment,
+): Promise<readonly EventRow<Json>[]> {
   return await sql<EventRow<Json>[]>`
     WITH size AS (
       SELECT count(*)::int AS candidates, coalesce(sum(${payloadBytes(sql)}), 0) AS bytes
@@ -119,17 +139,17 @@ export function fitting(sql: Sql, request: PageRequest) {
     WHERE place = 1 OR bytes <= ${request.maxBytes} ORDER BY position`;
 }
 
-function candidates(sql: Sql, { after, head, names, limit }: PageRequest) {
+function candidates(sql: Queryable, { after, head, names, limit }: PageRequest) {
   return sql`
     FROM events WHERE position > ${after} AND position <= ${head}
       ${names === null ? sql`` : sql`AND name = ANY(${[...names]}::text[])`} ORDER BY position LIMIT ${limit}`;
 }
 
-function eventColumns(sql: Sql) {
+function eventColumns(sql: Queryable) {
   return sql`position, id, instance_id, aggregate_name, aggregate_id, sequence_no, name, tstamp, occurred_at`;
 }
 
-function payloadBytes(sql: Sql) {
+function payloadBytes(sql: Queryable) {
   return sql`CASE WHEN pg_column_size(payload) < 2000 THEN pg_column_size(payload) ELSE octet_length(payload::text) END`;
 }
 

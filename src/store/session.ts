@@ -1,7 +1,8 @@
-import { type ClientBase, DatabaseError, type QueryResult } from 'pg';
+import { Client, type ClientBase, DatabaseError, type QueryResult } from 'pg';
 import { EngineError } from '../core/errors.ts';
+import { ENGINE_SAVEPOINT } from './lent-statement.ts';
 import { toParameter } from './parameters.ts';
-import { isConnectionLost } from './sqlstate.ts';
+import { isConnectionLost, ofOurDatabase } from './sqlstate.ts';
 import { Identifier, type Rendered, type Run, type RunOptions, Statement } from './statement.ts';
 
 type Rows = readonly object[];
@@ -50,27 +51,32 @@ export async function runTransaction<T>(
   options: string,
   work: (tx: Tx) => Promise<T> | T,
 ): Promise<T> {
-  let refusal: Error | null = null;
+  // Made when somebody asks for it: a stack trace for every transaction that ends well would be dear.
+  let refusal: (() => Error) | null = null;
   const run: Run = async (rendered, how) => {
-    if (refusal !== null) throw refusal;
+    if (refusal !== null) throw refusal();
     return (await send(client, rendered, how)).rows;
   };
   const command = async (text: string) => (await send(client, { text, values: [] }, PLAIN)).command;
   const loss = watchLoss(client);
   try {
-    await command(`BEGIN ${options}`);
-    const result = await Promise.race([work(transaction(run, { savepoints: 0 })), loss.lost]);
-    refusal = new EngineError('TRANSACTION_OVER');
+    // Not waited for, so that it travels with the first statement. On a connection that is in no transaction the server
+    // has no reason to refuse it; if it does, nothing of `work` is believed.
+    const begun = command(`BEGIN ${options}`).then(() => loss.lost);
+    const result = await Promise.race([begun, work(transaction(run, { savepoints: 0 })), loss.lost]);
+    refusal = over;
     if ((await command('COMMIT')) !== 'COMMIT') throw new EngineError('COMMIT_REFUSED');
     return result;
   } catch (error) {
-    refusal ??= isConnectionLost(error) ? connectionLost(error) : new EngineError('TRANSACTION_OVER');
+    refusal ??= isConnectionLost(error) ? () => connectionLost(error) : over;
     await command('ROLLBACK').catch(() => undefined);
     throw error;
   } finally {
     loss.stop();
   }
 }
+
+const over = (): Error => new EngineError('TRANSACTION_OVER');
 
 function watchLoss(client: ClientBase): { readonly lost: Promise<never>; readonly stop: () => void } {
   let onError = (_error: Error): void => undefined;
@@ -87,14 +93,17 @@ function transaction(run: Run, count: { savepoints: number }): Tx {
   return Object.assign(queryable(run), {
     savepoint: async <T>(work: (tx: Tx) => Promise<T> | T): Promise<T> => {
       count.savepoints += 1;
-      const name = `s${count.savepoints}`;
+      const name = `${ENGINE_SAVEPOINT}${count.savepoints}`;
       await command(`SAVEPOINT ${name}`);
       try {
         const result = await work(transaction(run, count));
         await command(`RELEASE ${name}`);
         return result;
       } catch (error) {
-        await command(`ROLLBACK TO ${name}`);
+        await command(`ROLLBACK TO ${name}`).catch((lost: unknown) => {
+          // With the connection everything is undone, and what `work` says of the reason is worth more.
+          if (!isConnectionLost(lost)) throw lost;
+        });
         throw error;
       }
     },
@@ -113,11 +122,26 @@ export function send(client: ClientBase, { text, values }: Rendered, options: Ru
     ...((values.length > 0 || name !== undefined) && { values: values.map(toParameter) }),
     ...(options.arrays && { rowMode: 'array' as const }),
   };
+  gatherWrites(client);
   return new Promise((resolve, reject) => {
     client.query(query, (error: Error | null, result: QueryResult | readonly QueryResult[]) => {
       if (error) reject(toError(error));
       else resolve(isOne(result) ? { rows: result.rows, command: result.command } : { rows: [], command: '' });
     });
+  });
+}
+
+const gathering = new WeakSet<ClientBase>();
+
+/** What is sent in one turn of the loop leaves in one write: a system call costs more than a statement's bytes. */
+function gatherWrites(client: ClientBase): void {
+  if (!(client instanceof Client) || gathering.has(client)) return;
+  const { stream } = client.connection;
+  gathering.add(client);
+  stream.cork();
+  process.nextTick(() => {
+    gathering.delete(client);
+    stream.uncork();
   });
 }
 
@@ -147,15 +171,14 @@ export function toError(error: Error): Error {
   const plain = error.constructor === Error && Reflect.get(error, 'code') === undefined;
   // Without a password it does not begin to log in, and says so in terms of the protocol.
   if (plain && error.message.startsWith('SASL')) {
-    return Object.assign(new Error('the server asks for a password, and none is given', { cause: error }), {
-      code: '28P01',
-    });
+    const refused = new Error('the server asks for a password, and none is given', { cause: error });
+    return ofOurDatabase(Object.assign(refused, { code: '28P01' }));
   }
-  return plain && !(error instanceof DatabaseError) ? connectionLost(error) : error;
+  return plain && !(error instanceof DatabaseError) ? connectionLost(error) : ofOurDatabase(error);
 }
 
 function connectionLost(cause: unknown): Error {
   const reason = cause instanceof Error ? cause.message : String(cause);
   const lost = new Error(`the connection to PostgreSQL was lost: ${reason}`, { cause });
-  return Object.assign(lost, { code: 'CONNECTION_CLOSED' });
+  return ofOurDatabase(Object.assign(lost, { code: 'CONNECTION_CLOSED' }));
 }

@@ -15,6 +15,8 @@ export interface StateRow {
 export interface LockedState extends StateRow {
   /** The transaction's own id: unchanged at the end unless a handler ended the transaction. */
   readonly xid: string;
+  /** Of the session that holds it. */
+  readonly pid: number;
   readonly hasFailures: boolean;
 }
 
@@ -26,6 +28,12 @@ export async function register(sql: Queryable, projections: readonly Projection[
     WITH declared AS (SELECT * FROM unnest(${names}::text[], ${versions}::int[]) AS d (name, version)),
          published AS (INSERT INTO readviews (name, position) SELECT name, 0 FROM declared ON CONFLICT DO NOTHING)
     INSERT INTO projection_state (name, version) SELECT name, version FROM declared ON CONFLICT DO NOTHING`;
+  // Only where it changes something: an UPDATE waits for a page in flight. A name of a table has no comma in it.
+  const tables = projections.map((projection) => [...projection.tables.keys()].sort().join());
+  await sql`
+    UPDATE projection_state AS s SET tables = string_to_array(d.tables, ',')
+    FROM unnest(${names}::text[], ${tables}::text[]) AS d (name, tables)
+    WHERE s.name = d.name AND s.tables <> string_to_array(d.tables, ',')`;
 }
 
 /** The publisher has a row like a projection's, but none in readviews: people read there how far read models are. */
@@ -40,11 +48,38 @@ export async function readState(sql: Queryable, name: string): Promise<StateRow 
   return row ?? null;
 }
 
-export async function readGenerations(
+/** Where the rows of these projections stand, by name. */
+export async function readPlaces(
   sql: Queryable,
-): Promise<readonly { readonly name: string; readonly generation: bigint }[]> {
-  return await sql<{ name: string; generation: bigint }[]>`
-    SELECT name, generation FROM projection_state WHERE instance_id = ''`;
+  names: readonly string[],
+): Promise<ReadonlyMap<string, { readonly cursor: bigint; readonly generation: bigint }>> {
+  const rows = await sql<{ name: string; cursor: bigint; generation: bigint }[]>`
+    SELECT name, cursor, generation FROM projection_state WHERE name = ANY(${[...names]}::text[]) AND instance_id = ''`;
+  return new Map(rows.map((row) => [row.name, row]));
+}
+
+export interface RowStanding {
+  readonly name: string;
+  readonly generation: bigint;
+  readonly status: StoredStatus;
+}
+
+/**
+ * One figure that changes with every reset, pause, halt and their ends, of whichever projection: what the heartbeat
+ * compares. The order of rows makes no difference.
+ */
+export function fingerprint(sql: Queryable) {
+  return sql`sum(hashtextextended(name || ' ' || status, generation))`;
+}
+
+/** How every projection stands, and the fingerprint of just that. */
+export async function readStandings(
+  sql: Queryable,
+): Promise<{ readonly rows: readonly RowStanding[]; readonly fingerprint: string }> {
+  const rows = await sql<(RowStanding & { fingerprint: string })[]>`
+    SELECT name, generation, status, (${fingerprint(sql)} OVER ())::text AS fingerprint
+    FROM projection_state WHERE instance_id = ''`;
+  return { rows, fingerprint: rows[0]?.fingerprint ?? '0' };
 }
 
 /**
@@ -53,7 +88,8 @@ export async function readGenerations(
 export async function lockState(tx: Tx, name: string): Promise<LockedState | null> {
   const [row] = await tx<LockedState[]>`
     SELECT s.cursor, s.generation, s.last_event_id AS "lastEventId", s.status, s.alarm, pg_current_xact_id()::text AS xid,
-           EXISTS (SELECT FROM projection_failures AS f WHERE f.name = s.name AND f.instance_id = s.instance_id) AS "hasFailures"
+           pg_backend_pid() AS pid,
+           EXISTS (SELECT FROM projection_failures AS f WHERE f.name = s.name AND f.instance_id = s.instance_id AND f.skipped_at IS NULL) AS "hasFailures"
     FROM projection_state AS s WHERE s.name = ${name} AND s.instance_id = '' FOR UPDATE OF s NOWAIT`;
   return row ?? null;
 }
@@ -81,7 +117,7 @@ export async function advance(
     WITH moved AS (
       UPDATE projection_state
       SET cursor = ${to}, last_event_id = coalesce((SELECT id FROM events WHERE position = ${to}), last_event_id),
-          owner = ${owner}, updated_at = now()
+          owner = ${owner}, starts = 0, updated_at = now()
       WHERE name = ${name} AND instance_id = '' AND cursor = ${from} AND generation = ${generation}
         AND pg_current_xact_id() = ${xid}::text::xid8
       RETURNING name
@@ -120,7 +156,7 @@ export async function moveIdle(sql: Sql, moves: readonly IdleMove[], owner: stri
     ), moved AS (
       UPDATE projection_state AS s
       SET cursor = d.stop, last_event_id = coalesce((SELECT id FROM events WHERE position = d.stop), s.last_event_id),
-          owner = ${owner}, updated_at = now()
+          owner = ${owner}, starts = 0, updated_at = now()
       FROM due AS d WHERE s.name = d.name AND s.instance_id = ''
       RETURNING s.name
     ), published AS (
@@ -130,11 +166,4 @@ export async function moveIdle(sql: Sql, moves: readonly IdleMove[], owner: stri
     )
     SELECT name FROM moved`;
   return rows.map(({ name }) => name);
-}
-
-/** Waits for the page in flight (it holds the row), so nothing commits after a pause has returned. */
-export async function setPaused(sql: Queryable, name: string, paused: boolean): Promise<void> {
-  await sql`
-    UPDATE projection_state SET status = ${paused ? 'paused' : 'running'}, updated_at = now()
-    WHERE name = ${name} AND instance_id = '' AND status <> 'halted'`;
 }

@@ -21,6 +21,14 @@ export function toSql(write: Write): SqlText {
   return { text: textOf(write, place), values };
 }
 
+/** The rows that match, from alias `r`; `columns` as after SELECT. */
+export function toSelect(table: string, columns: string, where: Where, limit: number): SqlText {
+  const values: ColumnValue[] = [];
+  const matching = condition(where, (value) => `$${values.push(value)}`);
+  const text = `SELECT ${columns} FROM ${quoteIdentifier(table)} AS r${matching === '' ? '' : ` WHERE ${matching}`}`;
+  return { text: `${text} LIMIT ${limit}`, values };
+}
+
 function textOf(write: Write, place: Place): string {
   const table = quoteIdentifier(write.table);
   switch (write.kind) {

@@ -1,3 +1,6 @@
+export { type CapsuleEvents, capsuleEvents } from './capsule/read-capsule.ts';
+export { type ReplayOptions, replayCapsule } from './capsule/replay-capsule.ts';
+export type { Replay } from './capsule/replayed.ts';
 export type { ConformanceCase } from './conformance/fixture.ts';
 export { conformance } from './conformance.ts';
 export type { ExpectedTables } from './expect.ts';

@@ -1,9 +1,12 @@
 import { EngineError } from '../core/errors.ts';
 import type { EventShape, Projection } from '../core/projection.ts';
+import { readCapsule } from './capsule/read-capsule.ts';
+import { replayOnPostgres } from './capsule/replay-on-postgres.ts';
+import type { Replay } from './capsule/replayed.ts';
 import { createMemoryStage } from './memory/memory-stage.ts';
-import { createGrounds } from './postgres/ground.ts';
+import { createGrounds, type Ground } from './postgres/ground.ts';
 import { createPostgresStage, WAYS } from './postgres/postgres-stage.ts';
-import { rolledBack, type TestTransaction } from './postgres/rolled-back.ts';
+import { inTestTransaction, type TestTransaction } from './postgres/rolled-back.ts';
 import { createOwnDatabase, type OwnDatabase } from './postgres/server.ts';
 import { createSpec, type Spec, type SpecOptions } from './spec.ts';
 import type { Bench } from './spec-then.ts';
@@ -38,6 +41,8 @@ export interface TestKit extends AsyncDisposable {
 export interface PostgresSpec<E extends EventShape> extends Spec<E> {
   /** Runs `work` in a transaction in which the tables are empty, and which is rolled back. */
   rolledBack<T>(work: (tx: TestTransaction<E>) => Promise<T>): Promise<T>;
+  /** Applies the event of a capsule to the capsule's rows, in a transaction that is rolled back: see `replayCapsule`. */
+  replay(capsule: unknown): Promise<Replay>;
 }
 
 /**
@@ -69,16 +74,21 @@ export function createTestKit({ database, schema = '', timeoutMs = 30_000 }: Tes
     return closed;
   };
   return {
-    for: (projection, options = {}) => ({
-      ...createSpec(bench, projection, options),
-      rolledBack: (work) =>
+    for: (projection, options = {}) => {
+      const all = [...(options.with ?? []), projection];
+      const onGround = <T>(work: (ground: Ground) => Promise<T>) =>
         inTurn(async () => {
-          const all = [...(options.with ?? []), projection];
           const ground = await grounds.of(all);
           await ground.empty();
-          return await rolledBack(ground, all, work);
-        }),
-    }),
+          return await work(ground);
+        });
+      return {
+        ...createSpec(bench, projection, options),
+        rolledBack: (work) => onGround((ground) => inTestTransaction(ground, all, work)),
+        replay: (capsule) =>
+          onGround(async (ground) => await replayOnPostgres(ground, projection, readCapsule(capsule, projection))),
+      };
+    },
     stages,
     close,
     [Symbol.asyncDispose]: close,

@@ -2,9 +2,11 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { openBroker } from '../support/broker.ts';
 import { checkout, killAll, projectionist, run, startDanceFinder, untilSaid } from '../support/command.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
+const broker = await openBroker();
 let place: Awaited<ReturnType<typeof checkout>>;
 let database: TestDatabase;
 let env: Record<string, string>;
@@ -15,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   killAll();
-  await Promise.all([place.remove(), database.drop()]);
+  await Promise.all([place.remove(), database.drop(), broker?.[Symbol.asyncDispose]()]);
 });
 
 const COUNT = 3000;
@@ -118,3 +120,42 @@ test('watch and send: events lead where they should, a restart is survived, Ctrl
   again.child.kill('SIGTERM');
   expect((await again.ended).code).toBe(0);
 });
+
+// Seen red with: PUBLISH not looked at; AMQP_EXCHANGE not passed on.
+test.skipIf(broker === null)(
+  'with AMQP_URL a daemon publishes what the store holds, with PUBLISH=off it does not',
+  async () => {
+    if (broker === null) return;
+    const { folder: cwd } = place;
+    await projectionist(['import', '-'], { cwd, env, input: history });
+    const exchange = broker.name('exchange');
+    const queue = broker.name('queue');
+    await broker.channel.assertExchange(exchange, 'topic', { durable: true });
+    await broker.channel.assertQueue(queue);
+    await broker.channel.bindQueue(queue, exchange, '#');
+    const messages = async () => (await broker.channel.checkQueue(queue)).messageCount;
+    const publisherRows = () => database.sql`SELECT name FROM projection_state WHERE name = '$publisher'`;
+
+    async function whileLive(more: Readonly<Record<string, string>>, look: () => Promise<void>): Promise<void> {
+      const daemon = startDanceFinder([], {
+        cwd,
+        env: { ...env, AMQP_URL: broker?.url ?? '', AMQP_EXCHANGE: exchange, ...more },
+      });
+      await untilSaid(daemon, /^4 live, 0 failed, 0 paused$/m);
+      await look();
+      daemon.child.kill('SIGTERM');
+      expect(await daemon.ended).toEqual({ code: 0, signal: null });
+    }
+
+    await whileLive({ PUBLISH: 'off' }, async () => {
+      const { out } = await projectionist(['status'], { cwd, env });
+      expect(out).toContain('band');
+      expect(out).not.toContain('$publisher');
+    });
+    expect([await messages(), await publisherRows()]).toEqual([0, []]);
+    await whileLive({}, async () => {
+      await vi.waitFor(async () => expect(await messages()).toBe(COUNT), { timeout: 30_000 });
+      expect((await projectionist(['status'], { cwd, env })).out).toContain('$publisher');
+    });
+  },
+);

@@ -36,6 +36,28 @@ async function shown(looks: readonly Look[], stdout = new Captured()): Promise<s
   return stdout.text;
 }
 
+// Seen red with: `asObjects` taken for a terminal only; the state left out of `changed`.
+it('writes an object for each change with --json, on a terminal too', async () => {
+  for (const stdout of [new Captured(), new Captured(true)]) {
+    const looks = (async function* () {
+      yield* [seen(statusOf('band')), seen(statusOf('band')), LOST, LOST, seen(statusOf('event'))];
+    })();
+    await showLooks(looks, stdout, NOON, true);
+    expect(
+      stdout.text
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as unknown),
+    ).toEqual([
+      { at: NOON().toISOString(), kind: 'changed', projection: statusOf('band') },
+      { at: NOON().toISOString(), kind: 'lost', reason: 'no daemon\nanswers' },
+      { at: NOON().toISOString(), kind: 'found' },
+      { at: NOON().toISOString(), kind: 'changed', projection: statusOf('event') },
+      { at: NOON().toISOString(), kind: 'gone', name: 'band' },
+    ]);
+  }
+});
+
 describe('not on a terminal', () => {
   it('writes a line for each change, and none for what merely counts on', async () => {
     const behind = { state: 'catching-up', cursor: '10', head: '42' } as const;
@@ -141,6 +163,13 @@ describe('the looks', () => {
     fleet: () => expect.unreachable(),
     status: () => expect.unreachable(),
     send: () => expect.unreachable(),
+    wait: () => expect.unreachable(),
+    forget: () => expect.unreachable(),
+    commands: () => expect.unreachable(),
+    transitions: () => expect.unreachable(),
+    failures: () => expect.unreachable(),
+    tryFailed: () => expect.unreachable(),
+    capsule: () => expect.unreachable(),
   });
 
   it('end with the error of the first one', async () => {
@@ -221,7 +250,7 @@ describe('the command', () => {
     daemon.statuses = [statusOf('band', { state: 'catching-up' })];
     const interrupt = new AbortController();
     const context = capturedContext({ cwd, signal: interrupt.signal });
-    const watching = clientActions.watch({ name: undefined, states: false }, context);
+    const watching = clientActions.watch({ name: undefined, json: false, states: false }, context);
     await vi.waitFor(() => expect(texts(context)).toContain('band catching-up 42/42'), { timeout: 10_000 });
     await close();
     await rm(join(stateFolder(cwd), 'daemon.json'));
@@ -242,7 +271,7 @@ describe('the command', () => {
     const { cwd } = await daemonIn();
     const gone = new AbortController();
     const watching = clientActions.watch(
-      { name: 'band', states: false },
+      { name: 'band', json: false, states: false },
       capturedContext({ cwd, outputGone: gone.signal }),
     );
     gone.abort();

@@ -16,7 +16,7 @@ function rows(part: string) {
 }
 
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index);
-const PROMISED = [...range(1, 34), ...range(37, 49), 51, ...range(63, 67)];
+const PROMISED = [...range(1, 49), 51, ...range(63, 67)];
 
 // Seen red with: the row of 46 taken out; two rows of one number; the test of 45 named in the row of 48.
 test('every promised scenario has its row, once and in order, with something that shows it', () => {

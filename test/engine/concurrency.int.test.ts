@@ -33,7 +33,7 @@ async function expectExact(): Promise<void> {
 
 // Seen red with: FOR UPDATE dropped from lockState (resets time out or fail); and, so that the ledger shows doubled rows,
 // with the comparisons of the cursor in `advance` and in applyPart dropped too: each of the three alone still holds.
-test('two daemons on one database apply every event once, with resets through either of them', async () => {
+test('two daemons on one database apply every event once, with resets through either of them (D9)', async () => {
   const history = generateHistory({ seed: 11, events: 500 });
   await using first = await startDaemon(database, all, { id: 'first', bulkLimit: 5 });
   await using second = await startDaemon(database, all, { id: 'second', bulkLimit: 7 });

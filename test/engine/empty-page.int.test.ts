@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { band } from '../../examples/dancefinder/projections/band.ts';
-import type { HeadSource } from '../../src/engine/puller.ts';
+import type { HeadSource } from '../../src/engine/head-source.ts';
 import { append } from '../../src/store/append.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { openStore } from '../support/engine.ts';
@@ -30,6 +30,7 @@ test('an event that is appended right after an empty page was read is not passed
       head = row.last;
       return head;
     },
+    recent: () => null,
     forget: () => undefined,
     epoch: () => 0,
   };

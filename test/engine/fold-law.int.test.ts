@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { HALT_AT_ONCE } from '../../src/core/failure-policy.ts';
 import { applyPage } from '../../src/engine/apply-page.ts';
 import { create, type Statement, upsert } from '../../src/index.ts';
 import { append } from '../../src/store/append.ts';
@@ -33,7 +34,7 @@ async function run(foldFrom: number, pageSizes: readonly number[]) {
   await sql`TRUNCATE person, likes, checked, tally, rank, projection_failures`;
   await sql`UPDATE projection_state SET cursor = 0, status = 'running'`;
   const [{ head }] = await sql<[{ head: bigint }]>`SELECT coalesce(max(position), 0) AS head FROM events`;
-  const settings = { sql, owner: 'law', owners: new Map(), maxAttempts: 1, statementTimeoutMs: 10_000, foldFrom };
+  const settings = { sql, control: sql, owner: 'law', owners: new Map(), policy: HALT_AT_ONCE, foldFrom };
   for (let turn = 0; ; turn++) {
     const state = await readState(sql, 'law');
     const cursor = state?.cursor ?? 0n;

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import { runKills } from '../support/kill-run.ts';
 
-// Seen red with: rows and cursor committed in two transactions, at the first kill between COMMIT and its reply.
-test('B1, B2: rows and positions stay one through twenty-six kills, five and more on each side of COMMIT', async () => {
+// Seen red with: rows and cursor committed in two transactions, at the first kill between COMMIT and its reply; commandDone
+// on the pool, after the reset's transaction (more generations than commands).
+test('B1, B2: rows and positions stay one through twenty-six kills, and every reset that was accepted is done once (D2)', async () => {
   const hits = await runKills({ kills: 26, seed: 1, eventsPerCycle: 120 });
   console.log(`killed at ${JSON.stringify(hits)}`);
   expect(Object.entries(hits).filter(([, count]) => count === 0)).toEqual([]);

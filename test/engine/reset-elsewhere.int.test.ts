@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { HeadSource } from '../../src/engine/puller.ts';
+import type { HeadSource } from '../../src/engine/head-source.ts';
 import { append } from '../../src/store/append.ts';
 import { reset } from '../../src/store/reset.ts';
 import { createTestDatabase } from '../support/database.ts';
@@ -21,6 +21,7 @@ test('a live worker whose projection was reset by somebody else says that it is 
       head = row.last;
       return head;
     },
+    recent: () => null,
     forget: () => undefined,
     epoch: () => 0,
   };

@@ -22,6 +22,7 @@ const view: StoredView = {
   position: 1_700_000_000n,
   newest: 1_700_000_060n,
   alarm: null,
+  skipped: 0,
   owner: 'host:1',
 };
 

@@ -1,8 +1,14 @@
+import { randomUUID } from 'node:crypto';
 import type { BrokerStatus } from '../../src/core/broker.ts';
+import type { Capsule } from '../../src/core/capsule.ts';
+import type { CommandRecord, CommandRequest } from '../../src/core/command.ts';
 import { EngineError } from '../../src/core/errors.ts';
+import type { FailureRecord, TryReport } from '../../src/core/failure.ts';
 import type { PublisherStatus } from '../../src/core/publisher.ts';
 import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../../src/core/status.ts';
-import type { DaemonPort } from '../../src/engine/daemon-port.ts';
+import type { TransitionRecord } from '../../src/core/transition.ts';
+import type { DaemonPort, SendOptions, WaitOptions } from '../../src/engine/daemon-port.ts';
+import type { LatencyFigures } from '../../src/feed/latency.ts';
 
 export function statusOf(name: string, changes: Partial<ProjectionStatus> = {}): ProjectionStatus {
   return {
@@ -41,6 +47,27 @@ type Send = (
   options: { signal?: AbortSignal; timeoutMs?: number },
 ) => Promise<CommandOutcome>;
 
+function recordOf(request: CommandRequest, id: string): CommandRecord {
+  const { name, event, position, reason, generation, by } = request;
+  return {
+    id,
+    name,
+    event,
+    position: position?.toString() ?? null,
+    reason: reason ?? null,
+    generation: generation?.toString() ?? null,
+    requestedBy: by,
+    acceptedBy: 'test:1',
+    requestedAt: '2026-03-01T19:00:00.000Z',
+    state: 'pending',
+    carriedOutBy: null,
+    endedAt: null,
+    code: null,
+    message: null,
+    warning: null,
+  };
+}
+
 /** A daemon that does what a test tells it, and remembers what it was sent. */
 export class FakeDaemon implements DaemonPort {
   readonly id = 'test:1';
@@ -55,20 +82,88 @@ export class FakeDaemon implements DaemonPort {
   readonly sent: { name: string; event: OperatorEvent }[] = [];
   onSend: Send = async () => ({ kind: 'done', state: 'catching-up' });
   onStatus: () => Promise<readonly ProjectionStatus[]> = async () => this.statuses;
+  onSubmit: (request: CommandRequest) => Promise<void> = async () => undefined;
+  onForget: DaemonPort['forget'] = async () => ['old_prices'];
+  onWait: DaemonPort['waitFor'] = async () => ({ applied: true, lagEvents: 0 });
+  history: readonly TransitionRecord[] = [];
+  readonly #requests = new Map<string, CommandRecord>();
+  exported: Capsule | null = null;
+  failed: readonly FailureRecord[] = [];
+  onTry: (name: string, signal?: AbortSignal) => Promise<TryReport> = async (name) => {
+    throw new EngineError('NOTHING_FAILED', { name, reason: 'it stands before none' });
+  };
   readonly #listeners = new Set<(change: { name: string; from: string; to: string }) => void>();
 
-  send(
-    name: string,
-    event: OperatorEvent,
-    options: { signal?: AbortSignal; timeoutMs?: number } = {},
-  ): Promise<CommandOutcome> {
+  async send(name: string, event: OperatorEvent, options: SendOptions = {}): Promise<CommandOutcome> {
+    const { id } = await this.submit({ name, event, by: options.by ?? 'library' });
+    return await this.outcome(id, options);
+  }
+
+  async submit(request: CommandRequest): Promise<CommandRecord> {
+    const { name, event, id = randomUUID() } = request;
     this.sent.push({ name, event });
     if (!this.names.includes(name)) throw new EngineError('PROJECTION_UNKNOWN', { name, known: this.names.join(', ') });
-    return this.onSend(name, event, options);
+    await this.onSubmit(request);
+    const record = recordOf(request, id);
+    this.#requests.set(id, record);
+    return record;
+  }
+
+  async command(id: string): Promise<CommandRecord | null> {
+    return this.#requests.get(id) ?? null;
+  }
+
+  async commands({ name, limit = 100 }: { name?: string; limit?: number } = {}): Promise<readonly CommandRecord[]> {
+    const all = [...this.#requests.values()].filter((record) => name === undefined || record.name === name);
+    return all.toReversed().slice(0, limit);
+  }
+
+  async awaitCommand(id: string, options: WaitOptions = {}): Promise<CommandRecord> {
+    const record = this.#requests.get(id);
+    if (record === undefined) throw new Error(`nothing was sent under ${id}`);
+    const outcome = await this.onSend(record.name, record.event, options);
+    const ended = { carriedOutBy: this.id, endedAt: new Date().toISOString() };
+    return outcome.kind === 'done'
+      ? { ...record, ...ended, state: 'done', warning: outcome.warning ?? null }
+      : { ...record, ...ended, state: 'failed', code: outcome.code, message: outcome.message };
+  }
+
+  async outcome(id: string, options: WaitOptions = {}): Promise<CommandOutcome> {
+    const record = this.#requests.get(id);
+    if (record === undefined) throw new Error(`nothing was sent under ${id}`);
+    return await this.onSend(record.name, record.event, options);
+  }
+
+  async transitions(): Promise<readonly TransitionRecord[]> {
+    return this.history;
+  }
+
+  waitFor(...given: Parameters<DaemonPort['waitFor']>): ReturnType<DaemonPort['waitFor']> {
+    return this.onWait(...given);
+  }
+
+  forget(name: string): Promise<readonly string[]> {
+    return this.onForget(name);
   }
 
   status(): Promise<readonly ProjectionStatus[]> {
     return this.onStatus();
+  }
+
+  failures(name?: string): Promise<readonly FailureRecord[]> {
+    this.#checkName(name);
+    return Promise.resolve(this.failed.filter((failure) => name === undefined || failure.name === name));
+  }
+
+  tryFailed(name: string, { signal }: { signal?: AbortSignal } = {}): Promise<TryReport> {
+    this.#checkName(name);
+    return this.onTry(name, signal);
+  }
+
+  capsule(name: string): Promise<Capsule> {
+    this.#checkName(name);
+    if (this.exported === null) throw new EngineError('NOTHING_FAILED', { name, reason: 'it stands before none' });
+    return Promise.resolve(this.exported);
   }
 
   publisher(): Promise<PublisherStatus | null> {
@@ -81,6 +176,15 @@ export class FakeDaemon implements DaemonPort {
 
   broker(): BrokerStatus | null {
     return this.brokerStatus;
+  }
+
+  #checkName(name: string | undefined): void {
+    if (name !== undefined && !this.names.includes(name))
+      throw new EngineError('PROJECTION_UNKNOWN', { name, known: this.names.join(', ') });
+  }
+
+  latency(): readonly LatencyFigures[] {
+    return [];
   }
 
   onTransition(listener: (change: { name: string; from: string; to: string }) => void): () => void {

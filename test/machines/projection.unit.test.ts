@@ -161,7 +161,7 @@ test('two RESETs during a pull are one reset; a RESET during a reset is one more
 
 // Seen red with: no `exit: 'noPauseWanted'` in pausing: the second PAUSE was carried out after the RESUME.
 test('a projection that was told twice to pause goes on after one RESUME', async () => {
-  const { leaf } = await play(...LIVE, 'PAUSE', 'PAUSE', 'setPaused:done', 'RESUME', 'setPaused:done');
+  const { leaf } = await play(...LIVE, 'PAUSE', 'PAUSE', 'setPaused:paused', 'RESUME', 'setPaused:running');
   expect(leaf).toBe('catching-up.working');
 });
 
@@ -196,4 +196,26 @@ test('an answer that nobody could foresee is an error that backs off, whatever w
     expect(leafOf(rig)).toBe('idle.standby');
     expect(rig.errors).toEqual([]);
   }
+});
+
+// Seen red with: noteBack that leaves `backoffs` as it is.
+test.each([
+  ['catching-up.backing-off', ['START', 'open:running', 'rejected']],
+  ['live.backing-off', ['START', 'open:running', 'pull:caught-up', 'WAKE', 'rejected']],
+  ['failed.backing-off', ['START', 'open:halted', 'rejected']],
+  ['idle.standby', ['START', 'rejected']],
+] as const)('%s: when the database is back, the wait of many failures ends within half a second', async (leaf, way) => {
+  const rig = createRig();
+  for (const happening of way) await happen(rig, happening);
+  for (let failures = 0; failures < 12; failures++) {
+    await happen(rig, 'TIME');
+    await happen(rig, 'rejected');
+  }
+  expect(leafOf(rig)).toBe(leaf);
+  const begun = rig.hands.begun.length;
+  await happen(rig, 'DATABASE_BACK');
+  expect(rig.hands.begun).toHaveLength(begun);
+  rig.clock.increment(500);
+  await delivered();
+  expect(rig.hands.begun).toHaveLength(begun + 1);
 });

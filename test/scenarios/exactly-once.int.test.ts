@@ -55,7 +55,6 @@ test.each(['rows-written', 'cursor-moved'] as const)(
   async (where) => {
     const { projection } = createLedger();
     await using scene = await openScene([projection]);
-    const before = await scene.row('ledger');
     const [died, locked, goOn] = [gate(), gate(), gate()];
     let dead = false;
     const failpoint: FailpointHook = async (point) => {
@@ -72,6 +71,8 @@ test.each(['rows-written', 'cursor-moved'] as const)(
     await scene.append(...noted('a', 1, 3));
     const daemon = await scene.start({ failpoint });
     await died.passed;
+    const before = await scene.row('ledger');
+    expect(before.cursor).toBe(0n);
     await endSessions(scene.sql, daemon);
     await locked.passed;
     expect(await readLedger(scene.sql)).toEqual([]);

@@ -76,7 +76,7 @@ test.each([
   ['few', 1],
   ['many', 20],
 ])(
-  'after %s others, a payload that does not pass halts its projection at its event, and says where it is wrong',
+  'after %s others, a payload that does not pass halts its projection at its event, and says where it is wrong (D10)',
   async (_, count) => {
     const seen: StoredEvent[] = [];
     await using scene = await openScene([prices(schema, seen)]);

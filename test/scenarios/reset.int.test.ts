@@ -158,7 +158,7 @@ test('27: what is appended during the replay is applied once, in its place', asy
 
 // Seen red with: `cursor = 0` taken out of reset.ts. (That they wait for each other is held three times over: by the
 // machine, by the row's lock, and by the tables' locks; each may be taken away alone.)
-test('28: resets sent while a page is running, two at once, do not interleave with it or with each other', async () => {
+test('28: resets sent while a page is running, two at once, do not interleave with it or with each other (D1, D3)', async () => {
   const { projection } = createLedger();
   await using scene = await openScene([projection]);
   await scene.append(...noted('a', 1, 30));
@@ -227,6 +227,38 @@ test('30: after a crash in the middle of a replay it goes on from the committed 
   await untilCaughtUp(second, scene.sql);
   expect([...new Set(calls)]).toEqual(appended.slice(30).map(({ position }) => position));
   expect(await readLedger(scene.sql)).toEqual(noted('a', 1, 50).map(text));
+});
+
+// Seen red with: `#open` that takes 0n for the stored cursor.
+test('D14: a stop in the middle of a replay waits for the page in flight alone, and the next start goes on from there', async () => {
+  const { projection, calls } = createLedger();
+  await using scene = await openScene([projection]);
+  const appended = await scene.append(...noted('a', 1, 200));
+  let replaying = false;
+  let pages = 0;
+  const third = gate();
+  const daemon = await scene.start({
+    bulkLimit: 5,
+    failpoint: (point) => {
+      if (!replaying || point !== 'rows-written') return;
+      pages += 1;
+      if (pages === 3) third.open();
+    },
+  });
+  await untilCaughtUp(daemon, scene.sql);
+  replaying = true;
+  await daemon.send('ledger', 'RESET');
+  await third.passed;
+  await daemon.stop();
+  const { cursor } = await scene.row('ledger');
+  const applied = appended.findIndex(({ position }) => position === cursor) + 1;
+  expect([applied % 5, applied >= 15, applied < 200]).toEqual([0, true, true]);
+  expect(await readLedger(scene.sql)).toHaveLength(applied);
+  calls.length = 0;
+  const next = await scene.start();
+  await untilCaughtUp(next, scene.sql);
+  expect([...new Set(calls)]).toEqual(appended.slice(applied).map(({ position }) => position));
+  expect(await readLedger(scene.sql)).toHaveLength(200);
 });
 
 // Seen red with: the CASE of the status taken out of reset.ts, and DELETE FROM projection_failures taken out.

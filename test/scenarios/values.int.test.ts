@@ -170,7 +170,7 @@ async function refusal(projections: readonly Projection[]) {
 }
 
 // Seen red with: each of the checks taken out in turn (tableOwners, checkTables).
-test('projections that cannot run together are refused before anything runs, in words that say what to do', async () => {
+test('projections that cannot run together are refused before anything runs, in words that say what to do (D8)', async () => {
   expect(await refusal([one, { ...createLedger({ name: 'two' }).projection, tables: one.tables }])).toEqual({
     code: 'TABLE_SHARED',
     message: "table 'one' belongs to both 'one' and 'two': give each projection tables of its own",

@@ -1,21 +1,23 @@
 import { expect, test } from 'vitest';
-import type { Sql } from '../../src/store/connect.ts';
+import type { Queryable, Sql } from '../../src/store/connect.ts';
 import { createHeadReader } from '../../src/store/head.ts';
+import { queryable } from '../../src/store/session.ts';
 
 /** Stands in for a pool: keeps what is sent in its order, answers when the test says so. */
 function recorder() {
   const sent: string[] = [];
   const answers: ((rows: readonly object[]) => void)[] = [];
-  const send = (text: TemplateStringsArray) => {
-    sent.push(/pg_locks|pg_sequence_last_value|FROM events/.exec(text.join('?'))?.[0] ?? text.join('?'));
+  const one = queryable(({ text }) => {
+    sent.push(/pg_locks|pg_sequence_last_value|FROM events/.exec(text)?.[0] ?? text);
     return new Promise((resolve) => answers.push(resolve));
-  };
-  const session = async (work: (one: typeof send) => Promise<unknown>) => await work(send);
-  const sql = Object.assign(send, { session }) as unknown as Sql;
+  });
+  const session = async (work: (one: Queryable) => Promise<unknown>) => await work(one);
+  const sql = Object.assign(one, { session }) as unknown as Sql;
   const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
   return {
     sql,
     sent,
+    settle,
     answer: async (rows: readonly object[]) => {
       answers.shift()?.(rows);
       await settle();
@@ -25,36 +27,77 @@ function recorder() {
 
 // Seen red with: the two statements of Promise.all exchanged.
 test('a look reads what was drawn, then the announcements, and only after their answers rows', async () => {
-  const { sql, sent, answer } = recorder();
+  const { sql, sent, answer, settle } = recorder();
   const look = createHeadReader(sql).read();
+  await settle();
   expect(sent).toEqual(['pg_sequence_last_value', 'pg_locks']);
   await answer([{ drawn: 9n }]);
   expect(sent).toHaveLength(2);
   await answer([{ low: 6n, pid: 12, seconds: 0.5 }]);
   expect(sent).toEqual(['pg_sequence_last_value', 'pg_locks', 'FROM events']);
   await answer([{ position: 5n }]);
-  expect(await look).toEqual({ position: 5n, drawn: 9n, holders: [{ pid: 12, seconds: 0.5 }] });
+  expect(await look).toEqual({ position: 5n, safe: 6n, drawn: 9n, holders: [{ pid: 12, seconds: 0.5 }], recent: null });
 });
+
+// Seen red with: the three statements of Promise.all in another order; the filter by mark.head left out.
+test('a later look reads along what came since, and leaves out what lies beyond the head', async () => {
+  const { sql, sent, answer, settle } = recorder();
+  const reader = createHeadReader(sql);
+  const first = reader.read();
+  await settle();
+  for (const rows of [[{ drawn: 5n }], [], [{ position: 5n }]]) await answer(rows);
+  await first;
+  const look = reader.read();
+  await settle();
+  expect(sent.slice(3)).toEqual(['pg_sequence_last_value', 'pg_locks', 'FROM events']);
+  await answer([{ drawn: 8n }]);
+  await answer([{ low: 6n, pid: 12, seconds: 0.5 }]);
+  await answer([row(6n), row(8n)]);
+  expect(await look).toMatchObject({ position: 6n, drawn: 8n, recent: { after: 5n, events: [{ position: 6n }] } });
+});
+
+// Seen red with: `candidates < RECENT.limit` left out.
+test('a look that would have to read too much along asks for the position alone', async () => {
+  const { sql, sent, answer, settle } = recorder();
+  const reader = createHeadReader(sql);
+  const first = reader.read();
+  await settle();
+  for (const rows of [[{ drawn: 5n }], [], [{ position: 5n }]]) await answer(rows);
+  await first;
+  const look = reader.read();
+  await settle();
+  await answer([{ drawn: 900n }]);
+  await answer([]);
+  await answer(Array.from({ length: 64 }, (_, at) => ({ ...row(BigInt(at + 6)), candidates: 64 })));
+  expect(sent.slice(6)).toEqual(['FROM events']);
+  await answer([{ position: 900n }]);
+  expect(await look).toMatchObject({ position: 900n, recent: null });
+});
+
+function row(position: bigint) {
+  return { candidates: 2, position, name: 'Noted', occurred_at: '2026-01-01 00:00:00+00', payload: {}, metadata: {} };
+}
 
 // Seen red with: `running` handed to a second caller.
 test('whoever asks during a look gets the next one, shared by all who ask', async () => {
-  const { sql, sent, answer } = recorder();
+  const { sql, sent, answer, settle } = recorder();
   const reader = createHeadReader(sql);
   const first = reader.read();
   const [second, third] = [reader.read(), reader.read()];
   expect(second).toBe(third);
+  await settle();
   for (const rows of [[{ drawn: 1n }], [], [{ position: 1n }]]) await answer(rows);
-  expect(sent).toHaveLength(5);
-  for (const rows of [[{ drawn: 2n }], [], [{ position: 2n }]]) await answer(rows);
+  for (const rows of [[{ drawn: 2n }], [], [{ ...row(2n), candidates: 1 }]]) await answer(rows);
   expect(sent).toHaveLength(6);
   expect([(await first).position, (await second).position]).toEqual([1n, 2n]);
 });
 
 // Seen red with: the comparison of epochs removed from look().
 test('a look during which the connection was lost is made again', async () => {
-  const { sql, answer } = recorder();
+  const { sql, answer, settle } = recorder();
   const reader = createHeadReader(sql);
   const look = reader.read();
+  await settle();
   for (const rows of [[{ drawn: 8n }], []]) await answer(rows);
   reader.forget();
   await answer([{ position: 8n }]);

@@ -71,7 +71,7 @@ test('a reset clears position, published position, halt, alarm and failures of a
   expect(await reset(sql, options(one))).toEqual({
     generation: 4n,
     status: 'running',
-    also: [{ name: 'two', because: 'two references one (foreign key two_position_fkey)' }],
+    warning: "'two' was reset with it, since two references one (foreign key two_position_fkey)",
   });
   const fresh = { cursor: 0n, generation: 4n, last_event_id: null, status: 'running', alarm: null, owner: 'test' };
   expect(await everything()).toEqual([
@@ -245,6 +245,20 @@ test('D5: a prepared transaction in the way is named as one', async () => {
     fields: { holders: 'in the way: a prepared transaction' },
   });
   await sql`ROLLBACK PREPARED 'in the way'`;
+});
+
+test('D13: a TRUNCATE … RESTART IDENTITY of a reset that fails leaves the sequence where it was', async () => {
+  await sql`CREATE TABLE counted (id bigint GENERATED ALWAYS AS IDENTITY, position bigint)`;
+  await sql`INSERT INTO counted (position) VALUES (1), (2), (3)`;
+  const own: OwnReset = async ({ tx }) => {
+    await tx`TRUNCATE counted RESTART IDENTITY`;
+    await tx`INSERT INTO counted (position) VALUES (1)`;
+    throw new Error('not today');
+  };
+  await expect(reset(sql, options(filled('one', own)))).rejects.toMatchObject({ code: 'RESET_FAILED' });
+  const [next] = await sql`INSERT INTO counted (position) VALUES (4) RETURNING id`;
+  expect(next).toEqual({ id: 4n });
+  await sql`DROP TABLE counted`;
 });
 
 // As documented: TRUNCATE does not respect snapshots.

@@ -4,13 +4,17 @@ import {
   isConnectionLost,
   isLockNotAvailable,
   isTransient,
+  ofOurDatabase,
   sqlstateOf,
 } from '../../src/store/sqlstate.ts';
 
-/** As the driver throws them: an Error with a code. */
-function failure(code: string, message = 'no'): Error {
+/** As somebody else's driver throws them: an Error with a code. */
+function foreign(code: string, message = 'no'): Error {
   return Object.assign(new Error(message), { code });
 }
+
+/** As our own sessions throw them. */
+const failure = (code: string, message?: string): Error => ofOurDatabase(foreign(code, message));
 
 const TRANSIENT_LOST = ['08000', '08003', '08006', '57P01', '57P02', '57P03', '25P03'];
 const TRANSIENT = ['40001', '40P01', '53000', '53100', '53200', '53300', '55P03', '57P05', '25006'];
@@ -66,6 +70,14 @@ test.each(GONE)('%s, the driver’s or the system’s own code, is a lost connec
     true,
     null,
   ]);
+});
+
+// Seen red with: isOurs left out of isTransient and isConnectionLost.
+test('the same codes from a connection that is not ours say nothing about the database', () => {
+  for (const code of [...TRANSIENT_LOST, ...TRANSIENT, ...GONE]) {
+    expect([isTransient(foreign(code)), isConnectionLost(foreign(code))], code).toEqual([false, false]);
+  }
+  expect(sqlstateOf(foreign('40001'))).toBe('40001');
 });
 
 test('a stale plan passes by itself, another unsupported feature does not', () => {

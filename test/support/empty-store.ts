@@ -5,10 +5,10 @@ import type { Sql } from '../../src/store/connect.ts';
 export async function emptyStore(sql: Sql, projections: readonly Projection[]): Promise<void> {
   const tables = projections.flatMap(({ tables }) => [...tables.keys()]);
   await sql.begin(async (tx) => {
-    await tx`TRUNCATE ${tx(['events', 'projection_failures', ...tables])} RESTART IDENTITY`;
+    await tx`TRUNCATE ${tx(['events', 'projection_failures', 'projection_commands', 'projection_transitions', ...tables])} RESTART IDENTITY`;
     await tx`
       UPDATE projection_state
-      SET cursor = 0, last_event_id = NULL, generation = 0, status = 'running', alarm = NULL, owner = NULL`;
+      SET cursor = 0, last_event_id = NULL, generation = 0, status = 'running', resume_to = 'running', alarm = NULL, owner = NULL`;
     await tx`UPDATE readviews SET position = 0`;
   });
 }

@@ -141,12 +141,23 @@ async function finish({ sql, url, victims }: Scene): Promise<void> {
         SELECT name, cursor, (SELECT max(position) FROM events) AS last FROM projection_state
         WHERE cursor <> (SELECT max(position) FROM events)`;
       expect([...behind]).toEqual([]);
+      expect([...(await sql`SELECT id FROM projection_commands WHERE state = 'pending'`)]).toEqual([]);
     },
     { timeout: 60_000, interval: 20 },
   );
   victim.order({ kind: 'stop' });
   expect(await victim.ended).toEqual({ code: 0, signal: null, stderr: '' });
   expect(await violations(sql)).toEqual([]);
+  expect(await resets(sql)).toEqual([]);
+}
+
+/** Projections that were not reset exactly as often as was asked for, whichever process each of it died in. */
+async function resets(sql: Sql): Promise<readonly object[]> {
+  const differing = await sql`
+    SELECT s.name, s.generation, count(c.id) FILTER (WHERE c.state = 'done') AS done, count(c.id) AS asked
+    FROM projection_state AS s LEFT JOIN projection_commands AS c USING (name) GROUP BY s.name, s.generation
+    HAVING s.generation <> count(c.id) OR count(c.id) FILTER (WHERE c.state = 'done') <> count(c.id)`;
+  return [...differing];
 }
 
 /** Sessions of a process that was killed end a moment later; a TRUNCATE of theirs would not respect our snapshot. */

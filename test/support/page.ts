@@ -1,7 +1,8 @@
+import { HALT_AT_ONCE } from '../../src/core/failure-policy.ts';
 import type { Projection } from '../../src/core/projection.ts';
 import { tableOwners } from '../../src/core/table-owners.ts';
-import type { PageSettings } from '../../src/engine/apply-page.ts';
 import { silentLog } from '../../src/engine/log.ts';
+import type { PageSettings } from '../../src/engine/page-work.ts';
 import { Progress } from '../../src/engine/progress.ts';
 import { Puller } from '../../src/engine/puller.ts';
 import type { Sql } from '../../src/store/connect.ts';
@@ -12,8 +13,8 @@ export function pageSettings(sql: Sql, projection: Projection, more: Partial<Pag
     sql,
     owner: 'test',
     owners: tableOwners([projection]),
-    maxAttempts: 1,
-    statementTimeoutMs: 10_000,
+    policy: HALT_AT_ONCE,
+    control: sql,
     foldFrom: Number.POSITIVE_INFINITY,
     ...more,
   };
@@ -31,7 +32,13 @@ export function handPuller(
     projection,
     settings: pageSettings(sql, projection, options.settings),
     reader: sql,
-    heads: { latest: () => head, refresh: async () => head, forget: () => undefined, epoch: () => 0 },
+    heads: {
+      latest: () => head,
+      refresh: async () => head,
+      recent: () => null,
+      forget: () => undefined,
+      epoch: () => 0,
+    },
     pageSize: options.pageSize ?? 100,
     progress: new Progress(now),
     log: silentLog,

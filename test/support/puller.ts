@@ -1,7 +1,9 @@
+import { HALT_AT_ONCE } from '../../src/core/failure-policy.ts';
 import { tableOwners } from '../../src/core/table-owners.ts';
+import type { HeadSource } from '../../src/engine/head-source.ts';
 import { silentLog } from '../../src/engine/log.ts';
 import { Progress } from '../../src/engine/progress.ts';
-import { type HeadSource, Puller } from '../../src/engine/puller.ts';
+import { Puller } from '../../src/engine/puller.ts';
 import type { Projection } from '../../src/index.ts';
 import type { Sql } from '../../src/store/connect.ts';
 
@@ -12,8 +14,8 @@ export function createPuller(sql: Sql, projection: Projection, heads: HeadSource
     sql,
     owner: 'test',
     owners: tableOwners([projection]),
-    maxAttempts: 1,
-    statementTimeoutMs: 10_000,
+    policy: HALT_AT_ONCE,
+    control: sql,
     foldFrom: 10,
   };
   const progress = new Progress(now);

@@ -1,6 +1,7 @@
 import type { StoredEvent } from '../../core/event.ts';
 import type { HandlerContext, Projection, Transaction } from '../../core/projection.ts';
 import type { Lookup } from '../../core/statement.ts';
+import { attributed } from '../attribution.ts';
 import { checkedEvent } from '../checked-event.ts';
 import { type FlatStatement, flattenStatements } from '../flatten.ts';
 import { CannotFold } from './encode-write.ts';
@@ -29,7 +30,8 @@ export function planPage(
     if (handler.constructor.name === 'AsyncFunction')
       throw new CannotFold(`the handler of ${event.name} runs SQL of its own`);
     const checked = checkedEvent(projection, event);
-    const result: unknown = handler(checked, event.position <= replayUntil ? contexts.old : contexts.live);
+    const handlerContext = event.position <= replayUntil ? contexts.old : contexts.live;
+    const result: unknown = attributed({ projection: projection.name, event }, () => handler(checked, handlerContext));
     if (result instanceof Promise) {
       // It was called with a transaction that refuses to run anything, so nothing has happened yet.
       result.catch(() => undefined);

@@ -14,7 +14,7 @@ export class MemoryTables {
   readonly #tables: ReadonlyMap<string, MemoryTable>;
   readonly #journal: (() => void)[] = [];
 
-  constructor(projections: readonly Projection[]) {
+  constructor(projections: readonly Pick<Projection, 'tables'>[]) {
     const shapes = projections.flatMap(({ tables }) => [...tables]);
     this.#tables = new Map(shapes.map(([name, shape]) => [name, new MemoryTable(name, shape, this.#journal)]));
   }

@@ -1,4 +1,5 @@
 import { EngineError } from '../../core/errors.ts';
+import { resolvePolicy } from '../../core/failure-policy.ts';
 import type { ProjectionHands } from '../../core/port.ts';
 import type { Projection } from '../../core/projection.ts';
 import { tableOwners } from '../../core/table-owners.ts';
@@ -14,7 +15,6 @@ import type { Stage } from '../stage.ts';
 import type { Ground, Grounds } from './ground.ts';
 
 const OWNER = 'test';
-const STATEMENT_TIMEOUT_MS = 10_000;
 
 interface Way {
   readonly name: string;
@@ -64,21 +64,30 @@ function createAllHands(
   maxAttempts: number,
 ): ReadonlyMap<Projection, ProjectionHands> {
   const owners = tableOwners(projections);
-  const settings = { sql, owner: OWNER, owners, maxAttempts, statementTimeoutMs: STATEMENT_TIMEOUT_MS, foldFrom };
+  const policy = resolvePolicy({ retries: maxAttempts - 1 });
+  const settings = { sql, control, owner: OWNER, owners, policy, foldFrom };
   const heads = createHeads(createHeadReader(control), () => undefined);
   const now = () => performance.now();
-  const pullers = new Map<string, Puller>();
+  const workers = new Map<string, { readonly puller: Puller }>();
   const all = new Map<Projection, ProjectionHands>();
   for (const projection of projections) {
     const progress = new Progress(now);
     const puller = new Puller({ projection, settings, reader: sql, heads, pageSize, progress, log: silentLog, now });
-    pullers.set(projection.name, puller);
+    workers.set(projection.name, { puller });
     const onReset = () => undefined;
-    const hands = createHands({ projection, projections, puller, settings, log: silentLog, onReset });
+    const hands = createHands({
+      projection,
+      projections,
+      puller,
+      settings,
+      inHand: { command: null },
+      log: silentLog,
+      onReset,
+    });
     const pull: ProjectionHands['pull'] = async (mode, signal) => {
       const outcome = await hands.pull(mode, signal);
       // The daemon's timer does this within a second; look-ups of others wait for it.
-      await flush(pullers, sql, OWNER);
+      await flush(workers, sql, OWNER);
       return outcome;
     };
     all.set(projection, { ...hands, pull });

@@ -1,7 +1,7 @@
 import { EngineError } from '../../core/errors.ts';
 import type { Row } from '../../core/statement.ts';
 import { readCatalog } from '../../store/catalog.ts';
-import type { Sql } from '../../store/connect.ts';
+import type { Queryable } from '../../store/connect.ts';
 import { stringifyJson } from '../../store/json.ts';
 import { toIso } from '../../store/read.ts';
 import type { TestRow } from '../stage.ts';
@@ -13,7 +13,7 @@ export interface RowReader {
   asRead(table: string, values: readonly Row[]): Promise<readonly TestRow[]>;
 }
 
-export function createRowReader(sql: Sql): RowReader {
+export function createRowReader(sql: Queryable): RowReader {
   /** Of each table its columns, and which of them are times; tables do not change while tests run. */
   const known = new Map<string, { readonly columns: readonly string[]; readonly times: readonly string[] }>();
 

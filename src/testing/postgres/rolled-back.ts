@@ -4,6 +4,7 @@ import { runEvents } from '../../engine/run-events.ts';
 import type { Tx } from '../../store/connect.ts';
 import { deferredConstraints } from '../../store/constraints.ts';
 import { readJsonColumns } from '../../store/json-columns.ts';
+import { rolledBack } from '../../store/rolled-back.ts';
 import { lend } from '../../store/transaction.ts';
 import { toStored } from '../stored-event.ts';
 import { createCompletion, type TestEvent } from '../test-event.ts';
@@ -18,25 +19,16 @@ export type TestTransaction<E extends EventShape = EventShape> = Transaction & {
   apply(...events: readonly TestEvent<E>[]): Promise<void>;
 };
 
-/** Thrown to make the driver roll back; nobody sees it. */
-class RollBack extends Error {}
-
 /** Runs `work` in a transaction that is always rolled back. @returns what it returns. @throws what it throws */
-export async function rolledBack<T, E extends EventShape>(
+export async function inTestTransaction<T, E extends EventShape>(
   { sql }: Ground,
   projections: readonly Projection[],
   work: (tx: TestTransaction<E>) => Promise<T>,
 ): Promise<T> {
-  const results: T[] = [];
-  try {
-    await sql.begin(async (tx) => {
-      results.push(await work(Object.assign(lend(tx), { apply: await createApply(tx, projections) })));
-      throw new RollBack();
-    });
-  } catch (error) {
-    if (!(error instanceof RollBack)) throw error;
-  }
-  return results[0] as T;
+  return await rolledBack(
+    sql,
+    async (tx) => await work(Object.assign(lend(tx).tx, { apply: await createApply(tx, projections) })),
+  );
 }
 
 async function createApply(tx: Tx, projections: readonly Projection[]) {
@@ -45,7 +37,14 @@ async function createApply(tx: Tx, projections: readonly Projection[]) {
   const deferred = await deferredConstraints(tx, tables);
   const json = await readJsonColumns(tx, tables);
   // Nobody is behind here: what a look-up does not find is missing.
-  const context = { owners: new Map(), replayUntil: 0n, xid, deferred: deferred.length > 0 ? deferred : null, json };
+  const context = {
+    owners: new Map(),
+    replayUntil: 0n,
+    xid,
+    deferred: deferred.length > 0 ? deferred : null,
+    json,
+    deadline: null,
+  };
   const complete = createCompletion();
   let position = 0n;
   return async (...events: readonly TestEvent[]): Promise<void> => {

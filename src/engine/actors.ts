@@ -1,0 +1,111 @@
+import { type Actor, createActor, type SnapshotFrom } from 'xstate';
+import { childId, daemonMachine, type ProjectionActor } from '../../machines/daemon.ts';
+import { type FailurePolicy, resolvePolicy } from '../core/failure-policy.ts';
+import { PAGE_MIN } from '../core/page-size.ts';
+import type { TableOwners } from '../core/table-owners.ts';
+import type { StartNote } from '../store/attempts.ts';
+import { Caution, Turns } from './caution.ts';
+import type { InHand } from './commands/runner.ts';
+import type { DaemonOptions } from './daemon-options.ts';
+import { createHands } from './hands.ts';
+import type { HeadSource } from './head-source.ts';
+import type { Log } from './log.ts';
+import { type Observer, observers } from './observers.ts';
+import type { PageSettings } from './page-work.ts';
+import type { Pools } from './pools.ts';
+import { Progress } from './progress.ts';
+import { Puller } from './puller.ts';
+
+const BACKOFF = { baseMs: 200, capMs: 30_000 } as const;
+const DRAIN_MS = 10_000;
+const FOLD_FROM = 10;
+
+/** What the daemon keeps of one projection beside its machine. */
+export interface Worker {
+  readonly puller: Puller;
+  readonly progress: Progress;
+  readonly inHand: InHand;
+}
+
+export interface ActorsOptions {
+  readonly daemon: Pick<
+    DaemonOptions,
+    'projections' | 'bulkLimit' | 'patience' | 'failpoint' | 'inspect' | keyof FailurePolicy
+  >;
+  readonly owner: string;
+  readonly owners: TableOwners;
+  readonly pools: Pools;
+  readonly heads: HeadSource;
+  /** Each projection's is put in here. */
+  readonly workers: Map<string, Worker>;
+  /** Hears what the actors do, before the daemon's own `inspect`. */
+  readonly inspect: Observer;
+  /** A projection has looked at more events. It must not throw. */
+  readonly onScanned: () => void;
+  /** What is known of the processes before this one, by projection. */
+  readonly starts: ReadonlyMap<string, StartNote>;
+  /** A reset has ended, well or not. */
+  readonly onReset: () => void;
+  readonly log: Log;
+}
+
+/** Sets one actor per projection going, under one supervisor. */
+export function startActors(options: ActorsOptions): Actor<typeof daemonMachine> {
+  const { daemon, pools, heads, workers, log, onReset, onScanned } = options;
+  const { projections, bulkLimit = null } = daemon;
+  const shared = pageSettings(options);
+  const now = () => performance.now();
+  const turns = new Turns();
+  const inputs = projections.map((projection) => {
+    const policy = resolvePolicy(daemon, projection.policy);
+    const settings = { ...shared, policy };
+    const progress = new Progress(now);
+    const { name } = projection;
+    const start = options.starts.get(name);
+    const puller = new Puller({
+      projection,
+      settings,
+      caution: new Caution({ sql: pools.work, name, start, events: bulkLimit ?? PAGE_MIN, turns }),
+      reader: pools.reader,
+      heads,
+      pageSize: bulkLimit,
+      progress,
+      onScanned,
+      log,
+      now,
+    });
+    const inHand: InHand = { command: null };
+    workers.set(name, { puller, progress, inHand });
+    const hands = createHands({ projection, projections, puller, settings, inHand, log, onReset });
+    return { name, hands, retryFailedAfterMs: policy.retryFailedAfterMs, backoff: BACKOFF };
+  });
+  const root = createActor(daemonMachine, {
+    ...observers(options.inspect, daemon.inspect),
+    input: { projections: inputs, backoff: BACKOFF, drainMs: DRAIN_MS },
+  });
+  // Without an observer for errors a bug in the supervisor would end the process as an uncaught exception.
+  root.subscribe({ error: (error) => log.error({ err: error }, 'the supervisor died; restart the daemon') });
+  root.start();
+  root.send({ type: 'START' });
+  return root;
+}
+
+function pageSettings({ daemon, owner, owners, pools }: ActorsOptions): Omit<PageSettings, 'policy'> {
+  const { patience, failpoint } = daemon;
+  return {
+    sql: pools.work,
+    control: pools.control,
+    owner,
+    owners,
+    nextStatementMs: patience?.nextStatementMs,
+    foldFrom: FOLD_FROM,
+    failpoint,
+  };
+}
+
+/** A projection's machine, while it runs. */
+export function childOf(root: Actor<typeof daemonMachine> | null, name: string): ProjectionActor | undefined {
+  const children: SnapshotFrom<typeof daemonMachine>['children'] | undefined = root?.getSnapshot().children;
+  const child = children?.[childId(name)] as ProjectionActor | undefined;
+  return child?.getSnapshot().status === 'active' ? child : undefined;
+}

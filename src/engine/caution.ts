@@ -1,0 +1,93 @@
+import { EngineError } from '../core/errors.ts';
+import type { StoredEvent } from '../core/event.ts';
+import { HALT_AT_ONCE } from '../core/failure-policy.ts';
+import { beginAttempt, endAttempt, type StartNote } from '../store/attempts.ts';
+import type { Sql } from '../store/connect.ts';
+import { recordFailure } from '../store/failures.ts';
+import { lockState } from '../store/state.ts';
+import { eventFailed } from './event-failure.ts';
+import type { PageOutcome } from './outcome.ts';
+
+/** Starts in a row that get nowhere, until a projection goes one event at a time. */
+const STARTS = 3;
+/** Processes that may die of an event whose attempt was written down. */
+const DEATHS = 2;
+
+export interface CautionOptions {
+  readonly sql: Sql;
+  readonly name: string;
+  /** Undefined: there was nothing to do at the start. */
+  readonly start: StartNote | undefined;
+  /** Events of the page that the earlier processes did not survive: one of these it was. */
+  readonly events: number;
+  /** Shared by all projections of the process: two attempts at once would both be blamed. */
+  readonly turns: Turns;
+}
+
+/**
+ * The crash-loop breaker. An event that ends the process (out of memory, an exit, a native crash) leaves no failure
+ * behind, and every restart would run into it again. After some starts that got nowhere each event is tried alone, under
+ * its own name; the one that no process has survived halts its projection, and the daemon lives.
+ */
+export class Caution {
+  readonly #options: CautionOptions;
+  #left: number;
+  #deadly: { readonly position: bigint; readonly deaths: number } | null = null;
+
+  constructor(options: CautionOptions) {
+    const { start, events } = options;
+    this.#options = options;
+    this.#left = start !== undefined && (start.starts >= STARTS || start.position !== null) ? events : 0;
+    if (start !== undefined && start.position !== null && start.deaths >= DEATHS) {
+      this.#deadly = { position: start.position, deaths: start.deaths };
+    }
+  }
+
+  /** Pages are of one event, and are applied by `attempt`. */
+  get on(): boolean {
+    return this.#left > 0;
+  }
+
+  /** Applies the page of one event, or halts before it. @throws the signal's reason when its turn comes too late */
+  async attempt(event: StoredEvent, apply: () => Promise<PageOutcome>, signal: AbortSignal): Promise<PageOutcome> {
+    const { sql, name, turns } = this.#options;
+    const deadly = this.#deadly;
+    if (deadly?.position === event.position) {
+      // Once for each start: whoever sends RETRY now wants it to be tried.
+      this.#deadly = null;
+      return await this.#halt(event, deadly.deaths);
+    }
+    return await turns.take(async () => {
+      signal.throwIfAborted();
+      await beginAttempt(sql, name, event);
+      try {
+        return await apply();
+      } finally {
+        this.#left -= 1;
+        await endAttempt(sql, name);
+      }
+    });
+  }
+
+  async #halt(event: StoredEvent, deaths: number): Promise<PageOutcome> {
+    const { sql, name } = this.#options;
+    const error = new EngineError('PROCESS_DIED', { event: event.name, position: event.position, deaths });
+    const { failure } = eventFailed(error, 0, event);
+    return await sql.begin(async (tx) => {
+      const locked = await lockState(tx, name);
+      const recorded = await recordFailure(tx, name, failure, HALT_AT_ONCE);
+      return { kind: 'failed', cursor: locked?.cursor ?? 0n, failure, ...recorded };
+    });
+  }
+}
+
+/** One at a time, in the order asked. */
+export class Turns {
+  #last: Promise<unknown> = Promise.resolve();
+
+  take<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(work);
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+}

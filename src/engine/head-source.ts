@@ -1,0 +1,15 @@
+import type { Page } from '../store/read.ts';
+
+/** The safe head, and what the looks at it brought along, as whoever reads events sees it. */
+export interface HeadSource {
+  /** The last safe head seen; null when there is none yet, or a lost connection made it worthless. */
+  latest(): bigint | null;
+  /** The page of these event types after `after`, up to the last head seen, if the looks have read it along; else null. */
+  recent(after: bigint, names: ReadonlySet<string>, limit: number): Page | null;
+  /** Looks again now. */
+  refresh(): Promise<bigint>;
+  /** After a lost connection. */
+  forget(): void;
+  /** Counts up with each `forget`: what was read of the store before that may have been taken back since. */
+  epoch(): number;
+}

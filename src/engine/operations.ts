@@ -1,0 +1,95 @@
+import type { CommandRecord, CommandRequest } from '../core/command.ts';
+import type { CommandOutcome, OperatorEvent } from '../core/status.ts';
+import { readCommands } from '../store/commands.ts';
+import { forget } from '../store/forget.ts';
+import { readTransitions, type TransitionsOptions } from '../store/transitions.ts';
+import type { CommandDesk } from './commands/desk.ts';
+import type { DaemonPort, SendOptions, WaitOptions } from './daemon-port.ts';
+import type { FailureDesk } from './failures/failure-desk.ts';
+import type { Pools } from './pools.ts';
+import type { Watches } from './watches.ts';
+
+/** The parts of a running daemon that answer operators. */
+export interface OperatingParts {
+  readonly names: readonly string[];
+  readonly pools: Pools;
+  readonly desk: CommandDesk;
+  readonly watches: Watches;
+  readonly failures: FailureDesk;
+}
+
+type Operations = Pick<
+  DaemonPort,
+  | 'send'
+  | 'submit'
+  | 'command'
+  | 'commands'
+  | 'awaitCommand'
+  | 'outcome'
+  | 'transitions'
+  | 'waitFor'
+  | 'forget'
+  | 'failures'
+  | 'tryFailed'
+  | 'capsule'
+>;
+
+/** What operators ask of a daemon, each handed to the part that does it. */
+export abstract class DaemonOperations implements Operations {
+  /** @throws EngineError DAEMON_STOPPED before the start and after the end */
+  protected abstract operating(): OperatingParts;
+  /** @throws EngineError DAEMON_STOPPED as soon as it is stopping */
+  protected abstract refuseWhileStopping(): void;
+
+  async send(name: string, event: OperatorEvent, options: SendOptions = {}): Promise<CommandOutcome> {
+    options.signal?.throwIfAborted();
+    const { id } = await this.submit({ name, event, by: options.by ?? 'library' });
+    return await this.outcome(id, options);
+  }
+
+  async submit(request: CommandRequest): Promise<CommandRecord> {
+    this.refuseWhileStopping();
+    return await this.operating().desk.submit(request);
+  }
+
+  async command(id: string): Promise<CommandRecord | null> {
+    return await this.operating().desk.command(id);
+  }
+
+  async commands({ name, limit = 100 }: { readonly name?: string; readonly limit?: number } = {}) {
+    return await readCommands(this.operating().pools.reader, { name: name ?? null, limit });
+  }
+
+  async awaitCommand(id: string, options?: WaitOptions): Promise<CommandRecord> {
+    return await this.operating().desk.awaitCommand(id, options);
+  }
+
+  async outcome(id: string, options?: WaitOptions): Promise<CommandOutcome> {
+    return await this.operating().desk.outcome(id, options);
+  }
+
+  async transitions(name: string, options?: TransitionsOptions) {
+    return await readTransitions(this.operating().pools.reader, name, options);
+  }
+
+  async waitFor(...asked: Parameters<DaemonPort['waitFor']>) {
+    return await this.operating().watches.waits.until(...asked);
+  }
+
+  async forget(name: string): Promise<readonly string[]> {
+    const { pools, names } = this.operating();
+    return await forget(pools.work, name, names);
+  }
+
+  async failures(...asked: Parameters<DaemonPort['failures']>) {
+    return await this.operating().failures.list(...asked);
+  }
+
+  async tryFailed(...asked: Parameters<DaemonPort['tryFailed']>) {
+    return await this.operating().failures.try(...asked);
+  }
+
+  async capsule(...asked: Parameters<DaemonPort['capsule']>) {
+    return await this.operating().failures.capsule(...asked);
+  }
+}

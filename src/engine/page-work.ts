@@ -1,0 +1,36 @@
+import type { FailurePolicy } from '../core/failure-policy.ts';
+import type { Projection } from '../core/projection.ts';
+import type { TableOwners } from '../core/table-owners.ts';
+import type { Sql } from '../store/connect.ts';
+import type { JsonColumns } from '../store/json-columns.ts';
+import type { Page } from '../store/read.ts';
+import type { FailpointHook } from './failpoint.ts';
+
+export interface PageWork {
+  readonly projection: Projection;
+  readonly page: Page;
+  /** What the stored row must say, or the page was made for another place. */
+  readonly cursor: bigint;
+  readonly generation: bigint;
+  readonly replayUntil: bigint;
+  /** An attempt goes through a stored halt. */
+  readonly attempt: boolean;
+  /** Constraints of the projection's tables that are checked at COMMIT only. */
+  readonly deferred: readonly string[];
+  /** The projection's JSON columns. */
+  readonly json: JsonColumns;
+}
+
+export interface PageSettings {
+  readonly sql: Sql;
+  /** Sessions of `sql` are ended from here, when a page runs into its deadline. */
+  readonly control: Sql;
+  readonly owner: string;
+  readonly owners: TableOwners;
+  readonly policy: FailurePolicy;
+  /** Milliseconds the server waits for the next statement of a page before it ends the transaction. Default 15000. */
+  readonly nextStatementMs?: number | undefined;
+  /** Pages of at least this many events are folded into set-based statements. */
+  readonly foldFrom: number;
+  readonly failpoint?: FailpointHook | undefined;
+}

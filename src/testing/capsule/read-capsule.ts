@@ -1,0 +1,58 @@
+import { CAPSULE_VERSION, type Capsule, type CapsuleEvent } from '../../core/capsule.ts';
+import { EngineError } from '../../core/errors.ts';
+import type { StoredEvent } from '../../core/event.ts';
+import type { Projection } from '../../core/projection.ts';
+import { deepFreeze, parseJson } from '../../store/json.ts';
+import type { EventOf, TestEvent } from '../test-event.ts';
+
+/**
+ * Takes what was read from a file for a capsule.
+ * @throws EngineError TEST_INVALID when it is none of this version, is of another projection, or lacks its payload's end
+ */
+export function readCapsule(value: unknown, projection: Projection): Capsule {
+  const capsule = value as Capsule;
+  const version: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, 'capsule') : undefined;
+  if (version !== CAPSULE_VERSION) throw invalid(`it is no capsule of version ${CAPSULE_VERSION}: export it again`);
+  const { name } = capsule.projection;
+  if (name !== projection.name) throw invalid(`the capsule is of '${name}', not of '${projection.name}'`);
+  const { payload, payloadLength } = capsule.event;
+  // PostgreSQL counts characters, JavaScript halves of some of them.
+  if ([...payload].length < payloadLength)
+    throw invalid('the payload is too large for a capsule, which holds its beginning');
+  return capsule;
+}
+
+/** The event as the handler got it. */
+export function toStoredEvent(event: CapsuleEvent): StoredEvent {
+  const { position, sequenceNo, payload, payloadLength: _, metadata, ...same } = event;
+  return Object.freeze({
+    ...same,
+    position: BigInt(position),
+    sequenceNo: BigInt(sequenceNo),
+    tstamp: BigInt(Math.floor(Date.parse(event.occurredAt) / 1000)),
+    payload: deepFreeze(parseJson(payload)),
+    metadata: deepFreeze(parseJson(metadata) as StoredEvent['metadata']),
+  });
+}
+
+/** The events of a capsule for `given` and `when`, where a test is to be written by hand. */
+export interface CapsuleEvents<P extends Projection> {
+  /** What its stream, and the projection, had before it, in order: not all that ever was. */
+  readonly given: readonly TestEvent<EventOf<P>>[];
+  readonly when: TestEvent<EventOf<P>>;
+}
+
+/** @throws EngineError TEST_INVALID as `replayCapsule` */
+export function capsuleEvents<P extends Projection>(projection: P, value: unknown): CapsuleEvents<P> {
+  const { event, stream, handledBefore } = readCapsule(value, projection);
+  const whole = [...stream.before, ...handledBefore].filter((one) => one.payload.length >= one.payloadLength);
+  const inOrder = [...new Map(whole.map((one) => [one.position, toStoredEvent(one)])).values()].sort((one, other) =>
+    one.position < other.position ? -1 : 1,
+  );
+  const toTest = ({ position: _, tstamp: __, ...rest }: StoredEvent) => rest as unknown as TestEvent<EventOf<P>>;
+  return { given: inOrder.map(toTest), when: toTest(toStoredEvent(event)) };
+}
+
+function invalid(reason: string): EngineError {
+  return new EngineError('TEST_INVALID', { reason });
+}

@@ -1,0 +1,92 @@
+import type { Capsule, CapsuleTable } from '../../core/capsule.ts';
+import { EngineError } from '../../core/errors.ts';
+import { quoteIdentifier } from '../../core/identifier.ts';
+import type { Projection } from '../../core/projection.ts';
+import { runEvents } from '../../engine/run-events.ts';
+import { readColumns } from '../../store/columns.ts';
+import type { Queryable, Tx } from '../../store/connect.ts';
+import { deferredConstraints } from '../../store/constraints.ts';
+import { readJsonColumns } from '../../store/json-columns.ts';
+import { rolledBack } from '../../store/rolled-back.ts';
+import { quoteColumn } from '../../store/row-text.ts';
+import type { Ground } from '../postgres/ground.ts';
+import { createRowReader } from '../postgres/read-rows.ts';
+import type { TestRow } from '../stage.ts';
+import { toStoredEvent } from './read-capsule.ts';
+import { applied, failed, type Replay } from './replayed.ts';
+
+/** As the engine applies it, on tables that hold the capsule's rows and nothing else; rolled back. */
+export async function replayOnPostgres(ground: Ground, projection: Projection, capsule: Capsule): Promise<Replay> {
+  return await rolledBack(ground.sql, async (tx) => {
+    await fill(tx, projection, capsule.tables);
+    const before = await readTables(tx, projection);
+    try {
+      await tx.savepoint((inner) => run(inner, projection, capsule));
+    } catch (error) {
+      return failed('postgres', error);
+    }
+    return applied('postgres', projection.tables, before, await readTables(tx, projection));
+  });
+}
+
+async function run(tx: Tx, projection: Projection, capsule: Capsule): Promise<void> {
+  const event = toStoredEvent(capsule.event);
+  const names = [...projection.tables.keys()];
+  const [{ xid }] = await tx<[{ xid: string }]>`SELECT pg_current_xact_id()::text AS xid`;
+  await runEvents(tx, projection, [event], {
+    // Nobody is behind here: what a look-up does not find is missing.
+    owners: new Map(),
+    replayUntil: event.position,
+    xid,
+    deferred: await deferredConstraints(tx, names),
+    json: await readJsonColumns(tx, names),
+    deadline: null,
+  });
+}
+
+/** Other projections' tables first: the projection's own may reference them. */
+async function fill(tx: Tx, { tables }: Projection, all: readonly CapsuleTable[]): Promise<void> {
+  const inOrder = [...all.filter(({ name }) => !tables.has(name)), ...all.filter(({ name }) => tables.has(name))];
+  const there = await readColumns(
+    tx,
+    all.map(({ name }) => name),
+  );
+  for (const table of inOrder) {
+    try {
+      if (!there.has(table.name)) await tx.unsafe(createText(table));
+      await insertRows(tx, table, there.get(table.name) ?? table.columns);
+    } catch (error) {
+      const words = error instanceof Error ? error.message : String(error);
+      const reason = `the rows of '${table.name}' in the capsule do not fit the table: ${words}`;
+      throw new EngineError('TEST_INVALID', { reason }, { cause: error });
+    }
+  }
+}
+
+async function insertRows(tx: Tx, { name, rows }: CapsuleTable, there: CapsuleTable['columns']): Promise<void> {
+  for (const row of rows) {
+    const columns = there.filter((column) => !column.computed && column.name in row);
+    const places = columns.map((_, index) => `$${index + 1}`);
+    await tx.unsafe(
+      `INSERT INTO ${quoteIdentifier(name)} (${columns.map((column) => quoteColumn(column.name)).join(', ')})
+       OVERRIDING SYSTEM VALUE VALUES (${places.join(', ')})`,
+      columns.map((column) => row[column.name] ?? null),
+    );
+  }
+}
+
+/** A table of nobody's in the test, which is looked up in. */
+function createText({ name, key, columns }: CapsuleTable): string {
+  const lines = columns.map((column) => {
+    if (!/^[\w .,()"[\]]+$/.test(column.type)) throw new TypeError(`'${column.type}' is no type`);
+    return `${quoteColumn(column.name)} ${column.type}${column.notNull ? ' NOT NULL' : ''}`;
+  });
+  return `CREATE TABLE ${quoteIdentifier(name)} (${lines.join(', ')}, UNIQUE (${key.map(quoteColumn).join(', ')}))`;
+}
+
+async function readTables(sql: Queryable, { tables }: Projection): Promise<ReadonlyMap<string, readonly TestRow[]>> {
+  const reader = createRowReader(sql);
+  const read = new Map<string, readonly TestRow[]>();
+  for (const name of tables.keys()) read.set(name, await reader.read(name));
+  return read;
+}

@@ -1,0 +1,136 @@
+import { expect, it } from 'vitest';
+import { clientActions } from '../../src/cli/client-actions.ts';
+import { operatorActions } from '../../src/cli/operator-actions.ts';
+import { EngineError } from '../../src/core/errors.ts';
+import { statusOf } from '../http/fake-daemon.ts';
+import { Captured, capturedContext } from './captured.ts';
+import { daemonIn } from './daemon-in.ts';
+
+const ran = (context: ReturnType<typeof capturedContext>, code: number) => ({
+  code,
+  stdout: context.terminal.stdout.text,
+  stderr: context.terminal.stderr.text,
+});
+
+// Seen red with: the reason left out of the request.
+it('skip sends position and reason, and says how it ended', async () => {
+  const { cwd, daemon } = await daemonIn();
+  daemon.onSend = async () => ({ kind: 'done', state: 'catching-up' });
+  const skip = { name: 'band', position: '9007199254740993', reason: 'a test of ours', json: false };
+  const context = capturedContext({ cwd });
+  expect(ran(context, await operatorActions.skip(skip, context))).toEqual({
+    code: 0,
+    stdout: 'band: SKIP done, now catching-up\n',
+    stderr: '',
+  });
+  expect(await daemon.commands()).toMatchObject([
+    { event: 'SKIP', position: '9007199254740993', reason: 'a test of ours', requestedBy: 'http 127.0.0.1' },
+  ]);
+  const json = capturedContext({ cwd });
+  await operatorActions.skip({ ...skip, json: true }, json);
+  expect(JSON.parse(json.terminal.stdout.text)).toMatchObject({ event: 'SKIP', kind: 'done', state: 'catching-up' });
+});
+
+it('skip passes on why the daemon refuses it', async () => {
+  const { cwd, daemon } = await daemonIn();
+  daemon.onSend = async () => ({ kind: 'failed', code: 'SKIP_MOVED', message: 'nothing was skipped' });
+  const skip = { name: 'band', position: '7', reason: 'x', json: false };
+  await expect(operatorActions.skip(skip, capturedContext({ cwd }))).rejects.toMatchObject({
+    status: 409,
+    code: 'SKIP_MOVED',
+    message: 'nothing was skipped',
+  });
+});
+
+it('wait says when it is applied, and passes on how far it still was', async () => {
+  const { cwd, daemon } = await daemonIn();
+  const asked: unknown[] = [];
+  daemon.onWait = async (...given) => {
+    asked.push(given.slice(0, 2));
+    return { applied: true, lagEvents: 0 };
+  };
+  const wait = { name: 'band', position: 'head', timeoutMs: 1000, json: false };
+  const context = capturedContext({ cwd });
+  expect(ran(context, await operatorActions.wait(wait, context))).toEqual({
+    code: 0,
+    stdout: 'band: everything that was stored is applied\n',
+    stderr: '',
+  });
+  const json = capturedContext({ cwd });
+  await operatorActions.wait({ ...wait, position: '7', json: true }, json);
+  expect(json.terminal.stdout.text).toBe('{"name":"band","position":"7","applied":true,"lagEvents":0}\n');
+  expect(asked).toEqual([
+    ['band', 'head'],
+    ['band', 7n],
+  ]);
+  daemon.onWait = async () => ({ applied: false, lagEvents: 3 });
+  await expect(operatorActions.wait(wait, capturedContext({ cwd }))).rejects.toMatchObject({
+    status: 504,
+    message: expect.stringContaining("'band' was 3 positions before head after 1000 ms"),
+  });
+});
+
+it('forget names the tables that stay, and passes on why it is refused', async () => {
+  const { cwd, daemon } = await daemonIn();
+  const context = capturedContext({ cwd });
+  expect(ran(context, await operatorActions.forget({ name: 'gone', json: false }, context))).toEqual({
+    code: 0,
+    stdout: 'gone: forgotten; its tables are still there: old_prices\n',
+    stderr: '',
+  });
+  daemon.onForget = async (name) => {
+    throw new EngineError('FORGET_REFUSED', { name, reason: 'this daemon declares it' });
+  };
+  await expect(operatorActions.forget({ name: 'band', json: true }, capturedContext({ cwd }))).rejects.toMatchObject({
+    status: 409,
+    message: "'band' was not forgotten, nothing changed: this daemon declares it",
+  });
+});
+
+it('commands and transitions show a line each, or what the daemon said', async () => {
+  const { cwd, daemon } = await daemonIn();
+  await daemon.submit({ name: 'band', event: 'SKIP', position: 7n, reason: 'two\nlines', by: 'http 127.0.0.1' });
+  const change = { from: 'live.waiting', to: 'failed.halted', cause: 'WAKE', detail: 'no\u001b[31m row' };
+  daemon.history = [
+    { number: '9', name: 'band', ...change, position: '42', daemon: 'd:1', at: '2026-03-01T19:00:00Z' },
+  ];
+  const shown = async (json: boolean) => {
+    const context = capturedContext({ cwd });
+    await operatorActions.commands({ name: 'band', limit: 20, json }, context);
+    await operatorActions.transitions({ name: 'band', limit: 20, json }, context);
+    return context.terminal.stdout.text;
+  };
+  expect(await shown(false)).toMatchInlineSnapshot(`
+    "WHEN                      NAME  EVENT   STATE    BY              DETAIL
+    2026-03-01T19:00:00.000Z  band  SKIP 7  pending  http 127.0.0.1  two lines
+    WHEN                  STATE                          CURSOR  CAUSE  DAEMON  DETAIL
+    2026-03-01T19:00:00Z  live.waiting -> failed.halted  42      WAKE   d:1     no?[31m row
+    "
+  `);
+  expect(await shown(true)).toBe(
+    `${JSON.stringify(await daemon.commands(), null, 2)}\n${JSON.stringify(daemon.history, null, 2)}\n`,
+  );
+});
+
+// Seen red with: isTTY not looked at; NO_COLOR not looked at; the colour put in before the padding.
+it('status has colours on a terminal alone, and none with NO_COLOR', async () => {
+  const { cwd, daemon } = await daemonIn();
+  daemon.statuses = [statusOf('band'), statusOf('event', { state: 'failed', detail: 'no row' })];
+  const shown = async (isTTY: boolean, env: Record<string, string>) => {
+    const context = capturedContext({ cwd, env });
+    const stdout = new Captured(isTTY);
+    await clientActions.status(
+      { name: undefined, json: false },
+      { ...context, terminal: { ...context.terminal, stdout } },
+    );
+    return stdout.text;
+  };
+  const plain = await shown(false, {});
+  expect(plain).not.toContain('\u001b');
+  expect(await shown(true, { NO_COLOR: '1' })).toBe(plain);
+  expect(await shown(true, { TERM: 'dumb' })).toBe(plain);
+  const painted = await shown(true, {});
+  expect(painted).toContain('\u001b[32mlive  \u001b[39m');
+  expect(painted).toContain('\u001b[31mfailed\u001b[39m');
+  expect(painted.replaceAll('\u001b[32m', '').replaceAll('\u001b[31m', '').replaceAll('\u001b[39m', '')).toBe(plain);
+});

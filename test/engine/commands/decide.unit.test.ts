@@ -1,0 +1,68 @@
+import { describe, expect, test } from 'vitest';
+import { EngineError } from '../../../src/core/errors.ts';
+import { fateOf, isForAnother, isPassing } from '../../../src/engine/commands/decide.ts';
+import { CommandEnded } from '../../../src/store/commands.ts';
+import { ofOurDatabase } from '../../../src/store/sqlstate.ts';
+import { createRig, delivered } from '../../machines/projection-rig.ts';
+
+const ELSEWHERE = 'another daemon works on it';
+
+describe('a command is left to another daemon', () => {
+  test.each([
+    ['its own is not', 'me', 0, null, false],
+    ['one of SQL is not', 'sql', 0, null, false],
+    ['one that another has just accepted is', 'you', 0.9, null, true],
+    ['one that nobody has carried out for a second is not', 'you', 1, null, false],
+    ['while that one has the row, its own is', 'me', 4.9, ELSEWHERE, true],
+    ['while that one has the row, one of SQL is', 'sql', 4.9, ELSEWHERE, true],
+    ['but not for ever', 'you', 5, ELSEWHERE, false],
+  ])('%s', (_what, acceptedBy, seconds, detail, left) => {
+    expect(isForAnother({ acceptedBy, seconds }, { id: 'me', detail })).toBe(left);
+  });
+});
+
+describe('an effect that did not come about', () => {
+  const lost = ofOurDatabase(Object.assign(new Error('lost'), { code: '08006' }));
+  const refused = { code: 'COMMAND_REFUSED', message: expect.any(String) };
+  test.each<[string, unknown, unknown]>([
+    ['was carried out by somebody else', new CommandEnded('x'), 'ended'],
+    ['is not known', new EngineError('RESET_UNKNOWN'), 'later'],
+    ['lost its connection', lost, 'later'],
+    ['lost its connection in a reset', new EngineError('RESET_FAILED', {}, { cause: lost }), 'later'],
+    ['was in a daemon that stopped', new EngineError('DAEMON_STOPPED'), 'later'],
+    ['was refused', new EngineError('SKIP_MOVED'), { code: 'SKIP_MOVED', message: expect.any(String) }],
+    ['found the tables held', new EngineError('RESET_BLOCKED'), { code: 'RESET_BLOCKED', message: expect.any(String) }],
+    ['met a reset that throws', new EngineError('RESET_FAILED', {}, { cause: new Error('no') }), expect.anything()],
+    ['met an error of ours', new TypeError('x is not a function'), refused],
+    ['met what is not even an error', 'text', refused],
+  ])('%s', (_what, error, fate) => {
+    expect(fateOf(error)).toEqual(fate);
+  });
+});
+
+test('a state passes that an operation leads out of; one in which it rests does not', async () => {
+  const rig = createRig();
+  const passing = async (...answers: Parameters<NonNullable<(typeof rig.hands.running)[0]>['settle']>[0][]) => {
+    for (const answer of answers) {
+      rig.hands.running[0]?.settle(answer);
+      await delivered();
+    }
+    return isPassing(rig.actor.getSnapshot());
+  };
+  expect(await passing()).toBe(true);
+  rig.actor.send({ type: 'START' });
+  expect(await passing()).toBe(true);
+  expect(await passing('open:running')).toBe(false);
+  expect(await passing('pull:failed for good')).toBe(false);
+  rig.actor.send({ type: 'RETRY' });
+  expect(await passing()).toBe(true);
+  expect(await passing('pull:failed for good')).toBe(false);
+  rig.actor.send({ type: 'SKIP' });
+  expect(await passing()).toBe(true);
+  expect(await passing('skip:done', 'pull:caught-up')).toBe(false);
+  rig.actor.send({ type: 'PAUSE' });
+  expect(await passing()).toBe(true);
+  expect(await passing('setPaused:paused')).toBe(false);
+  rig.actor.send({ type: 'RESET' });
+  expect(await passing()).toBe(true);
+});

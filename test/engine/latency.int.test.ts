@@ -1,0 +1,24 @@
+import { expect, test, vi } from 'vitest';
+import { untilCaughtUp } from '../support/engine.ts';
+import { ledger } from '../support/ledger.ts';
+import { appended } from '../support/publishing.ts';
+import { openScene } from '../support/scene.ts';
+
+// Seen red with: pages of the catch-up counted too; `wentLive` never called.
+test('the time from append to visible row is counted while live, and not for a replay or an import of old events', async () => {
+  await using scene = await openScene([ledger]);
+  const daemon = await scene.start();
+  const counted = (): number | undefined => daemon.latency().find(({ name }) => name === 'ledger')?.count;
+  await untilCaughtUp(daemon, scene.sql);
+  await scene.append(...appended(1).map((event) => ({ ...event, occurredAt: '2020-01-01T00:00:00Z' })));
+  await untilCaughtUp(daemon, scene.sql);
+  expect(counted()).toBe(0);
+  await scene.append(...appended(1));
+  await vi.waitFor(() => expect(counted()).toBe(1));
+  const [figures] = daemon.latency();
+  expect(figures?.sum).toBeLessThan(30);
+  expect(figures?.buckets.at(-1)).toEqual({ le: 60, count: 1 });
+  await daemon.send('ledger', 'RESET');
+  await untilCaughtUp(daemon, scene.sql);
+  expect(counted()).toBe(1);
+});

@@ -1,0 +1,91 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { silentLog } from '../../src/engine/log.ts';
+import { TransitionLog } from '../../src/engine/transition-log.ts';
+import type { Sql } from '../../src/store/connect.ts';
+import { ofOurDatabase } from '../../src/store/sqlstate.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const row = (to: string) => ({
+  name: 'band',
+  from: 'idle.opening',
+  to,
+  cause: 'RESET',
+  detail: null,
+  position: '7',
+  daemon: 'me',
+});
+
+/** A database that takes what it is given, or refuses it. */
+function database() {
+  const written: string[][] = [];
+  let refusal: Error | null = null;
+  const sql = async (_text: TemplateStringsArray, ...holes: readonly unknown[]) => {
+    if (refusal !== null) throw refusal;
+    written.push([...(holes[2] as string[])]);
+    return [];
+  };
+  return {
+    written,
+    refuse: (code: string | null) => {
+      refusal = code === null ? null : ofOurDatabase(Object.assign(new Error('refused'), { code }));
+    },
+    log: new TransitionLog({ sql: sql as unknown as Sql, log: silentLog }),
+  };
+}
+
+// Seen red with: a write for each row.
+test('what changes within a second is written in one statement, and nothing while nothing changes', async () => {
+  const { log, written } = database();
+  for (const to of ['one', 'two', 'three']) log.note(row(to));
+  expect(written).toEqual([]);
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(written).toEqual([['one', 'two', 'three']]);
+  await vi.advanceTimersByTimeAsync(3_600_000);
+  expect(written).toHaveLength(1);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+// Seen red with: the rows of a failed write dropped; `slice(-BUFFERED)` left out.
+test('while the database is away the newest thousand wait, and are written when it is back', async () => {
+  const { log, written, refuse } = database();
+  refuse('08006');
+  for (let count = 1; count <= 600; count++) log.note(row(`a${count}`));
+  await vi.advanceTimersByTimeAsync(1000);
+  for (let count = 1; count <= 600; count++) log.note(row(`b${count}`));
+  await vi.advanceTimersByTimeAsync(5000);
+  refuse(null);
+  await vi.advanceTimersByTimeAsync(5000);
+  const rows = written.flat();
+  expect(rows).toHaveLength(1000);
+  expect([rows[0], rows.at(-1)]).toEqual(['a201', 'b600']);
+});
+
+// Seen red with: isTransient left out (it is tried for ever, and nothing after it is written).
+test('what the database refuses for good is dropped, and harms nothing that follows', async () => {
+  const { log, written, refuse } = database();
+  refuse('23514');
+  log.note(row('bad'));
+  await vi.advanceTimersByTimeAsync(1000);
+  refuse(null);
+  log.note({ ...row('good'), detail: 'a\0b' });
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(written).toEqual([['good']]);
+});
+
+// Seen red with: stop() without its last write; with the timer left alone.
+test('at the end what is left is written, once, and no timer stays', async () => {
+  const { log, written, refuse } = database();
+  log.note(row('last'));
+  await log.stop();
+  expect(written).toEqual([['last']]);
+  refuse('08006');
+  log.note(row('lost'));
+  await log.stop();
+  expect(vi.getTimerCount()).toBe(0);
+});

@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest';
+import { Latency } from '../../src/feed/latency.ts';
+
+const START = Date.parse('2026-03-01T19:00:00.000Z');
+
+function stopwatch() {
+  let now = START;
+  const latency = new Latency(() => now);
+  return {
+    latency,
+    at: (ms: number) => {
+      now = START + ms;
+    },
+    figures: () => latency.figures('band'),
+  };
+}
+
+// Seen red with: `below` not carried on from bucket to bucket; `<` for `<=`.
+test('latencies are counted in seconds, each in every bucket it fits into', () => {
+  const { latency, at, figures } = stopwatch();
+  latency.wentLive();
+  for (const [occurred, seen] of [
+    ['2026-03-01T19:00:00.001999Z', 3],
+    ['2026-03-01T19:00:01.000000Z', 1100],
+    ['2026-03-01T19:00:02.000000Z', 122_000],
+  ] as const) {
+    at(seen);
+    latency.visible(occurred);
+  }
+  const { name, buckets, sum, count } = figures();
+  expect([name, count]).toEqual(['band', 3]);
+  expect(sum).toBeCloseTo(0.002 + 0.1 + 120);
+  const upTo = Object.fromEntries(buckets.map((bucket) => [bucket.le, bucket.count]));
+  expect(upTo).toMatchObject({ 0.002: 1, 0.05: 1, 0.1: 2, 1: 2, 60: 2 });
+});
+
+// Seen red with: `liveSince` 0 from the start.
+test('nothing counts that was appended before the projection went live, or has a time of its own', () => {
+  const { latency, at, figures } = stopwatch();
+  at(1000);
+  latency.visible('2026-03-01T19:00:00.500000Z');
+  latency.wentLive();
+  at(2000);
+  for (const old of ['2026-03-01T19:00:00.999000Z', '1999-12-31T00:00:00.000000Z', 'infinity', '-infinity'])
+    latency.visible(old);
+  expect(figures().count).toBe(0);
+  latency.visible('2026-03-01T19:00:01.000000Z');
+  expect(figures()).toMatchObject({ count: 1, sum: 1 });
+});
+
+test('an appender whose clock is ahead took no time at all', () => {
+  const { latency, figures } = stopwatch();
+  latency.wentLive();
+  latency.visible('2026-03-01T19:00:09.000000Z');
+  expect(figures()).toMatchObject({ count: 1, sum: 0 });
+});

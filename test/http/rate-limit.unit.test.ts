@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest';
+import { createRateLimit } from '../../src/http/rate-limit.ts';
+
+function clocked(remotes?: number) {
+  let now = 0;
+  const take = createRateLimit({ burst: 3, perSecond: 2 }, () => now, remotes);
+  return {
+    take,
+    times: (count: number, remote = 'a') => Array.from({ length: count }, () => take(remote)),
+    pass: (ms: number) => {
+      now += ms;
+    },
+  };
+}
+
+// Seen red with: the bucket filled beyond its burst; one bucket for all.
+test('a remote may send a burst, then so many a second, and others are not kept waiting for it', () => {
+  const { times, take, pass } = clocked();
+  expect(times(4)).toEqual(['taken', 'taken', 'taken', 'refused']);
+  expect(take('b')).toBe('taken');
+  pass(500);
+  expect(times(2)).toEqual(['taken', 'refused again']);
+  pass(3_600_000);
+  expect(times(4).filter((outcome) => outcome === 'taken')).toHaveLength(3);
+});
+
+test('a remote that asks on and on is told of in the log every ten seconds', () => {
+  const { times, pass } = clocked();
+  expect(times(6).slice(3)).toEqual(['refused', 'refused again', 'refused again']);
+  pass(10_000);
+  expect(times(4).at(-1)).toBe('refused');
+});
+
+// Seen red with: the map never emptied; the newest forgotten in place of the oldest.
+test('very many remotes take no more memory than the bound, and the one that is silent for longest is forgotten', () => {
+  const { take, times } = clocked(2);
+  times(3, 'a');
+  take('b');
+  expect(take('a')).toBe('refused');
+  take('c');
+  expect(take('a')).toBe('refused again');
+  take('d');
+  expect(take('c')).toBe('taken');
+  for (const one of ['e', 'f']) take(one);
+  expect(take('a')).toBe('taken');
+});

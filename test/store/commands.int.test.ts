@@ -1,0 +1,188 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import type { CommandRequest } from '../../src/core/command.ts';
+import {
+  CommandEnded,
+  commandDone,
+  pendingCommands,
+  readCommand,
+  refuseCommand,
+  storeCommand,
+  tidyCommands,
+} from '../../src/store/commands.ts';
+import type { Sql } from '../../src/store/connect.ts';
+import { setPaused } from '../../src/store/pause.ts';
+import { reset } from '../../src/store/reset.ts';
+import { skipEvent } from '../../src/store/skip.ts';
+import { readTransitions, storeTransitions } from '../../src/store/transitions.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { emptyStore } from '../support/empty-store.ts';
+import { openStore } from '../support/engine.ts';
+import { createLedger } from '../support/noted-ledger.ts';
+import { gate } from '../support/scene.ts';
+
+const { projection } = createLedger();
+let database: TestDatabase;
+let sql: Sql;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  sql = await openStore(database, [projection]);
+});
+beforeEach(async () => {
+  await emptyStore(sql, [projection]);
+});
+afterAll(async () => {
+  await sql.end({ timeout: 1 });
+  await database.drop();
+});
+
+/** Stored, and as whoever carries it out gets it. */
+async function pending(request: Partial<CommandRequest> = {}) {
+  const id = randomUUID();
+  await storeCommand(sql, { name: 'ledger', event: 'RESET', by: 'test', ...request, id }, 'first');
+  const found = (await pendingCommands(sql, ['ledger'])).find((command) => command.id === id);
+  if (found === undefined) throw new Error('it is not pending');
+  return found;
+}
+
+const everything = async () => [
+  ...(await sql`SELECT *, xmin::text FROM projection_state`),
+  ...(await sql`SELECT *, xmin::text FROM readviews`),
+  ...(await sql`SELECT *, xmin::text FROM projection_commands ORDER BY number`),
+];
+
+/** Before an event at 7 that has failed for good. */
+async function halted(): Promise<void> {
+  await sql`
+    INSERT INTO events (position, aggregate_name, aggregate_id, sequence_no, name, payload)
+    OVERRIDING SYSTEM VALUE VALUES (7, 'a', 'a', 1, 'Noted', '{}')`;
+  await sql`
+    INSERT INTO projection_failures (name, position, event_id, event_name, attempts, error)
+    VALUES ('ledger', 7, gen_random_uuid(), 'Noted', 1, 'x')`;
+  await sql`UPDATE projection_state SET status = 'halted', cursor = 3 WHERE name = 'ledger'`;
+}
+
+const EFFECTS = {
+  RESET: (command: Awaited<ReturnType<typeof pending>>) =>
+    reset(sql, { projection, projections: [projection], owner: 'me', command }),
+  PAUSE: (command: Awaited<ReturnType<typeof pending>>) =>
+    setPaused(sql, { name: 'ledger', paused: true, owner: 'me', command }),
+  RESUME: (command: Awaited<ReturnType<typeof pending>>) =>
+    setPaused(sql, { name: 'ledger', paused: false, owner: 'me', command }),
+  SKIP: (command: Awaited<ReturnType<typeof pending>>) =>
+    skipEvent(sql, { name: 'ledger', handled: ['Noted'], owner: 'me', command }),
+} as const;
+const NAMES = ['RESET', 'PAUSE', 'RESUME', 'SKIP'] as const;
+const request = (event: (typeof NAMES)[number]) => ({ event, ...(event === 'SKIP' && { position: 7n, reason: 'x' }) });
+
+// Seen red with: the comparison with 1 in commandDone left out.
+test.each(NAMES)('%s changes nothing when somebody else has ended its command', async (event) => {
+  await halted();
+  const command = await pending(request(event));
+  await commandDone(sql, command.id, { by: 'another' });
+  const before = await everything();
+  await expect(EFFECTS[event](command)).rejects.toBeInstanceOf(CommandEnded);
+  expect(await everything()).toEqual(before);
+});
+
+// Seen red with: no FOR UPDATE in skipEvent, with the look at the result of `advance` left out too; a command that is not
+// ended in the transaction of its effect (both have one).
+test.each(NAMES)('%s that two daemons carry out at once has its effect once', async (event) => {
+  await halted();
+  const command = await pending(request(event));
+  const ended = await Promise.allSettled([EFFECTS[event](command), EFFECTS[event](command)]);
+  expect(ended.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+  const [row] = await sql`SELECT generation FROM projection_state WHERE name = 'ledger'`;
+  expect(row).toEqual({ generation: event === 'RESET' ? 1n : 0n });
+  expect(await readCommand(sql, command.id)).toMatchObject({ state: 'done', carriedOutBy: 'me', acceptedBy: 'first' });
+});
+
+// Seen red with: commandDone before the UPDATE of the row, on the pool.
+test('D11: a PAUSE is acknowledged only when whoever has the row has let go of it', async () => {
+  const command = await pending({ event: 'PAUSE' });
+  const goOn = gate();
+  const locked = gate();
+  const page = sql.begin(async (tx) => {
+    await tx`SELECT FROM projection_state WHERE name = 'ledger' FOR UPDATE`;
+    locked.open();
+    await goOn.passed;
+    await tx`UPDATE projection_state SET cursor = 9 WHERE name = 'ledger'`;
+  });
+  await locked.passed;
+  const paused = EFFECTS.PAUSE(command);
+  await vi.waitFor(async () => {
+    const waiting = await sql`
+      SELECT FROM pg_stat_activity
+      WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%projection_state%'`;
+    expect(waiting).toHaveLength(1);
+  });
+  expect(await readCommand(sql, command.id)).toMatchObject({ state: 'pending' });
+  goOn.open();
+  await page;
+  expect(await paused).toBe('paused');
+  expect(await readCommand(sql, command.id)).toMatchObject({ state: 'done' });
+});
+
+test('a refusal never overrules an end, nor one refusal another', async () => {
+  const done = await pending();
+  await commandDone(sql, done.id, { by: 'me' });
+  await refuseCommand(sql, done.id, { by: 'you', code: 'X', message: 'too late' });
+  expect(await readCommand(sql, done.id)).toMatchObject({ state: 'done', code: null, carriedOutBy: 'me' });
+  const refused = await pending();
+  await refuseCommand(sql, refused.id, { by: 'me', code: 'X', message: 'no' });
+  await refuseCommand(sql, refused.id, { by: 'you', code: 'Y', message: 'no' });
+  expect(await readCommand(sql, refused.id)).toMatchObject({ state: 'failed', code: 'X', carriedOutBy: 'me' });
+  await expect(commandDone(sql, refused.id, { by: 'you' })).rejects.toBeInstanceOf(CommandEnded);
+  expect(await pendingCommands(sql, ['ledger'])).toEqual([]);
+});
+
+// Seen red with: each of the three conditions left out.
+test('old commands go, beyond the newest thousand and after ninety days; pending ones stay; nobody’s are refused', async () => {
+  await sql`
+    INSERT INTO projection_commands (name, event, state, ended_at)
+    SELECT 'ledger', 'PAUSE', 'done', now() - make_interval(days => CASE WHEN n <= 5 THEN 10 ELSE 100 END)
+    FROM generate_series(1, 1010) AS n`;
+  await sql`INSERT INTO projection_commands (name, event) VALUES ('gone', 'RESET'), ('$publisher', 'RESET')`;
+  const kept = await pending();
+  await tidyCommands(sql, 'me');
+  const [counts] = await sql`
+    SELECT count(*) FILTER (WHERE state = 'done') AS done, count(*) FILTER (WHERE ended_at > now() - interval '20 days') AS recent
+    FROM projection_commands WHERE name = 'ledger'`;
+  // 999 of the newest thousand beside the pending one, and the five that are older but ended lately.
+  expect(counts).toEqual({ done: 1004n, recent: 5n });
+  expect(await readCommand(sql, kept.id)).toMatchObject({ state: 'pending' });
+  expect([...(await sql`SELECT state, code FROM projection_commands WHERE name <> 'ledger'`)]).toEqual([
+    { state: 'failed', code: 'PROJECTION_UNKNOWN' },
+    { state: 'failed', code: 'PROJECTION_UNKNOWN' },
+  ]);
+});
+
+// Seen red with: OFFSET 999; the name left out of the DELETE.
+test('of each projection the newest thousand transitions stay, and are read in pages, newest first', async () => {
+  const row = (name: string, to: number) => ({
+    name,
+    from: 'live.waiting',
+    to: String(to),
+    cause: 'RESET',
+    detail: null,
+    position: '9007199254740993',
+    daemon: 'me',
+    at: '2026-03-01T19:00:00.123Z',
+  });
+  const rows = (name: string, from: number, count: number) =>
+    Array.from({ length: count }, (_, index) => row(name, from + index));
+  await storeTransitions(sql, [...rows('quiet', 1, 3), ...rows('ledger', 1, 1200)], { prune: false });
+  await storeTransitions(sql, rows('ledger', 1201, 1), { prune: true });
+  const counts = await sql`SELECT name, count(*) FROM projection_transitions GROUP BY name ORDER BY name`;
+  // Those that are written with it come on top: the next one removes them.
+  expect([...counts]).toEqual([
+    { name: 'ledger', count: 1001n },
+    { name: 'quiet', count: 3n },
+  ]);
+  const page = await readTransitions(sql, 'ledger', { limit: 2 });
+  expect(page.map(({ to }) => to)).toEqual(['1201', '1200']);
+  expect(page[0]).toEqual({ ...row('ledger', 1201), number: expect.stringMatching(/^\d+$/) });
+  const next = await readTransitions(sql, 'ledger', { limit: 2, before: BigInt(page[1]?.number ?? 0) });
+  expect(next.map(({ to }) => to)).toEqual(['1199', '1198']);
+});
