@@ -29,7 +29,12 @@ export async function inspectPart(server: BenchServer, { events, rounds, log }: 
     await using watched = await startCaughtUp(seen.address, [band], { inspect: inspected.observe });
     const [off, on] = await interleave(rounds, log, 'inspect', [
       async () => rate(events, await calm(first).then(() => timeCatchUp(alone))),
-      async () => rate(events, await calm(second).then(() => timeCatchUp(watched))),
+      async () => {
+        await calm(second);
+        const rateSeen = rate(events, await timeCatchUp(watched));
+        inspected.assertRead();
+        return rateSeen;
+      },
     ]);
     without.push(...off);
     within.push(...on);
@@ -64,6 +69,10 @@ async function loads(rounds: number, log: Scale['log']) {
   return await interleave(rounds, log, 'inspect, load', [
     () => loadOf(PROJECTIONS, SECONDS, () => undefined),
     () => loadOf(PROJECTIONS, SECONDS, kept.observe),
-    () => loadOf(PROJECTIONS, SECONDS, told.observe),
+    async () => {
+      const load = await loadOf(PROJECTIONS, SECONDS, told.observe);
+      told.assertRead();
+      return load;
+    },
   ]);
 }

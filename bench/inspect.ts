@@ -16,6 +16,8 @@ export interface Inspected extends AsyncDisposable {
   readonly observe: Observer;
   /** One more client, which reads everything; resolves when it is connected. */
   read(): Promise<void>;
+  /** @throws Error when a client is gone: without it there is less to do, and the figure would be too good */
+  assertRead(): void;
 }
 
 export async function openInspected(): Promise<Inspected> {
@@ -33,6 +35,10 @@ export async function openInspected(): Promise<Inspected> {
       const reader = fork(program, [url], { execArgv: [] });
       readers.push(reader);
       await once(reader, 'message');
+    },
+    assertRead: () => {
+      if (hub.size.readers < readers.length)
+        throw new Error('inspect: a client is gone, it was hung up on or has ended');
     },
     [Symbol.asyncDispose]: async () => {
       connections.close();

@@ -81,6 +81,8 @@ export function openConnections(hub: Hub, limits: Partial<ConnectionLimits> = {}
 function toReader(client: WebSocket, socket: Duplex): Reader {
   return {
     send: (messages, taken) => {
+      // None of them could be shown.
+      if (messages.length === 0) taken?.();
       // Many small frames in one write: each of them alone would cost a system call.
       socket.cork();
       for (const [index, message] of messages.entries()) {

@@ -7,7 +7,7 @@ import { WebSocket } from 'ws';
 import { type ControlApiOptions, createControlApi } from '../../src/http/control-api.ts';
 import { type ConnectionLimits, openConnections } from '../../src/inspect/connections.ts';
 import { Hub } from '../../src/inspect/hub.ts';
-import { inspectedDaemon } from '../inspect/hub-rig.ts';
+import { inspectedDaemon, tellOfUnshowable } from '../inspect/hub-rig.ts';
 import { FakeDaemon } from './fake-daemon.ts';
 
 const TOKEN = 'correct/horse=battery';
@@ -34,9 +34,9 @@ async function open(options: Partial<ControlApiOptions> & { hub?: Hub; limits?: 
 /** How a handshake ends: 101, or the status and code of the refusal. */
 async function handshake(url: string, protocols: string[], options: object = {}): Promise<string> {
   const client = new WebSocket(url, protocols, options);
-  client.on('error', () => undefined);
   onTestFinished(() => client.terminate());
   return await new Promise((resolve, reject) => {
+    client.on('error', reject);
     client.on('open', () => resolve(`101 ${client.protocol}`.trim()));
     client.on('unexpected-response', (_, response: IncomingMessage) => {
       text(response).then((body) => resolve(`${response.statusCode} ${JSON.parse(body).code}`), reject);
@@ -95,9 +95,9 @@ test('so many at once, and one more when one has gone', async () => {
   expect(await handshake(url, OFFERED)).toBe('503 INSPECTORS_FULL');
   expect(hub.size.readers).toBe(2);
   first?.close();
-  await expect.poll(() => hub.size.readers, { timeout: 5000, interval: 5 }).toBe(1);
+  await expect.poll(() => hub.size.readers, { timeout: 20_000, interval: 5 }).toBe(1);
   expect(await handshake(url, OFFERED)).toBe('101 projectionist');
-});
+}, 30_000);
 
 test('a client that talks is sent away', async () => {
   const { url } = await open();
@@ -165,6 +165,40 @@ test('over a real socket a newcomer gets what a reader gets, in order', async ()
   });
   client.terminate();
   expect(texts).toEqual(daemon.join().reader.texts);
+});
+
+// Seen red with: 8 KiB in wait for each actor.
+test('a reader that is there before a thousand projections begin is told of every one of them', async () => {
+  const hub = new Hub();
+  const { url } = await open({ hub });
+  const client = await connected(url);
+  let told = 0;
+  const all = new Promise<void>((resolve) => {
+    client.on('message', (data) => {
+      if (String(data).startsWith('{"type":"@xstate.actor"')) told += 1;
+      // The daemon, the projections, and the operation of each.
+      if (told === 2001) resolve();
+    });
+  });
+  const names = Array.from({ length: 1000 }, (_, index) => `p${index}`);
+  const daemon = inspectedDaemon(names, { hub });
+  onTestFinished(() => daemon.stop());
+  await Promise.race([all, once(client, 'close')]);
+  expect(told).toBe(2001);
+  expect(hub.size.readers).toBe(1);
+}, 30_000);
+
+// Seen red with: `taken` not called for no message at all.
+test('actors that cannot be shown keep nobody from being told of the others', async () => {
+  const hub = new Hub();
+  for (let index = 0; index < 20; index += 1) tellOfUnshowable(hub, `odd${index}`);
+  const daemon = inspectedDaemon(['band'], { hub });
+  onTestFinished(() => daemon.stop());
+  const { url } = await open({ hub });
+  const client = new WebSocket(url, OFFERED);
+  onTestFinished(() => client.terminate());
+  const [first] = await once(client, 'message');
+  expect(JSON.parse(String(first))).toMatchObject({ type: '@xstate.actor', name: 'daemon' });
 });
 
 async function connected(url: string): Promise<WebSocket> {

@@ -18,10 +18,10 @@ export interface InspectedDaemon {
 /** The real supervisor with these projections under a hub; a WAKE while one of `broken` works throws in its machine. */
 export function inspectedDaemon(
   names: readonly string[],
-  options: HubOptions & { readonly broken?: string } = {},
+  options: HubOptions & { readonly broken?: string; readonly hub?: Hub } = {},
 ): InspectedDaemon {
   const clock = new HandClock();
-  const hub = new Hub({ boot: 'boot', clock, ...options });
+  const { hub = new Hub({ boot: 'boot', clock, ...options }) } = options;
   const hands = new Map(names.map((name) => [name, new GatedHands()]));
   const machine = daemonMachine.provide({
     actors: {
@@ -75,4 +75,20 @@ export function inspectedDaemon(
       return { reader, leave: hub.join(reader) };
     },
   };
+}
+
+/** An actor whose snapshot cannot be made text begins. */
+export function tellOfUnshowable(hub: Hub, sessionId: string): void {
+  const children = new Proxy(
+    {},
+    {
+      ownKeys: () => {
+        throw new Error('hostile');
+      },
+    },
+  );
+  const snapshot = { status: 'active', value: 'odd', children };
+  const actorRef = { id: 'odd', sessionId, logic: {}, _parent: { sessionId: 'x:0' }, getSnapshot: () => snapshot };
+  hub.observe({ type: '@xstate.event', rootId: 'x:0', actorRef, event: { type: 'xstate.init' } } as never);
+  hub.observe({ type: '@xstate.snapshot', rootId: 'x:0', actorRef, snapshot, event: { type: 'odd' } } as never);
 }

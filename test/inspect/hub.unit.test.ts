@@ -4,7 +4,7 @@ import { createActor, createMachine, type InspectionEvent } from 'xstate';
 import { brokerMachine } from '../../machines/broker.ts';
 import { Hub } from '../../src/inspect/hub.ts';
 import { delivered } from '../machines/projection-rig.ts';
-import { inspectedDaemon } from './hub-rig.ts';
+import { inspectedDaemon, tellOfUnshowable } from './hub-rig.ts';
 import { CollectingReader, type Frame, HandClock, statesOf } from './reading.ts';
 
 const kinds = (frames: readonly Frame[]) => frames.map(({ type }) => type.replace('@xstate.', ''));
@@ -309,24 +309,7 @@ test('whatever XState tells, the observer never throws, and neither does what fo
 test('an actor that cannot be shown is left out, and the others are told of all the same', async () => {
   const daemon = inspectedDaemon(['band']);
   const { reader } = daemon.join();
-  const children = new Proxy(
-    {},
-    {
-      ownKeys: () => {
-        throw new Error('hostile');
-      },
-    },
-  );
-  const snapshot = { status: 'active', value: 'odd', children };
-  const actorRef = {
-    id: 'odd',
-    sessionId: 'odd',
-    logic: {},
-    _parent: { sessionId: 'x:0' },
-    getSnapshot: () => snapshot,
-  };
-  daemon.hub.observe({ type: '@xstate.event', rootId: 'x:0', actorRef, event: { type: 'xstate.init' } } as never);
-  daemon.hub.observe({ type: '@xstate.snapshot', rootId: 'x:0', actorRef, snapshot, event: { type: 'odd' } } as never);
+  tellOfUnshowable(daemon.hub, 'odd');
   await daemon.answer('band', 'open:running');
   expect(statesOf(reader.frames, 'projection.band')).toEqual(['idle.opening', 'catching-up.working']);
   expect(statesOf(daemon.join().reader.frames, 'projection.band')).toEqual(['catching-up.working']);

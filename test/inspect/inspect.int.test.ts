@@ -87,7 +87,7 @@ async function resetUntilLive(name: string): Promise<void> {
   await untilCaughtUp(daemon, scene.sql, [name]);
 }
 
-// Seen red with: newcomers not told of what lives; context-only changes and transitions held back alike.
+// Seen red with: newcomers not told of what lives.
 test("the package's own receiver, in another process and late, sees all that lives and every transition of a RESET", async () => {
   const receiver = startReceiver(url);
   try {
