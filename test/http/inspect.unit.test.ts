@@ -167,7 +167,7 @@ test('over a real socket a newcomer gets what a reader gets, in order', async ()
   expect(texts).toEqual(daemon.join().reader.texts);
 });
 
-// Seen red with: 8 KiB in wait for each actor.
+// Seen red with: nothing more in wait for each actor.
 test('a reader that is there before a thousand projections begin is told of every one of them', async () => {
   const hub = new Hub();
   const { url } = await open({ hub });
