@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { EngineError } from '../core/errors.ts';
-import { createClient, type DaemonClient, DEFAULT_URL, findDaemon } from './client.ts';
+import { createClient, type DaemonAddress, type DaemonClient, DEFAULT_URL, findDaemon } from './client.ts';
 import { pollStatuses } from './poll.ts';
 import type { Actions, CommandContext } from './program.ts';
 import { resetProjections } from './reset.ts';
@@ -8,6 +8,7 @@ import { sendEvent } from './send.ts';
 import { showStatus } from './status.ts';
 import { mayColour } from './terminal.ts';
 import { showLooks } from './watch.ts';
+import { watchStates } from './watch-states.ts';
 
 /** The folder of everything the daemon keeps on disk, in the folder it was started in. */
 export function stateFolder(cwd: string): string {
@@ -22,10 +23,13 @@ export const clientActions: Pick<Actions, 'status' | 'watch' | 'send' | 'reset'>
     await showStatus(await clientFor(context), shown, stdout, context.signal);
     return 0;
   },
-  async watch({ name, json }, context) {
+  async watch({ name, json, states }, context) {
     const signal = AbortSignal.any([context.signal, context.outputGone]);
-    const looks = pollStatuses({ connect: await finderFor(context), name, signal });
-    await showLooks(looks, context.terminal.stdout, () => new Date(), json);
+    const { stdout } = context.terminal;
+    const find = await finderFor(context);
+    const connect = async () => createClient(await find());
+    if (states) await watchStates({ find, name, signal, stdout });
+    else await showLooks(pollStatuses({ connect, name, signal }), stdout, () => new Date(), json);
     return 0;
   },
   async send(options, context) {
@@ -42,7 +46,7 @@ export async function clientFor({ env, cwd }: CommandContext): Promise<DaemonCli
 }
 
 /** Finds the same daemon each time, though it may have moved: another folder's may answer at the default address. */
-async function finderFor({ env, cwd }: CommandContext): Promise<() => Promise<DaemonClient>> {
+async function finderFor({ env, cwd }: CommandContext): Promise<() => Promise<DaemonAddress>> {
   const find = () => findDaemon({ env, folder: stateFolder(cwd) });
   const first = await find();
   return async () => {
@@ -50,6 +54,6 @@ async function finderFor({ env, cwd }: CommandContext): Promise<() => Promise<Da
     if (address.url === DEFAULT_URL && first.url !== DEFAULT_URL) {
       throw new EngineError('DAEMON_UNREACHABLE', { url: first.url });
     }
-    return createClient(address);
+    return address;
   };
 }

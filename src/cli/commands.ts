@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { SENDABLE } from './client.ts';
 import type { Actions, CommandContext, ExitCode } from './program.ts';
 
@@ -17,9 +17,17 @@ export function addWatch(program: Command, actions: Actions, context: CommandCon
     .description('show the states as they change, until Ctrl-C: a table on a terminal, else a line for each change')
     .argument('[name]')
     .option('--json', 'an object for each change, for programs', false)
-    .addHelpText('after', examples('watch', 'watch band', 'watch >> states.log', 'watch --json | jq .projection.state'))
-    .action(async (name: string | undefined, { json }: { json: boolean }) => {
-      result.code = await actions.watch({ name, json }, context);
+    .addOption(
+      new Option('--states', 'a line for each transition as it happens, substates included')
+        .default(false)
+        .conflicts('json'),
+    )
+    .addHelpText(
+      'after',
+      examples('watch', 'watch band', 'watch --states', 'watch >> states.log', 'watch --json | jq .projection.state'),
+    )
+    .action(async (name: string | undefined, { json, states }: { json: boolean; states: boolean }) => {
+      result.code = await actions.watch({ name, json, states }, context);
     });
 }
 

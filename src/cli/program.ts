@@ -42,7 +42,7 @@ export interface Actions {
     context: CommandContext,
   ): Promise<ExitCode>;
   watch(
-    options: { readonly name: string | undefined; readonly json: boolean },
+    options: { readonly name: string | undefined; readonly json: boolean; readonly states: boolean },
     context: CommandContext,
   ): Promise<ExitCode>;
   send(

@@ -4,6 +4,7 @@ import { type Config, readConfig, redactedConfig, secretsOf } from '../config/re
 import type { Culprit } from '../engine/attribution.ts';
 import { createDaemon, type Daemon } from '../engine/daemon.ts';
 import { HandlerBoard } from '../engine/handler-slot.ts';
+import type { Observer } from '../engine/observers.ts';
 import { checkBind } from '../http/bind.ts';
 import { createControlApi } from '../http/control-api.ts';
 import { publisher } from '../publisher/publisher.ts';
@@ -11,6 +12,7 @@ import { describeAddress } from '../store/connect.ts';
 import { stateFolder } from './client-actions.ts';
 import { removeDaemonFile, writeDaemonFile } from './daemon-file.ts';
 import { type OpenedDatabase, openDatabase } from './database.ts';
+import { openInspector } from './inspector.ts';
 import { watchLeftBehind } from './left-behind.ts';
 import { createLogger } from './logger.ts';
 import { watchMemory } from './memory-limit.ts';
@@ -93,8 +95,10 @@ async function run({ options, context, config, file, log, closers, signal, died 
   database.died?.then(died, () => undefined);
   signal.throwIfAborted();
 
+  const inspector = await openInspector(config);
+  closers.push(async () => inspector.close());
   // Before anything is written to the database: a port that is taken ends the start with nothing done.
-  const daemon = newDaemon(config, file, { ...database, board }, log);
+  const daemon = newDaemon({ config, file, database: { ...database, board }, log, inspect: inspector.observe });
   const token = config.token ?? randomBytes(24).toString('base64url');
   const { host, port, allowedHosts } = config;
   const api = await createControlApi({
@@ -105,6 +109,7 @@ async function run({ options, context, config, file, log, closers, signal, died 
     allowedHosts: allowedHosts ?? [],
     version: packageVersion(),
     log,
+    ...(inspector.connections === undefined ? {} : { inspectors: inspector.connections }),
   }).listen();
   closers.push(() => api.close());
   signal.throwIfAborted();
@@ -159,13 +164,14 @@ function guard(daemon: Daemon, { config, log, died }: Pick<Run, 'config' | 'log'
   return unwatch.map((end) => async () => end());
 }
 
-function newDaemon(
-  config: Config,
-  file: ConfigFile,
-  database: Pick<OpenedDatabase, 'address' | 'trouble'> & { readonly board: HandlerBoard },
-  log: Log,
-): Daemon {
+interface DaemonParts extends Pick<Run, 'config' | 'file' | 'log'> {
+  readonly database: Pick<OpenedDatabase, 'address' | 'trouble'> & { readonly board: HandlerBoard };
+  readonly inspect: Observer | undefined;
+}
+
+function newDaemon({ config, file, database, log, ...parts }: DaemonParts): Daemon {
   const { amqpUrl: urls, amqpExchange: exchange } = config;
+  const inspect = parts.inspect === undefined ? {} : { inspect: parts.inspect };
   return createDaemon({
     projections: file.projections,
     database: database.address,
@@ -184,9 +190,10 @@ function newDaemon(
     ...(file.onHalt !== null && { onHalt: file.onHalt }),
     haltWebhookUrl: config.haltWebhookUrl,
     notify: config.listenNotify,
-    broker: urls === null ? null : { urls, exchange, controlQueue: config.amqpControlQueue },
-    ...(urls !== null && config.publish !== false ? { publisher: publisher({ urls, exchange }) } : {}),
+    broker: urls === null ? null : { urls, exchange, controlQueue: config.amqpControlQueue, ...inspect },
+    ...(urls !== null && config.publish !== false ? { publisher: publisher({ urls, exchange, ...inspect }) } : {}),
     log,
+    ...inspect,
   });
 }
 

@@ -53,6 +53,7 @@ const CATALOGUE = {
     'a reset handler ended the transaction of the reset itself, so the rows of {names} can no longer be trusted: fix the handler, then RESET',
   RESET_UNKNOWN:
     "the connection was lost while the reset of '{name}' was committed: it has taken place if status shows generation {generation}",
+  INSPECTOR_MISSING: 'INSPECT=stock needs the package @statelyai/inspect: run `npm install @statelyai/inspect@0.7.2`',
   SKIP_MOVED: "nothing was skipped, '{name}' {where}: take the position from `projectionist status {name}`",
   FORGET_REFUSED: "'{name}' was not forgotten, nothing changed: {reason}",
   NOTHING_FAILED: "'{name}' has no failed event to try: {reason}",

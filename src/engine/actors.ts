@@ -1,4 +1,4 @@
-import { type Actor, createActor, type InspectionEvent, type SnapshotFrom } from 'xstate';
+import { type Actor, createActor, type SnapshotFrom } from 'xstate';
 import { childId, daemonMachine, type ProjectionActor } from '../../machines/daemon.ts';
 import { type FailurePolicy, resolvePolicy } from '../core/failure-policy.ts';
 import { PAGE_MIN } from '../core/page-size.ts';
@@ -11,6 +11,7 @@ import { createHands } from './hands.ts';
 import type { HeadSource } from './head-source.ts';
 import { stallLimit } from './health.ts';
 import type { Log } from './log.ts';
+import { type Observer, observers } from './observers.ts';
 import type { PageSettings } from './page-work.ts';
 import type { Pools } from './pools.ts';
 import { Progress } from './progress.ts';
@@ -32,7 +33,7 @@ export interface Worker {
 export interface ActorsOptions {
   readonly daemon: Pick<
     DaemonOptions,
-    'projections' | 'bulkLimit' | 'patience' | 'failpoint' | 'board' | keyof FailurePolicy
+    'projections' | 'bulkLimit' | 'patience' | 'failpoint' | 'board' | 'inspect' | keyof FailurePolicy
   >;
   readonly owner: string;
   readonly owners: TableOwners;
@@ -40,7 +41,8 @@ export interface ActorsOptions {
   readonly heads: HeadSource;
   /** Each projection's is put in here. */
   readonly workers: Map<string, Worker>;
-  readonly inspect: (event: InspectionEvent) => void;
+  /** Hears what the actors do, before the daemon's own `inspect`. */
+  readonly inspect: Observer;
   /** A projection has looked at more events. It must not throw. */
   readonly onScanned: () => void;
   /** What is known of the processes before this one, by projection. */
@@ -81,8 +83,8 @@ export function startActors(options: ActorsOptions): Actor<typeof daemonMachine>
     return { name, hands, retryFailedAfterMs: policy.retryFailedAfterMs, backoff: BACKOFF };
   });
   const root = createActor(daemonMachine, {
+    ...observers(options.inspect, daemon.inspect),
     input: { projections: inputs, backoff: BACKOFF, drainMs: DRAIN_MS },
-    inspect: options.inspect,
   });
   // Without an observer for errors a bug in the supervisor would end the process as an uncaught exception.
   root.subscribe({ error: (error) => log.error({ err: error }, 'the supervisor died; restart the daemon') });

@@ -1,6 +1,7 @@
 import { Hono } from 'hono';
 import { EngineError } from '../core/errors.ts';
 import type { DaemonPort } from '../engine/daemon-port.ts';
+import type { Connections } from '../inspect/connections.ts';
 import { checkBind } from './bind.ts';
 import { commandRoutes } from './command-routes.ts';
 import { failureRoutes } from './failure-routes.ts';
@@ -16,6 +17,7 @@ import {
   sendProblem,
 } from './guards.ts';
 import { healthRoutes } from './health-routes.ts';
+import { INSPECT_PATH, inspectUpgrade } from './inspect-upgrade.ts';
 import { type Listening, listenOn, type ServerLimits } from './listen.ts';
 import { metricsRoutes } from './metrics-routes.ts';
 import { errorProblem } from './problem.ts';
@@ -53,6 +55,8 @@ export interface ControlApiOptions {
   /** Of commands from one remote address. Default 200 at once, 20 more each second. */
   readonly rate?: Rate;
   readonly limits?: Partial<ServerLimits>;
+  /** Those who read along at `/inspect`; closed with the server. Default: there is no such path. */
+  readonly inspectors?: Connections;
 }
 
 export interface ControlApi {
@@ -66,7 +70,7 @@ export interface ControlApi {
  * @throws EngineError BIND_NEEDS_TOKEN (an empty token beyond loopback)
  */
 export function createControlApi(options: ControlApiOptions): ControlApi {
-  const { host, port, token, log, allowedHosts = [], rate = MUTATIONS } = options;
+  const { host, port, token, log, allowedHosts = [], rate = MUTATIONS, inspectors, limits = {} } = options;
   checkBind(host, token);
   if (token === '') throw new EngineError('CONFIG_INVALID', { setting: 'PROJECTIONIST_TOKEN', reason: 'is empty' });
   const closing = new AbortController();
@@ -81,15 +85,21 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
     checkToken(token, { host, allowedHosts, open }, log),
   );
   addRoutes(app, routes, { log, token: requireToken(token, log) });
+  if (inspectors !== undefined) {
+    app.all(INSPECT_PATH, (context) => refuse(context, log, 'UPGRADE_NEEDED'));
+    closing.signal.addEventListener('abort', () => inspectors.close());
+  }
   app.notFound((context) => refuse(context, log, 'NOT_FOUND'));
   app.onError((error, context) => {
     const answer = errorProblem(error);
     if (answer.id !== undefined) log.error({ err: error, id: answer.id, path: context.req.path }, 'http.error');
     return sendProblem(context, answer);
   });
+  const gate = { token, host, allowedHosts, log };
+  const upgrades = inspectors === undefined ? {} : { upgrade: inspectUpgrade({ ...gate, connections: inspectors }) };
   return {
     app,
-    listen: () => listenOn({ fetch: app.fetch, host, port, log, closing, limits: options.limits ?? {} }),
+    listen: () => listenOn({ fetch: app.fetch, host, port, log, closing, limits, ...upgrades }),
   };
 }
 

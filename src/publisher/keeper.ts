@@ -4,11 +4,14 @@ import { type PublisherEvent, publisherMachine } from '../../machines/publisher.
 import { deathsInARow, fullJitter } from '../core/backoff.ts';
 import { PUBLISHER_NAME, type PublisherHands } from '../core/publisher.ts';
 import type { Log } from '../engine/log.ts';
+import { type Observer, observers } from '../engine/observers.ts';
 
 export interface KeeperOptions {
   readonly hands: PublisherHands;
   readonly backoff: { readonly baseMs: number; readonly capMs: number };
   readonly retryHaltedAfterMs: number;
+  /** Hears what each of the actors does. Default nobody. */
+  readonly inspect?: Observer | undefined;
   readonly log: Log;
   /** Default: a timer. */
   readonly pause?: (ms: number, signal: AbortSignal) => Promise<unknown>;
@@ -73,7 +76,7 @@ export class Keeper {
   }
 
   #spawn(): Actor<typeof publisherMachine> {
-    const { hands, backoff, retryHaltedAfterMs, log } = this.#options;
+    const { hands, backoff, retryHaltedAfterMs, inspect, log } = this.#options;
     const watched: PublisherHands = {
       relay: (signal) => {
         const operation = hands.relay(signal);
@@ -81,7 +84,10 @@ export class Keeper {
         return operation;
       },
     };
-    const actor = createActor(publisherMachine, { input: { hands: watched, backoff, retryHaltedAfterMs } });
+    const actor = createActor(publisherMachine, {
+      ...observers(inspect),
+      input: { hands: watched, backoff, retryHaltedAfterMs },
+    });
     const bornAt = performance.now();
     actor.subscribe({
       next: tell(log),

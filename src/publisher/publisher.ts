@@ -1,3 +1,4 @@
+import type { Observer } from '../engine/observers.ts';
 import { Progress } from '../engine/progress.ts';
 import type { PublisherSurroundings, RunningPublisher, StartPublisher } from '../engine/publisher-port.ts';
 import { connect, type Sql } from '../store/connect.ts';
@@ -19,6 +20,8 @@ export interface PublisherOptions {
   readonly confirmWithinMs?: number;
   /** Milliseconds until an event that the broker will not take is tried again. Default 60000. */
   readonly retryHaltedAfterMs?: number;
+  /** Hears what the publisher's machine does. Default nobody. */
+  readonly inspect?: Observer;
 }
 
 const BACKOFF = { baseMs: 200, capMs: 10_000 } as const;
@@ -51,7 +54,8 @@ function start(options: PublisherOptions, around: PublisherSurroundings): Runnin
   const onSilence = (reason: string): void => outlets?.reset(reason);
   const sender = new Sender({ reader: sql, heads, now, limits, confirmWithinMs, onSilence });
   const relay = new Relay({ sql, heads, sender, owner, progress });
-  const keeper = new Keeper({ hands: relay, backoff: BACKOFF, retryHaltedAfterMs, log });
+  const { inspect } = options;
+  const keeper = new Keeper({ hands: relay, backoff: BACKOFF, retryHaltedAfterMs, inspect, log });
   outlets = openOutlets({
     urls,
     exchange,

@@ -250,7 +250,7 @@ describe('the command', () => {
     daemon.statuses = [statusOf('band', { state: 'catching-up' })];
     const interrupt = new AbortController();
     const context = capturedContext({ cwd, signal: interrupt.signal });
-    const watching = clientActions.watch({ name: undefined, json: false }, context);
+    const watching = clientActions.watch({ name: undefined, json: false, states: false }, context);
     await vi.waitFor(() => expect(texts(context)).toContain('band catching-up 42/42'), { timeout: 10_000 });
     await close();
     await rm(join(stateFolder(cwd), 'daemon.json'));
@@ -271,7 +271,7 @@ describe('the command', () => {
     const { cwd } = await daemonIn();
     const gone = new AbortController();
     const watching = clientActions.watch(
-      { name: 'band', json: false },
+      { name: 'band', json: false, states: false },
       capturedContext({ cwd, outputGone: gone.signal }),
     );
     gone.abort();

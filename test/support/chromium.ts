@@ -1,0 +1,39 @@
+import { access, constants } from 'node:fs/promises';
+import { type Browser, chromium } from 'playwright-core';
+
+const PLACES = [
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+  '/Applications/Chromium.app/Contents/MacOS/Chromium',
+];
+
+/**
+ * A Chromium of this machine (CHROMIUM, else where systems put it), headless. Close it at the end of the file. Null, with
+ * one line that says so, where there is none: `describe.skipIf(browser === null)`.
+ * @throws Error in CI when there is none
+ */
+export async function openChromium(): Promise<Browser | null> {
+  const given = process.env['CHROMIUM'];
+  const executablePath = await firstExecutable(given ? [given] : PLACES);
+  if (executablePath === null) {
+    if (process.env['CI'] === 'true') throw new Error('Chromium is not installed on this machine');
+    process.stderr.write('skipped, needs Chromium: it is not installed on this machine\n');
+    return null;
+  }
+  // Its sandbox refuses to run as root, as tests do in containers.
+  const asRoot = process.getuid?.() === 0;
+  return await chromium.launch({ executablePath, chromiumSandbox: !asRoot, args: ['--disable-dev-shm-usage'] });
+}
+
+async function firstExecutable(paths: readonly string[]): Promise<string | null> {
+  for (const path of paths) {
+    const found = await access(path, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (found) return path;
+  }
+  return null;
+}
