@@ -76,6 +76,7 @@ const statusSchema: z.ZodType<ProjectionStatus> = z.looseObject({
   name: z.string(),
   instance: z.string(),
   state: z.enum(STATES),
+  substate: z.string(),
   detail: z.string().nullable(),
   cursor: z.string(),
   head: z.string(),
@@ -87,6 +88,7 @@ const statusSchema: z.ZodType<ProjectionStatus> = z.looseObject({
   generation: z.number(),
   owner: z.string().nullable(),
   failure: failureSchema.nullable(),
+  tables: z.array(z.string()),
 });
 const publisherSchema: z.ZodType<PublisherStatus> = z.looseObject({
   state: z.enum(PUBLISHER_STATES),

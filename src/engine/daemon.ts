@@ -232,9 +232,10 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     const { views, failures, away } = await this.#stored.read(pools.work);
     const head = this.#heads.latest() ?? 0n;
     const holders = this.#heads.holders();
-    return this.names.map((name) =>
+    return this.#options.projections.map(({ name, tables }) =>
       toStatus({
         name,
+        tables: [...tables.keys()],
         snapshot: snapshots.get(name) ?? null,
         view: views.get(name),
         failure: failures.get(name) ?? null,

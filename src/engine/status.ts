@@ -46,6 +46,7 @@ export async function readViews(sql: Sql): Promise<{
 
 export interface StatusParts {
   readonly name: string;
+  readonly tables: readonly string[];
   /** Taken before `view` and `failure` were read. */
   readonly snapshot: ProjectionSnapshot | null;
   readonly view: StoredView | undefined;
@@ -71,6 +72,7 @@ export function toStatus(parts: StatusParts): ProjectionStatus {
     name,
     instance: '',
     state,
+    substate: snapshot === null ? 'idle.stopped' : fullStateOf(snapshot),
     detail: view?.alarm ?? parts.storeProblem ?? snapshot?.context.detail ?? holderDetail(parts.holders),
     cursor: String(cursor),
     head: String(head > cursor ? head : cursor),
@@ -82,6 +84,7 @@ export function toStatus(parts: StatusParts): ProjectionStatus {
     generation: Number(view?.generation ?? 0n),
     owner: state === 'idle' ? (view?.owner ?? null) : parts.owner,
     failure: failure ?? historyFailure(snapshot, cursor),
+    tables: parts.tables,
   };
 }
 

@@ -8,6 +8,7 @@ import { OPERATOR_EVENTS, type ProjectionStatus } from '../core/status.ts';
 import type { DaemonPort } from '../engine/daemon-port.ts';
 import { checkBind } from './bind.ts';
 import { type Commands, createCommands } from './commands.ts';
+import { addDashboard, DASHBOARD } from './dashboard-routes.ts';
 import {
   checkHost,
   checkJsonType,
@@ -43,6 +44,8 @@ export interface ControlApiOptions {
   /** Commands under way at once. Default 64. */
   readonly maxCommands?: number;
   readonly limits?: Partial<ServerLimits>;
+  /** Folder of the page and its files, as the build leaves them. Without it `GET /` answers JSON alone. */
+  readonly dashboard?: URL;
 }
 
 export interface ControlApi {
@@ -61,12 +64,10 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
   if (token === '') throw new EngineError('CONFIG_INVALID', { setting: 'PROJECTIONIST_TOKEN', reason: 'is empty' });
   const closing = new AbortController();
   const app = new Hono<Env>();
-  app.use(
-    securityHeaders(),
-    checkHost(host, allowedHosts, log),
-    checkOrigin(log),
-    checkToken(token, { host, allowedHosts }, log),
-  );
+  app.use(securityHeaders(), checkHost(host, allowedHosts, log), checkOrigin(log));
+  // Before the token is asked for: a browser cannot send it with an address, and the page holds no data.
+  addDashboard(app, options.dashboard ?? DASHBOARD);
+  app.use(checkToken(token, { host, allowedHosts }, log));
   addReads(app, options, closing.signal);
   addCommands(app, options, closing.signal);
   app.notFound((context) => refuse(context, log, 'NOT_FOUND'));
