@@ -36,8 +36,6 @@ export interface CommandSettled {
   readonly type: 'settled';
   readonly command: OperatorEvent;
   readonly error: unknown;
-  /** What else it did, for whoever sent it. */
-  readonly warning: string | null;
 }
 
 /** A timer that is set to more fires at once. */
@@ -60,6 +58,7 @@ export const projectionParts = setup({
     setPaused: fromPromise(({ input }: { input: { hands: ProjectionHands; paused: boolean } }) =>
       input.hands.setPaused(input.paused),
     ),
+    skip: fromPromise(({ input }: { input: ProjectionContext }) => input.hands.skip()),
   },
   actions: {
     beginOperation: assign({ operation: () => new AbortController(), woken: false }),
@@ -80,14 +79,11 @@ export const projectionParts = setup({
       detail: (_, params: { readonly error: unknown }) => `backing off: ${messageOf(params.error)}`,
     }),
     noteWaiting: assign({ backoffs: ({ context }) => context.backoffs + 1 }),
-    settle: emit(
-      (_, params: { readonly command: OperatorEvent; readonly error?: unknown; readonly warning?: string | null }) => ({
-        type: 'settled' as const,
-        command: params.command,
-        error: params.error ?? null,
-        warning: params.warning ?? null,
-      }),
-    ),
+    settle: emit((_, params: { readonly command: OperatorEvent; readonly error?: unknown }) => ({
+      type: 'settled' as const,
+      command: params.command,
+      error: params.error ?? null,
+    })),
   },
   guards: {
     wantsStop: ({ context }) => context.wanted.stop,
@@ -115,6 +111,7 @@ export const projectionParts = setup({
   },
 });
 
+/** Anything can be thrown, also what cannot be made a string; an exception here would end the actor. */
 function messageOf(error: unknown): string {
   try {
     return error instanceof Error && error.message !== '' ? error.message : String(error);

@@ -2,6 +2,9 @@ import type { PullMode, PullOutcome } from '../src/core/port.ts';
 import type { OperatorEvent, StoredStatus } from '../src/core/status.ts';
 import type { ProjectionContext } from './projection-parts.ts';
 
+/** `detail` from when a pull found the row held until one gets through. */
+export const ELSEWHERE = 'another daemon works on it';
+
 /** While an operation runs: note what is wanted and ask it to end. */
 export const whileWorking = {
   STOP: { actions: ['wantStop', 'endOperation'] },
@@ -10,6 +13,13 @@ export const whileWorking = {
   WAKE: { actions: 'noteWake' },
   // The operation finds out by itself, and if it has looked already, it looks again.
   REOPEN: { actions: 'noteWake' },
+} as const;
+
+/** While a short transaction runs whose outcome must be known: it is not asked to end. */
+export const whileCommitting = {
+  STOP: { actions: 'wantStop' },
+  RESET: { actions: 'wantReset' },
+  PAUSE: { actions: 'wantPause' },
 } as const;
 
 /** While nothing runs: do it. */
@@ -44,12 +54,6 @@ export const haltedAtStart = {
   params: ({ event }: StatusDone) => ({ status: event.output.status }),
 } as const;
 
-type ResetDone = { readonly event: { readonly output: { readonly warning: string | null } } };
-export const resetDone = {
-  type: 'settle',
-  params: ({ event }: ResetDone) => ({ command: 'RESET' as const, warning: event.output.warning }),
-} as const;
-
 type PullDone = { readonly event: { readonly output: PullOutcome } };
 const ended = (as: PullOutcome['kind']) =>
   ({ type: 'ended', params: ({ event }: PullDone) => ({ outcome: event.output, as }) }) as const;
@@ -82,7 +86,7 @@ export const afterPull = (wait: string) =>
     {
       guard: ended('elsewhere'),
       target: '#projection.idle.standby',
-      actions: { type: 'noteDetail', params: { detail: 'another daemon works on it' } },
+      actions: { type: 'noteDetail', params: { detail: ELSEWHERE } },
     },
     // Asked to end by nobody who still wants it.
     { target: '#projection.catching-up.working', reenter: true },

@@ -6,11 +6,11 @@ import {
   failed,
   haltedAtStart,
   pull,
-  resetDone,
   stopOrResetFirst,
   stored,
   trouble,
   wantedFirst,
+  whileCommitting,
   whileWaiting,
   whileWorking,
 } from './projection-transitions.ts';
@@ -21,7 +21,7 @@ import {
  *   idle         not running here      stopped · opening · standby · pausing · paused · resuming
  *   catching-up  pulls to the head     working · backing-off
  *   live         pulls when woken      waiting · working · backing-off
- *   failed       stands before an event that cannot be applied   retrying · attempting · halted
+ *   failed       stands before an event that cannot be applied   retrying · attempting · skipping · halted
  *   resetting    the reset's transaction runs
  *
  * One operation at a time: XState aborts an invoked promise when its state is left, but does not wait for it, so two
@@ -106,6 +106,8 @@ export const projectionMachine = projectionParts.createMachine({
             input: ({ context }) => ({ hands: context.hands, paused: false }),
             onDone: [
               ...wantedFirst.map((transition) => ({ ...transition, actions: done('RESUME') }) as const),
+              // It was halted when it was paused.
+              { guard: stored('halted'), target: '#projection.failed.halted', actions: done('RESUME') },
               { target: '#projection.catching-up', actions: ['goingWell', done('RESUME')] },
             ],
             onError: [
@@ -151,7 +153,10 @@ export const projectionMachine = projectionParts.createMachine({
     failed: {
       initial: 'retrying',
       states: {
-        retrying: { on: { ...whileWaiting, RETRY: 'attempting' }, after: { retryFailedAfter: 'attempting' } },
+        retrying: {
+          on: { ...whileWaiting, RETRY: 'attempting', SKIP: 'skipping' },
+          after: { retryFailedAfter: 'attempting' },
+        },
         attempting: {
           entry: 'beginOperation',
           on: whileWorking,
@@ -162,38 +167,43 @@ export const projectionMachine = projectionParts.createMachine({
           },
           exit: done('RETRY'),
         },
-        'backing-off': { on: whileWaiting, after: { backoff: 'attempting' } },
-        halted: {
-          on: {
-            STOP: '#projection.idle.stopped',
-            RESET: '#projection.resetting',
-            RETRY: 'attempting',
-            REOPEN: '#projection.idle.opening',
+        'backing-off': { on: { ...whileWaiting, SKIP: 'skipping' }, after: { backoff: 'attempting' } },
+        halted: { on: { ...whileWaiting, RETRY: 'attempting', SKIP: 'skipping' } },
+        skipping: {
+          entry: 'beginOperation',
+          on: whileCommitting,
+          invoke: {
+            src: 'skip',
+            input: ({ context }) => context,
+            onDone: [
+              ...wantedFirst.map((transition) => ({ ...transition, actions: done('SKIP') }) as const),
+              { target: '#projection.catching-up', actions: ['goingWell', done('SKIP')] },
+            ],
+            onError: [
+              ...wantedFirst.map((transition) => ({ ...transition, actions: failed('SKIP') }) as const),
+              // Refused, perhaps because it stands somewhere else by now: the row tells.
+              { target: '#projection.idle.opening', actions: failed('SKIP') },
+            ],
           },
         },
       },
     },
     resetting: {
       entry: ['beginOperation', 'noResetWanted'],
-      // Not asked to end: the transaction is short, and its outcome must be known.
-      on: {
-        STOP: { actions: 'wantStop' },
-        RESET: { actions: 'wantReset' },
-        PAUSE: { actions: 'wantPause' },
-      },
+      on: whileCommitting,
       invoke: {
         src: 'reset',
         input: ({ context }) => context,
         onDone: [
           ...wantedFirst.map(
-            (transition) => ({ ...transition, reenter: true, actions: ['goingWell', resetDone] }) as const,
+            (transition) => ({ ...transition, reenter: true, actions: ['goingWell', done('RESET')] }) as const,
           ),
           {
             guard: stored('paused'),
             target: 'idle.paused',
-            actions: ['goingWell', resetDone],
+            actions: ['goingWell', done('RESET')],
           },
-          { target: 'catching-up', actions: ['goingWell', resetDone] },
+          { target: 'catching-up', actions: ['goingWell', done('RESET')] },
         ],
         onError: [
           { guard: 'wantsStop', target: 'idle.stopped', actions: failed('RESET') },
@@ -203,5 +213,3 @@ export const projectionMachine = projectionParts.createMachine({
     },
   },
 });
-
-/** Anything can be thrown, also what cannot be made a string; an exception here would end the actor. */

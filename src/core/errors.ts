@@ -46,7 +46,13 @@ const CATALOGUE = {
     'a reset handler ended the transaction of the reset itself, so the rows of {names} can no longer be trusted: fix the handler, then RESET',
   RESET_UNKNOWN:
     "the connection was lost while the reset of '{name}' was committed: it has taken place if status shows generation {generation}",
+  SKIP_MOVED: "nothing was skipped, '{name}' {where}: take the position from `projectionist status {name}`",
   DAEMON_STOPPED: 'the daemon is stopping: send the command again after its next start',
+  COMMAND_INVALID: "{event} for '{name}' was not taken in: {reason}",
+  COMMAND_NOT_TAKEN:
+    "the database did not answer when {event} for '{name}' was to be stored: look whether it was before you repeat it, or repeat it under the same id",
+  COMMAND_STALE:
+    "{event} was meant for generation {expected} of '{name}', which is at generation {found}: nothing was done; look at it before you repeat the command",
   COMMAND_REFUSED: "{event} means nothing to '{name}' while it is {state}",
   COMMAND_TIMEOUT: "'{name}' did not answer {event} within {ms} ms: it is {state}",
   DATABASE_UNREACHABLE: 'cannot reach the database at {address}: {reason}; check DATABASE_URL',

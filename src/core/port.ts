@@ -44,7 +44,10 @@ export interface ProjectionHands {
   /** Reads the row; nothing is applied. */
   open(signal: AbortSignal): Promise<{ readonly status: StoredStatus; readonly detail: string | null }>;
   pull(mode: PullMode, signal: AbortSignal): Promise<PullOutcome>;
-  /** One short transaction, bounded, not abortable. `warning`: what else it did. */
-  reset(): Promise<{ readonly status: StoredStatus; readonly warning: string | null }>;
-  setPaused(paused: boolean): Promise<void>;
+  /** One short transaction, bounded, not abortable. */
+  reset(): Promise<{ readonly status: StoredStatus }>;
+  /** Waits for the page in flight. Resolves with what the row says then: a resumed one may be halted. */
+  setPaused(paused: boolean): Promise<{ readonly status: StoredStatus }>;
+  /** Passes over the event that failed: one short transaction, not abortable. */
+  skip(): Promise<void>;
 }

@@ -6,7 +6,7 @@ export type ProjectionState = (typeof STATES)[number];
 export type StoredStatus = 'running' | 'paused' | 'halted';
 
 /** What an operator may send to a projection. */
-export const OPERATOR_EVENTS = ['RESET', 'PAUSE', 'RESUME', 'RETRY'] as const;
+export const OPERATOR_EVENTS = ['RESET', 'PAUSE', 'RESUME', 'RETRY', 'SKIP'] as const;
 export type OperatorEvent = (typeof OPERATOR_EVENTS)[number];
 
 /** The event a projection stands before because it could not be applied. */

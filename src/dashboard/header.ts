@@ -45,7 +45,10 @@ export class Header {
   /** Written again only when it says something new: a screen reader reads it out each time. */
   #warn(at: number | null, trouble: Look['trouble']): void {
     this.banner.hidden = trouble === null;
-    if (trouble === null) return write(this.banner, '');
+    if (trouble === null) {
+      write(this.banner, '');
+      return;
+    }
     const now = new Date();
     const since = `since ${clock(new Date(trouble.since), now)}`;
     const gone = duration(Math.floor((now.getTime() - trouble.since) / 10_000) * 10);

@@ -1,6 +1,8 @@
 import type { BrokerStatus } from '../core/broker.ts';
+import type { CommandRecord, CommandRequest } from '../core/command.ts';
 import type { PublisherStatus } from '../core/publisher.ts';
 import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../core/status.ts';
+import type { TransitionRecord } from '../core/transition.ts';
 
 /** A projection went from one state to another, substates included: `live.waiting`. */
 export interface Transition {
@@ -8,6 +10,22 @@ export interface Transition {
   readonly from: string;
   readonly to: string;
   readonly detail: string | null;
+  /** The machine's event that caused it. */
+  readonly cause: string;
+  /** False for what happens with every wake, and for what repeats itself. */
+  readonly news: boolean;
+}
+
+/** How long somebody waits for a command to end. */
+export interface WaitOptions {
+  readonly signal?: AbortSignal;
+  /** Default 30000. */
+  readonly timeoutMs?: number;
+}
+
+export interface SendOptions extends WaitOptions {
+  /** Who asks, for the record. Default `library`. */
+  readonly by?: string;
 }
 
 /** What the control API and the command line see of a running daemon. */
@@ -16,14 +34,26 @@ export interface DaemonPort {
   readonly id: string;
   readonly names: readonly string[];
   /**
-   * Sends an operator's event and waits until it has been carried out or refused.
-   * @throws EngineError PROJECTION_UNKNOWN, PUBLISHER_TAKES_NO_COMMANDS, COMMAND_TIMEOUT, DAEMON_STOPPED
+   * Sends an operator's event and waits until it has been carried out or refused: `submit` and `outcome`.
+   * @throws EngineError what these do
    */
-  send(
+  send(name: string, event: OperatorEvent, options?: SendOptions): Promise<CommandOutcome>;
+  /**
+   * Takes a command in; from then on it is carried out, also over a restart, by whichever daemon has the projection.
+   * @throws EngineError PROJECTION_UNKNOWN, PUBLISHER_TAKES_NO_COMMANDS, COMMAND_INVALID, COMMAND_NOT_TAKEN, DAEMON_STOPPED
+   */
+  submit(request: CommandRequest): Promise<CommandRecord>;
+  /** null: there is none of this id. */
+  command(id: string): Promise<CommandRecord | null>;
+  /** Resolves once it has ended. @throws EngineError COMMAND_TIMEOUT, DAEMON_STOPPED; the signal's reason */
+  awaitCommand(id: string, options?: WaitOptions): Promise<CommandRecord>;
+  /** The same in short, with the state that it led to. @throws EngineError COMMAND_TIMEOUT, DAEMON_STOPPED; the signal's reason */
+  outcome(id: string, options?: WaitOptions): Promise<CommandOutcome>;
+  /** Changes of state that are news, newest first. Default the newest 100; `before`: a number to page on from. */
+  transitions(
     name: string,
-    event: OperatorEvent,
-    options?: { readonly signal?: AbortSignal; readonly timeoutMs?: number },
-  ): Promise<CommandOutcome>;
+    options?: { readonly limit?: number; readonly before?: bigint },
+  ): Promise<readonly TransitionRecord[]>;
   status(): Promise<readonly ProjectionStatus[]>;
   /** Null where this daemon does not publish. */
   publisher(): Promise<PublisherStatus | null>;

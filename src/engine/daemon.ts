@@ -1,44 +1,40 @@
 import { hostname } from 'node:os';
 import { NEVER, type Subscription } from 'rxjs';
-import { type Actor, createActor, type SnapshotFrom } from 'xstate';
-import { childId, daemonMachine, type ProjectionActor } from '../../machines/daemon.ts';
+import type { Actor, SnapshotFrom } from 'xstate';
+import { childId, type daemonMachine, type ProjectionActor } from '../../machines/daemon.ts';
 import type { BrokerStatus } from '../core/broker.ts';
+import type { CommandRecord, CommandRequest } from '../core/command.ts';
 import { EngineError } from '../core/errors.ts';
-import { PUBLISHER_NAME, type PublisherStatus } from '../core/publisher.ts';
+import type { PublisherStatus } from '../core/publisher.ts';
 import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../core/status.ts';
 import { type TableOwners, tableOwners } from '../core/table-owners.ts';
 import { type HintFigures, HintMetrics } from '../feed/hint-metrics.ts';
 import type { Look } from '../feed/wakes.ts';
 import { createAuditor } from '../store/audit.ts';
-import { checkDatabase, checkStore } from '../store/checks.ts';
+import { checkStore } from '../store/checks.ts';
 import type { Sql } from '../store/connect.ts';
-import { createHeadReader } from '../store/head.ts';
-import { register } from '../store/state.ts';
+import { type Beat, createHeadReader } from '../store/head.ts';
+import { readTransitions } from '../store/transitions.ts';
+import { startActors, type Worker } from './actors.ts';
 import { type Broker, startBroker } from './broker.ts';
-import { checkTables } from './check-tables.ts';
-import { sendCommand } from './command.ts';
+import { CommandDesk } from './commands/desk.ts';
 import type { DaemonOptions } from './daemon-options.ts';
-import type { DaemonPort, Transition } from './daemon-port.ts';
+import type { DaemonPort, SendOptions, Transition, WaitOptions } from './daemon-port.ts';
 import { DatabaseTrouble } from './database-trouble.ts';
 import { drained } from './drained.ts';
 import { startFeed } from './feed.ts';
-import { createHands } from './hands.ts';
 import { createHeads, type Heads } from './heads.ts';
 import { flush, storeIdleMoves } from './idle-moves.ts';
 import { type Log, silentLog } from './log.ts';
-import { closePools, migrateAtStart, openPools, type Pools } from './pools.ts';
-import { Progress } from './progress.ts';
+import { closePools, openPools, type Pools } from './pools.ts';
+import { prepareDatabase } from './prepare-database.ts';
 import type { RunningPublisher } from './publisher-port.ts';
-import { Puller } from './puller.ts';
-import { createResetWatch, type ResetWatch } from './reset-watch.ts';
-import { toStatus } from './status.ts';
+import { readStatuses } from './read-statuses.ts';
+import { createRowWatch, type RowWatch } from './row-watch.ts';
 import { createStoreWatch, type StoreWatch } from './store-watch.ts';
 import { StoredViews } from './stored-views.ts';
+import { TransitionLog } from './transition-log.ts';
 import { watchTransitions } from './transitions.ts';
-
-const BACKOFF = { baseMs: 200, capMs: 30_000 } as const;
-const DRAIN_MS = 10_000;
-const FOLD_FROM = 10;
 
 /** A daemon that has not started yet; nothing is connected. @throws EngineError TABLE_SHARED, PROJECTION_INVALID */
 export function createDaemon(options: DaemonOptions): Daemon {
@@ -53,8 +49,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
   readonly #log: Log;
   readonly #owners: TableOwners;
   readonly #listeners = new Set<(change: Transition) => void>();
-  readonly #pullers = new Map<string, Puller>();
-  readonly #progress = new Map<string, Progress>();
+  readonly #workers = new Map<string, Worker>();
   readonly #subscriptions: Subscription[] = [];
   readonly #stored: StoredViews;
   readonly #hints = new HintMetrics();
@@ -62,7 +57,9 @@ export class Daemon implements DaemonPort, AsyncDisposable {
   #pools: Pools | null = null;
   #heads: Heads | null = null;
   #watch: StoreWatch | null = null;
-  #resets: ResetWatch | null = null;
+  #rows: RowWatch | null = null;
+  #desk: CommandDesk | null = null;
+  #transitions: TransitionLog | null = null;
   #publisher: RunningPublisher | null = null;
   #root: Actor<typeof daemonMachine> | null = null;
   #broker: Broker | null = null;
@@ -89,92 +86,53 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     const pools = openPools({ ...own, patience, onControlClosed: () => this.#heads?.forget() });
     this.#pools = pools;
     try {
-      await checkDatabase(pools.control, database);
-      await migrateAtStart(own, notify);
-      await checkStore(pools.control, { notify });
-      await checkTables(pools.control, this.#owners);
-      await register(pools.work, projections);
+      await prepareDatabase(pools, { ...own, owners: this.#owners, notify });
     } catch (error) {
       await this.stop();
       throw error;
     }
     // Stopped meanwhile: what began now would have nobody to end it.
     if (this.#stopping !== null) throw new EngineError('DAEMON_STOPPED');
-    const heads = createHeads(createHeadReader(pools.control), (resets) => this.#resets?.heard(resets));
+    const heads = createHeads(createHeadReader(pools.control, this.names), (beat) => this.#heard(beat));
     this.#heads = heads;
+    this.#transitions = new TransitionLog({ sql: pools.work, log: this.#log });
     this.#watch = createStoreWatch({
       auditor: createAuditor(pools.reader),
       check: () => checkStore(pools.reader, { notify }),
       log: this.#log,
     });
-    this.#resets = createResetWatch({
+    this.#rows = createRowWatch({
       sql: pools.reader,
-      pullers: this.#pullers,
+      workers: this.#workers,
+      snapshot: this.#snapshot,
       reopen: (name) => this.#child(name)?.send({ type: 'REOPEN' }),
       log: this.#log,
     });
     this.#root = this.#startActors(heads, pools);
+    this.#desk = this.#openDesk(pools);
     this.#publisher = this.#options.publisher?.({ database, schema, owner: this.id, heads, log: this.#log }) ?? null;
     if (broker !== null) {
-      const reset = (name: string) => this.send(name, 'RESET');
+      const reset = (name: string) => this.send(name, 'RESET', { by: 'broker' });
       this.#broker = startBroker({ ...broker, id: this.id, projections, reset, hints: this.#hints, log: this.#log });
     }
     this.#subscriptions.push(
-      storeIdleMoves(this.#pullers, { sql: pools.work, owner: this.id, log: this.#log, everyMs: 1000 }),
+      storeIdleMoves(this.#workers, { sql: pools.work, owner: this.id, log: this.#log, everyMs: 1000 }),
       this.#startFeed(heads, pools.control, schema),
     );
   }
 
   #startActors(heads: Heads, pools: Pools): Actor<typeof daemonMachine> {
-    const { retries = 5, retryFailedAfterMs = 1000, bulkLimit = null, projections, failpoint } = this.#options;
-    const settings = {
-      sql: pools.work,
+    return startActors({
+      daemon: this.#options,
       owner: this.id,
       owners: this.#owners,
-      maxAttempts: 1 + retries,
-      statementTimeoutMs: 10_000,
-      nextStatementMs: this.#options.patience?.nextStatementMs,
-      foldFrom: FOLD_FROM,
-      failpoint,
-    };
-    const now = () => performance.now();
-    const inputs = projections.map((projection) => {
-      const progress = new Progress(now);
-      const puller = new Puller({
-        projection,
-        settings,
-        reader: pools.reader,
-        heads,
-        pageSize: bulkLimit,
-        progress,
-        log: this.#log,
-        now,
-      });
-      this.#progress.set(projection.name, progress);
-      this.#pullers.set(projection.name, puller);
-      return {
-        name: projection.name,
-        hands: createHands({
-          projection,
-          projections,
-          puller,
-          settings,
-          log: this.#log,
-          onReset: () => void this.#resets?.look(),
-        }),
-        retryFailedAfterMs,
-        backoff: BACKOFF,
-      };
-    });
-    const root = createActor(daemonMachine, {
-      input: { projections: inputs, backoff: BACKOFF, drainMs: DRAIN_MS },
+      pools,
+      heads,
+      workers: this.#workers,
       inspect: watchTransitions((change) => this.#announce(change), this.#log),
+      onReset: () => void this.#rows?.look(),
+      log: this.#log,
     });
-    // Without an observer for errors a bug in the supervisor would end the process as an uncaught exception.
-    root.subscribe({ error: (error) => this.#log.error({ err: error }, 'the supervisor died; restart the daemon') });
-    root.start();
-    root.send({ type: 'START' });
-    return root;
   }
 
   #startFeed(heads: Heads, listener: Sql, schema: string): Subscription {
@@ -195,14 +153,39 @@ export class Daemon implements DaemonPort, AsyncDisposable {
   #deliver(look: Look): void {
     this.#hints.looked(look);
     if (look.again) this.#watch?.forget();
-    if (look.source === 'schedule') void this.#watch?.look(look.head);
+    if (look.source === 'schedule') {
+      void this.#watch?.look(look.head);
+      void this.#desk?.tidy();
+    }
     if (look.source === 'heartbeat')
       this.#log.debug({ from: String(look.from), to: String(look.head) }, 'found by the heartbeat, no hint came');
     for (const name of this.names) this.#child(name)?.send({ type: 'WAKE' });
     this.#publisher?.wake();
   }
 
+  #heard({ standings, pending }: Beat): void {
+    this.#rows?.heard(standings);
+    this.#desk?.beat(pending);
+  }
+
+  #openDesk({ reader }: Pools): CommandDesk {
+    const desk = new CommandDesk({
+      sql: reader,
+      id: this.id,
+      names: this.names,
+      child: (name) => this.#child(name),
+      inHand: (name) => this.#workers.get(name)?.inHand ?? null,
+      log: this.#log,
+    });
+    desk.start();
+    return desk;
+  }
+
   #announce(change: Transition): void {
+    const { name, from, to, cause, detail } = change;
+    const at = new Date().toISOString();
+    const position = String(this.#workers.get(name)?.puller.position ?? 0n);
+    if (change.news) this.#transitions?.note({ name, from, to, cause, detail, position, daemon: this.id, at });
     for (const listener of this.#listeners) listener(change);
   }
 
@@ -212,41 +195,52 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     return child?.getSnapshot().status === 'active' ? child : undefined;
   }
 
-  async send(
-    name: string,
-    event: OperatorEvent,
-    options: { readonly signal?: AbortSignal; readonly timeoutMs?: number } = {},
-  ): Promise<CommandOutcome> {
-    if (name === PUBLISHER_NAME) throw new EngineError('PUBLISHER_TAKES_NO_COMMANDS', { event });
-    if (!this.names.includes(name)) throw new EngineError('PROJECTION_UNKNOWN', { name, known: this.names.join(', ') });
-    const child = this.#child(name);
-    if (child === undefined || this.#stopping !== null) throw new EngineError('DAEMON_STOPPED');
-    return await sendCommand(child, name, event, options);
+  readonly #snapshot = (name: string) => this.#child(name)?.getSnapshot() ?? null;
+
+  async send(name: string, event: OperatorEvent, options: SendOptions = {}): Promise<CommandOutcome> {
+    options.signal?.throwIfAborted();
+    const { id } = await this.submit({ name, event, by: options.by ?? 'library' });
+    return await this.outcome(id, options);
+  }
+
+  async submit(request: CommandRequest): Promise<CommandRecord> {
+    if (this.#stopping !== null) throw new EngineError('DAEMON_STOPPED');
+    return await this.#running(this.#desk).submit(request);
+  }
+
+  async command(id: string): Promise<CommandRecord | null> {
+    return await this.#running(this.#desk).command(id);
+  }
+
+  async awaitCommand(id: string, options?: WaitOptions): Promise<CommandRecord> {
+    return await this.#running(this.#desk).awaitCommand(id, options);
+  }
+
+  async outcome(id: string, options?: WaitOptions): Promise<CommandOutcome> {
+    return await this.#running(this.#desk).outcome(id, options);
+  }
+
+  async transitions(name: string, options: { readonly limit?: number; readonly before?: bigint } = {}) {
+    const { limit = 100, before = null } = options;
+    return await readTransitions(this.#running(this.#pools).reader, name, { limit, before });
+  }
+
+  #running<T>(part: T | null): T {
+    if (part === null) throw new EngineError('DAEMON_STOPPED');
+    return part;
   }
 
   async status(): Promise<readonly ProjectionStatus[]> {
-    const pools = this.#pools;
-    if (pools === null || this.#heads === null) throw new EngineError('DAEMON_STOPPED');
-    // States first, then rows: a failure is stored before its projection is shown as failed, so it is never missing.
-    const snapshots = new Map(this.names.map((name) => [name, this.#child(name)?.getSnapshot() ?? null]));
-    const { views, failures, away } = await this.#stored.read(pools.work);
-    const head = this.#heads.latest() ?? 0n;
-    const holders = this.#heads.holders();
-    return this.#options.projections.map(({ name, tables }) =>
-      toStatus({
-        name,
-        tables: [...tables.keys()],
-        snapshot: snapshots.get(name) ?? null,
-        view: views.get(name),
-        failure: failures.get(name) ?? null,
-        scanned: this.#pullers.get(name)?.scanned(views.get(name)?.generation ?? 0n) ?? 0n,
-        head,
-        holders,
-        storeProblem: away ?? this.#watch?.problem() ?? null,
-        ratePerSecond: this.#progress.get(name)?.ratePerSecond ?? 0,
-        owner: this.id,
-      }),
-    );
+    return await readStatuses({
+      projections: this.#options.projections,
+      sql: this.#running(this.#pools).work,
+      stored: this.#stored,
+      heads: this.#running(this.#heads),
+      workers: this.#workers,
+      snapshot: this.#snapshot,
+      storeProblem: this.#watch?.problem() ?? null,
+      owner: this.id,
+    });
   }
 
   async publisher(): Promise<PublisherStatus | null> {
@@ -286,11 +280,13 @@ export class Daemon implements DaemonPort, AsyncDisposable {
       await drained(root);
       root.stop();
     }
+    await this.#desk?.stop();
     await farewell;
     const pools = this.#pools;
     if (pools === null) return;
     // What was passed over since the last second; losing it would only mean looking at those events again.
-    if (root !== null) await flush(this.#pullers, pools.work, this.id).catch(() => 0);
+    if (root !== null) await flush(this.#workers, pools.work, this.id).catch(() => 0);
+    await this.#transitions?.stop();
     await closePools(pools);
   }
 

@@ -1,9 +1,12 @@
 import { EngineError } from '../core/errors.ts';
 import type { ProjectionHands } from '../core/port.ts';
 import type { Projection } from '../core/projection.ts';
+import { setPaused } from '../store/pause.ts';
 import { reset } from '../store/reset.ts';
-import { readState, setPaused } from '../store/state.ts';
+import { skipEvent } from '../store/skip.ts';
+import { readState } from '../store/state.ts';
 import type { PageSettings } from './apply-page.ts';
+import type { InHand } from './commands/runner.ts';
 import type { Log } from './log.ts';
 import type { Puller } from './puller.ts';
 
@@ -13,6 +16,8 @@ export interface HandsOptions {
   readonly projections: readonly Projection[];
   readonly puller: Puller;
   readonly settings: Pick<PageSettings, 'sql' | 'owner' | 'failpoint'>;
+  /** The command that an operation carries out. */
+  readonly inHand: InHand;
   readonly log: Log;
   /** A reset has ended, well or not: other projections may have been reset with this one. */
   readonly onReset: () => void;
@@ -20,7 +25,7 @@ export interface HandsOptions {
 
 /** Gives a projection's machine its hands: each operation is one thing done to the database. */
 export function createHands(options: HandsOptions): ProjectionHands {
-  const { projection, projections, puller, log } = options;
+  const { projection, projections, puller, inHand, log } = options;
   const { sql, owner, failpoint } = options.settings;
   const { name } = projection;
   return {
@@ -36,19 +41,24 @@ export function createHands(options: HandsOptions): ProjectionHands {
       // Whatever the outcome, also an unknown one: the row is read again before the next page.
       puller.forget();
       try {
-        const { generation, status, also } = await reset(sql, { projection, projections, owner, failpoint });
-        puller.opened(generation);
-        const warning = also.length === 0 ? null : also.map(describeAlso).join('; ');
-        if (warning !== null) log.warn({ projection: name, also }, 'a reset took other projections along');
-        return { status, warning };
+        const { command } = inHand;
+        const done = await reset(sql, { projection, projections, owner, command, failpoint });
+        puller.opened(done.generation);
+        if (done.warning !== null) log.warn({ projection: name, warning: done.warning }, 'a reset took others along');
+        return { status: done.status };
       } finally {
         options.onReset();
       }
     },
-    setPaused: (paused) => setPaused(sql, name, paused),
+    setPaused: async (paused) => ({
+      status: await setPaused(sql, { name, paused, owner, command: inHand.command }),
+    }),
+    skip: async () => {
+      puller.forget();
+      const { command } = inHand;
+      // What to skip, and why, is the operator's to say.
+      if (command === null) throw new EngineError('SKIP_MOVED', { name, where: 'was given no position' });
+      await skipEvent(sql, { name, handled: [...projection.handlers.keys()], owner, command });
+    },
   };
-}
-
-function describeAlso({ name, because }: { readonly name: string; readonly because: string }): string {
-  return `'${name}' was reset with it, since ${because}`;
 }

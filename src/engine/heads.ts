@@ -1,4 +1,4 @@
-import type { HeadReader, OpenAppender } from '../store/head.ts';
+import type { Beat, HeadReader, OpenAppender } from '../store/head.ts';
 import type { HeadSource } from './puller.ts';
 
 /** The safe head, read once per daemon and shared by all projections. */
@@ -9,8 +9,8 @@ export interface Heads extends HeadSource {
   holders(): readonly OpenAppender[];
 }
 
-/** `onBeat` is told the sum of all generations with every look at what was drawn. */
-export function createHeads(reader: HeadReader, onBeat: (resets: bigint) => void): Heads {
+/** `onBeat` is told what else the heartbeat has seen, with every look at what was drawn. */
+export function createHeads(reader: HeadReader, onBeat: (beat: Beat) => void): Heads {
   let latest: bigint | null = null;
   let holders: readonly OpenAppender[] = [];
 
@@ -28,7 +28,7 @@ export function createHeads(reader: HeadReader, onBeat: (resets: bigint) => void
 
   async function drawn(): Promise<bigint> {
     const beat = await reader.beat();
-    onBeat(beat.resets);
+    onBeat(beat);
     return beat.drawn;
   }
 

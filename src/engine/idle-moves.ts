@@ -2,15 +2,15 @@ import { catchError, defer, EMPTY, from, type Subscription, timer } from 'rxjs';
 import { conflateMap } from '../feed/conflate.ts';
 import type { Sql } from '../store/connect.ts';
 import { moveIdle } from '../store/state.ts';
+import type { Worker } from './actors.ts';
 import type { Log } from './log.ts';
-import type { Puller } from './puller.ts';
 
 /**
  * Once a second, stores in one statement how far the projections have passed over events that they do not handle.
  * A thousand projections that all ignore an event would otherwise write a thousand rows for it.
  */
 export function storeIdleMoves(
-  pullers: ReadonlyMap<string, Puller>,
+  workers: ReadonlyMap<string, Pick<Worker, 'puller'>>,
   {
     sql,
     owner,
@@ -21,7 +21,7 @@ export function storeIdleMoves(
   return timer(everyMs, everyMs)
     .pipe(
       conflateMap(() =>
-        defer(() => from(flush(pullers, sql, owner))).pipe(
+        defer(() => from(flush(workers, sql, owner))).pipe(
           catchError((error: unknown) => {
             log.debug({ err: error }, 'idle moves not stored, tried again in a moment');
             return EMPTY;
@@ -33,13 +33,17 @@ export function storeIdleMoves(
 }
 
 /** @returns how many projections were moved */
-export async function flush(pullers: ReadonlyMap<string, Puller>, sql: Sql, owner: string): Promise<number> {
-  const moves = [...pullers].flatMap(([name, puller]) => {
+export async function flush(
+  workers: ReadonlyMap<string, Pick<Worker, 'puller'>>,
+  sql: Sql,
+  owner: string,
+): Promise<number> {
+  const moves = [...workers].flatMap(([name, { puller }]) => {
     const move = puller.idleMove;
     return move === null ? [] : [{ name, ...move }];
   });
   if (moves.length === 0) return 0;
   const moved = new Set(await moveIdle(sql, moves, owner));
-  for (const move of moves) if (moved.has(move.name)) pullers.get(move.name)?.stored(move);
+  for (const move of moves) if (moved.has(move.name)) workers.get(move.name)?.puller.stored(move);
   return moved.size;
 }

@@ -1,6 +1,5 @@
 import type { Projection } from '../core/projection.ts';
 import { connect, type DatabaseAddress, type Sql } from '../store/connect.ts';
-import { migrate } from '../store/migrate.ts';
 
 /** The daemon's connections, apart by what they may be kept waiting for. */
 export interface Pools {
@@ -59,17 +58,4 @@ export function openPools({ database, schema, projections, id, patience, onContr
 
 export async function closePools(pools: Pools): Promise<void> {
   await Promise.all([pools.work, pools.reader, pools.control].map((sql) => sql.end({ timeout: 5 })));
-}
-
-/** Over a connection of its own: a migration may take any time (an index on a large table). */
-export async function migrateAtStart(
-  { database, schema, projections, id }: Omit<PoolOptions, 'onControlClosed' | 'patience'>,
-  notify: boolean,
-): Promise<void> {
-  const sql = connect({ address: database, schema, applicationName: `projectionist:migrate:${id}`, max: 1 });
-  try {
-    await migrate(sql, { schema, notify, projections });
-  } finally {
-    await sql.end({ timeout: 5 });
-  }
 }

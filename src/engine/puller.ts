@@ -77,6 +77,11 @@ export class Puller {
     this.#size = options.pageSize ?? PAGE_MIN;
   }
 
+  /** How far events have been looked at. */
+  get position(): bigint {
+    return this.#scanned;
+  }
+
   /** How far events have been looked at, for a row of this generation; 0 where it was reset since. */
   scanned(generation: bigint): bigint {
     return generation === this.#scannedIn ? this.#scanned : 0n;

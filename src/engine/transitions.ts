@@ -28,11 +28,10 @@ export function watchTransitions(announce: (change: Transition) => void, log: Lo
       last.set(name, to);
       const { detail } = snapshot.context;
       const level = to.startsWith('failed') ? 'warn' : 'info';
-      log[isNews(name, from, to) ? level : 'debug'](
-        { projection: name, from, to, detail, cause: event.event.type },
-        'transition',
-      );
-      announce({ name, from, to, detail });
+      const cause = event.event.type;
+      const news = isNews(name, from, to);
+      log[news ? level : 'debug']({ projection: name, from, to, detail, cause }, 'transition');
+      announce({ name, from, to, detail, cause, news });
     } catch (error) {
       try {
         log.error({ err: error }, 'a transition could not be announced');
@@ -43,7 +42,13 @@ export function watchTransitions(announce: (change: Transition) => void, log: Lo
   };
 }
 
-const WAITS = new Set(['idle.standby', 'catching-up.backing-off', 'live.backing-off', 'failed.backing-off']);
+const WAITS = new Set([
+  'idle.standby',
+  'catching-up.waiting',
+  'catching-up.backing-off',
+  'live.backing-off',
+  'failed.backing-off',
+]);
 const WORKS = new Set(['idle.opening', 'catching-up.working', 'live.working', 'failed.attempting']);
 
 /**

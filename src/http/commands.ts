@@ -1,30 +1,29 @@
-import { randomUUID, type UUID } from 'node:crypto';
 import { orAborted } from '../core/deadline.ts';
 import type { CommandOutcome, OperatorEvent } from '../core/status.ts';
 import type { DaemonPort } from '../engine/daemon-port.ts';
 import type { Log } from './guards.ts';
 
-/** How long a command that nobody waits for may take before it is given up. */
+/** How long a command that nobody waits for is followed, for the log; it is carried out also after that. */
 const UNWATCHED_MS = 600_000;
 
 interface SentCommand {
-  readonly id: UUID;
-  /** Rejects as `DaemonPort.send` does. Need not be waited for: what becomes of it is logged, and never unhandled. */
+  readonly id: string;
+  /** Rejects as `DaemonPort.outcome` does. Need not be waited for: what becomes of it is logged, and never unhandled. */
   readonly outcome: Promise<CommandOutcome>;
 }
 
 export interface Commands {
-  /** Null when as many are under way as may be. */
+  /** Null when as many are under way as may be. @throws what `DaemonPort.submit` does */
   send(
     name: string,
     event: OperatorEvent,
     options: { readonly waitMs: number; readonly remote: string },
-  ): SentCommand | null;
+  ): Promise<SentCommand | null>;
 }
 
-/** Sends commands to the daemon, so many at once at most, and logs what becomes of each. */
+/** Hands commands to the daemon, so many under way at most, and logs what becomes of each. */
 export function createCommands(options: {
-  readonly daemon: Pick<DaemonPort, 'send'>;
+  readonly daemon: Pick<DaemonPort, 'submit' | 'outcome'>;
   readonly log: Log;
   /** Aborted when the server closes. */
   readonly closing: AbortSignal;
@@ -33,34 +32,36 @@ export function createCommands(options: {
   const { daemon, log, closing, maxUnderWay } = options;
   let underWay = 0;
 
-  async function carryOut(
-    about: object,
-    name: string,
-    event: OperatorEvent,
-    timeoutMs: number,
-  ): Promise<CommandOutcome> {
-    underWay += 1;
+  async function begin(name: string, event: OperatorEvent, waitMs: number, remote: string): Promise<SentCommand> {
+    const { id } = await orAborted(daemon.submit({ name, event, by: `http ${remote}` }), closing);
+    const about = { command: id, projection: name, event, remote };
+    log.info(about, 'command.received');
+    const outcome = follow(about, id, waitMs === 0 ? UNWATCHED_MS : waitMs);
+    outcome.catch(() => undefined);
+    return { id, outcome };
+  }
+
+  async function follow(about: object, id: string, timeoutMs: number): Promise<CommandOutcome> {
     try {
-      const outcome = await orAborted(daemon.send(name, event, { signal: closing, timeoutMs }), closing);
+      const outcome = await orAborted(daemon.outcome(id, { signal: closing, timeoutMs }), closing);
       log.info({ ...about, outcome }, 'command.ended');
       return outcome;
     } catch (error) {
       log.warn({ ...about, err: error }, 'command.failed');
       throw error;
-    } finally {
-      underWay -= 1;
     }
   }
 
   return {
-    send(name, event, { waitMs, remote }) {
+    async send(name, event, { waitMs, remote }) {
       if (underWay >= maxUnderWay) return null;
-      const id = randomUUID();
-      const about = { command: id, projection: name, event, remote };
-      log.info(about, 'command.received');
-      const outcome = carryOut(about, name, event, waitMs === 0 ? UNWATCHED_MS : waitMs);
-      outcome.catch(() => undefined);
-      return { id, outcome };
+      underWay += 1;
+      const ended = (): void => {
+        underWay -= 1;
+      };
+      const sent = begin(name, event, waitMs, remote);
+      sent.then(({ outcome }) => outcome).then(ended, ended);
+      return await sent;
     },
   };
 }

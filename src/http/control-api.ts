@@ -150,7 +150,7 @@ function addCommands(app: Hono<Env>, options: ControlApiOptions, closing: AbortS
     const name = context.req.param('name');
     if (name === PUBLISHER_NAME) throw new EngineError('PUBLISHER_TAKES_NO_COMMANDS', { event: body.type });
     if (!daemon.names.includes(name)) throw unknownProjection(name, daemon.names);
-    const sent = commands.send(name, body.type, { waitMs, remote: remoteOf(context) });
+    const sent = await commands.send(name, body.type, { waitMs, remote: remoteOf(context) });
     if (sent === null) {
       context.header('Retry-After', '1');
       return refuse(context, log, 'BUSY');

@@ -36,11 +36,20 @@ export type ProblemCode = keyof typeof PROBLEMS;
 /** Errors whose message is meant for the caller. The message of any other could hold SQL, an address or a payload. */
 const STATUS_OF = {
   PROJECTION_UNKNOWN: 404,
-  COMMAND_REFUSED: 409,
+  COMMAND_INVALID: 400,
+  COMMAND_NOT_TAKEN: 503,
   PUBLISHER_TAKES_NO_COMMANDS: 409,
   COMMAND_TIMEOUT: 504,
   DAEMON_STOPPED: 503,
 } as const;
+
+/** Of commands that ended without an effect. */
+const OUTCOME_STATUS: Readonly<Record<string, number>> = {
+  COMMAND_REFUSED: 409,
+  COMMAND_STALE: 409,
+  SKIP_MOVED: 409,
+  RESET_BLOCKED: 503,
+};
 
 /** RFC 9457. */
 export interface Problem {
@@ -60,8 +69,7 @@ export function problem(code: ProblemCode, detail?: string): Problem {
 
 /** How a command that was carried out but failed is told: refused in this state, not now, or not possible. */
 export function outcomeProblem(outcome: { readonly code: string; readonly message: string }): Problem {
-  const status = outcome.code === 'COMMAND_REFUSED' ? 409 : outcome.code === 'RESET_BLOCKED' ? 503 : 422;
-  return build(status, outcome.code, outcome.message);
+  return build(OUTCOME_STATUS[outcome.code] ?? 422, outcome.code, outcome.message);
 }
 
 export function errorProblem(error: unknown): Problem {

@@ -19,12 +19,12 @@ export async function recordFailure(
   maxAttempts: number,
 ): Promise<{ readonly attempts: number; readonly halted: boolean }> {
   const [row] = await tx<[{ attempts: number }]>`
-    INSERT INTO projection_failures (name, position, event_id, event_name, attempts, error, sqlstate, statement)
+    INSERT INTO projection_failures (name, position, event_id, event_name, attempts, error, code, sqlstate, statement)
     VALUES (${name}, ${failure.position}, ${failure.eventId}, ${failure.eventName}, 1, ${failure.error},
-            ${failure.sqlstate}, ${failure.statement})
+            ${failure.code}, ${failure.sqlstate}, ${failure.statement})
     ON CONFLICT (name, instance_id, position) DO UPDATE
     SET attempts = projection_failures.attempts + 1, event_id = EXCLUDED.event_id, event_name = EXCLUDED.event_name,
-        error = EXCLUDED.error, sqlstate = EXCLUDED.sqlstate, statement = EXCLUDED.statement, last_at = now()
+        error = EXCLUDED.error, code = EXCLUDED.code, sqlstate = EXCLUDED.sqlstate, statement = EXCLUDED.statement, last_at = now()
     RETURNING attempts`;
   const halted = row.attempts >= maxAttempts;
   const status = halted ? 'halted' : 'running';
@@ -32,9 +32,11 @@ export async function recordFailure(
   return { attempts: row.attempts, halted };
 }
 
-/** The failures of events that have been applied since. */
+/** The failures of events that have been applied since; those that were skipped stay on record. */
 export async function clearFailures(tx: Tx, name: string, upTo: bigint): Promise<void> {
-  await tx`DELETE FROM projection_failures WHERE name = ${name} AND instance_id = '' AND position <= ${upTo}`;
+  await tx`
+    DELETE FROM projection_failures
+    WHERE name = ${name} AND instance_id = '' AND position <= ${upTo} AND skipped_at IS NULL`;
 }
 
 /** The event each projection stands before, if it failed; by name. */
@@ -42,6 +44,6 @@ export async function readFailures(sql: Queryable): Promise<ReadonlyMap<string, 
   const rows = await sql<({ name: string } & FailureStatus)[]>`
     SELECT DISTINCT ON (name) name, event_id AS "eventId", position::text AS position, event_name AS "eventName", attempts,
            error, sqlstate, statement, to_char(last_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at
-    FROM projection_failures WHERE instance_id = '' ORDER BY name, position`;
+    FROM projection_failures WHERE instance_id = '' AND skipped_at IS NULL ORDER BY name, position`;
   return new Map(rows.map(({ name, ...failure }) => [name, failure]));
 }

@@ -1,5 +1,6 @@
 import { type HeadMark, safeHead } from '../core/safe-head.ts';
 import type { Queryable, Sql } from './connect.ts';
+import { fingerprint } from './state.ts';
 
 /** An appender that is still open and so holds the head where it announced its bound. */
 export interface OpenAppender {
@@ -17,11 +18,20 @@ interface Head {
   readonly holders: readonly OpenAppender[];
 }
 
+export interface Beat {
+  /** Highest position drawn so far. */
+  readonly drawn: bigint;
+  /** Changes with every reset, pause and halt of any projection, and with their ends. */
+  readonly standings: string;
+  /** One of the projections asked for has a command to carry out. */
+  readonly pending: boolean;
+}
+
 export interface HeadReader {
   /** Looks now. Calls at the same time share one look that starts after each of them. */
   read(): Promise<Head>;
-  /** Highest position drawn so far, and the sum of all generations: one cheap statement, for the heartbeat. */
-  beat(): Promise<{ readonly drawn: bigint; readonly resets: bigint }>;
+  /** One cheap statement, once a second. */
+  beat(): Promise<Beat>;
   /** After a lost connection: a restarted server may have taken drawn positions back. */
   forget(): void;
   /** Counts up whenever what was seen before no longer counts; whoever remembers something of the store compares it. */
@@ -33,8 +43,10 @@ export interface HeadReader {
  * the store as of its own moment (autocommit), which is what the proof needs:
  * 1. the highest position drawn, before 2. the announcements held; an appender that is missing in 2 takes its lock
  * later, draws later still, and so draws above 1. Only then may 3. (and the page) look at rows.
+ *
+ * `names`: the projections whose commands the beat looks for.
  */
-export function createHeadReader(sql: Sql): HeadReader {
+export function createHeadReader(sql: Sql, names: readonly string[] = []): HeadReader {
   let previous: HeadMark | null = null;
   let running: Promise<Head> | null = null;
   let queued: Promise<Head> | null = null;
@@ -81,7 +93,7 @@ export function createHeadReader(sql: Sql): HeadReader {
 
   return {
     read,
-    beat: () => readBeat(sql),
+    beat: () => readBeat(sql, names),
     forget,
     epoch: () => epoch,
   };
@@ -93,10 +105,12 @@ async function readDrawn(sql: Queryable): Promise<bigint> {
   return row.drawn;
 }
 
-async function readBeat(sql: Sql) {
-  const [row] = await sql<[{ drawn: bigint; resets: bigint }]>`
+async function readBeat(sql: Sql, names: readonly string[]): Promise<Beat> {
+  const [row] = await sql<[Beat]>`
     SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence('events', 'position')::regclass), 0) AS drawn,
-           (SELECT coalesce(sum(generation), 0)::bigint FROM projection_state WHERE instance_id = '') AS resets`;
+           (SELECT coalesce(${fingerprint(sql)}, 0)::text FROM projection_state WHERE instance_id = '') AS standings,
+           EXISTS (SELECT FROM projection_commands WHERE state = 'pending' AND instance_id = ''
+                   AND name = ANY(${[...names]}::text[])) AS pending`;
   return row;
 }
 

@@ -3,6 +3,7 @@ import { describeError } from '../core/describe-error.ts';
 import { EngineError, isEngineError } from '../core/errors.ts';
 import type { Projection } from '../core/projection.ts';
 import type { StoredStatus } from '../core/status.ts';
+import { CommandEnded, checkGeneration, commandDone, lockCommand, type PendingCommand } from './commands.ts';
 import type { Sql, Tx } from './connect.ts';
 import { emptyTables } from './empty-tables.ts';
 import { reachedTables } from './foreign-keys.ts';
@@ -26,6 +27,8 @@ export interface ResetOptions {
   readonly deadlineMs?: number;
   /** Milliseconds for which the database is asked, when the connection is lost in COMMIT, whether it took place. Default 10000. */
   readonly askForMs?: number;
+  /** Ends with the reset, in the same transaction. Default none. */
+  readonly command?: PendingCommand | null;
   readonly failpoint?: ((point: ResetPoint, name: string) => Promise<void> | void) | undefined;
 }
 
@@ -33,7 +36,8 @@ export interface ResetDone {
   /** The new one. */
   readonly generation: bigint;
   readonly status: StoredStatus;
-  readonly also: ResetPlan['also'];
+  /** Which other projections were reset with it, and why; null for none. */
+  readonly warning: string | null;
 }
 
 /** What is known of a reset from outside of its transaction, for when that ends badly. */
@@ -50,8 +54,8 @@ interface UnderWay {
  *
  * TRUNCATE names every table and never cascades. Projections whose tables reference these by a foreign key are reset in
  * the same transaction.
- * @throws EngineError RESET_BLOCKED, RESET_REFUSED, RESET_FAILED, TABLE_MISSING, PROJECTION_ROW_MISSING: nothing has
- *   changed then; RESET_DAMAGED; RESET_UNKNOWN
+ * @throws EngineError RESET_BLOCKED, RESET_REFUSED, RESET_FAILED, TABLE_MISSING, PROJECTION_ROW_MISSING, COMMAND_STALE:
+ *   nothing has changed then; RESET_DAMAGED; RESET_UNKNOWN; CommandEnded: nor then
  */
 export async function reset(sql: Sql, options: ResetOptions): Promise<ResetDone> {
   const { deadlineMs = 20_000 } = options;
@@ -91,7 +95,7 @@ async function limitTransaction(tx: Tx, options: ResetOptions, deadlineMs: numbe
 }
 
 async function resetIn(tx: Tx, xid: string, options: ResetOptions, underWay: UnderWay): Promise<ResetDone> {
-  const { projection, projections, owner, failpoint } = options;
+  const { projection, projections, owner, command = null, failpoint } = options;
   const { name } = projection;
   const plan = planReset(name, projections, await reachedTables(tx, name, projections));
   underWay.plan = plan;
@@ -103,23 +107,35 @@ async function resetIn(tx: Tx, xid: string, options: ResetOptions, underWay: Und
     WHERE name = ANY(${names}::text[]) AND instance_id = '' ORDER BY name FOR UPDATE`;
   const missing = names.find((one) => rows.every((row) => row.name !== one));
   if (missing !== undefined) throw new EngineError('PROJECTION_ROW_MISSING', { name: missing });
+  // Before anything is emptied: a command that somebody else has carried out empties nothing.
+  if (command !== null) {
+    for (const row of rows) if (row.name === name) checkGeneration(command, row.generation);
+    await lockCommand(tx, command.id);
+  }
   await failpoint?.('reset-locked', name);
   const [own] = await tx<[{ generation: bigint; status: StoredStatus }]>`
     WITH reset AS (
       UPDATE projection_state AS s
       SET cursor = 0, last_event_id = NULL, generation = generation + 1, version = p.version, alarm = NULL,
-          status = CASE status WHEN 'halted' THEN 'running' ELSE status END, owner = ${owner}, updated_at = now()
+          status = CASE status WHEN 'halted' THEN 'running' ELSE status END, resume_to = 'running', owner = ${owner}, updated_at = now()
       FROM unnest(${names}::text[], ${versions}::int[]) AS p (name, version)
       WHERE s.name = p.name AND s.instance_id = ''
       RETURNING s.name, s.generation, s.status
     ), published AS (UPDATE readviews AS r SET position = 0 FROM reset WHERE r.name = reset.name),
     cleared AS (DELETE FROM projection_failures AS f USING reset WHERE f.name = reset.name AND f.instance_id = '')
     SELECT generation, status FROM reset WHERE name = ${name}`;
-  underWay.done = { ...own, also: plan.also };
+  underWay.done = { ...own, warning: warningOf(plan.also) };
   await failpoint?.('reset-begun', name);
   await emptyTables(tx, name, plan, xid);
+  // Last: a handler that commits the transaction itself must not commit this.
+  if (command !== null) await commandDone(tx, command.id, { by: owner, warning: underWay.done.warning });
   await failpoint?.('reset-emptied', name);
   return underWay.done;
+}
+
+function warningOf(also: ResetPlan['also']): string | null {
+  if (also.length === 0) return null;
+  return also.map(({ name, because }) => `'${name}' was reset with it, since ${because}`).join('; ');
 }
 
 /** Why it failed, in words somebody can act on; or that it took place all the same. */
@@ -128,7 +144,7 @@ async function explain(sql: Sql, error: unknown, options: ResetOptions, underWay
   const { name } = projection;
   const { plan, done, overdue } = underWay;
   if (isEngineError(error, 'RESET_DAMAGED') && plan !== null) await haltDamaged(sql, plan, error);
-  if (error instanceof EngineError) throw error;
+  if (error instanceof EngineError || error instanceof CommandEnded) throw error;
   if (isLockNotAvailable(error)) {
     const names = plan?.projections.map((one) => one.name) ?? [name];
     const holders = await describeLockHolders(sql, plan?.tables ?? [], names).catch(

@@ -40,11 +40,28 @@ export async function readState(sql: Queryable, name: string): Promise<StateRow 
   return row ?? null;
 }
 
-export async function readGenerations(
+export interface RowStanding {
+  readonly name: string;
+  readonly generation: bigint;
+  readonly status: StoredStatus;
+}
+
+/**
+ * One figure that changes with every reset, pause, halt and their ends, of whichever projection: what the heartbeat
+ * compares. The order of rows makes no difference.
+ */
+export function fingerprint(sql: Queryable) {
+  return sql`sum(hashtextextended(name || ' ' || status, generation))`;
+}
+
+/** How every projection stands, and the fingerprint of just that. */
+export async function readStandings(
   sql: Queryable,
-): Promise<readonly { readonly name: string; readonly generation: bigint }[]> {
-  return await sql<{ name: string; generation: bigint }[]>`
-    SELECT name, generation FROM projection_state WHERE instance_id = ''`;
+): Promise<{ readonly rows: readonly RowStanding[]; readonly fingerprint: string }> {
+  const rows = await sql<(RowStanding & { fingerprint: string })[]>`
+    SELECT name, generation, status, (${fingerprint(sql)} OVER ())::text AS fingerprint
+    FROM projection_state WHERE instance_id = ''`;
+  return { rows, fingerprint: rows[0]?.fingerprint ?? '0' };
 }
 
 /**
@@ -53,7 +70,7 @@ export async function readGenerations(
 export async function lockState(tx: Tx, name: string): Promise<LockedState | null> {
   const [row] = await tx<LockedState[]>`
     SELECT s.cursor, s.generation, s.last_event_id AS "lastEventId", s.status, s.alarm, pg_current_xact_id()::text AS xid,
-           EXISTS (SELECT FROM projection_failures AS f WHERE f.name = s.name AND f.instance_id = s.instance_id) AS "hasFailures"
+           EXISTS (SELECT FROM projection_failures AS f WHERE f.name = s.name AND f.instance_id = s.instance_id AND f.skipped_at IS NULL) AS "hasFailures"
     FROM projection_state AS s WHERE s.name = ${name} AND s.instance_id = '' FOR UPDATE OF s NOWAIT`;
   return row ?? null;
 }
@@ -130,11 +147,4 @@ export async function moveIdle(sql: Sql, moves: readonly IdleMove[], owner: stri
     )
     SELECT name FROM moved`;
   return rows.map(({ name }) => name);
-}
-
-/** Waits for the page in flight (it holds the row), so nothing commits after a pause has returned. */
-export async function setPaused(sql: Queryable, name: string, paused: boolean): Promise<void> {
-  await sql`
-    UPDATE projection_state SET status = ${paused ? 'paused' : 'running'}, updated_at = now()
-    WHERE name = ${name} AND instance_id = '' AND status <> 'halted'`;
 }

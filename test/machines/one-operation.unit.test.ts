@@ -14,7 +14,7 @@ import { OPERATIONS } from './transition-table.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
-const EVENTS = ['START', 'STOP', 'WAKE', 'REOPEN', 'RESET', 'PAUSE', 'RESUME', 'RETRY'] as const;
+const EVENTS = ['START', 'STOP', 'WAKE', 'REOPEN', 'RESET', 'PAUSE', 'RESUME', 'RETRY', 'SKIP'] as const;
 type Event = (typeof EVENTS)[number];
 const isCommand = (event: Event): event is OperatorEvent => !['START', 'STOP', 'WAKE', 'REOPEN'].includes(event);
 
@@ -64,6 +64,7 @@ class World {
   #pauseHolds = false;
   #pauseDue = false;
   #resetDue = false;
+  #skipDue = false;
   #stopped = true;
   readonly #unanswered = new Set<OperatorEvent>();
   readonly violations: string[] = [];
@@ -74,6 +75,8 @@ class World {
       if (hands.running.length > 0) this.violations.push(`${label} begins while ${hands.running[0]?.label} runs`);
       if (this.#stopped) this.violations.push(`${label} begins after STOP`);
       if (label.startsWith('pull') && this.#resetDue) this.violations.push(`${label} begins before the reset`);
+      if (label === 'skip' && !this.#skipDue) this.violations.push('it skips and nobody asks for it');
+      if (label === 'skip') this.#skipDue = false;
       if (label.startsWith('pull') && this.#pauseHolds) this.violations.push(`${label} begins although paused`);
       if (label === 'setPaused true' && !this.#pauseDue) this.violations.push('it pauses and nobody asks for it');
       if (label === 'reset') this.#resetDue = false;
@@ -111,6 +114,7 @@ class World {
     }
     if (event === 'START' && leafOf(this.rig) === 'idle.stopped') this.#stopped = false;
     if (accepted && event === 'RESET' && !this.#stopped) this.#resetDue = true;
+    if (accepted && event === 'SKIP') this.#skipDue = true;
     if (accepted && event === 'PAUSE' && !this.#stopped) this.#pauseDue = true;
     if (accepted && isCommand(event)) this.#unanswered.add(event);
     actor.send({ type: event });
@@ -121,8 +125,12 @@ class World {
     operation.settle(answer);
   }
 
-  #answersOf({ hand }: RunningOperation): readonly Answer[] {
-    if (hand === 'setPaused') return ['setPaused:done', 'rejected'];
+  #answersOf({ hand, label }: RunningOperation): readonly Answer[] {
+    if (hand === 'skip') return ['skip:done', 'rejected'];
+    if (hand === 'setPaused')
+      return label.endsWith('true')
+        ? ['setPaused:paused', 'rejected']
+        : ['setPaused:running', 'setPaused:halted', 'rejected'];
     if (hand === 'reset') return [this.#paused ? 'reset:paused' : 'reset:running', 'rejected'];
     if (hand === 'open')
       return this.#paused ? ['open:paused', 'rejected'] : ['open:running', 'open:halted', 'rejected'];

@@ -14,8 +14,9 @@ type LeafOf<V> = V extends string
 export type PullAnswer = `pull:${PullOutcome['kind']}` | 'pull:failed for good';
 export type OpenAnswer = `open:${StoredStatus}`;
 export type ResetAnswer = `reset:${StoredStatus}`;
+export type PauseAnswer = `setPaused:${StoredStatus}`;
 /** Everything a worker can answer; `rejected` fits every operation. */
-export type Answer = PullAnswer | OpenAnswer | ResetAnswer | 'setPaused:done' | 'rejected';
+export type Answer = PullAnswer | OpenAnswer | ResetAnswer | PauseAnswer | 'skip:done' | 'rejected';
 
 /** What the hands resolve with. */
 export const OUTCOMES: Readonly<Record<Exclude<Answer, 'rejected'>, unknown>> = {
@@ -31,10 +32,13 @@ export const OUTCOMES: Readonly<Record<Exclude<Answer, 'rejected'>, unknown>> = 
   'open:running': { status: 'running', detail: null },
   'open:paused': { status: 'paused', detail: null },
   'open:halted': { status: 'halted', detail: 'halted before event 7' },
-  'reset:running': { status: 'running', warning: null },
-  'reset:paused': { status: 'paused', warning: null },
-  'reset:halted': { status: 'halted', warning: null },
-  'setPaused:done': undefined,
+  'reset:running': { status: 'running' },
+  'reset:paused': { status: 'paused' },
+  'reset:halted': { status: 'halted' },
+  'setPaused:running': { status: 'running' },
+  'setPaused:paused': { status: 'paused' },
+  'setPaused:halted': { status: 'halted' },
+  'skip:done': undefined,
 };
 
 /** An operation that has begun and waits for the test to say how it ends. */
@@ -69,7 +73,11 @@ export class GatedHands implements ProjectionHands {
   }
 
   setPaused(paused: boolean) {
-    return this.#begin<void>('setPaused', `setPaused ${paused}`, null);
+    return this.#begin<Awaited<ReturnType<ProjectionHands['setPaused']>>>('setPaused', `setPaused ${paused}`, null);
+  }
+
+  skip() {
+    return this.#begin<void>('skip', 'skip', null);
   }
 
   #begin<T>(hand: keyof ProjectionHands, label: string, signal: AbortSignal | null): Promise<T> {

@@ -161,7 +161,7 @@ test('two RESETs during a pull are one reset; a RESET during a reset is one more
 
 // Seen red with: no `exit: 'noPauseWanted'` in pausing: the second PAUSE was carried out after the RESUME.
 test('a projection that was told twice to pause goes on after one RESUME', async () => {
-  const { leaf } = await play(...LIVE, 'PAUSE', 'PAUSE', 'setPaused:done', 'RESUME', 'setPaused:done');
+  const { leaf } = await play(...LIVE, 'PAUSE', 'PAUSE', 'setPaused:paused', 'RESUME', 'setPaused:running');
   expect(leaf).toBe('catching-up.working');
 });
 

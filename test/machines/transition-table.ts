@@ -1,5 +1,5 @@
 import type { ProjectionEvent } from '../../machines/projection-parts.ts';
-import type { Answer, Leaf, OpenAnswer, PullAnswer, ResetAnswer } from './projection-rig.ts';
+import type { Answer, Leaf, OpenAnswer, PauseAnswer, PullAnswer, ResetAnswer } from './projection-rig.ts';
 
 /** Everything that can happen to a projection: events, the worker's answers, and time going by. */
 export type Happening = ProjectionEvent['type'] | Answer | 'TIME';
@@ -38,12 +38,19 @@ const NOT_RESETTING = {
   'reset:halted': 'ignored',
 } as const satisfies Record<ResetAnswer, Expected>;
 
+const NOT_PAUSING = {
+  'setPaused:running': 'ignored',
+  'setPaused:paused': 'ignored',
+  'setPaused:halted': 'ignored',
+} as const satisfies Record<PauseAnswer, Expected>;
+
 /** Nothing runs here, so nobody answers; what an operation of an earlier state still says is ignored. */
 const NO_ANSWER = {
   ...NOT_OPENING,
   ...NOT_PULLING,
   ...NOT_RESETTING,
-  'setPaused:done': 'ignored',
+  ...NOT_PAUSING,
+  'skip:done': 'ignored',
   rejected: 'ignored',
 } as const satisfies Record<Answer, Expected>;
 
@@ -70,6 +77,7 @@ const WORKING = {
   REOPEN: 'noted',
   RESUME: 'ignored',
   RETRY: 'ignored',
+  SKIP: 'ignored',
   TIME: 'ignored',
 } as const satisfies Record<ProjectionEvent['type'] | 'TIME', Expected>;
 
@@ -83,6 +91,7 @@ const WAITING = {
   REOPEN: 'idle.opening',
   RESUME: 'ignored',
   RETRY: 'ignored',
+  SKIP: 'ignored',
 } as const satisfies Record<ProjectionEvent['type'], Expected>;
 
 const STILL = {
@@ -94,6 +103,7 @@ const STILL = {
   REOPEN: 'ignored',
   RESUME: 'ignored',
   RETRY: 'ignored',
+  SKIP: 'ignored',
   TIME: 'ignored',
 } as const satisfies Record<ProjectionEvent['type'] | 'TIME', Expected>;
 
@@ -109,7 +119,14 @@ export const TRANSITIONS: TransitionTable = {
     rejected: 'idle.standby',
   },
   'idle.standby': { ...WAITING, ...NO_ANSWER, TIME: 'idle.opening' },
-  'idle.pausing': { ...WORKING, ...NO_ANSWER, 'setPaused:done': 'idle.paused', rejected: 'idle.standby' },
+  'idle.pausing': {
+    ...WORKING,
+    ...NO_ANSWER,
+    'setPaused:running': 'idle.paused',
+    'setPaused:paused': 'idle.paused',
+    'setPaused:halted': 'idle.paused',
+    rejected: 'idle.standby',
+  },
   'idle.paused': {
     ...STILL,
     ...NO_ANSWER,
@@ -118,7 +135,16 @@ export const TRANSITIONS: TransitionTable = {
     RESUME: 'idle.resuming',
     REOPEN: 'idle.opening',
   },
-  'idle.resuming': { ...WORKING, ...NO_ANSWER, 'setPaused:done': 'catching-up.working', rejected: 'idle.paused' },
+  'idle.resuming': {
+    ...WORKING,
+    ...NO_ANSWER,
+    'setPaused:running': 'catching-up.working',
+    // The pull that follows finds it.
+    'setPaused:paused': 'catching-up.working',
+    // It was halted when it was paused.
+    'setPaused:halted': 'failed.halted',
+    rejected: 'idle.paused',
+  },
 
   'catching-up.working': { ...WORKING, ...NO_ANSWER, ...PULLED, rejected: 'catching-up.backing-off' },
   'catching-up.waiting': { ...WAITING, ...NO_ANSWER, TIME: 'catching-up.working' },
@@ -128,7 +154,13 @@ export const TRANSITIONS: TransitionTable = {
   'live.working': { ...WORKING, ...NO_ANSWER, ...PULLED, rejected: 'live.backing-off' },
   'live.backing-off': { ...WAITING, ...NO_ANSWER, TIME: 'live.working' },
 
-  'failed.retrying': { ...WAITING, ...NO_ANSWER, RETRY: 'failed.attempting', TIME: 'failed.attempting' },
+  'failed.retrying': {
+    ...WAITING,
+    ...NO_ANSWER,
+    RETRY: 'failed.attempting',
+    SKIP: 'failed.skipping',
+    TIME: 'failed.attempting',
+  },
   'failed.attempting': {
     ...WORKING,
     ...NO_ANSWER,
@@ -136,14 +168,22 @@ export const TRANSITIONS: TransitionTable = {
     'pull:waiting': 'failed.retrying',
     rejected: 'failed.backing-off',
   },
-  'failed.backing-off': { ...WAITING, ...NO_ANSWER, TIME: 'failed.attempting' },
+  'failed.backing-off': { ...WAITING, ...NO_ANSWER, SKIP: 'failed.skipping', TIME: 'failed.attempting' },
   'failed.halted': {
-    ...STILL,
+    ...WAITING,
     ...NO_ANSWER,
-    STOP: 'idle.stopped',
-    RESET: 'resetting',
     RETRY: 'failed.attempting',
-    REOPEN: 'idle.opening',
+    SKIP: 'failed.skipping',
+    TIME: 'ignored',
+  },
+  'failed.skipping': {
+    ...WORKING,
+    ...NO_ANSWER,
+    // What follows looks for the newest head and reads the row by itself.
+    WAKE: 'ignored',
+    REOPEN: 'ignored',
+    'skip:done': 'catching-up.working',
+    rejected: 'idle.opening',
   },
 
   resetting: {
@@ -177,6 +217,7 @@ export const OPERATIONS: Readonly<Record<Leaf, string | null>> = {
   'failed.attempting': 'pull attempt',
   'failed.backing-off': null,
   'failed.halted': null,
+  'failed.skipping': 'skip',
   resetting: 'reset',
 };
 

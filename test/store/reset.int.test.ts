@@ -71,7 +71,7 @@ test('a reset clears position, published position, halt, alarm and failures of a
   expect(await reset(sql, options(one))).toEqual({
     generation: 4n,
     status: 'running',
-    also: [{ name: 'two', because: 'two references one (foreign key two_position_fkey)' }],
+    warning: "'two' was reset with it, since two references one (foreign key two_position_fkey)",
   });
   const fresh = { cursor: 0n, generation: 4n, last_event_id: null, status: 'running', alarm: null, owner: 'test' };
   expect(await everything()).toEqual([

@@ -13,6 +13,8 @@ import type { MemoryTables, Resolve } from './memory-tables.ts';
 export interface Place {
   cursor: bigint;
   status: StoredStatus;
+  /** What RESUME leads back to. */
+  resumeTo: 'running' | 'halted';
   attempts: number;
   /** Events up to here are replayed; null until the first look after the start or a reset. */
   replayUntil: bigint | null;
@@ -29,7 +31,7 @@ export interface MemoryHandsOptions {
 
 /** The hands of a projection whose store and tables are in memory. Nothing is ever held elsewhere, and no page is full. */
 export function createMemoryHands(options: MemoryHandsOptions): ProjectionHands {
-  const { projection, tables } = options;
+  const { projection, tables, events } = options;
   const place = options.places.get(projection);
   if (place === undefined)
     throw new EngineError('TEST_INVALID', { reason: `'${projection.name}' is not one of its projections` });
@@ -41,11 +43,17 @@ export function createMemoryHands(options: MemoryHandsOptions): ProjectionHands 
         throw new EngineError('TEST_NEEDS_POSTGRES', { what: 'the reset', name: projection.name });
       for (const name of projection.tables.keys()) tables.table(name).clear();
       const status = place.status === 'halted' ? 'running' : place.status;
-      Object.assign(place, { cursor: 0n, status, attempts: 0, replayUntil: null });
-      return { status, warning: null };
+      Object.assign(place, { cursor: 0n, status, resumeTo: 'running', attempts: 0, replayUntil: null });
+      return { status };
     },
     setPaused: async (paused) => {
-      if (place.status !== 'halted') place.status = paused ? 'paused' : 'running';
+      if (paused && place.status !== 'paused') Object.assign(place, { status: 'paused', resumeTo: place.status });
+      if (!paused && place.status === 'paused') Object.assign(place, { status: place.resumeTo, resumeTo: 'running' });
+      return { status: place.status };
+    },
+    skip: async () => {
+      const failed = events.find(({ position, name }) => position > place.cursor && projection.handlers.has(name));
+      Object.assign(place, { cursor: failed?.position ?? place.cursor, status: 'running', attempts: 0 });
     },
   };
 }

@@ -45,7 +45,7 @@ export function createMemoryStage(): Stage {
 }
 
 function emptyWorld(projections: readonly Projection[], maxAttempts: number): World {
-  const place = (): Place => ({ cursor: 0n, status: 'running', attempts: 0, replayUntil: null });
+  const place = (): Place => ({ cursor: 0n, status: 'running', resumeTo: 'running', attempts: 0, replayUntil: null });
   return {
     events: [],
     owners: tableOwners(projections),

@@ -67,18 +67,26 @@ function createAllHands(
   const settings = { sql, owner: OWNER, owners, maxAttempts, statementTimeoutMs: STATEMENT_TIMEOUT_MS, foldFrom };
   const heads = createHeads(createHeadReader(control), () => undefined);
   const now = () => performance.now();
-  const pullers = new Map<string, Puller>();
+  const workers = new Map<string, { readonly puller: Puller }>();
   const all = new Map<Projection, ProjectionHands>();
   for (const projection of projections) {
     const progress = new Progress(now);
     const puller = new Puller({ projection, settings, reader: sql, heads, pageSize, progress, log: silentLog, now });
-    pullers.set(projection.name, puller);
+    workers.set(projection.name, { puller });
     const onReset = () => undefined;
-    const hands = createHands({ projection, projections, puller, settings, log: silentLog, onReset });
+    const hands = createHands({
+      projection,
+      projections,
+      puller,
+      settings,
+      inHand: { command: null },
+      log: silentLog,
+      onReset,
+    });
     const pull: ProjectionHands['pull'] = async (mode, signal) => {
       const outcome = await hands.pull(mode, signal);
       // The daemon's timer does this within a second; look-ups of others wait for it.
-      await flush(pullers, sql, OWNER);
+      await flush(workers, sql, OWNER);
       return outcome;
     };
     all.set(projection, { ...hands, pull });

@@ -1,0 +1,45 @@
+import type { Projection } from '../core/projection.ts';
+import type { ProjectionStatus } from '../core/status.ts';
+import type { Sql } from '../store/connect.ts';
+import type { Worker } from './actors.ts';
+import type { Heads } from './heads.ts';
+import { type ProjectionSnapshot, toStatus } from './status.ts';
+import type { StoredViews } from './stored-views.ts';
+
+export interface StatusSources {
+  readonly projections: readonly Projection[];
+  readonly sql: Sql;
+  readonly stored: StoredViews;
+  readonly heads: Heads;
+  readonly workers: ReadonlyMap<string, Worker>;
+  /** Null where no machine runs. */
+  readonly snapshot: (name: string) => ProjectionSnapshot | null;
+  /** What the last scheduled check found wrong with the store. */
+  readonly storeProblem: string | null;
+  readonly owner: string;
+}
+
+/** How every projection stands, in one look at the database. */
+export async function readStatuses(sources: StatusSources): Promise<readonly ProjectionStatus[]> {
+  const { projections, sql, stored, heads, workers, owner } = sources;
+  // States first, then rows: a failure is stored before its projection is shown as failed, so it is never missing.
+  const snapshots = new Map(projections.map(({ name }) => [name, sources.snapshot(name)]));
+  const { views, failures, away } = await stored.read(sql);
+  const head = heads.latest() ?? 0n;
+  const holders = heads.holders();
+  return projections.map(({ name, tables }) =>
+    toStatus({
+      name,
+      tables: [...tables.keys()],
+      snapshot: snapshots.get(name) ?? null,
+      view: views.get(name),
+      failure: failures.get(name) ?? null,
+      scanned: workers.get(name)?.puller.scanned(views.get(name)?.generation ?? 0n) ?? 0n,
+      head,
+      holders,
+      storeProblem: away ?? sources.storeProblem,
+      ratePerSecond: workers.get(name)?.progress.ratePerSecond ?? 0,
+      owner,
+    }),
+  );
+}

@@ -1,0 +1,101 @@
+import { expect, test } from 'vitest';
+import { EngineError } from '../../../src/core/errors.ts';
+import { deliver } from '../../../src/engine/commands/deliver.ts';
+import { type Answer, createRig, delivered, type Rig } from '../../machines/projection-rig.ts';
+
+/** A projection that is live, and a count of everything that was hung onto it and not taken off again. */
+async function live() {
+  const rig = createRig();
+  rig.actor.send({ type: 'START' });
+  await answer(rig, 'open:running');
+  await answer(rig, 'pull:caught-up');
+  let listeners = 0;
+  for (const method of ['on', 'subscribe'] as const) {
+    const original = rig.actor[method].bind(rig.actor) as (...parameters: unknown[]) => { unsubscribe(): void };
+    Reflect.set(rig.actor, method, (...parameters: unknown[]) => {
+      const subscription = original(...parameters);
+      let open = true;
+      listeners++;
+      return {
+        unsubscribe: () => {
+          if (open) listeners--;
+          open = false;
+          subscription.unsubscribe();
+        },
+      };
+    });
+  }
+  return { rig, left: () => listeners };
+}
+
+async function answer(rig: Rig, how: Answer): Promise<void> {
+  rig.hands.running[0]?.settle(how);
+  await delivered();
+}
+
+// Seen red with: `settled.unsubscribe()` left out.
+test('a command that was carried out says which state it led to', async () => {
+  const { rig, left } = await live();
+  const outcome = deliver(rig.actor, 'RESET');
+  expect(left()).toBe(2);
+  await answer(rig, 'reset:running');
+  expect(await outcome).toEqual({ error: null, state: 'catching-up' });
+  expect(left()).toBe(0);
+});
+
+// Seen red with: `if (command !== event) return` left out.
+test('a command that comes while another is carried out waits for its own end', async () => {
+  const { rig, left } = await live();
+  const reset = deliver(rig.actor, 'RESET');
+  const pause = deliver(rig.actor, 'PAUSE');
+  let paused = false;
+  const noted = pause.then(() => {
+    paused = true;
+  });
+  await answer(rig, 'reset:running');
+  expect(await reset).toEqual({ error: null, state: 'idle' });
+  await delivered();
+  expect(paused).toBe(false);
+  await answer(rig, 'setPaused:paused');
+  await noted;
+  expect(await pause).toEqual({ error: null, state: 'idle' });
+  expect(left()).toBe(0);
+});
+
+test('a command that failed is told with what was thrown', async () => {
+  const { rig, left } = await live();
+  const refused = deliver(rig.actor, 'RESET');
+  await answer(rig, 'rejected');
+  expect(await refused).toMatchObject({ error: { message: 'the database does not answer' }, state: 'idle' });
+  rig.hands.reset = () => Promise.reject(new EngineError('RESET_FAILED', { name: 'band', reason: 'a lock' }));
+  await answer(rig, 'open:running');
+  await answer(rig, 'pull:caught-up');
+  expect(await deliver(rig.actor, 'RESET')).toMatchObject({ error: { code: 'RESET_FAILED' } });
+  expect(left()).toBe(0);
+});
+
+// Seen red with: `complete` of the subscription left out (a caller waited for ever on an actor that was gone).
+test.each(['STOP', 'stop()'])('a daemon that stops (%s) meanwhile is told at once', async (how) => {
+  const { rig, left } = await live();
+  rig.actor.send({ type: 'WAKE' });
+  const stopped = expect(deliver(rig.actor, 'RESET')).rejects.toMatchObject({ code: 'DAEMON_STOPPED' });
+  if (how === 'STOP') {
+    rig.actor.send({ type: 'STOP' });
+    await answer(rig, 'pull:stopped');
+  } else rig.actor.stop();
+  await delivered();
+  expect(left()).toBe(0);
+  await stopped;
+});
+
+// Seen red with: the look at the actor's status left out (nobody is ever told).
+test('H16: an event for an actor that has stopped, or died, is an error at once and not silence', async () => {
+  const { rig, left } = await live();
+  rig.actor.stop();
+  const sent: unknown[] = [];
+  Reflect.set(rig.actor, 'send', (event: unknown) => sent.push(event));
+  await expect(deliver(rig.actor, 'PAUSE')).rejects.toMatchObject({ code: 'DAEMON_STOPPED' });
+  await delivered();
+  expect(sent).toEqual([]);
+  expect(left()).toBe(0);
+});
