@@ -15,6 +15,23 @@ export interface FailureRecord {
   readonly skipped: { readonly at: string; readonly by: string; readonly reason: string } | null;
 }
 
+/** A statement as it was sent. Values are shown as PostgreSQL literals, null is NULL; long ones are cut. */
+export interface TriedStatement {
+  readonly text: string;
+  readonly values: readonly (string | null)[];
+}
+
+/** A row's columns, each as PostgreSQL writes it. */
+export type RowText = Readonly<Record<string, string | null>>;
+
+export interface RowChange {
+  readonly table: string;
+  /** Null: a new row. */
+  readonly before: RowText | null;
+  /** Null: a removed row. */
+  readonly after: RowText | null;
+}
+
 /** What came of running one event in a transaction that was rolled back. */
 export interface TryReport {
   readonly name: string;
@@ -28,14 +45,11 @@ export interface TryReport {
   readonly error: string | null;
   readonly code: string | null;
   readonly sqlstate: string | null;
-  /** In the order run; values are shown as PostgreSQL literals. The last one is the one that failed. */
-  readonly statements: readonly { readonly text: string; readonly values: readonly (string | null)[] }[];
-  /** `before` null: a new row; `after` null: a removed one. Columns as text. */
-  readonly changes: readonly {
-    readonly table: string;
-    readonly before: Readonly<Record<string, string | null>> | null;
-    readonly after: Readonly<Record<string, string | null>> | null;
-  }[];
+  /** In the order run. The last one is the one that failed, where a statement did. */
+  readonly statements: readonly TriedStatement[];
+  /** Statements beyond what is listed. */
+  readonly moreStatements: number;
+  readonly changes: readonly RowChange[];
   /** Rows beyond what is listed. */
   readonly moreChanges: number;
 }
