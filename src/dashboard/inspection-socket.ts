@@ -9,6 +9,8 @@ export class InspectionSocket {
   readonly #onStep: (step: Step) => void;
   #reader: StepReader | null = null;
   #wait = FIRST_WAIT_MS;
+  #socket: WebSocket | null = null;
+  #timer = 0;
 
   constructor(token: () => string | null, onStep: (step: Step) => void) {
     this.#token = token;
@@ -21,17 +23,28 @@ export class InspectionSocket {
     return this.#reader?.stateOf(name) ?? null;
   }
 
+  /** Anew, with the token as it is now. */
+  renew(): void {
+    this.#socket?.close();
+    this.#wait = FIRST_WAIT_MS;
+    this.#open();
+  }
+
+  /** It wants the token always: pages of any origin may open a WebSocket. */
   #open(): void {
+    clearTimeout(this.#timer);
     const token = this.#token();
-    const protocols = ['projectionist', ...(token === null ? [] : [`projectionist.token.${token}`])];
+    if (token === null) return;
+    const protocols = ['projectionist', `projectionist.token.${encodeURIComponent(token)}`];
     const address = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/inspect`;
     let socket: WebSocket;
     try {
       socket = new WebSocket(address, protocols);
     } catch {
-      // A token with characters that no subprotocol may have.
+      // A token with a bracket in it, which no subprotocol may have.
       return;
     }
+    this.#socket = socket;
     const reader = new StepReader();
     socket.addEventListener('open', () => {
       this.#reader = reader;
@@ -42,8 +55,9 @@ export class InspectionSocket {
       if (step !== null) this.#onStep(step);
     });
     socket.addEventListener('close', () => {
+      if (this.#socket !== socket) return;
       this.#reader = null;
-      setTimeout(() => this.#open(), this.#wait * (0.5 + Math.random() / 2));
+      this.#timer = setTimeout(() => this.#open(), this.#wait * (0.5 + Math.random() / 2));
       this.#wait = Math.min(LONGEST_WAIT_MS, this.#wait * 2);
     });
   }

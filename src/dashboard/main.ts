@@ -16,7 +16,10 @@ const token = new Token();
 const client = createClient(() => token.value);
 const announcer = new Announcer();
 const samples = new Samples();
-const header = new Header(token, () => polling.soon());
+const header = new Header(token, () => {
+  polling.soon();
+  socket.renew();
+});
 const place = make('div', { id: 'place' });
 
 let look: Look = { fleet: null, about: null, at: 0, trouble: null };

@@ -37,8 +37,8 @@ try {
     if (done === undefined) setTimeout(() => void insert(), 50);
     else say({ kind: 'inserted' });
   };
-  process.once('SIGINT', drain);
-  process.once('SIGTERM', drain);
+  process.once('SIGINT', () => void drain());
+  process.once('SIGTERM', () => void drain());
   const { connection, folder, fresh, adopted } = server;
   const [{ version, encoding }] = await sql`
     SELECT current_setting('server_version_num')::int AS version, current_setting('server_encoding') AS encoding`;

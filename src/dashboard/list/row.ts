@@ -32,7 +32,7 @@ export class Row {
   readonly #rate = cell('Rate', 'number');
   readonly #eta = cell('Caught up in', 'number');
   readonly #owner = cell('Daemon', 'owner');
-  readonly #remark = cell('Remark', 'remark');
+  readonly #remark = make('span', { class: 'remark' });
 
   constructor(status: ProjectionStatus) {
     const key = keyOf(status);
@@ -40,15 +40,14 @@ export class Row {
     this.element = make(
       'tr',
       { role: 'row' },
-      make('th', { scope: 'row', role: 'rowheader', 'data-title': 'Projection' }, link),
       cell('State', 'state', this.#badge.element),
+      make('th', { scope: 'row', role: 'rowheader', 'data-title': 'Projection' }, link, this.#remark),
       cell('Position', 'number', this.#position, this.#progress),
       this.#lag,
       this.#lagTime,
       this.#rate,
       this.#eta,
       this.#owner,
-      this.#remark,
     );
     this.element.addEventListener('click', ({ target }) => {
       const selecting = getSelection()?.isCollapsed === false;
@@ -65,14 +64,20 @@ export class Row {
     this.#progress.hidden = state !== 'catching-up';
     if (!this.#progress.hidden) set(this.#progress, { value: String(percent(cursor, head)) });
     write(this.#lag, lagEvents === 0 ? '0' : grouped(lagEvents));
-    write(this.#lagTime, lagInTime(status) || '–');
-    write(this.#rate, rate(ratePerSecond));
-    write(this.#eta, etaSeconds === null ? '–' : duration(etaSeconds));
+    show(this.#lagTime, lagInTime(status));
+    show(this.#rate, ratePerSecond > 0 ? rate(ratePerSecond) : '');
+    show(this.#eta, etaSeconds === null ? '' : duration(etaSeconds));
     write(this.#owner, owner ?? '–');
     const remark = remarkOf(status);
     write(this.#remark, remark);
     set(this.#remark, { title: remark });
   }
+}
+
+/** The narrow layout leaves out what says nothing. */
+function show(cell: HTMLElement, text: string): void {
+  write(cell, text === '' ? '–' : text);
+  set(cell, { 'data-none': text === '' });
 }
 
 function cell(title: string, kind: string, ...children: readonly Node[]): HTMLTableCellElement {

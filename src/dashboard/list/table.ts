@@ -8,15 +8,14 @@ import { Row } from './row.ts';
 const AT_ONCE = 60;
 
 const COLUMNS: readonly { readonly title: string; readonly by: Order['by'] | null; readonly kind: string }[] = [
-  { title: 'Projection', by: 'name', kind: '' },
   { title: 'State', by: 'state', kind: 'state' },
+  { title: 'Projection', by: 'name', kind: '' },
   { title: 'Position', by: null, kind: 'number' },
   { title: 'Events behind', by: 'lag', kind: 'number' },
   { title: 'Time behind', by: 'time', kind: 'number' },
   { title: 'Rate', by: 'rate', kind: 'number' },
   { title: 'Caught up in', by: 'eta', kind: 'number' },
   { title: 'Daemon', by: 'owner', kind: 'owner' },
-  { title: 'Remark', by: null, kind: 'remark' },
 ];
 /** What one wants to see first of these is the most of it. */
 const GREATEST_FIRST: readonly Order['by'][] = ['lag', 'time', 'rate', 'eta'];
