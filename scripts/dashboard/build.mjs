@@ -3,6 +3,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { build } from 'esbuild';
+import * as walk from '../../dist/machines/arrows.js';
 import { projectionMachine } from '../../dist/machines/projection.js';
 import { layOut } from './statechart.mjs';
 
@@ -24,7 +25,7 @@ export async function buildDashboard() {
     legalComments: 'eof',
     metafile: true,
     logLevel: 'warning',
-    define: { PROJECTION_CHART: JSON.stringify(await layOut(projectionMachine)) },
+    define: { PROJECTION_CHART: JSON.stringify(await layOut(projectionMachine, walk)) },
   });
   const names = Object.keys(metafile.outputs).map((path) => basename(path));
   const page = readFileSync(`${FROM}/page.html`, 'utf8').replaceAll(/\{(\w+)\.(\w+)\}/g, (_, name, extension) => {

@@ -1,7 +1,6 @@
 // Lays a machine out as a picture: done at build, so that the page needs no layout library (400 kB) and shows exactly the
 // machine that was built with it.
 import ElkModule from 'elkjs';
-import { arrowsOf, leavesOf } from '../../dist/machines/arrows.js';
 
 /** Arrows that nearly every state has: all of them together would hide the others. The page says so in words. */
 const LEFT_OUT = ['STOP', 'RESET', 'PAUSE', 'REOPEN', 'wantsStop', 'wantsReset', 'wantsPause'];
@@ -33,14 +32,16 @@ const INSIDE = {
 };
 
 /**
+ * @param walk `arrowsOf` and `leavesOf` of machines/arrows.ts, compiled or not
  * @returns boxes and lines in pixels: `{ width, height, states: [{ path, x, y, width, height }], lines: [{ between: [from,
  * to], ends, points }], takes }`, where `ends` says at which of its ends a line has an arrow, and `takes` which events of
  * an operator each state that the machine can rest in takes.
  */
-export async function layOut(machine) {
-  const leaves = leavesOf(machine);
+export async function layOut(machine, walk) {
+  const leaves = walk.leavesOf(machine);
+  const arrows = walk.arrowsOf(machine);
   const tops = [...new Set(leaves.map(topOf))];
-  const ways = waysOf(machine);
+  const ways = waysOf(arrows);
   const graph = {
     id: 'root',
     layoutOptions: LAYOUT,
@@ -54,13 +55,13 @@ export async function layOut(machine) {
     edges: ways.filter(({ from }) => tops.includes(from)).map(toEdge),
   };
   const Elk = ElkModule.default ?? ElkModule;
-  return toChart(await new Elk().layout(graph), takesOf(machine, leaves));
+  return toChart(await new Elk().layout(graph), takesOf(arrows, leaves));
 }
 
 /** Between two states one line, whatever leads there and back; between states of two boxes it joins the boxes. */
-function waysOf(machine) {
+function waysOf(arrows) {
   const ways = new Map();
-  for (const { from, target, event, guard } of arrowsOf(machine)) {
+  for (const { from, target, event, guard } of arrows) {
     if (target === null || LEFT_OUT.includes(event) || LEFT_OUT.includes(guard)) continue;
     const inside = topOf(from) === topOf(target);
     const [a, b] = inside ? [from, target] : [topOf(from), topOf(target)];
@@ -107,8 +108,7 @@ function toChart(laidOut, takes) {
   };
 }
 
-function takesOf(machine, leaves) {
-  const arrows = arrowsOf(machine);
+function takesOf(arrows, leaves) {
   const takes = (leaf) =>
     OPERATORS.filter((event) =>
       arrows.some(
