@@ -2,6 +2,7 @@ export type { BrokerStatus } from './core/broker.ts';
 export { arrayAppend, arrayIntersect, arrayRemove, increment, not } from './core/changes.ts';
 export { EngineError, ERROR_CODES, type ErrorCode, isEngineError } from './core/errors.ts';
 export type { NewEvent, StoredEvent } from './core/event.ts';
+export type { Halt, OnHalt } from './core/halt.ts';
 export { parsePosition } from './core/position.ts';
 export {
   defineProjection,

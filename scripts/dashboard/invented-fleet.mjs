@@ -103,7 +103,9 @@ export async function serve({ projections, broker = null, publisher = null, more
     publisher: async () => publisher,
     broker: () => broker,
     healthy: () => true,
-    send: async () => ({ kind: 'done', state: 'catching-up' }),
+    transitions: async () => [],
+    submit: async () => ({ id: '6f1c7a52-2b5e-4a7e-9d1a-0c4b8f6f2a11' }),
+    outcome: async () => ({ kind: 'done', state: 'catching-up' }),
     onTransition: () => () => undefined,
     ...more,
   };

@@ -1,8 +1,7 @@
-import { z } from 'zod';
-import { BROKER_STATES } from '../core/broker.ts';
+import type { z } from 'zod';
 import { EngineError } from '../core/errors.ts';
-import { PUBLISHER_STATES, type PublisherStatus } from '../core/publisher.ts';
-import { type ProjectionStatus, STATES } from '../core/status.ts';
+import type { ProjectionStatus } from '../core/status.ts';
+import { fleetSchema, outcomeSchema, problemSchema, projectionSchema } from '../http/schemas.ts';
 import { isRunning, readDaemonFile } from './daemon-file.ts';
 
 export const DEFAULT_URL = 'http://127.0.0.1:4400';
@@ -60,54 +59,6 @@ export class RefusedError extends Error {
   }
 }
 
-const failureSchema = z.looseObject({
-  eventId: z.string().nullable(),
-  position: z.string(),
-  eventName: z.string().nullable(),
-  attempts: z.number(),
-  error: z.string(),
-  sqlstate: z.string().nullable(),
-  statement: z.string().nullable(),
-  at: z.string(),
-});
-
-/** Fields that a newer daemon adds are passed on. */
-const statusSchema: z.ZodType<ProjectionStatus> = z.looseObject({
-  name: z.string(),
-  instance: z.string(),
-  state: z.enum(STATES),
-  substate: z.string(),
-  detail: z.string().nullable(),
-  cursor: z.string(),
-  head: z.string(),
-  position: z.number(),
-  lagEvents: z.number(),
-  lagSeconds: z.number().nullable(),
-  ratePerSecond: z.number(),
-  etaSeconds: z.number().nullable(),
-  generation: z.number(),
-  owner: z.string().nullable(),
-  failure: failureSchema.nullable(),
-  tables: z.array(z.string()),
-});
-const publisherSchema: z.ZodType<PublisherStatus> = z.looseObject({
-  state: z.enum(PUBLISHER_STATES),
-  detail: z.string().nullable(),
-  cursor: z.string(),
-  head: z.string(),
-  lagEvents: z.number(),
-  ratePerSecond: z.number(),
-  unconfirmed: z.number(),
-  owner: z.string().nullable(),
-});
-const fleetSchema = z.object({
-  projections: z.array(statusSchema),
-  publisher: publisherSchema.optional(),
-  broker: z.object({ state: z.enum(BROKER_STATES), detail: z.string().nullable() }).optional(),
-});
-const outcomeSchema = z.object({ kind: z.literal('done'), state: z.enum(STATES), warning: z.string().optional() });
-const problemSchema = z.object({ code: z.string(), detail: z.string() });
-
 /** Everything that `GET /projections` says; `broker` and `publisher` only where the daemon has them. */
 export type Fleet = z.output<typeof fleetSchema>;
 
@@ -158,7 +109,7 @@ export function createClient({ url, token }: DaemonAddress): DaemonClient {
   return {
     fleet: (signal) => call('/projections', fleetSchema, {}, signal),
     statuses: async (signal) => (await call('/projections', fleetSchema, {}, signal)).projections,
-    status: (name, signal) => call(`/projections/${encodeURIComponent(name)}`, statusSchema, {}, signal),
+    status: (name, signal) => call(`/projections/${encodeURIComponent(name)}`, projectionSchema, {}, signal),
     send: (name, event, waitMs, signal) => {
       const init = {
         method: 'POST',

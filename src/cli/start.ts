@@ -135,6 +135,8 @@ function newDaemon(config: Config, file: ConfigFile, database: OpenedDatabase, l
     retryFailedAfterMs: config.retryFailedAfterMs,
     retries: config.retries,
     bulkLimit: config.bulkLimit,
+    ...(file.onHalt !== null && { onHalt: file.onHalt }),
+    haltWebhookUrl: config.haltWebhookUrl,
     notify: config.listenNotify,
     broker: urls === null ? null : { urls, exchange, controlQueue: config.amqpControlQueue },
     ...(urls !== null && config.publish !== false ? { publisher: publisher({ urls, exchange }) } : {}),

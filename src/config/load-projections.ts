@@ -5,12 +5,13 @@ import { z } from 'zod';
 import { orAborted } from '../core/deadline.ts';
 import { EngineError, isEngineError } from '../core/errors.ts';
 import type { NewEvent } from '../core/event.ts';
+import type { OnHalt } from '../core/halt.ts';
 import { type Projection, withEvents } from '../core/projection.ts';
 import { type EventSchemas, isStandardSchema } from '../core/standard-schema.ts';
 import { tableOwners } from '../core/table-owners.ts';
 
 const DEFAULT_NAMES = ['projectionist.config.js', 'projectionist.config.mjs', 'projectionist.config.ts'];
-const EXPORTS = ['projections', 'events', 'sample', 'traffic', 'settings'] as const;
+const EXPORTS = ['projections', 'events', 'onHalt', 'sample', 'traffic', 'settings'] as const;
 
 /** Makes events; called once, when they are needed. It must end soon after the signal is aborted. */
 export type EventSource = (options: { readonly signal: AbortSignal }) => Iterable<NewEvent> | AsyncIterable<NewEvent>;
@@ -24,6 +25,8 @@ export interface ConfigFile {
   readonly sample: EventSource | null;
   /** What `--traffic` goes on appending. */
   readonly traffic: EventSource | null;
+  /** Called once with each projection that halts. */
+  readonly onHalt: OnHalt | null;
   /** Not checked yet: `readConfig` does. */
   readonly settings: Readonly<Record<string, unknown>>;
 }
@@ -65,6 +68,7 @@ export async function loadConfigFile(options: LoadOptions): Promise<ConfigFile> 
     projections: Object.freeze(projections),
     sample: checkSource(file, 'sample', exported.get('sample')),
     traffic: checkSource(file, 'traffic', exported.get('traffic')),
+    onHalt: checkOnHalt(file, exported.get('onHalt')),
     settings: checkSettings(file, exported.get('settings')),
   });
 }
@@ -164,6 +168,16 @@ function checkSource(file: string, name: string, exported: unknown): EventSource
   if (exported === undefined) return null;
   if (isEventSource(exported)) return exported;
   throw unusable(file, `\`${name}\` is not a function that returns events`);
+}
+
+function checkOnHalt(file: string, exported: unknown): OnHalt | null {
+  if (exported === undefined) return null;
+  if (isOnHalt(exported)) return exported;
+  throw unusable(file, '`onHalt` is not a function that takes a halt');
+}
+
+function isOnHalt(value: unknown): value is OnHalt {
+  return typeof value === 'function';
 }
 
 function isEventSource(value: unknown): value is EventSource {

@@ -68,9 +68,11 @@ export function redactedConfig(config: Config): Readonly<Record<string, unknown>
   );
 }
 
-/** The texts that must never reach a log or an answer: the token, the URLs of database and broker and their passwords. */
-export function secretsOf(config: Pick<Config, 'token' | 'databaseUrl' | 'amqpUrl'>): readonly string[] {
-  const urls = [config.databaseUrl, ...(config.amqpUrl ?? [])];
+/** The texts that must never reach a log or an answer: the token, the URLs of database, broker and webhook and their passwords. */
+export function secretsOf(
+  config: Pick<Config, 'token' | 'databaseUrl' | 'amqpUrl' | 'haltWebhookUrl'>,
+): readonly string[] {
+  const urls = [config.databaseUrl, ...(config.amqpUrl ?? []), config.haltWebhookUrl];
   const passwords = urls.flatMap((url) => {
     const authority = /^\w+:\/\/([^@/]*)@/.exec(url ?? '')?.[1];
     const password = authority?.split(':').slice(1).join(':') ?? '';

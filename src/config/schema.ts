@@ -87,6 +87,12 @@ export const settingsSchema = z.strictObject({
     .nullable()
     .default(null)
     .describe('Events in one page at most. Not set: adapts, starting at 200.'),
+  haltWebhookUrl: z
+    .string()
+    .superRefine(refuse(webhookProblem))
+    .nullable()
+    .default(null)
+    .describe('Where each halt of a projection is posted as JSON, `https://…`. Not set: nowhere.'),
   daemonId: z
     .string()
     .superRefine(
@@ -128,6 +134,7 @@ export const SETTING_SOURCES: Readonly<Record<SettingName, SettingSource>> = {
   retryFailedAfterMs: { env: 'RETRY_FAILED_AFTER_MS', flag: true, secret: false },
   retries: { env: 'RETRIES', flag: true, secret: false },
   bulkLimit: { env: 'BULK_LIMIT', flag: true, secret: false },
+  haltWebhookUrl: { env: 'HALT_WEBHOOK_URL', flag: false, secret: true },
   daemonId: { env: 'DAEMON_ID', flag: true, secret: false },
   listenNotify: { env: 'LISTEN_NOTIFY', flag: true, secret: false },
 };
@@ -199,6 +206,13 @@ function databaseUrlProblem(text: string): string | null {
   return null;
 }
 
+function webhookProblem(text: string): string | null {
+  if (!/^https?:\/\//.test(text)) return 'must begin with https:// or http://';
+  if (!URL.canParse(text)) return 'is not a URL (a password with / ? # @ in it must be percent-encoded)';
+  const { username, password } = new URL(text);
+  return isDecodable(username + password) ? null : 'is not a URL (a % in it must be written %25)';
+}
+
 /** In a password a comma is written %2C. */
 function brokerUrls(text: string, context: z.RefinementCtx<string>): readonly string[] {
   const urls = text.split(',').map((url) => url.trim());
@@ -214,12 +228,16 @@ function brokerUrlProblem(text: string): string | null {
   if (new URL(text).hostname === '') return 'names no host';
   // What cannot be decoded would throw at every attempt to connect.
   const { username, password, pathname } = new URL(text);
+  return isDecodable(username + password + pathname) ? null : 'is not a URL (a % in it must be written %25)';
+}
+
+function isDecodable(text: string): boolean {
   try {
-    decodeURIComponent(username + password + pathname);
+    decodeURIComponent(text);
+    return true;
   } catch {
-    return 'is not a URL (a % in it must be written %25)';
+    return false;
   }
-  return null;
 }
 
 function brokerNameProblem(text: string): string | null {

@@ -55,6 +55,7 @@ const CATALOGUE = {
     "{event} was meant for generation {expected} of '{name}', which is at generation {found}: nothing was done; look at it before you repeat the command",
   COMMAND_REFUSED: "{event} means nothing to '{name}' while it is {state}",
   COMMAND_TIMEOUT: "'{name}' did not answer {event} within {ms} ms: it is {state}",
+  WAIT_BUSY: '{max} waits are under way already: wait again in a moment',
   DATABASE_UNREACHABLE: 'cannot reach the database at {address}: {reason}; check DATABASE_URL',
   DATABASE_ENCODING: "the database is {encoding}: create it with ENCODING 'UTF8'",
   DATABASE_IN_RECOVERY: 'the database is in recovery (a standby): point DATABASE_URL at the primary',

@@ -33,6 +33,8 @@ export interface ActorsOptions {
   /** Each projection's is put in here. */
   readonly workers: Map<string, Worker>;
   readonly inspect: (event: InspectionEvent) => void;
+  /** A projection has looked at more events. It must not throw. */
+  readonly onScanned: () => void;
   /** A reset has ended, well or not. */
   readonly onReset: () => void;
   readonly log: Log;
@@ -40,7 +42,7 @@ export interface ActorsOptions {
 
 /** Sets one actor per projection going, under one supervisor. */
 export function startActors(options: ActorsOptions): Actor<typeof daemonMachine> {
-  const { daemon, pools, heads, workers, log, onReset } = options;
+  const { daemon, pools, heads, workers, log, onReset, onScanned } = options;
   const { projections, bulkLimit = null, retryFailedAfterMs = 1000 } = daemon;
   const settings = pageSettings(options);
   const now = () => performance.now();
@@ -53,6 +55,7 @@ export function startActors(options: ActorsOptions): Actor<typeof daemonMachine>
       heads,
       pageSize: bulkLimit,
       progress,
+      onScanned,
       log,
       now,
     });

@@ -1,3 +1,4 @@
+import type { OnHalt } from '../core/halt.ts';
 import type { Projection } from '../core/projection.ts';
 import type { DatabaseAddress } from '../store/connect.ts';
 import type { BrokerOptions } from './broker.ts';
@@ -31,6 +32,10 @@ export interface DaemonOptions {
   readonly publisher?: StartPublisher;
   /** RabbitMQ, for pushes. Default none: NOTIFY and polling find every event. */
   readonly broker?: BrokerOptions | null;
+  /** Called once with each projection that halts. What it throws is logged, and it may take 30 s. */
+  readonly onHalt?: OnHalt;
+  /** Posts each halt there as JSON. Whoever sets it decides what this process connects to. */
+  readonly haltWebhookUrl?: string | null;
   readonly log?: Log;
   readonly failpoint?: FailpointHook;
 }

@@ -3,6 +3,7 @@ import type { CommandRecord, CommandRequest } from '../core/command.ts';
 import type { PublisherStatus } from '../core/publisher.ts';
 import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../core/status.ts';
 import type { TransitionRecord } from '../core/transition.ts';
+import type { WaitOutcome } from './waits.ts';
 
 /** A projection went from one state to another, substates included: `live.waiting`. */
 export interface Transition {
@@ -45,6 +46,8 @@ export interface DaemonPort {
   submit(request: CommandRequest): Promise<CommandRecord>;
   /** null: there is none of this id. */
   command(id: string): Promise<CommandRecord | null>;
+  /** The newest first, of one projection or of all: the audit log. Default the newest 100. */
+  commands(options?: { readonly name?: string; readonly limit?: number }): Promise<readonly CommandRecord[]>;
   /** Resolves once it has ended. @throws EngineError COMMAND_TIMEOUT, DAEMON_STOPPED; the signal's reason */
   awaitCommand(id: string, options?: WaitOptions): Promise<CommandRecord>;
   /** The same in short, with the state that it led to. @throws EngineError COMMAND_TIMEOUT, DAEMON_STOPPED; the signal's reason */
@@ -54,6 +57,15 @@ export interface DaemonPort {
     name: string,
     options?: { readonly limit?: number; readonly before?: bigint },
   ): Promise<readonly TransitionRecord[]>;
+  /**
+   * Waits until nothing at or below `position` is unapplied; `head`: the last position drawn by now.
+   * @throws EngineError PROJECTION_UNKNOWN, WAIT_BUSY, DAEMON_STOPPED; the signal's reason
+   */
+  waitFor(
+    name: string,
+    position: bigint | 'head',
+    options: { readonly timeoutMs: number; readonly signal?: AbortSignal },
+  ): Promise<WaitOutcome>;
   status(): Promise<readonly ProjectionStatus[]>;
   /** Null where this daemon does not publish. */
   publisher(): Promise<PublisherStatus | null>;

@@ -10,8 +10,7 @@ import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../core/st
 import { type TableOwners, tableOwners } from '../core/table-owners.ts';
 import { type HintFigures, HintMetrics } from '../feed/hint-metrics.ts';
 import type { Look } from '../feed/wakes.ts';
-import { createAuditor } from '../store/audit.ts';
-import { checkStore } from '../store/checks.ts';
+import { readCommands } from '../store/commands.ts';
 import type { Sql } from '../store/connect.ts';
 import { type Beat, createHeadReader } from '../store/head.ts';
 import { readTransitions } from '../store/transitions.ts';
@@ -30,11 +29,10 @@ import { closePools, openPools, type Pools } from './pools.ts';
 import { prepareDatabase } from './prepare-database.ts';
 import type { RunningPublisher } from './publisher-port.ts';
 import { readStatuses } from './read-statuses.ts';
-import { createRowWatch, type RowWatch } from './row-watch.ts';
-import { createStoreWatch, type StoreWatch } from './store-watch.ts';
 import { StoredViews } from './stored-views.ts';
-import { TransitionLog } from './transition-log.ts';
 import { watchTransitions } from './transitions.ts';
+import type { WaitOutcome } from './waits.ts';
+import { createWatches, type Watches } from './watches.ts';
 
 /** A daemon that has not started yet; nothing is connected. @throws EngineError TABLE_SHARED, PROJECTION_INVALID */
 export function createDaemon(options: DaemonOptions): Daemon {
@@ -56,10 +54,8 @@ export class Daemon implements DaemonPort, AsyncDisposable {
   readonly #trouble: DatabaseTrouble;
   #pools: Pools | null = null;
   #heads: Heads | null = null;
-  #watch: StoreWatch | null = null;
-  #rows: RowWatch | null = null;
+  #watches: Watches | null = null;
   #desk: CommandDesk | null = null;
-  #transitions: TransitionLog | null = null;
   #publisher: RunningPublisher | null = null;
   #root: Actor<typeof daemonMachine> | null = null;
   #broker: Broker | null = null;
@@ -95,21 +91,27 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     if (this.#stopping !== null) throw new EngineError('DAEMON_STOPPED');
     const heads = createHeads(createHeadReader(pools.control, this.names), (beat) => this.#heard(beat));
     this.#heads = heads;
-    this.#transitions = new TransitionLog({ sql: pools.work, log: this.#log });
-    this.#watch = createStoreWatch({
-      auditor: createAuditor(pools.reader),
-      check: () => checkStore(pools.reader, { notify }),
-      log: this.#log,
-    });
-    this.#rows = createRowWatch({
-      sql: pools.reader,
+    this.#watches = createWatches({
+      daemon: this.#options,
+      id: this.id,
+      pools,
+      names: this.names,
       workers: this.#workers,
+      heads,
       snapshot: this.#snapshot,
       reopen: (name) => this.#child(name)?.send({ type: 'REOPEN' }),
       log: this.#log,
     });
     this.#root = this.#startActors(heads, pools);
-    this.#desk = this.#openDesk(pools);
+    this.#desk = new CommandDesk({
+      sql: pools.reader,
+      id: this.id,
+      names: this.names,
+      child: (name) => this.#child(name),
+      inHand: (name) => this.#workers.get(name)?.inHand ?? null,
+      log: this.#log,
+    });
+    this.#desk.start();
     this.#publisher = this.#options.publisher?.({ database, schema, owner: this.id, heads, log: this.#log }) ?? null;
     if (broker !== null) {
       const reset = (name: string) => this.send(name, 'RESET', { by: 'broker' });
@@ -130,7 +132,8 @@ export class Daemon implements DaemonPort, AsyncDisposable {
       heads,
       workers: this.#workers,
       inspect: watchTransitions((change) => this.#announce(change), this.#log),
-      onReset: () => void this.#rows?.look(),
+      onScanned: () => this.#watches?.waits.check(),
+      onReset: () => void this.#watches?.rows.look(),
       log: this.#log,
     });
   }
@@ -152,9 +155,9 @@ export class Daemon implements DaemonPort, AsyncDisposable {
 
   #deliver(look: Look): void {
     this.#hints.looked(look);
-    if (look.again) this.#watch?.forget();
+    if (look.again) this.#watches?.store.forget();
     if (look.source === 'schedule') {
-      void this.#watch?.look(look.head);
+      void this.#watches?.store.look(look.head);
       void this.#desk?.tidy();
     }
     if (look.source === 'heartbeat')
@@ -164,28 +167,16 @@ export class Daemon implements DaemonPort, AsyncDisposable {
   }
 
   #heard({ standings, pending }: Beat): void {
-    this.#rows?.heard(standings);
+    this.#watches?.rows.heard(standings);
     this.#desk?.beat(pending);
-  }
-
-  #openDesk({ reader }: Pools): CommandDesk {
-    const desk = new CommandDesk({
-      sql: reader,
-      id: this.id,
-      names: this.names,
-      child: (name) => this.#child(name),
-      inHand: (name) => this.#workers.get(name)?.inHand ?? null,
-      log: this.#log,
-    });
-    desk.start();
-    return desk;
   }
 
   #announce(change: Transition): void {
     const { name, from, to, cause, detail } = change;
     const at = new Date().toISOString();
     const position = String(this.#workers.get(name)?.puller.position ?? 0n);
-    if (change.news) this.#transitions?.note({ name, from, to, cause, detail, position, daemon: this.id, at });
+    if (change.news) this.#watches?.transitions.note({ name, from, to, cause, detail, position, daemon: this.id, at });
+    this.#watches?.halts.heard(change);
     for (const listener of this.#listeners) listener(change);
   }
 
@@ -212,6 +203,10 @@ export class Daemon implements DaemonPort, AsyncDisposable {
     return await this.#running(this.#desk).command(id);
   }
 
+  async commands({ name = null, limit = 100 }: { readonly name?: string | null; readonly limit?: number } = {}) {
+    return await readCommands(this.#running(this.#pools).reader, { name, limit });
+  }
+
   async awaitCommand(id: string, options?: WaitOptions): Promise<CommandRecord> {
     return await this.#running(this.#desk).awaitCommand(id, options);
   }
@@ -223,6 +218,10 @@ export class Daemon implements DaemonPort, AsyncDisposable {
   async transitions(name: string, options: { readonly limit?: number; readonly before?: bigint } = {}) {
     const { limit = 100, before = null } = options;
     return await readTransitions(this.#running(this.#pools).reader, name, { limit, before });
+  }
+
+  async waitFor(...asked: Parameters<DaemonPort['waitFor']>): Promise<WaitOutcome> {
+    return await this.#running(this.#watches).waits.until(...asked);
   }
 
   #running<T>(part: T | null): T {
@@ -238,7 +237,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
       heads: this.#running(this.#heads),
       workers: this.#workers,
       snapshot: this.#snapshot,
-      storeProblem: this.#watch?.problem() ?? null,
+      storeProblem: this.#watches?.store.problem() ?? null,
       owner: this.id,
     });
   }
@@ -273,6 +272,7 @@ export class Daemon implements DaemonPort, AsyncDisposable {
 
   async #stop(): Promise<void> {
     for (const subscription of this.#subscriptions.splice(0)) subscription.unsubscribe();
+    this.#watches?.waits.stop();
     const farewell = Promise.all([this.#broker?.stop(), this.#publisher?.stop()]);
     const root = this.#root;
     if (root !== null) {
@@ -280,13 +280,13 @@ export class Daemon implements DaemonPort, AsyncDisposable {
       await drained(root);
       root.stop();
     }
-    await this.#desk?.stop();
+    await Promise.all([this.#desk?.stop(), this.#watches?.halts.stop()]);
     await farewell;
     const pools = this.#pools;
     if (pools === null) return;
     // What was passed over since the last second; losing it would only mean looking at those events again.
     if (root !== null) await flush(this.#workers, pools.work, this.id).catch(() => 0);
-    await this.#transitions?.stop();
+    await this.#watches?.transitions.stop();
     await closePools(pools);
   }
 

@@ -5,6 +5,8 @@ import type { HeadSource } from './puller.ts';
 export interface Heads extends HeadSource {
   look(): Promise<{ readonly position: bigint; readonly drawn: bigint; readonly open: boolean }>;
   drawn(): Promise<bigint>;
+  /** What goes with `latest`: between the two there is no event and never will be. 0 before the first look. */
+  safe(): bigint;
   /** Appenders that held the head at the last look. */
   holders(): readonly OpenAppender[];
 }
@@ -12,12 +14,14 @@ export interface Heads extends HeadSource {
 /** `onBeat` is told what else the heartbeat has seen, with every look at what was drawn. */
 export function createHeads(reader: HeadReader, onBeat: (beat: Beat) => void): Heads {
   let latest: bigint | null = null;
+  let safe = 0n;
   let holders: readonly OpenAppender[] = [];
 
   async function look() {
     try {
       const head = await reader.read();
       latest = head.position;
+      safe = head.safe;
       holders = head.holders;
       return { position: head.position, drawn: head.drawn, open: head.holders.length > 0 };
     } catch (error) {
@@ -41,6 +45,7 @@ export function createHeads(reader: HeadReader, onBeat: (beat: Beat) => void): H
     look,
     drawn,
     latest: () => latest,
+    safe: () => safe,
     refresh: async () => (await look()).position,
     forget,
     epoch: () => reader.epoch(),

@@ -40,6 +40,8 @@ export interface PullerOptions {
   /** Fixed number of events per page, or null to let it adapt. */
   readonly pageSize: number | null;
   readonly progress: Progress;
+  /** More events have been looked at. It must not throw. */
+  readonly onScanned?: () => void;
   readonly log: Log;
   readonly now: () => number;
 }
@@ -153,7 +155,7 @@ export class Puller {
       const page = await this.#nextPage();
       if (this.#isStale()) continue;
       if (page.events.length === 0 && mode !== 'attempt') {
-        this.#scanned = page.to;
+        this.#scan(page.to);
         continue;
       }
       const outcome = await applyPage(this.#options.settings, {
@@ -169,7 +171,7 @@ export class Puller {
           continue;
         case 'applied':
           this.#place = { ...place, cursor: outcome.cursor };
-          this.#scanned = outcome.cursor;
+          this.#scan(outcome.cursor);
           await this.#options.settings.failpoint?.('committed', this.#options.projection.name);
           this.#measure(page, began);
           if (mode === 'attempt' || (mode === 'live' && page.full)) return { kind: 'behind' };
@@ -210,6 +212,11 @@ export class Puller {
   #isStale(): boolean {
     if (this.#place === null) return false;
     return this.#epoch !== this.#options.heads.epoch() || this.#place.generation < this.#newest;
+  }
+
+  #scan(to: bigint): void {
+    this.#scanned = to;
+    this.#options.onScanned?.();
   }
 
   #failureText(outcome: {

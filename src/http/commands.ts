@@ -1,5 +1,6 @@
+import type { CommandRequest } from '../core/command.ts';
 import { orAborted } from '../core/deadline.ts';
-import type { CommandOutcome, OperatorEvent } from '../core/status.ts';
+import type { CommandOutcome } from '../core/status.ts';
 import type { DaemonPort } from '../engine/daemon-port.ts';
 import type { Log } from './guards.ts';
 
@@ -13,12 +14,12 @@ interface SentCommand {
 }
 
 export interface Commands {
-  /** Null when as many are under way as may be. @throws what `DaemonPort.submit` does */
-  send(
-    name: string,
-    event: OperatorEvent,
-    options: { readonly waitMs: number; readonly remote: string },
-  ): Promise<SentCommand | null>;
+  /**
+   * @param waitMs 0 where nobody waits
+   * @returns null when as many are under way as may be
+   * @throws what `DaemonPort.submit` does
+   */
+  send(request: CommandRequest, waitMs: number): Promise<SentCommand | null>;
 }
 
 /** Hands commands to the daemon, so many under way at most, and logs what becomes of each. */
@@ -32,9 +33,10 @@ export function createCommands(options: {
   const { daemon, log, closing, maxUnderWay } = options;
   let underWay = 0;
 
-  async function begin(name: string, event: OperatorEvent, waitMs: number, remote: string): Promise<SentCommand> {
-    const { id } = await orAborted(daemon.submit({ name, event, by: `http ${remote}` }), closing);
-    const about = { command: id, projection: name, event, remote };
+  async function begin(request: CommandRequest, waitMs: number): Promise<SentCommand> {
+    const { name: projection, event, by } = request;
+    const { id } = await orAborted(daemon.submit(request), closing);
+    const about = { command: id, projection, event, by };
     log.info(about, 'command.received');
     const outcome = follow(about, id, waitMs === 0 ? UNWATCHED_MS : waitMs);
     outcome.catch(() => undefined);
@@ -53,13 +55,13 @@ export function createCommands(options: {
   }
 
   return {
-    async send(name, event, { waitMs, remote }) {
+    async send(request, waitMs) {
       if (underWay >= maxUnderWay) return null;
       underWay += 1;
       const ended = (): void => {
         underWay -= 1;
       };
-      const sent = begin(name, event, waitMs, remote);
+      const sent = begin(request, waitMs);
       sent.then(({ outcome }) => outcome).then(ended, ended);
       return await sent;
     },

@@ -12,11 +12,14 @@ export const PROBLEMS = {
   TOKEN_WRONG: [401, "this is not the daemon's token; .projectionist/daemon.json holds it"],
   ORIGIN_REFUSED: [403, 'pages of other origins may not send commands'],
   NOT_FOUND: [404, 'there is nothing here; GET / lists what there is'],
+  COMMAND_UNKNOWN: [404, 'there is no command of this id'],
   METHOD_NOT_ALLOWED: [405, 'the Allow header lists the methods'],
   BODY_TOO_LARGE: [413, 'the body may have 64 KiB'],
   BODY_NOT_JSON_TYPE: [415, 'send the body with `Content-Type: application/json`'],
-  BODY_INVALID: [400, 'the body must be {"type": EVENT}'],
-  WAIT_INVALID: [400, '`wait` is a whole number of milliseconds, at most 600000'],
+  BODY_INVALID: [400, 'the body is not what it has to be; GET /openapi.json says what'],
+  QUERY_INVALID: [400, 'a parameter of the address is not what it has to be'],
+  HEADER_INVALID: [400, 'a header is not what it has to be'],
+  NOT_APPLIED: [504, 'it did not come so far in time'],
   BUSY: [503, 'too many commands are under way: send it again in a moment'],
   UNAVAILABLE: [503, 'the database did not answer in time: try again'],
   INTERNAL: [500, 'something went wrong inside'],
@@ -40,16 +43,32 @@ const STATUS_OF = {
   COMMAND_NOT_TAKEN: 503,
   PUBLISHER_TAKES_NO_COMMANDS: 409,
   COMMAND_TIMEOUT: 504,
+  WAIT_BUSY: 503,
   DAEMON_STOPPED: 503,
 } as const;
 
-/** Of commands that ended without an effect. */
-const OUTCOME_STATUS: Readonly<Record<string, number>> = {
+/** Of commands that ended without an effect; of any other code 422. */
+const OUTCOME_STATUS = {
   COMMAND_REFUSED: 409,
   COMMAND_STALE: 409,
   SKIP_MOVED: 409,
   RESET_BLOCKED: 503,
-};
+  RESET_FAILED: 422,
+  RESET_REFUSED: 422,
+} as const;
+
+const ALL_STATUS = { ...STATUS_OF, ...OUTCOME_STATUS };
+
+/** Everything a route can refuse with. */
+export type RefusalCode = ProblemCode | keyof typeof ALL_STATUS;
+
+export function statusOf(code: RefusalCode): number {
+  return isProblemCode(code) ? PROBLEMS[code][0] : ALL_STATUS[code];
+}
+
+function isProblemCode(code: RefusalCode): code is ProblemCode {
+  return Object.hasOwn(PROBLEMS, code);
+}
 
 /** RFC 9457. */
 export interface Problem {
@@ -67,9 +86,15 @@ export function problem(code: ProblemCode, detail?: string): Problem {
   return build(status, code, detail === undefined ? text : `${text}: ${detail}`);
 }
 
+/** With how far it still was, as a member of its own. */
+export function notApplied(detail: string, lagEvents: number): Problem & { readonly lagEvents: number } {
+  return { ...problem('NOT_APPLIED', detail), lagEvents };
+}
+
 /** How a command that was carried out but failed is told: refused in this state, not now, or not possible. */
 export function outcomeProblem(outcome: { readonly code: string; readonly message: string }): Problem {
-  return build(OUTCOME_STATUS[outcome.code] ?? 422, outcome.code, outcome.message);
+  const statuses: Readonly<Record<string, number>> = OUTCOME_STATUS;
+  return build(statuses[outcome.code] ?? 422, outcome.code, outcome.message);
 }
 
 export function errorProblem(error: unknown): Problem {

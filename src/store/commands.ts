@@ -37,14 +37,27 @@ export async function storeCommand(
 }
 
 export async function readCommand(sql: Queryable, id: string): Promise<CommandRecord | null> {
-  const [row] = await sql<CommandRecord[]>`
-    SELECT id, name, event, position::text AS position, reason, generation::text AS generation,
-           requested_by AS "requestedBy", accepted_by AS "acceptedBy",
-           to_char(requested_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS "requestedAt", state,
-           carried_out_by AS "carriedOutBy", to_char(ended_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS "endedAt",
-           code, message, warning
-    FROM projection_commands WHERE id = ${id}`;
+  const [row] = await sql<CommandRecord[]>`SELECT ${recordColumns(sql)} FROM projection_commands WHERE id = ${id}`;
   return row ?? null;
+}
+
+/** Newest first; of every projection without a name. */
+export async function readCommands(
+  sql: Queryable,
+  { name, limit }: { readonly name: string | null; readonly limit: number },
+): Promise<readonly CommandRecord[]> {
+  return await sql<CommandRecord[]>`
+    SELECT ${recordColumns(sql)} FROM projection_commands
+    WHERE ${name}::text IS NULL OR name = ${name}::text ORDER BY number DESC LIMIT ${limit}`;
+}
+
+function recordColumns(sql: Queryable) {
+  return sql`
+    id, name, event, position::text AS position, reason, generation::text AS generation,
+    requested_by AS "requestedBy", accepted_by AS "acceptedBy",
+    to_char(requested_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS "requestedAt", state,
+    carried_out_by AS "carriedOutBy", to_char(ended_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS "endedAt",
+    code, message, warning`;
 }
 
 /** What these projections are still asked to do, in order. */

@@ -13,6 +13,8 @@ export interface OpenAppender {
 interface Head {
   /** Greatest visible event at or below the safe bound: where a projection that has seen everything stands. */
   readonly position: bigint;
+  /** The bound itself: nothing can appear at or below it any more. */
+  readonly safe: bigint;
   /** Highest position drawn. Above `position` with nobody holding: positions whose transactions rolled back. */
   readonly drawn: bigint;
   readonly holders: readonly OpenAppender[];
@@ -71,7 +73,12 @@ export function createHeadReader(sql: Sql, names: readonly string[] = []): HeadR
     // The connection was lost in between: this bound is the old server's, those rows may be the restarted one's.
     if (began !== epoch) return await look();
     previous = mark;
-    return { position: top?.position ?? 0n, drawn, holders: held.map(({ pid, seconds }) => ({ pid, seconds })) };
+    return {
+      position: top?.position ?? 0n,
+      safe: mark.head,
+      drawn,
+      holders: held.map(({ pid, seconds }) => ({ pid, seconds })),
+    };
   }
 
   function read(): Promise<Head> {

@@ -40,6 +40,16 @@ export async function readState(sql: Queryable, name: string): Promise<StateRow 
   return row ?? null;
 }
 
+/** Where the rows of these projections stand, by name. */
+export async function readPlaces(
+  sql: Queryable,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, { readonly cursor: bigint; readonly generation: bigint }>> {
+  const rows = await sql<{ name: string; cursor: bigint; generation: bigint }[]>`
+    SELECT name, cursor, generation FROM projection_state WHERE name = ANY(${[...names]}::text[]) AND instance_id = ''`;
+  return new Map(rows.map((row) => [row.name, row]));
+}
+
 export interface RowStanding {
   readonly name: string;
   readonly generation: bigint;

@@ -148,7 +148,7 @@ describe('settings', () => {
 
   it('list every form of a secret that a log could show', () => {
     const amqpUrl = ['amqp://u:q%25@a', 'amqp://b'];
-    expect(secretsOf({ token: 'tok', databaseUrl: 'postgres://u:p%40ss@h/d', amqpUrl })).toEqual([
+    expect(secretsOf({ token: 'tok', databaseUrl: 'postgres://u:p%40ss@h/d', amqpUrl, haltWebhookUrl: null })).toEqual([
       'tok',
       'postgres://u:p%40ss@h/d',
       'amqp://u:q%25@a',
@@ -158,7 +158,9 @@ describe('settings', () => {
       'q%25',
       'q%',
     ]);
-    expect(secretsOf({ token: null, databaseUrl: null, amqpUrl: null })).toEqual([]);
+    expect(secretsOf({ token: null, databaseUrl: null, amqpUrl: null, haltWebhookUrl: null })).toEqual([]);
+    const haltWebhookUrl = 'https://hook.test/T0/B0/x';
+    expect(secretsOf({ token: null, databaseUrl: null, amqpUrl: null, haltWebhookUrl })).toEqual([haltWebhookUrl]);
   });
 
   it('each have a description, a source and a row in docs/reference/config.md', async () => {

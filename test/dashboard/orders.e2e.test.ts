@@ -84,7 +84,7 @@ describe.skipIf(browser === null)('the buttons of the dashboard, on a real daemo
     await untilStatus(daemon, 'keys', ({ state }) => state === 'failed');
     const page = await open();
     await page.getByRole('link', { name: 'keys', exact: true }).waitFor();
-    const focused = () => page.evaluate(() => document.activeElement?.textContent ?? '');
+    const focused = () => page.evaluate<string>('document.activeElement?.textContent ?? ""');
     const tabTo = async (text: string) => {
       for (let presses = 0; presses < 60 && (await focused()) !== text; presses++) await page.keyboard.press('Tab');
       expect(await focused()).toBe(text);
@@ -100,6 +100,31 @@ describe.skipIf(browser === null)('the buttons of the dashboard, on a real daemo
     await outcome(page).getByText('RETRY of keys: done').waitFor();
     expect(await focused()).toBe('RETRY');
     await vi.waitFor(async () => expect(await rowsOf('keys')).toBe(await total()), { timeout: 10_000, interval: 20 });
+    await page.context().close();
+  });
+
+  // Seen red with: SKIP sent without its position.
+  test('SKIP wants a reason, passes over the event that failed, keeps why, and the rest follows', async () => {
+    await untilStatus(daemon, 'skipped', ({ state }) => state === 'failed');
+    const page = await open('skipped');
+    await page.getByRole('button', { name: 'SKIP' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText(/The event at position \d+ \(Noted\) is passed over/).waitFor();
+    await dialog.getByRole('button', { name: 'Skip the event' }).click();
+    expect(await dialog.isVisible()).toBe(true);
+    await page.getByLabel('Reason, for the record').fill('a band without a name');
+    await dialog.getByRole('button', { name: 'Skip the event' }).click();
+    await outcome(page)
+      .getByText(/SKIP of skipped at \d+: done/)
+      .waitFor();
+    await vi.waitFor(async () => expect(await rowsOf('skipped')).toBe((await total()) - 1), {
+      timeout: 10_000,
+      interval: 20,
+    });
+    expect(await readLedger(scene.sql, 'skipped')).not.toContain('skipped2');
+    const [kept] = await scene.sql<[{ reason: string }]>`
+      SELECT skip_reason AS reason FROM projection_failures WHERE name = 'skipped'`;
+    expect(kept.reason).toBe('a band without a name');
     await page.context().close();
   });
 

@@ -12,6 +12,32 @@ import { openScene } from '../support/scene.ts';
 const browser: Browser | null = await openChromium();
 afterAll(() => browser?.close());
 
+/** What the page's policy forbids, tried in the page: the sentences of those that were refused. */
+const FORBIDDEN = `(async () => {
+  const attempts = {
+    script: () => { document.createElement('script').text = 'globalThis.hacked = 1'; },
+    attribute: () => document.body.setAttribute('onclick', 'globalThis.hacked = 1'),
+    markup: () => { document.body.innerHTML = '<p></p>'; },
+    elsewhere: () => fetch('https://example.invalid/'),
+  };
+  const said = [];
+  for (const [name, attempt] of Object.entries(attempts)) {
+    try {
+      await attempt();
+    } catch (error) {
+      said.push(name + ': ' + error);
+    }
+  }
+  return said;
+})()`;
+
+/** Milliseconds from the start of the page until its first rows are painted, as `painted`. */
+const NOTE_FIRST_ROWS = `new MutationObserver((_, observer) => {
+  if (document.querySelector('tbody tr') === null) return;
+  observer.disconnect();
+  requestAnimationFrame(() => setTimeout(() => { globalThis.painted = performance.now(); }));
+}).observe(document, { childList: true, subtree: true })`;
+
 const FAILURE = {
   eventId: '00000000-0000-4000-8000-000000000001',
   position: '41',
@@ -83,7 +109,7 @@ describe.skipIf(browser === null)('the page', () => {
     await page.getByRole('button', { name: 'SKIP' }).click();
     await page.getByLabel('Reason, for the record').waitFor();
     await check('question');
-    const wider = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
+    const wider = await page.evaluate('document.documentElement.scrollWidth > innerWidth');
     expect(wider, 'the page is wider than the screen').toBe(false);
   });
 
@@ -131,23 +157,7 @@ describe.skipIf(browser === null)('the page', () => {
     expect(await page.evaluate(() => Reflect.get(globalThis, 'hacked'))).toBeUndefined();
     expect(complaints).toEqual([]);
 
-    const refused = await page.evaluate(async () => {
-      const attempts: Readonly<Record<string, () => unknown>> = {
-        script: () => Reflect.set(document.createElement('script'), 'text', 'globalThis.hacked = 1'),
-        attribute: () => document.body.setAttribute('onclick', 'globalThis.hacked = 1'),
-        markup: () => Reflect.set(document.body, 'innerHTML', '<p></p>'),
-        elsewhere: () => fetch('https://example.invalid/'),
-      };
-      const said: string[] = [];
-      for (const [name, attempt] of Object.entries(attempts)) {
-        try {
-          await attempt();
-        } catch (error) {
-          said.push(`${name}: ${String(error)}`);
-        }
-      }
-      return said;
-    });
+    const refused = await page.evaluate(FORBIDDEN);
     expect(refused).toEqual([
       expect.stringMatching(/^script: TypeError: .*TrustedScript/),
       expect.stringMatching(/^attribute: TypeError: .*TrustedScript/),
@@ -186,13 +196,7 @@ describe.skipIf(browser === null)('the page', () => {
       const context = await browser.newContext();
       try {
         const page = await context.newPage();
-        await page.addInitScript(() => {
-          new MutationObserver((_, observer) => {
-            if (document.querySelector('tbody tr') === null) return;
-            observer.disconnect();
-            requestAnimationFrame(() => setTimeout(() => Reflect.set(globalThis, 'painted', performance.now())));
-          }).observe(document, { childList: true, subtree: true });
-        });
+        await page.addInitScript(NOTE_FIRST_ROWS);
         await page.goto(server.url);
         await page.waitForFunction(() => Reflect.get(globalThis, 'painted') !== undefined);
         return await page.evaluate(() => Number(Reflect.get(globalThis, 'painted')));

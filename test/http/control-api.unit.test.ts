@@ -228,7 +228,7 @@ describe('a command', () => {
   it.each(['-1', '1.5', '1e3', 'soon', '600001', '9999999'])('with wait=%s is refused', async (wait) => {
     expect(await command('RESET', { query: `?wait=${wait}` })).toMatchObject({
       status: 400,
-      json: { code: 'WAIT_INVALID' },
+      json: { code: 'QUERY_INVALID' },
     });
   });
 

@@ -82,6 +82,7 @@ export class FakeDaemon implements DaemonPort {
   onSend: Send = async () => ({ kind: 'done', state: 'catching-up' });
   onStatus: () => Promise<readonly ProjectionStatus[]> = async () => this.statuses;
   onSubmit: (request: CommandRequest) => Promise<void> = async () => undefined;
+  onWait: DaemonPort['waitFor'] = async () => ({ applied: true, lagEvents: 0 });
   history: readonly TransitionRecord[] = [];
   readonly #requests = new Map<string, CommandRecord>();
   readonly #listeners = new Set<(change: { name: string; from: string; to: string }) => void>();
@@ -105,6 +106,11 @@ export class FakeDaemon implements DaemonPort {
     return this.#requests.get(id) ?? null;
   }
 
+  async commands({ name, limit = 100 }: { name?: string; limit?: number } = {}): Promise<readonly CommandRecord[]> {
+    const all = [...this.#requests.values()].filter((record) => name === undefined || record.name === name);
+    return all.toReversed().slice(0, limit);
+  }
+
   async awaitCommand(id: string, options: WaitOptions = {}): Promise<CommandRecord> {
     const record = this.#requests.get(id);
     if (record === undefined) throw new Error(`nothing was sent under ${id}`);
@@ -123,6 +129,10 @@ export class FakeDaemon implements DaemonPort {
 
   async transitions(): Promise<readonly TransitionRecord[]> {
     return this.history;
+  }
+
+  waitFor(...given: Parameters<DaemonPort['waitFor']>): ReturnType<DaemonPort['waitFor']> {
+    return this.onWait(...given);
   }
 
   status(): Promise<readonly ProjectionStatus[]> {

@@ -1,0 +1,67 @@
+import { createAuditor } from '../store/audit.ts';
+import { checkStore } from '../store/checks.ts';
+import { readPlaces } from '../store/state.ts';
+import type { Worker } from './actors.ts';
+import type { DaemonOptions } from './daemon-options.ts';
+import { haltWebhook } from './halt-webhook.ts';
+import { Halts } from './halts.ts';
+import type { Heads } from './heads.ts';
+import type { Log } from './log.ts';
+import type { Pools } from './pools.ts';
+import { createRowWatch, type RowWatch } from './row-watch.ts';
+import type { ProjectionSnapshot } from './status.ts';
+import { createStoreWatch, type StoreWatch } from './store-watch.ts';
+import { TransitionLog } from './transition-log.ts';
+import { Waits } from './waits.ts';
+
+/** What goes on beside the projections while a daemon runs. */
+export interface Watches {
+  readonly store: StoreWatch;
+  readonly rows: RowWatch;
+  readonly waits: Waits;
+  readonly transitions: TransitionLog;
+  readonly halts: Halts;
+}
+
+export interface WatchesOptions {
+  readonly daemon: Pick<DaemonOptions, 'notify' | 'onHalt' | 'haltWebhookUrl'>;
+  readonly id: string;
+  readonly pools: Pools;
+  readonly names: readonly string[];
+  readonly workers: ReadonlyMap<string, Worker>;
+  readonly heads: Heads;
+  readonly snapshot: (name: string) => ProjectionSnapshot | null;
+  /** Has a projection's machine read its row again. */
+  readonly reopen: (name: string) => void;
+  readonly log: Log;
+}
+
+export function createWatches(options: WatchesOptions): Watches {
+  const { daemon, id, pools, names, workers, heads, snapshot, reopen, log } = options;
+  const { notify = true, onHalt, haltWebhookUrl } = daemon;
+  return {
+    store: createStoreWatch({
+      auditor: createAuditor(pools.reader),
+      check: () => checkStore(pools.reader, { notify }),
+      log,
+    }),
+    rows: createRowWatch({ sql: pools.reader, workers, snapshot, reopen, log }),
+    waits: new Waits({
+      names,
+      read: (which) => readPlaces(pools.reader, which),
+      scanned: (name, generation) => workers.get(name)?.puller.scanned(generation) ?? 0n,
+      heads,
+      log,
+    }),
+    transitions: new TransitionLog({ sql: pools.work, log }),
+    halts: new Halts({
+      sql: pools.reader,
+      id,
+      receivers: {
+        ...(onHalt !== undefined && { onHalt }),
+        ...(typeof haltWebhookUrl === 'string' && { webhook: haltWebhook(haltWebhookUrl) }),
+      },
+      log,
+    }),
+  };
+}

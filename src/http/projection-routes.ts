@@ -1,0 +1,66 @@
+import { z } from 'zod';
+import { EngineError } from '../core/errors.ts';
+import { sendJson } from './guards.ts';
+import { position, route, wholeNumber } from './route.ts';
+import { fleetSchema, projectionSchema, transitionsSchema } from './schemas.ts';
+import { answered, type RouteGroup } from './tools.ts';
+
+/** How the projections stand. */
+export const projectionRoutes: RouteGroup = (tools) => [
+  route({
+    method: 'GET',
+    path: '/projections',
+    summary: 'Every projection; the publisher and the broker, where there are such',
+    answers: { 200: fleetSchema },
+    problems: [],
+    handle: async ({ context }) => {
+      const broker = tools.daemon.broker();
+      const [projections, publisher] = await answered(
+        Promise.all([tools.daemon.status(), tools.daemon.publisher()]),
+        tools,
+      );
+      const beside = { ...(broker === null ? {} : { broker }), ...(publisher === null ? {} : { publisher }) };
+      return sendJson(context, { projections, ...beside });
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/projections/:name',
+    summary: 'One projection',
+    query: z.object({ instance: z.string().default('').describe('of a projection that is per instance') }),
+    answers: { 200: projectionSchema },
+    problems: ['PROJECTION_UNKNOWN'],
+    handle: async ({ context, query: { instance } }) => {
+      const name = context.req.param('name') ?? '';
+      const all = await answered(tools.daemon.status(), tools);
+      const found = all.find((status) => status.name === name && status.instance === instance);
+      if (found !== undefined) return sendJson(context, found);
+      throw unknownProjection(
+        name,
+        all.map((status) => status.name),
+      );
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/projections/:name/transitions',
+    summary: 'Its changes of state that are news, newest first',
+    query: z.object({
+      limit: wholeNumber(1000, 'is a whole number, at most 1000').default(100),
+      before: position('a number to page on from').optional(),
+    }),
+    answers: { 200: transitionsSchema },
+    problems: ['PROJECTION_UNKNOWN', 'DAEMON_STOPPED'],
+    handle: async ({ context, query: { limit, before } }) => {
+      const name = context.req.param('name') ?? '';
+      if (!tools.daemon.names.includes(name)) throw unknownProjection(name, tools.daemon.names);
+      const asked = { limit, ...(before !== undefined && { before }) };
+      return sendJson(context, { transitions: await answered(tools.daemon.transitions(name, asked), tools) });
+    },
+  }),
+];
+
+/** Cut in a message: whoever asks may send any length. */
+export function unknownProjection(name: string, known: readonly string[]): EngineError {
+  return new EngineError('PROJECTION_UNKNOWN', { name: name.slice(0, 80), known: [...new Set(known)].join(', ') });
+}

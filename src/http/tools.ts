@@ -1,0 +1,25 @@
+import { orAborted } from '../core/deadline.ts';
+import type { DaemonPort } from '../engine/daemon-port.ts';
+import type { Log } from './guards.ts';
+import type { Route } from './route.ts';
+
+/** What routes work with. */
+export interface Tools {
+  readonly daemon: DaemonPort;
+  readonly version: string;
+  readonly log: Log;
+  /** Aborted when the server closes. */
+  readonly closing: AbortSignal;
+  /** Of one question to the database. */
+  readonly answerTimeoutMs: number;
+  /** Commands under way at once. */
+  readonly maxCommands: number;
+}
+
+/** Routes that belong together. `all` gives every route of every group, once they are known. */
+export type RouteGroup = (tools: Tools, all: () => readonly Route[]) => readonly Route[];
+
+/** Waits for a question to the daemon, but not for ever, and not while the server closes. */
+export function answered<T>(question: Promise<T>, { closing, answerTimeoutMs }: Tools): Promise<T> {
+  return orAborted(question, AbortSignal.any([closing, AbortSignal.timeout(answerTimeoutMs)]));
+}

@@ -1,0 +1,73 @@
+import { expect, test, vi } from 'vitest';
+import type { Halt } from '../../src/index.ts';
+import { untilStatus } from '../support/engine.ts';
+import { createLedger, noted } from '../support/noted-ledger.ts';
+import { startReceiver } from '../support/receiver.ts';
+import { capturingLog, openScene } from '../support/scene.ts';
+
+function broken() {
+  return createLedger({
+    handle: (event, row) => {
+      if (event.payload.text === 'a2') throw new Error('not a2');
+      return row;
+    },
+  }).projection;
+}
+
+const told = (log: ReturnType<typeof capturingLog>, message: string) =>
+  log.lines.filter((line) => line.message === message).map(({ fields }) => fields);
+
+// Seen red with: `#told` not looked at; `delete` taken out; the payload put into the halt.
+test('a halt is posted to a real receiver once, without the payload, and again when it halts anew', async () => {
+  await using scene = await openScene([broken()]);
+  const receiver = await startReceiver((response) => void response.end());
+  const log = capturingLog();
+  const [, bad] = await scene.append(...noted('a', 1, 3));
+  const haltWebhookUrl = `http://${receiver.host}/T0KEN`;
+  const daemon = await scene.start({ retries: 1, retryFailedAfterMs: 5, haltWebhookUrl, log });
+  await vi.waitFor(() => expect(told(log, 'a halt was told')).toHaveLength(1), { timeout: 20_000 });
+  expect(JSON.parse(receiver.posted[0]?.body ?? '')).toEqual({
+    projection: 'ledger',
+    position: String(bad?.position),
+    eventId: bad?.id,
+    eventName: 'Noted',
+    error: 'not a2',
+    sqlstate: null,
+    code: null,
+    attempts: 2,
+    at: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+    daemon: daemon.id,
+  });
+  // An operator who sends RETRY sees by the answer that it has failed again.
+  expect(await daemon.send('ledger', 'RETRY')).toMatchObject({ kind: 'done', state: 'failed' });
+  await daemon.send('ledger', 'RESET');
+  await vi.waitFor(() => expect(told(log, 'a halt was told')).toHaveLength(2), { timeout: 20_000 });
+  expect(receiver.posted).toHaveLength(2);
+  await daemon.stop();
+  expect(JSON.stringify(log.lines)).not.toContain('T0KEN');
+});
+
+// Seen red with: the hook's error not caught (the webhook then hears nothing); stop without the abort.
+test('a hook that throws, and a receiver that hangs, are logged and harm nothing; a stop does not wait for them', async () => {
+  await using scene = await openScene([broken()]);
+  const receiver = await startReceiver(() => undefined);
+  const log = capturingLog();
+  const halts: Halt[] = [];
+  const daemon = await scene.start({
+    retries: 0,
+    log,
+    haltWebhookUrl: `http://${receiver.host}/`,
+    onHalt: (halt) => {
+      halts.push(halt);
+      throw new Error('no hook today');
+    },
+  });
+  await scene.append(...noted('a', 1, 3));
+  await vi.waitFor(() => expect(receiver.posted).toHaveLength(1), { timeout: 20_000 });
+  expect(halts).toMatchObject([{ projection: 'ledger', error: 'not a2', attempts: 1 }]);
+  expect(await untilStatus(daemon, 'ledger', ({ state }) => state === 'failed')).toMatchObject({ cursor: '1' });
+  const began = performance.now();
+  await daemon.stop();
+  expect(performance.now() - began).toBeLessThan(4_000);
+  expect(told(log, 'a halt could not be told').map(({ receiver: who }) => who)).toEqual(['onHalt', 'webhook']);
+});

@@ -1,0 +1,146 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { silentLog } from '../../src/engine/log.ts';
+import { Waits, type WaitsOptions } from '../../src/engine/waits.ts';
+
+/** What the database says, what this daemon has looked at, and how often the database was asked. */
+let row: { cursor: bigint; generation: bigint };
+let scanned: bigint;
+let head: { position: bigint; safe: bigint; drawn: bigint };
+let reads: string[][];
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  row = { cursor: 5n, generation: 1n };
+  scanned = 0n;
+  head = { position: 5n, safe: 5n, drawn: 5n };
+  reads = [];
+});
+afterEach(() => vi.useRealTimers());
+
+function open(more: Partial<WaitsOptions> = {}): Waits {
+  return new Waits({
+    names: ['band'],
+    read: async (names) => {
+      reads.push([...names]);
+      return new Map(names.map((name) => [name, row]));
+    },
+    scanned: (_name, generation) => (generation === row.generation ? scanned : 0n),
+    heads: {
+      look: async () => ({ position: head.position, drawn: head.drawn, open: false }),
+      latest: () => head.position,
+      safe: () => head.safe,
+    },
+    log: silentLog,
+    ...more,
+  });
+}
+
+const waiting = (waits: Waits, position: bigint | 'head', timeoutMs = 5_000) =>
+  waits.until('band', position, { timeoutMs });
+
+test('what is applied already answers at once, also with no time at all, and leaves no timer', async () => {
+  const waits = open();
+  expect(await waiting(waits, 5n, 0)).toEqual({ applied: true, lagEvents: 0 });
+  expect(await waiting(waits, 'head', 0)).toEqual({ applied: true, lagEvents: 0 });
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+// Seen red with: `check` not called by the puller's hook (here: taken out).
+test('what this daemon applies is noticed at once, with no further look at the database', async () => {
+  const waits = open();
+  const wait = waiting(waits, 7n);
+  await vi.advanceTimersByTimeAsync(0);
+  scanned = 6n;
+  waits.check();
+  scanned = 7n;
+  waits.check();
+  expect(await wait).toEqual({ applied: true, lagEvents: 0 });
+  expect(reads).toHaveLength(1);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+// Seen red with: a timer of each waiter's own.
+test('rows that another daemon moves are looked at once a second, however many wait', async () => {
+  const waits = open();
+  const all = Array.from({ length: 10 }, () => waiting(waits, 7n));
+  await vi.advanceTimersByTimeAsync(3_500);
+  expect(reads).toHaveLength(10 + 3);
+  row = { cursor: 7n, generation: 1n };
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(await Promise.all(all)).toEqual(Array(10).fill({ applied: true, lagEvents: 0 }));
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(reads).toHaveLength(10 + 4);
+});
+
+test('when the time is over it says how far it still was', async () => {
+  const waits = open();
+  const wait = waiting(waits, 9n, 300);
+  await vi.advanceTimersByTimeAsync(300);
+  expect(await wait).toEqual({ applied: false, lagEvents: 4 });
+});
+
+// Seen red with: the cursor alone compared.
+test('positions that were drawn and rolled back count as applied once the head has passed them', async () => {
+  head = { position: 5n, safe: 6n, drawn: 8n };
+  const waits = open();
+  expect(await waiting(waits, 6n, 0)).toMatchObject({ applied: true });
+  // 7 and 8 are an appender's that has not ended.
+  const wait = waiting(waits, 'head', 60_000);
+  await vi.advanceTimersByTimeAsync(10_000);
+  head = { position: 5n, safe: 8n, drawn: 8n };
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(await wait).toMatchObject({ applied: true });
+});
+
+// Seen red with: `scanned` asked without the generation.
+test('what was applied before a reset does not count after it', async () => {
+  scanned = 100n;
+  head = { position: 100n, safe: 100n, drawn: 100n };
+  const waits = open({ scanned: (_name, generation) => (generation === 1n ? scanned : 0n) });
+  row = { cursor: 0n, generation: 2n };
+  const wait = waiting(waits, 50n, 100);
+  await vi.advanceTimersByTimeAsync(100);
+  expect(await wait).toEqual({ applied: false, lagEvents: 50 });
+});
+
+test('a look that fails is made again a second later', async () => {
+  let fails = false;
+  const waits = open({
+    read: async (names) => {
+      if (fails) throw new Error('away');
+      return new Map(names.map((name) => [name, row]));
+    },
+  });
+  const wait = waiting(waits, 7n, 60_000);
+  await vi.advanceTimersByTimeAsync(0);
+  fails = true;
+  await vi.advanceTimersByTimeAsync(2_000);
+  fails = false;
+  row = { cursor: 7n, generation: 1n };
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(await wait).toMatchObject({ applied: true });
+});
+
+// Seen red with: `#underWay` not counted down.
+test('only so many wait at once, and a place that is left is free again', async () => {
+  const waits = open({ max: 2 });
+  const leaving = new AbortController();
+  const [first, second] = [
+    waits.until('band', 7n, { timeoutMs: 60_000, signal: leaving.signal }),
+    waiting(waits, 7n, 60_000),
+  ];
+  await expect(waiting(waits, 5n)).rejects.toMatchObject({ code: 'WAIT_BUSY' });
+  leaving.abort(new Error('gone'));
+  await expect(first).rejects.toThrow('gone');
+  expect(await waiting(waits, 5n)).toMatchObject({ applied: true });
+  waits.stop();
+  await expect(second).rejects.toMatchObject({ code: 'DAEMON_STOPPED' });
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test('after a stop, and for a row that is not there, it is refused', async () => {
+  const waits = open({ read: async () => new Map() });
+  await expect(waiting(waits, 5n)).rejects.toMatchObject({ code: 'PROJECTION_ROW_MISSING' });
+  waits.stop();
+  await expect(waiting(waits, 5n)).rejects.toMatchObject({ code: 'DAEMON_STOPPED' });
+});
