@@ -7,7 +7,7 @@ const PATIENCE_MS = 900_000;
 export async function startCaughtUp(
   address: DatabaseAddress,
   projections: readonly Projection[],
-  options: Pick<DaemonOptions, 'failpoint'> = {},
+  options: Pick<DaemonOptions, 'failpoint' | 'inspect'> = {},
 ): Promise<Daemon> {
   const daemon = createDaemon({ ...options, projections, database: address, id: 'bench' });
   const live = untilLive(daemon, 'idle');

@@ -9,7 +9,7 @@ export interface Target {
 export interface Figure {
   readonly label: string;
   /** `x` for a ratio. */
-  readonly unit: 'events/s' | 'ms' | 'appends/s' | 'queries/s' | 'MB' | 'x';
+  readonly unit: 'events/s' | 'ms' | 'appends/s' | 'queries/s' | 'MB' | '% of a core' | 'x';
   readonly rounds: readonly number[];
   readonly target?: Target;
 }

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import type { Part } from './figures.ts';
+import { inspectPart } from './inspect-part.ts';
 import { describeLoad, describeMachine } from './machine.ts';
 import { type Options, type PartName, parseOptions, USAGE } from './options.ts';
 import {
@@ -34,6 +35,7 @@ function plan({ events, rounds, parts, full }: Options): readonly (() => [Measur
     idle: [() => [idlePart, scale]],
     publish: [() => [publishPart, scale]],
     flood: [() => [floodPart, scale]],
+    inspect: [() => [inspectPart, scale]],
   };
   return parts.flatMap((name) => jobs[name]);
 }

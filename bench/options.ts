@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 
-const PART_NAMES = ['band', 'dancefinder', 'latency', 'append', 'idle', 'flood', 'publish'] as const;
+const PART_NAMES = ['band', 'dancefinder', 'latency', 'append', 'idle', 'flood', 'publish', 'inspect'] as const;
 export type PartName = (typeof PART_NAMES)[number];
 
 export interface Options {

@@ -240,13 +240,13 @@ async function compare(store: Store, of: readonly Projection[], files: readonly 
 }
 
 /** What earlier rounds left to be written must not be written during the next one. */
-async function calm({ reference }: Store): Promise<Store['reference']> {
+export async function calm({ reference }: Store): Promise<Store['reference']> {
   await reference`CHECKPOINT`;
   return reference;
 }
 
 /** Each round takes every side once, so that other load hits all of them. @returns the values of each side, by round */
-async function interleave<const Sides extends readonly (() => Promise<number>)[]>(
+export async function interleave<const Sides extends readonly (() => Promise<number>)[]>(
   rounds: number,
   log: Scale['log'],
   name: string,
@@ -260,7 +260,7 @@ async function interleave<const Sides extends readonly (() => Promise<number>)[]
   return values as { readonly [Side in keyof Sides]: readonly number[] };
 }
 
-function rate(events: number, ms: number): number {
+export function rate(events: number, ms: number): number {
   return (events / ms) * 1000;
 }
 

@@ -11,5 +11,7 @@ export const TARGETS = {
   publish: { must: 0.8, goal: 0.95, better: 'more' },
   idleQueries: { must: 2, goal: 1, better: 'less' },
   floodDelay: { must: 5, goal: 2, better: 'less' },
+  inspected: { must: 0.95, goal: 0.98, better: 'more' },
+  hubLoad: { must: 5, goal: 3, better: 'less' },
   idleMemory: { must: 250, goal: 150, better: 'less' },
 } as const satisfies Record<string, Target>;

@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 import { EngineError } from '../core/errors.ts';
-import { createClient, type DaemonClient, DEFAULT_URL, findDaemon } from './client.ts';
+import { createClient, type DaemonAddress, type DaemonClient, DEFAULT_URL, findDaemon } from './client.ts';
 import { pollStatuses } from './poll.ts';
 import type { Actions, CommandContext } from './program.ts';
 import { resetProjections } from './reset.ts';
 import { sendEvent } from './send.ts';
 import { showStatus } from './status.ts';
 import { showLooks } from './watch.ts';
+import { watchStates } from './watch-states.ts';
 
 /** The folder of everything the daemon keeps on disk, in the folder it was started in. */
 export function stateFolder(cwd: string): string {
@@ -19,9 +20,12 @@ export const clientActions: Pick<Actions, 'status' | 'watch' | 'send' | 'reset'>
     await showStatus(await clientFor(context), options, context.terminal.stdout, context.signal);
     return 0;
   },
-  async watch({ name }, context) {
+  async watch({ name, states }, context) {
     const signal = AbortSignal.any([context.signal, context.outputGone]);
-    await showLooks(pollStatuses({ connect: await finderFor(context), name, signal }), context.terminal.stdout);
+    const { stdout } = context.terminal;
+    const find = await finderFor(context);
+    if (states) await watchStates({ find, name, signal, stdout });
+    else await showLooks(pollStatuses({ connect: async () => createClient(await find()), name, signal }), stdout);
     return 0;
   },
   async send(options, context) {
@@ -38,7 +42,7 @@ async function clientFor({ env, cwd }: CommandContext): Promise<DaemonClient> {
 }
 
 /** Finds the same daemon each time, though it may have moved: another folder's may answer at the default address. */
-async function finderFor({ env, cwd }: CommandContext): Promise<() => Promise<DaemonClient>> {
+async function finderFor({ env, cwd }: CommandContext): Promise<() => Promise<DaemonAddress>> {
   const find = () => findDaemon({ env, folder: stateFolder(cwd) });
   const first = await find();
   return async () => {
@@ -46,6 +50,6 @@ async function finderFor({ env, cwd }: CommandContext): Promise<() => Promise<Da
     if (address.url === DEFAULT_URL && first.url !== DEFAULT_URL) {
       throw new EngineError('DAEMON_UNREACHABLE', { url: first.url });
     }
-    return createClient(address);
+    return address;
   };
 }

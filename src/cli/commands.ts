@@ -16,9 +16,10 @@ export function addWatch(program: Command, actions: Actions, context: CommandCon
     .command('watch')
     .description('show the states as they change, until Ctrl-C: a table on a terminal, else a line for each change')
     .argument('[name]')
-    .addHelpText('after', examples('watch', 'watch band', 'watch >> states.log'))
-    .action(async (name: string | undefined) => {
-      result.code = await actions.watch({ name }, context);
+    .option('--states', 'a line for each transition as it happens, substates included', false)
+    .addHelpText('after', examples('watch', 'watch band', 'watch --states', 'watch >> states.log'))
+    .action(async (name: string | undefined, { states }: { states: boolean }) => {
+      result.code = await actions.watch({ name, states }, context);
     });
 }
 

@@ -39,7 +39,10 @@ export interface Actions {
     options: { readonly name: string | undefined; readonly json: boolean },
     context: CommandContext,
   ): Promise<ExitCode>;
-  watch(options: { readonly name: string | undefined }, context: CommandContext): Promise<ExitCode>;
+  watch(
+    options: { readonly name: string | undefined; readonly states: boolean },
+    context: CommandContext,
+  ): Promise<ExitCode>;
   send(
     options: { readonly name: string; readonly event: Sendable; readonly wait: boolean },
     context: CommandContext,

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { type ConfigFile, loadConfigFile } from '../config/load-projections.ts';
 import { type Config, readConfig, redactedConfig, secretsOf } from '../config/read-config.ts';
 import { createDaemon, type Daemon } from '../engine/daemon.ts';
+import type { Observer } from '../engine/observers.ts';
 import { checkBind } from '../http/bind.ts';
 import { createControlApi } from '../http/control-api.ts';
 import { publisher } from '../publisher/publisher.ts';
@@ -9,6 +10,7 @@ import { describeAddress } from '../store/connect.ts';
 import { stateFolder } from './client-actions.ts';
 import { removeDaemonFile, writeDaemonFile } from './daemon-file.ts';
 import { type OpenedDatabase, openDatabase } from './database.ts';
+import { openInspector } from './inspector.ts';
 import { createLogger } from './logger.ts';
 import type { CommandContext, ExitCode, StartOptions } from './program.ts';
 import { reportProgress } from './progress.ts';
@@ -82,8 +84,10 @@ async function run({ options, context, config, file, log, closers, signal, died 
   database.died?.then(died, () => undefined);
   signal.throwIfAborted();
 
+  const inspector = await openInspector(config);
+  closers.push(async () => inspector.close());
   // Before anything is written to the database: a port that is taken ends the start with nothing done.
-  const daemon = newDaemon(config, file, database, log);
+  const daemon = newDaemon({ config, file, database, log, inspect: inspector.observe });
   const token = config.token ?? randomBytes(24).toString('base64url');
   const { host, port, allowedHosts } = config;
   const api = await createControlApi({
@@ -94,6 +98,7 @@ async function run({ options, context, config, file, log, closers, signal, died 
     allowedHosts: allowedHosts ?? [],
     version: packageVersion(),
     log,
+    ...(inspector.connections === undefined ? {} : { inspectors: inspector.connections }),
   }).listen();
   closers.push(() => api.close());
   signal.throwIfAborted();
@@ -123,8 +128,14 @@ async function run({ options, context, config, file, log, closers, signal, died 
   await reportProgress({ daemon, stdout, signal });
 }
 
-function newDaemon(config: Config, file: ConfigFile, database: OpenedDatabase, log: Log): Daemon {
+interface DaemonParts extends Pick<Run, 'config' | 'file' | 'log'> {
+  readonly database: OpenedDatabase;
+  readonly inspect: Observer | undefined;
+}
+
+function newDaemon({ config, file, database, log, ...parts }: DaemonParts): Daemon {
   const { amqpUrl: urls, amqpExchange: exchange } = config;
+  const inspect = parts.inspect === undefined ? {} : { inspect: parts.inspect };
   return createDaemon({
     projections: file.projections,
     database: database.address,
@@ -138,9 +149,10 @@ function newDaemon(config: Config, file: ConfigFile, database: OpenedDatabase, l
     ...(file.onHalt !== null && { onHalt: file.onHalt }),
     haltWebhookUrl: config.haltWebhookUrl,
     notify: config.listenNotify,
-    broker: urls === null ? null : { urls, exchange, controlQueue: config.amqpControlQueue },
-    ...(urls !== null && config.publish !== false ? { publisher: publisher({ urls, exchange }) } : {}),
+    broker: urls === null ? null : { urls, exchange, controlQueue: config.amqpControlQueue, ...inspect },
+    ...(urls !== null && config.publish !== false ? { publisher: publisher({ urls, exchange, ...inspect }) } : {}),
     log,
+    ...inspect,
   });
 }
 

@@ -5,6 +5,7 @@ import { checkIdentifier } from '../core/identifier.ts';
 /** The longest time a Node timer can wait; a longer one fires at once. */
 const MAX_TIMER_MS = 2_147_483_647;
 
+const INSPECT_MODES = ['on', 'off', 'details', 'stock'] as const;
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
@@ -70,6 +71,16 @@ export const settingsSchema = z.strictObject({
     .nullable()
     .default(null)
     .describe('What callers must send as `Authorization: Bearer …`. Not set: a random one for each start.'),
+  inspect: z
+    .enum(INSPECT_MODES, { error: `is not one of ${INSPECT_MODES.join(', ')}` })
+    .default('on')
+    .describe('`on`, `off`, `details` (also texts, which can hold payload) or `stock`: docs/inspector.md.'),
+  inspectUrl: z
+    .string()
+    .superRefine(refuse((text) => (/^wss?:\/\//.test(text) && URL.canParse(text) ? null : 'is no ws:// address')))
+    .nullable()
+    .default(null)
+    .describe('Where `INSPECT=stock` sends: a server of `@statelyai/inspect`. Not set: ws://localhost:8080.'),
   logLevel: z
     .enum(LOG_LEVELS, { error: `is not one of ${LOG_LEVELS.join(', ')}` })
     .default('info')
@@ -129,6 +140,8 @@ export const SETTING_SOURCES: Readonly<Record<SettingName, SettingSource>> = {
   port: { env: 'PORT', flag: true, secret: false },
   allowedHosts: { env: 'ALLOWED_HOSTS', flag: true, secret: false },
   token: { env: 'PROJECTIONIST_TOKEN', flag: false, secret: true },
+  inspect: { env: 'INSPECT', flag: true, secret: false },
+  inspectUrl: { env: 'INSPECT_URL', flag: true, secret: false },
   logLevel: { env: 'LOG_LEVEL', flag: true, secret: false },
   requeueEveryMs: { env: 'REQUEUE_EVERY_MS', flag: true, secret: false },
   retryFailedAfterMs: { env: 'RETRY_FAILED_AFTER_MS', flag: true, secret: false },

@@ -47,6 +47,7 @@ const CATALOGUE = {
   RESET_UNKNOWN:
     "the connection was lost while the reset of '{name}' was committed: it has taken place if status shows generation {generation}",
   SKIP_MOVED: "nothing was skipped, '{name}' {where}: take the position from `projectionist status {name}`",
+  INSPECTOR_MISSING: 'INSPECT=stock needs the package @statelyai/inspect: run `npm install @statelyai/inspect@0.7.2`',
   DAEMON_STOPPED: 'the daemon is stopping: send the command again after its next start',
   COMMAND_INVALID: "{event} for '{name}' was not taken in: {reason}",
   COMMAND_NOT_TAKEN:

@@ -6,6 +6,7 @@ import type { InHand } from './commands/runner.ts';
 import type { DaemonOptions } from './daemon-options.ts';
 import { createHands } from './hands.ts';
 import type { Log } from './log.ts';
+import { observers } from './observers.ts';
 import type { Pools } from './pools.ts';
 import { Progress } from './progress.ts';
 import { type HeadSource, Puller } from './puller.ts';
@@ -24,7 +25,7 @@ export interface Worker {
 export interface ActorsOptions {
   readonly daemon: Pick<
     DaemonOptions,
-    'projections' | 'bulkLimit' | 'retries' | 'retryFailedAfterMs' | 'patience' | 'failpoint'
+    'projections' | 'bulkLimit' | 'retries' | 'retryFailedAfterMs' | 'patience' | 'failpoint' | 'inspect'
   >;
   readonly owner: string;
   readonly owners: TableOwners;
@@ -66,7 +67,7 @@ export function startActors(options: ActorsOptions): Actor<typeof daemonMachine>
   });
   const root = createActor(daemonMachine, {
     input: { projections: inputs, backoff: BACKOFF, drainMs: DRAIN_MS },
-    inspect: options.inspect,
+    ...observers(options.inspect, daemon.inspect),
   });
   // Without an observer for errors a bug in the supervisor would end the process as an uncaught exception.
   root.subscribe({ error: (error) => log.error({ err: error }, 'the supervisor died; restart the daemon') });

@@ -10,6 +10,7 @@ import type { HintMetrics } from '../feed/hint-metrics.ts';
 import type { Push } from '../feed/push.ts';
 import { openPushes } from '../feed/pushes.ts';
 import type { Log } from './log.ts';
+import { type Observer, observers } from './observers.ts';
 
 /** Where pushes come from. A daemon without these options polls and listens, and misses nothing. */
 export interface BrokerOptions {
@@ -21,6 +22,8 @@ export interface BrokerOptions {
   readonly controlQueue?: string | null;
   /** Seconds; a silent broker is found out after two to three of them. Default 5. */
   readonly heartbeatSeconds?: number;
+  /** Hears what the machine of the connection does. Default nobody. */
+  readonly inspect?: Observer;
 }
 
 export interface BrokerParts extends BrokerOptions {
@@ -49,7 +52,7 @@ const SAMPLE_MS = 60_000;
 export function startBroker(parts: BrokerParts): Broker {
   const { urls, exchange = 'domain.events', controlQueue = null, id, projections, hints, log } = parts;
   const link = { urls, ...(parts.heartbeatSeconds === undefined ? {} : { heartbeatSeconds: parts.heartbeatSeconds }) };
-  const actor = watchedActor(log);
+  const actor = watchedActor(log, parts.inspect);
   const eventNames = projections.flatMap(({ handlers }) => [...handlers.keys()]);
   const pushes = openPushes({ ...link, name: `projectionist:${id}:pushes`, exchange, eventNames });
   const events = pushes.link$.subscribe((event) => actor.send(event));
@@ -89,8 +92,8 @@ export function startBroker(parts: BrokerParts): Broker {
 }
 
 /** The machine of the connection, whose changes of state are logged. */
-function watchedActor(log: Log) {
-  const actor = createActor(brokerMachine, { input: { patienceMs: PATIENCE_MS } });
+function watchedActor(log: Log, inspect: Observer | undefined) {
+  const actor = createActor(brokerMachine, { ...observers(inspect), input: { patienceMs: PATIENCE_MS } });
   let from = 'connecting';
   actor.subscribe({
     next: ({ value, context: { detail } }) => {

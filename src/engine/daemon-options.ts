@@ -4,6 +4,7 @@ import type { DatabaseAddress } from '../store/connect.ts';
 import type { BrokerOptions } from './broker.ts';
 import type { FailpointHook } from './failpoint.ts';
 import type { Log } from './log.ts';
+import type { Observer } from './observers.ts';
 import type { Patience } from './pools.ts';
 import type { StartPublisher } from './publisher-port.ts';
 
@@ -37,5 +38,7 @@ export interface DaemonOptions {
   /** Posts each halt there as JSON. Whoever sets it decides what this process connects to. */
   readonly haltWebhookUrl?: string | null;
   readonly log?: Log;
+  /** Hears what the actors of the projections do; see also `BrokerOptions` and `PublisherOptions`. Default nobody. */
+  readonly inspect?: Observer;
   readonly failpoint?: FailpointHook;
 }

@@ -1,6 +1,7 @@
 import { Hono } from 'hono';
 import { EngineError } from '../core/errors.ts';
 import type { DaemonPort } from '../engine/daemon-port.ts';
+import type { Connections } from '../inspect/connections.ts';
 import { checkBind } from './bind.ts';
 import { commandRoutes } from './command-routes.ts';
 import { addDashboard, DASHBOARD } from './dashboard-routes.ts';
@@ -15,6 +16,7 @@ import {
   sendProblem,
 } from './guards.ts';
 import { healthRoutes } from './health-routes.ts';
+import { INSPECT_PATH, inspectUpgrade } from './inspect-upgrade.ts';
 import { type Listening, listenOn, type ServerLimits } from './listen.ts';
 import { errorProblem } from './problem.ts';
 import { projectionRoutes } from './projection-routes.ts';
@@ -43,6 +45,8 @@ export interface ControlApiOptions {
   readonly limits?: Partial<ServerLimits>;
   /** Folder of the page and its files, as the build leaves them. Without it `GET /` answers JSON alone. */
   readonly dashboard?: URL;
+  /** Those who read along at `/inspect`; closed with the server. Default: there is no such path. */
+  readonly inspectors?: Connections;
 }
 
 export interface ControlApi {
@@ -56,7 +60,7 @@ export interface ControlApi {
  * @throws EngineError BIND_NEEDS_TOKEN (an empty token beyond loopback)
  */
 export function createControlApi(options: ControlApiOptions): ControlApi {
-  const { host, port, token, log, allowedHosts = [] } = options;
+  const { host, port, token, log, allowedHosts = [], inspectors, limits = {} } = options;
   checkBind(host, token);
   if (token === '') throw new EngineError('CONFIG_INVALID', { setting: 'PROJECTIONIST_TOKEN', reason: 'is empty' });
   const closing = new AbortController();
@@ -66,15 +70,21 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
   addDashboard(app, options.dashboard ?? DASHBOARD);
   app.use(checkToken(token, { host, allowedHosts }, log));
   addRoutes(app, routesOf(options, closing.signal), log);
+  if (inspectors !== undefined) {
+    app.all(INSPECT_PATH, (context) => refuse(context, log, 'UPGRADE_NEEDED'));
+    closing.signal.addEventListener('abort', () => inspectors.close());
+  }
   app.notFound((context) => refuse(context, log, 'NOT_FOUND'));
   app.onError((error, context) => {
     const answer = errorProblem(error);
     if (answer.id !== undefined) log.error({ err: error, id: answer.id, path: context.req.path }, 'http.error');
     return sendProblem(context, answer);
   });
+  const gate = { token, host, allowedHosts, log };
+  const upgrades = inspectors === undefined ? {} : { upgrade: inspectUpgrade({ ...gate, connections: inspectors }) };
   return {
     app,
-    listen: () => listenOn({ fetch: app.fetch, host, port, log, closing, limits: options.limits ?? {} }),
+    listen: () => listenOn({ fetch: app.fetch, host, port, log, closing, limits, ...upgrades }),
   };
 }
 

@@ -95,10 +95,10 @@ function isRead(method: string): boolean {
   return method === 'GET' || method === 'HEAD';
 }
 
-function hostOf(origin: string): string | null {
+export function hostOf(origin: string): string | null {
   return URL.canParse(origin) && /^https?:/.test(origin) ? new URL(origin).host : null;
 }
 
-function digest(text: string): Buffer {
+export function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }

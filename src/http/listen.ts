@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { getRequestListener, RequestError } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { EngineError } from '../core/errors.ts';
@@ -47,10 +48,13 @@ export interface ListenOptions {
   /** Aborted by `close`, so that answers that wait for something end. */
   readonly closing: AbortController;
   readonly limits: Partial<ServerLimits>;
+  /** Gets requests that want to become a WebSocket. Default: they are requests like any other. */
+  readonly upgrade?: (incoming: IncomingMessage, socket: Duplex, head: Buffer) => void;
 }
 
 /** @throws EngineError PORT_IN_USE, CONFIG_INVALID */
-export async function listenOn({ fetch, host, port, log, closing, limits }: ListenOptions): Promise<Listening> {
+export async function listenOn(options: ListenOptions): Promise<Listening> {
+  const { fetch, host, port, log, closing, limits, upgrade } = options;
   const { headersTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs, checkEveryMs, maxConnections, maxHeaderBytes } = {
     ...LIMITS,
     ...limits,
@@ -67,6 +71,7 @@ export async function listenOn({ fetch, host, port, log, closing, limits }: List
   );
   server.maxConnections = maxConnections;
   server.maxHeadersCount = 100;
+  if (upgrade !== undefined) server.on('upgrade', upgrade);
   // A connection is idle once its last answer is out; while closing it would be kept for a request that cannot come.
   server.on('request', (_incoming, outgoing: ServerResponse) => {
     outgoing.once('close', () => {

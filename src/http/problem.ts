@@ -22,6 +22,8 @@ export const PROBLEMS = {
   NOT_APPLIED: [504, 'it did not come so far in time'],
   BUSY: [503, 'too many commands are under way: send it again in a moment'],
   UNAVAILABLE: [503, 'the database did not answer in time: try again'],
+  UPGRADE_NEEDED: [426, 'this is a WebSocket: docs/inspector.md says how to read it'],
+  INSPECTORS_FULL: [503, 'as many are reading along as may: close one of them'],
   INTERNAL: [500, 'something went wrong inside'],
 } as const;
 

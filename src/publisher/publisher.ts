@@ -1,6 +1,7 @@
 import { type Actor, createActor, waitFor } from 'xstate';
 import { publisherMachine } from '../../machines/publisher.ts';
 import { PUBLISHER_NAME, type PublisherStatus } from '../core/publisher.ts';
+import { type Observer, observers } from '../engine/observers.ts';
 import { Progress } from '../engine/progress.ts';
 import type { PublisherSurroundings, RunningPublisher, StartPublisher } from '../engine/publisher-port.ts';
 import { connect, type Sql } from '../store/connect.ts';
@@ -21,6 +22,8 @@ export interface PublisherOptions {
   readonly confirmWithinMs?: number;
   /** Milliseconds until an event that the broker will not take is tried again. Default 60000. */
   readonly retryHaltedAfterMs?: number;
+  /** Hears what the publisher's machine does. Default nobody. */
+  readonly inspect?: Observer;
 }
 
 const BACKOFF = { baseMs: 200, capMs: 10_000 } as const;
@@ -54,6 +57,7 @@ function start(options: PublisherOptions, around: PublisherSurroundings): Runnin
   const sender = new Sender({ reader: sql, heads, now, limits, confirmWithinMs, onSilence });
   const relay = new Relay({ sql, heads, sender, owner, progress });
   const actor = createActor(publisherMachine, {
+    ...observers(options.inspect),
     input: { hands: relay, backoff: BACKOFF, retryHaltedAfterMs },
   });
   actor.subscribe({

@@ -221,7 +221,7 @@ describe('the command', () => {
     daemon.statuses = [statusOf('band', { state: 'catching-up' })];
     const interrupt = new AbortController();
     const context = capturedContext({ cwd, signal: interrupt.signal });
-    const watching = clientActions.watch({ name: undefined }, context);
+    const watching = clientActions.watch({ name: undefined, states: false }, context);
     await vi.waitFor(() => expect(texts(context)).toContain('band catching-up 42/42'), { timeout: 10_000 });
     await close();
     await rm(join(stateFolder(cwd), 'daemon.json'));
@@ -241,7 +241,10 @@ describe('the command', () => {
   it('ends when whoever reads its output went away', async () => {
     const { cwd } = await daemonIn();
     const gone = new AbortController();
-    const watching = clientActions.watch({ name: 'band' }, capturedContext({ cwd, outputGone: gone.signal }));
+    const watching = clientActions.watch(
+      { name: 'band', states: false },
+      capturedContext({ cwd, outputGone: gone.signal }),
+    );
     gone.abort();
     expect(await watching).toBe(0);
   });

@@ -1,0 +1,69 @@
+import { startCaughtUp, timeCatchUp } from './catch-up.ts';
+import { type Figure, type Part, ratio } from './figures.ts';
+import { bandHistory, load } from './history.ts';
+import { loadOf, openInspected } from './inspect.ts';
+import { calm, interleave, rate, type Scale } from './parts.ts';
+import { band } from './projections.ts';
+import type { BenchServer } from './server.ts';
+import { openStore } from './store.ts';
+import { TARGETS } from './targets.ts';
+
+const SEED = 1;
+const PROJECTIONS = 1000;
+const SECONDS = 4;
+
+/** What it costs to be looked at: the catch-up rate with a hub and a client, and a thousand projections that move. */
+export async function inspectPart(server: BenchServer, { events, rounds, log }: Scale): Promise<Part> {
+  await using inspected = await openInspected();
+  const [plain, seen] = [await server.createDatabase(), await server.createDatabase()];
+  await using first = await openStore(plain.address, [band]);
+  await using second = await openStore(seen.address, [band]);
+  log(`inspect: loading ${events} events, twice`);
+  await load(first.sql, bandHistory({ seed: SEED, events }));
+  await load(second.sql, bandHistory({ seed: SEED, events }));
+  await inspected.read();
+  const without: number[] = [];
+  const within: number[] = [];
+  {
+    await using alone = await startCaughtUp(plain.address, [band]);
+    await using watched = await startCaughtUp(seen.address, [band], { inspect: inspected.observe });
+    const [off, on] = await interleave(rounds, log, 'inspect', [
+      async () => rate(events, await calm(first).then(() => timeCatchUp(alone))),
+      async () => rate(events, await calm(second).then(() => timeCatchUp(watched))),
+    ]);
+    without.push(...off);
+    within.push(...on);
+  }
+  const [bare, kept, told] = await loads(rounds, log);
+  const off: Figure = { label: 'catch-up, nobody looks', unit: 'events/s', rounds: without };
+  const on: Figure = { label: 'catch-up, a hub and one client', unit: 'events/s', rounds: within };
+  const above = (label: string, values: readonly number[]): Figure => ({
+    label,
+    unit: '% of a core',
+    rounds: values.map((value, round) => value - (bare[round] ?? Number.NaN)),
+    target: TARGETS.hubLoad,
+  });
+  return {
+    title: 'Being looked at',
+    about: `The same history in two databases, caught up in turn. Then ${PROJECTIONS} machines without a database, one transition a second each: CPU time of the process above that of the same machines with an observer that does nothing.`,
+    figures: [
+      off,
+      on,
+      ratio('with / without', on, off, TARGETS.inspected),
+      { label: `${PROJECTIONS} machines, an observer that does nothing`, unit: '% of a core', rounds: bare },
+      above('the hub, nobody reads', kept),
+      above('the hub, one client reads', told),
+    ],
+  };
+}
+
+async function loads(rounds: number, log: Scale['log']) {
+  await using kept = await openInspected();
+  await using told = await openInspected();
+  await told.read();
+  return await interleave(rounds, log, 'inspect, load', [
+    () => loadOf(PROJECTIONS, SECONDS, () => undefined),
+    () => loadOf(PROJECTIONS, SECONDS, kept.observe),
+    () => loadOf(PROJECTIONS, SECONDS, told.observe),
+  ]);
+}

@@ -1,0 +1,92 @@
+import { timingSafeEqual } from 'node:crypto';
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Connections } from '../inspect/connections.ts';
+import { hostAllowed, isLoopback } from './bind.ts';
+import { digest, hostOf, type Log } from './guards.ts';
+import { type ProblemCode, problem, SECURITY_HEADERS } from './problem.ts';
+
+export const INSPECT_PATH = '/inspect';
+/** A browser cannot set a header on a WebSocket, but it can offer a subprotocol: this, with the token behind it. */
+const TOKEN_PROTOCOL = 'projectionist.token.';
+
+export interface InspectGate {
+  readonly connections: Connections;
+  readonly token: string;
+  readonly host: string;
+  readonly allowedHosts: readonly string[];
+  readonly log: Log;
+}
+
+/** What a server does with requests that want to become something else: `/inspect` may, for those who have the token. */
+export function inspectUpgrade(gate: InspectGate) {
+  const expected = digest(gate.token);
+  return (incoming: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    // A client that goes away now must not end the process.
+    socket.on('error', () => socket.destroy());
+    const remote = incoming.socket.remoteAddress ?? 'unknown';
+    const refusal = refusalOf(incoming, gate, expected);
+    if (refusal === null && gate.connections.accept(incoming, socket, head)) {
+      gate.log.info({ remote }, 'inspect.joined');
+      return;
+    }
+    const code = refusal ?? 'INSPECTORS_FULL';
+    // Without its query, which may hold the token.
+    gate.log.warn({ code, method: incoming.method, path: pathOf(incoming), remote }, 'http.refused');
+    answer(socket, code);
+  };
+}
+
+function refusalOf(incoming: IncomingMessage, gate: InspectGate, expected: Buffer): ProblemCode | null {
+  const { host, origin } = incoming.headers;
+  const { host: bound, allowedHosts } = gate;
+  if (!hostAllowed(host, { host: bound, port: incoming.socket.localPort ?? 0, allowedHosts })) return 'HOST_REFUSED';
+  if (pathOf(incoming) !== INSPECT_PATH) return 'NOT_FOUND';
+  // Pages of any origin may open a WebSocket and read it: for them there is no rule of same origin but this one.
+  if (origin !== undefined && hostOf(origin) !== host?.toLowerCase()) return 'ORIGIN_REFUSED';
+  const given = tokenOf(incoming);
+  if (given === null) return 'TOKEN_NEEDED';
+  return timingSafeEqual(digest(given), expected) ? null : 'TOKEN_WRONG';
+}
+
+/** By subprotocol, by header, or, from this machine, in the address: what passes other machines may be logged there. */
+function tokenOf(incoming: IncomingMessage): string | null {
+  const { authorization, host = '', 'sec-websocket-protocol': offered = '' } = incoming.headers;
+  const protocol = offered.split(',').find((one) => one.trim().startsWith(TOKEN_PROTOCOL));
+  if (protocol !== undefined) return decoded(protocol.trim().slice(TOKEN_PROTOCOL.length));
+  const bearer = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
+  if (bearer !== undefined) return bearer;
+  const remote = (incoming.socket.remoteAddress ?? '').replace(/^::ffff:/, '');
+  const calledAs = host.replace(/:\d+$/, '').replaceAll(/[[\]]/g, '');
+  if (!isLoopback(remote) || !isLoopback(calledAs)) return null;
+  const [, query = ''] = (incoming.url ?? '').split('?', 2);
+  return new URLSearchParams(query).get('token');
+}
+
+/** A token may have characters that a subprotocol may not: those are percent-encoded. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+function pathOf({ url = '' }: IncomingMessage): string {
+  return (url.split('?', 1)[0] ?? '').slice(0, 200);
+}
+
+function answer(socket: Duplex, code: ProblemCode): void {
+  const body = JSON.stringify(problem(code));
+  const { status } = problem(code);
+  const headers = {
+    ...SECURITY_HEADERS,
+    'Content-Type': 'application/problem+json',
+    'Content-Length': Buffer.byteLength(body),
+    Connection: 'close',
+  };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}\r\n${lines.join('')}\r\n${body}`, () =>
+    socket.destroy(),
+  );
+}

@@ -1,0 +1,120 @@
+import type { HubClock } from './clock.ts';
+import { introduction, type News, toMessage } from './messages.ts';
+import type { Registry } from './registry.ts';
+
+/** Somebody who reads along. */
+export interface Reader {
+  /** In order. `taken` is called when the last of them has left this process. */
+  send(messages: readonly string[], taken?: () => void): void;
+  /** Bytes that were sent and have not left this process. */
+  readonly waiting: number;
+  /** It is too slow: it has to go, and may come again for a fresh start. */
+  drop(): void;
+}
+
+/** Frames made between two turns of the event loop, at most. */
+const MAX_NEWS = 10_000;
+const MAX_WAITING_BYTES = 4 * 1024 * 1024;
+/** Actors introduced at a time, which have to be taken before the next: definitions are large. */
+const AT_A_TIME = 16;
+
+/** `knows`: number of the last actor it was told of; what happens to later ones it learns when they are introduced. */
+interface Session {
+  readonly reader: Reader;
+  knows: number;
+}
+
+export interface AudienceOptions {
+  readonly registry: Registry;
+  readonly clock: HubClock;
+  /** Whether details and error messages may leave. */
+  readonly texts: boolean;
+}
+
+/**
+ * Those who read along. Each is told first what lives and how it stands, as fast as it takes that, and from then on
+ * everything, in order. Memory is bounded by sending away whoever cannot follow: it may come again, and starts afresh.
+ */
+export class Audience {
+  readonly #options: AudienceOptions;
+  readonly #sessions = new Set<Session>();
+  #news: News[] = [];
+  #flushing = false;
+
+  constructor(options: AudienceOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  /** @returns the way to leave */
+  join(reader: Reader): () => void {
+    // What has happened so far is in what the reader is told first.
+    this.#flush();
+    const session: Session = { reader, knows: 0 };
+    this.#sessions.add(session);
+    this.#introduce(session);
+    return () => void this.#sessions.delete(session);
+  }
+
+  /** Becomes text in the event loop's next turn, once for all readers. */
+  tell(news: News): void {
+    if (this.#sessions.size === 0) return;
+    if (this.#news.length >= MAX_NEWS) {
+      this.#news = [];
+      for (const session of [...this.#sessions]) this.#drop(session);
+      return;
+    }
+    this.#news.push(news);
+    if (this.#flushing) return;
+    this.#flushing = true;
+    this.#options.clock.soon(() => this.#flush());
+  }
+
+  #flush(): void {
+    this.#flushing = false;
+    const news = this.#news;
+    if (news.length === 0) return;
+    this.#news = [];
+    const frames = news.flatMap((one) =>
+      this.#rendered(() => [toMessage(one, this.#options.texts)]).map((text) => ({ number: one.about.number, text })),
+    );
+    for (const session of [...this.#sessions]) {
+      const known = frames.flatMap(({ number, text }) => (number <= session.knows ? text : []));
+      if (known.length > 0) this.#send(session, known);
+    }
+  }
+
+  #introduce(session: Session): void {
+    if (!this.#sessions.has(session)) return;
+    this.#flush();
+    const { registry, clock, texts } = this.#options;
+    const next = registry.after(session.knows, AT_A_TIME);
+    session.knows = next.at(-1)?.number ?? Number.POSITIVE_INFINITY;
+    if (next.length === 0) return;
+    const at = clock.date();
+    const messages = next.flatMap((living) => this.#rendered(() => introduction(living, at, texts)));
+    this.#send(session, messages, () => this.#introduce(session));
+  }
+
+  /** What cannot be shown is left out: nobody here could mend it, and the others have to be told of. */
+  #rendered(render: () => readonly string[]): readonly string[] {
+    try {
+      return render();
+    } catch {
+      return [];
+    }
+  }
+
+  #send(session: Session, messages: readonly string[], taken?: () => void): void {
+    session.reader.send(messages, taken);
+    if (session.reader.waiting > MAX_WAITING_BYTES) this.#drop(session);
+  }
+
+  #drop(session: Session): void {
+    this.#sessions.delete(session);
+    session.reader.drop();
+  }
+}

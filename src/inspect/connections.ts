@@ -1,0 +1,100 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type WebSocket, WebSocketServer } from 'ws';
+import type { Reader } from './audience.ts';
+import type { Hub } from './hub.ts';
+
+/** What a client offers as subprotocol and is answered; a token goes in another one beside it. */
+export const SUBPROTOCOL = 'projectionist';
+
+export interface ConnectionLimits {
+  /** At once. Default 16. */
+  readonly clients: number;
+  /** Milliseconds; a client that has not answered one ping when the next is due is gone. Default 15000. */
+  readonly pingEveryMs: number;
+}
+
+/** The WebSockets of those who read along. */
+export interface Connections {
+  /** Makes a request that was let in a reader of the hub; false, with nothing done, where as many read as may. */
+  accept(incoming: IncomingMessage, socket: Duplex, head: Buffer): boolean;
+  /** Says goodbye and, shortly after, hangs up. Nothing is accepted any more. */
+  close(): void;
+}
+
+/** Milliseconds that a client gets to answer the goodbye. */
+const GOODBYE_MS = 500;
+/** A client has nothing to say. */
+const MAX_HEARD_BYTES = 1024;
+
+export function openConnections(hub: Hub, limits: Partial<ConnectionLimits> = {}): Connections {
+  const { clients = 16, pingEveryMs = 15_000 } = limits;
+  const server = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: MAX_HEARD_BYTES,
+    handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
+  });
+  const open = new Set<WebSocket>();
+  const answered = new WeakSet<WebSocket>();
+  let closed = false;
+  const pings = setInterval(() => {
+    for (const client of open) {
+      if (!answered.delete(client)) client.terminate();
+      else client.ping();
+    }
+  }, pingEveryMs);
+  pings.unref();
+
+  function opened(client: WebSocket, socket: Duplex): void {
+    open.add(client);
+    answered.add(client);
+    const leave = hub.join(toReader(client, socket));
+    client.on('pong', () => answered.add(client));
+    client.on('message', () => client.close(1008, 'nothing is read here'));
+    // Whatever it is, `close` follows.
+    client.on('error', () => undefined);
+    client.on('close', () => {
+      open.delete(client);
+      leave();
+    });
+  }
+
+  return {
+    accept(incoming, socket, head) {
+      if (closed || open.size >= clients) return false;
+      server.handleUpgrade(incoming, socket, head, (client) => opened(client, socket));
+      return true;
+    },
+    close() {
+      closed = true;
+      clearInterval(pings);
+      for (const client of open) client.close(1001, 'the daemon is stopping');
+      setTimeout(() => {
+        for (const client of open) client.terminate();
+      }, GOODBYE_MS).unref();
+    },
+  };
+}
+
+function toReader(client: WebSocket, socket: Duplex): Reader {
+  return {
+    send: (messages, taken) => {
+      // Many small frames in one write: each of them alone would cost a system call.
+      socket.cork();
+      for (const [index, message] of messages.entries()) {
+        const isLast = index === messages.length - 1;
+        client.send(message, (error) => {
+          if (isLast && (error === undefined || error === null)) taken?.();
+        });
+      }
+      socket.uncork();
+    },
+    get waiting() {
+      return client.bufferedAmount;
+    },
+    // Not `close`: its frame would stand in line behind what is not taken.
+    drop: () => client.terminate(),
+  };
+}

@@ -1,0 +1,135 @@
+import { randomBytes } from 'node:crypto';
+import type { AnyActor, InspectionEvent } from 'xstate';
+import { Audience, type Reader } from './audience.ts';
+import { type HubClock, realClock } from './clock.ts';
+import { Pace, QUIET_MS } from './pace.ts';
+import { type Living, Registry } from './registry.ts';
+
+export interface HubOptions {
+  /** Whether details and error messages may leave, which can hold parts of an event's payload. Default false. */
+  readonly texts?: boolean;
+  /** Put before every session id, since XState counts from 0 in each process. Default random. */
+  readonly boot?: string;
+  readonly clock?: HubClock;
+}
+
+/**
+ * Tells every reader what XState's actors do, in the wire protocol of `@statelyai/inspect`. While nobody reads it keeps
+ * one reference per actor that lives, and nothing else.
+ */
+export class Hub {
+  readonly #registry: Registry;
+  readonly #audience: Audience;
+  readonly #pace = new Pace();
+  readonly #clock: HubClock;
+  #looksAgain = false;
+
+  constructor({ texts = false, boot = randomBytes(4).toString('hex'), clock = realClock }: HubOptions = {}) {
+    this.#clock = clock;
+    this.#registry = new Registry(boot);
+    this.#audience = new Audience({ registry: this.#registry, clock, texts });
+  }
+
+  /** XState's `inspect` option. It never throws: an exception here would leave the actor's mailbox stuck for good. */
+  readonly observe = (event: InspectionEvent): void => {
+    try {
+      this.#observed(event);
+    } catch {
+      // Something about this actor cannot be read. The others are still told of.
+    }
+  };
+
+  /** @returns the way to leave */
+  join(reader: Reader): () => void {
+    return this.#audience.join(reader);
+  }
+
+  get size(): { readonly actors: number; readonly readers: number } {
+    return { actors: this.#registry.size, readers: this.#audience.size };
+  }
+
+  #observed(event: InspectionEvent): void {
+    const actor = event.actorRef as AnyActor;
+    switch (event.type) {
+      case '@xstate.event':
+        this.#heard(actor, event.event, event.sourceRef as AnyActor | undefined, event.rootId);
+        break;
+      case '@xstate.microstep':
+        if (this.#audience.size > 0 && event._transitions.some(({ target }) => target !== undefined))
+          this.#ofLiving(actor, (living) => this.#pace.moved(living));
+        break;
+      case '@xstate.snapshot':
+        this.#ofLiving(actor, (living) => this.#changed(living, actor, event.snapshot, event.event));
+    }
+  }
+
+  #heard(actor: AnyActor, event: { readonly type: string }, from: AnyActor | undefined, rootId: string): void {
+    // The first thing that happens to every actor that is started; one that never is would stay in the registry.
+    if (event.type === 'xstate.init') this.#born(actor, rootId);
+    // An actor that throws sends no last snapshot; all there is is what its parent hears.
+    if (from !== undefined && event.type.startsWith('xstate.error.actor.'))
+      this.#died(from, Reflect.get(event, 'error'), event);
+    if (this.#audience.size === 0) return;
+    this.#ofLiving(actor, (living) => {
+      if (!this.#pace.event(living, event.type, this.#clock.ticks())) return;
+      const source = from === undefined ? undefined : this.#registry.find(from.sessionId);
+      this.#audience.tell({ kind: 'event', about: living, at: this.#clock.date(), event, source });
+    });
+  }
+
+  #born(actor: AnyActor, rootId: string): void {
+    const living = this.#registry.add(actor, rootId);
+    this.#audience.tell({ kind: 'actor', about: living, at: this.#clock.date(), snapshot: living.snapshot });
+    if (actor._parent !== undefined) return;
+    // Nobody above hears of the death of a root.
+    actor.subscribe({
+      error: (error: unknown) => {
+        try {
+          this.#died(actor, error, { type: `xstate.error.actor.${actor.id}`, error });
+        } catch {
+          // As in `observe`: XState would rethrow it where nobody catches it.
+        }
+      },
+    });
+  }
+
+  #died(actor: AnyActor, error: unknown, event: object): void {
+    this.#ofLiving(actor, (living) => {
+      const { value, context, children } = Object(living.snapshot);
+      this.#changed(living, actor, { value, context, children, status: 'error', error } as { status: string }, event);
+    });
+  }
+
+  #changed(living: Living, actor: AnyActor, snapshot: { readonly status: string }, event: object): void {
+    living.snapshot = snapshot;
+    living.event = event;
+    const ended = snapshot.status !== 'active';
+    if (ended) this.#registry.remove(actor.sessionId);
+    if (this.#audience.size > 0) {
+      if (this.#pace.snapshot(living, ended, this.#clock.ticks())) this.#tellSnapshot(living);
+      else this.#lookAgain();
+    }
+    if (ended) this.#pace.forget(living);
+  }
+
+  #tellSnapshot(living: Living): void {
+    const { snapshot, event } = living;
+    this.#audience.tell({ kind: 'snapshot', about: living, at: this.#clock.date(), snapshot, event });
+  }
+
+  /** In a while, at what was held back. */
+  #lookAgain(): void {
+    if (this.#looksAgain) return;
+    this.#looksAgain = true;
+    this.#clock.later(QUIET_MS, () => {
+      this.#looksAgain = false;
+      for (const living of this.#pace.due(this.#clock.ticks())) this.#tellSnapshot(living);
+      if (this.#pace.holds) this.#lookAgain();
+    });
+  }
+
+  #ofLiving(actor: AnyActor, then: (living: Living) => void): void {
+    const living = this.#registry.find(actor.sessionId);
+    if (living !== undefined) then(living);
+  }
+}

@@ -1,0 +1,80 @@
+import type { Living } from './registry.ts';
+
+/** Milliseconds between two tellings of an actor that moves nowhere. */
+export const QUIET_MS = 100;
+
+interface Lately {
+  /** A transition with a target was taken since the last snapshot. */
+  moved: boolean;
+  /** When its snapshot was last told. */
+  toldAt: number;
+  /** Events told since; another one of the same type says nothing new. */
+  types: Set<string>;
+}
+
+/**
+ * What of an actor's doings is told at once. A transition is, always, with the event before it. What changes the context
+ * alone (a wake while it works) can come by the thousand: the latest is told, at most every `QUIET_MS`.
+ */
+export class Pace {
+  readonly #lately = new WeakMap<Living, Lately>();
+  readonly #held = new Set<Living>();
+
+  moved(living: Living): void {
+    this.#of(living).moved = true;
+  }
+
+  /** @returns whether to tell of this event */
+  event(living: Living, type: string, now: number): boolean {
+    const lately = this.#of(living);
+    if (now - lately.toldAt >= QUIET_MS) lately.types.clear();
+    if (lately.types.has(type)) return false;
+    lately.types.add(type);
+    return true;
+  }
+
+  /** @returns whether to tell of this snapshot now; else it is among the `due` later */
+  snapshot(living: Living, ended: boolean, now: number): boolean {
+    const lately = this.#of(living);
+    const real = lately.moved || ended;
+    if (!real && now - lately.toldAt < QUIET_MS) {
+      this.#held.add(living);
+      return false;
+    }
+    this.#told(living, now);
+    if (real) lately.types.clear();
+    return true;
+  }
+
+  get holds(): boolean {
+    return this.#held.size > 0;
+  }
+
+  /** Those held back whose time has come. They count as told. */
+  due(now: number): readonly Living[] {
+    const due = [...this.#held].filter((living) => now - this.#of(living).toldAt >= QUIET_MS);
+    for (const living of due) this.#told(living, now);
+    return due;
+  }
+
+  /** It has ended. */
+  forget(living: Living): void {
+    this.#held.delete(living);
+  }
+
+  #told(living: Living, now: number): void {
+    const lately = this.#of(living);
+    lately.moved = false;
+    lately.toldAt = now;
+    this.#held.delete(living);
+  }
+
+  #of(living: Living): Lately {
+    let lately = this.#lately.get(living);
+    if (lately === undefined) {
+      lately = { moved: false, toldAt: -Infinity, types: new Set() };
+      this.#lately.set(living, lately);
+    }
+    return lately;
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * What may leave the process, as a list of what is named: a field that nobody has put here stays inside, whatever it
+ * holds. By default no text leaves that could have been made of an event's payload, an error's message included; numbers,
+ * flags and words of the program's own do.
+ */
+type Rule = (value: unknown, texts: boolean) => unknown;
+
+const flag: Rule = (value) => (typeof value === 'boolean' ? value : undefined);
+
+/** Positions are bigint; JSON has no number that would keep one whole. */
+const count: Rule = (value) => {
+  if (typeof value === 'bigint') return String(value);
+  if (typeof value !== 'number') return undefined;
+  return Number.isFinite(value) ? value : String(value);
+};
+
+/** A word that the program chose. The pattern keeps a sentence out, should one ever stand in its place. */
+const word =
+  (pattern: RegExp): Rule =>
+  (value) =>
+    typeof value === 'string' && value.length <= 200 && pattern.test(value) ? value : undefined;
+
+const kind = word(/^[a-z][a-z-]*$/);
+const code = word(/^[A-Z0-9][A-Z0-9_]*$/);
+const typeName = word(/^[A-Za-z]\w*$/);
+/** `projection.band`, `xstate.done.actor.0.projection.live.working`, `RESET`, the name of an event in the store. */
+const dotted = word(/^[\w$][\w$.:*-]*$/);
+
+const isDotted = (name: string): boolean => dotted(name, false) !== undefined;
+
+const text: Rule = (value, texts) => (texts && typeof value === 'string' ? value.slice(0, 2000) : undefined);
+
+const fields =
+  (rules: Readonly<Record<string, Rule>>): Rule =>
+  (value, texts) => {
+    if (typeof value !== 'object' || value === null) return undefined;
+    const shown: Record<string, unknown> = {};
+    for (const [name, rule] of Object.entries(rules)) {
+      const part = read(value, name);
+      if (part === undefined) continue;
+      const kept = part === null ? null : rule(part, texts);
+      if (kept !== undefined) shown[name] = kept;
+    }
+    return shown;
+  };
+
+/** `JSON.stringify` makes `{}` of an error; and not everything that is thrown is one. */
+const error: Rule = (value, texts) =>
+  value instanceof Error
+    ? fields({ name: typeName, code, message: text })(value, texts)
+    : { name: typeof value, ...(texts ? { message: text(value, texts) } : {}) };
+
+const failedEvent = fields({ position: count, eventName: dotted, sqlstate: code, code, error: text });
+
+/** What an operation answers: `PullOutcome`, `RelayOutcome`, the row that was opened. */
+const output = fields({
+  kind,
+  status: kind,
+  halted: flag,
+  progressed: flag,
+  detail: text,
+  warning: text,
+  event: failedEvent,
+});
+
+const event = fields({
+  type: dotted,
+  actorId: dotted,
+  name: dotted,
+  position: count,
+  reason: text,
+  output,
+  error,
+});
+
+const context = fields({
+  name: dotted,
+  wanted: fields({ stop: flag, reset: flag, pause: flag, skip: flag }),
+  stopWanted: flag,
+  woken: flag,
+  starting: flag,
+  connected: flag,
+  backoffs: count,
+  backoff: fields({ baseMs: count, capMs: count }),
+  retryFailedAfterMs: count,
+  retryHaltedAfterMs: count,
+  patienceMs: count,
+  drainMs: count,
+  detail: text,
+  blocked: text,
+});
+
+/** State names, as deep as the chart is: a string, or an object of them. */
+const stateValue: Rule = (value, texts) => {
+  if (typeof value !== 'object' || value === null) return dotted(value, texts);
+  const states = Object.entries(value).filter(([state]) => isDotted(state));
+  return Object.fromEntries(states.map(([state, inner]) => [state, stateValue(inner, texts)]));
+};
+
+/** @public what a message says of an event */
+export type ShownEvent = { readonly type: string } & Readonly<Record<string, unknown>>;
+
+export function shownEvent(given: unknown, texts: boolean): ShownEvent {
+  return { type: 'unnamed', ...(event(given, texts) as object) };
+}
+
+/** As `@statelyai/inspect` has it: `value` and `context` of a machine, `output` or `error` where it has ended. */
+export function shownSnapshot(given: unknown, texts: boolean): Readonly<Record<string, unknown>> {
+  if (typeof given !== 'object' || given === null) return { status: 'active' };
+  const has = (name: string): unknown => read(given, name) ?? undefined;
+  const value = has('value');
+  const ended = has('output');
+  const failure = has('error');
+  return {
+    status: kind(has('status'), texts) ?? 'active',
+    ...(value === undefined ? {} : { value: stateValue(value, texts), context: context(has('context'), texts) ?? {} }),
+    ...(value === undefined ? {} : { children: childrenOf(has('children')), tags: [], historyValue: {} }),
+    ...(ended === undefined ? {} : { output: output(ended, texts) ?? {} }),
+    ...(failure === undefined ? {} : { error: error(failure, texts) }),
+  };
+}
+
+function childrenOf(children: unknown): Readonly<Record<string, { readonly id: string }>> {
+  if (typeof children !== 'object' || children === null) return {};
+  return Object.fromEntries(
+    Object.keys(children)
+      .filter(isDotted)
+      .map((id) => [id, { id }]),
+  );
+}
+
+/** A getter may throw. */
+function read(from: object, name: string): unknown {
+  try {
+    return Reflect.get(from, name);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,32 @@
+import type { StatelyInspectionEvent } from '@statelyai/inspect';
+import { EngineError } from '../core/errors.ts';
+import type { Observer } from '../engine/observers.ts';
+import { shownEvent, shownSnapshot } from './shown.ts';
+
+/** Stately's own inspector under way: it sends to a server of theirs, which may show it in their online viewer. */
+export interface StockInspector {
+  readonly observe: Observer;
+  stop(): void;
+}
+
+/**
+ * `createWebSocketInspector` of `@statelyai/inspect`, with the same allow-list as the hub's. What it lacks stands in
+ * docs/inspector.md: it tells latecomers nothing, and does not come back when its server has gone.
+ * @param url a server of the package, `ws://localhost:8080`
+ * @throws EngineError INSPECTOR_MISSING
+ */
+export async function openStockInspector(url: string): Promise<StockInspector> {
+  const { createWebSocketInspector } = await import('@statelyai/inspect').catch((error: unknown) => {
+    throw new EngineError('INSPECTOR_MISSING', {}, { cause: error });
+  });
+  const inspector = createWebSocketInspector({ url, serialize: shown });
+  return { observe: (event) => inspector.inspect.next?.(event), stop: () => inspector.stop() };
+}
+
+/** Called from a timer, where an exception would end the process. */
+function shown(message: StatelyInspectionEvent): StatelyInspectionEvent {
+  const result: Record<string, unknown> = { ...message };
+  if ('snapshot' in message) result['snapshot'] = shownSnapshot(message.snapshot, false);
+  if ('event' in message) result['event'] = shownEvent(message.event, false);
+  return result as unknown as StatelyInspectionEvent;
+}

@@ -1,0 +1,78 @@
+import { createActor, SimulatedClock } from 'xstate';
+import { childId, daemonMachine, type ProjectionActor } from '../../machines/daemon.ts';
+import { projectionMachine } from '../../machines/projection.ts';
+import { Hub, type HubOptions } from '../../src/inspect/hub.ts';
+import { type Answer, delivered, GatedHands } from '../machines/projection-rig.ts';
+import { CollectingReader, HandClock } from './reading.ts';
+
+export interface InspectedDaemon {
+  readonly hub: Hub;
+  readonly clock: HandClock;
+  stop(): void;
+  child(name: string): ProjectionActor;
+  /** Settles the operations of one projection, one after the other. */
+  answer(name: string, ...answers: readonly Answer[]): Promise<void>;
+  join(): { readonly reader: CollectingReader; leave(): void };
+}
+
+/** The real supervisor with these projections under a hub; a WAKE while one of `broken` works throws in its machine. */
+export function inspectedDaemon(
+  names: readonly string[],
+  options: HubOptions & { readonly broken?: string } = {},
+): InspectedDaemon {
+  const clock = new HandClock();
+  const hub = new Hub({ boot: 'boot', clock, ...options });
+  const hands = new Map(names.map((name) => [name, new GatedHands()]));
+  const machine = daemonMachine.provide({
+    actors: {
+      projection: projectionMachine.provide({
+        actions: {
+          noteWake: ({ context }) => {
+            if (context.name === options.broken) throw new Error('a bug');
+          },
+        },
+      }),
+    },
+  });
+  const backoff = { baseMs: 200, capMs: 30_000 };
+  const root = createActor(options.broken === undefined ? daemonMachine : machine, {
+    clock: new SimulatedClock(),
+    inspect: hub.observe,
+    input: {
+      projections: names.map((name) => ({ name, hands: handsOf(name), retryFailedAfterMs: 1000, backoff })),
+      backoff,
+      drainMs: 1000,
+    },
+  });
+  root.subscribe({ error: () => undefined });
+  root.start();
+  root.send({ type: 'START' });
+
+  function handsOf(name: string): GatedHands {
+    const found = hands.get(name);
+    if (found === undefined) throw new Error(`no hands of '${name}'`);
+    return found;
+  }
+  function child(name: string): ProjectionActor {
+    return (root.getSnapshot().children as unknown as Record<string, ProjectionActor>)[
+      childId(name)
+    ] as ProjectionActor;
+  }
+  return {
+    hub,
+    clock,
+    stop: () => void root.stop(),
+    child,
+    answer: async (name: string, ...answers: readonly Answer[]) => {
+      for (const answer of answers) {
+        handsOf(name).running[0]?.settle(answer);
+        await delivered();
+      }
+      clock.turn();
+    },
+    join: () => {
+      const reader = new CollectingReader();
+      return { reader, leave: hub.join(reader) };
+    },
+  };
+}
