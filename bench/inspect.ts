@@ -54,6 +54,7 @@ const idle: ProjectionHands = {
   pull: async () => ({ kind: 'caught-up' }),
   reset: async () => ({ status: 'running', warning: null }),
   setPaused: async () => ({ status: 'running' }),
+  skip: async () => undefined,
 };
 
 /**

@@ -2,6 +2,8 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Listening } from '../../src/http/listen.ts';
 import type { Daemon } from '../../src/index.ts';
+import { openConnections } from '../../src/inspect/connections.ts';
+import { Hub } from '../../src/inspect/hub.ts';
 import { openChromium } from '../support/chromium.ts';
 import { openPage, serveDashboard, TOKEN } from '../support/dashboard.ts';
 import { untilStatus } from '../support/engine.ts';
@@ -23,7 +25,7 @@ function ledgerOf(name: string) {
   }).projection;
 }
 
-const NAMES = ['mouse', 'keys', 'skipped', 'paused', 'reset', 'steady'] as const;
+const NAMES = ['seen', 'mouse', 'keys', 'skipped', 'paused', 'reset', 'steady'] as const;
 const browser: Browser | null = await openChromium();
 let scene: Scene;
 let daemon: Daemon;
@@ -34,8 +36,9 @@ describe.skipIf(browser === null)('the buttons of the dashboard, on a real daemo
     scene = await openScene(NAMES.map(ledgerOf));
     for (const name of ['mouse', 'keys', 'skipped']) faults.get(name)?.add(`${name}2`);
     for (const name of ['mouse', 'keys', 'skipped']) await scene.append(...noted(name, 1, 3));
-    daemon = await scene.start({ retries: 0 });
-    server = await serveDashboard(daemon);
+    const hub = new Hub({ texts: false });
+    daemon = await scene.start({ retries: 0, inspect: (event) => hub.observe(event) });
+    server = await serveDashboard(daemon, { inspectors: openConnections(hub) });
   });
   afterAll(async () => {
     await browser?.close();
@@ -172,6 +175,34 @@ describe.skipIf(browser === null)('the buttons of the dashboard, on a real daemo
     await vi.waitFor(async () => expect(await rowsOf('reset')).toBe(await total()), { timeout: 10_000, interval: 20 });
     expect((await scene.row('reset')).generation).toBe(generation + 1n);
     expect(await readLedger(scene.sql, 'reset')).not.toContain('somebody else wrote this');
+    await page.context().close();
+  });
+
+  // Seen red with: the socket not opened; polling alone never sees a state that lasts for milliseconds.
+  test('each step of a RESET is seen as it happens, and moves along the lines of the statechart', async () => {
+    await untilStatus(daemon, 'seen', ({ state }) => state === 'live');
+    const page = await open();
+    // What is stored would show the same, a second later.
+    await page.route('**/transitions*', (route) => route.abort());
+    await page.getByRole('link', { name: 'seen', exact: true }).click();
+    await page.getByLabel('State machine of seen: it is in live, waiting').waitFor();
+    const moved = page.waitForSelector('.chart .pulse', { state: 'attached' });
+    await daemon.send('seen', 'RESET');
+    await moved;
+    const steps = page.locator('section', { hasText: 'History' }).locator('tbody tr');
+    const cells = async () =>
+      (await steps.all()).length === 0
+        ? []
+        : await steps.evaluateAll((rows) =>
+            rows.map(({ children }) => [...children].slice(1, 4).map((cell) => cell.textContent)),
+          );
+    await expect
+      .poll(async () => (await cells()).reverse())
+      .toEqual([
+        ['live.waiting', 'resetting', 'RESET'],
+        ['resetting', 'catching-up.working', 'operation ended'],
+        ['catching-up.working', 'live.waiting', 'operation ended'],
+      ]);
     await page.context().close();
   });
 

@@ -182,7 +182,7 @@ describe.skipIf(browser === null)('the page', () => {
       .waitFor();
     expect(await page.getByRole('button', { name: 'RETRY' }).getAttribute('aria-disabled')).toBe('true');
     expect(await page.getByRole('heading', { name: /Stands before BandCreated at 41/ }).isVisible()).toBe(true);
-    const again = await serveDashboard(daemon, server.port);
+    const again = await serveDashboard(daemon, { port: server.port });
     onTestFinished(() => again.close(0));
     await page.getByRole('alert').waitFor({ state: 'hidden' });
     await expect.poll(() => page.getByRole('button', { name: 'RETRY' }).getAttribute('aria-disabled')).toBe('false');

@@ -1,6 +1,6 @@
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import type { DaemonPort } from '../../src/engine/daemon-port.ts';
-import { createControlApi } from '../../src/http/control-api.ts';
+import { type ControlApiOptions, createControlApi } from '../../src/http/control-api.ts';
 import type { Listening } from '../../src/http/listen.ts';
 
 export const TOKEN = 'dashboard-token';
@@ -9,9 +9,12 @@ const BUILT = new URL('../../dist/src/dashboard/assets/', import.meta.url);
 const LOG = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
 /** The control API of this daemon on a free port, with the page that was built last. */
-export async function serveDashboard(daemon: DaemonPort, port = 0): Promise<Listening> {
-  const options = { daemon, token: TOKEN, host: '127.0.0.1', port, version: '1.2.3', log: LOG, dashboard: BUILT };
-  return await createControlApi(options).listen();
+export async function serveDashboard(
+  daemon: DaemonPort,
+  more: Partial<Pick<ControlApiOptions, 'port' | 'inspectors'>> = {},
+): Promise<Listening> {
+  const own = { daemon, token: TOKEN, host: '127.0.0.1', port: 0, version: '1.2.3', log: LOG, dashboard: BUILT };
+  return await createControlApi({ ...own, ...more }).listen();
 }
 
 /** A page in a context of its own, and everything that went wrong in it; close `page.context()` at the end. */
