@@ -189,19 +189,13 @@ describe.skipIf(browser === null)('the buttons of the dashboard, on a real daemo
     const moved = page.waitForSelector('.chart .pulse', { state: 'attached' });
     await daemon.send('seen', 'RESET');
     await moved;
-    const steps = page.locator('section', { hasText: 'History' }).locator('tbody tr');
-    const cells = async () =>
-      (await steps.all()).length === 0
-        ? []
-        : await steps.evaluateAll((rows) =>
-            rows.map(({ children }) => [...children].slice(1, 4).map((cell) => cell.textContent)),
-          );
+    const steps = page.getByLabel('Transitions').locator('li');
     await expect
-      .poll(async () => (await cells()).reverse())
+      .poll(async () => (await steps.allTextContents()).reverse().map((text) => text.slice('00:00:00'.length)))
       .toEqual([
-        ['live.waiting', 'resetting', 'RESET'],
-        ['resetting', 'catching-up.working', 'operation ended'],
-        ['catching-up.working', 'live.waiting', 'operation ended'],
+        'resetting from live.waitingRESET',
+        'catching-up.working from resettingoperation ended',
+        'live.waiting from catching-up.workingoperation ended',
       ]);
     await page.context().close();
   });

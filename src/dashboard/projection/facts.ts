@@ -1,6 +1,6 @@
 import type { ProjectionStatus } from '../../core/status.ts';
 import { make, set, write } from '../element.ts';
-import { clock, duration, grouped, percent, rate } from '../format.ts';
+import { clock, count, duration, grouped, percent, rate } from '../format.ts';
 import { lagInTime } from '../list/row.ts';
 
 type Fact = readonly [title: string, value: (status: ProjectionStatus) => string];
@@ -18,7 +18,7 @@ const FACTS: readonly Fact[] = [
 
 function behind(status: ProjectionStatus): string {
   const time = lagInTime(status);
-  return status.lagEvents === 0 ? 'nothing' : `${grouped(status.lagEvents)} events${time === '' ? '' : `, ${time}`}`;
+  return status.lagEvents === 0 ? 'nothing' : `${count(status.lagEvents, 'event')}${time === '' ? '' : `, ${time}`}`;
 }
 
 /** Where a projection stands, in figures. */

@@ -20,7 +20,7 @@ interface Line {
 /** How it got to where it is: what the daemon has stored, and before that what this page has seen. */
 export class History {
   readonly element: HTMLElement;
-  readonly #body = make('tbody');
+  readonly #list = make('ol', { class: 'steps' });
   readonly #none = make('p', { class: 'nothing' }, 'Nothing has changed since this page was opened.');
   readonly #frame: HTMLElement;
   readonly #passed = make('div', { class: 'passed' });
@@ -28,9 +28,11 @@ export class History {
   #seen: readonly Line[] = [];
 
   constructor() {
-    const heads = ['Time', 'From', 'To', 'Because of', 'Position'].map((title) => make('th', { scope: 'col' }, title));
-    const table = make('table', { class: 'small' }, make('thead', {}, make('tr', {}, ...heads)), this.#body);
-    this.#frame = make('div', { class: 'scroll', tabindex: '0', role: 'group', 'aria-label': 'Transitions' }, table);
+    this.#frame = make(
+      'div',
+      { class: 'scroll', tabindex: '0', role: 'group', 'aria-label': 'Transitions' },
+      this.#list,
+    );
     this.element = make('section', { class: 'card' }, make('h2', {}, 'History'), this.#frame, this.#none, this.#passed);
     this.#show();
   }
@@ -68,23 +70,19 @@ export class History {
     this.#frame.hidden = lines.length === 0;
     this.#none.hidden = lines.length > 0;
     const now = new Date();
-    this.#body.replaceChildren(...lines.map((line) => rowOf(line, now)));
+    this.#list.replaceChildren(...lines.map((line) => itemOf(line, now)));
   }
 }
 
-function rowOf({ at, from, to, cause, detail, position }: Line, now: Date): HTMLElement {
+function itemOf({ at, from, to, cause, detail, position }: Line, now: Date): HTMLElement {
   const why = [cause === null ? null : inWords(cause), detail].filter((text) => text !== null).join(': ');
-  const cells = [
-    clock(new Date(at), now),
-    from,
-    to,
-    why === '' ? '–' : why,
-    position === null ? '–' : grouped(position),
-  ];
+  const where = position === null ? '' : ` at ${grouped(position)}`;
   return make(
-    'tr',
+    'li',
     { 'data-state': to.split('.')[0] ?? to },
-    ...cells.map((text, at) => make('td', at === 4 ? { class: 'number' } : {}, text)),
+    make('span', { class: 'step-time' }, clock(new Date(at), now)),
+    make('span', { class: 'step' }, make('strong', {}, to), ` from ${from}${where}`),
+    make('span', { class: 'step-why', title: why }, why),
   );
 }
 

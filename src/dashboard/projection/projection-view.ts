@@ -77,7 +77,9 @@ export class ProjectionView {
     if (this.#status?.substate !== status.substate) this.#loadIn(this.#status === null ? 0 : STORED_AFTER_MS);
     this.#status = status;
     this.#badge.update(status);
-    write(this.#detail, status.detail ?? '');
+    // Of a failure it says what the card says.
+    const { detail, failure } = status;
+    write(this.#detail, failure !== null && detail?.includes(failure.error) === true ? '' : (detail ?? ''));
     this.#actions.update(status, trouble === null);
     this.#failure.update(status);
     this.#facts.update(status);
