@@ -96,7 +96,7 @@ class Graph {
         cursor: { show: false },
         scales: { y: { range: (_, __, greatest) => [0, Math.max(4, greatest * 1.1)] } },
         axes: [
-          { ...axis, space: 70, values: [[1, '{HH}:{mm}:{ss}', null, null, null, null, null, null, 1]] },
+          { ...axis, space: 70, size: 30, values: [[1, '{HH}:{mm}:{ss}', null, null, null, null, null, null, 1]] },
           { ...axis, size: 58, values: (_, splits) => splits.map((value) => grouped(value)) },
         ],
         series: [
