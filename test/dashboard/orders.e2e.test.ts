@@ -58,7 +58,7 @@ describe.skipIf(browser === null)('the buttons of the dashboard, on a real daemo
   const rowsOf = async (name: string) => (await readLedger(scene.sql, name)).length;
   const total = async () => Number((await scene.sql<[{ n: bigint }]>`SELECT count(*) AS n FROM events`)[0].n);
 
-  // Seen red with: RETRY sent without the token; the page that keeps the old status.
+  // Seen red with: RETRY sent without the token.
   test('a failed projection is seen first, read, and recovered by mouse: its rows are all there', async () => {
     await untilStatus(daemon, 'mouse', ({ state }) => state === 'failed');
     expect(await rowsOf('mouse')).toBe(1);
@@ -82,7 +82,7 @@ describe.skipIf(browser === null)('the buttons of the dashboard, on a real daemo
     await page.context().close();
   });
 
-  // Seen red with: rows that only a click opens; a dialog that does not take the focus.
+  // Seen red with: a dialog that does not take the focus.
   test('the same by keyboard alone', async () => {
     await untilStatus(daemon, 'keys', ({ state }) => state === 'failed');
     const page = await open();

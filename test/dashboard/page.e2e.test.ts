@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { gzipSync } from 'node:zlib';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { defineProjection } from '../../src/index.ts';
@@ -92,7 +93,7 @@ describe.skipIf(browser === null)('the page', () => {
     ['on a phone', { colorScheme: 'light', viewport: { width: 360, height: 740 } }],
   ];
 
-  // Seen red with: the muted colour a shade lighter; the statechart without its label; the filters' input without one.
+  // Seen red with: the muted colour of each theme a shade nearer to its background.
   test.each(THEMES)('has nothing that axe would object to: list, projection, question, %s', async (_, options) => {
     const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
     const page = await show(fleetOf(5), options);
@@ -188,7 +189,7 @@ describe.skipIf(browser === null)('the page', () => {
     await expect.poll(() => page.getByRole('button', { name: 'RETRY' }).getAttribute('aria-disabled')).toBe('false');
   });
 
-  // Seen red with: all rows made at once (2.6 times as long).
+  // Seen red with: all rows made at once.
   test('the first rows of 1000 projections are there as soon as those of 4, or nearly', async () => {
     if (browser === null) throw new Error('there is no browser');
     const firstRows = async (number: number): Promise<number> => {
@@ -211,6 +212,16 @@ describe.skipIf(browser === null)('the page', () => {
       times.many.push(await firstRows(1000));
     }
     expect(Math.min(...times.many), JSON.stringify(times)).toBeLessThanOrEqual(2 * Math.min(...times.few));
+  });
+
+  test('everything that the page loads is under 100 kB, as it is sent', async () => {
+    const server = await serveDashboard(fleetOf(1));
+    onTestFinished(() => server.close(0));
+    const page = await (await fetch(server.url, { headers: { accept: 'text/html' } })).text();
+    const files = [...page.matchAll(/"(\/assets\/[^"]+)"/g)].flatMap(([, path]) => path ?? []);
+    expect(files).toHaveLength(3);
+    const bodies = await Promise.all(files.map(async (path) => (await fetch(server.url + path)).text()));
+    expect(bodies.reduce((sum, body) => sum + gzipSync(body).length, 0)).toBeLessThan(100_000);
   });
 
   test('200 projections are found by name, by what is wrong and by state; the most needy stand first', async () => {
