@@ -16,11 +16,14 @@ export function sample(options: { readonly events?: number } = {}): Generator<Hi
  * Events as they would go on coming, until `signal` is aborted. Each run has streams and band names of its own, so it
  * goes beside the sample and beside earlier runs. The store gives the times.
  */
-export async function* traffic(
-  signal: AbortSignal,
-  options: { readonly perSecond?: number } = {},
-): AsyncGenerator<NewEvent, void, undefined> {
-  const meanMs = 1000 / (options.perSecond ?? 5);
+export async function* traffic({
+  signal,
+  perSecond = 5,
+}: {
+  readonly signal: AbortSignal;
+  readonly perSecond?: number;
+}): AsyncGenerator<NewEvent, void, undefined> {
+  const meanMs = 1000 / perSecond;
   const history = generateHistory({
     seed: randomInt(2 ** 48 - 1),
     events: Number.POSITIVE_INFINITY,

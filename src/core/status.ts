@@ -28,6 +28,8 @@ export interface ProjectionStatus {
   readonly name: string;
   readonly instance: string;
   readonly state: ProjectionState;
+  /** The state with what it is doing inside: `live.waiting`. */
+  readonly substate: string;
   /** Why it is in that state or waits, in words an operator can act on; null when there is nothing to say. */
   readonly detail: string | null;
   readonly cursor: string;
@@ -45,6 +47,8 @@ export interface ProjectionStatus {
   /** The daemon that works on it; null when none does. */
   readonly owner: string | null;
   readonly failure: FailureStatus | null;
+  /** What RESET empties. */
+  readonly tables: readonly string[];
 }
 
 /** How a command ended. */

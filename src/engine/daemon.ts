@@ -222,7 +222,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
   #sources(): FigureSources {
     const pools = this.#running(this.#pools);
     return {
-      names: this.names,
+      projections: this.#options.projections,
       sql: pools.work,
       pools,
       stored: this.#stored,

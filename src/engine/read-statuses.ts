@@ -1,3 +1,4 @@
+import type { Projection } from '../core/projection.ts';
 import type { ProjectionStatus } from '../core/status.ts';
 import type { Sql } from '../store/connect.ts';
 import type { Worker } from './actors.ts';
@@ -6,7 +7,7 @@ import { type ProjectionSnapshot, type StoredView, toStatus } from './status.ts'
 import type { StoredViews } from './stored-views.ts';
 
 export interface StatusSources {
-  readonly names: readonly string[];
+  readonly projections: readonly Projection[];
   readonly sql: Sql;
   readonly stored: StoredViews;
   readonly heads: Heads;
@@ -26,15 +27,16 @@ export interface Statuses {
 
 /** One look at the database. */
 export async function readStatuses(sources: StatusSources): Promise<Statuses> {
-  const { names, sql, stored, heads, workers, owner } = sources;
+  const { projections: declared, sql, stored, heads, workers, owner } = sources;
   // States first, then rows: a failure is stored before its projection is shown as failed, so it is never missing.
-  const snapshots = new Map(names.map((name) => [name, sources.snapshot(name)]));
+  const snapshots = new Map(declared.map(({ name }) => [name, sources.snapshot(name)]));
   const { views, failures, away } = await stored.read(sql);
   const head = heads.latest() ?? 0n;
   const holders = heads.holders();
-  const projections = names.map((name) =>
+  const projections = declared.map(({ name, tables }) =>
     toStatus({
       name,
+      tables: [...tables.keys()],
       snapshot: snapshots.get(name) ?? null,
       view: views.get(name),
       failure: failures.get(name) ?? null,

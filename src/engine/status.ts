@@ -50,6 +50,7 @@ export async function readViews(sql: Sql): Promise<{
 
 export interface StatusParts {
   readonly name: string;
+  readonly tables: readonly string[];
   /** Taken before `view` and `failure` were read. */
   readonly snapshot: ProjectionSnapshot | null;
   readonly view: StoredView | undefined;
@@ -75,6 +76,7 @@ export function toStatus(parts: StatusParts): ProjectionStatus {
     name,
     instance: '',
     state,
+    substate: snapshot === null ? 'idle.stopped' : fullStateOf(snapshot),
     detail:
       view?.alarm ??
       parts.storeProblem ??
@@ -91,6 +93,7 @@ export function toStatus(parts: StatusParts): ProjectionStatus {
     generation: Number(view?.generation ?? 0n),
     owner: state === 'idle' ? (view?.owner ?? null) : parts.owner,
     failure: failure ?? historyFailure(snapshot, cursor),
+    tables: parts.tables,
   };
 }
 

@@ -4,6 +4,7 @@ import type { DaemonPort } from '../engine/daemon-port.ts';
 import type { Connections } from '../inspect/connections.ts';
 import { checkBind } from './bind.ts';
 import { commandRoutes } from './command-routes.ts';
+import { addDashboard, DASHBOARD } from './dashboard-routes.ts';
 import { failureRoutes } from './failure-routes.ts';
 import {
   checkHost,
@@ -55,6 +56,8 @@ export interface ControlApiOptions {
   /** Of commands from one remote address. Default 200 at once, 20 more each second. */
   readonly rate?: Rate;
   readonly limits?: Partial<ServerLimits>;
+  /** Folder of the page and its files, as the build leaves them. Without it `GET /` answers JSON alone. */
+  readonly dashboard?: URL;
   /** Those who read along at `/inspect`; closed with the server. Default: there is no such path. */
   readonly inspectors?: Connections;
 }
@@ -77,13 +80,10 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
   const app = new Hono<Env>();
   const routes = routesOf(options, closing.signal);
   const open = routes.filter((one) => one.open === true).map(({ path }) => path);
-  app.use(
-    securityHeaders(),
-    checkHost(host, allowedHosts, log),
-    checkOrigin(log),
-    limitMutations(rate, log),
-    checkToken(token, { host, allowedHosts, open }, log),
-  );
+  app.use(securityHeaders(), checkHost(host, allowedHosts, log), checkOrigin(log), limitMutations(rate, log));
+  // Before the token is asked for: a browser cannot send it with an address, and the page holds no data.
+  addDashboard(app, options.dashboard ?? DASHBOARD);
+  app.use(checkToken(token, { host, allowedHosts, open }, log));
   addRoutes(app, routes, { log, token: requireToken(token, log) });
   if (inspectors !== undefined) {
     app.all(INSPECT_PATH, (context) => refuse(context, log, 'UPGRADE_NEEDED'));

@@ -15,7 +15,9 @@ export type Log = Pick<Logger, 'info' | 'warn' | 'error'>;
 export function securityHeaders(): MiddlewareHandler<Env> {
   return async (context, next) => {
     await next();
-    for (const [name, value] of Object.entries(SECURITY_HEADERS)) context.res.headers.set(name, value);
+    const { headers } = context.res;
+    // The dashboard's page and its files bring a policy and a lifetime of their own.
+    for (const [name, value] of Object.entries(SECURITY_HEADERS)) if (!headers.has(name)) headers.set(name, value);
   };
 }
 

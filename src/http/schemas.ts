@@ -41,6 +41,7 @@ export const projectionSchema = named(
     name: z.string(),
     instance: z.string().describe('empty where the projection is not per instance'),
     state: z.enum(STATES),
+    substate: z.string().describe('the state with what it is doing inside: `live.waiting`'),
     detail: z.string().nullable().describe('why it is in that state or waits, in words'),
     cursor: decimal('position of the last event processed'),
     head: decimal('position of the last event that may be processed'),
@@ -52,6 +53,7 @@ export const projectionSchema = named(
     generation: z.number().describe('rises with every reset'),
     owner: z.string().nullable().describe('the daemon that works on it'),
     failure: failureSchema.nullable(),
+    tables: z.array(z.string()).describe('what RESET empties'),
   }) satisfies z.ZodType<ProjectionStatus>,
 );
 

@@ -29,6 +29,7 @@ const view: StoredView = {
 function statusOf(parts: Partial<StatusParts>) {
   return toStatus({
     name: 'band',
+    tables: ['band'],
     snapshot: null,
     view,
     failure: null,
@@ -68,6 +69,7 @@ test('a projection that is behind: how many positions, and how many seconds of h
     name: 'band',
     instance: '',
     state: 'catching-up',
+    substate: 'catching-up.working',
     detail: null,
     cursor: '70',
     head: '100',
@@ -79,6 +81,7 @@ test('a projection that is behind: how many positions, and how many seconds of h
     generation: 3,
     owner: 'here:2',
     failure: null,
+    tables: ['band'],
   });
 });
 

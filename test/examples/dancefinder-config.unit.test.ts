@@ -37,7 +37,7 @@ test('traffic starts streams of its own, leaves the time to the store, and ends 
   taken.delete('');
   const seen: NewEvent[] = [];
   const stop = new AbortController();
-  for await (const event of traffic(stop.signal, { perSecond: 1000 })) {
+  for await (const event of traffic({ signal: stop.signal, perSecond: 1000 })) {
     seen.push(event);
     if (seen.length === 50) stop.abort();
   }
@@ -50,7 +50,7 @@ test('traffic starts streams of its own, leaves the time to the store, and ends 
 
 test('traffic that is stopped before it began gives nothing', async () => {
   const seen: NewEvent[] = [];
-  for await (const event of traffic(AbortSignal.abort())) seen.push(event);
+  for await (const event of traffic({ signal: AbortSignal.abort() })) seen.push(event);
   expect(seen).toEqual([]);
 });
 

@@ -19,6 +19,7 @@ export function statusOf(name: string, changes: Partial<ProjectionStatus> = {}):
     name,
     instance: '',
     state: 'live',
+    substate: 'live.waiting',
     detail: null,
     cursor: '42',
     head: '42',
@@ -30,6 +31,7 @@ export function statusOf(name: string, changes: Partial<ProjectionStatus> = {}):
     generation: 1,
     owner: 'test:1',
     failure: null,
+    tables: [name],
     ...changes,
   };
 }

@@ -1,5 +1,5 @@
 import type { AnyStateMachine } from 'xstate';
-import { type Arrow, arrowsOf, beginningsOf, doingsOf, leavesOf } from './arrows.ts';
+import { type Arrow, arrowsOf, beginningsOf, doingsOf, leavesOf } from '../../machines/arrows.ts';
 
 /**
  * Replaces what stands between `<!-- NAME: pictures -->` and `<!-- end -->`, and so on for `states` and `transitions`, by

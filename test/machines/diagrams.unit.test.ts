@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { and, createMachine } from 'xstate';
+import { arrowsOf, leavesOf } from '../../machines/arrows.ts';
 import { projectionMachine } from '../../machines/projection.ts';
 import { allMachines } from './all-machines.ts';
-import { arrowsOf, leavesOf } from './arrows.ts';
 import { matrix, pictures, transitions, withDiagrams } from './diagrams.ts';
 import { TRANSITIONS } from './transition-table.ts';
 

@@ -1,0 +1,52 @@
+import { isEngineError } from '../core/errors.ts';
+import { checkIdentifier } from '../core/identifier.ts';
+
+/** What is wrong with a text as a value of its kind, or null. None of them repeats it: it may be a password. */
+
+export function databaseUrlProblem(text: string): string | null {
+  if (!/^postgres(ql)?:\/\//.test(text)) return 'must begin with postgres:// or postgresql://';
+  // Several hosts, `a:5432,b:5432`, are fine for the driver, though not for URL.
+  if (!text.includes(',') && !URL.canParse(text))
+    return 'is not a URL (a password with / ? # @ in it must be percent-encoded)';
+  return null;
+}
+
+export function webhookProblem(text: string): string | null {
+  if (!/^https?:\/\//.test(text)) return 'must begin with https:// or http://';
+  if (!URL.canParse(text)) return 'is not a URL (a password with / ? # @ in it must be percent-encoded)';
+  const { username, password } = new URL(text);
+  return isDecodable(username + password) ? null : 'is not a URL (a % in it must be written %25)';
+}
+
+export function brokerUrlProblem(text: string): string | null {
+  if (!/^amqps?:\/\//.test(text)) return 'must begin with amqp:// or amqps:// (in a password , is written %2C)';
+  if (!URL.canParse(text)) return 'is not a URL (a password with / ? # @ in it must be percent-encoded)';
+  if (new URL(text).hostname === '') return 'names no host';
+  // What cannot be decoded would throw at every attempt to connect.
+  const { username, password, pathname } = new URL(text);
+  return isDecodable(username + password + pathname) ? null : 'is not a URL (a % in it must be written %25)';
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export function brokerNameProblem(text: string): string | null {
+  if (text.startsWith('amq.')) return 'must not begin with amq., which the broker keeps to itself';
+  return /^[\w.:-]{1,127}$/.test(text) ? null : 'must be 1 to 127 letters, digits, and . _ : -';
+}
+
+export function schemaProblem(text: string): string | null {
+  try {
+    checkIdentifier('schema', text);
+    return null;
+  } catch (error) {
+    if (isEngineError(error)) return error.message;
+    throw error;
+  }
+}

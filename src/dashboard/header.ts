@@ -1,0 +1,75 @@
+import { make, set, write } from './element.ts';
+import { clock, duration, grouped } from './format.ts';
+import type { Look } from './polling.ts';
+import type { Token } from './token.ts';
+import { TokenForm } from './token-form.ts';
+
+/** Above every page: which daemon this is, whether it answers, and how the broker and the publisher are. */
+export class Header {
+  readonly element: HTMLElement;
+  readonly banner = make('p', { class: 'banner', role: 'alert' });
+  readonly tokenForm: TokenForm;
+  readonly #daemon = make('span', { class: 'daemon' });
+  readonly #head = fact('Store');
+  readonly #broker = fact('Broker');
+  readonly #publisher = fact('Publisher');
+
+  constructor(token: Token, onTokenChange: () => void) {
+    this.tokenForm = new TokenForm(token, onTokenChange);
+    this.banner.hidden = true;
+    this.element = make(
+      'header',
+      { class: 'top' },
+      make('a', { class: 'brand', href: '#/' }, 'Projectionist'),
+      this.#daemon,
+      make('dl', { class: 'health' }, this.#head.element, this.#broker.element, this.#publisher.element),
+      this.tokenForm.element,
+    );
+  }
+
+  update({ fleet, about, at, trouble }: Look): void {
+    write(this.#daemon, about === null ? '' : `${about.daemon} · ${about.version}`);
+    const { broker, publisher, projections = [] } = fleet ?? {};
+    const head = projections.reduce((greatest, one) => (BigInt(one.head) > greatest ? BigInt(one.head) : greatest), 0n);
+    this.#head.show(fleet === null ? null : `position ${grouped(String(head))}`, null, true);
+    this.#broker.show(broker?.state ?? null, broker?.detail ?? null, broker?.state === 'healthy');
+    const behind = (publisher?.lagEvents ?? 0) > 0 ? `, ${grouped(publisher?.lagEvents ?? 0)} behind` : '';
+    this.#publisher.show(
+      publisher === undefined ? null : publisher.state + behind,
+      publisher?.detail ?? null,
+      publisher !== undefined && !['blocked', 'backing-off', 'halted'].includes(publisher.state),
+    );
+    this.#warn(fleet === null ? null : at, trouble);
+  }
+
+  /** Written again only when it says something new: a screen reader reads it out each time. */
+  #warn(at: number | null, trouble: Look['trouble']): void {
+    this.banner.hidden = trouble === null;
+    if (trouble === null) {
+      write(this.banner, '');
+      return;
+    }
+    const now = new Date();
+    const since = `since ${clock(new Date(trouble.since), now)}`;
+    const gone = duration(Math.floor((now.getTime() - trouble.since) / 10_000) * 10);
+    const what = trouble.needsToken
+      ? `This daemon shows nothing without its token: ${trouble.message}`
+      : `${trouble.message}, ${since}${gone === '0 s' ? '' : ` (${gone})`}`;
+    const shown = at === null || trouble.needsToken ? '' : ` What is shown is from ${clock(new Date(at), now)}.`;
+    write(this.banner, `${what.charAt(0).toUpperCase()}${what.slice(1)}.${shown}`);
+  }
+}
+
+/** A name and how it is; hidden where there is nothing to say. */
+function fact(name: string) {
+  const value = make('dd');
+  const element = make('div', { class: 'fact' }, make('dt', {}, name), value);
+  return {
+    element,
+    show(text: string | null, why: string | null, well: boolean): void {
+      element.hidden = text === null;
+      write(value, why === null ? (text ?? '') : `${text}: ${why}`);
+      set(element, { 'data-well': String(well), title: why ?? '' });
+    },
+  };
+}

@@ -1,0 +1,53 @@
+import { button, make, write } from '../element.ts';
+import type { Look } from '../polling.ts';
+import { Filters } from './filters.ts';
+import { matching } from './order.ts';
+import { Table } from './table.ts';
+
+/** All projections at a glance, those that need somebody first. */
+export class ListView {
+  readonly element: HTMLElement;
+  readonly title = 'Projections';
+  readonly #table = new Table();
+  readonly #filters: Filters;
+  readonly #nothing = make('p', { class: 'nothing' });
+  readonly #all: HTMLElement;
+  #look: Look | null = null;
+
+  constructor() {
+    this.#filters = new Filters(() => this.#show());
+    this.#all = button('Show all', { class: 'plain' }, () => {
+      this.#filters.clear();
+      this.#show();
+    });
+    this.element = make(
+      'main',
+      { id: 'main', class: 'list', tabindex: '-1' },
+      make('h1', { class: 'unseen' }, 'Projections'),
+      this.#filters.element,
+      make('div', { class: 'table-frame' }, this.#table.element),
+      make('div', { class: 'nothing-frame' }, this.#nothing, this.#all),
+    );
+  }
+
+  update(look: Look): void {
+    this.#look = look;
+    this.#show();
+  }
+
+  #show(): void {
+    const fleet = this.#look?.fleet ?? null;
+    const all = fleet?.projections ?? [];
+    const found = matching(all, this.#filters.filter);
+    this.#filters.update(all);
+    this.#table.update(found);
+    this.#filters.element.hidden = all.length === 0;
+    this.#table.element.hidden = found.length === 0;
+    this.#nothing.hidden = found.length > 0;
+    this.#all.hidden = all.length === 0 || found.length > 0;
+    if (fleet === null)
+      write(this.#nothing, this.#look?.trouble === null ? 'Asking the daemon…' : 'Nothing to show yet.');
+    else if (all.length === 0) write(this.#nothing, 'This daemon has no projections: its config file exports none.');
+    else write(this.#nothing, 'No projection matches.');
+  }
+}

@@ -1,0 +1,67 @@
+import type { ProjectionState, ProjectionStatus } from '../../core/status.ts';
+import { keyOf } from '../fleet.ts';
+
+/** By which column, and whether the other way round. */
+export interface Order {
+  readonly by: 'state' | 'name' | 'lag' | 'time' | 'rate' | 'eta' | 'owner';
+  readonly descending: boolean;
+}
+
+export interface Filter {
+  /** Words that must all be in the name, the owner, the detail or the failure. */
+  readonly search: string;
+  /** Null: every state. */
+  readonly state: ProjectionState | null;
+}
+
+/** What needs somebody first. */
+export const BY_NEED: readonly ProjectionState[] = ['failed', 'resetting', 'catching-up', 'idle', 'live'];
+
+export function matching(statuses: readonly ProjectionStatus[], filter: Filter): readonly ProjectionStatus[] {
+  const words = filter.search.toLowerCase().split(/\s+/);
+  return statuses.filter((status) => {
+    if (filter.state !== null && status.state !== filter.state) return false;
+    const { owner, detail, failure, substate } = status;
+    const text = [keyOf(status), substate, owner, detail, failure?.eventName, failure?.error].join(' ').toLowerCase();
+    return words.every((word) => text.includes(word));
+  });
+}
+
+/** Equals are in the order of their names, so that nothing moves unless what it is ordered by has changed. */
+export function ordered(statuses: readonly ProjectionStatus[], { by, descending }: Order): readonly ProjectionStatus[] {
+  const way = descending ? -1 : 1;
+  return [...statuses].sort((a, b) => way * compare(a, b, by) || byText(keyOf(a), keyOf(b)));
+}
+
+function compare(a: ProjectionStatus, b: ProjectionStatus, by: Order['by']): number {
+  switch (by) {
+    case 'state':
+      return BY_NEED.indexOf(a.state) - BY_NEED.indexOf(b.state);
+    case 'name':
+      return byText(keyOf(a), keyOf(b));
+    case 'lag':
+      return a.lagEvents - b.lagEvents;
+    case 'time':
+      // After a reset it is all of history, which is not known as a figure.
+      return (a.lagSeconds ?? Number.MAX_VALUE) - (b.lagSeconds ?? Number.MAX_VALUE);
+    case 'rate':
+      return a.ratePerSecond - b.ratePerSecond;
+    case 'eta':
+      return (a.etaSeconds ?? -1) - (b.etaSeconds ?? -1);
+    case 'owner':
+      return byText(a.owner ?? '', b.owner ?? '');
+  }
+}
+
+/** `p2` before `p10`. */
+const collator = new Intl.Collator('en', { numeric: true });
+function byText(a: string, b: string): number {
+  return collator.compare(a, b);
+}
+
+/** How many there are of each state. */
+export function counts(statuses: readonly ProjectionStatus[]): ReadonlyMap<ProjectionState, number> {
+  const found = new Map(BY_NEED.map((state) => [state, 0]));
+  for (const { state } of statuses) found.set(state, (found.get(state) ?? 0) + 1);
+  return found;
+}

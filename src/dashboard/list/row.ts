@@ -1,0 +1,85 @@
+import type { ProjectionStatus } from '../../core/status.ts';
+import { Badge } from '../badge.ts';
+import { make, set, write } from '../element.ts';
+import { keyOf } from '../fleet.ts';
+import { duration, grouped, percent, rate } from '../format.ts';
+
+/** What stands in the way, or why it waits; empty when all is well. */
+function remarkOf({ failure, detail }: ProjectionStatus): string {
+  if (failure === null) return detail ?? '';
+  const what = failure.eventName === null ? '' : ` ${failure.eventName}`;
+  return `at ${grouped(failure.position)}${what}: ${failure.error}`;
+}
+
+/** Of history that it has not applied, in time; empty where that is nothing, or not known. */
+export function lagInTime({ lagEvents, lagSeconds }: ProjectionStatus): string {
+  return lagEvents === 0 || lagSeconds === null || lagSeconds === 0 ? '' : duration(lagSeconds);
+}
+
+/** The address of a projection's own page. */
+function linkTo(key: string): string {
+  return `#/${encodeURIComponent(key)}`;
+}
+
+/** A projection's line in the list. The roles are said since the narrow layout takes a table's own ones away. */
+export class Row {
+  readonly element: HTMLTableRowElement;
+  readonly #badge = new Badge();
+  readonly #position = make('span');
+  readonly #progress = make('progress', { max: '100', 'aria-label': 'Applied, in percent' });
+  readonly #lag = cell('Events behind', 'number');
+  readonly #lagTime = cell('Time behind', 'number');
+  readonly #rate = cell('Rate', 'number');
+  readonly #eta = cell('Caught up in', 'number');
+  readonly #owner = cell('Daemon', 'owner');
+  readonly #remark = make('span', { class: 'remark' });
+
+  constructor(status: ProjectionStatus) {
+    const key = keyOf(status);
+    const link = make('a', { href: linkTo(key) }, key);
+    this.element = make(
+      'tr',
+      { role: 'row' },
+      cell('State', 'state', this.#badge.element),
+      make('th', { scope: 'row', role: 'rowheader', 'data-title': 'Projection' }, link, this.#remark),
+      cell('Position', 'number', this.#position, this.#progress),
+      this.#lag,
+      this.#lagTime,
+      this.#rate,
+      this.#eta,
+      this.#owner,
+    );
+    this.element.addEventListener('click', ({ target }) => {
+      const selecting = getSelection()?.isCollapsed === false;
+      if (!selecting && !(target instanceof Element && target.closest('a') !== null)) link.click();
+    });
+    this.update(status);
+  }
+
+  update(status: ProjectionStatus): void {
+    const { cursor, head, lagEvents, ratePerSecond, etaSeconds, owner, state } = status;
+    this.#badge.update(status);
+    set(this.element, { 'data-state': state });
+    write(this.#position, lagEvents === 0 ? grouped(cursor) : `${grouped(cursor)} of ${grouped(head)}`);
+    this.#progress.hidden = state !== 'catching-up';
+    if (!this.#progress.hidden) set(this.#progress, { value: String(percent(cursor, head)) });
+    write(this.#lag, lagEvents === 0 ? '0' : grouped(lagEvents));
+    show(this.#lagTime, lagInTime(status));
+    show(this.#rate, ratePerSecond > 0 ? rate(ratePerSecond) : '');
+    show(this.#eta, etaSeconds === null ? '' : duration(etaSeconds));
+    write(this.#owner, owner ?? '–');
+    const remark = remarkOf(status);
+    write(this.#remark, remark);
+    set(this.#remark, { title: remark });
+  }
+}
+
+/** The narrow layout leaves out what says nothing. */
+function show(cell: HTMLElement, text: string): void {
+  write(cell, text === '' ? '–' : text);
+  set(cell, { 'data-none': text === '' });
+}
+
+function cell(title: string, kind: string, ...children: readonly Node[]): HTMLTableCellElement {
+  return make('td', { role: 'cell', class: kind, 'data-title': title }, ...children);
+}

@@ -1,0 +1,104 @@
+import type { ProjectionStatus } from '../core/status.ts';
+import { Announcer } from './announcer.ts';
+import { createClient } from './daemon-client.ts';
+import { make } from './element.ts';
+import { keyOf } from './fleet.ts';
+import { Header } from './header.ts';
+import type { Step } from './inspection.ts';
+import { InspectionSocket } from './inspection-socket.ts';
+import { ListView } from './list/list-view.ts';
+import { type Look, Polling } from './polling.ts';
+import { ProjectionView } from './projection/projection-view.ts';
+import { Samples } from './samples.ts';
+import { Token } from './token.ts';
+
+const token = new Token();
+const client = createClient(() => token.value);
+const announcer = new Announcer();
+const samples = new Samples();
+const header = new Header(token, () => {
+  polling.soon();
+  socket.renew();
+});
+const place = make('div', { id: 'place' });
+
+let look: Look = { fleet: null, about: null, at: 0, trouble: null };
+let before: ReadonlyMap<string, ProjectionStatus> = new Map();
+let view: ListView | ProjectionView = open();
+
+const skip = make('a', { class: 'skip', href: '#main' }, 'Skip to content');
+skip.addEventListener('click', (event) => {
+  // The address of the page is after the hash: going to #main would leave it.
+  event.preventDefault();
+  view.element.focus();
+});
+document.body.replaceChildren(skip, header.element, header.banner, place, announcer.element);
+show();
+
+const socket = new InspectionSocket(() => token.value, took);
+const polling = new Polling(client, looked);
+polling.soon();
+addEventListener('hashchange', () => {
+  if (view instanceof ProjectionView) view.close();
+  view = open();
+  show();
+  // As after any link: a screen reader starts to read here.
+  view.element.focus();
+  scrollTo(0, 0);
+});
+
+function open(): ListView | ProjectionView {
+  const key = decode(location.hash.replace(/^#\/?/, ''));
+  if (key === '') return new ListView();
+  return new ProjectionView({
+    key,
+    client,
+    announcer,
+    samples,
+    mayOrder: () => token.value !== null,
+    askForToken: () => header.tokenForm.ask(),
+    onDone: () => polling.soon(),
+    stateNow: (name) => socket.stateOf(name),
+  });
+}
+
+function show(): void {
+  place.replaceChildren(view.element);
+  document.title = `${view.title} · Projectionist`;
+  view.update(look);
+}
+
+function looked(now: Look): void {
+  const isNew = now.trouble === null;
+  look = now;
+  document.body.classList.toggle('stale', !isNew && now.fleet !== null);
+  header.update(now);
+  if (isNew) note(now);
+  view.update(now);
+}
+
+/** Keeps a sample of each projection, and tells what has changed where nobody else does. */
+function note({ fleet, at }: Look): void {
+  const statuses = new Map(fleet?.projections.map((status) => [keyOf(status), status]));
+  for (const [key, { name, substate, lagEvents, ratePerSecond }] of statuses) {
+    samples.add(key, at / 1000, lagEvents, ratePerSecond);
+    const from = before.get(key)?.substate ?? substate;
+    if (from !== substate && socket.stateOf(name) === null) took({ name, from, to: substate, cause: null, at });
+  }
+  samples.keep(new Set(statuses.keys()));
+  before = statuses;
+}
+
+function took(step: Step): void {
+  if (view instanceof ProjectionView) view.step(step);
+  const [from, to] = [step.from, step.to].map((path) => path.split('.')[0]);
+  if (from !== to && step.cause !== null) polling.soon();
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,45 @@
+import type { ProjectionStatus } from '../../core/status.ts';
+import { make, set, write } from '../element.ts';
+import { clock, count, duration, grouped, percent, rate } from '../format.ts';
+import { lagInTime } from '../list/row.ts';
+
+type Fact = readonly [title: string, value: (status: ProjectionStatus) => string];
+
+const FACTS: readonly Fact[] = [
+  ['Position', ({ cursor, head }) => (cursor === head ? grouped(cursor) : `${grouped(cursor)} of ${grouped(head)}`)],
+  ['Behind', (status) => behind(status)],
+  ['Rate', ({ ratePerSecond }) => rate(ratePerSecond)],
+  ['Caught up in', ({ etaSeconds }) => (etaSeconds === null ? '–' : duration(etaSeconds))],
+  ['Newest event applied', ({ position }) => (position === 0 ? 'none' : clock(new Date(position * 1000), new Date()))],
+  ['Generation', ({ generation }) => String(generation)],
+  ['Daemon', ({ owner }) => owner ?? 'none'],
+  ['Tables', ({ tables }) => tables.join(', ')],
+];
+
+function behind(status: ProjectionStatus): string {
+  const time = lagInTime(status);
+  return status.lagEvents === 0 ? 'nothing' : `${count(status.lagEvents, 'event')}${time === '' ? '' : `, ${time}`}`;
+}
+
+/** Where a projection stands, in figures. */
+export class Facts {
+  readonly element: HTMLElement;
+  readonly #values: readonly { readonly node: HTMLElement; readonly value: Fact[1] }[];
+  readonly #progress = make('progress', { max: '100', 'aria-label': 'Applied, in percent' });
+
+  constructor() {
+    const list = make('dl', { class: 'facts' });
+    this.#values = FACTS.map(([title, value]) => {
+      const node = make('dd');
+      list.append(make('div', {}, make('dt', {}, title), node));
+      return { node, value };
+    });
+    this.element = make('section', { class: 'card', 'aria-label': 'Figures' }, this.#progress, list);
+  }
+
+  update(status: ProjectionStatus): void {
+    for (const { node, value } of this.#values) write(node, value(status));
+    this.#progress.hidden = status.lagEvents === 0;
+    set(this.#progress, { value: String(percent(status.cursor, status.head)) });
+  }
+}

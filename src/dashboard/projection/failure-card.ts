@@ -1,0 +1,84 @@
+import type { FailureStatus, ProjectionStatus } from '../../core/status.ts';
+import { type DaemonClient, RefusedError } from '../daemon-client.ts';
+import { button, make, set, write } from '../element.ts';
+import { clock, count, grouped } from '../format.ts';
+import { payloadOf, showTry } from './try-report.ts';
+
+export interface FailureCardOptions {
+  readonly client: DaemonClient;
+  readonly askForToken: () => void;
+}
+
+/** The event a projection stands before: which, why, and what could be done. Payloads only when they are asked for. */
+export class FailureCard {
+  readonly element = make('section', { class: 'card failure', 'aria-labelledby': 'failure' });
+  readonly #options: FailureCardOptions;
+  readonly #title = make('h2', { id: 'failure' });
+  readonly #error = make('p', { class: 'error' });
+  readonly #about = make('dl', { class: 'about' });
+  readonly #statement = make('pre', { tabindex: '0', 'aria-label': 'Statement' });
+  readonly #buttons: HTMLElement;
+  readonly #more = make('div', { class: 'more', 'aria-live': 'polite' });
+  #name = '';
+  #shown = '';
+
+  constructor(options: FailureCardOptions) {
+    this.#options = options;
+    this.element.hidden = true;
+    const { client } = options;
+    this.#buttons = make(
+      'div',
+      { class: 'actions' },
+      button('Show payload', {}, () => void this.#fetch(async () => payloadOf(await client.capsule(this.#name)))),
+      button(
+        'Try it',
+        { title: 'Runs the event with the code of now and takes everything back' },
+        () => void this.#fetch(async () => showTry(await client.tryFailed(this.#name))),
+      ),
+    );
+    this.element.append(this.#title, this.#error, this.#about, this.#statement, this.#buttons, this.#more);
+  }
+
+  update({ name, failure }: ProjectionStatus): void {
+    this.element.hidden = failure === null;
+    const shown = failure === null ? '' : JSON.stringify([name, failure]);
+    if (failure === null || shown === this.#shown) return;
+    // Another event, or another attempt at it: what was asked about the last one is not true any more.
+    if (!this.#sameEvent(name, failure)) this.#more.replaceChildren();
+    this.#shown = shown;
+    this.#name = name;
+    const { eventName, position, error, statement, eventId } = failure;
+    write(this.#title, eventName === null ? 'It cannot go on' : `Stands before ${eventName} at ${grouped(position)}`);
+    write(this.#error, error);
+    this.#about.replaceChildren(...aboutOf(failure));
+    write(this.#statement, statement ?? '');
+    this.#statement.hidden = statement === null;
+    this.#buttons.hidden = eventId === null;
+  }
+
+  #sameEvent(name: string, { eventId }: FailureStatus): boolean {
+    return this.#shown.startsWith(JSON.stringify([name]).slice(0, -1)) && this.#shown.includes(JSON.stringify(eventId));
+  }
+
+  async #fetch(content: () => Promise<Node>): Promise<void> {
+    set(this.#more, { 'aria-busy': 'true' });
+    try {
+      this.#more.replaceChildren(await content());
+    } catch (error) {
+      if (error instanceof RefusedError && error.status === 401) this.#options.askForToken();
+      this.#more.replaceChildren(make('p', { class: 'error' }, error instanceof Error ? error.message : String(error)));
+    }
+    set(this.#more, { 'aria-busy': 'false' });
+  }
+}
+
+function aboutOf({ eventId, attempts, sqlstate, at }: FailureStatus): readonly HTMLElement[] {
+  const facts = [
+    ['Tried', attempts === 0 ? null : `${count(attempts, 'time')}, last at ${clock(new Date(at), new Date())}`],
+    ['SQLSTATE', sqlstate],
+    ['Event', eventId],
+  ] as const;
+  return facts.flatMap(([title, value]) =>
+    value === null ? [] : [make('div', {}, make('dt', {}, title), make('dd', {}, value))],
+  );
+}

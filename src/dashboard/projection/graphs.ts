@@ -1,0 +1,111 @@
+import uPlot from 'uplot';
+import { make, set, write } from '../element.ts';
+import { grouped, rate } from '../format.ts';
+import type { Series } from '../samples.ts';
+
+const HEIGHT = 150;
+
+/** Lag and rate since the page was opened. */
+export class Graphs {
+  readonly element: HTMLElement;
+  readonly #graphs: readonly Graph[];
+
+  constructor() {
+    this.#graphs = [
+      new Graph('Events behind', '--lag', (value) => grouped(value)),
+      new Graph('Events per second', '--state-catching-up', (value) => (value === 0 ? '0/s' : rate(value))),
+    ];
+    const frames = this.#graphs.map(({ element }) => element);
+    this.element = make('section', { class: 'card graphs', 'aria-label': 'Lag and rate over time' }, ...frames);
+  }
+
+  update({ at, lag, rate: rates }: Series): void {
+    this.#graphs[0]?.update(at, lag);
+    this.#graphs[1]?.update(at, rates);
+  }
+
+  close(): void {
+    for (const graph of this.#graphs) graph.close();
+  }
+}
+
+class Graph {
+  readonly element: HTMLElement;
+  readonly #title: string;
+  readonly #colour: string;
+  readonly #text: (value: number) => string;
+  readonly #place = make('div', { class: 'plot', role: 'img' });
+  readonly #now = make('span', { class: 'graph-now' });
+  readonly #dark = matchMedia('(prefers-color-scheme: dark)');
+  readonly #size = new ResizeObserver(() => this.#resize());
+  readonly #redraw = (): void => this.#draw();
+  #plot: uPlot | null = null;
+  #data: [number[], number[]] = [[], []];
+
+  constructor(title: string, colour: string, text: (value: number) => string) {
+    this.#title = title;
+    this.#colour = colour;
+    this.#text = text;
+    this.element = make('div', { class: 'graph' }, make('h2', {}, title, ' ', this.#now), this.#place);
+    this.#size.observe(this.#place);
+    this.#dark.addEventListener('change', this.#redraw);
+  }
+
+  update(at: readonly number[], values: readonly number[]): void {
+    this.#data = [[...at], [...values]];
+    const last = values.at(-1) ?? 0;
+    write(this.#now, this.#text(last));
+    const most = values.reduce((greatest, value) => Math.max(greatest, value), 0);
+    set(this.#place, { 'aria-label': `${this.#title}: ${this.#text(last)} now, ${this.#text(most)} at most` });
+    if (this.#plot === null) this.#draw();
+    else this.#plot.setData(this.#data);
+  }
+
+  close(): void {
+    this.#size.disconnect();
+    this.#dark.removeEventListener('change', this.#redraw);
+    this.#plot?.destroy();
+  }
+
+  #resize(): void {
+    const width = this.#place.clientWidth;
+    if (this.#plot === null) this.#draw();
+    else if (width > 0) this.#plot.setSize({ width, height: HEIGHT });
+  }
+
+  /** Anew with the colours of the theme; nothing before the place has a width. */
+  #draw(): void {
+    this.#plot?.destroy();
+    this.#plot = null;
+    const width = this.#place.clientWidth;
+    if (width === 0) return;
+    const style = getComputedStyle(this.#place);
+    const colour = (name: string) => style.getPropertyValue(name).trim();
+    const axis = {
+      stroke: colour('--muted'),
+      font: '11px system-ui, sans-serif',
+      grid: { stroke: colour('--line'), width: 1 },
+      ticks: { show: false },
+    };
+    this.#plot = new uPlot(
+      {
+        width,
+        height: HEIGHT,
+        padding: [8, 8, 0, 0],
+        legend: { show: false },
+        cursor: { show: false },
+        scales: { y: { range: (_, __, greatest) => [0, Math.max(4, greatest * 1.1)] } },
+        axes: [
+          { ...axis, space: 70, size: 30, values: [[1, '{HH}:{mm}:{ss}', null, null, null, null, null, null, 1]] },
+          { ...axis, size: 58, values: (_, splits) => splits.map((value) => grouped(value)) },
+        ],
+        series: [
+          {},
+          { stroke: colour(this.#colour), fill: colour(`${this.#colour}-back`), width: 1.5, points: { show: false } },
+        ],
+      },
+      this.#data,
+      this.#place,
+    );
+  }
+}

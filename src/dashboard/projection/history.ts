@@ -1,0 +1,100 @@
+import type { FailureRecord } from '../../core/failure.ts';
+import type { TransitionRecord } from '../../core/transition.ts';
+import { make } from '../element.ts';
+import { clock, grouped } from '../format.ts';
+import type { Step } from '../inspection.ts';
+
+const MOST = 50;
+/** A step that was seen and its stored record are told by two clocks. */
+const SAME_MS = 100;
+
+interface Line {
+  readonly at: number;
+  readonly from: string;
+  readonly to: string;
+  readonly cause: string | null;
+  readonly detail: string | null;
+  readonly position: string | null;
+}
+
+/** How it got to where it is: what the daemon has stored, and before that what this page has seen. */
+export class History {
+  readonly element: HTMLElement;
+  readonly #list = make('ol', { class: 'steps' });
+  readonly #none = make('p', { class: 'nothing' }, 'Nothing has changed since this page was opened.');
+  readonly #frame: HTMLElement;
+  readonly #passed = make('div', { class: 'passed' });
+  #stored: readonly Line[] = [];
+  #seen: readonly Line[] = [];
+
+  constructor() {
+    this.#frame = make(
+      'div',
+      { class: 'scroll', tabindex: '0', role: 'group', 'aria-label': 'Transitions' },
+      this.#list,
+    );
+    this.element = make('section', { class: 'card' }, make('h2', {}, 'History'), this.#frame, this.#none, this.#passed);
+    this.#show();
+  }
+
+  saw({ from, to, cause, at }: Step): void {
+    if (isHum(from, to)) return;
+    this.#seen = [{ at, from, to, cause, detail: null, position: null }, ...this.#seen].slice(0, MOST);
+    this.#show();
+  }
+
+  load(records: readonly TransitionRecord[]): void {
+    this.#stored = records.map(({ at, ...rest }) => ({ ...rest, at: Date.parse(at) }));
+    const newest = this.#stored[0]?.at ?? 0;
+    this.#seen = this.#seen.filter(({ at }) => at > newest + SAME_MS);
+    this.#show();
+  }
+
+  /** Events that were passed over; what stands in the way is told elsewhere. */
+  loadFailures(records: readonly FailureRecord[]): void {
+    const passed = records.flatMap(({ skipped, ...record }) => (skipped === null ? [] : [{ ...record, skipped }]));
+    const items = passed.map(({ position, eventName, skipped }) =>
+      make(
+        'li',
+        {},
+        `${eventName} at ${grouped(position)}, ${clock(new Date(skipped.at), new Date())} by ${skipped.by}: ${skipped.reason}`,
+      ),
+    );
+    this.#passed.replaceChildren(
+      ...(items.length === 0 ? [] : [make('h3', {}, 'Skipped events'), make('ul', {}, ...items)]),
+    );
+  }
+
+  #show(): void {
+    const lines = [...this.#seen, ...this.#stored].slice(0, MOST);
+    this.#frame.hidden = lines.length === 0;
+    this.#none.hidden = lines.length > 0;
+    const now = new Date();
+    this.#list.replaceChildren(...lines.map((line) => itemOf(line, now)));
+  }
+}
+
+function itemOf({ at, from, to, cause, detail, position }: Line, now: Date): HTMLElement {
+  const why = [cause === null ? null : inWords(cause), detail].filter((text) => text !== null).join(': ');
+  const where = position === null ? '' : ` at ${grouped(position)}`;
+  return make(
+    'li',
+    { 'data-state': to.split('.')[0] ?? to },
+    make('span', { class: 'step-time' }, clock(new Date(at), now)),
+    make('span', { class: 'step' }, make('strong', {}, to), ` from ${from}${where}`),
+    make('span', { class: 'step-why', title: why }, why),
+  );
+}
+
+/** Woken, looked, back to waiting: that is what live is. */
+function isHum(from: string, to: string): boolean {
+  return [from, to].every((state) => state === 'live.waiting' || state === 'live.working');
+}
+
+/** XState's own events by what they mean: `xstate.done.actor.0.projection.live.working` is that an operation ended. */
+function inWords(cause: string): string {
+  if (cause.startsWith('xstate.done.')) return 'operation ended';
+  if (cause.startsWith('xstate.error.')) return 'operation failed';
+  if (cause.startsWith('xstate.after.')) return 'time was up';
+  return cause === 'xstate.init' ? 'start' : cause;
+}

@@ -1,0 +1,70 @@
+import type { TryReport } from '../../core/failure.ts';
+import { make } from '../element.ts';
+import { count } from '../format.ts';
+
+const OUTCOMES: Readonly<Record<TryReport['outcome'], string>> = {
+  applied: 'It would be applied now: RETRY goes on from here.',
+  failed: 'It fails now too.',
+  waiting: 'It would wait now.',
+};
+
+/** What came of running the event in a transaction that was taken back. */
+export function showTry(report: TryReport): HTMLElement {
+  const { outcome, error, sqlstate, statements, changes, moreChanges, payload } = report;
+  const shown = make('div', { class: 'try' }, make('h3', {}, OUTCOMES[outcome]));
+  if (error !== null) shown.append(make('p', { class: 'error' }, sqlstate === null ? error : `${error} (${sqlstate})`));
+  if (statements.length > 0) {
+    const texts = statements.map(({ text, values }) => withValues(text, values));
+    shown.append(make('h4', {}, count(statements.length, 'statement')), block('Statements', texts.join('\n\n')));
+  }
+  if (changes.length > 0) shown.append(make('h4', {}, count(changes.length + moreChanges, 'row')), changed(report));
+  shown.append(make('h4', {}, 'Payload'), block('Payload', pretty(payload)));
+  return shown;
+}
+
+/** The payload of the event that a capsule is about. */
+export function payloadOf(capsule: unknown): HTMLElement {
+  const event = fieldOf(capsule, 'event') ?? capsule;
+  const payload = fieldOf(event, 'payload') ?? event;
+  const text = typeof payload === 'string' ? pretty(payload) : JSON.stringify(payload, null, 2);
+  return make('div', { class: 'try' }, make('h3', {}, 'Payload'), block('Payload', text));
+}
+
+function changed({ changes, moreChanges }: TryReport): HTMLElement {
+  const lines = changes.flatMap(({ table, before, after }) => [
+    make('span', { class: 'diff-table' }, `${table}\n`),
+    ...(before === null ? [] : [make('del', {}, `- ${rowText(before, after)}\n`)]),
+    ...(after === null ? [] : [make('ins', {}, `+ ${rowText(after, before)}\n`)]),
+  ]);
+  const more = moreChanges > 0 ? [`and ${count(moreChanges, 'more row')}`] : [];
+  return make('pre', { tabindex: '0', 'aria-label': 'Rows' }, ...lines, ...more);
+}
+
+/** All of a new or a removed row; of a changed one what is different. */
+function rowText(row: Readonly<Record<string, string | null>>, other: Readonly<Record<string, string | null>> | null) {
+  const columns = Object.entries(row).filter(([name, value]) => other === null || other[name] !== value);
+  return columns.map(([name, value]) => `${name} = ${value ?? 'null'}`).join(', ');
+}
+
+function withValues(text: string, values: readonly (string | null)[]): string {
+  const list = values.map((value, at) => `$${at + 1} = ${value ?? 'null'}`);
+  return list.length === 0 ? text : `${text}\n  ${list.join(', ')}`;
+}
+
+function block(label: string, text: string): HTMLElement {
+  return make('pre', { tabindex: '0', 'aria-label': label }, text);
+}
+
+/** Spread over lines where it is JSON whose figures survive that; else as it is. */
+function pretty(text: string): string {
+  try {
+    const spread = JSON.stringify(JSON.parse(text), null, 2);
+    return /\d{16}/.test(text) ? text : spread;
+  } catch {
+    return text;
+  }
+}
+
+function fieldOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
+}

@@ -1,0 +1,40 @@
+/** Lag and rate of each projection since the page was opened, a sample for each answer of the daemon. */
+export interface Series {
+  /** Epoch seconds. */
+  readonly at: readonly number[];
+  readonly lag: readonly number[];
+  readonly rate: readonly number[];
+}
+
+const EMPTY: Series = { at: [], lag: [], rate: [] };
+
+export class Samples {
+  readonly #series = new Map<string, { at: number[]; lag: number[]; rate: number[] }>();
+  readonly #capacity: number;
+
+  /** @param capacity of each projection; the oldest go first. Default a quarter of an hour */
+  constructor(capacity = 900) {
+    this.#capacity = capacity;
+  }
+
+  add(key: string, at: number, lag: number, rate: number): void {
+    const series = this.#series.get(key) ?? { at: [], lag: [], rate: [] };
+    this.#series.set(key, series);
+    series.at.push(at);
+    series.lag.push(lag);
+    series.rate.push(rate);
+    // In lumps: moving a whole array for every sample of a thousand projections would cost more than the rest.
+    const over = series.at.length - this.#capacity;
+    if (over < this.#capacity / 10) return;
+    for (const values of [series.at, series.lag, series.rate]) values.splice(0, over);
+  }
+
+  of(key: string): Series {
+    return this.#series.get(key) ?? EMPTY;
+  }
+
+  /** Forgets projections that are gone. */
+  keep(keys: ReadonlySet<string>): void {
+    for (const key of this.#series.keys()) if (!keys.has(key)) this.#series.delete(key);
+  }
+}

@@ -1,0 +1,86 @@
+import { describe, expect, test } from 'vitest';
+import { insideOf, keyOf } from '../../src/dashboard/fleet.ts';
+import { clock, count, duration, grouped, percent, rate } from '../../src/dashboard/format.ts';
+import { explain, ORDERS } from '../../src/dashboard/projection/orders.ts';
+import { statusOf } from '../http/fake-daemon.ts';
+
+describe('figures are written', () => {
+  test.each([
+    [0, '0'],
+    [999, '999'],
+    [1_234_567, '1,234,567'],
+    ['9007199254740993', '9,007,199,254,740,993'],
+  ])('%s as %s, exactly', (number, text) => expect(grouped(number)).toBe(text));
+
+  test.each([
+    [0, '0 s'],
+    [5, '5 s'],
+    [90, '1 min 30 s'],
+    [3600, '1 h'],
+    [7260, '2 h 1 min'],
+    [86_400 * 3 + 59, '3 d'],
+  ])('%i seconds as %s', (seconds, text) => expect(duration(seconds)).toBe(text));
+
+  test('rates with a decimal only where it says something', () => {
+    expect([0, 0.25, 3.25, 12.4, 12_350].map(rate)).toEqual(['–', '0.3/s', '3.3/s', '12/s', '12,350/s']);
+    expect([count(1, 'event'), count(2000, 'event')]).toEqual(['1 event', '2,000 events']);
+  });
+
+  test('a time with its date only when that is not today', () => {
+    const at = new Date(2026, 0, 2, 3, 4, 5);
+    expect(clock(at, new Date(2026, 0, 2, 23, 0, 0))).toBe('03:04:05');
+    expect(clock(at, new Date(2026, 0, 3, 0, 0, 0))).toBe('2026-01-02 03:04:05');
+  });
+
+  // Seen red with: Number(cursor) / Number(head), rounded: 100 % with an event to come.
+  test('100 percent only when everything is applied, also beyond what a number can hold', () => {
+    expect([percent('0', '0'), percent('1', '3'), percent('0', '3')]).toEqual([100, 33, 0]);
+    expect(percent('9007199254740993', '9007199254740994')).toBe(99);
+  });
+});
+
+test('a projection is named with its instance, and with what it does where that tells something', () => {
+  expect(keyOf({ name: 'band', instance: '' })).toBe('band');
+  expect(keyOf({ name: 'band', instance: 'eu' })).toBe('band@eu');
+  expect(insideOf({ state: 'failed', substate: 'failed.halted' })).toBe('halted');
+  expect(insideOf({ state: 'resetting', substate: 'resetting' })).toBe('');
+  expect(insideOf({ state: 'live', substate: 'live.working' })).toBe('');
+});
+
+describe('what an order will do', () => {
+  const failure = {
+    eventId: 'e',
+    position: '18742',
+    eventName: 'BandCreated',
+    attempts: 6,
+    error: 'no',
+    sqlstate: null,
+    statement: null,
+    at: '2026-01-02T03:04:05Z',
+  };
+
+  test('is said of every order, and names the projection', () => {
+    for (const order of ORDERS) {
+      const { title, says, confirm } = explain(order, statusOf('band', { failure }));
+      expect(`${title} ${says.join(' ')}`).toContain('band');
+      expect(confirm).not.toBe('');
+    }
+  });
+
+  test('RESET: which tables are emptied, how much is replayed, and for how long where that is known', () => {
+    const tables = ['origin', 'ignored_band', 'ignored_city'];
+    const status = statusOf('userpreferences', { tables, head: '20000', ratePerSecond: 100 });
+    expect(explain('RESET', status).says[0]).toBe(
+      'Tables origin, ignored_band and ignored_city are emptied at once, then made again from the first event on: 20,000 positions, about 3 min 20 s at the present rate.',
+    );
+    expect(explain('RESET', statusOf('band')).says[0]).toMatch(/^Table band is emptied at once.*: 42 positions\.$/);
+  });
+
+  test('SKIP: which event will be missing where, and that it wants a reason', () => {
+    const { says, needsReason, grave } = explain('SKIP', statusOf('band', { failure }));
+    expect(says[0]).toBe(
+      'The event at position 18,742 (BandCreated) is passed over: what it says will not be in table band. band then goes on behind it.',
+    );
+    expect([needsReason, grave]).toEqual([true, true]);
+  });
+});

@@ -1,0 +1,38 @@
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import type { DaemonPort } from '../../src/engine/daemon-port.ts';
+import { type ControlApiOptions, createControlApi } from '../../src/http/control-api.ts';
+import type { Listening } from '../../src/http/listen.ts';
+
+export const TOKEN = 'dashboard-token';
+/** As `npm run build` leaves it. */
+const BUILT = new URL('../../dist/src/dashboard/assets/', import.meta.url);
+const LOG = { info: () => undefined, warn: () => undefined, error: () => undefined };
+
+/** The control API of this daemon on a free port, with the page that was built last. */
+export async function serveDashboard(
+  daemon: DaemonPort,
+  more: Partial<Pick<ControlApiOptions, 'port' | 'inspectors'>> = {},
+): Promise<Listening> {
+  const own = { daemon, token: TOKEN, host: '127.0.0.1', port: 0, version: '1.2.3', log: LOG, dashboard: BUILT };
+  return await createControlApi({ ...own, ...more }).listen();
+}
+
+/** A page in a context of its own, and everything that went wrong in it; close `page.context()` at the end. */
+export async function openPage(
+  browser: Browser,
+  url: string,
+  options: BrowserContextOptions = {},
+): Promise<{ readonly page: Page; readonly complaints: readonly string[] }> {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  const page = await context.newPage();
+  page.setDefaultTimeout(15_000);
+  const complaints: string[] = [];
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('console', (message) => {
+    // An answer such as 409 is told by the browser too; what the page makes of it is what is tested.
+    const isAnswer = /Failed to load resource|WebSocket connection/.test(message.text());
+    if (message.type() === 'error' && !isAnswer) complaints.push(message.text());
+  });
+  await page.goto(url);
+  return { page, complaints };
+}
