@@ -13,7 +13,7 @@ export default defineConfig({
           globalSetup: ['test/support/servers.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          maxWorkers: 2,
+          maxWorkers: 3,
         },
       },
       {
@@ -23,7 +23,7 @@ export default defineConfig({
           globalSetup: ['test/support/servers.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          maxWorkers: 2,
+          maxWorkers: 3,
         },
       },
       {
