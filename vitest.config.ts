@@ -1,6 +1,11 @@
 import { defineConfig } from 'vitest/config';
 
-/** Unit tests need nothing; int and e2e get a PostgreSQL of their own from test/support/servers.ts. */
+/**
+ * Unit tests need nothing; int and e2e get a PostgreSQL of their own from test/support/servers.ts. These speak to real
+ * servers and browsers beside each other, so where nobody watches, what fails is run once more before it counts.
+ */
+const retry = process.env['CI'] ? 1 : 0;
+
 export default defineConfig({
   test: {
     reporters: [process.env['CI'] ? 'verbose' : 'default'],
@@ -13,6 +18,7 @@ export default defineConfig({
           globalSetup: ['test/support/servers.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          retry,
           maxWorkers: 3,
         },
       },
@@ -23,7 +29,18 @@ export default defineConfig({
           globalSetup: ['test/support/servers.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
+          retry,
           maxWorkers: 3,
+        },
+      },
+      {
+        test: {
+          name: 'slow',
+          include: ['test/**/*.slow.test.ts'],
+          globalSetup: ['test/support/servers.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          maxWorkers: 2,
         },
       },
       {
