@@ -31,11 +31,13 @@ export function watchBand(watch: Watch): { readonly projection: Projection; read
   let handled: bigint[] = [];
   return {
     projection: watched(band, (position) => handled.push(position)),
-    failpoint: (point) => {
-      if (point !== 'committed') return;
-      for (const position of handled) watch.visible(position);
-      handled = [];
-    },
+    failpoint: Object.assign(
+      () => {
+        for (const position of handled) watch.visible(position);
+        handled = [];
+      },
+      { only: 'committed' } as const,
+    ),
   };
 }
 

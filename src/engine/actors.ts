@@ -102,6 +102,8 @@ function pageSettings({ daemon, owner, owners, pools }: ActorsOptions): Omit<Pag
     owners,
     nextStatementMs: patience?.nextStatementMs,
     foldFrom: FOLD_FROM,
+    // Whoever waits at the points of a page wants to see each of its steps.
+    atOnce: failpoint === undefined || failpoint.only === 'committed',
     failpoint,
   };
 }

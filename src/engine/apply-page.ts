@@ -1,6 +1,7 @@
 import { EngineError, isEngineError } from '../core/errors.ts';
 import { isTransient, sqlstateOf } from '../store/sqlstate.ts';
 import { terminateSession } from '../store/terminate-session.ts';
+import { applyAtOnce } from './apply-at-once.ts';
 import { applyPart, type Part, type Way } from './apply-part.ts';
 import { eventFailed } from './event-failure.ts';
 import { CannotFold } from './fold/encode-write.ts';
@@ -10,7 +11,8 @@ import { PageDeadline } from './page-deadline.ts';
 import type { PageSettings, PageWork } from './page-work.ts';
 
 /**
- * Applies one page in one transaction: lock the row, run the events, compare-and-set the cursor, commit. When a folded
+ * Applies one page in one transaction: lock the row, run the events, compare-and-set the cursor, commit. A small page
+ * tries that in one round trip first. When a folded
  * page cannot be told in memory, it is rolled back and run in order. When an event fails, the transaction is rolled back
  * and run again up to it: what precedes it commits, together with the record of the failure. (A savepoint per event
  * would make every good page pay for the bad one.)
@@ -23,6 +25,11 @@ export async function applyPage(settings: PageSettings, work: PageWork): Promise
   let deferred = work.deferred.length > 0 ? work.deferred : null;
   // Folding costs one more round trip, which a handful of events does not earn back.
   let fold = deferred === null && work.page.events.length >= settings.foldFrom;
+  if (settings.atOnce === true && !fold) {
+    work.progress?.pulling();
+    const applied = await applyAtOnce(settings, work);
+    if (applied !== null) return applied;
+  }
   // Each round stops at an earlier event than the last one, or gives up something, or commits.
   for (let round = 0; round <= work.page.events.length + 3; round++) {
     work.progress?.pulling();

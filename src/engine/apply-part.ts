@@ -83,7 +83,7 @@ export async function applyPart(
   }
   return part.kind === 'before'
     ? { kind: 'waiting', cursor: to, detail: part.detail }
-    : { kind: 'applied', cursor: to, folded: way.fold };
+    : { kind: 'applied', cursor: to, mode: way.fold ? 'folded' : 'in_order' };
 }
 
 interface Failed {

@@ -7,4 +7,8 @@ import type { ResetPoint } from '../store/reset.ts';
 export type Failpoint = 'locked' | 'rows-written' | 'cursor-moved' | 'committed' | ResetPoint;
 
 /** Called at every point of every page and reset when given; they wait for it. */
-export type FailpointHook = (point: Failpoint, projection: string) => Promise<void> | void;
+export interface FailpointHook {
+  (point: Failpoint, projection: string): Promise<void> | void;
+  /** Wanted at this one alone. Default: at all of them, so that pages are applied step by step. */
+  readonly only?: 'committed';
+}

@@ -36,10 +36,12 @@ export class PageTooSlow extends Error {
 /** Thrown inside a page's transaction: another worker has the projection's row. */
 export class HeldElsewhere extends Error {}
 
+/** How a page was applied: as set-based statements, event by event, or event by event in one round trip. */
+export type PageMode = 'folded' | 'in_order' | 'at_once';
+
 /** How applying a page ended; `cursor` is where the stored row stands now. */
 export type PageOutcome =
-  /** `folded`: as set-based statements; else event by event. */
-  | { readonly kind: 'applied'; readonly cursor: bigint; readonly folded: boolean }
+  | { readonly kind: 'applied'; readonly cursor: bigint; readonly mode: PageMode }
   | {
       readonly kind: 'failed';
       readonly cursor: bigint;

@@ -1,5 +1,5 @@
 import type { HandlerSlot } from './handler-slot.ts';
-import type { PageOutcome } from './outcome.ts';
+import type { PageMode, PageOutcome } from './outcome.ts';
 
 /** How often something was done, and the seconds that took in all. */
 export interface Timing {
@@ -17,20 +17,23 @@ export interface PageFigures {
   readonly failures: number;
   /** Pulls that began with an event that had failed before. */
   readonly retries: number;
-  /** In order: statements by type of the event that asked for them. A handler that runs SQL of its own counts as one. */
+  /** In order: statements by type of the event that asked for them; of a page at once, equal shares of its round trip. A handler that runs SQL of its own counts as one. */
   readonly statements: ReadonlyMap<string, Timing>;
   /** Folded: what was read and written of each table, once a page. */
   readonly folds: ReadonlyMap<string, Timing>;
 }
 
-type PageMode = 'folded' | 'in_order';
 type Cut = Extract<PageOutcome, { readonly kind: 'failed' | 'waiting' }>;
 type Sums = { count: number; seconds: number };
 
 /** Counts what pages come to. Pure; cheap enough to be told of every event and statement. Times in milliseconds. */
 export class PageMeter {
   readonly #slot: HandlerSlot | null;
-  readonly #pages: Record<PageMode, Sums> = { folded: { count: 0, seconds: 0 }, in_order: { count: 0, seconds: 0 } };
+  readonly #pages: Record<PageMode, Sums> = {
+    folded: { count: 0, seconds: 0 },
+    in_order: { count: 0, seconds: 0 },
+    at_once: { count: 0, seconds: 0 },
+  };
   readonly #statements = new Map<string, Sums>();
   readonly #folds = new Map<string, Sums>();
   #events = 0;
@@ -61,8 +64,8 @@ export class PageMeter {
     add(this.#folds, table, ms);
   }
 
-  applied(events: number, folded: boolean, ms: number): void {
-    const sums = this.#pages[folded ? 'folded' : 'in_order'];
+  applied(events: number, mode: PageMode, ms: number): void {
+    const sums = this.#pages[mode];
     sums.count += 1;
     sums.seconds += ms / 1000;
     this.#events += events;
@@ -81,9 +84,9 @@ export class PageMeter {
   }
 
   figures(): PageFigures {
-    const { folded, in_order } = this.#pages;
+    const { folded, in_order, at_once } = this.#pages;
     return {
-      pages: { folded: { ...folded }, in_order: { ...in_order } },
+      pages: { folded: { ...folded }, in_order: { ...in_order }, at_once: { ...at_once } },
       events: this.#events,
       failures: this.#failures,
       retries: this.#retries,

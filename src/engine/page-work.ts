@@ -35,5 +35,7 @@ export interface PageSettings {
   readonly nextStatementMs?: number | undefined;
   /** Pages of at least this many events are folded into set-based statements. */
   readonly foldFrom: number;
+  /** A smaller page is tried in one round trip before it is gone through step by step. Default false. */
+  readonly atOnce?: boolean;
   readonly failpoint?: FailpointHook | undefined;
 }

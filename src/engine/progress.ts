@@ -1,5 +1,6 @@
 import { Latency } from '../feed/latency.ts';
 import type { HandlerSlot } from './handler-slot.ts';
+import type { PageMode } from './outcome.ts';
 import { PageMeter } from './page-meter.ts';
 
 /**
@@ -43,8 +44,8 @@ export class Progress {
   }
 
   /** A page is committed, `ms` after it was asked for. */
-  applied(events: number, cursor: bigint, ms: number, folded = false): void {
-    this.pages.applied(events, folded, ms);
+  applied(events: number, cursor: bigint, ms: number, mode: PageMode = 'in_order'): void {
+    this.pages.applied(events, mode, ms);
     const now = this.#now();
     const seconds = Math.max(0.001, (now - this.#since) / 1000);
     const weight = 1 - Math.exp(-seconds / 5);

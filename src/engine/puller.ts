@@ -11,7 +11,7 @@ import { failedPull, logFailure } from './failure-text.ts';
 import type { HeadSource } from './head-source.ts';
 import type { Log } from './log.ts';
 import { openPlace, type Place } from './open-place.ts';
-import type { PageOutcome } from './outcome.ts';
+import type { PageMode, PageOutcome } from './outcome.ts';
 import { PageLimit } from './page-limit.ts';
 import type { PageSettings } from './page-work.ts';
 import type { Progress } from './progress.ts';
@@ -173,7 +173,7 @@ export class Puller {
           this.#place = { ...place, cursor: outcome.cursor, status: 'running' };
           this.#scan(outcome.cursor);
           await settings.failpoint?.('committed', projection.name);
-          this.#measure(page, began, mode, outcome.folded);
+          this.#measure(page, began, mode, outcome.mode);
           if (mode === 'attempt' || (mode === 'live' && page.full)) return { kind: 'behind' };
           continue;
         case 'failed':
@@ -288,12 +288,12 @@ export class Puller {
     return await readPage(reader, { after, head, names: [...this.#names], limit, maxBytes: MAX_BYTES });
   }
 
-  #measure(page: Page, began: number, mode: PullMode, folded: boolean): void {
+  #measure(page: Page, began: number, mode: PullMode, applied: PageMode): void {
     const { progress, now } = this.#options;
     const ms = now() - began;
     const last = page.events.at(-1);
     if (mode === 'live' && last !== undefined) progress.latency.visible(last.occurredAt);
-    progress.applied(page.events.length, this.#scanned, ms, folded);
+    progress.applied(page.events.length, this.#scanned, ms, applied);
     this.#limit.applied({ full: page.full, ms });
   }
 }

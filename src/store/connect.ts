@@ -1,9 +1,11 @@
 import { Client, type ClientBase, type ClientConfig, Pool, type PoolClient } from 'pg';
+import { runAtOnce } from './at-once.ts';
 import { type Listening, listen } from './listen.ts';
 import { resultTypes } from './result-types.ts';
 import { type Queryable, queryable, runTransaction, send, type Tx, toError } from './session.ts';
 import { sessionClient } from './session-client.ts';
 import { isConnectionLost, isStalePlan } from './sqlstate.ts';
+import { type Rendered, Statement } from './statement.ts';
 
 export type { Queryable, Tx } from './session.ts';
 
@@ -48,6 +50,12 @@ export interface Sql extends Queryable {
    */
   begin<T>(work: (tx: Tx) => Promise<T> | T): Promise<T>;
   begin<T>(options: string, work: (tx: Tx) => Promise<T> | T): Promise<T>;
+  /**
+   * A transaction of statements that are known beforehand and whose rows nobody wants, in one round trip: COMMIT is sent
+   * with them, and carried out where all of them went well. A statement given here is not to be awaited.
+   * @throws the first error of the server, everything rolled back; one of the connection: the outcome is unknown
+   */
+  atOnce(options: string, statements: readonly (Statement | Rendered)[]): Promise<void>;
   /** Runs `work` on one connection, without a transaction. Its statements are sent without waiting for each other. */
   session<T>(work: (one: Queryable) => Promise<T> | T): Promise<T>;
   /** Listens to a channel on a connection of its own, which comes back by itself: see `listen`. */
@@ -89,6 +97,10 @@ export function connect(options: ConnectOptions): Sql {
         withClient(
           async (client) => await work(queryable(async (rendered, how) => (await send(client, rendered, how)).rows)),
         ),
+      atOnce: async (settings: string, statements: readonly (Statement | Rendered)[]): Promise<void> => {
+        const rendered = statements.map((one) => (one instanceof Statement ? one.rendered() : one));
+        await withClient((client) => runAtOnce(client, settings, rendered));
+      },
       listen: (channel: string, onNotify: (payload: string) => void, onListen = () => undefined) => {
         const { pingEveryMs = 10_000, answerWithinMs = 5000 } = options;
         return listen(() => new Session(config), { channel, onNotify, onListen, pingEveryMs, answerWithinMs });

@@ -1,4 +1,5 @@
-import type { Tx } from './connect.ts';
+import type { Queryable } from './connect.ts';
+import type { Statement } from './statement.ts';
 
 export interface PageLimits {
   /** Shown in pg_stat_activity. */
@@ -26,8 +27,8 @@ const LIVENESS = [
  * Limits of this transaction only: they hold behind a pooler too. The liveness settings are Linux's; a server on another
  * system refuses the last one and would log the others with every page, so there they are left as they are.
  */
-export async function limitPage(tx: Tx, limits: PageLimits): Promise<void> {
-  await tx`
+export function limitPage(tx: Queryable, limits: PageLimits): Statement {
+  return tx`
     SELECT set_config('application_name', ${limits.applicationName.slice(0, 63)}, true),
            set_config('statement_timeout', ${String(limits.statementMs)}, true),
            set_config('lock_timeout', '2s', true),

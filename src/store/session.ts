@@ -2,6 +2,7 @@ import { Client, type ClientBase, DatabaseError, type QueryResult } from 'pg';
 import { EngineError } from '../core/errors.ts';
 import { ENGINE_SAVEPOINT } from './lent-statement.ts';
 import { toParameter } from './parameters.ts';
+import { planName } from './plan-names.ts';
 import { isConnectionLost, ofOurDatabase } from './sqlstate.ts';
 import { Identifier, type Rendered, type Run, type RunOptions, Statement } from './statement.ts';
 
@@ -114,7 +115,7 @@ const PLAIN: RunOptions = { prepare: false, arrays: false };
 
 /** Sends one statement over this connection. @throws the server's error, or one whose code says the connection is lost */
 export function send(client: ClientBase, { text, values }: Rendered, options: RunOptions): Promise<Answer> {
-  const name = options.prepare ? nameOf(text) : undefined;
+  const name = options.prepare ? planName(text) : undefined;
   const query = {
     text,
     ...(name !== undefined && { name }),
@@ -152,18 +153,6 @@ interface Answer {
 
 function isOne(result: QueryResult | readonly QueryResult[]): result is QueryResult {
   return !Array.isArray(result);
-}
-
-/** Plans of one connection at most; texts beyond that are planned each time. */
-const PLANS = 500;
-const names = new Map<string, string>();
-
-function nameOf(text: string): string | undefined {
-  const known = names.get(text);
-  if (known !== undefined || names.size >= PLANS) return known;
-  const name = `p${names.size + 1}`;
-  names.set(text, name);
-  return name;
 }
 
 /** The driver says by words alone that a connection is gone ("Connection terminated unexpectedly", "Query read timeout"). */

@@ -2,6 +2,7 @@ import type { Projection } from '../core/projection.ts';
 import { PUBLISHER_NAME } from '../core/publisher.ts';
 import type { StoredStatus } from '../core/status.ts';
 import type { Queryable, Sql, Tx } from './connect.ts';
+import type { Statement } from './statement.ts';
 
 export interface StateRow {
   readonly cursor: bigint;
@@ -94,12 +95,17 @@ export async function lockState(tx: Tx, name: string): Promise<LockedState | nul
   return row ?? null;
 }
 
-export interface Advance {
+/** Step 1 of a page that is sent as a whole, its place compared at the end: see `advanceOrFail`. NOWAIT as above. */
+export function holdRow(sql: Queryable, name: string): Statement {
+  return sql`SELECT FROM projection_state WHERE name = ${name} AND instance_id = '' FOR UPDATE NOWAIT`;
+}
+
+/** Where a page moves its row. */
+interface Advance {
   readonly name: string;
   readonly from: bigint;
   readonly to: bigint;
   readonly generation: bigint;
-  readonly xid: string;
   readonly owner: string;
   /** Greatest epoch second after `from` up to `to` if it is known already; null: look. */
   readonly newest: bigint | null;
@@ -111,24 +117,42 @@ export interface Advance {
  */
 export async function advance(
   tx: Tx,
-  { name, from, to, generation, xid, owner, newest }: Advance,
+  move: Advance & {
+    /** The transaction's id when the row was locked. */
+    readonly xid: string;
+  },
 ): Promise<{ readonly moved: boolean; readonly sameTransaction: boolean }> {
+  const same = tx`pg_current_xact_id() = ${move.xid}::text::xid8`;
   const [row] = await tx<[{ moved: boolean; sameTransaction: boolean }]>`
-    WITH moved AS (
+    WITH ${moving(tx, move, same)} SELECT EXISTS (SELECT FROM moved) AS moved, ${same} AS "sameTransaction"`;
+  return row;
+}
+
+/**
+ * The same for a page whose COMMIT is on its way already, so that nobody could look at the outcome: where the row does
+ * not move, the division by zero takes the page back. Nor does it move a row that is paused or halted, or has a failure
+ * on record, which all want more than this.
+ */
+export function advanceOrFail(sql: Queryable, move: Advance): Statement {
+  const plain = sql`status = 'running' AND NOT EXISTS (
+    SELECT FROM projection_failures AS f WHERE f.name = ${move.name} AND f.instance_id = '' AND f.skipped_at IS NULL)`;
+  return sql`WITH ${moving(sql, move, plain)} SELECT 1 / count(*) FROM moved`;
+}
+
+function moving(sql: Queryable, { name, from, to, generation, owner, newest }: Advance, condition: Statement) {
+  return sql`
+    moved AS (
       UPDATE projection_state
       SET cursor = ${to}, last_event_id = coalesce((SELECT id FROM events WHERE position = ${to}), last_event_id),
           owner = ${owner}, starts = 0, updated_at = now()
-      WHERE name = ${name} AND instance_id = '' AND cursor = ${from} AND generation = ${generation}
-        AND pg_current_xact_id() = ${xid}::text::xid8
+      WHERE name = ${name} AND instance_id = '' AND cursor = ${from} AND generation = ${generation} AND ${condition}
       RETURNING name
     ), published AS (
       UPDATE readviews AS r
       SET position = greatest(r.position, coalesce(${newest}::bigint,
         (SELECT max(tstamp) FROM events WHERE position > ${from} AND position <= ${to})))
       FROM moved WHERE r.name = moved.name
-    )
-    SELECT EXISTS (SELECT FROM moved) AS moved, pg_current_xact_id() = ${xid}::text::xid8 AS "sameTransaction"`;
-  return row;
+    )`;
 }
 
 export interface IdleMove {

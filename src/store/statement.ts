@@ -28,7 +28,7 @@ export class Identifier {
  * One statement, as a promise of its rows. It is sent when it is first awaited (or `execute`d), so one that is put into
  * another one's template is never sent by itself: it becomes a part of that one.
  */
-export class Statement<T extends readonly unknown[]> extends Promise<T> {
+export class Statement<T extends readonly unknown[] = Record<string, unknown>[]> extends Promise<T> {
   /** What `then` makes is an ordinary promise. */
   static override get [Symbol.species](): PromiseConstructor {
     return Promise;
@@ -82,6 +82,11 @@ export class Statement<T extends readonly unknown[]> extends Promise<T> {
   /** The rows as arrays of column values. */
   values(): Statement<readonly (readonly unknown[])[]> {
     return new Statement(this.#run, this.parts, this.holes, this.#prepare, true);
+  }
+
+  /** What it would send. @throws TypeError for a name that is none */
+  rendered(): Rendered {
+    return render(this);
   }
 
   /** Async, so that a template that cannot be rendered rejects like any other failure. */

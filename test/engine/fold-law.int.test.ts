@@ -13,13 +13,13 @@ import { countHistories, sumsThatComeBack } from '../support/fold-counts.ts';
 import { ids, lawful as projection, statementHistories } from '../support/fold-statements.ts';
 
 /**
- * The law of folding: whatever the statements, a page folded into set-based statements leaves the rows, the cursor and
- * the failure that running its statements one after the other leaves.
+ * The law of folding: whatever the statements, a page folded into set-based statements, or sent in one piece, leaves the
+ * rows, the cursor and the failure that running its statements one after the other leaves.
  */
 let database: TestDatabase;
 let sql: Sql;
 let serial = 0;
-let foldedPages = 0;
+let [foldedPages, pagesAtOnce] = [0, 0];
 
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -30,11 +30,11 @@ afterAll(async () => {
   await database.drop();
 });
 
-async function run(foldFrom: number, pageSizes: readonly number[]) {
+async function run(foldFrom: number, pageSizes: readonly number[], atOnce = false) {
   await sql`TRUNCATE person, likes, checked, tally, rank, projection_failures`;
   await sql`UPDATE projection_state SET cursor = 0, status = 'running'`;
   const [{ head }] = await sql<[{ head: bigint }]>`SELECT coalesce(max(position), 0) AS head FROM events`;
-  const settings = { sql, control: sql, owner: 'law', owners: new Map(), policy: HALT_AT_ONCE, foldFrom };
+  const settings = { sql, control: sql, owner: 'law', owners: new Map(), policy: HALT_AT_ONCE, foldFrom, atOnce };
   for (let turn = 0; ; turn++) {
     const state = await readState(sql, 'law');
     const cursor = state?.cursor ?? 0n;
@@ -51,7 +51,9 @@ async function run(foldFrom: number, pageSizes: readonly number[]) {
       deferred: [],
       json: new Map([['person', new Set(['extra'])]]),
     });
-    if (outcome.kind === 'applied' && outcome.folded && page.events.length > 1) foldedPages++;
+    if (outcome.kind !== 'applied') continue;
+    if (outcome.mode === 'folded' && page.events.length > 1) foldedPages++;
+    if (outcome.mode === 'at_once') pagesAtOnce++;
   }
   const [{ cursor }] = await sql<[{ cursor: bigint }]>`SELECT cursor FROM projection_state`;
   return {
@@ -84,7 +86,7 @@ async function appendDone(statements: readonly Statement[][]): Promise<void> {
 async function expectLaw(histories: fc.Arbitrary<Statement[][]>, seed: number): Promise<void> {
   const wanted = process.env['FOLD_RUNS'];
   const runs = Number(wanted ?? 60);
-  foldedPages = 0;
+  [foldedPages, pagesAtOnce] = [0, 0];
   await fc.assert(
     fc.asyncProperty(
       histories,
@@ -93,12 +95,14 @@ async function expectLaw(histories: fc.Arbitrary<Statement[][]>, seed: number): 
         await appendDone(statements);
         const oneByOne = await run(Number.POSITIVE_INFINITY, [1]);
         expect(await run(1, pageSizes)).toEqual(oneByOne);
+        expect(await run(Number.POSITIVE_INFINITY, pageSizes, true)).toEqual(oneByOne);
       },
     ),
     { numRuns: runs, examples: [[sumsThatComeBack, [50]]], ...(wanted === undefined && { seed }) },
   );
-  // Or the two ways compared were the same one.
+  // Or the ways compared were the same one.
   expect(foldedPages).toBeGreaterThan(runs / 2);
+  expect(pagesAtOnce).toBeGreaterThan(runs / 2);
 }
 
 // Seen red with: removed rows left out of the difference; the check of NOT NULL dropped; `not` in conditions ignored; a

@@ -85,7 +85,7 @@ test('what has happened is counted: pages, events, failures, retries, statements
   expect(value('events_applied_total', { projection: 'folded' })).toBe(21);
   expect(value('events_applied_total', { projection: 'faulty' })).toBe(20);
   expect(value('pages_total', { projection: 'folded', mode: 'folded' })).toBe(1);
-  expect(value('pages_total', { projection: 'folded', mode: 'in_order' })).toBe(1);
+  expect(value('pages_total', { projection: 'folded', mode: 'at_once' })).toBe(1);
   expect(value('failures_total', { projection: 'faulty' })).toBe(2);
   expect(value('failures_total', { projection: 'folded' })).toBe(0);
   expect(value('retries_total', { projection: 'faulty' })).toBe(1);

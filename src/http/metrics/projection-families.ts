@@ -48,7 +48,7 @@ export const PROJECTION_FAMILIES: readonly Family[] = [
   ),
   {
     name: 'projectionist_pages_total',
-    help: 'Pages committed whole, folded into set-based statements or run in order.',
+    help: 'Pages committed whole, folded into set-based statements, run in order, or in one round trip at once.',
     type: 'counter',
     labels: ['projection', 'mode'],
     read: each(({ pages }) => Object.entries(pages.pages).map(([mode, { count }]) => [count, mode])),

@@ -1,0 +1,91 @@
+import { type ClientBase, type Connection, Query } from 'pg';
+import { EngineError } from '../core/errors.ts';
+import { toParameter } from './parameters.ts';
+import { planName } from './plan-names.ts';
+import { toError } from './session.ts';
+import type { Rendered } from './statement.ts';
+
+/**
+ * A whole transaction in one write and one round trip, for statements whose rows nobody wants. One Sync ends all of it,
+ * so the server leaves out everything after the first error, COMMIT too, and BEGIN is no exception: were it refused, none
+ * of the rest would run by itself. (The protocol's pipelining; the driver's own ends every statement with a Sync, after
+ * which the next one runs whatever became of the one before.)
+ * @throws the first error, everything rolled back; one of the connection, after which the outcome is unknown
+ */
+export async function runAtOnce(client: ClientBase, options: string, statements: readonly Rendered[]): Promise<void> {
+  const all = [{ text: `BEGIN ${options}`, values: [] }, ...statements, { text: 'COMMIT', values: [] }];
+  try {
+    const tag = await new Promise<string>((resolve, reject) => {
+      client.query(new AtOnce(all.map(toMessage), resolve, reject));
+    });
+    if (tag !== 'COMMIT') throw new EngineError('COMMIT_REFUSED');
+  } catch (error) {
+    // Always: what the driver knows of the session is from before.
+    await client.query('ROLLBACK').catch(() => undefined);
+    throw error instanceof Error ? toError(error) : error;
+  }
+}
+
+interface Message {
+  /** Empty: planned each time. */
+  readonly name: string;
+  readonly text: string;
+  readonly values: (string | Buffer | null)[];
+}
+
+/** Another name than that of the same text alone: the driver keeps its own account of those. */
+function toMessage({ text, values }: Rendered): Message {
+  const name = planName(text);
+  return { name: name === undefined ? '' : `${name}_at_once`, text, values: values.map(toParameter) };
+}
+
+/** Texts that a connection has prepared for certain. */
+const prepared = new WeakMap<Connection, Set<string>>();
+
+/** What the driver calls as the answers to its messages come in. */
+class AtOnce extends Query {
+  readonly #messages: readonly Message[];
+  readonly #resolve: (tag: string) => void;
+  #tag = '';
+
+  constructor(messages: readonly Message[], resolve: (tag: string) => void, reject: (error: Error) => void) {
+    // The driver's own handling of errors ends here too: of the server's, of a time-out, of a lost connection.
+    super({ text: '' }, (error) => {
+      if (error) reject(error);
+    });
+    this.#messages = messages;
+    this.#resolve = resolve;
+  }
+
+  override submit = (connection: Connection): void => {
+    const known = prepared.get(connection) ?? new Set();
+    prepared.set(connection, known);
+    connection.stream.cork();
+    for (const { name, text, values } of this.#messages) {
+      if (name === '' || !known.has(name)) {
+        // After an error nobody knows which of the texts before it were prepared; to close what is not there is no error.
+        if (name !== '') connection.close({ type: 'S', name }, true);
+        connection.parse({ name, text, types: [] }, true);
+      }
+      connection.bind({ statement: name, values }, true);
+      connection.execute(null, true);
+    }
+    connection.sync();
+    connection.stream.uncork();
+  };
+
+  handleRowDescription(): void {}
+  handleDataRow(): void {}
+  handleEmptyQuery(): void {}
+
+  handleCommandComplete({ text }: { readonly text: string }): void {
+    this.#tag = text;
+  }
+
+  /** Everything went well: after an error the driver does not ask any more. */
+  handleReadyForQuery(connection: Connection): void {
+    const known = prepared.get(connection);
+    for (const { name } of this.#messages) known?.add(name);
+    this.#resolve(this.#tag);
+  }
+}
