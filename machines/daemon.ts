@@ -29,7 +29,7 @@ export type ProjectionActor = ActorRefFrom<typeof projectionMachine>;
 
 interface DaemonContext extends DaemonInput {
   /** How often each child has died in a row; forgotten once it has lived for a while. */
-  readonly deaths: Readonly<Record<string, number>>;
+  readonly deaths: ReadonlyMap<string, number>;
 }
 
 export type DaemonEvent =
@@ -111,7 +111,7 @@ export const daemonMachine = setup({
       enqueue.raise({ type: 'RECOVERED', name: input.name }, { delay: HEALTHY_AFTER_MS, id: recoveredId(input.name) });
     }),
     forgetDeaths: assign({
-      deaths: ({ context }, { name }: { readonly name: string }) => ({ ...context.deaths, [name]: 0 }),
+      deaths: ({ context }, { name }: { readonly name: string }) => new Map([...context.deaths, [name, 0]]),
     }),
     stopAll: enqueueActions(({ context, self, enqueue }) => {
       for (const { name } of context.projections) {
@@ -123,8 +123,8 @@ export const daemonMachine = setup({
       // Nobody else can ask the operation of a dead actor to end.
       childrenOf(self)[childId(name)]?.getSnapshot().context?.operation.abort();
       enqueue.cancel(recoveredId(name));
-      const deaths = (context.deaths[name] ?? 0) + 1;
-      enqueue(assign({ deaths: { ...context.deaths, [name]: deaths } }));
+      const deaths = (context.deaths.get(name) ?? 0) + 1;
+      enqueue(assign({ deaths: new Map([...context.deaths, [name, deaths]]) }));
       enqueue.raise(
         { type: 'RESPAWN', name },
         { delay: 100 + fullJitter(deaths, context.backoff, Math.random()), id: respawnId(name) },
@@ -133,7 +133,7 @@ export const daemonMachine = setup({
   },
 }).createMachine({
   id: 'daemon',
-  context: ({ input }) => ({ ...input, deaths: {} }),
+  context: ({ input }) => ({ ...input, deaths: new Map<string, number>() }),
   initial: 'stopped',
   states: {
     stopped: { on: { START: 'running' } },

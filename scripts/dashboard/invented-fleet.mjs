@@ -23,6 +23,7 @@ export const FAILURE = {
   attempts: 6,
   error: 'null value in column "name" of relation "band" violates not-null constraint',
   sqlstate: '23502',
+  code: null,
   statement: 'INSERT INTO "band" ("id", "name", "created") VALUES ($1, $2, $3) ON CONFLICT ("name") DO UPDATE SET …',
   at: new Date(Date.now() - 95_000).toISOString(),
 };

@@ -1,6 +1,7 @@
 import { PUBLISHER_NAME, type PublisherStatus } from '../core/publisher.ts';
 import type { ProjectionStatus } from '../core/status.ts';
 import type { DaemonClient, Fleet } from './client.ts';
+import { describeStanding } from './failure-report.ts';
 import { type Colour, duration, grouped, type Output, oneLine, table } from './terminal.ts';
 
 const TITLES = ['NAME', 'STATE', 'CURSOR/HEAD', 'LAG', 'RATE', 'ETA', 'DETAIL'];
@@ -18,7 +19,10 @@ const COLOUR_OF: Readonly<Record<string, Colour>> = {
   resetting: 'yellow',
 };
 
-/** `projectionist status`: a table for people, or what the daemon said for programs. */
+/**
+ * `projectionist status`: a table for people, or what the daemon said for programs. Of one projection alone also
+ * everything about the event it stands before.
+ */
 export async function showStatus(
   client: DaemonClient,
   options: StatusOptions,
@@ -27,8 +31,10 @@ export async function showStatus(
 ): Promise<void> {
   if (options.name !== undefined) {
     const status = await client.status(options.name, signal);
+    const { failure } = status;
+    const about = failure === null ? '' : `\n${describeStanding(failure)}`;
     stdout.write(
-      options.json ? `${JSON.stringify(status, null, 2)}\n` : statusTable([status], undefined, options.colour),
+      options.json ? `${JSON.stringify(status, null, 2)}\n` : statusTable([status], undefined, options.colour) + about,
     );
     return;
   }

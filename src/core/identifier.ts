@@ -1,6 +1,7 @@
 import { EngineError } from './errors.ts';
 
-const PATTERN = /^[a-z_][a-z0-9_]{0,62}$/;
+/** `__proto__` is no key of an ordinary object: a row could not hold a column of that name. */
+const PATTERN = /^(?!__proto__$)[a-z_][a-z0-9_]{0,62}$/;
 
 /**
  * The one place that decides what may name a projection, table or column. PostgreSQL cuts longer names at 63 bytes

@@ -17,7 +17,9 @@ export interface FailureStatus {
   readonly eventName: string | null;
   readonly attempts: number;
   readonly error: string;
+  /** What PostgreSQL, or the engine, calls the error; null when it is neither's. */
   readonly sqlstate: string | null;
+  readonly code: string | null;
   readonly statement: string | null;
   /** ISO 8601, UTC. */
   readonly at: string;

@@ -240,7 +240,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
 
   /** Halts the projection whose handler left this error behind: see `findCulprit`. */
   async halt(culprit: Culprit, error: unknown): Promise<void> {
-    await haltCulprit(this.#running(this.#pools).work, culprit, error);
+    await haltCulprit({ sql: this.#running(this.#pools).work, log: this.#log }, culprit, error);
   }
 
   health(): Health {

@@ -2,14 +2,13 @@ import { describeError } from '../core/describe-error.ts';
 import { isEngineError } from '../core/errors.ts';
 import type { StoredEvent } from '../core/event.ts';
 import { isTransient, sqlstateOf } from '../store/sqlstate.ts';
-import type { SqlText } from '../store/statement-sql.ts';
 import { EventFailed, LookupWaits } from './outcome.ts';
 
 /** What the database cannot do now is not the event's fault and passes through as it is. */
-export function toEventFailed(error: unknown, index: number, event: StoredEvent, sql: SqlText | null): Error {
+export function toEventFailed(error: unknown, index: number, event: StoredEvent, statement: string | null): Error {
   if (error instanceof EventFailed || error instanceof LookupWaits) return error;
   if (error instanceof Error && isTransient(error)) return error;
-  return eventFailed(error, index, event, sql?.text ?? null);
+  return eventFailed(error, index, event, statement);
 }
 
 export function eventFailed(

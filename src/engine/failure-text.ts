@@ -11,7 +11,12 @@ export function failedPull({ failure, attempts, verdict }: Failed): PullOutcome 
   return { kind: 'failed', halted: verdict === 'halt', detail, event: failure };
 }
 
-export function logFailure(log: Log, name: string, { failure, attempts, verdict }: Failed): void {
+/** The line that every failed attempt gets, whoever found it. */
+export function logFailure(
+  log: Log,
+  name: string,
+  { failure, attempts, verdict }: Pick<Failed, 'failure' | 'attempts' | 'verdict'>,
+): void {
   const told = { projection: name, ...failure, position: String(failure.position), attempts };
   log.error({ ...told, halted: verdict === 'halt' }, 'an event could not be applied');
   if (verdict === 'skip') log.warn(told, 'an event was skipped, as the policy says');

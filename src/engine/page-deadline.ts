@@ -50,7 +50,8 @@ export class PageDeadline {
         lent.revoke();
         const error = new EngineError('HANDLER_TIMEOUT', { event: event.name, ms: eventMs });
         const unanswered = lent.waiting;
-        const ended = this.#end(eventFailed(error, index, event), (active) => unanswered && !active);
+        const verdict = eventFailed(error, index, event, unanswered);
+        const ended = this.#end(verdict, (active) => unanswered !== null && !active);
         // Rejects with the database's own error where that is the one that is silent: no fault of the event.
         this.#wait(ended.then(() => reject(error), reject));
       }, eventMs);

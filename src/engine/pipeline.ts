@@ -32,7 +32,7 @@ export function createPipeline(tx: Tx, events: readonly StoredEvent[], meter?: P
           },
           (error: unknown) => {
             if (index >= firstIndex || event === undefined) return;
-            first = toEventFailed(error, index, event, sql);
+            first = toEventFailed(error, index, event, sql.text);
             firstIndex = index;
           },
         ),

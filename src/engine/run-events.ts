@@ -99,7 +99,7 @@ async function sendEvents(
         await settleImperative({ tx, lent, xid: context.xid }, projection, event, inTime);
         meter?.statement(event.name, performance.now() - began);
       } else {
-        const statement = lent.revoke();
+        const statement = lent.end();
         if (statement !== null) throw new EngineError('HANDLER_NOT_AWAITED', { statement });
         await run(flattenStatements(result));
       }
@@ -110,7 +110,7 @@ async function sendEvents(
     } catch (error) {
       // An earlier write may have failed first: then this is only its echo.
       await pipeline.settled();
-      throw toEventFailed(error, index, event, null);
+      throw toEventFailed(error, index, event, lent.failed(error));
     } finally {
       meter?.handled();
     }

@@ -66,12 +66,14 @@ export interface StatusParts {
 }
 
 export function toStatus(parts: StatusParts): ProjectionStatus {
-  const { name, snapshot, view, failure, head, ratePerSecond } = parts;
+  const { name, snapshot, view, failure, head } = parts;
   const stored = view?.cursor ?? 0n;
   const cursor = parts.scanned > stored ? parts.scanned : stored;
   const lag = head > cursor ? head - cursor : 0n;
   const state = snapshot === null ? 'idle' : stateOf(snapshot);
   const position = view?.position ?? 0n;
+  // The measured rate falls slowly; what has stopped has none.
+  const ratePerSecond = state === 'catching-up' || state === 'live' ? parts.ratePerSecond : 0;
   return {
     name,
     instance: '',
@@ -122,6 +124,7 @@ function historyFailure(snapshot: ProjectionSnapshot | null, cursor: bigint): Fa
     attempts: 0,
     error: snapshot.context.detail ?? 'halted',
     sqlstate: null,
+    code: null,
     statement: null,
     at: new Date().toISOString(),
   };

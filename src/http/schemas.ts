@@ -30,6 +30,7 @@ const failureSchema = named(
     attempts: z.number(),
     error: z.string(),
     sqlstate: z.string().nullable(),
+    code: z.string().nullable().describe('of the engine, where the error is one of its own'),
     statement: z.string().nullable(),
     at: instant('of the last attempt'),
   }) satisfies z.ZodType<FailureStatus>,

@@ -51,7 +51,7 @@ export async function clearFailures(tx: Tx, name: string, upTo: bigint): Promise
 export async function readFailures(sql: Queryable): Promise<ReadonlyMap<string, FailureStatus>> {
   const rows = await sql<({ name: string } & FailureStatus)[]>`
     SELECT DISTINCT ON (name) name, event_id AS "eventId", position::text AS position, event_name AS "eventName", attempts,
-           error, sqlstate, statement, to_char(last_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at
+           error, sqlstate, code, statement, to_char(last_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at
     FROM projection_failures WHERE instance_id = '' AND skipped_at IS NULL ORDER BY name, position`;
   return new Map(rows.map(({ name, ...failure }) => [name, failure]));
 }

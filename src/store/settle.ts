@@ -14,7 +14,7 @@ export class TransactionEnded extends Error {}
  */
 export async function settleHandler(tx: Tx, lent: Lent, result: Promise<unknown>, xid: string): Promise<unknown> {
   const [settled] = await Promise.allSettled([result]);
-  const statement = lent.revoke();
+  const statement = lent.end();
   const rejected = settled.status === 'rejected';
   // The session is gone, or is being ended: nothing can be asked of it.
   if (rejected && (isConnectionLost(settled.reason) || isEngineError(settled.reason, 'HANDLER_TIMEOUT'))) {

@@ -1,6 +1,6 @@
-import { EngineError } from '../core/errors.ts';
+import { EngineError, isEngineError } from '../core/errors.ts';
 import type { Transaction } from '../core/projection.ts';
-import { readLentStatement } from './lent-statement.ts';
+import { type LentStatement, readLentStatement } from './lent-statement.ts';
 import type { Queryable } from './session.ts';
 import { type Rendered, Statement } from './statement.ts';
 
@@ -8,32 +8,46 @@ import { type Rendered, Statement } from './statement.ts';
 export interface Lent {
   /** Statements with parameters, and no way to begin, end or leave the transaction. */
   readonly tx: Transaction;
-  /** A statement was sent and has not been answered yet. */
-  readonly waiting: boolean;
+  /** Text of the first statement that was sent and has not been answered yet; null when there is none. */
+  readonly waiting: string | null;
+  /** Text of the statement that ended in this error, or in the one that led to it; null when none did. */
+  failed(error: unknown): string | null;
+  /** Takes it back from a handler that is still at work: what it sends from now on is refused. */
+  revoke(): void;
   /**
-   * Takes it back: whoever still has it is refused. What was sent by then has been sent.
-   * @returns the first statement that nobody has waited for, or null
+   * Takes it back at the handler's end. What it has made by then and not waited for is never answered: the failure is the
+   * handler's, which is told by the return value, and no promise that it has left behind may tell it a second time.
+   * @returns the first such statement, or null
    */
-  revoke(): string | null;
+  end(): string | null;
 }
 
 /** Lends a transaction to a handler, for as long as the handler works. */
 export function lend(tx: Queryable): Lent {
   /** Made and not answered yet. */
   const open = new Map<unknown, string>();
+  const sent = new Map<unknown, string>();
+  const leftBehind = new Set<unknown>();
   const savepoints: string[] = [];
-  let sent = 0;
+  let failure: { readonly error: unknown; readonly text: string } | null = null;
   let revoked = false;
 
   async function send(made: unknown, { text, values }: Rendered): Promise<readonly object[]> {
-    if (revoked) throw new EngineError('TRANSACTION_OVER');
-    sent += 1;
     try {
-      check(text, savepoints);
-      return await tx.unsafe(text, values, { prepare: true });
+      if (revoked) throw new EngineError('TRANSACTION_OVER');
+      sent.set(made, text);
+      const kind = check(text, savepoints);
+      const rows = await tx.unsafe(text, values, { prepare: true });
+      // The handler has taken it back, and the transaction goes on.
+      if (kind === 'rollback to') failure = null;
+      return rows;
+    } catch (error) {
+      failure ??= { error, text };
+      throw error;
     } finally {
-      sent -= 1;
+      sent.delete(made);
       open.delete(made);
+      if (leftBehind.has(made)) await never();
     }
   }
 
@@ -46,9 +60,19 @@ export function lend(tx: Queryable): Lent {
       return statement;
     },
     get waiting() {
-      return sent > 0;
+      const [first = null] = sent.values();
+      return first;
+    },
+    failed: (error) => {
+      if (isEngineError(error, 'HANDLER_NOT_AWAITED')) return String(error.fields['statement']);
+      const led = failure?.error === error || isEngineError(error, 'HANDLER_IGNORED_ERROR');
+      return led ? (failure?.text ?? null) : null;
     },
     revoke: () => {
+      revoked = true;
+    },
+    end: () => {
+      if (!revoked) for (const made of open.keys()) leftBehind.add(made);
       revoked = true;
       const [first = null] = open.values();
       return first;
@@ -56,17 +80,21 @@ export function lend(tx: Queryable): Lent {
   };
 }
 
-/** A handler may take back what it did since a savepoint of its own. @throws EngineError HANDLER_STATEMENT_REFUSED */
-function check(text: string, savepoints: string[]): void {
+/**
+ * A handler may take back what it did since a savepoint of its own.
+ * @returns what kind of statement it is
+ * @throws EngineError HANDLER_STATEMENT_REFUSED
+ */
+function check(text: string, savepoints: string[]): LentStatement['kind'] {
   const statement = readLentStatement(text);
   switch (statement.kind) {
     case 'plain':
-      return;
+      break;
     case 'refused':
       throw new EngineError('HANDLER_STATEMENT_REFUSED', { statement: shown(text), reason: statement.reason });
     case 'savepoint':
       savepoints.push(statement.name);
-      return;
+      break;
     case 'rollback to':
     case 'release': {
       const last = savepoints.lastIndexOf(statement.name);
@@ -77,6 +105,12 @@ function check(text: string, savepoints: string[]): void {
       savepoints.length = statement.kind === 'release' ? last : last + 1;
     }
   }
+  return statement.kind;
+}
+
+/** Whoever waits for it is forgotten with it. */
+function never(): Promise<never> {
+  return new Promise(() => undefined);
 }
 
 function shown(text: string): string {

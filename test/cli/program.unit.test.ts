@@ -261,6 +261,7 @@ describe('commands to a running daemon', () => {
           attempts: 6,
           error: 'no row\n\u001b[31min band',
           sqlstate: '23502',
+          code: null,
           statement: null,
           at: '2026-01-01T00:00:00Z',
         },

@@ -21,6 +21,7 @@ const FAILURE = {
   attempts: 1,
   error: 'no',
   sqlstate: null,
+  code: null,
   statement: null,
   at: '2026-01-01T00:00:00Z',
 };

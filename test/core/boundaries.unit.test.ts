@@ -5,13 +5,27 @@ import { checkIdentifier, quoteIdentifier } from '../../src/core/identifier.ts';
 import { nextPageSize, PAGE_MAX, PAGE_MIN } from '../../src/core/page-size.ts';
 import { parsePosition } from '../../src/core/position.ts';
 
-// Seen red with: {0,63} in the pattern (PostgreSQL cuts names at 63 bytes without an error).
+// Seen red with: {0,63} in the pattern (PostgreSQL cuts names at 63 bytes without an error); `__proto__` let through.
 test('an identifier is lower-case letters, digits and underscores, at most 63 of them', () => {
-  for (const good of ['a', '_a', 'a1_b', 'x'.repeat(63)]) {
+  for (const good of ['a', '_a', 'a1_b', 'constructor', '__proto', 'x'.repeat(63)]) {
     expect(checkIdentifier('table', good)).toBe(good);
     expect(quoteIdentifier(good)).toBe(`"${good}"`);
   }
-  for (const bad of ['', '1a', 'A', 'å', 'a-b', 'a.b', 'a b', 'a"', "a'", 'a\u0000', 'a\n', 'x'.repeat(64)]) {
+  for (const bad of [
+    '',
+    '1a',
+    'A',
+    'å',
+    'a-b',
+    'a.b',
+    'a b',
+    'a"',
+    "a'",
+    'a\u0000',
+    'a\n',
+    '__proto__',
+    'x'.repeat(64),
+  ]) {
     expect(() => checkIdentifier('table', bad), JSON.stringify(bad)).toThrow(
       expect.objectContaining({ code: 'IDENTIFIER_INVALID' }),
     );

@@ -10,6 +10,7 @@ const FAILURE = {
   attempts: 1,
   error: 'null value in column "name"',
   sqlstate: '23502',
+  code: null,
   statement: null,
   at: '2026-01-02T03:04:05Z',
 };

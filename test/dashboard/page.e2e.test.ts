@@ -46,6 +46,7 @@ const FAILURE = {
   attempts: 6,
   error: 'null value in column "name"',
   sqlstate: '23502',
+  code: null,
   statement: 'INSERT INTO "band" ("name") VALUES ($1)',
   at: '2026-01-02T03:04:05.000Z',
 };

@@ -55,6 +55,7 @@ describe('what an order will do', () => {
     attempts: 6,
     error: 'no',
     sqlstate: null,
+    code: null,
     statement: null,
     at: '2026-01-02T03:04:05Z',
   };

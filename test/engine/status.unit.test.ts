@@ -50,6 +50,7 @@ const FAILURE: FailureStatus = {
   attempts: 6,
   error: 'no',
   sqlstate: '23505',
+  code: null,
   statement: null,
   at: '2026-01-01T00:00:00.000Z',
 };
@@ -111,6 +112,17 @@ test('when it is caught up is told only while catching up, at a rate that is kno
   expect(statusOf({ snapshot, ratePerSecond: 0 }).etaSeconds).toBeNull();
   expect(statusOf({ snapshot, ratePerSecond: 30 }).etaSeconds).toBe(1);
   expect(statusOf({ snapshot: await snapshotAfter(...LIVE), ratePerSecond: 30 }).etaSeconds).toBeNull();
+});
+
+// Seen red with: the measured rate as it is, whatever the state (it falls to 0 within half a minute).
+test('what stands still has no rate, from the moment it does', async () => {
+  const rateAfter = async (...answers: readonly Answer[]) =>
+    statusOf({ snapshot: await snapshotAfter(...answers), ratePerSecond: 5000 }).ratePerSecond;
+  expect(await rateAfter('open:running')).toBe(5000);
+  expect(await rateAfter(...LIVE)).toBe(5000);
+  expect(await rateAfter('open:running', 'pull:failed for good')).toBe(0);
+  expect(await rateAfter('open:paused')).toBe(0);
+  expect(statusOf({ ratePerSecond: 5000 }).ratePerSecond).toBe(0);
 });
 
 // Seen red with: `seconds >= 1` made `seconds >= 0`; the machine's own detail after the holder's.

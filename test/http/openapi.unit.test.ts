@@ -98,6 +98,7 @@ const failure = {
   attempts: 6,
   error: 'no',
   sqlstate: null,
+  code: null,
   statement: null,
   at: '2026-01-01T00:00:00Z',
 };

@@ -275,3 +275,17 @@ test('deaths in a row wait longer and longer, whatever time the waiting takes', 
     random.mockRestore();
   }
 });
+
+// Seen red with: `deaths` as a plain object (its `constructor` is a function, and the wait no number).
+test('a projection may be called as what every object has: its first death is its first', async () => {
+  const daemon = supervise(['constructor'], new Set(['constructor']));
+  const hands = daemon.handsOf('constructor');
+  await pulling(daemon, 'constructor');
+  daemon.child('constructor').send({ type: 'WAKE' });
+  hands.running[0]?.settle('rejected');
+  await delivered();
+  expect(daemon.root.getSnapshot().context.deaths.get('constructor')).toBe(1);
+  daemon.clock.increment(300);
+  expect(hands.running.map(({ label }) => label)).toEqual(['open']);
+  expect(daemon.died).toEqual([]);
+});

@@ -3,7 +3,6 @@ import { isEngineError } from '../../core/errors.ts';
 import type { RowText } from '../../core/failure.ts';
 import type { Projection } from '../../core/projection.ts';
 import type { Row } from '../../core/statement.ts';
-import { checkedEvent } from '../../engine/checked-event.ts';
 import { toEventFailed } from '../../engine/event-failure.ts';
 import { toIso } from '../../store/read.ts';
 import { resultTypes } from '../../store/result-types.ts';
@@ -28,7 +27,7 @@ export function replayInMemory(projection: Projection, capsule: Capsule): Replay
   const before = rowsNow();
   const event = toStoredEvent(capsule.event);
   try {
-    tables.apply(projection, checkedEvent(projection, event), true);
+    tables.apply(projection, event, true);
   } catch (error) {
     if (isEngineError(error, 'TEST_NEEDS_POSTGRES') || isEngineError(error, 'TEST_INVALID')) throw error;
     return failed('memory', toEventFailed(error, 0, event, null));

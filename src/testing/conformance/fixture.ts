@@ -2,6 +2,7 @@ import { AssertionError } from 'node:assert';
 import { deepEqual } from 'node:assert/strict';
 import type { FailedEvent, PullMode, PullOutcome } from '../../core/port.ts';
 import { defineProjection, type Projection } from '../../core/projection.ts';
+import type { StandardSchema } from '../../core/standard-schema.ts';
 import type { Row, Statement } from '../../core/statement.ts';
 import { lookup, upsert } from '../../core/statements.ts';
 import { compareRows } from '../compare.ts';
@@ -16,10 +17,24 @@ type Happening =
   /** Writes what the handler was given into the note of 'seer'. */
   | { readonly name: 'Saw'; readonly payload: { readonly list: readonly number[] } }
   | { readonly name: 'Threw'; readonly payload: Readonly<Record<string, unknown>> }
+  /** Has a schema, which wants a text for `note` and puts another one in its place. */
+  | { readonly name: 'Checked'; readonly payload: { readonly note: string } }
   | { readonly name: 'Labelled'; readonly payload: { readonly id: string; readonly text: string } };
 
 /** Outside of the payloads: JSON has no way to write `not` and `increment`. */
 const scripts: (readonly Statement[])[] = [];
+
+const checkedNote: StandardSchema<{ readonly note: string }> = {
+  '~standard': {
+    version: 1,
+    vendor: 'projectionist',
+    validate: (payload) => {
+      const note: unknown = typeof payload === 'object' && payload !== null ? Reflect.get(payload, 'note') : undefined;
+      if (typeof note === 'string') return { value: { note: `checked ${note}` } };
+      return { issues: [{ message: 'is no text', path: ['note'] }] };
+    },
+  },
+};
 
 /** Anything may happen to it. */
 export const things = defineProjection<Happening>()({
@@ -28,7 +43,9 @@ export const things = defineProjection<Happening>()({
     CREATE TABLE IF NOT EXISTS thing (id text PRIMARY KEY, name text UNIQUE, size int, note text, tags text[]);
     CREATE TABLE IF NOT EXISTS mark (a text, b text, note text, PRIMARY KEY (a, b));`,
   tables: { thing: { key: ['id'], unique: [['name']] }, mark: { key: ['a', 'b'] } },
+  events: { Checked: checkedNote },
   on: {
+    Checked: ({ payload }) => noted('checked', `${payload.note} ${Object.isFrozen(payload)}`),
     Did: ({ payload }) => scripts[payload.script] ?? [],
     Looked: ({ payload: { id, absent = 'fail' } }) =>
       lookup('label', { select: 'text', where: { id }, absent }, (note) => noted('looker', note)),

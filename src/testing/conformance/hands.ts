@@ -51,6 +51,22 @@ export const handsCases: readonly ConformanceCase[] = [
     },
   },
   {
+    name: 'a handler gets what the schema makes of the payload, and one that the schema refuses fails its event',
+    run: async (stage) => {
+      const { append, pull, expect } = await openScene(stage);
+      await append({ name: 'Checked', payload: { note: 'a' } });
+      deepEqual(await pull(), { kind: 'caught-up' });
+      await append({ name: 'Checked', payload: { note: 7 } as never });
+      expectFailed(await pull(), {
+        eventName: 'Checked',
+        error: 'the payload of Checked is not what its schema says: payload.note: is no text',
+        sqlstate: null,
+        code: 'PAYLOAD_INVALID',
+      });
+      await expect('thing', { id: 'checked', note: 'checked a true' });
+    },
+  },
+  {
     name: 'an event that fails leaves nothing, what precedes it stays, and the projection halts before it',
     run: async (stage) => {
       const { did, pull, expect } = await openScene(stage);

@@ -2,6 +2,7 @@ import { EngineError } from '../../core/errors.ts';
 import type { StoredEvent } from '../../core/event.ts';
 import type { HandlerContext, Projection } from '../../core/projection.ts';
 import type { Lookup } from '../../core/statement.ts';
+import { checkedEvent } from '../../engine/checked-event.ts';
 import { type FlatStatement, flattenStatements } from '../../engine/flatten.ts';
 import { lookupMissed } from '../../engine/lookups.ts';
 import { MemoryTable } from './memory-table.ts';
@@ -31,7 +32,7 @@ export class MemoryTables {
   }
 
   /**
-   * Applies one event, wholly or not at all.
+   * Applies one event, wholly or not at all, its payload checked as the engine does.
    * @throws what the handler or a statement throws; EngineError TEST_NEEDS_POSTGRES for a handler with SQL of its own
    */
   apply(projection: Projection, event: StoredEvent, replaying: boolean, resolve: Resolve = onlyFound): void {
@@ -87,7 +88,7 @@ function statementsOf(projection: Projection, event: StoredEvent, replaying: boo
     },
     replaying,
   };
-  const result: unknown = handler(event, context);
+  const result: unknown = handler(checkedEvent(projection, event), context);
   if (result instanceof Promise) {
     result.catch(() => undefined);
     throw needsPostgres();

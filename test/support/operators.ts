@@ -1,0 +1,111 @@
+import { vi } from 'vitest';
+import { clientActions } from '../../src/cli/client-actions.ts';
+import { databaseActions } from '../../src/cli/database-actions.ts';
+import { failureActions } from '../../src/cli/failure-actions.ts';
+import { operatorActions } from '../../src/cli/operator-actions.ts';
+import { type Actions, runProgram } from '../../src/cli/program.ts';
+import type { FailureRecord } from '../../src/core/failure.ts';
+import type { OperatorEvent, ProjectionStatus } from '../../src/core/status.ts';
+import { Captured } from '../cli/captured.ts';
+
+export interface Ended {
+  readonly ok: boolean;
+  /** Everything that came back. */
+  readonly said: string;
+}
+
+/** What somebody can see and do who has one way to the daemon, and no other. */
+export interface Operator {
+  status(name: string): Promise<ProjectionStatus>;
+  failures(name: string): Promise<readonly FailureRecord[]>;
+  send(name: string, event: Exclude<OperatorEvent, 'SKIP'>): Promise<Ended>;
+  skip(name: string, position: string, reason: string): Promise<Ended>;
+  /** `position`: in digits, or `head`. */
+  wait(name: string, position: string, seconds?: number): Promise<Ended>;
+}
+
+export const WAYS = ['the API', 'the command line'] as const;
+export type Way = (typeof WAYS)[number];
+
+export const TOKEN = 't';
+
+/** With plain requests. */
+export function byApi(url: () => string): Operator {
+  const ask = async (path: string, body?: object): Promise<Ended> => {
+    const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' };
+    const answer = await fetch(
+      url() + path,
+      body === undefined ? {} : { method: 'POST', headers, body: JSON.stringify(body) },
+    );
+    return { ok: answer.ok, said: await answer.text() };
+  };
+  const event = (name: string, body: object) => ask(`/projections/${name}/events?wait=30000`, body);
+  return {
+    status: async (name) => parsed(await ask(`/projections/${name}`)),
+    failures: async (name) =>
+      parsed<{ failures: readonly FailureRecord[] }>(await ask(`/projections/${name}/failures`)).failures,
+    send: (name, type) => event(name, { type }),
+    skip: (name, position, reason) => event(name, { type: 'SKIP', position, reason }),
+    wait: (name, position, seconds = 30) =>
+      ask(`/projections/${name}/wait?position=${position}&timeout=${seconds * 1000}`),
+  };
+}
+
+const ACTIONS: Actions = {
+  ...clientActions,
+  ...operatorActions,
+  ...databaseActions,
+  ...failureActions,
+  start: async () => 1,
+};
+
+/** What a command of the command line writes, started in this folder. */
+export async function runCommand(cwd: string, ...args: readonly string[]): Promise<Ended> {
+  const terminal = { stdout: new Captured(), stderr: new Captured() };
+  const outputGone = new AbortController().signal;
+  const onInterrupt = () => () => undefined;
+  const code = await runProgram(args, ACTIONS, { version: '1', terminal, env: {}, cwd, outputGone, onInterrupt });
+  return { ok: code === 0, said: terminal.stdout.text + terminal.stderr.text };
+}
+
+/** With the commands, which find the daemon by the file in this folder. */
+export function byCommandLine(cwd: string): Operator {
+  const run = (...args: readonly string[]) => runCommand(cwd, ...args);
+  return {
+    status: async (name) => parsed(await run('status', name, '--json')),
+    failures: async (name) =>
+      parsed<{ failures: readonly FailureRecord[] }>(await run('failures', name, '--json')).failures,
+    send: (name, event) => run('send', name, event, '--json'),
+    skip: (name, position, reason) => run('skip', name, '--position', position, '--reason', reason, '--json'),
+    wait: (name, position, seconds = 30) =>
+      run(
+        'wait',
+        name,
+        ...(position === 'head' ? ['--head'] : ['--position', position]),
+        '--timeout',
+        String(seconds),
+        '--json',
+      ),
+  };
+}
+
+function parsed<T>({ ok, said }: Ended): T {
+  if (!ok) throw new Error(said);
+  return JSON.parse(said) as T;
+}
+
+/** Looks, as a person would, until the status is so. */
+export async function untilSeen(
+  operator: Operator,
+  name: string,
+  check: (status: ProjectionStatus) => boolean,
+): Promise<ProjectionStatus> {
+  return await vi.waitFor(
+    async () => {
+      const status = await operator.status(name);
+      if (!check(status)) throw new Error(`'${name}' is ${JSON.stringify(status)}`);
+      return status;
+    },
+    { timeout: 30_000, interval: 10 },
+  );
+}
