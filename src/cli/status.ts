@@ -96,6 +96,8 @@ export function describeDetail({ detail: words, failure }: ProjectionStatus): st
   if (failure === null) return words ?? '';
   const what = failure.eventName === null ? '' : ` ${failure.eventName}`;
   const state = failure.sqlstate === null ? '' : ` (${failure.sqlstate})`;
+  // What the daemon that works on it says already.
+  if (words?.includes(failure.error)) return `${words}${state}`;
   const why = `at ${failure.position}${what}, attempt ${failure.attempts}: ${failure.error}${state}`;
   return words === null ? why : `${words}; ${why}`;
 }
