@@ -63,11 +63,13 @@ const idle: ProjectionHands = {
   skip: async () => undefined,
 };
 
-/**
- * Share of a core, in percent, that this many projections take when each of them is woken every two seconds: to work and
- * back, one transition a second.
- */
-export async function loadOf(count: number, seconds: number, observe: Observer): Promise<number> {
+/** So many projections under a supervisor, without a database. */
+export interface Machines {
+  readonly actors: readonly ProjectionActor[];
+  stop(): void;
+}
+
+export function startMachines(count: number, observe: Observer): Machines {
   const names = Array.from({ length: count }, (_, index) => `p${index}`);
   const backoff = { baseMs: 200, capMs: 30_000 };
   const projections = names.map((name) => ({ name, hands: idle, retryFailedAfterMs: 1000, backoff }));
@@ -78,7 +80,15 @@ export async function loadOf(count: number, seconds: number, observe: Observer):
   root.start();
   root.send({ type: 'START' });
   const children = root.getSnapshot().children as unknown as Readonly<Record<string, ProjectionActor>>;
-  const actors = names.flatMap((name) => children[childId(name)] ?? []);
+  return { actors: names.flatMap((name) => children[childId(name)] ?? []), stop: () => void root.stop() };
+}
+
+/**
+ * Share of a core, in percent, that this many projections take when each of them is woken every two seconds: to work and
+ * back, one transition a second.
+ */
+export async function loadOf(count: number, seconds: number, observe: Observer): Promise<number> {
+  const { actors, stop } = startMachines(count, observe);
   await pause(500);
   const spell = 50;
   const share = Math.ceil((count * spell) / 2000);
@@ -92,6 +102,6 @@ export async function loadOf(count: number, seconds: number, observe: Observer):
   const { user, system } = process.cpuUsage(before);
   const used = (user + system) / 1000 / (performance.now() - began);
   clearInterval(wakes);
-  root.stop();
+  stop();
   return used * 100;
 }

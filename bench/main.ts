@@ -3,6 +3,7 @@ import type { Part } from './figures.ts';
 import { inspectPart } from './inspect-part.ts';
 import { describeLoad, describeMachine } from './machine.ts';
 import { type Options, type PartName, parseOptions, USAGE } from './options.ts';
+import { paintPart } from './paint-part.ts';
 import {
   appendPart,
   bandPart,
@@ -38,6 +39,7 @@ function plan({ events, rounds, parts, full }: Options): readonly (() => [Measur
     push: [() => [pushPart, scale]],
     flood: [() => [floodPart, scale]],
     inspect: [() => [inspectPart, scale]],
+    paint: [() => [paintPart, scale]],
   };
   return parts.flatMap((name) => jobs[name]);
 }

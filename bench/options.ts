@@ -1,6 +1,17 @@
 import { parseArgs } from 'node:util';
 
-const PART_NAMES = ['band', 'dancefinder', 'latency', 'append', 'idle', 'flood', 'publish', 'push', 'inspect'] as const;
+const PART_NAMES = [
+  'band',
+  'dancefinder',
+  'latency',
+  'append',
+  'idle',
+  'flood',
+  'publish',
+  'push',
+  'inspect',
+  'paint',
+] as const;
 export type PartName = (typeof PART_NAMES)[number];
 
 export interface Options {

@@ -67,39 +67,151 @@ export function catchingUp(name, cursor = 7_412, rate = 12_350) {
   });
 }
 
+export function paused(name) {
+  const behind = { cursor: String(HEAD - 431), lagEvents: 431, lagSeconds: 312 };
+  return live(name, { state: 'idle', substate: 'idle.paused', detail: 'paused by an operator', ...behind });
+}
+
+export function resetting(name) {
+  const behind = { cursor: '0', lagEvents: HEAD, lagSeconds: null, position: 0 };
+  return live(name, { state: 'resetting', substate: 'resetting', generation: 2, ...behind });
+}
+
 /** So many projections, most of them well. */
 export function many(number) {
   return Array.from({ length: number }, (_, at) => {
     const name = `${NAMES[at % NAMES.length]}_${Math.floor(at / NAMES.length) + 1}`;
     if (at % 67 === 40) return failed(name);
     if (at % 29 === 7) return catchingUp(name, 900 * (at % 20), 3_000 + 37 * at);
-    if (at === 3)
-      return live(name, {
-        state: 'idle',
-        substate: 'idle.paused',
-        detail: 'paused by an operator',
-        lagEvents: 431,
-        lagSeconds: 312,
-        cursor: String(HEAD - 431),
-      });
-    if (at === 11)
-      return live(name, {
-        state: 'resetting',
-        substate: 'resetting',
-        cursor: '0',
-        lagEvents: HEAD,
-        lagSeconds: null,
-        position: 0,
-      });
+    if (at === 3) return paused(name);
+    if (at === 11) return resetting(name);
     return live(name, at % 5 === 0 ? { ratePerSecond: 3.2 } : {});
   });
 }
 
+const LONG = 'customer_invoices_with_open_reminders_per_region_and_salesperson';
+
+/** What a page about one projection can be about. */
+export const FLEETS = {
+  failed: [failed('band'), live('dancehall'), live('event'), live('userpreferences')],
+  paused: [paused('band'), live('dancehall')],
+  resetting: [resetting('band'), live('dancehall')],
+  long: [
+    live(LONG, {
+      ...failed(LONG),
+      owner: 'projectionist-7d9c6bf5d4-x2x9q.production.svc.cluster.example:4711',
+      detail: 'halted: the event failed six times',
+      tables: Array.from({ length: 9 }, (_, at) => `${LONG}_${at + 1}`),
+      failure: {
+        ...FAILURE,
+        eventName: 'com.example.sales.invoicing.reminders.CustomerInvoiceReminderHasBeenSentToTheCustomer',
+        error: `invalid input syntax for type json: Token "${'x'.repeat(180)}" is invalid.\nDETAIL: ${'It was read from a column that an import had filled by hand. '.repeat(5)}`,
+      },
+    }),
+    catchingUp(`${LONG}_by_month`),
+    live('short'),
+  ],
+  /** @returns the status of a fleet one of which goes on a piece each time it is asked for */
+  catchingUp() {
+    let asked = 0;
+    return async () => {
+      asked += 1;
+      const rate = 130 + Math.round(60 * Math.sin(asked / 6)) + (asked % 7) * 5;
+      return [catchingUp('band', Math.min(HEAD - 1, 3_000 + 140 * asked), rate), live('dancehall'), live('event')];
+    };
+  },
+};
+
+export const BROKER_AWAY = { state: 'polling-only', detail: 'cannot use RabbitMQ at localhost:5672: ECONNREFUSED' };
+export const PUBLISHER = {
+  state: 'backing-off',
+  detail: 'the broker does not answer',
+  cursor: '19210',
+  head: String(HEAD),
+  lagEvents: 790,
+  ratePerSecond: 0,
+  unconfirmed: 0,
+  owner: 'web-1:4711',
+};
+
+const ago = (seconds) => new Date(Date.now() - seconds * 1000).toISOString();
+const step = (number, seconds, from, to, cause, detail = null) => ({
+  number: String(number),
+  name: 'band',
+  from,
+  to,
+  cause,
+  detail,
+  position: '18741',
+  daemon: 'web-1:4711',
+  at: ago(seconds),
+});
+export const HISTORY = [
+  step(9, 95, 'failed.attempting', 'failed.halted', 'xstate.done.actor.x', FAILURE.error),
+  step(8, 96, 'failed.backing-off', 'failed.attempting', 'xstate.after.1600.x'),
+  step(7, 98, 'live.working', 'failed.backing-off', 'xstate.done.actor.x', FAILURE.error),
+  step(6, 4_020, 'catching-up.working', 'live.waiting', 'xstate.done.actor.x'),
+  step(5, 4_021, 'resetting', 'catching-up.working', 'xstate.done.actor.x'),
+  step(4, 4_022, 'live.waiting', 'resetting', 'RESET', 'by http 127.0.0.1'),
+  step(3, 200_000, 'idle.opening', 'live.waiting', 'xstate.done.actor.x'),
+];
+export const PASSED = [
+  {
+    ...FAILURE,
+    name: 'band',
+    position: '9310',
+    code: null,
+    firstAt: ago(90_000),
+    lastAt: ago(90_000),
+    skipped: { at: ago(86_000), by: 'http 127.0.0.1', reason: 'a test event that somebody appended by hand' },
+  },
+];
+
+const PAYLOAD = '{"name": null, "origin": {"country": "Sweden", "region": "Dalarna"}, "members": 5, "active": true}';
+export const CAPSULE = { event: { payload: PAYLOAD } };
+const TRIED = {
+  name: 'band',
+  position: FAILURE.position,
+  eventId: FAILURE.eventId,
+  eventName: FAILURE.eventName,
+  payload: PAYLOAD,
+  error: null,
+  code: null,
+  sqlstate: null,
+  moreStatements: 0,
+  changes: [],
+  moreChanges: 0,
+};
+const INSERT =
+  'INSERT INTO "band" ("id", "name", "created") VALUES ($1, $2, $3) ON CONFLICT ("name") DO UPDATE SET "id" = EXCLUDED."id"';
+export const FAILED_TRY = {
+  ...TRIED,
+  outcome: 'failed',
+  error: FAILURE.error,
+  sqlstate: FAILURE.sqlstate,
+  statements: [{ text: INSERT, values: [`'${FAILURE.eventId}'`, null, "'2025-10-28 04:45:00+00'"] }],
+};
+export const GOOD_TRY = {
+  ...TRIED,
+  outcome: 'applied',
+  statements: [
+    { text: INSERT, values: [`'${FAILURE.eventId}'`, "'Larz-Kristerz'", "'2025-10-28 04:45:00+00'"] },
+    { text: 'DELETE FROM "band" WHERE "id" = $1', values: ["'2'"] },
+  ],
+  moreStatements: 3,
+  changes: [
+    { table: 'band', before: { id: '1', name: 'Larz' }, after: { id: '1', name: 'Larz-Kristerz' } },
+    { table: 'band', before: null, after: { id: '7', name: 'Vikingarna', origin: null, created: '2025-10-28' } },
+    { table: 'band', before: { id: '2', name: 'Flamingokvintetten', origin: 'Göteborg' }, after: null },
+  ],
+  moreChanges: 12,
+};
+
 /** Serves them as a daemon would. @returns address, with the token, and how to end it */
-export async function serve({ projections, broker = null, publisher = null, more = {} }) {
+export async function serve({ projections = [], broker = null, publisher = null, more = {} }) {
   const daemon = {
     id: 'web-1:4711',
-    names: projections.map(({ name }) => name),
+    names: ['band', ...projections.map(({ name }) => name)],
     status: async () => projections,
     publisher: async () => publisher,
     broker: () => broker,

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { EngineError } from '../core/errors.ts';
 import { createClient, type DaemonAddress, type DaemonClient, DEFAULT_URL, findDaemon } from './client.ts';
+import { painter } from './colours.ts';
 import { pollStatuses } from './poll.ts';
 import type { Actions, CommandContext } from './program.ts';
 import { resetProjections } from './reset.ts';
 import { sendEvent } from './send.ts';
 import { showStatus } from './status.ts';
-import { mayColour } from './terminal.ts';
 import { showLooks } from './watch.ts';
 import { watchStates } from './watch-states.ts';
 
@@ -19,7 +19,7 @@ export function stateFolder(cwd: string): string {
 export const clientActions: Pick<Actions, 'status' | 'watch' | 'send' | 'reset'> = {
   async status(options, context) {
     const { stdout } = context.terminal;
-    const shown = { ...options, colour: mayColour(stdout, context.env) };
+    const shown = { ...options, paint: painter(stdout, context.env) };
     await showStatus(await clientFor(context), shown, stdout, context.signal);
     return 0;
   },

@@ -1,12 +1,13 @@
-import { mayColour, type Output } from './terminal.ts';
+import type { Output } from './terminal.ts';
 
-type Colour = 'red' | 'green' | 'dim';
+const CODES = { red: 31, green: 32, yellow: 33, dim: 2 } as const;
+export type Colour = keyof typeof CODES;
 export type Paint = (colour: Colour, text: string) => string;
 
-const CODES = { red: 31, green: 32, dim: 2 } as const;
+export const plain: Paint = (_, text) => text;
+const coloured: Paint = (colour, text) => `\x1b[${CODES[colour]}m${text}\x1b[0m`;
 
-/** Colours on a terminal only, and never with NO_COLOR: a file or a pipe gets plain text. */
-export function painter(stdout: Output, env: Readonly<Record<string, string | undefined>>): Paint {
-  if (!mayColour(stdout, env)) return (_, text) => text;
-  return (colour, text) => `\x1b[${CODES[colour]}m${text}\x1b[0m`;
+/** Colours on a terminal only: a file or a pipe gets plain text. `NO_COLOR`, set to anything, turns them off: no-color.org. */
+export function painter({ isTTY }: Output, env: Readonly<Record<string, string | undefined>>): Paint {
+  return isTTY === true && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb' ? coloured : plain;
 }

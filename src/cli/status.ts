@@ -1,15 +1,16 @@
 import { PUBLISHER_NAME, type PublisherStatus } from '../core/publisher.ts';
 import type { ProjectionStatus } from '../core/status.ts';
 import type { DaemonClient, Fleet } from './client.ts';
+import { type Colour, type Paint, plain } from './colours.ts';
 import { describeStanding } from './failure-report.ts';
-import { type Colour, duration, grouped, type Output, oneLine, table } from './terminal.ts';
+import { duration, grouped, type Output, oneLine, table } from './terminal.ts';
 
 const TITLES = ['NAME', 'STATE', 'CURSOR/HEAD', 'LAG', 'RATE', 'ETA', 'DETAIL'];
 
 export interface StatusOptions {
   readonly name: string | undefined;
   readonly json: boolean;
-  readonly colour: boolean;
+  readonly paint: Paint;
 }
 
 const COLOUR_OF: Readonly<Record<string, Colour>> = {
@@ -34,7 +35,8 @@ export async function showStatus(
     const { failure } = status;
     const about = failure === null ? '' : `\n${describeStanding(failure)}`;
     stdout.write(
-      options.json ? `${JSON.stringify(status, null, 2)}\n` : statusTable([status], undefined, options.colour) + about,
+      options.json ? `${JSON.stringify(status, null, 2)}
+` : statusTable([status], undefined, options.paint) + about,
     );
     return;
   }
@@ -42,7 +44,7 @@ export async function showStatus(
   stdout.write(
     options.json
       ? `${JSON.stringify(fleet, null, 2)}\n`
-      : statusTable(fleet.projections, fleet.publisher, options.colour) + brokerLine(fleet),
+      : statusTable(fleet.projections, fleet.publisher, options.paint) + brokerLine(fleet),
   );
 }
 
@@ -57,10 +59,13 @@ function brokerLine({ broker }: Fleet): string {
 export function statusTable(
   statuses: readonly ProjectionStatus[],
   publisher?: PublisherStatus,
-  colour = false,
+  paint: Paint = plain,
 ): string {
   const rows = [TITLES, ...statuses.map(row), ...(publisher === undefined ? [] : [publisherRow(publisher)])];
-  return table(rows, (cell, column) => (colour && column === 1 ? (COLOUR_OF[cell] ?? null) : null));
+  return table(rows, (wide, cell, column) => {
+    const colour = column === 1 ? COLOUR_OF[cell] : undefined;
+    return colour === undefined ? wide : paint(colour, wide);
+  });
 }
 
 /** Below the projections, under the name of its row; `$` tells that it is none. */

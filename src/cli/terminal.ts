@@ -19,21 +19,13 @@ export function oneLine(text: string): string {
     .trim();
 }
 
-/** `NO_COLOR`, set to anything, turns colours off: no-color.org. */
-export function mayColour({ isTTY }: Output, env: Readonly<Record<string, string | undefined>>): boolean {
-  return isTTY === true && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb';
-}
-
-const COLOURS = { red: 31, green: 32, yellow: 33 } as const;
-export type Colour = keyof typeof COLOURS;
-
 /**
  * Columns as wide as their widest cell, two spaces between them, none at a line's end.
- * @param colourOf of a cell; null: as it is
+ * @param dress what is shown of a cell, given as wide as its column is; as it is by default
  */
 export function table(
   rows: readonly (readonly string[])[],
-  colourOf: (cell: string, column: number) => Colour | null = () => null,
+  dress: (wide: string, cell: string, column: number) => string = (wide) => wide,
 ): string {
   const widths: number[] = [];
   for (const row of rows) {
@@ -43,15 +35,11 @@ export function table(
     .map(
       (row) =>
         `${row
-          .map((cell, column) => painted(cell.padEnd(widths[column] ?? 0), colourOf(cell, column)))
+          .map((cell, column) => dress(cell.padEnd(widths[column] ?? 0), cell, column))
           .join('  ')
           .trimEnd()}\n`,
     )
     .join('');
-}
-
-function painted(text: string, colour: Colour | null): string {
-  return colour === null ? text : `\x1b[${COLOURS[colour]}m${text}\x1b[39m`;
 }
 
 /** 1234567 is `1,234,567`, whatever the locale. */

@@ -41,6 +41,11 @@ export function write(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** A long name goes on in the next line behind one of its own signs, and not in the middle of a word. */
+export function breakable(name: string): readonly Child[] {
+  return name.split(/(?<=[_.,@-])/).flatMap((part, at) => (at === 0 ? part : [make('wbr'), part]));
+}
+
 export function button(text: string, attributes: Attributes, onClick: () => void): HTMLButtonElement {
   const made = make('button', { type: 'button', ...attributes }, text);
   made.addEventListener('click', onClick);

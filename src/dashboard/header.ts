@@ -8,6 +8,8 @@ import { TokenForm } from './token-form.ts';
 export class Header {
   readonly element: HTMLElement;
   readonly banner = make('p', { class: 'banner', role: 'alert' });
+  /** Why the broker or the publisher is not well: a line each, below the header. */
+  readonly worries = make('section', { class: 'worries', 'aria-label': 'Broker and publisher' });
   readonly tokenForm: TokenForm;
   readonly #daemon = make('span', { class: 'daemon' });
   readonly #head = fact('Store');
@@ -17,6 +19,7 @@ export class Header {
   constructor(token: Token, onTokenChange: () => void) {
     this.tokenForm = new TokenForm(token, onTokenChange);
     this.banner.hidden = true;
+    this.worries.hidden = true;
     this.element = make(
       'header',
       { class: 'top' },
@@ -31,15 +34,25 @@ export class Header {
     write(this.#daemon, about === null ? '' : `${about.daemon} · ${about.version}`);
     const { broker, publisher, projections = [] } = fleet ?? {};
     const head = projections.reduce((greatest, one) => (BigInt(one.head) > greatest ? BigInt(one.head) : greatest), 0n);
-    this.#head.show(fleet === null ? null : `position ${grouped(String(head))}`, null, true);
-    this.#broker.show(broker?.state ?? null, broker?.detail ?? null, broker?.state === 'healthy');
+    this.#head.show(fleet === null ? null : `position ${grouped(String(head))}`, true);
+    this.#broker.show(broker?.state ?? null, broker?.state === 'healthy');
     const behind = (publisher?.lagEvents ?? 0) > 0 ? `, ${grouped(publisher?.lagEvents ?? 0)} behind` : '';
     this.#publisher.show(
       publisher === undefined ? null : publisher.state + behind,
-      publisher?.detail ?? null,
       publisher !== undefined && !['blocked', 'backing-off', 'halted'].includes(publisher.state),
     );
+    this.#worry('Broker', broker?.detail ?? null, 0);
+    this.#worry('Publisher', publisher?.detail ?? null, 1);
     this.#warn(fleet === null ? null : at, trouble);
+  }
+
+  #worry(of: string, why: string | null, at: number): void {
+    while (this.worries.children.length <= at) this.worries.append(make('p'));
+    const line = this.worries.children[at];
+    if (!(line instanceof HTMLElement)) return;
+    write(line, why === null ? '' : `${of}: ${why}`);
+    line.hidden = why === null;
+    this.worries.hidden = [...this.worries.children].every((one) => one.textContent === '');
   }
 
   /** Written again only when it says something new: a screen reader reads it out each time. */
@@ -66,10 +79,10 @@ function fact(name: string) {
   const element = make('div', { class: 'fact' }, make('dt', {}, name), value);
   return {
     element,
-    show(text: string | null, why: string | null, well: boolean): void {
+    show(text: string | null, well: boolean): void {
       element.hidden = text === null;
-      write(value, why === null ? (text ?? '') : `${text}: ${why}`);
-      set(element, { 'data-well': String(well), title: why ?? '' });
+      write(value, text ?? '');
+      set(element, { 'data-well': String(well) });
     },
   };
 }

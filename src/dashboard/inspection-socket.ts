@@ -10,11 +10,18 @@ export class InspectionSocket {
   #reader: StepReader | null = null;
   #wait = FIRST_WAIT_MS;
   #socket: WebSocket | null = null;
+  #begun = false;
   #timer = 0;
 
   constructor(token: () => string | null, onStep: (step: Step) => void) {
     this.#token = token;
     this.#onStep = onStep;
+  }
+
+  /** From now on; nothing more where it has been called before. */
+  open(): void {
+    if (this.#begun) return;
+    this.#begun = true;
     this.#open();
   }
 

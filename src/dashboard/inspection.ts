@@ -21,6 +21,8 @@ export class StepReader {
 
   /** The step that this message tells; null: none. */
   read(text: unknown): Step | null {
+    // Half of all messages, which say nothing of a state: not worth reading.
+    if (typeof text === 'string' && text.startsWith('{"type":"@xstate.event"')) return null;
     const message = parse(text);
     const { type, sessionId } = message;
     if (typeof sessionId !== 'string') return null;

@@ -12,6 +12,9 @@ import { ProjectionView } from './projection/projection-view.ts';
 import { Samples } from './samples.ts';
 import { Token } from './token.ts';
 
+/** For the rows of the first answer to be painted. */
+const ROWS_FIRST_MS = 50;
+
 const token = new Token();
 const client = createClient(() => token.value);
 const announcer = new Announcer();
@@ -32,12 +35,12 @@ skip.addEventListener('click', (event) => {
   event.preventDefault();
   view.element.focus();
 });
-document.body.replaceChildren(skip, header.element, header.banner, place, announcer.element);
+document.body.replaceChildren(skip, header.element, header.worries, header.banner, place, announcer.element);
 show();
 
 const socket = new InspectionSocket(() => token.value, took);
 const polling = new Polling(client, looked);
-polling.soon();
+polling.start();
 addEventListener('hashchange', () => {
   if (view instanceof ProjectionView) view.close();
   view = open();
@@ -75,6 +78,8 @@ function looked(now: Look): void {
   header.update(now);
   if (isNew) note(now);
   view.update(now);
+  // After the rows: it begins with the chart of every projection, which would come between them and the screen.
+  if (isNew) setTimeout(() => socket.open(), ROWS_FIRST_MS);
 }
 
 /** Keeps a sample of each projection, and tells what has changed where nobody else does. */

@@ -34,7 +34,12 @@ export class Polling {
     document.addEventListener('visibilitychange', () => this.soon());
   }
 
-  /** At once, or right after the answer that is under way: something has happened. */
+  /** For the first time, at once. */
+  start(): void {
+    this.#askIn(0);
+  }
+
+  /** In a moment, or right after the answer that is under way: something has happened. */
   soon(): void {
     if (this.#asking) this.#again = true;
     else if (!this.#isSoon) {

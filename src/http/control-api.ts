@@ -18,7 +18,8 @@ import {
   sendProblem,
 } from './guards.ts';
 import { healthRoutes } from './health-routes.ts';
-import { INSPECT_PATH, inspectUpgrade } from './inspect-upgrade.ts';
+import { inspectRoutes } from './inspect-routes.ts';
+import { inspectUpgrade } from './inspect-upgrade.ts';
 import { type Listening, listenOn, type ServerLimits } from './listen.ts';
 import { metricsRoutes } from './metrics-routes.ts';
 import { errorProblem } from './problem.ts';
@@ -85,10 +86,7 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
   addDashboard(app, options.dashboard ?? DASHBOARD);
   app.use(checkToken(token, { host, allowedHosts, open }, log));
   addRoutes(app, routes, { log, token: requireToken(token, log) });
-  if (inspectors !== undefined) {
-    app.all(INSPECT_PATH, (context) => refuse(context, log, 'UPGRADE_NEEDED'));
-    closing.signal.addEventListener('abort', () => inspectors.close());
-  }
+  if (inspectors !== undefined) closing.signal.addEventListener('abort', () => inspectors.close());
   app.notFound((context) => refuse(context, log, 'NOT_FOUND'));
   app.onError((error, context) => {
     const answer = errorProblem(error);
@@ -104,8 +102,9 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
 }
 
 function routesOf(options: ControlApiOptions, closing: AbortSignal): readonly Route[] {
-  const { daemon, version, log, statusTimeoutMs = 10_000, maxCommands = 64 } = options;
+  const { daemon, version, log, statusTimeoutMs = 10_000, maxCommands = 64, inspectors } = options;
   const tools = { daemon, version, log, closing, answerTimeoutMs: statusTimeoutMs, maxCommands };
-  const routes: readonly Route[] = GROUPS.flatMap((group) => group(tools, () => routes));
+  const groups = inspectors === undefined ? GROUPS : [...GROUPS, inspectRoutes];
+  const routes: readonly Route[] = groups.flatMap((group) => group(tools, () => routes));
   return routes;
 }

@@ -1,11 +1,23 @@
 import { z } from 'zod';
 import { type RefusalCode, statusOf } from './problem.ts';
-import type { Route } from './route.ts';
+import type { Route, TokenPlace } from './route.ts';
 import { answerSchemas, problemSchema } from './schemas.ts';
 
 /** What any route can answer, whatever is asked. */
 const ALWAYS: readonly RefusalCode[] = ['HOST_REFUSED', 'TOKEN_NEEDED', 'TOKEN_WRONG', 'INTERNAL', 'UNAVAILABLE'];
 const ON_POST: readonly RefusalCode[] = ['ORIGIN_REFUSED', 'BODY_NOT_JSON_TYPE', 'BODY_TOO_LARGE'];
+
+/** Each place where a token may stand. */
+const SECURITY_SCHEMES: Readonly<Record<TokenPlace, Json>> = {
+  token: { type: 'http', scheme: 'bearer' },
+  tokenProtocol: {
+    type: 'apiKey',
+    in: 'header',
+    name: 'Sec-WebSocket-Protocol',
+    description: '`projectionist, projectionist.token.TOKEN`, the token percent-encoded: what a page can send.',
+  },
+  tokenInAddress: { type: 'apiKey', in: 'query', name: 'token', description: 'From the same machine only.' },
+};
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -28,7 +40,7 @@ export function openApi(routes: readonly Route[], version: string): Json {
     paths,
     components: {
       schemas: namedSchemas(),
-      securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
+      securitySchemes: SECURITY_SCHEMES,
     },
   };
 }
@@ -47,13 +59,18 @@ function operation(one: Route): Json {
   return {
     summary: one.summary,
     ...(one.description !== undefined && { description: one.description }),
-    ...(one.method === 'GET' && one.needsToken !== true && { security: [{}, { token: [] }] }),
+    ...securityOf(one),
     parameters,
     ...(one.body !== null && {
       requestBody: { required: true, content: { 'application/json': { schema: inline(one.body) } } },
     }),
     responses: { ...problemsOf(one), ...answersOf(one) },
   };
+}
+
+function securityOf({ method, needsToken, tokenBy }: Route): Json {
+  if (tokenBy !== undefined) return { security: tokenBy.map((place) => ({ [place]: [] })) };
+  return method === 'GET' && needsToken !== true ? { security: [{}, { token: [] }] } : {};
 }
 
 function parametersOf(schema: z.ZodObject | null, place: 'query' | 'header'): readonly Json[] {
@@ -69,13 +86,16 @@ function answersOf({ answers }: Route): Json {
   return Object.fromEntries(
     Object.entries(answers).map(([status, body]) => [
       status,
-      {
-        description: Number(status) < 400 ? 'as asked' : 'not now',
-        content:
-          'contentType' in body ? { [body.contentType]: {} } : { 'application/json': { schema: schemaOf(body) } },
-      },
+      { description: Number(status) < 400 ? 'as asked' : 'not now', ...contentOf(body) },
     ]),
   );
+}
+
+function contentOf(body: Route['answers'][number]): Json {
+  if (body === null) return {};
+  return {
+    content: 'contentType' in body ? { [body.contentType]: {} } : { 'application/json': { schema: schemaOf(body) } },
+  };
 }
 
 /** The codes of a status stand in its description: they are what a caller decides by. */

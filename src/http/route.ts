@@ -6,8 +6,11 @@ import type { RefusalCode } from './problem.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
 
-/** What an answer is made of: JSON of this schema, or text of some other type. */
-type AnswerBody = z.ZodType | { readonly contentType: string };
+/** What an answer is made of: JSON of this schema, text of some other type, or nothing. */
+type AnswerBody = z.ZodType | { readonly contentType: string } | null;
+
+/** Where the token may stand: names of security schemes in `GET /openapi.json`. */
+export type TokenPlace = 'token' | 'tokenProtocol' | 'tokenInAddress';
 
 interface Description {
   readonly method: 'GET' | 'POST';
@@ -18,6 +21,8 @@ interface Description {
   readonly description?: string;
   /** On loopback too: what is answered holds payloads. */
   readonly needsToken?: boolean;
+  /** The token is needed on loopback too, in any of these; whoever answers looks at it. */
+  readonly tokenBy?: readonly TokenPlace[];
   /** Beyond loopback too, to whoever shows no token: what probes an orchestrator sends cannot hold one. */
   readonly open?: boolean;
   /** By status. */

@@ -130,7 +130,7 @@ it('status has colours on a terminal alone, and none with NO_COLOR', async () =>
   expect(await shown(true, { NO_COLOR: '1' })).toBe(plain);
   expect(await shown(true, { TERM: 'dumb' })).toBe(plain);
   const painted = await shown(true, {});
-  expect(painted).toContain('\u001b[32mlive  \u001b[39m');
-  expect(painted).toContain('\u001b[31mfailed\u001b[39m');
-  expect(painted.replaceAll('\u001b[32m', '').replaceAll('\u001b[31m', '').replaceAll('\u001b[39m', '')).toBe(plain);
+  expect(painted).toContain('\u001b[32mlive  \u001b[0m');
+  expect(painted).toContain('\u001b[31mfailed\u001b[0m');
+  expect(painted.replaceAll('\u001b[32m', '').replaceAll('\u001b[31m', '').replaceAll('\u001b[0m', '')).toBe(plain);
 });

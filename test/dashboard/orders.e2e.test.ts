@@ -1,5 +1,5 @@
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Listening } from '../../src/http/listen.ts';
 import type { Daemon } from '../../src/index.ts';
 import { openConnections } from '../../src/inspect/connections.ts';
@@ -25,7 +25,8 @@ function ledgerOf(name: string) {
   }).projection;
 }
 
-const NAMES = ['seen', 'mouse', 'keys', 'skipped', 'paused', 'reset', 'steady'] as const;
+const NAMES = ['seen', 'mouse', 'keys', 'skipped', 'tried', 'paused', 'reset', 'steady'] as const;
+const BROKEN = ['mouse', 'keys', 'skipped', 'tried'] as const;
 const browser: Browser | null = await openChromium();
 let scene: Scene;
 let daemon: Daemon;
@@ -34,8 +35,8 @@ let server: Listening;
 describe.skipIf(browser === null)('the buttons of the dashboard, on a real daemon', () => {
   beforeAll(async () => {
     scene = await openScene(NAMES.map(ledgerOf));
-    for (const name of ['mouse', 'keys', 'skipped']) faults.get(name)?.add(`${name}2`);
-    for (const name of ['mouse', 'keys', 'skipped']) await scene.append(...noted(name, 1, 3));
+    for (const name of BROKEN) faults.get(name)?.add(`${name}2`);
+    for (const name of BROKEN) await scene.append(...noted(name, 1, 3));
     const hub = new Hub({ texts: false });
     daemon = await scene.start({ retries: 0, inspect: (event) => hub.observe(event) });
     server = await serveDashboard(daemon, { inspectors: openConnections(hub) });
@@ -49,7 +50,7 @@ describe.skipIf(browser === null)('the buttons of the dashboard, on a real daemo
   async function open(name = ''): Promise<Page> {
     if (browser === null) throw new Error('there is no browser');
     const { page, complaints } = await openPage(browser, `${server.url}/#token=${TOKEN}`);
-    page.once('close', () => expect(complaints).toEqual([]));
+    onTestFinished(() => expect(complaints).toEqual([]));
     if (name !== '') await page.getByRole('link', { name, exact: true }).click();
     return page;
   }
@@ -104,6 +105,29 @@ describe.skipIf(browser === null)('the buttons of the dashboard, on a real daemo
     await outcome(page).getByText('RETRY of keys: done').waitFor();
     expect(await focused()).toBe('RETRY');
     await vi.waitFor(async () => expect(await rowsOf('keys')).toBe(await total()), { timeout: 10_000, interval: 20 });
+    await page.context().close();
+  });
+
+  // Seen red with: a try that commits; a payload that the page makes up of what it was told before.
+  test('the payload is shown as it is stored; Try it says what would happen, and changes nothing in the database', async () => {
+    await untilStatus(daemon, 'tried', ({ state }) => state === 'failed');
+    const stands = async () => [await readLedger(scene.sql, 'tried'), await scene.row('tried')];
+    const before = await stands();
+    const page = await open('tried');
+    const shown = page.getByLabel('Payload', { exact: true });
+    expect(await shown.count()).toBe(0);
+    await page.getByRole('button', { name: 'Show payload' }).click();
+    await expect.poll(async () => JSON.parse((await shown.textContent()) ?? '')).toEqual({ text: 'tried2' });
+
+    await page.getByRole('button', { name: 'Try it' }).click();
+    await page.getByRole('heading', { name: 'It fails now too.' }).waitFor();
+    expect(await page.locator('.try > .error').textContent()).toContain('tried cannot read tried2');
+    faults.get('tried')?.clear();
+    await page.getByRole('button', { name: 'Try it' }).click();
+    await page.getByRole('heading', { name: /It would be applied now/ }).waitFor();
+    expect(await page.getByLabel('Statements').textContent()).toMatch(/INSERT INTO "?tried"? .*\n.*\$2 = 'tried2'/);
+    expect(await page.getByLabel('Rows').textContent()).toMatch(/tried\n\+ position = \d+, text = tried2/);
+    expect(await stands()).toEqual(before);
     await page.context().close();
   });
 
@@ -187,6 +211,7 @@ describe.skipIf(browser === null)('the buttons of the dashboard, on a real daemo
     await page.route('**/transitions*', (route) => route.abort());
     await page.getByRole('link', { name: 'seen', exact: true }).click();
     await page.getByLabel('State machine of seen: it is in live, waiting').waitFor();
+    await page.getByText('Each step is shown as it happens.').waitFor();
     const moved = page.waitForSelector('.chart .pulse', { state: 'attached' });
     await daemon.send('seen', 'RESET');
     await moved;
@@ -194,9 +219,9 @@ describe.skipIf(browser === null)('the buttons of the dashboard, on a real daemo
     await expect
       .poll(async () => (await steps.allTextContents()).reverse().map((text) => text.slice('00:00:00'.length)))
       .toEqual([
-        'resetting from live.waitingRESET',
-        'catching-up.working from resettingoperation ended',
-        'live.waiting from catching-up.workingoperation ended',
+        'resettingfrom live.waitingRESET',
+        'catching-up.workingfrom resettingoperation ended',
+        'live.waitingfrom catching-up.workingoperation ended',
       ]);
     await page.context().close();
   });

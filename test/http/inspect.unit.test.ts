@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
-import { text } from 'node:stream/consumers';
 import { expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { type ControlApiOptions, createControlApi } from '../../src/http/control-api.ts';
@@ -9,6 +8,7 @@ import { type ConnectionLimits, openConnections } from '../../src/inspect/connec
 import { Hub } from '../../src/inspect/hub.ts';
 import { inspectedDaemon, tellOfUnshowable } from '../inspect/hub-rig.ts';
 import { FakeDaemon } from './fake-daemon.ts';
+import { handshake } from './handshake.ts';
 
 const TOKEN = 'correct/horse=battery';
 const OFFERED = ['projectionist', `projectionist.token.${encodeURIComponent(TOKEN)}`];
@@ -29,19 +29,6 @@ async function open(options: Partial<ControlApiOptions> & { hub?: Hub; limits?: 
   }).listen();
   onTestFinished(() => server.close(0));
   return { server, hub, lines, origin: server.url, url: `ws://127.0.0.1:${server.port}/inspect` };
-}
-
-/** How a handshake ends: 101, or the status and code of the refusal. */
-async function handshake(url: string, protocols: string[], options: object = {}): Promise<string> {
-  const client = new WebSocket(url, protocols, options);
-  onTestFinished(() => client.terminate());
-  return await new Promise((resolve, reject) => {
-    client.on('error', reject);
-    client.on('open', () => resolve(`101 ${client.protocol}`.trim()));
-    client.on('unexpected-response', (_, response: IncomingMessage) => {
-      text(response).then((body) => resolve(`${response.statusCode} ${JSON.parse(body).code}`), reject);
-    });
-  });
 }
 
 // Seen red with: the look at `origin` left out; `timingSafeEqual` replaced by true; `?token=` taken from anywhere.

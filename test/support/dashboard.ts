@@ -8,6 +8,11 @@ export const TOKEN = 'dashboard-token';
 const BUILT = new URL('../../dist/src/dashboard/assets/', import.meta.url);
 const LOG = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
+/** Whatever the page's policy forbids is a complaint, also where the browser would say nothing of it. */
+const TELL_VIOLATIONS = `addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) => {
+  console.error('forbidden by ' + violatedDirective + ': ' + blockedURI);
+})`;
+
 /** The control API of this daemon on a free port, with the page that was built last. */
 export async function serveDashboard(
   daemon: DaemonPort,
@@ -33,6 +38,7 @@ export async function openPage(
     const isAnswer = /Failed to load resource|WebSocket connection/.test(message.text());
     if (message.type() === 'error' && !isAnswer) complaints.push(message.text());
   });
+  await page.addInitScript(TELL_VIOLATIONS);
   await page.goto(url);
   return { page, complaints };
 }

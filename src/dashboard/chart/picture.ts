@@ -45,6 +45,7 @@ export class Picture {
     const lit = litBy(substate);
     for (const [path, box] of this.#boxes) box.classList.toggle('lit', lit.includes(path));
     set(this.element, { 'aria-label': `State machine of ${name}: it is in ${substate.replace('.', ', ')}` });
+    this.#bringIntoView(lit[0] ?? '');
   }
 
   move(from: string, to: string): void {
@@ -63,6 +64,14 @@ export class Picture {
     const animation = pulse.animate(frames, { duration, easing: 'ease-in-out' });
     animation.onfinish = () => group?.remove();
     animation.oncancel = () => group?.remove();
+  }
+
+  /** Where the picture is wider than the screen, its frame is moved sideways; the page stays where it is. */
+  #bringIntoView(path: string): void {
+    const [frame, box] = [this.element.parentElement, this.#boxes.get(path)];
+    if (frame === null || box === undefined || frame.scrollWidth <= frame.clientWidth) return;
+    const [within, lit] = [frame.getBoundingClientRect(), box.getBoundingClientRect()];
+    frame.scrollLeft += lit.left + lit.width / 2 - (within.left + within.width / 2);
   }
 
   #box({ path, x, y, width, height }: Chart['states'][number]): SVGGElement {

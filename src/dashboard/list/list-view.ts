@@ -10,8 +10,10 @@ export class ListView {
   readonly title = 'Projections';
   readonly #table = new Table();
   readonly #filters: Filters;
+  readonly #frame = make('div', { class: 'table-frame' }, this.#table.element);
   readonly #nothing = make('p', { class: 'nothing' });
   readonly #all: HTMLElement;
+  readonly #without: HTMLElement;
   #look: Look | null = null;
 
   constructor() {
@@ -20,13 +22,14 @@ export class ListView {
       this.#filters.clear();
       this.#show();
     });
+    this.#without = make('div', { class: 'nothing-frame' }, this.#nothing, this.#all);
     this.element = make(
       'main',
       { id: 'main', class: 'list', tabindex: '-1' },
       make('h1', { class: 'unseen' }, 'Projections'),
       this.#filters.element,
-      make('div', { class: 'table-frame' }, this.#table.element),
-      make('div', { class: 'nothing-frame' }, this.#nothing, this.#all),
+      this.#frame,
+      this.#without,
     );
   }
 
@@ -42,8 +45,8 @@ export class ListView {
     this.#filters.update(all);
     this.#table.update(found);
     this.#filters.element.hidden = all.length === 0;
-    this.#table.element.hidden = found.length === 0;
-    this.#nothing.hidden = found.length > 0;
+    this.#frame.hidden = found.length === 0;
+    this.#without.hidden = found.length > 0;
     this.#all.hidden = all.length === 0 || found.length > 0;
     if (fleet === null)
       write(this.#nothing, this.#look?.trouble === null ? 'Asking the daemon…' : 'Nothing to show yet.');

@@ -1,6 +1,6 @@
 import type { ProjectionStatus } from '../../core/status.ts';
 import { Badge } from '../badge.ts';
-import { make, set, write } from '../element.ts';
+import { breakable, make, set, write } from '../element.ts';
 import { keyOf } from '../fleet.ts';
 import { duration, grouped, percent, rate } from '../format.ts';
 
@@ -36,7 +36,7 @@ export class Row {
 
   constructor(status: ProjectionStatus) {
     const key = keyOf(status);
-    const link = make('a', { href: linkTo(key) }, key);
+    const link = make('a', { href: linkTo(key) }, ...breakable(key));
     this.element = make(
       'tr',
       { role: 'row' },

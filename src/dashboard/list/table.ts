@@ -55,6 +55,7 @@ export class Table {
       const sorted = by === this.#order.by;
       set(element, { 'aria-sort': sorted ? (this.#order.descending ? 'descending' : 'ascending') : 'none' });
     }
+    this.element.classList.toggle('one-daemon', new Set(statuses.map(({ owner }) => owner)).size <= 1);
     const shown = ordered(statuses, this.#order);
     for (const status of shown) this.#rows.get(keyOf(status))?.update(status);
     this.#wanted = shown.map(keyOf);

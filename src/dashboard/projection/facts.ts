@@ -1,5 +1,5 @@
 import type { ProjectionStatus } from '../../core/status.ts';
-import { make, set, write } from '../element.ts';
+import { breakable, make, set } from '../element.ts';
 import { clock, count, duration, grouped, percent, rate } from '../format.ts';
 import { lagInTime } from '../list/row.ts';
 
@@ -21,6 +21,9 @@ function behind(status: ProjectionStatus): string {
   return status.lagEvents === 0 ? 'nothing' : `${count(status.lagEvents, 'event')}${time === '' ? '' : `, ${time}`}`;
 }
 
+/** Characters; what has more gets a line of its own. */
+const LONG = 60;
+
 /** Where a projection stands, in figures. */
 export class Facts {
   readonly element: HTMLElement;
@@ -38,8 +41,14 @@ export class Facts {
   }
 
   update(status: ProjectionStatus): void {
-    for (const { node, value } of this.#values) write(node, value(status));
+    for (const { node, value } of this.#values) this.#write(node, value(status));
     this.#progress.hidden = status.lagEvents === 0;
     set(this.#progress, { value: String(percent(status.cursor, status.head)) });
+  }
+
+  #write(node: HTMLElement, text: string): void {
+    if (node.textContent === text) return;
+    node.replaceChildren(...breakable(text));
+    set(node.parentElement ?? node, { class: text.length > LONG ? 'wide' : '' });
   }
 }

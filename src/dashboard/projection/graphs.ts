@@ -4,6 +4,8 @@ import { grouped, rate } from '../format.ts';
 import type { Series } from '../samples.ts';
 
 const HEIGHT = 150;
+/** What is shown at least. */
+const LEAST_SECONDS = 60;
 
 /** Lag and rate since the page was opened. */
 export class Graphs {
@@ -29,6 +31,12 @@ export class Graphs {
   }
 }
 
+/** So that a page that was opened a moment ago has a window of some width too: of one sample uPlot makes a day. */
+function before(at: readonly number[]): readonly number[] {
+  const [first = 0, last = 0] = [at[0], at.at(-1)];
+  return at.length > 0 && last - first < LEAST_SECONDS ? [last - LEAST_SECONDS] : [];
+}
+
 class Graph {
   readonly element: HTMLElement;
   readonly #title: string;
@@ -40,7 +48,7 @@ class Graph {
   readonly #size = new ResizeObserver(() => this.#resize());
   readonly #redraw = (): void => this.#draw();
   #plot: uPlot | null = null;
-  #data: [number[], number[]] = [[], []];
+  #data: [number[], (number | null)[]] = [[], []];
 
   constructor(title: string, colour: string, text: (value: number) => string) {
     this.#title = title;
@@ -52,7 +60,10 @@ class Graph {
   }
 
   update(at: readonly number[], values: readonly number[]): void {
-    this.#data = [[...at], [...values]];
+    this.#data = [
+      [...before(at), ...at],
+      [...before(at).map(() => null), ...values],
+    ];
     const last = values.at(-1) ?? 0;
     write(this.#now, this.#text(last));
     const most = values.reduce((greatest, value) => Math.max(greatest, value), 0);
@@ -91,12 +102,12 @@ class Graph {
       {
         width,
         height: HEIGHT,
-        padding: [8, 8, 0, 0],
+        padding: [8, 24, 0, 0],
         legend: { show: false },
         cursor: { show: false },
         scales: { y: { range: (_, __, greatest) => [0, Math.max(4, greatest * 1.1)] } },
         axes: [
-          { ...axis, space: 70, size: 30, values: [[1, '{HH}:{mm}:{ss}', null, null, null, null, null, null, 1]] },
+          { ...axis, space: 70, size: 24, values: [[1, '{HH}:{mm}:{ss}', null, null, null, null, null, null, 1]] },
           { ...axis, size: 58, values: (_, splits) => splits.map((value) => grouped(value)) },
         ],
         series: [

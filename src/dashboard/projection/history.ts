@@ -33,7 +33,14 @@ export class History {
       { class: 'scroll', tabindex: '0', role: 'group', 'aria-label': 'Transitions' },
       this.#list,
     );
-    this.element = make('section', { class: 'card' }, make('h2', {}, 'History'), this.#frame, this.#none, this.#passed);
+    this.element = make(
+      'section',
+      { class: 'card history' },
+      make('h2', {}, 'History'),
+      this.#frame,
+      this.#none,
+      this.#passed,
+    );
     this.#show();
   }
 
@@ -76,12 +83,13 @@ export class History {
 
 function itemOf({ at, from, to, cause, detail, position }: Line, now: Date): HTMLElement {
   const why = [cause === null ? null : inWords(cause), detail].filter((text) => text !== null).join(': ');
-  const where = position === null ? '' : ` at ${grouped(position)}`;
+  const where = position === null ? '' : `, at ${grouped(position)}`;
   return make(
     'li',
     { 'data-state': to.split('.')[0] ?? to },
     make('span', { class: 'step-time' }, clock(new Date(at), now)),
-    make('span', { class: 'step' }, make('strong', {}, to), ` from ${from}${where}`),
+    make('strong', { class: 'step' }, to),
+    make('span', { class: 'step-from' }, `from ${from}${where}`),
     make('span', { class: 'step-why', title: why }, why),
   );
 }

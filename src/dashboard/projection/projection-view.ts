@@ -2,7 +2,7 @@ import type { ProjectionStatus } from '../../core/status.ts';
 import { Badge } from '../badge.ts';
 import { projectionChart } from '../chart/chart.ts';
 import { Picture } from '../chart/picture.ts';
-import { make, set, write } from '../element.ts';
+import { breakable, make, set, write } from '../element.ts';
 import { keyOf } from '../fleet.ts';
 import type { Step } from '../inspection.ts';
 import type { Look } from '../polling.ts';
@@ -34,6 +34,7 @@ export class ProjectionView {
   readonly #all: HTMLElement;
   readonly #facts = new Facts();
   readonly #picture = new Picture(projectionChart());
+  readonly #seenHow = make('span');
   readonly #graphs = new Graphs();
   readonly #history = new History();
   readonly #actions: Actions;
@@ -51,11 +52,11 @@ export class ProjectionView {
       { class: 'panels' },
       this.#failure.element,
       this.#facts.element,
-      chartCard(this.#picture.element),
+      chartCard(this.#picture.element, this.#seenHow),
       this.#history.element,
       this.#graphs.element,
     );
-    const heading = make('div', { class: 'heading' }, make('h1', {}, options.key), this.#badge.element);
+    const heading = make('div', { class: 'heading' }, make('h1', {}, ...breakable(options.key)), this.#badge.element);
     this.element = make(
       'main',
       { id: 'main', class: 'projection', tabindex: '-1' },
@@ -83,7 +84,9 @@ export class ProjectionView {
     this.#actions.update(status, trouble === null);
     this.#failure.update(status);
     this.#facts.update(status);
-    this.#picture.show(status.name, this.#options.stateNow(status.name) ?? status.substate);
+    const now = this.#options.stateNow(status.name);
+    this.#picture.show(status.name, now ?? status.substate);
+    write(this.#seenHow, now === null ? 'Looked at once a second.' : 'Each step is shown as it happens.');
     this.#graphs.update(samples.of(key));
   }
 
@@ -116,12 +119,13 @@ export class ProjectionView {
   }
 }
 
-function chartCard(picture: SVGSVGElement): HTMLElement {
+/** @param seenHow whether the inspector tells it, or the status once a second */
+function chartCard(picture: SVGSVGElement, seenHow: HTMLElement): HTMLElement {
   return make(
     'section',
-    { class: 'card', 'aria-labelledby': 'machine' },
+    { class: 'card machine', 'aria-labelledby': 'machine' },
     make('h2', { id: 'machine' }, 'State machine'),
     make('div', { class: 'scroll', tabindex: '0', role: 'group', 'aria-label': 'State machine, scrolls' }, picture),
-    make('p', { class: 'hint' }, 'RESET, PAUSE and STOP lead away from nearly every state; those lines are not drawn.'),
+    make('p', { class: 'hint' }, seenHow, ' RESET, PAUSE and STOP, possible nearly everywhere, are not drawn.'),
   );
 }

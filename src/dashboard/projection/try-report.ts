@@ -1,4 +1,4 @@
-import type { TryReport } from '../../core/failure.ts';
+import type { RowText, TryReport } from '../../core/failure.ts';
 import { make } from '../element.ts';
 import { count } from '../format.ts';
 
@@ -10,12 +10,14 @@ const OUTCOMES: Readonly<Record<TryReport['outcome'], string>> = {
 
 /** What came of running the event in a transaction that was taken back. */
 export function showTry(report: TryReport): HTMLElement {
-  const { outcome, error, sqlstate, statements, changes, moreChanges, payload } = report;
+  const { outcome, error, sqlstate, statements, moreStatements, changes, moreChanges, payload } = report;
   const shown = make('div', { class: 'try' }, make('h3', {}, OUTCOMES[outcome]));
   if (error !== null) shown.append(make('p', { class: 'error' }, sqlstate === null ? error : `${error} (${sqlstate})`));
   if (statements.length > 0) {
     const texts = statements.map(({ text, values }) => withValues(text, values));
-    shown.append(make('h4', {}, count(statements.length, 'statement')), block('Statements', texts.join('\n\n')));
+    if (moreStatements > 0) texts.push(`and ${count(moreStatements, 'more statement')}`);
+    const all = count(statements.length + moreStatements, 'statement');
+    shown.append(make('h4', {}, all), block('Statements', texts.join('\n\n')));
   }
   if (changes.length > 0) shown.append(make('h4', {}, count(changes.length + moreChanges, 'row')), changed(report));
   shown.append(make('h4', {}, 'Payload'), block('Payload', pretty(payload)));
@@ -31,18 +33,29 @@ export function payloadOf(capsule: unknown): HTMLElement {
 }
 
 function changed({ changes, moreChanges }: TryReport): HTMLElement {
-  const lines = changes.flatMap(({ table, before, after }) => [
-    make('span', { class: 'diff-table' }, `${table}\n`),
+  const lines = changes.flatMap(({ table, before, after }, at) => [
+    at === 0 ? '' : '\n',
+    table,
+    make('span', { class: 'kept' }, `${keptText(before, after)}\n`),
     ...(before === null ? [] : [make('del', {}, `- ${rowText(before, after)}\n`)]),
     ...(after === null ? [] : [make('ins', {}, `+ ${rowText(after, before)}\n`)]),
   ]);
-  const more = moreChanges > 0 ? [`and ${count(moreChanges, 'more row')}`] : [];
+  const more = moreChanges > 0 ? [`\nand ${count(moreChanges, 'more row')}`] : [];
   return make('pre', { tabindex: '0', 'aria-label': 'Rows' }, ...lines, ...more);
 }
 
 /** All of a new or a removed row; of a changed one what is different. */
-function rowText(row: Readonly<Record<string, string | null>>, other: Readonly<Record<string, string | null>> | null) {
-  const columns = Object.entries(row).filter(([name, value]) => other === null || other[name] !== value);
+function rowText(row: RowText, other: RowText | null): string {
+  return listed(Object.entries(row).filter(([name, value]) => other === null || other[name] !== value));
+}
+
+/** What stays of a changed row says which one it is. */
+function keptText(before: RowText | null, after: RowText | null): string {
+  if (before === null || after === null) return '';
+  return ` ${listed(Object.entries(after).filter(([name, value]) => before[name] === value))}`.trimEnd();
+}
+
+function listed(columns: readonly (readonly [string, string | null])[]): string {
   return columns.map(([name, value]) => `${name} = ${value ?? 'null'}`).join(', ');
 }
 
