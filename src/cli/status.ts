@@ -35,8 +35,7 @@ export async function showStatus(
     const { failure } = status;
     const about = failure === null ? '' : `\n${describeStanding(failure)}`;
     stdout.write(
-      options.json ? `${JSON.stringify(status, null, 2)}
-` : statusTable([status], undefined, options.paint) + about,
+      options.json ? `${JSON.stringify(status, null, 2)}\n` : statusTable([status], undefined, options.paint) + about,
     );
     return;
   }
