@@ -7,10 +7,11 @@ import { type SqlText, toSql } from '../store/statement-sql.ts';
 import { planPage } from './fold/plan.ts';
 import type { PageOutcome } from './outcome.ts';
 import type { PageSettings, PageWork } from './page-work.ts';
+import { returnsStatements } from './statement-handlers.ts';
 
 /**
  * Applies a page in one round trip: its handlers are asked first, then everything from BEGIN to COMMIT is sent at once.
- * That takes a page whose handlers return statements without look-ups, and a row that stands where the page begins with
+ * That takes a page whose handlers are known to return statements, without look-ups, and a row that stands where the page begins with
  * nothing against it. Null for any other page and for one of which anything failed: nothing has happened then, and
  * whoever goes through it step by step sees what is in the way.
  *
@@ -59,6 +60,8 @@ interface PlannedWrite extends SqlText {
 
 /** What a page writes, in order; null where that is known only step by step, or a handler throws. */
 function planWrites({ projection, page, replayUntil, progress, json }: PageWork): readonly PlannedWrite[] | null {
+  const handlers = page.events.map(({ name }) => projection.handlers.get(name));
+  if (!handlers.every((handler) => handler === undefined || returnsStatements(handler))) return null;
   const writes: PlannedWrite[] = [];
   try {
     const plan = planPage(projection, page.events, replayUntil, progress?.pages);

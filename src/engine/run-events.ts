@@ -17,6 +17,7 @@ import { resolveLookup } from './lookups.ts';
 import type { PageDeadline } from './page-deadline.ts';
 import type { PageMeter } from './page-meter.ts';
 import { createPipeline, type Pipeline } from './pipeline.ts';
+import { returnedStatements } from './statement-handlers.ts';
 
 export interface RunContext {
   readonly owners: TableOwners;
@@ -102,6 +103,7 @@ async function sendEvents(
         const statement = lent.end();
         if (statement !== null) throw new EngineError('HANDLER_NOT_AWAITED', { statement });
         await run(flattenStatements(result));
+        returnedStatements(handler);
       }
       if (context.deferred !== null) {
         await pipeline.settled();

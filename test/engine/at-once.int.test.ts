@@ -1,6 +1,16 @@
 import { expect, test, vi } from 'vitest';
 import { applyAtOnce } from '../../src/engine/apply-at-once.ts';
+import { returnedStatements } from '../../src/engine/statement-handlers.ts';
+import {
+  create,
+  defineProjection,
+  type EventShape,
+  type HandlerContext,
+  type StoredEvent,
+  type Transaction,
+} from '../../src/index.ts';
 import { readPage } from '../../src/store/read.ts';
+import { untilCaughtUp } from '../support/engine.ts';
 import { createLedger, noted, readLedger } from '../support/noted-ledger.ts';
 import { pageSettings } from '../support/page.ts';
 import { openScene, type Scene } from '../support/scene.ts';
@@ -13,6 +23,7 @@ async function openPage({ throws = false } = {}) {
       return row;
     },
   });
+  for (const handler of projection.handlers.values()) returnedStatements(handler);
   const scene = await openScene([projection]);
   const appended = await scene.append(...noted('a', 1, 3));
   const head = appended[2]?.position ?? 0n;
@@ -108,4 +119,33 @@ test('a connection that is lost is told, since nobody knows whether the page was
   await expect.poll(busy).toHaveLength(1);
   await lost;
   expect(await readLedger(sql)).toEqual([]);
+});
+
+// Seen red with: returnsStatements always true (each event is then handled twice).
+test('a handler that returns a promise is called once for an event, as one that returns statements is', async () => {
+  const calls: Record<string, bigint[]> = { promised: [], returned: [] };
+  const projectionOf = (name: string, handle: (event: StoredEvent, tx: Transaction) => unknown) =>
+    defineProjection<EventShape>()({
+      name,
+      schema: `CREATE TABLE IF NOT EXISTS ${name} (position bigint PRIMARY KEY)`,
+      tables: { [name]: { key: ['position'] } },
+      on: {
+        Noted: ((event: StoredEvent, { tx }: HandlerContext) => {
+          calls[name]?.push(event.position);
+          return handle(event, tx);
+        }) as never,
+      },
+    });
+  await using scene = await openScene([
+    projectionOf('promised', (event, tx) => tx`INSERT INTO promised VALUES (${event.position})`.then(() => undefined)),
+    projectionOf('returned', (event) => create('returned', { position: event.position })),
+  ]);
+  const daemon = await scene.start();
+  await untilCaughtUp(daemon, scene.sql);
+  const positions: bigint[] = [];
+  for (let n = 1; n <= 3; n += 1) {
+    for (const { position } of await scene.append(...noted('a', n, 1))) positions.push(position);
+    await untilCaughtUp(daemon, scene.sql);
+  }
+  expect(calls).toEqual({ promised: positions, returned: positions });
 });

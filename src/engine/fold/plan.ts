@@ -5,6 +5,7 @@ import { attributed } from '../attribution.ts';
 import { checkedEvent } from '../checked-event.ts';
 import { type FlatStatement, flattenStatements } from '../flatten.ts';
 import type { PageMeter } from '../page-meter.ts';
+import { returnedStatements } from '../statement-handlers.ts';
 import { CannotFold } from './encode-write.ts';
 
 /** What one event wants done, look-ups not yet resolved. */
@@ -40,7 +41,9 @@ export function planPage(
       result.catch(() => undefined);
       throw new CannotFold(`the handler of ${event.name} returns a promise`);
     }
-    return { index, position: event.position, statements: flattenStatements(result) };
+    const statements = flattenStatements(result);
+    returnedStatements(handler);
+    return { index, position: event.position, statements };
   });
 }
 
