@@ -81,11 +81,19 @@ export class Audience {
     const news = this.#news;
     if (news.length === 0) return;
     this.#news = [];
-    const frames = news.flatMap((one) =>
-      this.#rendered(() => [toMessage(one, this.#options.texts)]).map((text) => ({ number: one.about.number, text })),
-    );
+    const numbers: number[] = [];
+    const messages: string[] = [];
+    for (const one of news) {
+      for (const message of this.#rendered(() => [toMessage(one, this.#options.texts)])) {
+        numbers.push(one.about.number);
+        messages.push(message);
+      }
+    }
+    const newest = numbers.reduce((greatest, number) => Math.max(greatest, number), 0);
     for (const session of [...this.#sessions]) {
-      const known = frames.flatMap(({ number, text }) => (number <= session.knows ? text : []));
+      // The same list for all who know everybody: it is made into frames once.
+      const known =
+        newest <= session.knows ? messages : messages.filter((_, at) => (numbers[at] ?? 0) <= session.knows);
       if (known.length > 0) this.#send(session, known);
     }
   }

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Reader } from './audience.ts';
+import { textFrames } from './frames.ts';
 import type { Hub } from './hub.ts';
 
 /** What a client offers as subprotocol and is answered; a token goes in another one beside it. */
@@ -38,6 +39,7 @@ export function openConnections(hub: Hub, limits: Partial<ConnectionLimits> = {}
   });
   const open = new Set<WebSocket>();
   const answered = new WeakSet<WebSocket>();
+  const framed = frameOnce();
   let closed = false;
   const pings = setInterval(() => {
     for (const client of open) {
@@ -50,7 +52,7 @@ export function openConnections(hub: Hub, limits: Partial<ConnectionLimits> = {}
   function opened(client: WebSocket, socket: Duplex): void {
     open.add(client);
     answered.add(client);
-    const leave = hub.join(toReader(client, socket));
+    const leave = hub.join(toReader(client, socket, framed));
     client.on('pong', () => answered.add(client));
     client.on('message', () => client.close(1008, 'nothing is read here'));
     // Whatever it is, `close` follows.
@@ -78,25 +80,31 @@ export function openConnections(hub: Hub, limits: Partial<ConnectionLimits> = {}
   };
 }
 
-function toReader(client: WebSocket, socket: Duplex): Reader {
+/** @param framed the same frames for every client that is sent the same messages */
+function toReader(client: WebSocket, socket: Duplex, framed: (messages: readonly string[]) => Buffer): Reader {
   return {
     send: (messages, taken) => {
       // None of them could be shown.
       if (messages.length === 0) taken?.();
-      // Many small frames in one write: each of them alone would cost a system call.
-      socket.cork();
-      for (const [index, message] of messages.entries()) {
-        const isLast = index === messages.length - 1;
-        client.send(message, (error) => {
-          if (isLast && (error === undefined || error === null)) taken?.();
+      // Behind a goodbye nothing may come any more.
+      else if (client.readyState === client.OPEN)
+        socket.write(framed(messages), (error) => {
+          if (error === undefined || error === null) taken?.();
         });
-      }
-      socket.uncork();
     },
     get waiting() {
       return client.bufferedAmount;
     },
     // Not `close`: its frame would stand in line behind what is not taken.
     drop: () => client.terminate(),
+  };
+}
+
+function frameOnce(): (messages: readonly string[]) => Buffer {
+  const made = new WeakMap<readonly string[], Buffer>();
+  return (messages) => {
+    const frames = made.get(messages) ?? textFrames(messages);
+    made.set(messages, frames);
+    return frames;
   };
 }

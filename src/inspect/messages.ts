@@ -25,29 +25,38 @@ export type News =
 /** One frame of the wire protocol. @param texts whether details and messages may leave, which can hold payload */
 export function toMessage(news: News, texts: boolean): string {
   const { about, at } = news;
-  const { sessionId, rootId } = about;
-  const common = { sessionId, rootId, createdAt: String(at), id: null, _version: PROTOCOL };
+  const end = `${about.ids},"createdAt":"${at}","id":null,"_version":"${PROTOCOL}"}`;
   switch (news.kind) {
     case 'actor': {
       const { name, parentId, definition } = about;
-      const snapshot = shownSnapshot(news.snapshot, texts);
-      return JSON.stringify({ type: '@xstate.actor', name, parentId, definition, snapshot, ...common });
+      const said = JSON.stringify({ type: '@xstate.actor', name, parentId, definition });
+      return `${said.slice(0, -1)},"snapshot":${snapshotText(news.snapshot, texts)},${end}`;
     }
-    case 'event':
-      return JSON.stringify({
-        type: '@xstate.event',
-        event: shownEvent(news.event, texts),
-        sourceId: news.source?.sessionId,
-        ...common,
-      });
+    case 'event': {
+      const source = news.source === undefined ? '' : `"sourceId":${JSON.stringify(news.source.sessionId)},`;
+      return `{"type":"@xstate.event","event":${eventText(news.event, texts)},${source}${end}`;
+    }
     case 'snapshot':
-      return JSON.stringify({
-        type: '@xstate.snapshot',
-        snapshot: shownSnapshot(news.snapshot, texts),
-        event: shownEvent(news.event, texts),
-        ...common,
-      });
+      return `{"type":"@xstate.snapshot","snapshot":${snapshotText(news.snapshot, texts)},"event":${eventText(news.event, texts)},${end}`;
   }
+}
+
+function snapshotText(snapshot: unknown, texts: boolean): string {
+  return JSON.stringify(shownSnapshot(snapshot, texts));
+}
+
+const withTexts = new WeakMap<object, string>();
+const withoutTexts = new WeakMap<object, string>();
+
+/** Made once: an event is told by itself, and again with the snapshot it has led to. */
+function eventText(event: unknown, texts: boolean): string {
+  if (typeof event !== 'object' || event === null) return JSON.stringify(shownEvent(event, texts));
+  const made = texts ? withTexts : withoutTexts;
+  const known = made.get(event);
+  if (known !== undefined) return known;
+  const text = JSON.stringify(shownEvent(event, texts));
+  made.set(event, text);
+  return text;
 }
 
 /** Of an actor as it stands, for somebody who comes late: what it is, and how it got to its present state. */

@@ -6,7 +6,8 @@ export interface Living {
   /** Counts up with each actor: the order in which newcomers are told of them, parents first. */
   readonly number: number;
   readonly sessionId: string;
-  readonly rootId: string;
+  /** `"sessionId":"…","rootId":"…"`: in every message about it, so made once. */
+  readonly ids: string;
   readonly parentId: string | undefined;
   readonly name: string;
   readonly definition: string;
@@ -28,10 +29,11 @@ export class Registry {
   add(actor: AnyActor, rootId: string): Living {
     const { id, sessionId, logic, _parent: parent } = actor;
     this.#count += 1;
+    const [ownId, ofRoot] = [this.#idOf(sessionId), this.#idOf(rootId)];
     const living: Living = {
       number: this.#count,
-      sessionId: this.#idOf(sessionId),
-      rootId: this.#idOf(rootId),
+      sessionId: ownId,
+      ids: `"sessionId":${JSON.stringify(ownId)},"rootId":${JSON.stringify(ofRoot)}`,
       parentId: parent === undefined ? undefined : this.#idOf(parent.sessionId),
       name: id === sessionId ? nameOf(logic, id) : id,
       definition: definitionOf(logic, id),

@@ -30,12 +30,12 @@ const isDotted = (name: string): boolean => dotted(name, false) !== undefined;
 
 const text: Rule = (value, texts) => (texts && typeof value === 'string' ? value.slice(0, 2000) : undefined);
 
-const fields =
-  (rules: Readonly<Record<string, Rule>>): Rule =>
-  (value, texts) => {
+const fields = (rules: Readonly<Record<string, Rule>>): Rule => {
+  const named = Object.entries(rules);
+  return (value, texts) => {
     if (typeof value !== 'object' || value === null) return undefined;
     const shown: Record<string, unknown> = {};
-    for (const [name, rule] of Object.entries(rules)) {
+    for (const [name, rule] of named) {
       const part = read(value, name);
       if (part === undefined) continue;
       const kept = part === null ? null : rule(part, texts);
@@ -43,6 +43,7 @@ const fields =
     }
     return shown;
   };
+};
 
 /** `JSON.stringify` makes `{}` of an error; and not everything that is thrown is one. */
 const error: Rule = (value, texts) =>

@@ -176,6 +176,27 @@ test('to a slow newcomer introductions wait for each other, and what happens mea
   expect(new Set(introduced).size).toBe(introduced.length);
 });
 
+// Seen red with: a list of its own made for each reader, so that each one's frames would be made anew.
+test('what happens becomes text once: all who know everybody are handed the same list of messages', async () => {
+  const daemon = inspectedDaemon(['band']);
+  const lists = [0, 1].map(() => {
+    const handed: (readonly string[])[] = [];
+    daemon.hub.join({
+      send: (messages, taken) => {
+        handed.push(messages);
+        taken?.();
+      },
+      waiting: 0,
+      drop: () => undefined,
+    });
+    return handed;
+  });
+  await daemon.answer('band', 'open:running');
+  const [first, second] = lists.map((handed) => handed.at(-1));
+  expect(first?.some((text) => text.includes('"value":{"catching-up":"working"}'))).toBe(true);
+  expect(second).toBe(first);
+});
+
 // Seen red with: the look at `waiting` left out.
 test('a reader that does not take what it is sent is dropped; the others go on', async () => {
   const daemon = inspectedDaemon(['band']);

@@ -6,8 +6,10 @@ import { createInterface } from 'node:readline';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
-import { createActor } from 'xstate';
+import { createActor, createMachine } from 'xstate';
 import { brokerMachine } from '../../machines/broker.ts';
+import { daemonMachine } from '../../machines/daemon.ts';
+import { projectionMachine } from '../../machines/projection.ts';
 import { createControlApi } from '../../src/http/control-api.ts';
 import type { Listening } from '../../src/http/listen.ts';
 import type { Daemon } from '../../src/index.ts';
@@ -82,19 +84,28 @@ async function statesDuring(name: string, work: () => Promise<unknown>): Promise
   return states;
 }
 
+/** Who has come late knows every actor that lives, can draw it, and knows where it stands. */
+function expectIntroduced(frames: readonly Frame[]): void {
+  const actors = frames.filter((frame) => frame.type === '@xstate.actor');
+  expect(actors.map(({ name }) => name)).toEqual(['daemon', 'projection.band', 'projection.event']);
+  const charts = actors.map(({ definition }) => Object.keys(createMachine(JSON.parse(String(definition))).states));
+  const chart = Object.keys(projectionMachine.states);
+  expect(charts).toEqual([Object.keys(daemonMachine.states), chart, chart]);
+  expect(statesOf(frames, 'daemon')).toEqual(['running']);
+  for (const name of ['projection.band', 'projection.event']) expect(statesOf(frames, name)).toEqual(['live.waiting']);
+}
+
 async function resetUntilLive(name: string): Promise<void> {
   expect(await daemon.send(name, 'RESET')).toMatchObject({ kind: 'done' });
   await untilCaughtUp(daemon, scene.sql, [name]);
 }
 
-// Seen red with: newcomers not told of what lives.
+// Seen red with: newcomers not told of what lives; a definition that is empty.
 test("the package's own receiver, in another process and late, sees all that lives and every transition of a RESET", async () => {
   const receiver = startReceiver(url);
   try {
     await vi.waitFor(() => expect(statesOf(receiver.frames, 'projection.event')).toEqual(['live.waiting']), 20_000);
-    const actors = receiver.frames.filter((frame) => frame.type === '@xstate.actor');
-    expect(actors.map(({ name }) => name)).toEqual(['daemon', 'projection.band', 'projection.event']);
-    for (const { definition } of actors) expect(JSON.parse(String(definition))).toHaveProperty('states');
+    expectIntroduced(receiver.frames);
     const states = await statesDuring('band', () => resetUntilLive('band'));
     expect(states).toContain('resetting');
     await vi.waitFor(
@@ -133,7 +144,8 @@ describe.skipIf(browser === null)('a page in a real browser', () => {
     await page.goto(`${server.url}/healthz`);
     expect(await page.evaluate(listen, address)).toBe('open projectionist');
     const seen = async () => (await page.evaluate('frames')) as Frame[];
-    await vi.waitFor(async () => expect(statesOf(await seen(), 'projection.band')).toEqual(['live.waiting']), 10_000);
+    await vi.waitFor(async () => expect(statesOf(await seen(), 'projection.event')).toEqual(['live.waiting']), 10_000);
+    expectIntroduced(await seen());
     const states = await statesDuring('band', () => resetUntilLive('band'));
     await vi.waitFor(
       async () => expect(statesOf(await seen(), 'projection.band')).toEqual(['live.waiting', ...states]),
