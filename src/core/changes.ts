@@ -18,7 +18,7 @@ import {
  */
 export function increment(by: number | bigint = 1): Increment {
   if (typeof by !== 'bigint') {
-    if (typeof by !== 'number' || !Number.isFinite(by)) throw invalid('increment', by, 'give a number or a bigint');
+    if (!Number.isFinite(by)) throw invalid('increment', by, 'give a number or a bigint');
     if (Number.isInteger(by) && !Number.isSafeInteger(by))
       throw invalid('increment', by, 'beyond 2^53 a number is not exact, give a bigint');
   }

@@ -18,15 +18,16 @@ export interface RowPair<Row> {
 export function pairRows<Row extends SeenRow>(before: readonly Row[], after: readonly Row[]): readonly RowPair<Row>[] {
   const waiting = new Map<string, Row[]>();
   for (const row of before) waiting.set(row.key, [...(waiting.get(row.key) ?? []), row]);
-  const pairs: RowPair<Row>[] = after.map((row) => ({ before: waiting.get(row.key)?.shift() ?? null, after: row }));
-  for (const rows of waiting.values()) pairs.push(...rows.map((row) => ({ before: row, after: null })));
+  const pairs: (RowPair<Row> & { readonly key: string })[] = after.map((row) => ({
+    key: row.key,
+    before: waiting.get(row.key)?.shift() ?? null,
+    after: row,
+  }));
+  for (const rows of waiting.values()) pairs.push(...rows.map((row) => ({ key: row.key, before: row, after: null })));
   return pairs
     .filter((pair) => pair.before?.mark !== pair.after?.mark)
-    .sort((one, other) => compare(keyOf(one), keyOf(other)));
-}
-
-function keyOf({ before, after }: RowPair<SeenRow>): string {
-  return (before ?? after)?.key ?? '';
+    .sort((one, other) => compare(one.key, other.key))
+    .map(({ before, after }) => ({ before, after }));
 }
 
 function compare(one: string, other: string): number {

@@ -48,6 +48,19 @@ test('H11: a halt that cannot be stored is logged', async () => {
   const { source, log } = watched(vi.fn(async () => await Promise.reject(new Error('no database'))));
   attributed({ projection: 'band', event }, () => source.emit('unhandledRejection', new Error('left behind')));
   await vi.waitFor(() => expect(log.lines.map(({ message }) => message)).toContain('it could not be halted'));
+  expect(log.lines.at(-1)?.fields).toMatchObject({ projection: 'band', err: { message: 'no database' } });
+});
+
+test('H11: what was left behind is told, with the event where it is known', () => {
+  const { source, log } = watched();
+  const error = new Error('left behind');
+  attributed({ projection: 'band', event }, () => source.emit('uncaughtException', error));
+  source.emit('uncaughtException', error);
+  const told = { projection: 'band', position: '7', eventName: 'Noted', err: error };
+  expect(log.lines.map(({ level, fields, message }) => [level, fields, message])).toEqual([
+    ['error', told, 'a handler left behind an error that nobody caught, its projection is halted'],
+    ['error', { err: error }, 'an error that nobody caught ends the daemon'],
+  ]);
 });
 
 test('H9: memory beyond the limit is told once', () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { fullJitter } from '../../src/core/backoff.ts';
+import { deathsInARow, fullJitter } from '../../src/core/backoff.ts';
 import { checkIdentifier, quoteIdentifier } from '../../src/core/identifier.ts';
 import { nextPageSize, PAGE_MAX, PAGE_MIN } from '../../src/core/page-size.ts';
 import { parsePosition } from '../../src/core/position.ts';
@@ -35,6 +35,13 @@ test('an identifier is lower-case letters, digits and underscores, at most 63 of
   );
 });
 
+test('a name that is refused is told, as far as it can be shown', () => {
+  expect(() => checkIdentifier('projection', 'X'.repeat(100))).toThrow(
+    expect.objectContaining({ fields: { what: 'projection', value: 'X'.repeat(80) } }),
+  );
+  expect(() => quoteIdentifier('a"')).toThrow(expect.objectContaining({ fields: { what: 'column', value: 'a"' } }));
+});
+
 // Seen red with: BigInt(Number(text)).
 test('a position is every whole number from 0 to 2^63 - 1, exactly', () => {
   fc.assert(
@@ -62,6 +69,13 @@ test.each([
   '9'.repeat(500),
 ])('%s is no position', (text) => {
   expect(() => parsePosition(text)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
+});
+
+test('a position that is refused is told, as far as it can be shown, with why', () => {
+  const told = (text: string, reason: string) =>
+    expect(() => parsePosition(text)).toThrow(expect.objectContaining({ fields: { setting: 'position', reason } }));
+  told('9'.repeat(50), `'${'9'.repeat(40)}' is not a decimal string`);
+  told('9223372036854775808', '9223372036854775808 is above 2^63 - 1');
 });
 
 test('a page stays between its bounds whatever pages took', () => {
@@ -110,4 +124,10 @@ test('full jitter lies between 0 and a ceiling that doubles up to its cap', () =
     ),
     { seed: 42 },
   );
+});
+
+// Seen red with: `>` for `>=`.
+test('a death is one more in a row until a life was long enough', () => {
+  expect([0, 59_999].map((livedMs) => deathsInARow(3, livedMs, 60_000))).toEqual([4, 4]);
+  expect([60_000, 60_001].map((livedMs) => deathsInARow(3, livedMs, 60_000))).toEqual([1, 1]);
 });

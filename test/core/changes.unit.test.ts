@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { isChange, isNot } from '../../src/core/changes.ts';
+import { OPERATOR } from '../../src/core/statement.ts';
 import { arrayAppend, arrayIntersect, arrayRemove, increment, not } from '../../src/index.ts';
 
 const invalid = (change: string) =>
@@ -48,4 +49,35 @@ test('a list takes no objects, lists or missing values as elements', () => {
     expect(() => arrayIntersect(['a', element])).toThrow(invalid('arrayIntersect'));
   }
   expect(() => arrayIntersect(loose<string[]>('a'))).toThrow(invalid('arrayIntersect'));
+});
+
+// Seen red with: each reason emptied; the value told whole.
+test('what is refused is told, with why and what to give instead', () => {
+  const told = (refused: () => unknown, value: string, reason: string) =>
+    expect(refused).toThrow(expect.objectContaining({ fields: expect.objectContaining({ value, reason }) }));
+  told(() => increment(Number.NaN), 'NaN', 'give a number or a bigint');
+  told(() => increment(loose<number>('x'.repeat(41))), 'x'.repeat(40), 'give a number or a bigint');
+  told(() => increment(loose<number>(null)), 'null', 'give a number or a bigint');
+  told(() => increment(2 ** 53), String(2 ** 53), 'beyond 2^53 a number is not exact, give a bigint');
+  told(() => arrayIntersect(loose<string[]>({})), 'an object', 'give a list');
+  const elements = 'give text, a number, a bigint, a boolean, a Date or null';
+  told(() => arrayAppend(loose<string>({})), 'an object', elements);
+  told(() => arrayRemove(loose<string>(undefined)), 'undefined', elements);
+});
+
+test('a list takes every plain value, also none and a time', () => {
+  for (const element of ['a', 1, 1n, true, null, new Date(0)]) {
+    expect(arrayAppend(element)).toMatchObject({ change: 'arrayAppend', element });
+    expect(arrayRemove(element)).toMatchObject({ change: 'arrayRemove', element });
+    expect(arrayIntersect([element])).toMatchObject({ change: 'arrayIntersect', elements: [element] });
+  }
+});
+
+test('each function makes an operator that says what it does, and with what', () => {
+  const made = { [OPERATOR]: true };
+  expect(increment(2)).toEqual({ ...made, change: 'increment', by: 2 });
+  expect(arrayAppend('a')).toEqual({ ...made, change: 'arrayAppend', element: 'a' });
+  expect(arrayRemove('a')).toEqual({ ...made, change: 'arrayRemove', element: 'a' });
+  expect(arrayIntersect(['a'])).toEqual({ ...made, change: 'arrayIntersect', elements: ['a'] });
+  expect(not('a')).toEqual({ ...made, not: 'a' });
 });

@@ -89,6 +89,39 @@ test('a schema that throws or answers nonsense is at fault, not the payload', ()
   }
 });
 
+const refusedFor = (issues: unknown) => () =>
+  checkPayload(
+    'Priced',
+    answering(() => ({ issues })),
+    {},
+  );
+
+// Seen red with: `left > 0` made `>=`; the cut taken out; the pattern of an index without `^`, without `$`.
+test('what is wrong is told in full where it is short: a place in a list by its number, another by its name', () => {
+  const issue = (path?: readonly unknown[], message = 'no') => ({ message, path });
+  const five = Array.from({ length: 5 }, () => issue(['a']));
+  expect(refusedFor(five)).toThrow(/payload\.a: no$/);
+  expect(refusedFor([issue()])).toThrow(/: payload: no$/);
+  expect(refusedFor([issue(['halls', 12, '1a', 'a1'])])).toThrow('payload.halls[12].1a.a1: no');
+  expect(refusedFor([issue(['a'], 'x'.repeat(300))])).toThrow(/payload\.a: x{200}$/);
+  for (const odd of [{}, 'wrong', []]) expect(refusedFor(odd)).toThrow('it does not say why');
+});
+
+test('issues that are not there are none', () => {
+  for (const issues of [undefined, null]) {
+    const schema = answering(() => ({ issues, value: 7 }));
+    expect(checkPayload('Priced', schema, 1)).toBe(7);
+  }
+});
+
+test('a schema may throw anything', () => {
+  const thrown: unknown = 'words';
+  const throwing = answering(() => {
+    throw thrown;
+  });
+  expect(() => checkPayload('Priced', throwing, 1)).toThrow(unchecked('it threw a string'));
+});
+
 const events = { Priced: z.object({ price: z.number() }), Dropped: z.unknown() };
 
 const prices = defineProjection<EventsOf<typeof events>>()({
@@ -113,7 +146,16 @@ test('a projection has its own schemas, and those of the configuration for what 
 
 // Seen red with: isStandardSchema that is content with `~standard`.
 test('what is no Standard Schema is refused when it is declared', () => {
-  for (const schema of [undefined, null, 5, {}, () => true, { '~standard': {} }, { parse: () => 1 }]) {
+  for (const schema of [
+    undefined,
+    null,
+    5,
+    {},
+    () => true,
+    { '~standard': {} },
+    { '~standard': null },
+    { parse: () => 1 },
+  ]) {
     const declared = { Priced: schema } as unknown as { Priced: StandardSchema };
     expect(() => withEvents(prices, declared)).toThrow(
       expect.objectContaining({

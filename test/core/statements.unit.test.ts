@@ -112,3 +112,47 @@ test('what is left out has its documented default', () => {
   expect(lookup('t', { select: 'id', where: { a: 'b' } }, () => none()).absent).toBe('fail');
   expect(copy('t', { from: ['a'], where: { id: 1 }, conflict: ['id'] })).toMatchObject({ to: ['a'], set: {} });
 });
+
+// Seen red with: each reason emptied.
+test('a builder that refuses says what it lacks', () => {
+  const where = { id: 1 };
+  const said = (refused: () => unknown, reason: string) =>
+    expect(refused).toThrow(expect.objectContaining({ fields: expect.objectContaining({ reason }) }));
+  said(() => create('t', {}), 'name the columns of the row');
+  said(() => update('t', {}, where), 'name the columns to set');
+  said(() => upsert('t', { id: 1 }, { conflict: ['id'] }), 'give one beside the conflict columns');
+  said(() => copy('t', { from: [], where, conflict: ['id'] }), 'name the columns to copy');
+  said(() => copy('t', { from: ['id'], where, conflict: ['id'] }), 'give one beside the conflict columns');
+  said(() => create('t', { a: loose<number>(undefined) }), 'it is undefined; write null where there is no value');
+  said(() => create('t', { a: loose<number>(not(1)) }), 'not(…) is a condition, no value');
+  said(() => create('t', { a: loose<number>(increment()) }), 'there is nothing here that increment(…) could change');
+  said(() => remove('t', { a: loose<number>(undefined) }), 'its condition is undefined; null matches NULL');
+  said(() => remove('t', { a: loose<number>(arrayAppend('x')) }), 'arrayAppend(…) is no condition');
+});
+
+test('a statement carries what it was given, and the kind it is of', () => {
+  const where = { id: 1 };
+  expect(create('t', { a: 1 }, { onConflict: 'keep' })).toEqual({
+    kind: 'create',
+    table: 't',
+    values: { a: 1 },
+    onConflict: 'keep',
+  });
+  expect(upsert('t', { id: 1, a: 1 }, { conflict: ['id'] })).toMatchObject({ kind: 'upsert', conflict: ['id'] });
+  expect(update('t', { a: 1 }, where)).toEqual({ kind: 'update', table: 't', set: { a: 1 }, where });
+  expect(remove('t', where)).toEqual({ kind: 'remove', table: 't', where });
+  const copied = { from: ['a'], to: ['b'], set: { c: 1 }, where, conflict: ['id'] };
+  expect(copy('t', copied)).toEqual({ kind: 'copy', table: 't', ...copied });
+  // What is set counts as a value beside the conflict columns.
+  expect(copy('t', { ...copied, from: ['id'], to: ['id'] })).toMatchObject({ set: { c: 1 } });
+  const use = () => none();
+  expect(lookup('t', { select: 'a', where: { id: 'x' }, absent: 'nothing' }, use)).toEqual({
+    kind: 'lookup',
+    table: 't',
+    select: 'a',
+    where: { id: 'x' },
+    absent: 'nothing',
+    use,
+  });
+  expect(none()).toEqual({ kind: 'none' });
+});

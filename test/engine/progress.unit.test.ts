@@ -83,5 +83,50 @@ test('a page in no time at all is a rate, not infinity', () => {
   const { made } = progress();
   made.place(0n, 1n);
   made.applied(1, 1n, 0);
-  expect(Number.isFinite(made.ratePerSecond)).toBe(true);
+  expect(made.ratePerSecond).toBe(1000);
+});
+
+// Seen red with: place without `this.#since = …` (the time before it counted).
+test('the rate counts from where the row was found', () => {
+  const { made, pass } = progress();
+  pass(10_000);
+  made.place(100n, 1n);
+  pass(500);
+  made.applied(10, 1100n, 500);
+  expect(made.ratePerSecond).toBe(2000);
+});
+
+test('a page counts among those run in order unless it is said to be folded', () => {
+  const { made } = progress();
+  made.applied(1, 1n, 500);
+  made.applied(2, 3n, 250, true);
+  expect(made.pages.figures().pages).toEqual({
+    folded: { count: 1, seconds: 0.25 },
+    in_order: { count: 1, seconds: 0.5 },
+  });
+  expect(made.events).toBe(3);
+});
+
+test('a pull is as long under way as it has got nowhere, and one that has ended not at all', () => {
+  const { made, pass } = progress();
+  pass(100);
+  expect(made.stalledMs).toBe(0);
+  made.pulling();
+  pass(100);
+  expect(made.stalledMs).toBe(100);
+  made.applied(1, 1n, 100);
+  expect(made.stalledMs).toBe(0);
+  pass(50);
+  expect(made.stalledMs).toBe(50);
+  made.rests();
+  made.applied(1, 2n, 1);
+  pass(50);
+  expect(made.stalledMs).toBe(0);
+});
+
+test('how long rows take to be visible is told by the clock on the wall, which events have theirs from', () => {
+  const { made } = progress();
+  made.latency.wentLive();
+  made.latency.visible(new Date(Date.now() + 1).toISOString());
+  expect(made.latency.figures('band')).toMatchObject({ count: 1 });
 });

@@ -36,6 +36,40 @@ test('who is further behind than is known, or wants fewer at a time, has to read
   expect(recent.page(10n, NOTED, 100)).toBeNull();
 });
 
+test('the newest time is the greatest, wherever it stands, and there is none where nothing follows', () => {
+  const recent = new RecentEvents();
+  const at = (position: bigint, tstamp: bigint) => ({ ...event(position), tstamp });
+  recent.add(10n, 14n, [at(11n, 5n), at(12n, 9n), at(13n, 7n)]);
+  expect(recent.page(10n, NOTED, 3)?.newest).toBe(9n);
+  expect(recent.page(13n, NOTED, 3)).toEqual({ after: 13n, events: [], to: 14n, full: false, newest: null });
+  expect([recent.page(14n, NOTED, 3), recent.page(15n, NOTED, 3)]).toEqual([null, null]);
+});
+
+// Seen red with: `#events` kept in forget; `#after` kept.
+test('what is forgotten does not come back with the next look', () => {
+  const recent = new RecentEvents();
+  recent.add(10n, 13n, [event(11n), event(13n)]);
+  recent.forget();
+  recent.add(0n, 2n, [event(1n), event(2n)]);
+  expect(recent.page(0n, NOTED, 100)?.events).toEqual([event(1n), event(2n)]);
+});
+
+test('a look that leaves a hole begins anew', () => {
+  const recent = new RecentEvents();
+  recent.add(10n, 13n, [event(11n)]);
+  recent.add(20n, 22n, [event(21n)]);
+  expect([recent.page(10n, NOTED, 100), recent.page(19n, NOTED, 100)]).toEqual([null, null]);
+  expect(recent.page(20n, NOTED, 100)?.events).toEqual([event(21n)]);
+});
+
+// Seen red with: `-KEPT` for `-KEPT - 1` (one event less was known than was kept).
+test('the newest 256 events are kept, and one that is that far behind finds all of them', () => {
+  const recent = new RecentEvents();
+  for (let position = 1n; position <= 300n; position += 1n) recent.add(position - 1n, position, [event(position)]);
+  expect(recent.page(43n, NOTED, 1000)).toBeNull();
+  expect(recent.page(44n, NOTED, 1000)?.events).toHaveLength(256);
+});
+
 /** What looks have seen: each one begins where the last one ended, unless one of them did not read along. */
 const looks = fc.array(fc.record({ size: fc.nat(90), gap: fc.boolean(), hole: fc.integer({ min: 1, max: 3 }) }), {
   maxLength: 12,

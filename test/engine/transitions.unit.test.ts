@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest';
-import { createActor, SimulatedClock } from 'xstate';
+import { expect, test, vi } from 'vitest';
+import { createActor, type InspectionEvent, SimulatedClock } from 'xstate';
 import { projectionMachine } from '../../machines/projection.ts';
 import type { Transition } from '../../src/engine/daemon-port.ts';
 import { type Log, silentLog } from '../../src/engine/log.ts';
@@ -112,4 +112,117 @@ test('a projection whose database is away says so once, however often it tries, 
   band.hands.running[0]?.settle('pull:caught-up');
   await delivered();
   expect(lines).toEqual(['info live.backing-off', 'info live.waiting']);
+});
+
+/** As XState tells an observer of a snapshot. */
+function told(
+  state: string,
+  { id = 'projection.band', status = 'active', type = '@xstate.snapshot' } = {},
+): InspectionEvent {
+  const [outer = '', inner] = state.split('.');
+  const snapshot = {
+    status,
+    value: inner === undefined ? outer : { [outer]: inner },
+    context: { detail: 'why' },
+    error: 'bug',
+  };
+  return { type, actorRef: { id }, snapshot, event: { type: 'WAKE' } } as unknown as InspectionEvent;
+}
+
+// Seen red with: each line of newsFilter left out.
+test.each<[string, readonly string[], string]>([
+  ['what a wake does is none', ['live.waiting', 'live.working', 'live.waiting'], '1 0 0'],
+  ['catching up with several pages is none after the first', ['catching-up.working', 'catching-up.working'], '1'],
+  [
+    'a wait of a kind is one once, and so is its end',
+    ['catching-up.working', 'catching-up.waiting', 'catching-up.working', 'catching-up.waiting', 'live.waiting'],
+    '1 1 0 0 1',
+  ],
+  [
+    'waits of two kinds are two',
+    [
+      'catching-up.waiting',
+      'catching-up.working',
+      'catching-up.backing-off',
+      'catching-up.working',
+      'catching-up.waiting',
+    ],
+    '1 0 1 0 0',
+  ],
+  [
+    'each of the waits',
+    ['idle.standby', 'live.backing-off', 'failed.backing-off', 'catching-up.backing-off'],
+    '1 1 1 1',
+  ],
+  [
+    'what works while it waits',
+    ['idle.standby', 'idle.opening', 'idle.standby', 'failed.attempting', 'idle.standby', 'live.working'],
+    '1 0 0 0 0 0',
+  ],
+  ['a rest ends the waiting, so the next wait is one again', ['idle.standby', 'live.waiting', 'idle.standby'], '1 1 1'],
+  [
+    'after a wait the end of it is one though it was live all the time',
+    ['live.waiting', 'live.backing-off', 'live.waiting'],
+    '1 1 1',
+  ],
+  [
+    'a reset, a pause and a halt always are',
+    ['resetting', 'idle.paused', 'failed.halted', 'failed.attempting'],
+    '1 1 1 1',
+  ],
+])('news: %s', (_what, states, news) => {
+  const changes: Transition[] = [];
+  const watch = watchTransitions((change) => changes.push(change), silentLog);
+  for (const state of states) watch(told(state));
+  expect(changes.map((change) => Number(change.news)).join(' ')).toBe(news);
+});
+
+test('what is announced and logged says who, from where, where to and why; each projection for itself', () => {
+  const changes: Transition[] = [];
+  const lines: unknown[] = [];
+  const line = (level: string) => (fields: object, message: string) => void lines.push([level, fields, message]);
+  const log: Log = { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') };
+  const watch = watchTransitions((change) => changes.push(change), log);
+  watch(told('live.waiting'));
+  watch(told('failed.halted', { id: 'projection.event' }));
+  watch(told('idle.stopped', { id: 'projection.hall' }));
+  expect(changes).toEqual([
+    { name: 'band', from: 'idle.stopped', to: 'live.waiting', detail: 'why', cause: 'WAKE', news: true },
+    { name: 'event', from: 'idle.stopped', to: 'failed.halted', detail: 'why', cause: 'WAKE', news: true },
+  ]);
+  const [first, second] = changes.map(({ name, from, to, detail, cause }) => ({
+    projection: name,
+    from,
+    to,
+    detail,
+    cause,
+  }));
+  expect(lines).toEqual([
+    ['info', first, 'transition'],
+    ['warn', second, 'transition'],
+  ]);
+});
+
+test('an actor that died is told as an error, one that has ended not at all', () => {
+  const changes: Transition[] = [];
+  const error = vi.fn();
+  const watch = watchTransitions((change) => changes.push(change), { ...silentLog, error });
+  for (const other of [{ status: 'done' }, { type: '@xstate.event' }, { id: 'band' }])
+    watch(told('live.waiting', other));
+  expect(error).not.toHaveBeenCalled();
+  watch(told('live.waiting', { status: 'error' }));
+  expect(error.mock.calls).toEqual([[{ projection: 'band', err: 'bug' }, 'the actor died and is put back']]);
+  expect(changes).toEqual([]);
+});
+
+test('an observer that throws is told', () => {
+  const [error, broken] = [vi.fn(), new Error('broken')];
+  const watch = watchTransitions(
+    () => {
+      throw broken;
+    },
+    { ...silentLog, error },
+  );
+  watch(told('live.waiting'));
+  expect(error.mock.calls).toEqual([[{ err: broken }, 'a transition could not be announced']]);
 });

@@ -40,7 +40,7 @@ const waiting = (waits: Waits, position: bigint | 'head', timeoutMs = 5_000) =>
 
 test('what is applied already answers at once, also with no time at all, and leaves no timer', async () => {
   const waits = open();
-  expect(await waiting(waits, 5n, 0)).toEqual({ applied: true, lagEvents: 0 });
+  for (const position of [5n, 3n]) expect(await waiting(waits, position, 0)).toEqual({ applied: true, lagEvents: 0 });
   expect(await waiting(waits, 'head', 0)).toEqual({ applied: true, lagEvents: 0 });
   expect(vi.getTimerCount()).toBe(0);
 });
@@ -72,6 +72,16 @@ test('rows that another daemon moves are looked at once a second, however many w
   expect(reads).toHaveLength(10 + 4);
 });
 
+test('one that leaves does not end the looks for those that stay', async () => {
+  const waits = open();
+  const [short, long] = [waiting(waits, 7n, 500), waiting(waits, 7n, 60_000)];
+  await vi.advanceTimersByTimeAsync(500);
+  expect(await short).toMatchObject({ applied: false });
+  row = { cursor: 7n, generation: 1n };
+  await vi.advanceTimersByTimeAsync(500);
+  expect(await long).toMatchObject({ applied: true });
+});
+
 test('when the time is over it says how far it still was', async () => {
   const waits = open();
   const wait = waiting(waits, 9n, 300);
@@ -85,6 +95,9 @@ test('positions that were drawn and rolled back count as applied once the head h
   const waits = open();
   expect(await waiting(waits, 6n, 0)).toMatchObject({ applied: true });
   // 7 and 8 are an appender's that has not ended.
+  const short = waiting(waits, 'head', 10);
+  await vi.advanceTimersByTimeAsync(10);
+  expect(await short).toEqual({ applied: false, lagEvents: 2 });
   const wait = waiting(waits, 'head', 60_000);
   await vi.advanceTimersByTimeAsync(10_000);
   head = { position: 5n, safe: 8n, drawn: 8n };
@@ -140,7 +153,89 @@ test('only so many wait at once, and a place that is left is free again', async 
 
 test('after a stop, and for a row that is not there, it is refused', async () => {
   const waits = open({ read: async () => new Map() });
-  await expect(waiting(waits, 5n)).rejects.toMatchObject({ code: 'PROJECTION_ROW_MISSING' });
+  await expect(waiting(waits, 5n)).rejects.toMatchObject({ code: 'PROJECTION_ROW_MISSING', fields: { name: 'band' } });
   waits.stop();
   await expect(waiting(waits, 5n)).rejects.toMatchObject({ code: 'DAEMON_STOPPED' });
+});
+
+test('a projection that is not known is refused, with those that are', async () => {
+  const waits = open({ names: ['band', 'event'] });
+  await expect(waits.until('bnad', 5n, { timeoutMs: 0 })).rejects.toMatchObject({
+    code: 'PROJECTION_UNKNOWN',
+    fields: { name: 'bnad', known: 'band, event' },
+  });
+});
+
+test('sixty-four wait at once unless told otherwise', async () => {
+  const waits = open();
+  const all = Array.from({ length: 64 }, () => waiting(waits, 7n, 100));
+  await expect(waiting(waits, 5n)).rejects.toMatchObject({ code: 'WAIT_BUSY', fields: { max: 64 } });
+  await vi.advanceTimersByTimeAsync(100);
+  expect(await Promise.all(all)).toEqual(Array(64).fill({ applied: false, lagEvents: 2 }));
+});
+
+// Seen red with: `#looking` not heeded; not taken back.
+test('while one look is under way there is no other, and each projection is asked for once', async () => {
+  let answer = (): void => undefined;
+  const asked: string[][] = [];
+  const waits = open({
+    everyMs: 10,
+    names: ['band', 'event'],
+    read: (names) => {
+      asked.push([...names]);
+      const rows = () => new Map(names.map((name) => [name, row]));
+      if (asked.length <= 3) return Promise.resolve(rows());
+      return new Promise((resolve) => {
+        answer = () => resolve(rows());
+      });
+    },
+  });
+  const all = ['band', 'event', 'band'].map((name) => waits.until(name, 7n, { timeoutMs: 60_000 }));
+  await vi.advanceTimersByTimeAsync(100);
+  expect(asked.slice(3)).toEqual([['band', 'event']]);
+  row = { cursor: 7n, generation: 1n };
+  answer();
+  await vi.advanceTimersByTimeAsync(9);
+  expect(await Promise.all(all)).toEqual(Array(3).fill({ applied: true, lagEvents: 0 }));
+});
+
+test('a row that is gone while somebody waits counts as it was', async () => {
+  const waits = open({ read: async () => new Map(reads.push([]) === 1 ? [['band', row] as const] : []) });
+  const wait = waiting(waits, 9n, 2_500);
+  await vi.advanceTimersByTimeAsync(2_500);
+  expect(await wait).toEqual({ applied: false, lagEvents: 4 });
+});
+
+test('before the head is known the row alone counts', async () => {
+  const heads = { look: async () => ({ position: 5n, drawn: 5n, open: false }), latest: () => null, safe: () => 100n };
+  const wait = waiting(open({ heads }), 9n, 10);
+  await vi.advanceTimersByTimeAsync(10);
+  expect(await wait).toEqual({ applied: false, lagEvents: 4 });
+});
+
+// Seen red with: the look, and the read, awaited without orAborted.
+test('a stop ends also a wait whose first look is not answered', async () => {
+  const never = () => new Promise<never>(() => undefined);
+  const heads = { look: never, latest: () => 5n, safe: () => 5n };
+  for (const [waits, target] of [
+    [open({ heads }), 'head'],
+    [open({ read: never }), 7n],
+  ] as const) {
+    const wait = waiting(waits, target);
+    waits.stop();
+    await expect(wait).rejects.toMatchObject({ code: 'DAEMON_STOPPED' });
+  }
+});
+
+test('a look that fails is told in the log', async () => {
+  const debug = vi.fn();
+  const away = new Error('away');
+  const waits = open({
+    log: { ...silentLog, debug },
+    read: async () => (reads.push([]) === 1 ? new Map([['band', row]]) : await Promise.reject(away)),
+  });
+  const wait = waiting(waits, 7n, 1_500);
+  await vi.advanceTimersByTimeAsync(1_500);
+  await wait;
+  expect(debug.mock.calls).toEqual([[{ err: away }, 'rows not read for those who wait, tried again in a second']]);
 });

@@ -3,7 +3,6 @@ import { createServer, type Socket } from 'node:net';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import type { BrokerEvent } from '../../src/core/broker.ts';
 import { openLink } from '../../src/feed/broker.ts';
-import { describeBroker, reasonOf } from '../../src/feed/broker-address.ts';
 
 /** What listens there takes connections and does this with them. */
 async function listen(greet: (socket: Socket) => void) {
@@ -48,18 +47,4 @@ test('closing takes no longer than its bound, while a connect hangs and while it
   await Promise.all([hanging.close(), waiting.close(), waiting.close()]);
   expect(performance.now() - began).toBeLessThan(4000);
   expect(refusing.at.length).toBe(1);
-});
-
-test('an address is shown without user and password', () => {
-  expect(describeBroker('amqp://me:hunter22@rabbit')).toBe('rabbit:5672');
-  expect(describeBroker('amqps://me:hunter22@rabbit/dances')).toBe('rabbit:5671/dances');
-  expect(describeBroker('amqp://me:hunter22@[::1]:99/')).toBe('[::1]:99');
-  expect(describeBroker('hunter22')).toBe('the given address');
-});
-
-test('a reason is one line, also of an error that has only a code', () => {
-  expect(reasonOf(Object.assign(new Error(''), { code: 'ECONNREFUSED' }))).toBe('ECONNREFUSED');
-  expect(reasonOf(new AggregateError([], ''))).toBe('AggregateError');
-  expect(reasonOf(new Error('first\n  second'))).toBe('first second');
-  expect(reasonOf(undefined)).toBe('the connection was closed');
 });

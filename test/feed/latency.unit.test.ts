@@ -54,3 +54,16 @@ test('an appender whose clock is ahead took no time at all', () => {
   latency.visible('2026-03-01T19:00:09.000000Z');
   expect(figures()).toMatchObject({ count: 1, sum: 0 });
 });
+
+// Seen red with: `<` for `<=` (at its bound one was in the next bucket).
+test('one that takes exactly as long as a bucket reaches is in it, and one beyond the last is in none', () => {
+  const { latency, at, figures } = stopwatch();
+  latency.wentLive();
+  at(60_000);
+  latency.visible('2026-03-01T19:00:00.000000Z');
+  at(60_001);
+  latency.visible('2026-03-01T19:00:00.000000Z');
+  const { buckets, count, sum } = figures();
+  expect(buckets.map(({ count: counted }) => counted)).toEqual([...Array(13).fill(0), 1]);
+  expect([count, sum]).toEqual([2, 120.001]);
+});

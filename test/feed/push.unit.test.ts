@@ -32,6 +32,8 @@ describe('a push', () => {
     [' 1'],
     [''],
     ['٣'],
+    ['x1'],
+    ['1x'],
     [42],
     [2 ** 62],
     [Number.NaN],
@@ -50,6 +52,9 @@ describe('a push', () => {
     ['half an object', '{"position":"1"'],
     ['a list', '[1]'],
     ['null', 'null'],
+    ['a number', '7'],
+    ['a text', '"position"'],
+    ['a truth', 'true'],
     ['bytes', Buffer.from([0xff, 0xfe, 0, 1])],
     ['gzip, which is not unpacked', Buffer.from('1f8b0800000000000003abae05000000ffff', 'hex')],
   ])('with %s in it is malformed', (_, content) => {
@@ -62,6 +67,9 @@ describe('a push', () => {
       JSON.stringify({ position: '1', fill: '' }).replace('""', `"${'x'.repeat(bytes)}"`);
     expect(push(body(MAX_PUSH_BYTES))).toEqual({ kind: 'oversized' });
     expect(push(Buffer.alloc(MAX_PUSH_BYTES + 1, '{'))).toEqual({ kind: 'oversized' });
+    const most = body(MAX_PUSH_BYTES - body(0).length);
+    expect(most).toHaveLength(MAX_PUSH_BYTES);
+    expect(push(most)).toEqual({ kind: 'event', position: 1n });
     expect(push(body(MAX_PUSH_BYTES - 30))).toEqual({ kind: 'event', position: 1n });
   });
 

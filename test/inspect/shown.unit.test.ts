@@ -84,6 +84,125 @@ test('of a context what is named leaves, and nothing else', () => {
   });
 });
 
+/** What is shown of one value, wherever it stands. */
+const asType = (type: unknown) => shownEvent({ type }, false).type;
+const asOutput = (output: object, texts = false) => shownEvent({ type: 'x', output }, texts)['output'];
+
+// Seen red with: the patterns without `^`, without `$`; the length not looked at.
+test.each([
+  ['projection.band', true],
+  ['xstate.done.actor.0.projection.live.working', true],
+  ['$init', true],
+  ['_', true],
+  ['a:b*c-d', true],
+  ['x'.repeat(200), true],
+  ['x'.repeat(201), false],
+  ['two words', false],
+  ['words.', true],
+  ['.words', false],
+  [' x', false],
+  ['x\n', false],
+  ['', false],
+  [7, false],
+])('as the type of an event %j is shown: %s', (type, shown) => {
+  expect(asType(type)).toBe(shown ? type : 'unnamed');
+});
+
+test('a kind, a code and the name of an error are words of their own form', () => {
+  for (const kind of ['caught-up', 'failed', 'a']) expect(asOutput({ kind })).toEqual({ kind });
+  for (const kind of ['Caught-up', '-up', 'caught up', 'up7', 'x'.repeat(201), true])
+    expect(asOutput({ kind })).toEqual({});
+  const code = (value: unknown) => asOutput({ event: { sqlstate: value, code: value } });
+  for (const good of ['22007', 'DAEMON_STOPPED', 'A'])
+    expect(code(good)).toEqual({ event: { sqlstate: good, code: good } });
+  for (const bad of ['_A', 'a', 'Ab', 'A B', 'A-', '']) expect(code(bad), bad).toEqual({ event: {} });
+  const named = (name: string) =>
+    shownSnapshot({ status: 'error', error: Object.assign(new Error('no'), { name }) }, false)['error'];
+  for (const good of ['TypeError', 'E2', 'e']) expect(named(good)).toEqual({ name: good });
+  for (const bad of ['2E', 'Type Error', 'Type.Error', '']) expect(named(bad), bad).toEqual({});
+});
+
+test('flags are flags and counts are numbers, each as JSON can hold it', () => {
+  expect(asOutput({ halted: true, progressed: false })).toEqual({ halted: true, progressed: false });
+  expect(asOutput({ halted: 'true', progressed: 1 })).toEqual({});
+  const counted = (position: unknown) => shownEvent({ type: 'x', position }, true)['position'];
+  expect([counted(7), counted(7n), counted(Number.NaN), counted('7'), counted(true)]).toEqual([
+    7,
+    '7',
+    'NaN',
+    undefined,
+    undefined,
+  ]);
+});
+
+test('a text is shown where texts may be, and where it is one, up to 2000 characters', () => {
+  expect(asOutput({ detail: 'x'.repeat(3000), warning: 'w' }, true)).toEqual({
+    detail: 'x'.repeat(2000),
+    warning: 'w',
+  });
+  expect(asOutput({ detail: 7 }, true)).toEqual({});
+  expect(asOutput({ detail: 'words', warning: 'w' })).toEqual({});
+  expect(asOutput({ detail: null })).toEqual({ detail: null });
+});
+
+test('what is no object has no fields, and a getter that throws is none', () => {
+  expect(shownEvent({ type: 'x', output: 7 }, true)).toEqual({ type: 'x' });
+  expect(shownEvent({ type: 'x', output: null }, true)).toEqual({ type: 'x', output: null });
+  expect([shownEvent(null, true), shownEvent('x', true), shownEvent(undefined, true)]).toEqual(
+    Array(3).fill({ type: 'unnamed' }),
+  );
+  const throwing = Object.defineProperty({ name: 'band' }, 'type', {
+    get: () => {
+      throw new Error('no');
+    },
+  });
+  expect(shownEvent(throwing, true)).toEqual({ type: 'unnamed', name: 'band' });
+});
+
+test('of a snapshot that is none, or holds nothing that is known, only that it is active is shown', () => {
+  for (const given of [null, undefined, 7, 'x', {}, { status: 7 }, { status: 'Not a word' }])
+    expect(shownSnapshot(given, true)).toEqual({ status: 'active' });
+  expect(shownSnapshot({ status: 'done', output: null, error: null }, true)).toEqual({ status: 'done' });
+});
+
+test('a machine shows its state however deep, its context and its children, and what is odd in them is empty', () => {
+  const rest = { tags: [], historyValue: {} };
+  expect(shownSnapshot({ status: 'active', value: 'live' }, false)).toEqual({
+    status: 'active',
+    value: 'live',
+    context: {},
+    children: {},
+    ...rest,
+  });
+  const value = { live: { working: 'deep' }, 'two words': 'x', other: 'two words' };
+  const children = { 'a.b': {}, 'two words': {} };
+  expect(shownSnapshot({ status: 'active', value, context: 7, children }, false)).toEqual({
+    status: 'active',
+    value: { live: { working: 'deep' }, other: undefined },
+    context: {},
+    children: { 'a.b': { id: 'a.b' } },
+    ...rest,
+  });
+  expect(shownSnapshot({ value: 'live', children: 'x' }, false)).toMatchObject({ children: {} });
+  expect(shownSnapshot({ value: 'live', children: null }, false)).toMatchObject({ children: {} });
+});
+
+test('an operation that has ended shows its outcome, or what it threw', () => {
+  expect(shownSnapshot({ status: 'done', output: { kind: 'behind' } }, false)).toEqual({
+    status: 'done',
+    output: { kind: 'behind' },
+  });
+  expect(shownSnapshot({ status: 'done', output: 7 }, false)).toEqual({ status: 'done', output: {} });
+  expect(shownSnapshot({ status: 'error', error: 'text' }, false)).toEqual({
+    status: 'error',
+    error: { name: 'string' },
+  });
+  expect(shownSnapshot({ status: 'error', error: 7 }, true)).toEqual({
+    status: 'error',
+    error: { name: 'number', message: undefined },
+  });
+});
+
 // Seen red with: `text` that heeds no `texts`; a field that is copied when it has no rule.
 test('wherever a text of a payload turns up, it never leaves', () => {
   const names = [

@@ -124,3 +124,110 @@ test('backs off when the database is away, says so, and forgets it when it goes 
   await take([{ kind: 'published' }]);
   expect(actor.getSnapshot().context).toMatchObject({ detail: null, backoffs: 0 });
 });
+
+// Seen red with: `progressed` not heeded (many refusals far apart waited as long as many of one message).
+test.each<[string, readonly (RelayOutcome | PublisherEvent)[], object]>([
+  ['stopped', WAYS.stopped, { detail: null, blocked: null, connected: true }],
+  ['connecting', WAYS.connecting, { detail: 'it is gone', connected: false, blocked: null }],
+  ['idle', WAYS.idle, { detail: null, backoffs: 0 }],
+  ['standby', WAYS.standby, { detail: 'another daemon publishes' }],
+  ['blocked', WAYS.blocked, { blocked: 'low on memory', detail: null }],
+  ['backing-off', WAYS['backing-off'], { detail: 'backing off: a queue refused', backoffs: 1 }],
+  ['halted', WAYS.halted, { detail: 'cannot publish', backoffs: 0 }],
+])('%s says why', async (state, way, expected) => {
+  const { take, at, actor } = start();
+  await take(way);
+  expect(at()).toBe(state);
+  expect(actor.getSnapshot().context).toMatchObject(expected);
+});
+
+test('refusals in a row are counted, and begin anew where others went before', async () => {
+  const { take, happen, actor } = start();
+  const refused = (progressed: boolean) => ({ kind: 'refused', detail: 'no', progressed }) as const;
+  const counted: number[] = [];
+  for (const progressed of [false, false, false, true, false]) {
+    await take([refused(progressed)]);
+    counted.push(actor.getSnapshot().context.backoffs);
+    happen('TIME');
+  }
+  expect(counted).toEqual([1, 2, 3, 1, 2]);
+  await take([{ kind: 'stopped' }]);
+  expect(actor.getSnapshot()).toMatchObject({ value: 'backing-off', context: { backoffs: 0, detail: null } });
+});
+
+test('what the broker says is kept for as long as it holds', () => {
+  const { actor, happen } = start();
+  const context = () => actor.getSnapshot().context;
+  happen('BLOCKED');
+  expect(context()).toMatchObject({ blocked: 'BLOCKED why', connected: true });
+  happen('UNBLOCKED');
+  expect(context()).toMatchObject({ blocked: null, connected: true });
+  happen('BLOCKED');
+  happen('DISCONNECTED');
+  expect(context()).toMatchObject({ blocked: null, connected: false, detail: 'DISCONNECTED why' });
+  happen('CONNECTED');
+  expect(context()).toMatchObject({ connected: true });
+});
+
+// Seen red with: noteStart left out of stopped (the STOP of before ended it at once).
+test('a start begins anew: connected it publishes, else it waits for the broker', async () => {
+  const { actor, take, happen, at, operations } = start();
+  await take([{ kind: 'refused', detail: 'no', progressed: false }]);
+  happen('STOP');
+  actor.send({ type: 'START' });
+  expect(at()).toBe('publishing');
+  expect(actor.getSnapshot().context).toMatchObject({ backoffs: 0, detail: null, stopWanted: false, woken: false });
+  await take([{ type: 'STOP' }, { kind: 'stopped' }]);
+  actor.send({ type: 'START' });
+  operations.at(-1)?.end({ kind: 'published' });
+  await vi.waitFor(() => expect(at()).toBe('idle'), { interval: 1 });
+  happen('STOP');
+  happen('DISCONNECTED');
+  actor.send({ type: 'START' });
+  expect(at()).toBe('connecting');
+});
+
+test('before anybody has said anything it is stopped, without a broker, and a start waits for one', () => {
+  const input = { hands: { relay: () => new Promise<never>(() => undefined) }, backoff: { baseMs: 1, capMs: 1 } };
+  const actor = createActor(publisherMachine, { input: { ...input, retryHaltedAfterMs: 1 } }).start();
+  const nothing = { stopWanted: false, woken: false, connected: false, blocked: null, backoffs: 0, detail: null };
+  expect(actor.getSnapshot()).toMatchObject({ value: 'stopped', context: nothing });
+  actor.send({ type: 'START' });
+  expect(actor.getSnapshot().value).toBe('connecting');
+});
+
+// Seen red with: goOn without the one, and without the other.
+test.each(['standby', 'backing-off', 'halted'] as const)('%s goes on with what the broker allows', async (state) => {
+  for (const [what, expected] of [
+    ['BLOCKED', 'blocked'],
+    ['DISCONNECTED', 'connecting'],
+  ] as const) {
+    const { take, happen, at } = start();
+    await take(WAYS[state]);
+    happen(what);
+    happen('TIME');
+    expect(at()).toBe(expected);
+  }
+});
+
+test('a wake while the broker takes nothing waits for it', async () => {
+  const { take, happen, at } = start();
+  await take(WAYS.idle);
+  happen('BLOCKED');
+  expect(at()).toBe('blocked');
+  happen('WAKE');
+  expect(at()).toBe('blocked');
+  happen('UNBLOCKED');
+  expect(at()).toBe('publishing');
+});
+
+test.each<[unknown, string]>([
+  [new TypeError(''), 'TypeError'],
+  ['words', 'words'],
+  [Object.create(null), 'an error that cannot be shown'],
+])('whatever was thrown has words', async (thrown, words) => {
+  const { operations, take, actor } = start();
+  operations[0]?.fail(thrown as Error);
+  await take([]);
+  expect(actor.getSnapshot().context.detail).toBe(`backing off: ${words}`);
+});

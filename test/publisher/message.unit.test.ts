@@ -55,3 +55,23 @@ test('a routing key of 255 bytes is the longest AMQP carries', () => {
   expect(toMessage(fits, 6n)).toMatchObject({ routingKey: `${'ö'.repeat(100)}.${'x'.repeat(54)}` });
   expect(toMessage({ ...fits, name: 'x'.repeat(55) }, 6n)).toContain('more than 255 bytes');
 });
+
+test('a message says what a consumer sorts and checks by, and outlives the broker', () => {
+  const message = toMessage({ ...event, position: 9007199254740993n }, 5n);
+  expect(message).toEqual({
+    position: 9007199254740993n,
+    routingKey: 'domain.Band.BandCreated',
+    content: expect.any(Buffer),
+    properties: {
+      persistent: true,
+      messageId: event.id,
+      type: 'BandCreated',
+      contentType: 'application/json',
+      timestamp: 1772391600,
+      headers: { position: '9007199254740993', previous: '5' },
+    },
+  });
+  expect(toMessage({ ...event, name: 'x'.repeat(300) }, 5n)).toBe(
+    'its routing key, aggregate name and event name, has more than 255 bytes',
+  );
+});

@@ -139,6 +139,51 @@ describe('the window', () => {
     expect(after.slice(100)).toEqual([1, 2, 4]);
   });
 
+  // Seen red with: `careful` not counted down; set to no more than 0.
+  test('told to be careful sends one at a time for a hundred messages, and then doubles again', () => {
+    const window = new SendWindow(LIMITS);
+    window.beCareful();
+    const bursts = Array.from({ length: 103 }, () => burst(window));
+    expect(bursts).toEqual([...Array(100).fill(1), 1, 2, 4]);
+  });
+
+  // Seen red with: `limit` kept in a new round.
+  test('begins a new round with one message and nothing to its credit', () => {
+    const window = new SendWindow(LIMITS);
+    expect([burst(window), burst(window)]).toEqual([1, 2]);
+    // One more of the four that would make it eight.
+    window.confirm(window.send(window.last + 1n, 1));
+    window.startFrom(window.prefix);
+    expect([burst(window), burst(window), burst(window)]).toEqual([1, 2, 4]);
+  });
+
+  // Seen red with: bytes kept, and unanswered kept, in a new round; `bytes <=` for `bytes <`.
+  test('forgets in a new round what was in flight', () => {
+    const window = new SendWindow(LIMITS);
+    expect([burst(window), burst(window)]).toEqual([1, 2]);
+    window.send(window.last + 1n, LIMITS.bytes - 1);
+    expect(window.hasRoom()).toBe(true);
+    window.send(window.last + 1n, 1);
+    expect(window.hasRoom()).toBe(false);
+    window.startFrom(window.prefix);
+    expect([window.inFlight, window.unanswered, window.last]).toEqual([0, 0, window.prefix]);
+    window.confirm(window.send(window.last + 1n, 1));
+    window.send(window.last + 1n, LIMITS.bytes - 1);
+    expect(window.hasRoom()).toBe(true);
+  });
+
+  test('counts one answer for each message: after the first the broker has said what it had to', () => {
+    const window = new SendWindow(LIMITS);
+    const sent = window.send(1n, 1);
+    window.confirm(sent);
+    window.refuse(sent);
+    expect([window.refused, window.unanswered, window.prefix]).toEqual([false, 0, 1n]);
+    const refused = window.send(2n, 1);
+    window.refuse(refused);
+    window.confirm(refused);
+    expect([window.refused, window.unanswered, window.prefix, window.inFlight]).toEqual([true, 0, 1n, 1]);
+  });
+
   test('names the message that is alone in flight, and none of several', () => {
     const window = new SendWindow(LIMITS);
     window.startFrom(41n);

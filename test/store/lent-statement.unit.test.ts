@@ -67,3 +67,45 @@ test.each([
 ])('%s is a %s of %s', (text, kind, name) => {
   expect(readLentStatement(text)).toEqual({ kind, name });
 });
+
+const ENDS = 'the transaction is the engine’s: it begins and ends it';
+const STAYS = 'it would outlive the transaction, on a connection that others use next';
+
+// Seen red with: each reason emptied.
+test.each([
+  ['COMMIT', ENDS],
+  ['ROLLBACK', ENDS],
+  ['LISTEN x', STAYS],
+  ['COPY x FROM STDIN', 'it takes over the connection: use INSERT, or SELECT'],
+  ['SET search_path TO x', `${STAYS}; SET LOCAL does not`],
+  ['SET LOCAL ROLE x', 'the engine’s own statements run in the same transaction'],
+  ['SET LOCAL SESSION AUTHORIZATION x', 'the engine’s own statements run in the same transaction'],
+  ['SET LOCAL SCHEMA x', 'the engine’s own statements run in the same transaction'],
+  ['SET LOCAL TRANSACTION READ ONLY', 'the engine’s own statements run in the same transaction'],
+  ['SAVEPOINT', 'the name of the savepoint cannot be read'],
+  ['SAVEPOINT a b', 'the name of the savepoint cannot be read'],
+  ['SAVEPOINT projectionist_1', 'savepoints that begin with projectionist_ are the engine’s'],
+])('a handler that sends %s is told why not', (text, reason) => {
+  expect(readLentStatement(text)).toEqual({ kind: 'refused', reason });
+});
+
+// Seen red with: the letters from 128 on, the digits, `$` and the flags taken out of the patterns, each alone.
+test.each([
+  ['ROLLBACK WORK TO a1$', 'rollback to', 'a1$'],
+  ['ROLLBACK WORK TO SAVEPOINT _a', 'rollback to', '_a'],
+  ['SAVEPOINT åÅ1', 'savepoint', 'åå1'],
+  ['SAVEPOINT a-- the end', 'savepoint', 'a'],
+  ['SAVEPOINT a -- the end\r;', 'savepoint', 'a'],
+  ['SAVEPOINT/* one /* two */ */a/* three */;', 'savepoint', 'a'],
+  ['SAVEPOINT "a;b"', 'savepoint', 'a;b'],
+  ['SAVEPOINT saveпроектор', 'savepoint', 'saveпроектор'],
+])('%s is a %s of %s, wherever the words end', (text, kind, name) => {
+  expect(readLentStatement(text)).toEqual({ kind, name });
+});
+
+test.each(['COMMITTED', 'END_', 'BEGIN1', 'xCOMMIT', '_COMMIT', '1COMMIT', '"COMMIT"', "'COMMIT'", 'COMMIT$'])(
+  '%s is another word than the one in it',
+  (text) => {
+    expect(readLentStatement(text)).toEqual({ kind: 'plain' });
+  },
+);

@@ -4,28 +4,32 @@
  * @returns undefined where PostgreSQL would refuse the sum, or where it is not certain what it would make of it
  */
 export function add(plainType: string | null, current: string | null, by: string): string | undefined {
-  return plainType === null ? undefined : ADDERS[plainType]?.(current ?? '0', by);
+  return ADDERS.get(plainType)?.(current ?? '0', by);
 }
 
 /** PostgreSQL refuses to add to any other type, whatever the value and even if there is no row. */
 export function canAdd(plainType: string | null): boolean {
-  return plainType !== null && Object.hasOwn(ADDERS, plainType);
+  return ADDERS.has(plainType);
 }
 
-const ADDERS: Readonly<Record<string, (current: string, by: string) => string | undefined>> = {
-  int2: (current, by) => addIntegers(current, by, 2n ** 15n),
-  int4: (current, by) => addIntegers(current, by, 2n ** 31n),
-  int8: (current, by) => addIntegers(current, by, 2n ** 63n),
-  numeric: addDecimals,
-  float8: (current, by) => {
-    const sum = Number(current) + Number(by);
-    return Number.isFinite(sum) ? String(sum) : undefined;
-  },
-};
+type Adder = (current: string, by: string) => string | undefined;
+
+const ADDERS: ReadonlyMap<string | null, Adder> = new Map<string, Adder>([
+  ['int2', (current, by) => addIntegers(current, by, 2n ** 15n)],
+  ['int4', (current, by) => addIntegers(current, by, 2n ** 31n)],
+  ['int8', (current, by) => addIntegers(current, by, 2n ** 63n)],
+  ['numeric', addDecimals],
+  ['float8', addDoubles],
+]);
 
 function addIntegers(current: string, by: string, limit: bigint): string | undefined {
   const sum = BigInt(current) + BigInt(by);
   return sum >= -limit && sum < limit ? String(sum) : undefined;
+}
+
+function addDoubles(current: string, by: string): string | undefined {
+  const sum = Number(current) + Number(by);
+  return Number.isFinite(sum) ? String(sum) : undefined;
 }
 
 /** Exponents and NaN are left to PostgreSQL. */

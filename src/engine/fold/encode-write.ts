@@ -81,9 +81,8 @@ function encodeRow(table: TableInfo, values: Changes): EncodedValues {
   const given: number[] = [];
   const added: number[] = [];
   for (const name in values) {
-    const column = table.indexes.get(name);
-    const info = column === undefined ? undefined : table.columns[column];
-    if (column === undefined || info === undefined) throw new CannotFold(`there is no column '${name}'`);
+    const column = table.indexes.get(name) ?? -1;
+    const info = infoOf(table, column, name);
     const value = values[name] as ColumnValue | Change;
     const text = encode(info.plainType, isChange(value) ? addend(value) : value);
     if (text === undefined || (text === null && info.notNull)) throw new CannotFold(`'${name}' may not be acceptable`);
@@ -94,6 +93,12 @@ function encodeRow(table: TableInfo, values: Changes): EncodedValues {
     (isChange(value) ? added : given).push(column);
   }
   return { row, given, added };
+}
+
+function infoOf(table: TableInfo, column: number, name: string): ColumnInfo {
+  const info = table.columns[column];
+  if (info === undefined) throw new CannotFold(`there is no column '${name}'`);
+  return info;
 }
 
 /** The other changes are to arrays, which are not taken apart in memory. */
@@ -123,10 +128,9 @@ function encodeWhere(table: TableInfo, where: Where): EncodedWhere {
   const row: (string | null)[] = new Array<null>(table.columns.length).fill(null);
   const all: { column: number; text: string | null; not: boolean }[] = [];
   for (const [name, wanted] of Object.entries(where)) {
-    const column = table.indexes.get(name);
+    const column = table.indexes.get(name) ?? -1;
     const not = isNot(wanted);
-    const text = comparable(column === undefined ? undefined : table.columns[column], not ? wanted.not : wanted);
-    if (column === undefined) throw new CannotFold(`there is no column '${name}'`);
+    const text = comparable(infoOf(table, column, name), not ? wanted.not : wanted);
     if (!not) row[column] = text;
     all.push({ column, text, not });
   }
@@ -136,12 +140,12 @@ function encodeWhere(table: TableInfo, where: Where): EncodedWhere {
   return { place, key: keyText(table, place, row), texts, all };
 }
 
-const COMPARABLE = new Set(['uuid', 'text', 'varchar', 'int2', 'int4', 'int8', 'date', 'bool']);
+const COMPARABLE = new Set<string | null>(['uuid', 'text', 'varchar', 'int2', 'int4', 'int8', 'date', 'bool']);
 
 /** For comparing in memory, so only of types where equal values have equal texts. */
-function comparable(info: ColumnInfo | undefined, value: ColumnValue): string | null {
-  const text = info !== undefined && COMPARABLE.has(info.plainType ?? '') ? encode(info.plainType, value) : undefined;
-  if (text === undefined) throw new CannotFold(`'${info?.name}' cannot be compared here`);
+function comparable({ name, plainType }: ColumnInfo, value: ColumnValue): string | null {
+  const text = COMPARABLE.has(plainType) ? encode(plainType, value) : undefined;
+  if (text === undefined) throw new CannotFold(`'${name}' cannot be compared here`);
   return text;
 }
 

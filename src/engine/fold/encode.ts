@@ -11,29 +11,32 @@ export type Encoded = string | null | undefined;
  */
 export function encode(plainType: string | null, value: ColumnValue): Encoded {
   if (value === null) return null;
-  const encoder = plainType === null ? undefined : ENCODERS[plainType];
-  return encoder?.(value);
+  return ENCODERS.get(plainType)?.(value);
 }
 
-const ENCODERS: Readonly<Record<string, (value: Exclude<ColumnValue, null>) => string | undefined>> = {
-  uuid: (value) =>
-    typeof value === 'string' && /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i.test(value)
-      ? value.toLowerCase()
-      : undefined,
-  text,
-  varchar: text,
-  int2: (value) => integer(value, 2n ** 15n),
-  int4: (value) => integer(value, 2n ** 31n),
-  int8: (value) => integer(value, 2n ** 63n),
-  float8: (value) => (typeof value === 'number' && Number.isFinite(value) ? String(value) : undefined),
-  numeric: (value) =>
-    typeof value === 'bigint' || (typeof value === 'number' && Number.isFinite(value)) ? String(value) : undefined,
-  bool: (value) => (typeof value === 'boolean' ? String(value) : undefined),
-  date: (value) => (typeof value === 'string' && isDate(value) ? value : undefined),
-  timestamptz: (value) => (value instanceof Date ? dateTime(validIso(value)) : dateTime(value)),
-  jsonb: json,
-  json,
-};
+type Encoder = (value: Exclude<ColumnValue, null>) => string | undefined;
+
+const ENCODERS: ReadonlyMap<string | null, Encoder> = new Map<string, Encoder>([
+  ['uuid', uuid],
+  ['text', text],
+  ['varchar', text],
+  ['int2', (value) => integer(value, 2n ** 15n)],
+  ['int4', (value) => integer(value, 2n ** 31n)],
+  ['int8', (value) => integer(value, 2n ** 63n)],
+  ['float8', (value) => (Number.isFinite(value) ? String(value) : undefined)],
+  ['numeric', (value) => (typeof value === 'bigint' || Number.isFinite(value) ? String(value) : undefined)],
+  ['bool', (value) => (typeof value === 'boolean' ? String(value) : undefined)],
+  ['date', (value) => (typeof value === 'string' && isDate(value) ? value : undefined)],
+  ['timestamptz', (value) => dateTime(value instanceof Date ? validIso(value) : value)],
+  ['jsonb', json],
+  ['json', json],
+]);
+
+function uuid(value: ColumnValue): string | undefined {
+  const known =
+    typeof value === 'string' && /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i.test(value);
+  return known ? value.toLowerCase() : undefined;
+}
 
 function text(value: ColumnValue): string | undefined {
   return typeof value === 'string' && !value.includes('\u0000') && !/\p{Surrogate}/u.test(value) ? value : undefined;

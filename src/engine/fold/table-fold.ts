@@ -77,20 +77,15 @@ export class TableFold {
   #insert(write: Extract<EncodedWrite, { kind: 'insert' }>): void {
     const { row, onConflict } = write;
     let met: RowState | undefined;
-    let clashes = 0;
+    let taken = false;
     for (const [place, index] of this.#indexes.entries()) {
       const found = index.get(keyText(this.#table, place, row));
       if (place === onConflict) met = found;
-      else if (found !== undefined) clashes++;
+      else if (found !== undefined) taken = true;
     }
-    if (onConflict === 'keep') {
-      if (clashes === 0) this.#add({ origin: null, values: [...row] });
-      return;
-    }
-    if (met === undefined) {
-      if (clashes > 0) throw new CannotFold('a unique key is taken');
-      this.#add({ origin: null, values: [...row] });
-    } else this.#overwrite(met, write);
+    if (met !== undefined) this.#overwrite(met, write);
+    // A key that is taken is an error, which #add finds out, unless the row that has it is to stay.
+    else if (onConflict !== 'keep' || !taken) this.#add({ origin: null, values: [...row] });
   }
 
   /** Keys may change here; one that another row has is an error. */

@@ -23,18 +23,21 @@ describe('a command is left to another daemon', () => {
 
 describe('an effect that did not come about', () => {
   const lost = ofOurDatabase(Object.assign(new Error('lost'), { code: '08006' }));
-  const refused = { code: 'COMMAND_REFUSED', message: expect.any(String) };
+  const refused = (message: string) => ({ code: 'COMMAND_REFUSED', message });
+  const coded = (code: string) => ({ code, message: expect.any(String) });
+  const [SKIP_MOVED, RESET_FAILED] = [coded('SKIP_MOVED'), coded('RESET_FAILED')];
   test.each<[string, unknown, unknown]>([
     ['was carried out by somebody else', new CommandEnded('x'), 'ended'],
     ['is not known', new EngineError('RESET_UNKNOWN'), 'later'],
     ['lost its connection', lost, 'later'],
     ['lost its connection in a reset', new EngineError('RESET_FAILED', {}, { cause: lost }), 'later'],
     ['was in a daemon that stopped', new EngineError('DAEMON_STOPPED'), 'later'],
-    ['was refused', new EngineError('SKIP_MOVED'), { code: 'SKIP_MOVED', message: expect.any(String) }],
+    ['was refused', new EngineError('SKIP_MOVED'), SKIP_MOVED],
     ['found the tables held', new EngineError('RESET_BLOCKED'), { code: 'RESET_BLOCKED', message: expect.any(String) }],
-    ['met a reset that throws', new EngineError('RESET_FAILED', {}, { cause: new Error('no') }), expect.anything()],
-    ['met an error of ours', new TypeError('x is not a function'), refused],
-    ['met what is not even an error', 'text', refused],
+    ['met a reset that throws', new EngineError('RESET_FAILED', {}, { cause: new Error('no') }), RESET_FAILED],
+    ['lost its connection in something else', new EngineError('SKIP_MOVED', {}, { cause: lost }), SKIP_MOVED],
+    ['met an error of ours', new TypeError('x is not a function'), refused('x is not a function')],
+    ['met what is not even an error', 'text', refused('text')],
   ])('%s', (_what, error, fate) => {
     expect(fateOf(error)).toEqual(fate);
   });

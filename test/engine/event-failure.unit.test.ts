@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest';
+import { EngineError } from '../../src/core/errors.ts';
+import type { StoredEvent } from '../../src/core/event.ts';
+import { eventFailed, toEventFailed } from '../../src/engine/event-failure.ts';
+import { EventFailed, LookupWaits } from '../../src/engine/outcome.ts';
+import { ofOurDatabase } from '../../src/store/sqlstate.ts';
+
+const event = { position: 7n, id: 'e7', name: 'Noted' } as StoredEvent;
+const coded = (code: string) => Object.assign(new Error('no'), { code });
+
+test('a failure names the event, the statement, and what PostgreSQL calls it', () => {
+  const error = coded('23505');
+  const failed = eventFailed(error, 3, event, 'INSERT …');
+  expect(failed).toMatchObject({ index: 3, message: 'no', cause: error });
+  expect(failed.failure).toEqual({
+    position: 7n,
+    eventId: 'e7',
+    eventName: 'Noted',
+    error: 'no',
+    sqlstate: '23505',
+    code: null,
+    statement: 'INSERT …',
+  });
+  expect(eventFailed('text', 0, event).failure).toMatchObject({ error: 'text', sqlstate: null, statement: null });
+});
+
+// Seen red with: the cause of any error asked; no cause asked.
+test('an error of the engine has its code, and the SQLSTATE of what caused it; of another one the cause says nothing', () => {
+  const ours = new EngineError('HANDLER_IGNORED_ERROR', { name: 'band' }, { cause: coded('25P02') });
+  expect(eventFailed(ours, 0, event).failure).toMatchObject({ code: 'HANDLER_IGNORED_ERROR', sqlstate: '25P02' });
+  const other = new Error('wrapped', { cause: coded('25P02') });
+  expect(eventFailed(other, 0, event).failure).toMatchObject({ code: null, sqlstate: null });
+});
+
+// Seen red with: each line of toEventFailed taken out.
+test('what is known already, or no fault of the event, passes through as it is', () => {
+  const known = eventFailed(new Error('no'), 1, event);
+  const waits = new LookupWaits(1, 'band comes first');
+  const lost = ofOurDatabase(coded('08006'));
+  for (const error of [known, waits, lost]) expect(toEventFailed(error, 2, event, null)).toBe(error);
+  const failed = toEventFailed(coded('08006'), 2, event, { text: 'SELECT 1', values: [] });
+  expect(failed).toBeInstanceOf(EventFailed);
+  expect(failed).toMatchObject({ index: 2, failure: { statement: 'SELECT 1' } });
+  expect(toEventFailed('text', 2, event, null)).toMatchObject({ failure: { statement: null } });
+});

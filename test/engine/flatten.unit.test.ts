@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest';
+import type { Statement } from '../../src/core/statement.ts';
+import { create, lookup, none, remove, several } from '../../src/core/statements.ts';
+import { flattenStatements } from '../../src/engine/flatten.ts';
+
+const [first, second, third] = [create('t', { a: 1 }), remove('t', { a: 1 }), create('t', { a: 2 })];
+
+// Seen red with: `several` pushed as it is; `none` pushed.
+test('compounds become their parts in order, however deep, and what does nothing is left out', () => {
+  expect(flattenStatements(first)).toEqual([first]);
+  expect(flattenStatements([first, second])).toEqual([first, second]);
+  expect(flattenStatements(several(first, several(second, none()), third))).toEqual([first, second, third]);
+  expect(flattenStatements([none(), several(), []].flat())).toEqual([]);
+});
+
+test('each kind of statement is one', () => {
+  const kinds = ['create', 'upsert', 'update', 'remove', 'copy', 'lookup'] as const;
+  for (const kind of kinds) expect(flattenStatements({ kind } as Statement), kind).toEqual([{ kind }]);
+  const look = lookup('t', { select: 'a', where: { a: 'x' } }, () => none());
+  expect(flattenStatements(look)).toEqual([look]);
+});
+
+// Seen red with: each part of the condition taken out.
+test.each([
+  [undefined, 'undefined'],
+  [null, 'null'],
+  [7, 'number'],
+  ['create', 'string'],
+  [() => first, 'function'],
+  [{}, 'object'],
+  [{ kind: 'drop' }, 'object'],
+  [[[first]], 'object'],
+])('a handler that returns %o is told what that is', (result, what) => {
+  const refused = expect.objectContaining({ code: 'HANDLER_RESULT_INVALID', fields: { result: what } });
+  expect(() => flattenStatements(result)).toThrow(refused);
+  expect(() => flattenStatements([first, result])).toThrow(refused);
+  expect(() => flattenStatements({ kind: 'several', statements: [first, result] })).toThrow(refused);
+});

@@ -1,0 +1,33 @@
+import type { ColumnInfo, TableInfo } from '../../../src/store/catalog.ts';
+
+const column = (name: string, plainType: string | null, more: Partial<ColumnInfo> = {}): ColumnInfo => ({
+  name,
+  plainType,
+  type: plainType ?? 'character varying(10)',
+  notNull: false,
+  hasDefault: false,
+  ...more,
+});
+
+/** A table as the catalogue describes it: two unique keys, the second one of two columns, and what may be NULL. */
+export function personTable(more: readonly ColumnInfo[] = []): TableInfo {
+  const columns = [
+    column('id', 'int4', { notNull: true }),
+    column('first', 'text', { notNull: true }),
+    column('last', 'text', { notNull: true }),
+    column('visits', 'int2'),
+    column('tags', 'jsonb'),
+    ...more,
+  ];
+  return {
+    name: 'person',
+    columns,
+    indexes: new Map(columns.map(({ name }, index) => [name, index])),
+    keys: [[0], [1, 2]],
+    inOrderBecause: null,
+  };
+}
+
+export const withDefault = column('made', 'timestamptz', { hasDefault: true });
+export const needed = column('city', 'text', { notNull: true });
+export const limited = column('short', null);

@@ -1,0 +1,103 @@
+import { expect, test } from 'vitest';
+import { PageMeter } from '../../src/engine/page-meter.ts';
+
+type Cut = Parameters<PageMeter['cut']>[1];
+const events = [7n, 8n, 9n].map((position) => ({ position }));
+const failure = {
+  eventId: 'e',
+  eventName: 'Noted',
+  position: 9n,
+  error: 'no',
+  sqlstate: null,
+  code: null,
+  statement: null,
+};
+const failed = (cursor: bigint, verdict: 'retry' | 'halt' | 'skip'): Cut => ({
+  kind: 'failed',
+  cursor,
+  failure,
+  attempts: 1,
+  verdict,
+});
+
+test('pages are counted by the way they were applied, in seconds, and their events together', () => {
+  const meter = new PageMeter();
+  meter.applied(200, true, 500);
+  meter.applied(3, false, 20);
+  meter.applied(300, true, 250);
+  expect(meter.figures()).toMatchObject({
+    pages: { folded: { count: 2, seconds: 0.75 }, in_order: { count: 1, seconds: 0.02 } },
+    events: 503,
+    failures: 0,
+    retries: 0,
+  });
+});
+
+// Seen red with: a sum that is set and not added to; milliseconds kept.
+test('statements are counted by event type, folds by table', () => {
+  const meter = new PageMeter();
+  meter.statement('Noted', 100);
+  meter.statement('Noted', 400);
+  meter.statement('Other', 2000);
+  meter.folded('band', 50);
+  meter.folded('band', 25);
+  const { statements, folds } = meter.figures();
+  expect([...statements]).toEqual([
+    ['Noted', { count: 2, seconds: 0.5 }],
+    ['Other', { count: 1, seconds: 2 }],
+  ]);
+  expect(folds.get('band')?.count).toBe(2);
+  expect(folds.get('band')?.seconds).toBeCloseTo(0.075);
+});
+
+// Seen red with: `<` for `<=`; the event that was passed over counted as applied; a wait counted as a failure.
+test('of a page that was cut only what precedes the event counts, and the one that was passed over does not', () => {
+  const cuts: readonly (readonly [Cut, number, number])[] = [
+    [failed(8n, 'retry'), 2, 1],
+    [failed(8n, 'halt'), 2, 1],
+    [failed(9n, 'skip'), 2, 1],
+    [failed(6n, 'retry'), 0, 1],
+    [{ kind: 'waiting', cursor: 7n, detail: 'band' }, 1, 0],
+  ];
+  for (const [outcome, applied, failures] of cuts) {
+    const meter = new PageMeter();
+    meter.cut(events, outcome);
+    expect(
+      meter.figures(),
+      JSON.stringify(outcome, (_, value) => String(value)),
+    ).toMatchObject({ events: applied, failures });
+  }
+});
+
+test('attempts at an event that had failed before are counted', () => {
+  const meter = new PageMeter();
+  meter.retried();
+  meter.retried();
+  expect(meter.figures().retries).toBe(2);
+});
+
+// Seen red with: the sums given out as they are.
+test('figures that were given out do not change any more', () => {
+  const meter = new PageMeter();
+  meter.applied(1, true, 1);
+  meter.statement('Noted', 1);
+  meter.folded('band', 1);
+  const before = meter.figures();
+  meter.applied(1, true, 1);
+  meter.applied(1, false, 1);
+  meter.statement('Other', 1);
+  meter.folded('event', 1);
+  expect(before.pages).toEqual({ folded: { count: 1, seconds: 0.001 }, in_order: { count: 0, seconds: 0 } });
+  expect([before.statements.size, before.folds.size]).toEqual([1, 1]);
+});
+
+test('whoever watches is told which event is handled, and when that is over; nobody need watch', () => {
+  const seen: (bigint | null)[] = [];
+  const meter = new PageMeter({ enter: (position) => seen.push(position), leave: () => seen.push(null) });
+  meter.handling(7n);
+  meter.handled();
+  expect(seen).toEqual([7n, null]);
+  const alone = new PageMeter();
+  alone.handling(7n);
+  alone.handled();
+});

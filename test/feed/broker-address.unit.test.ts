@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest';
+import { describeBroker, reasonOf } from '../../src/feed/broker-address.ts';
+
+// Seen red with: the slice taken out; replaceAll without the `+`.
+test('a reason is short, its own words go before its code, and what has no code is named by its kind', () => {
+  expect(reasonOf(Object.assign(new Error('no'), { code: 'ECONNREFUSED' }))).toBe('no');
+  expect(reasonOf(new Error('x'.repeat(400)))).toBe('x'.repeat(300));
+  expect(reasonOf(new Error('a\n\n b\tc'))).toBe('a b c');
+  expect(reasonOf('text')).toBe('the connection was closed');
+});
+
+test('an address is shown without user and password', () => {
+  expect(describeBroker('amqps://rabbit')).toBe('rabbit:5671');
+  expect(describeBroker('amqp://rabbit/')).toBe('rabbit:5672');
+  expect(describeBroker('amqp://me:hunter22@rabbit')).toBe('rabbit:5672');
+  expect(describeBroker('amqps://me:hunter22@rabbit/dances')).toBe('rabbit:5671/dances');
+  expect(describeBroker('amqp://me:hunter22@[::1]:99/')).toBe('[::1]:99');
+  expect(describeBroker('hunter22')).toBe('the given address');
+});
+
+test('a reason is one line, also of an error that has only a code', () => {
+  expect(reasonOf(Object.assign(new Error(''), { code: 'ECONNREFUSED' }))).toBe('ECONNREFUSED');
+  expect(reasonOf(new AggregateError([], ''))).toBe('AggregateError');
+  expect(reasonOf(new Error('first\n  second'))).toBe('first second');
+  expect(reasonOf(undefined)).toBe('the connection was closed');
+});
