@@ -11,6 +11,7 @@ const FAILURE: FailureStatus = {
   attempts: 1,
   error: 'no such table',
   sqlstate: '42P01',
+  code: null,
   statement: null,
   at: '2026-03-01T19:00:00Z',
 };

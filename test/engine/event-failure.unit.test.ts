@@ -38,7 +38,7 @@ test('what is known already, or no fault of the event, passes through as it is',
   const waits = new LookupWaits(1, 'band comes first');
   const lost = ofOurDatabase(coded('08006'));
   for (const error of [known, waits, lost]) expect(toEventFailed(error, 2, event, null)).toBe(error);
-  const failed = toEventFailed(coded('08006'), 2, event, { text: 'SELECT 1', values: [] });
+  const failed = toEventFailed(coded('08006'), 2, event, 'SELECT 1');
   expect(failed).toBeInstanceOf(EventFailed);
   expect(failed).toMatchObject({ index: 2, failure: { statement: 'SELECT 1' } });
   expect(toEventFailed('text', 2, event, null)).toMatchObject({ failure: { statement: null } });

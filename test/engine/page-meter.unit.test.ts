@@ -22,12 +22,17 @@ const failed = (cursor: bigint, verdict: 'retry' | 'halt' | 'skip'): Cut => ({
 
 test('pages are counted by the way they were applied, in seconds, and their events together', () => {
   const meter = new PageMeter();
-  meter.applied(200, true, 500);
-  meter.applied(3, false, 20);
-  meter.applied(300, true, 250);
+  meter.applied(200, 'folded', 500);
+  meter.applied(3, 'in_order', 20);
+  meter.applied(2, 'at_once', 10);
+  meter.applied(300, 'folded', 250);
   expect(meter.figures()).toMatchObject({
-    pages: { folded: { count: 2, seconds: 0.75 }, in_order: { count: 1, seconds: 0.02 } },
-    events: 503,
+    pages: {
+      folded: { count: 2, seconds: 0.75 },
+      in_order: { count: 1, seconds: 0.02 },
+      at_once: { count: 1, seconds: 0.01 },
+    },
+    events: 505,
     failures: 0,
     retries: 0,
   });
@@ -79,15 +84,17 @@ test('attempts at an event that had failed before are counted', () => {
 // Seen red with: the sums given out as they are.
 test('figures that were given out do not change any more', () => {
   const meter = new PageMeter();
-  meter.applied(1, true, 1);
+  meter.applied(1, 'folded', 1);
   meter.statement('Noted', 1);
   meter.folded('band', 1);
   const before = meter.figures();
-  meter.applied(1, true, 1);
-  meter.applied(1, false, 1);
+  meter.applied(1, 'folded', 1);
+  meter.applied(1, 'in_order', 1);
+  meter.applied(1, 'at_once', 1);
   meter.statement('Other', 1);
   meter.folded('event', 1);
-  expect(before.pages).toEqual({ folded: { count: 1, seconds: 0.001 }, in_order: { count: 0, seconds: 0 } });
+  const none = { count: 0, seconds: 0 };
+  expect(before.pages).toEqual({ folded: { count: 1, seconds: 0.001 }, in_order: none, at_once: none });
   expect([before.statements.size, before.folds.size]).toEqual([1, 1]);
 });
 

@@ -96,13 +96,14 @@ test('the rate counts from where the row was found', () => {
   expect(made.ratePerSecond).toBe(2000);
 });
 
-test('a page counts among those run in order unless it is said to be folded', () => {
+test('a page counts among those run in order unless it is said to be applied otherwise', () => {
   const { made } = progress();
   made.applied(1, 1n, 500);
-  made.applied(2, 3n, 250, true);
+  made.applied(2, 3n, 250, 'folded');
   expect(made.pages.figures().pages).toEqual({
     folded: { count: 1, seconds: 0.25 },
     in_order: { count: 1, seconds: 0.5 },
+    at_once: { count: 0, seconds: 0 },
   });
   expect(made.events).toBe(3);
 });

@@ -3,8 +3,9 @@ import { Pace, QUIET_MS } from '../../src/inspect/pace.ts';
 import type { Living } from '../../src/inspect/registry.ts';
 
 function living(number: number): Living {
-  const ids = { sessionId: `x:${number}`, rootId: 'x:0', parentId: undefined, name: 'band', definition: '{}' };
-  return { number, ...ids, snapshot: {}, event: {} };
+  const sessionId = `x:${number}`;
+  const told = { sessionId, ids: `"sessionId":"${sessionId}"`, parentId: undefined, name: 'band', definition: '{}' };
+  return { number, ...told, snapshot: {}, event: {} };
 }
 const [band, hall] = [living(1), living(2)];
 
