@@ -29,6 +29,12 @@ export interface DaemonOptions {
   readonly throwAway?: boolean;
   /** Default none: a PostgreSQL of this machine must not hide that the package's does not start. */
   readonly systemFolders?: readonly string[] | 'default';
+  /**
+   * What it says next has to come within so many milliseconds, before the test's own time is up. A start that makes its
+   * data folder first, flushed to disk, takes two seconds at rest, and ten times as long where others want the machine.
+   * Default 50000.
+   */
+  readonly saysWithinMs?: number;
 }
 
 /** daemon.mjs in a process group of its own, as a shell starts it. Disposing of it kills the whole group and sees the server off. */
@@ -38,6 +44,7 @@ export class DaemonProcess implements AsyncDisposable {
   readonly #said: Said[] = [];
   readonly #log: string[] = [];
   readonly #folder: string;
+  readonly #saysWithinMs: number;
   #over = false;
   /** Until it says otherwise: one that is killed early may have started it. */
   #ownsServer = true;
@@ -45,6 +52,7 @@ export class DaemonProcess implements AsyncDisposable {
   constructor(program: string, folder: string, options: DaemonOptions = {}) {
     this.#folder = folder;
     const { uid, gid, environment = {}, wrapper = [], throwAway = true, systemFolders = [] } = options;
+    this.#saysWithinMs = options.saysWithinMs ?? 50_000;
     const settings = { folder, throwAway, ...(systemFolders === 'default' ? {} : { systemFolders }) };
     const words = [...wrapper, process.execPath, join(program, 'daemon.mjs'), JSON.stringify(settings)];
     const [command = '', ...args] = words;
@@ -78,8 +86,11 @@ export class DaemonProcess implements AsyncDisposable {
   async hears(kind: Said['kind']): Promise<Said> {
     const found = async () =>
       this.#said.find((said) => said.kind === kind || said.kind === 'failed') ?? (this.#over ? null : undefined);
-    const said = await until(found, { withinMs: 30_000 });
-    if (said === undefined || said === null) throw new Error(`no '${kind}' came:\n${this.#log.join('\n')}`);
+    const said = await until(found, { withinMs: this.#saysWithinMs });
+    if (said === undefined || said === null) {
+      const what = said === null ? 'and it has ended' : `within ${this.#saysWithinMs / 1000} s`;
+      throw new Error(`no '${kind}' came, ${what}:\n${this.#log.join('\n')}`);
+    }
     if (said.kind !== 'failed') this.#said.splice(this.#said.indexOf(said), 1);
     return said;
   }

@@ -12,7 +12,7 @@ try {
     log,
     onChange: (change) => say(change),
   });
-  const sql = connect({ address: server.connection, applicationName: 'daemon', max: 1 });
+  const sql = connect({ address: server.connection, applicationName: 'daemon', max: 1, connectWithinMs: 30_000 });
   await sql`CREATE TABLE IF NOT EXISTS kept (id int GENERATED ALWAYS AS IDENTITY)`;
   await sql`INSERT INTO kept DEFAULT VALUES`;
   const [{ rows }] = await sql`SELECT count(*)::int AS rows FROM kept`;

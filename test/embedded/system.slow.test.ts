@@ -1,6 +1,6 @@
 import { chmod, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { findPlatformPackage, PLATFORM_PACKAGE } from '../../src/embedded/binaries.ts';
 import { findSystemFolders } from '../../src/embedded/system-binaries.ts';
 import { DaemonProcess } from './daemon-process.ts';
@@ -16,6 +16,9 @@ const ofSystem = folders[index] ?? '';
 const major = majors[index] ?? 0;
 if (index === -1) process.stderr.write(`skipped: no PostgreSQL of this machine beside version ${packaged}\n`);
 
+/** A test here starts up to four servers, one after the other, each with its data flushed. */
+vi.setConfig({ testTimeout: 300_000 });
+
 let home: Awaited<ReturnType<typeof temporaryFolder>>;
 let whole: string;
 let bare: string;
@@ -30,7 +33,7 @@ afterAll(() => home[Symbol.asyncDispose]());
 
 /** Starts on the folder and drains; what it said when it was ready, or why it was not. */
 async function oneStart(program: string, folder: string, systemFolders: readonly string[]) {
-  await using daemon = new DaemonProcess(program, folder, { systemFolders, throwAway: false });
+  await using daemon = new DaemonProcess(program, folder, { systemFolders, throwAway: false, saysWithinMs: 100_000 });
   const said = await daemon.hears('ready');
   if (said.kind === 'failed') return said;
   daemon.tell('drain');

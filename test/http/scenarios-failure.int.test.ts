@@ -121,19 +121,18 @@ describe.each(WAYS)('through %s', (way) => {
     await untilCaughtUp(served.daemon(), scene.sql, ['band']);
     const before = await by.status('band');
     noBands = true;
+    await scene.append(dance('BandCreated', id(1), { name: `Thorleifs of ${way}` }));
+    await untilSeen(by, 'band', ({ substate }) => substate === 'failed.halted');
     await scene.append(
-      dance('BandCreated', id(1), { name: `Thorleifs of ${way}` }),
       dance('DanceHallCreated', id(2), { name: 'Orrskogen', city: 'a', municipality: 'b', state: 'c' }),
       dance('EventCreated', id(3), { date: '2026-05-01', bandId: id(1), danceHallId: id(2) }),
       dance('CityIgnored', id(4), { subject: id(4), city: 'Malung' }),
     );
-    await untilSeen(by, 'band', ({ state }) => state === 'failed');
     for (const name of ['dancehall', 'event', 'userpreferences']) await expectAllApplied(by, name);
     expect(await by.status('band')).toMatchObject({ cursor: before.cursor, position: before.position, lagEvents: 4 });
     expect(await by.failures('band')).toMatchObject([{ eventName: 'BandCreated', error: 'no bands today' }]);
     noBands = false;
-    // It may still be at its own attempts, the last of which then goes through.
-    await by.send('band', 'RETRY');
+    expect(await by.send('band', 'RETRY')).toMatchObject({ ok: true });
     await expectAllApplied(by, 'band');
     expect(await scene.sql`SELECT id FROM band WHERE id = ${id(1)}`).toHaveLength(1);
   });
@@ -191,7 +190,7 @@ describe.each(WAYS)('through %s', (way) => {
     expect(await by.failures('patient')).toEqual([]);
   });
 
-  // Seen red with: a page applied although it has no events (the row is written).
+  // Seen red with: `head` taken for the position after it (`drawn + 1n` in waits.ts).
   test('40: with nothing to do a wait ends at once, and nothing is written', async () => {
     await untilCaughtUp(served.daemon(), scene.sql);
     const [row, status] = [await scene.row('ledger'), await by.status('ledger')];
@@ -200,7 +199,8 @@ describe.each(WAYS)('through %s', (way) => {
     expect(await scene.row('ledger')).toEqual(row);
   });
 
-  // Seen red with: the failing event taken into the prefix (`slice(0, part.index + 1)`).
+  // Seen red with: the failing event taken into the prefix (`slice(0, part.index + 1)`); the position of a SKIP not compared
+  // with the one that failed, in skip.ts.
   test('41: when the first event fails the position has not moved, nothing behind it is tried; SKIP takes that event and no other', async () => {
     const stream = `first by ${way} `;
     await untilCaughtUp(served.daemon(), scene.sql);

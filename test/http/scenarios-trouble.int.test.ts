@@ -92,7 +92,6 @@ describe.each(WAYS)('through %s', (way) => {
     },
   );
 
-  // Seen red with: a row that is locked taken for an error of the database (`HeldElsewhere` not thrown by lockRow).
   test('44: a position that somebody holds is waited for, the detail says so, and the others go on', async () => {
     const by = operator();
     await untilCaughtUp(served.daemon(), scene.sql);
@@ -108,7 +107,6 @@ describe.each(WAYS)('through %s', (way) => {
     expect(await by.wait('ledger', last)).toMatchObject({ ok: true });
   });
 
-  // Seen red with: the loop left after one page (`return { kind: 'caught-up' }` after 'applied').
   test('46: of many pages at once one wait sees the end; nobody has to ask again', async () => {
     const by = operator();
     const appended = await scene.append(...noted(`pages ${way} `, 1, 170));
@@ -121,7 +119,6 @@ describe.each(WAYS)('through %s', (way) => {
     expect((await readLedger(scene.sql)).filter((text) => text.startsWith(`pages ${way} `))).toHaveLength(170);
   });
 
-  // Seen red with: the loop begun at 0 after a start in place of the stored position (every event clashes).
   test('47: what has been processed is not processed again, over a restart, hints and a RETRY', async () => {
     const by = operator();
     await untilCaughtUp(served.daemon(), scene.sql);
@@ -138,7 +135,6 @@ describe.each(WAYS)('through %s', (way) => {
     expect(await readLedger(scene.sql)).toEqual(rows);
   });
 
-  // Seen red with: `head` of head.ts read without the announced bounds.
   test('48, 49: behind an appender that is still open nothing is begun, the detail names it; then all run in order', async () => {
     const by = operator();
     const stream = `order ${way} `;
