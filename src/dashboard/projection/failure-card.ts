@@ -72,10 +72,11 @@ export class FailureCard {
   }
 }
 
-function aboutOf({ eventId, attempts, sqlstate, at }: FailureStatus): readonly HTMLElement[] {
+function aboutOf({ eventId, attempts, sqlstate, code, at }: FailureStatus): readonly HTMLElement[] {
   const facts = [
     ['Tried', attempts === 0 ? null : `${count(attempts, 'time')}, last at ${clock(new Date(at), new Date())}`],
     ['SQLSTATE', sqlstate],
+    ['Code', code],
     ['Event', eventId],
   ] as const;
   return facts.flatMap(([title, value]) =>
