@@ -65,7 +65,6 @@ test('what the promise does after that reaches nobody', async () => {
   expect(unhandled).not.toHaveBeenCalled();
 });
 
-// Seen red with: the catch taken out of atMost.
 test('atMost waits for whatever ends first, and never rejects', async () => {
   await atMost(60_000, undefined);
   await atMost(60_000, Promise.reject(new Error('no')));

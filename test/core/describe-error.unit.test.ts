@@ -14,7 +14,7 @@ test.each<[string, unknown, string]>([
   expect(describeError(thrown)).toBe(text);
 });
 
-// Seen red with: replaceAll made replace; the slice taken out.
+// Seen red with: the slice taken out.
 test('a text that a table could not hold is made one that it can', () => {
   expect(describeError('a\u0000b\u0000')).toBe('a\\u0000b\\u0000');
   expect(describeError('x'.repeat(5000))).toBe('x'.repeat(4000));

@@ -20,7 +20,7 @@ test('each kind of statement is one', () => {
   expect(flattenStatements(look)).toEqual([look]);
 });
 
-// Seen red with: each part of the condition taken out.
+// Seen red with: the looks at its type and at null taken out, each alone.
 test.each([
   [undefined, 'undefined'],
   [null, 'null'],

@@ -81,7 +81,7 @@ test('attempts at an event that had failed before are counted', () => {
   expect(meter.figures().retries).toBe(2);
 });
 
-// Seen red with: the sums given out as they are.
+// Seen red with: the sums of pages given out as they are.
 test('figures that were given out do not change any more', () => {
   const meter = new PageMeter();
   meter.applied(1, 'folded', 1);

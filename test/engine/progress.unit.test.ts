@@ -86,7 +86,6 @@ test('a page in no time at all is a rate, not infinity', () => {
   expect(made.ratePerSecond).toBe(1000);
 });
 
-// Seen red with: place without `this.#since = …` (the time before it counted).
 test('the rate counts from where the row was found', () => {
   const { made, pass } = progress();
   pass(10_000);

@@ -129,7 +129,6 @@ function told(
   return { type, actorRef: { id }, snapshot, event: { type: 'WAKE' } } as unknown as InspectionEvent;
 }
 
-// Seen red with: each line of newsFilter left out.
 test.each<[string, readonly string[], string]>([
   ['what a wake does is none', ['live.waiting', 'live.working', 'live.waiting'], '1 0 0'],
   ['catching up with several pages is none after the first', ['catching-up.working', 'catching-up.working'], '1'],

@@ -213,7 +213,7 @@ test('before the head is known the row alone counts', async () => {
   expect(await wait).toEqual({ applied: false, lagEvents: 4 });
 });
 
-// Seen red with: the look, and the read, awaited without orAborted.
+// Seen red with: the look awaited without orAborted.
 test('a stop ends also a wait whose first look is not answered', async () => {
   const never = () => new Promise<never>(() => undefined);
   const heads = { look: never, latest: () => 5n, safe: () => 5n };

@@ -57,7 +57,7 @@ test('each actor has a time of its own, and one that has ended is not due any mo
   expect(pace.due(10 * QUIET_MS)).toEqual([]);
 });
 
-// Seen red with: `types.add` left out; `types.clear` left out, of the event and of the snapshot.
+// Seen red with: `types.add` left out; `types.clear` left out of the event.
 test('an event is told once of its type, until a while has passed or a transition was taken', () => {
   const pace = new Pace();
   pace.snapshot(band, true, 0);

@@ -2,9 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { EngineError } from '../../src/core/errors.ts';
 import type { PullOutcome } from '../../src/core/port.ts';
-import { definitionOf } from '../../src/inspect/definition.ts';
 import { shownEvent, shownSnapshot } from '../../src/inspect/shown.ts';
-import { allMachines } from '../machines/all-machines.ts';
 
 const CANARY = 'Geheim: 4711';
 
@@ -248,17 +246,3 @@ test('wherever a text of a payload turns up, it never leaves', () => {
     { seed: 1, numRuns: 600 },
   );
 }, 30_000);
-
-test('a definition has every state of its machine, and none of the data its code holds', async () => {
-  for (const { machine } of await allMachines()) {
-    const definition = JSON.parse(definitionOf(machine, machine.id)) as object;
-    const statesOf = (node: object): readonly string[] =>
-      Object.entries(Object(Reflect.get(node, 'states'))).flatMap(([name, inner]) => [
-        name,
-        ...statesOf(Object(inner)),
-      ]);
-    expect(statesOf(definition)).toEqual(statesOf(machine.config));
-    expect(JSON.stringify(definition)).not.toContain('paused by an operator');
-  }
-  expect(definitionOf({ config: { secret: CANARY } }, '0.projection')).toBe('{"id":"0.projection"}');
-});

@@ -169,7 +169,6 @@ test('what the broker says is kept for as long as it holds', () => {
   expect(context()).toMatchObject({ connected: true });
 });
 
-// Seen red with: noteStart left out of stopped (the STOP of before ended it at once).
 test('a start begins anew: connected it publishes, else it waits for the broker', async () => {
   const { actor, take, happen, at, operations } = start();
   await take([{ kind: 'refused', detail: 'no', progressed: false }]);
@@ -196,7 +195,6 @@ test('before anybody has said anything it is stopped, without a broker, and a st
   expect(actor.getSnapshot().value).toBe('connecting');
 });
 
-// Seen red with: goOn without the one, and without the other.
 test.each(['standby', 'backing-off', 'halted'] as const)('%s goes on with what the broker allows', async (state) => {
   for (const [what, expected] of [
     ['BLOCKED', 'blocked'],

@@ -72,7 +72,6 @@ describe('why a projection is where it is', () => {
   });
 });
 
-// Seen red with: each of the three that sets another one's flag.
 test('what is wanted while an operation runs is kept beside what was wanted before, until it is done', async () => {
   const rig = createRig();
   await play(rig, ...LIVE, 'WAKE');

@@ -157,7 +157,7 @@ describe('the window', () => {
     expect([burst(window), burst(window), burst(window)]).toEqual([1, 2, 4]);
   });
 
-  // Seen red with: bytes kept, and unanswered kept, in a new round; `bytes <=` for `bytes <`.
+  // Seen red with: bytes kept in a new round; `bytes <=` for `bytes <`.
   test('forgets in a new round what was in flight', () => {
     const window = new SendWindow(LIMITS);
     expect([burst(window), burst(window)]).toEqual([1, 2]);

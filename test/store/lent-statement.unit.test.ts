@@ -71,7 +71,6 @@ test.each([
 const ENDS = 'the transaction is the engine’s: it begins and ends it';
 const STAYS = 'it would outlive the transaction, on a connection that others use next';
 
-// Seen red with: each reason emptied.
 test.each([
   ['COMMIT', ENDS],
   ['ROLLBACK', ENDS],
@@ -89,7 +88,6 @@ test.each([
   expect(readLentStatement(text)).toEqual({ kind: 'refused', reason });
 });
 
-// Seen red with: the letters from 128 on, the digits, `$` and the flags taken out of the patterns, each alone.
 test.each([
   ['ROLLBACK WORK TO a1$', 'rollback to', 'a1$'],
   ['ROLLBACK WORK TO SAVEPOINT _a', 'rollback to', '_a'],

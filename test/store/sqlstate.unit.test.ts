@@ -87,14 +87,12 @@ test('a stale plan passes by itself, another unsupported feature does not', () =
   expect(isTransient(failure('0A000', 'cannot do that'))).toBe(false);
 });
 
-// Seen red with: isOurs left out of isAborted.
 test('only 25P02 of our own says that the transaction had failed before', () => {
   expect(isAborted(failure('25P02'))).toBe(true);
   expect(isAborted(foreign('25P02'))).toBe(false);
   expect(isAborted(failure('25P03'))).toBe(false);
 });
 
-// Seen red with: isTransient left out of isStalePlan (any feature that is not supported was a stale plan).
 test('a plan is stale that a pooler lost or a DDL has overtaken', () => {
   expect(isStalePlan(failure('26000'))).toBe(true);
   expect(isStalePlan(failure('0A000', 'cached plan must not change result type'))).toBe(true);
@@ -103,7 +101,6 @@ test('a plan is stale that a pooler lost or a DDL has overtaken', () => {
   expect(isTransient(failure('26000'))).toBe(true);
 });
 
-// Seen red with: the patterns without `^`, without `$`.
 test('a code is a SQLSTATE only as a whole, and its class stands at its beginning', () => {
   for (const code of ['X23505', '235050', '2350', '23505\n', 'e3505'])
     expect(sqlstateOf(foreign(code)), code).toBeNull();

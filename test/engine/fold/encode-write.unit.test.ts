@@ -168,7 +168,6 @@ test('a copy reads rows that the page may write, so it runs in order', () => {
   refused(copy('person', { from: ['first'], where: { id: 1 }, conflict: ['id'] }), 'a copy reads rows');
 });
 
-// Seen red with: the lengths left out of keyText.
 test('keys of other columns have other texts, wherever a value ends, and none has a key with NULL', () => {
   expect(keyText(table, 1, ['1', 'a', 'bc'])).not.toBe(keyText(table, 1, ['1', 'ab', 'c']));
   expect(keyText(table, 0, ['1', 'a', 'b'])).toBe('1');

@@ -32,7 +32,7 @@ test('every event of a page has its plan, one that is not handled an empty one',
   ]);
 });
 
-// Seen red with: `<` for `<=`; the two contexts the other way round.
+// Seen red with: `<` for `<=`.
 test('up to the head of the start a handler is told that it replays, after it that it does not', () => {
   const replaying: boolean[] = [];
   const band = handling({
@@ -66,7 +66,6 @@ test('a handler that runs SQL of its own makes the page run in order, and is not
   expect(() => planPage(speaking, [event(7n)], 0n)).toThrow('a handler runs SQL of its own');
 });
 
-// Seen red with: `result.catch` taken out.
 test('what such a promise rejects with reaches nobody', async () => {
   const unhandled = vi.fn();
   process.on('unhandledRejection', unhandled);

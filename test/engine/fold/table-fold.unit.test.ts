@@ -33,7 +33,6 @@ describe('a new row', () => {
     expect(folded([ANNA], ...writes, remove('person', { id: 3 }))).toEqual(NOTHING);
   });
 
-  // Seen red with: `clashes > 0` taken out; `clashes === 0` taken out.
   test('whose key is taken is a failure, or left out where the row is kept', () => {
     for (const taken of [person(1, 'Ola', 'Ek'), person(3, 'Anna', 'Ek')]) {
       expect(() => folded([ANNA], create('person', taken))).toThrow('a unique key is taken');
@@ -84,7 +83,6 @@ describe('a row of the database', () => {
     });
   });
 
-  // Seen red with: `#unindex` left out of #overwrite (its old key stayed taken); `#index` left out (the new one stayed free).
   test('leaves its old key free, and takes the new one', () => {
     const moved = upsert('person', { ...person(1, 'Ida', 'Ek'), visits: 5 }, byId);
     expect(folded([ANNA], moved, create('person', person(3, 'Anna', 'Ek'))).insert).toEqual([
@@ -97,7 +95,6 @@ describe('a row of the database', () => {
     );
   });
 
-  // Seen red with: `#unindex` left out of #drop.
   test('that is removed is met by nothing any more', () => {
     const gone = remove('person', { first: 'Anna', last: 'Ek' });
     expect(folded([ANNA, EVA], gone, update('person', { visits: 1 }, { id: 1 }), gone)).toEqual({
@@ -199,7 +196,6 @@ const writes: fc.Arbitrary<Write> = fc.oneof(
   id.map((one) => remove('person', { id: one })),
 );
 
-// Seen red with: `#unindex` left out of #overwrite; `place === onConflict` taken for a clash.
 test('for any statements the difference makes the rows what running them in order makes of them', () => {
   let done = 0;
   fc.assert(
