@@ -69,14 +69,9 @@ async function halts(sql: Sql, { child }: Running): Promise<boolean> {
   );
 }
 
-/** What the watchdog is for: a loop that never yields is killed from outside, once its page is open. */
+/** What the watchdog is for: a loop that never yields is killed from outside, once it has begun. */
 async function killLooping(sql: Sql, running: Running): Promise<void> {
-  const looping = async () => {
-    const [row] = await sql<{ seconds: number }[]>`
-      SELECT extract(epoch FROM clock_timestamp() - state_change)::float8 AS seconds FROM pg_stat_activity
-      WHERE datname = current_database() AND application_name LIKE 'proj:%' AND state = 'idle in transaction'`;
-    expect(row?.seconds).toBeGreaterThan(0.5);
-  };
+  const looping = async () => expect(running.err()).toMatch(/^looping$/m);
   const halted = async () => expect((await statusOf(sql, 'deadly'))?.status).toBe('halted');
   await vi.waitFor(() => Promise.any([looping(), halted()]), { timeout: 30_000, interval: 25 });
   await halted().catch(() => running.child.kill('SIGKILL'));

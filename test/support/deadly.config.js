@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs';
 import { create, defineProjection } from './dist/src/index.js';
 
 const kept = [];
@@ -10,6 +11,8 @@ const DEEDS = {
     for (;;) kept.push(new Array(1e6).fill(kept.length));
   },
   loop: () => {
+    // At once: nothing that is to be written later ever will be.
+    writeSync(2, 'looping\n');
     for (;;) kept.length = 0;
   },
   leak: () => kept.push(Buffer.alloc(300 * 1024 * 1024, 1)),
