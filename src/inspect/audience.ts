@@ -84,10 +84,10 @@ export class Audience {
     const numbers: number[] = [];
     const messages: string[] = [];
     for (const one of news) {
-      for (const message of this.#rendered(() => [toMessage(one, this.#options.texts)])) {
-        numbers.push(one.about.number);
-        messages.push(message);
-      }
+      const message = this.#textOf(one);
+      if (message === null) continue;
+      numbers.push(one.about.number);
+      messages.push(message);
     }
     const newest = numbers.reduce((greatest, number) => Math.max(greatest, number), 0);
     for (const session of [...this.#sessions]) {
@@ -101,21 +101,21 @@ export class Audience {
   #introduce(session: Session): void {
     if (!this.#sessions.has(session)) return;
     this.#flush();
-    const { registry, clock, texts } = this.#options;
+    const { registry, clock } = this.#options;
     const next = registry.after(session.knows, AT_A_TIME);
     session.knows = next.at(-1)?.number ?? Number.POSITIVE_INFINITY;
     if (next.length === 0) return;
     const at = clock.date();
-    const messages = next.flatMap((living) => this.#rendered(() => introduction(living, at, texts)));
+    const messages = next.flatMap((living) => introduction(living, at)).flatMap((one) => this.#textOf(one) ?? []);
     this.#send(session, messages, () => this.#introduce(session));
   }
 
   /** What cannot be shown is left out: nobody here could mend it, and the others have to be told of. */
-  #rendered(render: () => readonly string[]): readonly string[] {
+  #textOf(news: News): string | null {
     try {
-      return render();
+      return toMessage(news, this.#options.texts);
     } catch {
-      return [];
+      return null;
     }
   }
 

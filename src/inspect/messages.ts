@@ -45,25 +45,15 @@ function snapshotText(snapshot: unknown, texts: boolean): string {
   return JSON.stringify(shownSnapshot(snapshot, texts));
 }
 
-const withTexts = new WeakMap<object, string>();
-const withoutTexts = new WeakMap<object, string>();
-
-/** Made once: an event is told by itself, and again with the snapshot it has led to. */
 function eventText(event: unknown, texts: boolean): string {
-  if (typeof event !== 'object' || event === null) return JSON.stringify(shownEvent(event, texts));
-  const made = texts ? withTexts : withoutTexts;
-  const known = made.get(event);
-  if (known !== undefined) return known;
-  const text = JSON.stringify(shownEvent(event, texts));
-  made.set(event, text);
-  return text;
+  return JSON.stringify(shownEvent(event, texts));
 }
 
 /** Of an actor as it stands, for somebody who comes late: what it is, and how it got to its present state. */
-export function introduction(about: Living, at: number, texts: boolean): readonly string[] {
+export function introduction(about: Living, at: number): readonly News[] {
   const { snapshot, event } = about;
   return [
-    toMessage({ kind: 'actor', about, at, snapshot }, texts),
-    toMessage({ kind: 'snapshot', about, at, snapshot, event }, texts),
+    { kind: 'actor', about, at, snapshot },
+    { kind: 'snapshot', about, at, snapshot, event },
   ];
 }

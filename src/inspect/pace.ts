@@ -3,13 +3,14 @@ import type { Living } from './registry.ts';
 /** Milliseconds between two tellings of an actor that moves nowhere. */
 export const QUIET_MS = 100;
 
-interface Lately {
+/** What has been told of an actor lately. */
+export interface Lately {
   /** A transition with a target was taken since the last snapshot. */
   moved: boolean;
   /** When its snapshot was last told. */
   toldAt: number;
   /** Events told since; another one of the same type says nothing new. */
-  types: Set<string>;
+  types: string[];
 }
 
 /**
@@ -17,7 +18,6 @@ interface Lately {
  * alone (a wake while it works) can come by the thousand: the latest is told, at most every `QUIET_MS`.
  */
 export class Pace {
-  readonly #lately = new WeakMap<Living, Lately>();
   readonly #held = new Set<Living>();
 
   moved(living: Living): void {
@@ -27,9 +27,9 @@ export class Pace {
   /** @returns whether to tell of this event */
   event(living: Living, type: string, now: number): boolean {
     const lately = this.#of(living);
-    if (now - lately.toldAt >= QUIET_MS) lately.types.clear();
-    if (lately.types.has(type)) return false;
-    lately.types.add(type);
+    if (now - lately.toldAt >= QUIET_MS) lately.types = [];
+    if (lately.types.includes(type)) return false;
+    lately.types.push(type);
     return true;
   }
 
@@ -42,7 +42,7 @@ export class Pace {
       return false;
     }
     this.#told(living, now);
-    if (real) lately.types.clear();
+    if (real) lately.types = [];
     return true;
   }
 
@@ -70,11 +70,7 @@ export class Pace {
   }
 
   #of(living: Living): Lately {
-    let lately = this.#lately.get(living);
-    if (lately === undefined) {
-      lately = { moved: false, toldAt: -Infinity, types: new Set() };
-      this.#lately.set(living, lately);
-    }
-    return lately;
+    living.lately ??= { moved: false, toldAt: -Infinity, types: [] };
+    return living.lately;
   }
 }

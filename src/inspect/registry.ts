@@ -1,5 +1,6 @@
 import type { AnyActor } from 'xstate';
 import { definitionOf } from './definition.ts';
+import type { Lately } from './pace.ts';
 
 /** An actor that lives. What it is does not change; what it last did is kept as XState's own objects, by reference. */
 export interface Living {
@@ -13,6 +14,8 @@ export interface Living {
   readonly definition: string;
   snapshot: unknown;
   event: unknown;
+  /** Beside the actor and not in a map of its own: there are thousands a second, most of them gone at once. */
+  lately?: Lately;
 }
 
 /** Every actor that lives, in the order in which they were made. */

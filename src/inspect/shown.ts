@@ -26,7 +26,8 @@ const typeName = word(/^[A-Za-z]\w*$/);
 /** `projection.band`, `xstate.done.actor.0.projection.live.working`, `RESET`, the name of an event in the store. */
 const dotted = word(/^[\w$][\w$.:*-]*$/);
 
-const isDotted = (name: string): boolean => dotted(name, false) !== undefined;
+/** Of a field that is set under its name. */
+const isDotted = (name: string): boolean => name !== '__proto__' && dotted(name, false) !== undefined;
 
 const text: Rule = (value, texts) => (texts && typeof value === 'string' ? value.slice(0, 2000) : undefined);
 
@@ -45,10 +46,11 @@ const fields = (rules: Readonly<Record<string, Rule>>): Rule => {
   };
 };
 
+const ofError = fields({ name: typeName, code, message: text });
 /** `JSON.stringify` makes `{}` of an error; and not everything that is thrown is one. */
 const error: Rule = (value, texts) =>
   value instanceof Error
-    ? fields({ name: typeName, code, message: text })(value, texts)
+    ? ofError(value, texts)
     : { name: typeof value, ...(texts ? { message: text(value, texts) } : {}) };
 
 const failedEvent = fields({ position: count, eventName: dotted, sqlstate: code, code, error: text });
@@ -94,15 +96,17 @@ const context = fields({
 /** State names, as deep as the chart is: a string, or an object of them. */
 const stateValue: Rule = (value, texts) => {
   if (typeof value !== 'object' || value === null) return dotted(value, texts);
-  const states = Object.entries(value).filter(([state]) => isDotted(state));
-  return Object.fromEntries(states.map(([state, inner]) => [state, stateValue(inner, texts)]));
+  const shown: Record<string, unknown> = {};
+  for (const [state, inner] of Object.entries(value)) if (isDotted(state)) shown[state] = stateValue(inner, texts);
+  return shown;
 };
 
 /** @public what a message says of an event */
 export type ShownEvent = { readonly type: string } & Readonly<Record<string, unknown>>;
 
 export function shownEvent(given: unknown, texts: boolean): ShownEvent {
-  return { type: 'unnamed', ...(event(given, texts) as object) };
+  const shown = event(given, texts) as Readonly<Record<string, unknown>> | undefined;
+  return typeof shown?.['type'] === 'string' ? (shown as ShownEvent) : { ...shown, type: 'unnamed' };
 }
 
 /** As `@statelyai/inspect` has it: `value` and `context` of a machine, `output` or `error` where it has ended. */
@@ -112,22 +116,25 @@ export function shownSnapshot(given: unknown, texts: boolean): Readonly<Record<s
   const value = has('value');
   const ended = has('output');
   const failure = has('error');
-  return {
-    status: kind(has('status'), texts) ?? 'active',
-    ...(value === undefined ? {} : { value: stateValue(value, texts), context: context(has('context'), texts) ?? {} }),
-    ...(value === undefined ? {} : { children: childrenOf(has('children')), tags: [], historyValue: {} }),
-    ...(ended === undefined ? {} : { output: output(ended, texts) ?? {} }),
-    ...(failure === undefined ? {} : { error: error(failure, texts) }),
-  };
+  // One by one and not by spreading parts: it is made for each of thousands of messages a second.
+  const shown: Record<string, unknown> = { status: kind(has('status'), texts) ?? 'active' };
+  if (value !== undefined) {
+    shown['value'] = stateValue(value, texts);
+    shown['context'] = context(has('context'), texts) ?? {};
+    shown['children'] = childrenOf(has('children'));
+    shown['tags'] = [];
+    shown['historyValue'] = {};
+  }
+  if (ended !== undefined) shown['output'] = output(ended, texts) ?? {};
+  if (failure !== undefined) shown['error'] = error(failure, texts);
+  return shown;
 }
 
 function childrenOf(children: unknown): Readonly<Record<string, { readonly id: string }>> {
   if (typeof children !== 'object' || children === null) return {};
-  return Object.fromEntries(
-    Object.keys(children)
-      .filter(isDotted)
-      .map((id) => [id, { id }]),
-  );
+  const shown: Record<string, { readonly id: string }> = {};
+  for (const id of Object.keys(children)) if (isDotted(id)) shown[id] = { id };
+  return shown;
 }
 
 /** A getter may throw. */

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { Pace, QUIET_MS } from '../../src/inspect/pace.ts';
 import type { Living } from '../../src/inspect/registry.ts';
 
@@ -7,7 +7,10 @@ function living(number: number): Living {
   const told = { sessionId, ids: `"sessionId":"${sessionId}"`, parentId: undefined, name: 'band', definition: '{}' };
   return { number, ...told, snapshot: {}, event: {} };
 }
-const [band, hall] = [living(1), living(2)];
+let [band, hall] = [living(1), living(2)];
+beforeEach(() => {
+  [band, hall] = [living(1), living(2)];
+});
 
 // Seen red with: `lately.moved` not heeded.
 test('a transition is told whenever it comes, and so is an end', () => {
