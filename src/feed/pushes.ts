@@ -21,11 +21,11 @@ export interface Pushes {
 }
 
 /**
- * Messages under way to this process, and milliseconds between acks: 5000 a second at most. A flood is held back at the
+ * Messages under way to this process, and milliseconds between acks: 1250 a second at most. A flood is held back at the
  * broker, which drops the older ones, and leaves the event loop to the projections.
  */
-const PREFETCH = 50;
-const ACK_MS = 10;
+const PREFETCH = 25;
+const ACK_MS = 20;
 /**
  * What waits while this process is busy or paused; older ones are dropped. One hint says as much as a thousand, and a
  * queue that grew would only tire the broker.

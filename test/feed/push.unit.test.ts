@@ -114,7 +114,7 @@ describe('acks', () => {
     const acked: [number, boolean | undefined][] = [];
     const ack = acknowledger({ ack: ({ fields }, upTo) => void acked.push([fields.deliveryTag, upTo]) });
     for (const tag of [1, 2, 3]) ack(delivery(tag));
-    vi.advanceTimersByTime(9);
+    vi.advanceTimersByTime(19);
     expect(acked).toEqual([]);
     vi.advanceTimersByTime(1);
     ack(delivery(4));
