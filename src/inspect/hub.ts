@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto';
 import type { AnyActor, InspectionEvent } from 'xstate';
 import { Audience, type Reader } from './audience.ts';
 import { type HubClock, realClock } from './clock.ts';
+import type { Living } from './living.ts';
 import { Pace, QUIET_MS } from './pace.ts';
-import { type Living, Registry } from './registry.ts';
+import { Registry } from './registry.ts';
 
 export interface HubOptions {
   /** Whether details and error messages may leave, which can hold parts of an event's payload. Default false. */
@@ -12,6 +13,9 @@ export interface HubOptions {
   readonly boot?: string;
   readonly clock?: HubClock;
 }
+
+type Typed = { readonly type: string };
+type Status = { readonly status: string };
 
 /**
  * Tells every reader what XState's actors do, in the wire protocol of `@statelyai/inspect`. While nobody reads it keeps
@@ -68,13 +72,18 @@ export class Hub {
     }
   }
 
-  #heard(actor: AnyActor, event: { readonly type: string }, from: AnyActor | undefined, rootId: string): void {
+  #heard(actor: AnyActor, event: Typed, from: AnyActor | undefined, rootId: string): void {
     // The first thing that happens to every actor that is started; one that never is would stay in the registry.
-    if (event.type === 'xstate.init') this.#born(actor, rootId);
+    if (event.type === 'xstate.init') {
+      this.#born(actor, rootId);
+      return;
+    }
     // An actor that throws sends no last snapshot; all there is is what its parent hears.
     if (from !== undefined && event.type.startsWith('xstate.error.actor.'))
       this.#died(from, Reflect.get(event, 'error'), event);
     if (this.#audience.size === 0) return;
+    // What an operation tells itself when it has settled stands in its last snapshot.
+    if (from === actor && event.type.startsWith('xstate.promise.')) return;
     this.#ofLiving(actor, (living) => {
       if (!this.#pace.event(living, event.type, this.#clock.ticks())) return;
       const source = from === undefined ? undefined : this.#registry.find(from.sessionId);
@@ -90,7 +99,7 @@ export class Hub {
     actor.subscribe({
       error: (error: unknown) => {
         try {
-          this.#died(actor, error, { type: `xstate.error.actor.${actor.id}`, error });
+          this.#died(actor, error, { type: `xstate.error.actor.${actor.id}`, error } as Typed);
         } catch {
           // As in `observe`: XState would rethrow it where nobody catches it.
         }
@@ -98,23 +107,26 @@ export class Hub {
     });
   }
 
-  #died(actor: AnyActor, error: unknown, event: object): void {
+  #died(actor: AnyActor, error: unknown, event: Typed): void {
     this.#ofLiving(actor, (living) => {
       const { value, context, children } = Object(living.snapshot);
-      this.#changed(living, actor, { value, context, children, status: 'error', error } as { status: string }, event);
+      this.#changed(living, actor, { value, context, children, status: 'error', error } as Status, event);
     });
   }
 
-  #changed(living: Living, actor: AnyActor, snapshot: { readonly status: string }, event: object): void {
+  #changed(living: Living, actor: AnyActor, snapshot: Status, event: Typed): void {
+    const ended = snapshot.status !== 'active';
+    // Its introduction has just said so. Most actors are operations, which do nothing else before they end.
+    if (event.type === 'xstate.init' && snapshot === living.snapshot && !ended) return;
     living.snapshot = snapshot;
     living.event = event;
-    const ended = snapshot.status !== 'active';
-    if (ended) this.#registry.remove(actor.sessionId);
-    if (this.#audience.size > 0) {
-      if (this.#pace.snapshot(living, ended, this.#clock.ticks())) this.#tellSnapshot(living);
-      else this.#lookAgain();
+    if (ended) {
+      this.#registry.remove(actor.sessionId);
+      this.#pace.forget(living);
     }
-    if (ended) this.#pace.forget(living);
+    if (this.#audience.size === 0) return;
+    if (ended || this.#pace.snapshot(living, this.#clock.ticks())) this.#tellSnapshot(living);
+    else this.#lookAgain();
   }
 
   #tellSnapshot(living: Living): void {

@@ -1,4 +1,4 @@
-import type { Living } from './registry.ts';
+import type { Living } from './living.ts';
 import { shownEvent, shownSnapshot } from './shown.ts';
 
 /** The version of `@statelyai/inspect` whose wire protocol this is: its receivers look at it. */
@@ -27,26 +27,15 @@ export function toMessage(news: News, texts: boolean): string {
   const { about, at } = news;
   const end = `${about.ids},"createdAt":"${at}","id":null,"_version":"${PROTOCOL}"}`;
   switch (news.kind) {
-    case 'actor': {
-      const { name, parentId, definition } = about;
-      const said = JSON.stringify({ type: '@xstate.actor', name, parentId, definition });
-      return `${said.slice(0, -1)},"snapshot":${snapshotText(news.snapshot, texts)},${end}`;
-    }
+    case 'actor':
+      return `{"type":"@xstate.actor",${about.described},"snapshot":${shownSnapshot(news.snapshot, texts)},${end}`;
     case 'event': {
-      const source = news.source === undefined ? '' : `"sourceId":${JSON.stringify(news.source.sessionId)},`;
-      return `{"type":"@xstate.event","event":${eventText(news.event, texts)},${source}${end}`;
+      const source = news.source === undefined ? '' : `"sourceId":${news.source.sessionId},`;
+      return `{"type":"@xstate.event","event":${shownEvent(news.event, texts)},${source}${end}`;
     }
     case 'snapshot':
-      return `{"type":"@xstate.snapshot","snapshot":${snapshotText(news.snapshot, texts)},"event":${eventText(news.event, texts)},${end}`;
+      return `{"type":"@xstate.snapshot","snapshot":${shownSnapshot(news.snapshot, texts)},"event":${shownEvent(news.event, texts)},${end}`;
   }
-}
-
-function snapshotText(snapshot: unknown, texts: boolean): string {
-  return JSON.stringify(shownSnapshot(snapshot, texts));
-}
-
-function eventText(event: unknown, texts: boolean): string {
-  return JSON.stringify(shownEvent(event, texts));
 }
 
 /** Of an actor as it stands, for somebody who comes late: what it is, and how it got to its present state. */

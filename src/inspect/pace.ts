@@ -1,4 +1,4 @@
-import type { Living } from './registry.ts';
+import type { Living } from './living.ts';
 
 /** Milliseconds between two tellings of an actor that moves nowhere. */
 export const QUIET_MS = 100;
@@ -10,8 +10,10 @@ export interface Lately {
   /** When its snapshot was last told. */
   toldAt: number;
   /** Events told since; another one of the same type says nothing new. */
-  types: string[];
+  types: readonly string[];
 }
+
+const NONE: readonly string[] = [];
 
 /**
  * What of an actor's doings is told at once. A transition is, always, with the event before it. What changes the context
@@ -27,22 +29,22 @@ export class Pace {
   /** @returns whether to tell of this event */
   event(living: Living, type: string, now: number): boolean {
     const lately = this.#of(living);
-    if (now - lately.toldAt >= QUIET_MS) lately.types = [];
-    if (lately.types.includes(type)) return false;
-    lately.types.push(type);
+    const told = now - lately.toldAt >= QUIET_MS ? NONE : lately.types;
+    if (told.includes(type)) return false;
+    lately.types = [...told, type];
     return true;
   }
 
   /** @returns whether to tell of this snapshot now; else it is among the `due` later */
-  snapshot(living: Living, ended: boolean, now: number): boolean {
+  snapshot(living: Living, now: number): boolean {
     const lately = this.#of(living);
-    const real = lately.moved || ended;
-    if (!real && now - lately.toldAt < QUIET_MS) {
+    const { moved } = lately;
+    if (!moved && now - lately.toldAt < QUIET_MS) {
       this.#held.add(living);
       return false;
     }
     this.#told(living, now);
-    if (real) lately.types = [];
+    if (moved) lately.types = NONE;
     return true;
   }
 
@@ -57,7 +59,7 @@ export class Pace {
     return due;
   }
 
-  /** It has ended. */
+  /** It has ended, which is told at once: most actors end without having been anything but new. */
   forget(living: Living): void {
     this.#held.delete(living);
   }
@@ -70,7 +72,7 @@ export class Pace {
   }
 
   #of(living: Living): Lately {
-    living.lately ??= { moved: false, toldAt: -Infinity, types: [] };
+    living.lately ??= { moved: false, toldAt: -Infinity, types: NONE };
     return living.lately;
   }
 }

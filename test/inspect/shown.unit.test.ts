@@ -2,7 +2,11 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { EngineError } from '../../src/core/errors.ts';
 import type { PullOutcome } from '../../src/core/port.ts';
-import { shownEvent, shownSnapshot } from '../../src/inspect/shown.ts';
+import * as shown from '../../src/inspect/shown.ts';
+
+type Shown = Readonly<Record<string, unknown>>;
+const shownEvent = (given: unknown, texts: boolean): Shown => JSON.parse(shown.shownEvent(given, texts));
+const shownSnapshot = (given: unknown, texts: boolean): Shown => JSON.parse(shown.shownSnapshot(given, texts));
 
 const CANARY = 'Geheim: 4711';
 
@@ -83,7 +87,7 @@ test('of a context what is named leaves, and nothing else', () => {
 });
 
 /** What is shown of one value, wherever it stands. */
-const asType = (type: unknown) => shownEvent({ type }, false).type;
+const asType = (type: unknown) => shownEvent({ type }, false)['type'];
 const asOutput = (output: object, texts = false) => shownEvent({ type: 'x', output }, texts)['output'];
 
 // Seen red with: the patterns without `^`, without `$`; the length not looked at.
@@ -183,6 +187,14 @@ test('a machine shows its state however deep, its context and its children, and 
   });
   expect(shownSnapshot({ value: 'live', children: 'x' }, false)).toMatchObject({ children: {} });
   expect(shownSnapshot({ value: 'live', children: null }, false)).toMatchObject({ children: {} });
+});
+
+// Seen red with: `__proto__` taken for a word.
+test('no name that would make a prototype of what a viewer copies is shown', () => {
+  const odd: unknown = JSON.parse('{"__proto__":{"x":"y"},"live":"working"}');
+  const text = shown.shownSnapshot({ status: 'active', value: odd, children: odd }, true);
+  expect(text).toContain('"value":{"live":"working"}');
+  expect(text).not.toContain('__proto__');
 });
 
 test('an operation that has ended shows its outcome, or what it threw', () => {

@@ -1,0 +1,72 @@
+/**
+ * Writes a value as JSON text, or is undefined where it may not leave. Text and not a copy to be made text of: it is done
+ * for each of thousands of messages a second.
+ */
+export type Rule = (value: unknown, texts: boolean) => string | undefined;
+
+export const flag: Rule = (value) => (typeof value === 'boolean' ? String(value) : undefined);
+
+/** Positions are bigint; JSON has no number that would keep one whole. */
+export const count: Rule = (value) => {
+  if (typeof value === 'bigint') return `"${value}"`;
+  if (typeof value !== 'number') return undefined;
+  return Number.isFinite(value) ? String(value) : `"${value}"`;
+};
+
+/**
+ * A word that the program chose. The pattern keeps a sentence out, should one ever stand in its place, and whatever JSON
+ * would have to escape.
+ */
+const word =
+  (pattern: RegExp): Rule =>
+  (value) =>
+    typeof value === 'string' && value.length <= 200 && pattern.test(value) ? `"${value}"` : undefined;
+
+export const kind = word(/^[a-z][a-z-]*$/);
+export const code = word(/^[A-Z0-9][A-Z0-9_]*$/);
+export const typeName = word(/^[A-Za-z]\w*$/);
+/** `projection.band`, `xstate.done.actor.0.projection.live.working`, `RESET`, the name of an event in the store. */
+export const dotted = word(/^[\w$][\w$.:*-]*$/);
+
+/** Up to 2000 characters of what may have been made of a payload, where texts may leave. */
+export const text: Rule = (value, texts) =>
+  texts && typeof value === 'string' ? JSON.stringify(value.slice(0, 2000)) : undefined;
+
+/** Of an object these fields; what is no object is not written at all. */
+export function fields(rules: Readonly<Record<string, Rule>>): Rule {
+  const named = Object.entries(rules).map(([name, rule]) => [name, `"${name}":`, rule] as const);
+  return (value, texts) => {
+    if (typeof value !== 'object' || value === null) return undefined;
+    let written = '';
+    for (const [name, label, rule] of named) {
+      const part = read(value, name);
+      const kept = part === null ? 'null' : part === undefined ? undefined : rule(part, texts);
+      if (kept !== undefined) written += `${written === '' ? '' : ','}${label}${kept}`;
+    }
+    return `{${written}}`;
+  };
+}
+
+/** Of an object every field whose name is a word and whose value may leave. */
+export function entries(rule: (value: unknown, texts: boolean, name: string) => string | undefined): Rule {
+  return (value, texts) => {
+    if (typeof value !== 'object' || value === null) return undefined;
+    let written = '';
+    for (const name of Object.keys(value)) {
+      // JSON.parse would not make a prototype of it, but what a viewer copies may.
+      const label = name === '__proto__' ? undefined : dotted(name, texts);
+      const kept = label === undefined ? undefined : rule(read(value, name), texts, label);
+      if (kept !== undefined) written += `${written === '' ? '' : ','}${label}:${kept}`;
+    }
+    return `{${written}}`;
+  };
+}
+
+/** A getter may throw. */
+export function read(from: object, name: string): unknown {
+  try {
+    return Reflect.get(from, name);
+  } catch {
+    return undefined;
+  }
+}
