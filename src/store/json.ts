@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
  * text of an event.
  */
 export function parseJson(text: string): unknown {
+  if (text === '{}') return {}; // The metadata of most events.
   if (!/\d{16}/.test(text)) return JSON.parse(text);
   const mark = `${randomUUID()}:`;
   // The pattern of a string is written out without alternatives, which would keep every character on the regex's stack.

@@ -46,8 +46,11 @@ interface EventRow<Json = unknown> {
   occurred_at: string;
   payload: Json;
   metadata: Json;
-  candidates: number;
+  /** How many there are in all; null in a row that is one of them. */
+  candidates: number | null;
 }
+
+type FoundRow<Json> = EventRow<Json> & { readonly position: bigint };
 
 /**
  * Reads the next page, in order of position. Bytes are counted as stored for small payloads (cheap) and unpacked for
@@ -76,14 +79,11 @@ const LAST_POSITION = 2n ** 63n - 1n;
 
 /** Every event after `after` that can be seen, in order, all types; null when that is more than a look should carry. */
 export async function readRecent(sql: Queryable, after: bigint): Promise<readonly StoredEvent[] | null> {
-  const rows = await readWhole<unknown>(
-    sql,
-    { after, head: LAST_POSITION, names: null, ...RECENT },
-    sql`payload, metadata`,
-  );
-  const events = rows.flatMap((row) => (row.position === null ? [] : [toEvent({ ...row, position: row.position })]));
-  const candidates = rows[0]?.candidates ?? 0;
-  return candidates < RECENT.limit && events.length === candidates ? events : null;
+  const request = { after, head: LAST_POSITION, names: null, ...RECENT };
+  const rows = await readWhole<unknown>(sql, request, sql`payload, metadata`);
+  const found = rows.filter(isFound);
+  const whole = found.length === countOf(rows);
+  return whole && found.length < RECENT.limit ? found.map(toEvent) : null;
 }
 
 /** The same page as texts; `more` when there may be events behind it. */
@@ -102,10 +102,18 @@ export async function readRawPage(
 
 async function readRows<Json>(sql: Sql, request: PageRequest, json: Fragment) {
   const whole = await readWhole<Json>(sql, request, json);
-  const candidates = whole[0]?.candidates ?? 0;
-  const found = whole[0]?.position === null && candidates > 0 ? await readCut<Json>(sql, request, json) : whole;
-  const rows = found.flatMap((row) => (row.position === null ? [] : [{ ...row, position: row.position }]));
-  return { rows, candidates };
+  const candidates = countOf(whole);
+  const rows = whole.filter(isFound);
+  return { rows: rows.length < candidates ? await readCut<Json>(sql, request, json) : rows, candidates };
+}
+
+function isFound<Json>(row: EventRow<Json>): row is FoundRow<Json> {
+  return row.position !== null;
+}
+
+/** Of what `readWhole` gave: all candidates, or one row that counts them. */
+function countOf(rows: readonly EventRow[]): number {
+  return rows[0]?.candidates ?? rows.length;
 }
 
 /** All candidates if they are not too large together; else one row without a position that says how many there are. */
@@ -119,15 +127,15 @@ async function readWhole<Json>(
       SELECT count(*)::int AS candidates, coalesce(sum(${payloadBytes(sql)}), 0) AS bytes
       FROM (SELECT payload ${candidates(sql, request)}) AS c
     )
-    SELECT size.candidates, e.*
+    SELECT CASE WHEN e.position IS NULL THEN size.candidates END AS candidates, e.*
     FROM size LEFT JOIN LATERAL (
       SELECT ${eventColumns(sql)}, ${json} ${candidates(sql, request)}
     ) AS e ON size.bytes <= ${request.maxBytes}
     ORDER BY e.position`;
 }
 
-async function readCut<Json>(sql: Sql, request: PageRequest, json: Fragment): Promise<readonly EventRow<Json>[]> {
-  return await sql<EventRow<Json>[]>`SELECT ${eventColumns(sql)}, ${json} ${fitting(sql, request)}`;
+async function readCut<Json>(sql: Sql, request: PageRequest, json: Fragment): Promise<readonly FoundRow<Json>[]> {
+  return await sql<FoundRow<Json>[]>`SELECT ${eventColumns(sql)}, ${json} ${fitting(sql, request)}`;
 }
 
 /** As many candidates as fit, the first one in any case. */
@@ -155,6 +163,9 @@ function payloadBytes(sql: Queryable) {
 
 /** `2026-03-01 19:00:00.12+00`, as a session in UTC prints it, to ISO 8601 with all six digits. */
 export function toIso(text: string): string {
+  // Nearly every time has a year of four digits and all six of its microseconds.
+  if (text.length === 29 && text.charAt(10) === ' ' && text.endsWith('+00'))
+    return `${text.slice(0, 10)}T${text.slice(11, 26)}Z`;
   if (!text.endsWith('+00')) return text;
   // The year may have more than four digits.
   const [date = '', time = ''] = text.slice(0, -3).split(' ');
@@ -162,20 +173,24 @@ export function toIso(text: string): string {
   return `${date}T${seconds}.${fraction.padEnd(6, '0')}Z`;
 }
 
-function toEvent(row: EventRow & { readonly position: bigint }): StoredEvent {
-  const { payload, metadata } = row;
+/** One object for each event, without parts to copy it from: there are many thousand a second. */
+function toEvent(row: FoundRow<unknown>): StoredEvent {
   return Object.freeze({
-    ...head(row),
-    payload: deepFreeze(payload),
-    metadata: deepFreeze(metadata as StoredEvent['metadata']),
+    position: row.position,
+    id: row.id,
+    instanceId: row.instance_id,
+    aggregateName: row.aggregate_name,
+    aggregateId: row.aggregate_id,
+    sequenceNo: row.sequence_no,
+    name: row.name,
+    occurredAt: toIso(row.occurred_at),
+    tstamp: row.tstamp,
+    payload: deepFreeze(row.payload),
+    metadata: deepFreeze(row.metadata as StoredEvent['metadata']),
   });
 }
 
-function toRaw(row: EventRow<string> & { readonly position: bigint }): RawEvent {
-  return { ...head(row), payload: row.payload, metadata: row.metadata };
-}
-
-function head(row: EventRow & { readonly position: bigint }): Omit<StoredEvent, 'payload' | 'metadata'> {
+function toRaw(row: FoundRow<string>): RawEvent {
   return {
     position: row.position,
     id: row.id,
@@ -186,5 +201,7 @@ function head(row: EventRow & { readonly position: bigint }): Omit<StoredEvent, 
     name: row.name,
     occurredAt: toIso(row.occurred_at),
     tstamp: row.tstamp,
+    payload: row.payload,
+    metadata: row.metadata,
   };
 }

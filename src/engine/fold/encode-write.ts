@@ -31,10 +31,12 @@ export interface EncodedValues {
   readonly added: readonly number[];
 }
 
+/** `onConflict`: 'fail', 'keep', or which unique key decides whether the row exists. */
+type EncodedInsert = EncodedValues & { readonly kind: 'insert'; readonly onConflict: 'fail' | 'keep' | number };
+
 /** A write with everything in it checked and encoded once. */
 export type EncodedWrite =
-  /** `onConflict`: 'fail', 'keep', or which unique key decides whether the row exists. */
-  | (EncodedValues & { readonly kind: 'insert'; readonly onConflict: 'fail' | 'keep' | number })
+  | EncodedInsert
   | (EncodedValues & { readonly kind: 'update'; readonly where: EncodedWhere })
   | { readonly kind: 'remove'; readonly where: EncodedWhere };
 
@@ -42,16 +44,16 @@ export type EncodedWrite =
 export function encodeWrite(table: TableInfo, write: Write): EncodedWrite {
   switch (write.kind) {
     case 'create':
-      return { kind: 'insert', ...encodeNewRow(table, write.values), onConflict: write.onConflict };
+      return encodeInsert(table, write.values, write.onConflict);
     case 'upsert': {
       const arbiter = table.keys.findIndex((key) => sameColumns(table, key, write.conflict));
       if (arbiter === -1) throw new CannotFold('no such unique key');
-      return { kind: 'insert', ...encodeNewRow(table, write.values), onConflict: arbiter };
+      return encodeInsert(table, write.values, arbiter);
     }
     case 'update': {
-      const values = encodeRow(table, write.set);
-      if (values.given.some((column) => isInKey(table, column))) throw new CannotFold('it sets a key');
-      return { kind: 'update', ...values, where: encodeWhere(table, write.where) };
+      const { row, given, added } = encodeRow(table, write.set);
+      if (given.some((column) => isInKey(table, column))) throw new CannotFold('it sets a key');
+      return { kind: 'update', row, given, added, where: encodeWhere(table, write.where) };
     }
     case 'remove':
       return { kind: 'remove', where: encodeWhere(table, write.where) };
@@ -112,22 +114,22 @@ function isInKey(table: TableInfo, column: number): boolean {
 }
 
 /** PostgreSQL checks the row to be inserted before it looks for a conflict. */
-function encodeNewRow(table: TableInfo, values: Changes): EncodedValues {
-  const encoded = encodeRow(table, values);
-  const { given, added } = encoded;
+function encodeInsert(table: TableInfo, values: Changes, onConflict: EncodedInsert['onConflict']): EncodedInsert {
+  const { row, given, added } = encodeRow(table, values);
   if (given.length + added.length < table.columns.length) {
     for (const [column, { name, notNull, hasDefault }] of table.columns.entries()) {
       if ((hasDefault || notNull) && !given.includes(column) && !added.includes(column))
         throw new CannotFold(`'${name}' is left to the database`);
     }
   }
-  return encoded;
+  return { kind: 'insert', row, given, added, onConflict };
 }
 
 function encodeWhere(table: TableInfo, where: Where): EncodedWhere {
   const row: (string | null)[] = new Array<null>(table.columns.length).fill(null);
   const all: { column: number; text: string | null; not: boolean }[] = [];
-  for (const [name, wanted] of Object.entries(where)) {
+  for (const name of Object.keys(where)) {
+    const wanted = where[name] as Where[string];
     const column = table.indexes.get(name) ?? -1;
     const not = isNot(wanted);
     const text = comparable(infoOf(table, column, name), not ? wanted.not : wanted);

@@ -32,14 +32,17 @@ const ENCODERS: ReadonlyMap<string | null, Encoder> = new Map<string, Encoder>([
   ['json', json],
 ]);
 
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
 function uuid(value: ColumnValue): string | undefined {
-  const known =
-    typeof value === 'string' && /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i.test(value);
-  return known ? value.toLowerCase() : undefined;
+  if (typeof value !== 'string') return undefined;
+  if (UUID.test(value)) return value;
+  const lower = value.toLowerCase();
+  return UUID.test(lower) ? lower : undefined;
 }
 
 function text(value: ColumnValue): string | undefined {
-  return typeof value === 'string' && !value.includes('\u0000') && !/\p{Surrogate}/u.test(value) ? value : undefined;
+  return typeof value === 'string' && !value.includes('\u0000') && value.isWellFormed() ? value : undefined;
 }
 
 function integer(value: ColumnValue, limit: bigint): string | undefined {
@@ -56,18 +59,23 @@ function decimal(value: ColumnValue): bigint | undefined {
   return typeof value === 'string' && /^-?\d{1,19}$/.test(value) ? BigInt(value) : undefined;
 }
 
+let validDay = '';
+
+/** The day before is remembered: the times of a page are mostly of one day. */
 function isDate(text: string): boolean {
+  if (text === validDay) return true;
   const [, year, month, day] = /^(\d{4})-(\d\d)-(\d\d)$/.exec(text) ?? [];
   if (year === undefined || year === '0000') return false;
   const last = new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate();
-  return Number(month) >= 1 && Number(month) <= 12 && Number(day) >= 1 && Number(day) <= last;
+  const valid = Number(month) >= 1 && Number(month) <= 12 && Number(day) >= 1 && Number(day) <= last;
+  if (valid) validDay = text;
+  return valid;
 }
 
 function dateTime(value: ColumnValue | undefined): string | undefined {
-  if (typeof value !== 'string') return undefined;
-  const [, date, hour, minute, second] = /^(\d{4}-\d\d-\d\d)T(\d\d):(\d\d):(\d\d)(?:\.\d{1,6})?Z$/.exec(value) ?? [];
-  if (date === undefined || !isDate(date)) return undefined;
-  return Number(hour) < 24 && Number(minute) < 60 && Number(second) < 60 ? value : undefined;
+  const written =
+    typeof value === 'string' && /^[\d-]{10}T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?Z$/.test(value);
+  return written && isDate(value.slice(0, 10)) ? value : undefined;
 }
 
 function validIso(value: Date): string | undefined {

@@ -40,6 +40,12 @@ describe('a value whose text is certain', () => {
   });
 });
 
+// Seen red with: any day remembered as a valid one.
+test('a day that there is not is in doubt however often it comes, also right after one that there is', () => {
+  const days = ['2026-02-28', '2026-02-30', '2026-02-30', '2026-02-28'];
+  expect(days.map((day) => encode('date', day))).toEqual(['2026-02-28', undefined, undefined, '2026-02-28']);
+});
+
 /** Runs in order, where PostgreSQL itself decides. */
 describe('a value that is in doubt', () => {
   // Seen red with: the patterns without `^`, without `$`; each comparison of a month, day, hour, minute and second left out.
