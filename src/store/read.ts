@@ -173,24 +173,16 @@ export function toIso(text: string): string {
   return `${date}T${seconds}.${fraction.padEnd(6, '0')}Z`;
 }
 
-/** One object for each event, without parts to copy it from: there are many thousand a second. */
 function toEvent(row: FoundRow<unknown>): StoredEvent {
-  return Object.freeze({
-    position: row.position,
-    id: row.id,
-    instanceId: row.instance_id,
-    aggregateName: row.aggregate_name,
-    aggregateId: row.aggregate_id,
-    sequenceNo: row.sequence_no,
-    name: row.name,
-    occurredAt: toIso(row.occurred_at),
-    tstamp: row.tstamp,
-    payload: deepFreeze(row.payload),
-    metadata: deepFreeze(row.metadata as StoredEvent['metadata']),
-  });
+  return Object.freeze(withJson(row, deepFreeze(row.payload), deepFreeze(row.metadata as StoredEvent['metadata'])));
 }
 
 function toRaw(row: FoundRow<string>): RawEvent {
+  return withJson(row, row.payload, row.metadata);
+}
+
+/** One object for each event, without parts to copy it from: there are many thousand a second. */
+function withJson<Payload, Metadata>(row: FoundRow<unknown>, payload: Payload, metadata: Metadata) {
   return {
     position: row.position,
     id: row.id,
@@ -201,7 +193,7 @@ function toRaw(row: FoundRow<string>): RawEvent {
     name: row.name,
     occurredAt: toIso(row.occurred_at),
     tstamp: row.tstamp,
-    payload: row.payload,
-    metadata: row.metadata,
+    payload,
+    metadata,
   };
 }

@@ -59,9 +59,9 @@ function decimal(value: ColumnValue): bigint | undefined {
   return typeof value === 'string' && /^-?\d{1,19}$/.test(value) ? BigInt(value) : undefined;
 }
 
+/** The last day that was found to be one: the times of a page are mostly of one. */
 let validDay = '';
 
-/** The day before is remembered: the times of a page are mostly of one day. */
 function isDate(text: string): boolean {
   if (text === validDay) return true;
   const [, year, month, day] = /^(\d{4})-(\d\d)-(\d\d)$/.exec(text) ?? [];
