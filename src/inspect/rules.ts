@@ -62,10 +62,10 @@ export function entries(rule: (value: unknown, texts: boolean, name: string) => 
   };
 }
 
-/** A getter may throw. */
-export function read(from: object, name: string): unknown {
+/** Undefined also of what has no properties, and where a getter throws. */
+export function read(from: unknown, name: string): unknown {
   try {
-    return Reflect.get(from, name);
+    return Reflect.get(from as object, name);
   } catch {
     return undefined;
   }

@@ -49,9 +49,9 @@ const children = entries((_, __, name) => `{"id":${name}}`);
 
 /** @returns JSON text of what may leave of an event; one without a type that may is `unnamed` */
 export function shownEvent(given: unknown, texts: boolean): string {
-  const type = typeof given === 'object' && given !== null ? dotted(read(given, 'type'), texts) : undefined;
+  const type = dotted(read(given, 'type'), texts) ?? '"unnamed"';
   const rest = event(given, texts) ?? '{}';
-  return `{"type":${type ?? '"unnamed"'}${rest === '{}' ? '}' : `,${rest.slice(1)}`}`;
+  return `{"type":${type}${rest === '{}' ? '}' : `,${rest.slice(1)}`}`;
 }
 
 /**
@@ -59,7 +59,6 @@ export function shownEvent(given: unknown, texts: boolean): string {
  * @returns JSON text
  */
 export function shownSnapshot(given: unknown, texts: boolean): string {
-  if (typeof given !== 'object' || given === null) return '{"status":"active"}';
   const has = (name: string): unknown => read(given, name) ?? undefined;
   const value = has('value');
   const ended = has('output');
