@@ -25,8 +25,9 @@ export async function openStockInspector(url: string): Promise<StockInspector> {
 
 /** Called from a timer, where an exception would end the process. */
 function shown(message: StatelyInspectionEvent): StatelyInspectionEvent {
-  const result: Record<string, unknown> = { ...message };
-  if ('snapshot' in message) result['snapshot'] = JSON.parse(shownSnapshot(message.snapshot, false));
-  if ('event' in message) result['event'] = JSON.parse(shownEvent(message.event, false));
-  return result as unknown as StatelyInspectionEvent;
+  return {
+    ...message,
+    ...('snapshot' in message && { snapshot: JSON.parse(shownSnapshot(message.snapshot, false)) }),
+    ...('event' in message && { event: JSON.parse(shownEvent(message.event, false)) }),
+  };
 }

@@ -49,7 +49,7 @@ export function capsuleEvents<P extends Projection>(projection: P, value: unknow
   const inOrder = [...new Map(whole.map((one) => [one.position, toStoredEvent(one)])).values()].sort((one, other) =>
     one.position < other.position ? -1 : 1,
   );
-  const toTest = ({ position: _, tstamp: __, ...rest }: StoredEvent) => rest as unknown as TestEvent<EventOf<P>>;
+  const toTest = ({ position: _, tstamp: __, ...rest }: StoredEvent) => rest as TestEvent<EventOf<P>>;
   return { given: inOrder.map(toTest), when: toTest(toStoredEvent(event)) };
 }
 
