@@ -86,9 +86,9 @@ function row(status: ProjectionStatus): readonly string[] {
   return cells.map(oneLine);
 }
 
-function lag({ lagEvents, lagSeconds }: ProjectionStatus): string {
+function lag({ lagEvents, behindSeconds }: ProjectionStatus): string {
   if (lagEvents === 0) return '0';
-  return lagSeconds === null ? grouped(lagEvents) : `${grouped(lagEvents)} (${duration(lagSeconds)})`;
+  return behindSeconds === null ? grouped(lagEvents) : `${grouped(lagEvents)} (${duration(behindSeconds)})`;
 }
 
 export function nameOf({ name, instance }: ProjectionStatus): string {

@@ -42,6 +42,11 @@ export interface ProjectionStatus {
   readonly lagEvents: number;
   /** Seconds between the newest event's time and `position`; null after a reset, 0 when everything is applied. */
   readonly lagSeconds: number | null;
+  /**
+   * For how many seconds the daemon has known of an event that is not applied; 0 when everything is applied. It begins
+   * again with the daemon and with a reset. Null where the daemon has not seen the store yet.
+   */
+  readonly behindSeconds: number | null;
   readonly ratePerSecond: number;
   /** Seconds until caught up at the present rate; null when not catching up or not known. */
   readonly etaSeconds: number | null;
@@ -49,6 +54,8 @@ export interface ProjectionStatus {
   /** The daemon that works on it; null when none does. */
   readonly owner: string | null;
   readonly failure: FailureStatus | null;
+  /** Events passed over since the last reset, by SKIP or by the policy: its rows lack what they say. */
+  readonly skippedEvents: number;
   /** What RESET empties. */
   readonly tables: readonly string[];
 }

@@ -1,5 +1,6 @@
 import type { Beat, HeadReader, OpenAppender } from '../store/head.ts';
 import type { HeadSource } from './head-source.ts';
+import { HeadTimeline } from './head-timeline.ts';
 import { RecentEvents } from './recent-events.ts';
 
 /** The safe head, read once per daemon and shared by all projections. */
@@ -8,6 +9,8 @@ export interface Heads extends HeadSource {
   drawn(): Promise<bigint>;
   /** What goes with `latest`: between the two there is no event and never will be. 0 before the first look. */
   safe(): bigint;
+  /** As `HeadTimeline.secondsAbove`. */
+  secondsAbove(cursor: bigint, notBefore: number): number | null;
   /** Appenders that held the head at the last look. */
   holders(): readonly OpenAppender[];
 }
@@ -18,11 +21,13 @@ export function createHeads(reader: HeadReader, onBeat: (beat: Beat) => void): H
   let safe = 0n;
   let holders: readonly OpenAppender[] = [];
   const recent = new RecentEvents();
+  const timeline = new HeadTimeline(() => performance.now());
 
   async function look() {
     try {
       const head = await reader.read();
       latest = head.position;
+      timeline.note(head.position);
       safe = head.safe;
       holders = head.holders;
       if (head.recent === null) recent.forget();
@@ -52,6 +57,7 @@ export function createHeads(reader: HeadReader, onBeat: (beat: Beat) => void): H
     latest: () => latest,
     recent: (after, names, limit) => recent.page(after, names, limit),
     safe: () => safe,
+    secondsAbove: (cursor, notBefore) => timeline.secondsAbove(cursor, notBefore),
     refresh: async () => (await look()).position,
     forget,
     epoch: () => reader.epoch(),

@@ -13,6 +13,7 @@ export class Progress {
   readonly #now: () => number;
   #cursor = 0n;
   #generation = 0n;
+  #generationSince: number;
   #events = 0;
   #rate = 0;
   #since: number;
@@ -24,11 +25,13 @@ export class Progress {
     this.pages = new PageMeter(slot);
     this.#now = now;
     this.#since = now();
+    this.#generationSince = this.#since;
   }
 
   /** Where a fresh look at the stored row found it. */
   place(cursor: bigint, generation: bigint): void {
     this.#cursor = cursor;
+    if (generation !== this.#generation) this.#generationSince = this.#now();
     this.#generation = generation;
     this.#since = this.#now();
   }
@@ -63,6 +66,11 @@ export class Progress {
 
   get generation(): bigint {
     return this.#generation;
+  }
+
+  /** When this generation was first seen, in milliseconds of `now`. */
+  get generationSince(): number {
+    return this.#generationSince;
   }
 
   get events(): number {

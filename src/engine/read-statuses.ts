@@ -42,6 +42,7 @@ export async function readStatuses(sources: StatusSources): Promise<Statuses> {
       failure: failures.get(name) ?? null,
       scanned: workers.get(name)?.puller.scanned(views.get(name)?.generation ?? 0n) ?? 0n,
       head,
+      secondsAbove: (cursor) => heads.secondsAbove(cursor, workers.get(name)?.progress.generationSince ?? 0),
       holders,
       storeProblem: away ?? sources.storeProblem,
       ratePerSecond: workers.get(name)?.progress.ratePerSecond ?? 0,

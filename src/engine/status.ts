@@ -58,6 +58,8 @@ export interface StatusParts {
   /** How far events have been looked at; ahead of the stored cursor over events that are not handled. */
   readonly scanned: bigint;
   readonly head: bigint;
+  /** Seconds since the head was first seen above the cursor; null where it was not. */
+  readonly secondsAbove: (cursor: bigint) => number | null;
   readonly holders: readonly OpenAppender[];
   /** That the database is away, or what the last scheduled check found wrong with the store itself. */
   readonly storeProblem: string | null;
@@ -90,11 +92,13 @@ export function toStatus(parts: StatusParts): ProjectionStatus {
     position: Number(position),
     lagEvents: Number(lag),
     lagSeconds: lag === 0n ? 0 : position === 0n ? null : Math.max(0, Number((view?.newest ?? position) - position)),
+    behindSeconds: lag === 0n ? 0 : parts.secondsAbove(cursor),
     ratePerSecond,
     etaSeconds: state === 'catching-up' && ratePerSecond > 0 ? Math.ceil(Number(lag) / ratePerSecond) : null,
     generation: Number(view?.generation ?? 0n),
     owner: state === 'idle' ? (view?.owner ?? null) : parts.owner,
     failure: failure ?? historyFailure(snapshot, cursor),
+    skippedEvents: view?.skipped ?? 0,
     tables: parts.tables,
   };
 }

@@ -48,12 +48,20 @@ export const projectionSchema = named(
     head: decimal('position of the last event that may be processed'),
     position: z.number().describe('as in readviews: greatest epoch second among the events processed, 0 after a reset'),
     lagEvents: z.number().describe('head - cursor: an upper bound of the events to come'),
-    lagSeconds: z.number().nullable().describe('null after a reset'),
+    lagSeconds: z
+      .number()
+      .nullable()
+      .describe('between the times of the newest event and of the newest one applied; null after a reset'),
+    behindSeconds: z
+      .number()
+      .nullable()
+      .describe('for how long the daemon has known of an event that is not applied; null until it has seen the store'),
     ratePerSecond: z.number(),
     etaSeconds: z.number().nullable().describe('null when not catching up or not known'),
     generation: z.number().describe('rises with every reset'),
     owner: z.string().nullable().describe('the daemon that works on it'),
     failure: failureSchema.nullable(),
+    skippedEvents: z.number().describe('passed over since the last reset; the rows lack what they say'),
     tables: z.array(z.string()).describe('what RESET empties'),
   }) satisfies z.ZodType<ProjectionStatus>,
 );
@@ -100,6 +108,8 @@ export const forgottenSchema = named(
   'Forgotten',
   z.looseObject({ name: z.string(), tables: z.array(z.string()).describe('that it filled; they stay') }),
 );
+
+export const tokenSchema = named('Token', z.object({ accepted: z.literal(true) }));
 
 export const healthSchema = named(
   'Health',

@@ -244,16 +244,15 @@ describe('commands to a running daemon', () => {
         cursor: '10',
         head: '20000',
         lagEvents: 19990,
-        lagSeconds: 93784,
+        behindSeconds: 93784,
         ratePerSecond: 4999.6,
         etaSeconds: 4,
       }),
-      statusOf('dancehall', { state: 'idle', detail: 'paused', lagEvents: 3, lagSeconds: null }),
+      statusOf('dancehall', { state: 'idle', detail: 'paused', lagEvents: 3, behindSeconds: null }),
       statusOf('userpreferences', {
         state: 'failed',
         instance: 'eu',
         lagEvents: 1,
-        lagSeconds: 0,
         failure: {
           eventId: 'e',
           position: '43',
@@ -309,7 +308,7 @@ describe('commands to a running daemon', () => {
     const json = await run('status band --json', { actions: clientActions, cwd });
     expect(JSON.parse(json.stdout)).toEqual(daemon.statuses[0]);
     expect(Object.keys(JSON.parse(json.stdout)).join(' ')).toBe(
-      'name instance state substate detail cursor head position lagEvents lagSeconds ratePerSecond etaSeconds generation owner failure tables',
+      'name instance state substate detail cursor head position lagEvents lagSeconds behindSeconds ratePerSecond etaSeconds generation owner failure skippedEvents tables',
     );
   });
 

@@ -35,6 +35,7 @@ function statusOf(parts: Partial<StatusParts>) {
     failure: null,
     scanned: 0n,
     head: 100n,
+    secondsAbove: () => 10,
     storeProblem: null,
     holders: [],
     ratePerSecond: 0,
@@ -64,7 +65,7 @@ test('the state is one of five, the full one names the substate too', async () =
   expect(STATES).toContain(stateOf(actor.getSnapshot()));
 });
 
-test('a projection that is behind: how many positions, and how many seconds of history', async () => {
+test('a projection that is behind: how many positions, how many seconds of history, and for how long', async () => {
   const snapshot = await snapshotAfter('open:running');
   expect(statusOf({ snapshot, ratePerSecond: 7 })).toEqual({
     name: 'band',
@@ -77,11 +78,13 @@ test('a projection that is behind: how many positions, and how many seconds of h
     position: 1_700_000_000,
     lagEvents: 30,
     lagSeconds: 60,
+    behindSeconds: 10,
     ratePerSecond: 7,
     etaSeconds: 5,
     generation: 3,
     owner: 'here:2',
     failure: null,
+    skippedEvents: 0,
     tables: ['band'],
   });
 });
@@ -98,7 +101,7 @@ test('after a reset the lag in seconds is not known, with everything applied it 
 
 // Seen red with: `cursor: String(stored)`.
 test('what was passed over in memory counts, although the row does not show it yet', () => {
-  expect(statusOf({ scanned: 100n })).toMatchObject({ cursor: '100', lagEvents: 0, lagSeconds: 0 });
+  expect(statusOf({ scanned: 100n })).toMatchObject({ cursor: '100', lagEvents: 0, lagSeconds: 0, behindSeconds: 0 });
   expect(statusOf({ scanned: 5n })).toMatchObject({ cursor: '70' });
 });
 

@@ -26,11 +26,13 @@ export function statusOf(name: string, changes: Partial<ProjectionStatus> = {}):
     position: 1_700_000_000,
     lagEvents: 0,
     lagSeconds: 0,
+    behindSeconds: 0,
     ratePerSecond: 0,
     etaSeconds: null,
     generation: 1,
     owner: 'test:1',
     failure: null,
+    skippedEvents: 0,
     tables: [name],
     ...changes,
   };

@@ -109,6 +109,7 @@ const failure = {
 
 const ASKS: readonly Ask[] = [
   { path: '/', status: 200 },
+  { path: '/token', status: 200 },
   { path: '/healthz', status: 200 },
   { path: '/readyz', status: 200 },
   {
