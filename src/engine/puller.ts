@@ -14,6 +14,7 @@ import { openPlace, type Place } from './open-place.ts';
 import type { PageMode, PageOutcome } from './outcome.ts';
 import { PageLimit } from './page-limit.ts';
 import type { PageSettings } from './page-work.ts';
+import { type PendingHalt, storeHalt } from './pending-halt.ts';
 import type { Progress } from './progress.ts';
 
 /** Payload bytes of one page at most: 20 events of 10 MB must not be in memory at once. */
@@ -58,6 +59,7 @@ export class Puller {
   readonly #limit: PageLimit;
   #epoch = 0;
   #unfit = false;
+  #pendingHalt: PendingHalt | null = null;
   #ahead: { readonly after: bigint; readonly page: Promise<Page> } | null = null;
 
   constructor(options: PullerOptions) {
@@ -116,6 +118,11 @@ export class Puller {
     this.#ahead = null;
   }
 
+  /** Nothing more of the projection runs before this halt is stored, which the next pull does first. */
+  mustHalt(halt: PendingHalt): void {
+    this.#pendingHalt = halt;
+  }
+
   async pull(mode: PullMode, signal: AbortSignal): Promise<PullOutcome> {
     const { progress } = this.#options;
     progress.pulling();
@@ -140,6 +147,8 @@ export class Puller {
     let heldBefore = false;
     for (;;) {
       if (signal.aborted) return { kind: 'stopped' };
+      const halted = await this.#storePendingHalt();
+      if (halted !== null) return halted;
       if (this.#isStale()) this.forget();
       const before = this.#scannedIn;
       const place = this.#place ?? (await this.#open());
@@ -168,6 +177,9 @@ export class Puller {
       if (outcome.kind !== 'applied') this.forget();
       switch (outcome.kind) {
         case 'moved':
+          continue;
+        case 'must halt':
+          this.mustHalt(outcome.halt);
           continue;
         case 'applied':
           this.#place = { ...place, cursor: outcome.cursor, status: 'running' };
@@ -212,7 +224,25 @@ export class Puller {
     if (!caution?.on || event === undefined) return await apply();
     // Others may have their turns first: that says nothing about this one, and can take as long as all of their pages.
     progress.rests();
-    return await caution.attempt(event, apply, signal);
+    return await caution.attempt(event, place, apply, signal);
+  }
+
+  /** @returns null where no halt is pending, or a reset has made it void */
+  async #storePendingHalt(): Promise<PullOutcome | null> {
+    const { settings, projection, caution, log, progress } = this.#options;
+    const halt = this.#pendingHalt;
+    if (halt === null) return null;
+    // The wait for the row is not the page's.
+    progress.rests();
+    const stored = await storeHalt(settings.sql, projection.name, halt);
+    progress.pulling();
+    if (stored.kind === 'elsewhere') return stored;
+    if (this.#pendingHalt === halt) this.#pendingHalt = null;
+    this.forget();
+    if (stored.kind === 'moved') return null;
+    caution?.halted();
+    logFailure(log, projection.name, stored);
+    return stored.before === 'paused' ? { kind: 'paused' } : failedPull(stored);
   }
 
   /**
