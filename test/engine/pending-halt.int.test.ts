@@ -26,7 +26,7 @@ async function holdRow(sql: Sql, name: string) {
 
 const failures = (scene: Scene) => scene.sql`SELECT position, code, error, attempts FROM projection_failures`;
 
-// Seen red with: the halt stored with NOWAIT; `halted()` called before the halt was stored; noteStart's held rows left out.
+// Seen red with: a halt that does not wait for the row, and is forgotten; noteStart without the rows that are held.
 test('an event that two processes died of is halted at although its row is held: its handler never runs', async () => {
   const { projection, calls } = createLedger();
   await using scene = await openScene([projection]);
