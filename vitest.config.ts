@@ -5,16 +5,28 @@ import { defineConfig } from 'vitest/config';
  * that fails once in a thousand runs has found something. The limits are for a machine that does other work beside.
  */
 
+/** What every wait of a test gets where it names no bound of its own. */
+const waits = { setupFiles: ['test/support/waits.ts'], expect: { poll: { timeout: 20_000 } } };
+
 export default defineConfig({
   test: {
     reporters: [process.env['CI'] ? 'verbose' : 'default'],
     projects: [
-      { test: { name: 'unit', include: ['test/**/*.unit.test.ts'], testTimeout: 30_000, hookTimeout: 30_000 } },
+      {
+        test: {
+          name: 'unit',
+          include: ['test/**/*.unit.test.ts'],
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
+          ...waits,
+        },
+      },
       {
         test: {
           name: 'int',
           include: ['test/**/*.int.test.ts'],
           globalSetup: ['test/support/servers.ts'],
+          ...waits,
           testTimeout: 60_000,
           hookTimeout: 60_000,
           maxWorkers: 3,
@@ -25,6 +37,7 @@ export default defineConfig({
           name: 'e2e',
           include: ['test/**/*.e2e.test.ts'],
           globalSetup: ['test/support/servers.ts'],
+          ...waits,
           testTimeout: 120_000,
           hookTimeout: 120_000,
           maxWorkers: 3,
@@ -35,6 +48,7 @@ export default defineConfig({
           name: 'slow',
           include: ['test/**/*.slow.test.ts'],
           globalSetup: ['test/support/servers.ts'],
+          ...waits,
           testTimeout: 120_000,
           hookTimeout: 120_000,
           maxWorkers: 2,
@@ -45,6 +59,7 @@ export default defineConfig({
           name: 'cluster',
           include: ['test/**/*.cluster.test.ts'],
           globalSetup: ['test/support/servers.ts'],
+          ...waits,
           testTimeout: 600_000,
           hookTimeout: 120_000,
           maxWorkers: 1,
@@ -55,6 +70,7 @@ export default defineConfig({
           name: 'soak',
           include: ['test/**/*.soak.test.ts'],
           globalSetup: ['test/support/servers.ts'],
+          ...waits,
           testTimeout: 3_600_000,
           hookTimeout: 120_000,
           maxWorkers: 1,

@@ -243,7 +243,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
   async halt(culprit: Culprit, error: unknown): Promise<void> {
     const { work: sql } = this.#running(this.#pools);
     const mustHalt = (halt: PendingHalt): void => {
-      this.#workers.get(culprit.projection)?.puller.mustHalt(halt);
+      this.#workers.get(culprit.projection)?.puller.halts.close(halt);
       this.#child(culprit.projection)?.send({ type: 'WAKE' });
     };
     await haltCulprit({ sql, log: this.#log, mustHalt }, culprit, error);
