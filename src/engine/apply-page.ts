@@ -43,7 +43,7 @@ export async function applyPage(settings: PageSettings, work: PageWork): Promise
       if (error instanceof HeldElsewhere) return { kind: 'elsewhere' };
       if (error instanceof PageTooSlow && work.page.events.length > 1) return { kind: 'too slow' };
       const damage = damageOf(error, work);
-      if (damage !== null) return await haltDamaged(settings, work, damage);
+      if (damage !== null) return { kind: 'must halt', halt: haltDamaged(work, damage) };
       const next = nextPart(error, work, deadline);
       if (next !== null) part = next;
       else if (error instanceof CannotFold) fold = false;

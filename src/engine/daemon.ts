@@ -29,6 +29,7 @@ import { type Health, healthOf } from './health.ts';
 import { flush, storeIdleMoves } from './idle-moves.ts';
 import { type Log, silentLog } from './log.ts';
 import { DaemonOperations, type OperatingParts } from './operations.ts';
+import type { PendingHalt } from './pending-halt.ts';
 import { closePools, openPools, type Pools } from './pools.ts';
 import { prepareDatabase } from './prepare-database.ts';
 import type { RunningPublisher } from './publisher-port.ts';
@@ -240,7 +241,12 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
 
   /** Halts the projection whose handler left this error behind: see `findCulprit`. */
   async halt(culprit: Culprit, error: unknown): Promise<void> {
-    await haltCulprit({ sql: this.#running(this.#pools).work, log: this.#log }, culprit, error);
+    const { work: sql } = this.#running(this.#pools);
+    const mustHalt = (halt: PendingHalt): void => {
+      this.#workers.get(culprit.projection)?.puller.halts.close(halt);
+      this.#child(culprit.projection)?.send({ type: 'WAKE' });
+    };
+    await haltCulprit({ sql, log: this.#log, mustHalt }, culprit, error);
   }
 
   health(): Health {

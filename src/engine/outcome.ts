@@ -1,5 +1,6 @@
 import type { Verdict } from '../core/failure-policy.ts';
 import type { EventFailure } from '../store/failures.ts';
+import type { PendingHalt } from './pending-halt.ts';
 
 /** Thrown inside a page's transaction so that it rolls back: this event could not be applied. */
 export class EventFailed extends Error {
@@ -51,6 +52,8 @@ export type PageOutcome =
       readonly verdict: Verdict;
     }
   | { readonly kind: 'waiting'; readonly cursor: bigint; readonly detail: string }
+  /** A halt that has to be stored before anything of the projection runs again. */
+  | { readonly kind: 'must halt'; readonly halt: PendingHalt }
   /** Rolled back: it took too long as a whole. */
   | { readonly kind: 'too slow' }
   /** The row is not where the page was made for: read it again. */

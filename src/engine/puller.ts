@@ -1,20 +1,15 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { isEngineError } from '../core/errors.ts';
 import type { PullMode, PullOutcome } from '../core/port.ts';
-import type { Projection } from '../core/projection.ts';
-import type { Sql } from '../store/connect.ts';
 import { type Page, readPage } from '../store/read.ts';
 import { isConnectionLost } from '../store/sqlstate.ts';
 import { applyPage } from './apply-page.ts';
-import type { Caution } from './caution.ts';
 import { failedPull, logFailure } from './failure-text.ts';
-import type { HeadSource } from './head-source.ts';
-import type { Log } from './log.ts';
+import { HaltGate } from './halt-gate.ts';
 import { openPlace, type Place } from './open-place.ts';
 import type { PageMode, PageOutcome } from './outcome.ts';
 import { PageLimit } from './page-limit.ts';
-import type { PageSettings } from './page-work.ts';
-import type { Progress } from './progress.ts';
+import type { PullerOptions } from './puller-options.ts';
 
 /** Payload bytes of one page at most: 20 events of 10 MB must not be in memory at once. */
 const MAX_BYTES = 8 * 1024 * 1024;
@@ -23,29 +18,13 @@ const HELD_MS = 10;
 
 const HALTED = { kind: 'halted', detail: 'halted before an event that failed' } as const;
 
-export interface PullerOptions {
-  readonly projection: Projection;
-  readonly settings: PageSettings;
-  /** Undefined: there is no earlier process to learn from. */
-  readonly caution?: Caution;
-  /** Pages are read here, while another connection writes the one before. */
-  readonly reader: Sql;
-  readonly heads: HeadSource;
-  /** Fixed number of events per page, or null to let it adapt. */
-  readonly pageSize: number | null;
-  readonly progress: Progress;
-  /** More events have been looked at. It must not throw. */
-  readonly onScanned?: () => void;
-  readonly log: Log;
-  readonly now: () => number;
-}
-
 /**
  * The loop of one projection: read a page, apply it, while the next one is read already. It keeps two places: where the
  * stored row stands (`place`), and how far events have been looked at (`scanned`), which runs ahead over events that
  * the projection does not handle; those moves are stored later, many projections at once.
  */
 export class Puller {
+  readonly halts: HaltGate;
   readonly #options: PullerOptions;
   readonly #names: ReadonlySet<string>;
   #place: Place | null = null;
@@ -64,6 +43,9 @@ export class Puller {
     this.#options = options;
     this.#names = new Set(options.projection.handlers.keys());
     this.#limit = new PageLimit(options.pageSize);
+    const { projection, settings, caution, progress, log } = options;
+    const onStored = () => caution?.halted();
+    this.halts = new HaltGate({ sql: settings.sql, name: projection.name, progress, log, onStored });
   }
 
   /** How far events have been looked at. */
@@ -140,6 +122,11 @@ export class Puller {
     let heldBefore = false;
     for (;;) {
       if (signal.aborted) return { kind: 'stopped' };
+      const halted = await this.halts.pass();
+      if (halted !== null) {
+        this.forget();
+        return halted;
+      }
       if (this.#isStale()) this.forget();
       const before = this.#scannedIn;
       const place = this.#place ?? (await this.#open());
@@ -168,6 +155,9 @@ export class Puller {
       if (outcome.kind !== 'applied') this.forget();
       switch (outcome.kind) {
         case 'moved':
+          continue;
+        case 'must halt':
+          this.halts.close(outcome.halt);
           continue;
         case 'applied':
           this.#place = { ...place, cursor: outcome.cursor, status: 'running' };
@@ -212,7 +202,7 @@ export class Puller {
     if (!caution?.on || event === undefined) return await apply();
     // Others may have their turns first: that says nothing about this one, and can take as long as all of their pages.
     progress.rests();
-    return await caution.attempt(event, apply, signal);
+    return await caution.attempt(event, place, apply, signal);
   }
 
   /**

@@ -79,6 +79,15 @@ test.each(Object.entries(AGAINST_IT))(
   },
 );
 
+// Seen red with: `skipped_at IS NULL` left out of advanceOrFail (every page after a SKIP is applied step by step).
+test('an event that was skipped once is not against it', async () => {
+  await using page = await openPage();
+  await page.scene.sql`
+    INSERT INTO projection_failures (name, position, event_id, event_name, attempts, error, skipped_at, skipped_by)
+    SELECT 'ledger', 0, gen_random_uuid(), 'Noted', 1, 'once', now(), 'test'`;
+  expect(await page.apply()).toMatchObject({ kind: 'applied', mode: 'at_once' });
+});
+
 // Seen red with: NOWAIT left out of holdRow.
 test('when another worker holds the row, it does not wait for it', async () => {
   await using page = await openPage();
