@@ -189,27 +189,32 @@ function buildProgram(
   addReset(program, actions, context, result);
   addOperatorCommands(program, actions, context, result);
   addFailures(program, actions, context, result);
-  addSettings(addTry(program, actions, context, result), (name) => name === 'schema');
+  addSettings(addTry(program, actions, context, result), isPlace);
   const importing = program
     .command('import')
     .description('append events from a file, one JSON object a line')
     .argument('<file>', 'a path, or - for stdin')
     .addHelpText('after', examples('import history.ndjson', 'import - < history.ndjson'));
-  addSettings(importing, (name) => name === 'schema');
+  addSettings(importing, isPlace);
   importing.action(async (file: string, flags: Record<string, unknown>) => {
     result.code = await actions.importFile({ file, flags }, context);
   });
-  addSettings(addExport(program, actions, context, result), (name) => name === 'schema');
+  addSettings(addExport(program, actions, context, result), isPlace);
   const migrating = program
     .command('migrate')
     .description('bring the tables of the engine and of the projections up to date')
     .option('--config <file>', 'file that exports the projections (default: projectionist.config.js here)')
     .addHelpText('after', examples('migrate', 'migrate --schema app'));
-  addSettings(migrating, (name) => name === 'schema');
+  addSettings(migrating, isPlace);
   migrating.action(async ({ config, ...flags }: Record<string, unknown>) => {
     result.code = await actions.migrate({ config: textOf(config), flags }, context);
   });
   return program;
+}
+
+/** Where tables are is asked of the commands that speak to the database themselves, too. */
+function isPlace(name: string): boolean {
+  return name === 'schema' || name === 'extensionSchemas';
 }
 
 function addSettings(command: Command, which: (name: string) => boolean): void {

@@ -178,6 +178,7 @@ function newDaemon({ config, file, database, log, ...parts }: DaemonParts): Daem
     databaseTrouble: database.trouble,
     board: database.board,
     schema: config.schema,
+    extensionSchemas: config.extensionSchemas,
     id: config.daemonId,
     requeueEveryMs: config.requeueEveryMs,
     onFailure: config.failurePolicy,

@@ -74,7 +74,19 @@ const CATALOGUE = {
   SCHEMA_NEWER: 'the database was migrated to version {found}, this program knows {known}: update the program',
   MIGRATION_NEEDED:
     'the database was migrated to version {found}, this program needs {known}, and this role may not create tables: run `projectionist migrate` as their owner, then sql/roles.sql',
-  STORE_MISSING: 'there is no table events in schema {schema}: run `projectionist migrate`, or set SCHEMA',
+  SESSION_SETTING:
+    '{setting} is {value} in sessions of this role on this database, it must be {required}: take back what ALTER ROLE, ALTER DATABASE or postgresql.conf says of it',
+  SCHEMA_MISPLACED:
+    "'{table}' is in schema {found}, and SCHEMA is {schema}: rows of another store would be written; run `projectionist migrate` with this SCHEMA, or set SCHEMA to {found}",
+  SCHEMA_SHADOWED:
+    "schema {found} of EXTENSION_SCHEMAS has a '{table}' too, which would be written if the one in {schema} went: move the extension to a schema of its own (ALTER EXTENSION … SET SCHEMA)",
+  ROW_SECURITY:
+    "row level security applies to role {role} on '{table}', so rows could be hidden from the engine: give the role BYPASSRLS, or make it the table's owner without FORCE",
+  ROWS_NOT_WRITTEN:
+    "{written} of {wanted} rows were written by '{statement}': a trigger or rule of the table left the others out, or somebody else writes to it; drop that, or use an async handler",
+  STORE_SUBSCRIBED:
+    'table {table} is filled by subscription {subscription}: logical replication fires no triggers, so events would be missed; run the daemon on the publisher, or drop the subscription',
+  STORE_MISSING: 'there is no table {table} in schema {schema}: run `projectionist migrate`, or set SCHEMA',
   STORE_CACHE: 'the sequence of events.position has CACHE {cache}: run `ALTER SEQUENCE {sequence} CACHE 1`',
   STORE_TRIGGER: 'trigger {trigger} on {table} is {problem}, so events could be missed: run `projectionist migrate`',
   STORE_POSITION:

@@ -3,7 +3,7 @@ import { encodeJson } from '../store/json-columns.ts';
 import { limitPage } from '../store/page-limits.ts';
 import { isConnectionLost } from '../store/sqlstate.ts';
 import { advanceOrFail, holdRow } from '../store/state.ts';
-import { type SqlText, toSql } from '../store/statement-sql.ts';
+import { orFail, type SqlText, toSql } from '../store/statement-sql.ts';
 import { planPage } from './fold/plan.ts';
 import type { PageOutcome } from './outcome.ts';
 import type { PageSettings, PageWork } from './page-work.ts';
@@ -68,7 +68,7 @@ function planWrites({ projection, page, replayUntil, progress, json }: PageWork)
     for (const [index, event] of page.events.entries()) {
       for (const statement of plan[index]?.statements ?? []) {
         if (statement.kind === 'lookup' || !projection.tables.has(statement.table)) return null;
-        writes.push({ ...toSql(encodeJson(statement, json)), event });
+        writes.push({ ...orFail(toSql(encodeJson(statement, json))), event });
       }
     }
     return writes;

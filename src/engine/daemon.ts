@@ -86,8 +86,10 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
    * @throws EngineError whatever makes this database unusable; nothing runs then
    */
   async start(): Promise<void> {
-    const { database, schema = 'public', projections, notify = true, broker = null, patience = {} } = this.#options;
-    const own = { database, schema, projections, id: this.id };
+    const { database, schema = 'public', extensionSchemas, projections, notify = true } = this.#options;
+    const { broker = null, patience = {} } = this.#options;
+    const place = { database, schema, extensionSchemas };
+    const own = { ...place, projections, id: this.id };
     const pools = openPools({ ...own, patience, onControlClosed: () => this.#heads?.forget() });
     this.#pools = pools;
     const prepared = prepareDatabase(pools, { ...own, owners: this.#owners, notify });
@@ -107,6 +109,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
       id: this.id,
       pools,
       names: this.names,
+      owners: this.#owners,
       workers: this.#workers,
       heads,
       snapshot: this.#snapshot,
@@ -115,7 +118,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     });
     this.#root = this.#startActors(heads, pools, starts);
     this.#desk = this.#openDesk(pools);
-    this.#publisher = this.#options.publisher?.({ database, schema, owner: this.id, heads, log: this.#log }) ?? null;
+    this.#publisher = this.#options.publisher?.({ ...place, owner: this.id, heads, log: this.#log }) ?? null;
     if (broker !== null) {
       const reset = (name: string) => this.send(name, 'RESET', { by: 'broker' });
       this.#broker = startBroker({ ...broker, id: this.id, projections, reset, hints: this.#hints, log: this.#log });

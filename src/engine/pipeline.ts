@@ -21,7 +21,7 @@ export function createPipeline(tx: Tx, events: readonly StoredEvent[], meter?: P
     send(index: number, sql: SqlText): void {
       const event = events[index];
       const sentAt = performance.now();
-      const query = tx.unsafe(sql.text, sql.values, { prepare: true });
+      const query = tx.unsafe(sql.text, sql.values, { prepare: true, changes: sql.changes });
       pending.push(
         query.then(
           () => {

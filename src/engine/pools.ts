@@ -14,6 +14,8 @@ export interface Pools {
 export interface PoolOptions {
   readonly database: DatabaseAddress;
   readonly schema: string;
+  /** Further schemas, with extensions in them. Default none. */
+  readonly extensionSchemas?: readonly string[] | undefined;
   readonly projections: readonly Projection[];
   readonly id: string;
   readonly patience: Partial<Patience>;
@@ -40,11 +42,13 @@ export interface Patience {
   readonly stallMs: number;
 }
 
-export function openPools({ database, schema, projections, id, patience, onControlClosed }: PoolOptions): Pools {
+export function openPools(around: PoolOptions): Pools {
+  const { database, schema, extensionSchemas, projections, id, patience, onControlClosed } = around;
   const { connectMs = 5000, answerMs = 30_000, headAnswerMs = 5000, pingEveryMs = 10_000 } = patience;
   const options = (role: string, max: number, answerWithinMs: number) => ({
     address: database,
     schema,
+    extensionSchemas,
     max,
     connectWithinMs: connectMs,
     answerWithinMs,

@@ -31,10 +31,10 @@ export async function prepareDatabase(pools: Pools, options: PrepareOptions): Pr
 }
 
 /** Over a connection of its own: a migration may take any time (an index on a large table). */
-async function migrateAtStart({ database, schema, projections, id, notify }: PrepareOptions): Promise<void> {
-  const sql = connect({ address: database, schema, applicationName: `projectionist:migrate:${id}`, max: 1 });
+async function migrateAtStart({ database, projections, id, notify, ...path }: PrepareOptions): Promise<void> {
+  const sql = connect({ address: database, ...path, applicationName: `projectionist:migrate:${id}`, max: 1 });
   try {
-    await migrate(sql, { schema, notify, projections });
+    await migrate(sql, { schema: path.schema, notify, projections });
   } finally {
     await sql.end({ timeout: 5 });
   }

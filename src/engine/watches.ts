@@ -1,7 +1,9 @@
+import type { TableOwners } from '../core/table-owners.ts';
 import { createAuditor } from '../store/audit.ts';
 import { checkStore } from '../store/checks.ts';
 import { readPlaces } from '../store/state.ts';
 import type { Worker } from './actors.ts';
+import { checkTables } from './check-tables.ts';
 import type { DaemonOptions } from './daemon-options.ts';
 import { haltWebhook } from './halt-webhook.ts';
 import { Halts } from './halts.ts';
@@ -28,6 +30,7 @@ export interface WatchesOptions {
   readonly id: string;
   readonly pools: Pools;
   readonly names: readonly string[];
+  readonly owners: TableOwners;
   readonly workers: ReadonlyMap<string, Worker>;
   readonly heads: Heads;
   readonly snapshot: (name: string) => ProjectionSnapshot | null;
@@ -37,12 +40,15 @@ export interface WatchesOptions {
 }
 
 export function createWatches(options: WatchesOptions): Watches {
-  const { daemon, id, pools, names, workers, heads, snapshot, reopen, log } = options;
+  const { daemon, id, pools, names, owners, workers, heads, snapshot, reopen, log } = options;
   const { notify = true, onHalt, haltWebhookUrl } = daemon;
   return {
     store: createStoreWatch({
       auditor: createAuditor(pools.reader),
-      check: () => checkStore(pools.reader, { notify }),
+      check: async () => {
+        await checkStore(pools.reader, { notify });
+        await checkTables(pools.reader, owners);
+      },
       log,
     }),
     rows: createRowWatch({ sql: pools.reader, workers, snapshot, reopen, log }),

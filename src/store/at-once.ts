@@ -3,6 +3,7 @@ import { EngineError } from '../core/errors.ts';
 import { toParameter } from './parameters.ts';
 import { planName } from './plan-names.ts';
 import { toError } from './session.ts';
+import { pooled } from './session-proof.ts';
 import type { Rendered } from './statement.ts';
 
 /**
@@ -13,7 +14,10 @@ import type { Rendered } from './statement.ts';
  * @throws the first error, everything rolled back; one of the connection, after which the outcome is unknown
  */
 export async function runAtOnce(client: ClientBase, options: string, statements: readonly Rendered[]): Promise<void> {
-  const all = [{ text: `BEGIN ${options}`, values: [] }, ...statements, { text: 'COMMIT', values: [] }];
+  const prelude = pooled.get(client);
+  const begin = [`BEGIN ${options}`, ...(prelude === undefined ? [] : [prelude])].map((text) => ({ text, values: [] }));
+  const all = [...begin, ...statements, { text: 'COMMIT', values: [] }];
+  const toMessage = prelude === undefined ? named : unnamed;
   try {
     const tag = await new Promise<string>((resolve, reject) => {
       client.query(new AtOnce(all.map(toMessage), resolve, reject));
@@ -34,9 +38,14 @@ interface Message {
 }
 
 /** Another name than that of the same text alone: the driver keeps its own account of those. */
-function toMessage({ text, values }: Rendered): Message {
+function named({ text, values }: Rendered): Message {
   const name = planName(text);
   return { name: name === undefined ? '' : `${name}_at_once`, text, values: values.map(toParameter) };
+}
+
+/** Behind a pooler the next transaction may be in another session, which has prepared nothing. */
+function unnamed({ text, values }: Rendered): Message {
+  return { name: '', text, values: values.map(toParameter) };
 }
 
 /** Texts that a connection has prepared for certain. */

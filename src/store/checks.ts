@@ -1,5 +1,6 @@
-import { EngineError } from '../core/errors.ts';
+import { EngineError, isEngineError } from '../core/errors.ts';
 import { type DatabaseAddress, describeAddress, type Sql } from './connect.ts';
+import { checkNames, ENGINE_TABLES } from './names.ts';
 import { sqlstateOf } from './sqlstate.ts';
 
 /**
@@ -12,6 +13,7 @@ export async function checkDatabase(sql: Sql, address: DatabaseAddress): Promise
            current_setting('server_encoding') AS encoding, pg_is_in_recovery() AS standby`.then(
     ([first]) => first,
     (error: unknown) => {
+      if (isEngineError(error)) throw error;
       const reason =
         error instanceof Error && error.message !== '' ? error.message : String(sqlstateOf(error) ?? error);
       throw new EngineError(
@@ -32,9 +34,17 @@ const COLUMNS =
 /**
  * What the safe head rests on: the triggers stand and always fire, positions are drawn one by one, the sequence is not
  * behind the table. Run at start and on schedule: any of these can be undone by hand at any time.
- * @throws EngineError STORE_COLUMNS, STORE_TRIGGER, STORE_CACHE, STORE_POSITION, DATABASE_IN_RECOVERY
+ * @throws EngineError STORE_MISSING, SCHEMA_MISPLACED, SCHEMA_SHADOWED, ROW_SECURITY, STORE_COLUMNS, STORE_TRIGGER,
+ *   STORE_CACHE, STORE_POSITION, STORE_SUBSCRIBED, DATABASE_IN_RECOVERY
  */
 export async function checkStore(sql: Sql, options: { readonly notify: boolean }): Promise<void> {
+  const [missing] = await checkNames(sql, ENGINE_TABLES);
+  if (missing !== undefined) throw new EngineError('STORE_MISSING', { table: missing, schema: sql.path.schema });
+  await checkColumns(sql, options.notify);
+  await checkSubscriptions(sql);
+}
+
+async function checkColumns(sql: Sql, notify: boolean): Promise<void> {
   const [store] = await sql<[{ columns: string[]; sequence: string | null; standby: boolean }]>`
     SELECT array_agg(attname::text) AS columns, pg_get_serial_sequence('events', 'position') AS sequence,
            pg_is_in_recovery() AS standby
@@ -46,7 +56,7 @@ export async function checkStore(sql: Sql, options: { readonly notify: boolean }
       columns: missing.length > 0 ? missing.join(', ') : 'an identity on position',
     });
   }
-  await checkTriggers(sql, options.notify);
+  await checkTriggers(sql, notify);
   await checkSequence(sql, store.sequence);
 }
 
@@ -63,6 +73,15 @@ async function checkTriggers(sql: Sql, notify: boolean): Promise<void> {
     const problem = enabled === null ? 'missing' : enabled === 'D' ? 'disabled' : 'not ENABLE ALWAYS';
     throw new EngineError('STORE_TRIGGER', { table, trigger, problem });
   }
+}
+
+/** What a subscription writes fires no statement triggers, ENABLE ALWAYS or not: nothing would be announced. */
+async function checkSubscriptions(sql: Sql): Promise<void> {
+  const [row] = await sql<{ table: string; subscription: string }[]>`
+    WITH parts AS (SELECT relid FROM pg_partition_tree('events') UNION SELECT 'events'::regclass)
+    SELECT p.relid::regclass::text AS table, s.subname AS subscription
+    FROM parts AS p JOIN pg_subscription_rel AS r ON r.srrelid = p.relid JOIN pg_subscription AS s ON s.oid = r.srsubid`;
+  if (row !== undefined) throw new EngineError('STORE_SUBSCRIBED', { ...row });
 }
 
 async function checkSequence(sql: Sql, sequence: string): Promise<void> {

@@ -2,8 +2,8 @@ import { Client, type ClientBase, type ClientConfig, Pool, type PoolClient } fro
 import { runAtOnce } from './at-once.ts';
 import { type Listening, listen } from './listen.ts';
 import { resultTypes } from './result-types.ts';
-import { type Queryable, queryable, runTransaction, send, type Tx, toError } from './session.ts';
-import { sessionClient } from './session-client.ts';
+import { type Queryable, queryable, runTransaction, sendAlone, type Tx, toError } from './session.ts';
+import { SettingsRefused, sessionClient } from './session-client.ts';
 import { isConnectionLost, isStalePlan } from './sqlstate.ts';
 import { type Rendered, Statement } from './statement.ts';
 
@@ -18,6 +18,8 @@ export interface ConnectOptions {
   readonly address: DatabaseAddress;
   /** Schema of all tables of the engine and of the projections. Default public. */
   readonly schema?: string;
+  /** Further schemas, with extensions in them. Default none. */
+  readonly extensionSchemas?: readonly string[] | undefined;
   /** Shown in pg_stat_activity. */
   readonly applicationName: string;
   /** Connections at most. */
@@ -44,6 +46,8 @@ export interface PoolCounts {
 
 /** A pool of connections. Whoever asks for one while all are in use waits for its turn. */
 export interface Sql extends Queryable {
+  /** The schema of ours, and those of extensions. */
+  readonly path: { readonly schema: string; readonly extensionSchemas: readonly string[] };
   /**
    * Runs `work` in a transaction: COMMIT when it resolves, ROLLBACK when it rejects. `options` as after BEGIN.
    * @throws what `work` throws; COMMIT_REFUSED; an error of the connection, after which the outcome is unknown
@@ -68,8 +72,9 @@ export interface Sql extends Queryable {
 /** A pool that connects when first used. Close it with `end`. */
 export function connect(options: ConnectOptions): Sql {
   const config = clientConfig(options);
-  const { schema = 'public', connectWithinMs = 5000 } = options;
-  const Session = sessionClient({ schema, connectWithinMs });
+  const { schema = 'public', extensionSchemas = [], connectWithinMs = 5000 } = options;
+  const path = { schema, extensionSchemas };
+  const Session = sessionClient({ ...path, connectWithinMs });
   // No time-out of the pool's own: waiting for a turn is not a failure.
   const pool = new Pool({ ...config, Client: Session, max: options.max, idleTimeoutMillis: 0 });
   const closing = new Map<ClientBase, Promise<void>>();
@@ -89,13 +94,15 @@ export function connect(options: ConnectOptions): Sql {
     await withClient((client) => runTransaction(client, settings, work));
   let ended: Promise<void> | null = null;
   return Object.assign(
-    queryable(async (rendered, how) => (await withClient((client) => send(client, rendered, how))).rows),
+    queryable(async (rendered, how) => (await withClient((client) => sendAlone(client, rendered, how))).rows),
     {
+      path,
       begin: <T>(first: string | ((tx: Tx) => Promise<T> | T), second?: (tx: Tx) => Promise<T> | T): Promise<T> =>
         typeof first === 'string' ? begin(first, second ?? nothing) : begin('', first),
       session: <T>(work: (one: Queryable) => Promise<T> | T): Promise<T> =>
         withClient(
-          async (client) => await work(queryable(async (rendered, how) => (await send(client, rendered, how)).rows)),
+          async (client) =>
+            await work(queryable(async (rendered, how) => (await sendAlone(client, rendered, how)).rows)),
         ),
       atOnce: async (settings: string, statements: readonly (Statement | Rendered)[]): Promise<void> => {
         const rendered = statements.map((one) => (one instanceof Statement ? one.rendered() : one));
@@ -144,8 +151,10 @@ async function lend<T>(pool: Pool, work: (client: PoolClient) => Promise<T>, dro
 async function take(pool: Pool): Promise<PoolClient> {
   for (;;) {
     const client = await pool.connect().catch((error: unknown) => {
+      if (error instanceof SettingsRefused) return null;
       throw error instanceof Error ? toError(error) : error;
     });
+    if (client === null) continue;
     if (!(client instanceof Client && client.connection.stream.destroyed)) return client;
     client.release(true);
   }

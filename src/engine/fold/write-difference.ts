@@ -15,7 +15,7 @@ export async function writeDifference(tx: Tx, table: TableInfo, difference: Diff
   const sent: Promise<unknown>[] = [];
   const send = (text: string, rows: readonly TextRow[], columns: readonly number[]): void => {
     const parameters = columns.map((column) => arrayLiteral(rows.map((row) => row[column] ?? null)));
-    sent.push(tx.unsafe(text, parameters, { prepare: true }).execute());
+    sent.push(tx.unsafe(text, parameters, { prepare: true, changes: rows.length }).execute());
   };
   const primary = table.keys[0] ?? [];
   const name = quoteIdentifier(table.name);

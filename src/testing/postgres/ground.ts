@@ -22,15 +22,16 @@ export interface Ground {
 interface GroundOptions {
   readonly address: DatabaseAddress;
   readonly schema: string;
+  readonly extensionSchemas: readonly string[];
   readonly projections: readonly Projection[];
   /** DDL that runs before that of the projections. */
   readonly prepare: string;
 }
 
 /** @throws EngineError TABLE_MISSING, TABLE_SHARED, PROJECTION_INVALID, and what the DDL meets */
-async function openGround({ address, schema, projections, prepare }: GroundOptions): Promise<Ground> {
+async function openGround({ address, schema, extensionSchemas, projections, prepare }: GroundOptions): Promise<Ground> {
   const owners = tableOwners(projections);
-  const pool = { address, schema, applicationName: 'projectionist:testing' };
+  const pool = { address, schema, extensionSchemas, applicationName: 'projectionist:testing' };
   const sql = connect({ ...pool, max: 4 });
   const control = connect({ ...pool, max: 1 });
   const close = async (): Promise<void> => {
@@ -82,11 +83,14 @@ export interface Grounds {
   close(): Promise<void>;
 }
 
-export function createGrounds(address: () => Promise<DatabaseAddress>, prepare: string): Grounds {
+export function createGrounds(
+  address: () => Promise<DatabaseAddress>,
+  options: Pick<GroundOptions, 'prepare' | 'extensionSchemas'>,
+): Grounds {
   const opened: { readonly projections: readonly Projection[]; readonly ground: Promise<Ground> }[] = [];
 
   async function open(projections: readonly Projection[], schema: string): Promise<Ground> {
-    return await openGround({ address: await address(), schema, projections, prepare });
+    return await openGround({ address: await address(), schema, projections, ...options });
   }
 
   return {
