@@ -3,6 +3,7 @@ import type { Capsule } from '../core/capsule.ts';
 import type { CommandRecord } from '../core/command.ts';
 import { EngineError } from '../core/errors.ts';
 import type { FailureRecord, TryReport } from '../core/failure.ts';
+import { untilAborted } from '../core/signals.ts';
 import type { ProjectionStatus } from '../core/status.ts';
 import type { TransitionRecord } from '../core/transition.ts';
 import { capsuleSchema, failuresSchema, trySchema } from '../http/failure-schemas.ts';
@@ -141,19 +142,17 @@ function caller({ url, token }: DaemonAddress) {
     signal: AbortSignal,
     waitMs = 0,
   ): Promise<T> {
-    const deadline = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS + waitMs)]);
     const headers = { accept: 'application/json', ...(token === null ? {} : { authorization: `Bearer ${token}` }) };
     let response: Response;
     let body: unknown;
     try {
-      // A redirect would take the token elsewhere.
-      response = await fetch(url + path, {
-        ...init,
-        headers: { ...headers, ...init.headers },
-        redirect: 'error',
-        signal: deadline,
+      const until = { signals: [signal], ms: ANSWER_MS + waitMs };
+      [response, body] = await untilAborted(until, async (deadline) => {
+        // A redirect would take the token elsewhere.
+        const request = { ...init, headers: { ...headers, ...init.headers }, redirect: 'error' as const };
+        const answer = await fetch(url + path, { ...request, signal: deadline });
+        return [answer, parse(await answer.text())] as const;
       });
-      body = parse(await response.text());
     } catch (error) {
       signal.throwIfAborted();
       throw new EngineError('DAEMON_UNREACHABLE', { url }, { cause: error });

@@ -20,7 +20,7 @@ export async function runAtOnce(client: ClientBase, options: string, statements:
   const toMessage = prelude === undefined ? named : unnamed;
   try {
     const tag = await new Promise<string>((resolve, reject) => {
-      client.query(new AtOnce(all.map(toMessage), resolve, reject));
+      client.query(new AtOnce(all.map(toMessage), (error, done) => (error ? reject(error) : resolve(done))));
     });
     if (tag !== 'COMMIT') throw new EngineError('COMMIT_REFUSED');
   } catch (error) {
@@ -51,22 +51,28 @@ function unnamed({ text, values }: Rendered): Message {
 /** Texts that a connection has prepared for certain. */
 const prepared = new WeakMap<Connection, Set<string>>();
 
-/** What the driver calls as the answers to its messages come in. */
+/**
+ * What the driver calls as the answers to its messages come in. How it ends is left to the driver's own code, errors and
+ * the end of everything alike: that is what stops the timer which the driver has set for the answer. An end of our own
+ * left that timer running, and when it fired it destroyed a connection that had been well all the time.
+ */
 class AtOnce extends Query {
   readonly #messages: readonly Message[];
-  readonly #resolve: (tag: string) => void;
   #tag = '';
 
-  constructor(messages: readonly Message[], resolve: (tag: string) => void, reject: (error: Error) => void) {
-    // The driver's own handling of errors ends here too: of the server's, of a time-out, of a lost connection.
+  constructor(messages: readonly Message[], done: (error: Error | undefined, tag: string) => void) {
     super({ text: '' }, (error) => {
-      if (error) reject(error);
+      if (!error) this.#remember();
+      done(error, this.#tag);
     });
     this.#messages = messages;
-    this.#resolve = resolve;
   }
 
+  /** Its connection, once it was sent. */
+  #connection: Connection | null = null;
+
   override submit = (connection: Connection): void => {
+    this.#connection = connection;
     const known = prepared.get(connection) ?? new Set();
     prepared.set(connection, known);
     connection.stream.cork();
@@ -91,10 +97,9 @@ class AtOnce extends Query {
     this.#tag = text;
   }
 
-  /** Everything went well: after an error the driver does not ask any more. */
-  handleReadyForQuery(connection: Connection): void {
-    const known = prepared.get(connection);
+  /** Everything went well: what was sent by name is prepared. */
+  #remember(): void {
+    const known = this.#connection === null ? undefined : prepared.get(this.#connection);
     for (const { name } of this.#messages) known?.add(name);
-    this.#resolve(this.#tag);
   }
 }

@@ -1,4 +1,4 @@
-import { orAborted } from '../../core/deadline.ts';
+import { orLate } from '../../core/deadline.ts';
 import { describeError } from '../../core/describe-error.ts';
 import { EngineError, isEngineError } from '../../core/errors.ts';
 import type { StoredEvent } from '../../core/event.ts';
@@ -100,7 +100,7 @@ export async function inTry<T>(
     answerWithinMs: 20_000,
   });
   try {
-    return await orAborted(work(sql, giveUp), AbortSignal.any([signal, given.signal]));
+    return await orLate(work(sql, giveUp), { signals: [signal, given.signal] });
   } catch (error) {
     signal.throwIfAborted();
     if (isEngineError(error) || !(error instanceof Error)) throw error;
