@@ -80,6 +80,7 @@ export class PageBudget {
 
   #take(): Share | null {
     const bytes = this.#part();
+    // What a single event has beyond its share counts too, so there may be less than nothing left.
     if (this.#held > 0 && this.#held + bytes > this.total) return null;
     let mine = bytes;
     let open = true;
@@ -106,7 +107,7 @@ export class PageBudget {
 
   #part(): number {
     const claims = this.#shares + Math.max(1, this.#line.length);
-    return Math.max(this.#least, Math.min(this.#most, Math.floor(this.total / claims)));
+    return Math.max(this.#least, Math.min(this.#most, Math.floor(this.total / claims), this.total - this.#held));
   }
 
   #admit(): void {

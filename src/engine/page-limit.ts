@@ -1,6 +1,6 @@
 import { nextPageSize, PAGE_MIN } from '../core/page-size.ts';
 import { nextSpan, spanAfterFailure } from '../core/page-span.ts';
-import type { Page } from '../store/read.ts';
+import type { ReadPage } from '../store/read.ts';
 
 /** How many events the next page may have, and how many positions are looked through for them. */
 export class PageLimit {
@@ -24,7 +24,7 @@ export class PageLimit {
   }
 
   /** A page has been read in so many milliseconds. */
-  looked(page: Pick<Page, 'after' | 'to' | 'events' | 'full' | 'more'>, ms: number): void {
+  looked(page: Pick<ReadPage, 'after' | 'to' | 'events' | 'full' | 'more'>, ms: number): void {
     // Up to the head there may have been little to look through.
     if (!page.more) return;
     const last = { positions: Number(page.to - page.after), events: page.events.length, full: page.full, ms };

@@ -8,6 +8,8 @@ import type { Progress } from './progress.ts';
 /** A page in memory. Whoever is done with it says so. */
 export interface HeldPage {
   readonly page: Page;
+  /** The safe head is further on. */
+  readonly more: boolean;
   release(): void;
 }
 
@@ -55,7 +57,7 @@ export class PageReader {
     this.#ahead = null;
     const held =
       ahead !== null && ahead.after === after ? await ahead.page : await this.#read(after, await this.#room(signal));
-    if (held.page.more) this.#readAhead(held.page.to);
+    if (held.more) this.#readAhead(held.page.to);
     return held;
   }
 
@@ -98,7 +100,7 @@ export class PageReader {
       });
       share.settle(page.bytes);
       limit.looked(page, now() - began);
-      return { page, release };
+      return { page, more: page.more, release };
     } catch (error) {
       release();
       limit.readFailed();

@@ -174,9 +174,12 @@ export class Puller {
       }
       const began = now();
       const recent = mode === 'live' ? this.#recentPage() : null;
-      const held = recent === null ? await this.#pages.next(this.#scanned, signal) : { page: recent, release: nothing };
+      const held =
+        recent === null
+          ? await this.#pages.next(this.#scanned, signal)
+          : { page: recent, more: false, release: nothing };
       try {
-        const end = await this.#work(held.page, place, { mode, began, signal });
+        const end = await this.#work(held.page, place, { mode, began, more: held.more, signal });
         if (end !== null) return end;
       } finally {
         held.release();
@@ -185,7 +188,7 @@ export class Puller {
   }
 
   /** @returns what ends the pull; null: it goes on */
-  async #work(page: Page, place: Place, { mode, began, signal }: Step): Promise<PullOutcome | null> {
+  async #work(page: Page, place: Place, { mode, began, more, signal }: Step): Promise<PullOutcome | null> {
     const { log, progress, projection, settings } = this.#options;
     if (this.#isStale()) return null;
     if (page.events.length === 0 && mode !== 'attempt') {
@@ -202,7 +205,7 @@ export class Puller {
         this.#place = { ...place, cursor: outcome.cursor, status: 'running' };
         this.#scan(outcome.cursor, page.newest);
         await settings.failpoint?.('committed', projection.name);
-        this.#measure(page, began, mode, outcome.mode);
+        this.#measure(page, { mode, began, more }, outcome.mode);
         return mode === 'attempt' || (mode === 'live' && page.full) ? { kind: 'behind' } : null;
       case 'failed':
         progress.pages.cut(page.events, outcome);
@@ -303,13 +306,13 @@ export class Puller {
     return heads.recent(this.#scanned, this.#names, this.#limit.events);
   }
 
-  #measure(page: Page, began: number, mode: PullMode, applied: PageMode): void {
+  #measure(page: Page, { mode, began, more }: Omit<Step, 'signal'>, applied: PageMode): void {
     const { progress, now } = this.#options;
     const ms = now() - began;
     const last = page.events.at(-1);
     if (mode === 'live' && last !== undefined) progress.latency.visible(last.occurredAt);
     progress.applied(page.events.length, this.#scanned, ms, applied);
-    this.#limit.applied({ full: page.more, ms });
+    this.#limit.applied({ full: more, ms });
   }
 }
 
@@ -317,6 +320,8 @@ interface Step {
   readonly mode: PullMode;
   /** When the page was asked for. */
   readonly began: number;
+  /** The safe head is further on than the page. */
+  readonly more: boolean;
   readonly signal: AbortSignal;
 }
 

@@ -44,6 +44,7 @@ export async function readStatuses(sources: StatusSources): Promise<Statuses> {
       head,
       holders,
       storeProblem: away ?? sources.storeProblem,
+      waitsForRoom: workers.get(name)?.puller.waitsForRoom ?? false,
       ratePerSecond: workers.get(name)?.progress.ratePerSecond ?? 0,
       owner,
     }),

@@ -37,6 +37,6 @@ export class RecentEvents {
     const events = news.filter(({ name }) => names.has(name));
     if (events.length > limit) return null;
     const newest = news.reduce<bigint | null>((max, { tstamp }) => (max === null || tstamp > max ? tstamp : max), null);
-    return { after, events, to: this.#to, full: false, more: false, newest, bytes: 0 };
+    return { after, events, to: this.#to, full: false, newest };
   }
 }

@@ -31,10 +31,14 @@ export interface Page {
   readonly to: bigint;
   /** It ends where it does because it has as many events, or bytes, as it may have. */
   readonly full: boolean;
-  /** The safe head is further on. */
-  readonly more: boolean;
   /** Greatest epoch second among all events after `after` up to `to`, wanted or not; null when there is none. */
   readonly newest: bigint | null;
+}
+
+/** A page, and what is known of having read it. */
+export interface ReadPage extends Page {
+  /** The safe head is further on. */
+  readonly more: boolean;
   /** What the events count for. */
   readonly bytes: number;
 }
@@ -77,7 +81,7 @@ type Summary = readonly [
  * Reads the next page, in order of position. Bytes are counted as stored for small payloads (cheap) and unpacked for
  * large ones, so 20 events of 10 MB do not arrive at once.
  */
-export async function readPage(sql: Sql, request: PageRequest): Promise<Page> {
+export async function readPage(sql: Sql, request: PageRequest): Promise<ReadPage> {
   const { rows, ...page } = await readRows<unknown>(sql, request, sql`payload, metadata`);
   return { ...page, events: rows.map(toEvent) };
 }
@@ -107,7 +111,7 @@ export async function readRecent(sql: Queryable, after: bigint): Promise<readonl
 export async function readRawPage(
   sql: Sql,
   request: PageRequest,
-): Promise<Omit<Page, 'events'> & { readonly events: readonly RawEvent[] }> {
+): Promise<Omit<ReadPage, 'events'> & { readonly events: readonly RawEvent[] }> {
   const { rows, ...page } = await readRows<string>(
     sql,
     request,
@@ -116,7 +120,7 @@ export async function readRawPage(
   return { ...page, events: rows.map(toRaw) };
 }
 
-type Rows<Json> = Omit<Page, 'events'> & { readonly rows: readonly FoundRow<Json>[] };
+type Rows<Json> = Omit<ReadPage, 'events'> & { readonly rows: readonly FoundRow<Json>[] };
 
 /** A span of positions without any event is passed over: positions may have holes of any size. */
 async function readRows<Json>(sql: Sql, request: PageRequest, json: Fragment): Promise<Rows<Json>> {
@@ -197,11 +201,7 @@ async function readWhole<Json>(
 }
 
 /** As many as fit, the first one in any case. Only what fits as it is stored is unpacked to be counted. */
-async function readCut<Json>(
-  sql: Sql,
-  range: Range,
-  json: Fragment,
-): Promise<readonly FoundRow<Json>[]> {
+async function readCut<Json>(sql: Sql, range: Range, json: Fragment): Promise<readonly FoundRow<Json>[]> {
   const { after, upTo, limit, maxBytes } = range;
   return await sql<FoundRow<Json>[]>`
     SELECT ${eventColumns(sql)}, ${json}, bytes::float8 AS bytes
