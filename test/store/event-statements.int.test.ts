@@ -199,6 +199,8 @@ test('every statement on events touches so many rows at most, whatever the store
 }, async () => {
   const began = wire.sent.length;
   await askEverything();
+  // Explaining an append carries it out once more.
+  await sql`DELETE FROM events WHERE position > ${HEAD}`;
   await sql`VACUUM ANALYZE events`;
   const sent = wire.sent
     .slice(began)
