@@ -27,7 +27,7 @@ export async function appendSample(options: {
     return await sql.begin(async (tx) => {
       // Two daemons that start at the same time: the second one waits here, and then finds the events.
       await tx`LOCK TABLE events IN SHARE ROW EXCLUSIVE MODE`;
-      const [{ empty }] = await tx<[{ empty: boolean }]>`SELECT NOT EXISTS (SELECT FROM events) AS empty`;
+      const [{ empty }] = await tx<[{ empty: boolean }]>`SELECT max(position) IS NULL AS empty FROM events`;
       if (!empty) return 0;
       let appended = 0;
       for await (const batch of batches(sample({ signal }), BATCH)) {

@@ -6,7 +6,7 @@ import { advanceOrFail, holdRow } from '../store/state.ts';
 import { orFail, type SqlText, toSql } from '../store/statement-sql.ts';
 import { planPage } from './fold/plan.ts';
 import type { PageOutcome } from './outcome.ts';
-import type { PageSettings, PageWork } from './page-work.ts';
+import { newestTime, type PageSettings, type PageWork } from './page-work.ts';
 import { returnsStatements } from './statement-handlers.ts';
 
 /**
@@ -41,7 +41,8 @@ export async function applyAtOnce(settings: PageSettings, work: PageWork): Promi
         to: page.to,
         generation,
         owner,
-        newest: page.after === work.cursor ? page.newest : null,
+        newest: newestTime(work.newest ?? null, page.newest),
+        knownTo: page.to,
       }),
     ]);
   } catch (error) {

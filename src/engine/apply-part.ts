@@ -11,7 +11,7 @@ import { foldPage } from './fold/fold-page.ts';
 import { waitingText } from './lookups.ts';
 import { EventFailed, HeldElsewhere, LookupWaits, type PageOutcome } from './outcome.ts';
 import type { PageDeadline } from './page-deadline.ts';
-import type { PageSettings, PageWork } from './page-work.ts';
+import { newestTime, type PageSettings, type PageWork } from './page-work.ts';
 import { referencedProjection } from './references.ts';
 import { type RunContext, runEvents } from './run-events.ts';
 
@@ -73,7 +73,7 @@ export async function applyPart(
   else {
     await (way.fold ? foldPage : runEvents)(tx, projection, before, context);
     failed = await settleFailure(tx, settings, work, part, context);
-    if (part.kind !== 'whole') to = lastPassed(page.events, part, failed)?.position ?? work.cursor;
+    if (part.kind !== 'whole') to = lastPassed(page.events, part, failed)?.position ?? page.after;
     await move(to);
   }
   if (locked.hasFailures) await clearFailures(tx, projection.name, to);
@@ -139,7 +139,9 @@ const STATEMENT_MS = 10_000;
 
 async function moveTo(tx: Tx, settings: PageSettings, work: PageWork, locked: LockedState, to: bigint): Promise<void> {
   if (to === work.cursor) return;
+  const { page } = work;
   const { name } = work.projection;
+  const whole = to === page.to;
   const { moved, sameTransaction } = await advance(tx, {
     name,
     from: work.cursor,
@@ -147,7 +149,8 @@ async function moveTo(tx: Tx, settings: PageSettings, work: PageWork, locked: Lo
     generation: work.generation,
     xid: locked.xid,
     owner: settings.owner,
-    newest: to === work.page.to && work.page.after === work.cursor ? work.page.newest : null,
+    newest: whole ? newestTime(work.newest ?? null, page.newest) : (work.newest ?? null),
+    knownTo: whole ? to : page.after,
   });
   if (!sameTransaction) throw new EngineError('HANDLER_ENDED_TRANSACTION', { name, position: to });
   if (!moved) throw new EngineError('CURSOR_MOVED', { name });

@@ -5,6 +5,7 @@ import type { HintFigures, HintMetrics } from '../feed/hint-metrics.ts';
 import type { LatencyFigures } from '../feed/latency.ts';
 import type { PoolCounts } from '../store/connect.ts';
 import type { DatabaseTrouble } from './database-trouble.ts';
+import type { PageBudget } from './page-budget.ts';
 import type { PageFigures } from './page-meter.ts';
 import type { Pools } from './pools.ts';
 import type { Progress } from './progress.ts';
@@ -28,6 +29,8 @@ export interface DaemonFigures {
   readonly broker: BrokerStatus | null;
   readonly publisher: PublisherStatus | null;
   readonly pools: Readonly<Record<string, PoolCounts>>;
+  /** Memory of the pages of all projections, and how many wait for some. */
+  readonly pageMemory: { readonly held: number; readonly total: number; readonly waiting: number };
 }
 
 export interface ProjectionFigures {
@@ -46,6 +49,7 @@ export interface ProjectionFigures {
 /** The parts of a running daemon that know something about it. */
 export interface FigureSources extends StatusSources {
   readonly pools: Pools;
+  readonly budget: PageBudget;
   readonly trouble: DatabaseTrouble;
   readonly hints: HintMetrics;
   readonly broker: { status(): BrokerStatus } | null;
@@ -54,7 +58,7 @@ export interface FigureSources extends StatusSources {
 
 /** All figures, with one reading of the database. */
 export async function readFigures(sources: FigureSources): Promise<DaemonFigures> {
-  const { heads, hints, pools, publisher } = sources;
+  const { budget, heads, hints, pools, publisher } = sources;
   const { projections, views } = await readStatuses(sources);
   return {
     daemon: sources.owner,
@@ -75,6 +79,7 @@ export async function readFigures(sources: FigureSources): Promise<DaemonFigures
       head: pools.control.counts(),
       ...(publisher === null ? {} : { publish: publisher.connections() }),
     },
+    pageMemory: { held: budget.held, total: budget.total, waiting: budget.waiting },
   };
 }
 

@@ -29,6 +29,7 @@ import { type Health, healthOf } from './health.ts';
 import { flush, storeIdleMoves } from './idle-moves.ts';
 import { type Log, silentLog } from './log.ts';
 import { DaemonOperations, type OperatingParts } from './operations.ts';
+import { PageBudget } from './page-budget.ts';
 import type { PendingHalt } from './pending-halt.ts';
 import { closePools, openPools, type Pools } from './pools.ts';
 import { prepareDatabase } from './prepare-database.ts';
@@ -57,6 +58,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
   readonly #hints = new HintMetrics();
   readonly #trouble: DatabaseTrouble;
   readonly #failures: FailureDesk;
+  readonly #budget = new PageBudget();
   #pools: Pools | null = null;
   #heads: Heads | null = null;
   #watches: Watches | null = null;
@@ -148,6 +150,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
       owner: this.id,
       owners: this.#owners,
       pools,
+      budget: this.#budget,
       heads,
       workers: this.#workers,
       starts,
@@ -229,6 +232,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
       projections: this.#options.projections,
       sql: pools.work,
       pools,
+      budget: this.#budget,
       stored: this.#stored,
       heads: this.#running(this.#heads),
       workers: this.#workers,

@@ -13,6 +13,8 @@ export interface PageWork {
   /** What the stored row must say, or the page was made for another place. */
   readonly cursor: bigint;
   readonly generation: bigint;
+  /** Greatest epoch second of all events between the cursor and the beginning of the page, or before them. Default null: there are none. */
+  readonly newest?: bigint | null;
   readonly replayUntil: bigint;
   /** An attempt goes through a stored halt. */
   readonly attempt: boolean;
@@ -38,4 +40,10 @@ export interface PageSettings {
   /** A smaller page is tried in one round trip before it is gone through step by step. Default false. */
   readonly atOnce?: boolean;
   readonly failpoint?: FailpointHook | undefined;
+}
+
+/** The later of two epoch seconds, either of which may be missing. */
+export function newestTime(one: bigint | null, other: bigint | null): bigint | null {
+  if (one === null || other === null) return one ?? other;
+  return one > other ? one : other;
 }

@@ -49,11 +49,20 @@ export class Progress {
   /** A page is committed, `ms` after it was asked for. */
   applied(events: number, cursor: bigint, ms: number, mode: PageMode = 'in_order'): void {
     this.pages.applied(events, mode, ms);
+    this.#events += events;
+    this.#move(cursor);
+  }
+
+  /** Events of no interest were looked at, up to here. */
+  passed(cursor: bigint): void {
+    this.#move(cursor);
+  }
+
+  #move(cursor: bigint): void {
     const now = this.#now();
     const seconds = Math.max(0.001, (now - this.#since) / 1000);
     const weight = 1 - Math.exp(-seconds / 5);
     this.#rate += (Number(cursor - this.#cursor) / seconds - this.#rate) * (this.#rate === 0 ? 1 : weight);
-    this.#events += events;
     this.#cursor = cursor;
     this.#since = now;
     if (this.#pullingSince !== null) this.#pullingSince = now;

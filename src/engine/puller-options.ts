@@ -3,6 +3,7 @@ import type { Sql } from '../store/connect.ts';
 import type { Caution } from './caution.ts';
 import type { HeadSource } from './head-source.ts';
 import type { Log } from './log.ts';
+import type { PageBudget } from './page-budget.ts';
 import type { PageSettings } from './page-work.ts';
 import type { Progress } from './progress.ts';
 
@@ -16,6 +17,8 @@ export interface PullerOptions {
   readonly heads: HeadSource;
   /** Fixed number of events per page, or null to let it adapt. */
   readonly pageSize: number | null;
+  /** Memory for pages, shared with the other projections. Default one of its own. */
+  readonly budget?: PageBudget;
   readonly progress: Progress;
   /** More events have been looked at. It must not throw. */
   readonly onScanned?: () => void;

@@ -1,18 +1,20 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { isEngineError } from '../core/errors.ts';
 import type { PullMode, PullOutcome } from '../core/port.ts';
-import { type Page, readPage } from '../store/read.ts';
+import type { Page } from '../store/read.ts';
 import { isConnectionLost } from '../store/sqlstate.ts';
+import type { IdleMove } from '../store/state.ts';
 import { applyPage } from './apply-page.ts';
 import { failedPull, logFailure } from './failure-text.ts';
 import { HaltGate } from './halt-gate.ts';
 import { openPlace, type Place } from './open-place.ts';
 import type { PageMode, PageOutcome } from './outcome.ts';
+import { PageBudget } from './page-budget.ts';
 import { PageLimit } from './page-limit.ts';
+import { PageReader } from './page-reader.ts';
+import { newestTime } from './page-work.ts';
 import type { PullerOptions } from './puller-options.ts';
 
-/** Payload bytes of one page at most: 20 events of 10 MB must not be in memory at once. */
-const MAX_BYTES = 8 * 1024 * 1024;
 /** Milliseconds until a row that somebody held is tried once more. */
 const HELD_MS = 10;
 
@@ -33,19 +35,31 @@ export class Puller {
   #opened = -1n;
   #scannedIn = -1n;
   #newest = -1n;
+  /** Greatest epoch second of all events looked at since the row was read. */
+  #newestTime: bigint | null = null;
   #replayUntil = 0n;
   readonly #limit: PageLimit;
+  readonly #pages: PageReader;
   #epoch = 0;
   #unfit = false;
-  #ahead: { readonly after: bigint; readonly page: Promise<Page> } | null = null;
+  #heldBefore = false;
 
   constructor(options: PullerOptions) {
     this.#options = options;
     this.#names = new Set(options.projection.handlers.keys());
     this.#limit = new PageLimit(options.pageSize);
-    const { projection, settings, caution, progress, log } = options;
+    const { reader, heads, budget = new PageBudget(), progress, now, caution } = options;
+    const { projection, settings, log } = options;
     const onStored = () => caution?.halted();
     this.halts = new HaltGate({ sql: settings.sql, name: projection.name, progress, log, onStored });
+    const [names, limit] = [[...this.#names], this.#limit];
+    const alone = () => caution?.on === true;
+    this.#pages = new PageReader({ reader, heads, names, limit, budget, alone, progress, now });
+  }
+
+  /** It waits until the pages of others are done with: together they take up all the memory there is for them. */
+  get waitsForRoom(): boolean {
+    return this.#pages.waitsForRoom;
   }
 
   /** How far events have been looked at. */
@@ -79,10 +93,10 @@ export class Puller {
   }
 
   /** A move over events of no interest that the stored row does not show yet, or null. */
-  get idleMove(): { readonly from: bigint; readonly to: bigint; readonly generation: bigint } | null {
+  get idleMove(): Omit<IdleMove, 'name'> | null {
     const place = this.#place;
     if (place === null || this.#scanned <= place.cursor) return null;
-    return { from: place.cursor, to: this.#scanned, generation: place.generation };
+    return { from: place.cursor, to: this.#scanned, newest: this.#newestTime, generation: place.generation };
   }
 
   /** The stored row has followed `idleMove`. */
@@ -95,7 +109,7 @@ export class Puller {
   /** What is in memory about the stored row and pages read ahead is no longer to be trusted. */
   forget(): void {
     this.#place = null;
-    this.#ahead = null;
+    this.#pages.forget();
   }
 
   async pull(mode: PullMode, signal: AbortSignal): Promise<PullOutcome> {
@@ -106,6 +120,7 @@ export class Puller {
       return await this.#loop(mode, signal);
     } catch (error) {
       this.forget();
+      if (signal.aborted && error === signal.reason) return { kind: 'stopped' };
       if (isConnectionLost(error)) this.#options.heads.forget();
       if (isEngineError(error, 'HISTORY_AHEAD') || isEngineError(error, 'HISTORY_DIVERGED')) {
         this.#unfit = true;
@@ -118,8 +133,8 @@ export class Puller {
   }
 
   async #loop(mode: PullMode, signal: AbortSignal): Promise<PullOutcome> {
-    const { log, now, progress, projection, settings } = this.#options;
-    let heldBefore = false;
+    const { now, progress } = this.#options;
+    this.#heldBefore = false;
     for (;;) {
       if (signal.aborted) return { kind: 'stopped' };
       const halted = await this.halts.pass();
@@ -144,59 +159,79 @@ export class Puller {
         return { kind: 'caught-up' };
       }
       const began = now();
-      const page = (mode === 'live' ? this.#recentPage() : null) ?? (await this.#nextPage());
-      if (this.#isStale()) continue;
-      if (page.events.length === 0 && mode !== 'attempt') {
-        this.#scan(page.to);
-        progress.pulling();
-        continue;
+      const recent = mode === 'live' ? this.#recentPage() : null;
+      const held =
+        recent === null
+          ? await this.#pages.next(this.#scanned, signal)
+          : { page: recent, more: false, release: nothing };
+      try {
+        const end = await this.#work(held.page, place, { mode, began, more: held.more, signal });
+        if (end !== null) return end;
+      } finally {
+        held.release();
       }
-      const outcome = await this.#apply(page, place, mode, signal);
-      if (outcome.kind !== 'applied') this.forget();
-      switch (outcome.kind) {
-        case 'moved':
-          continue;
-        case 'must halt':
-          this.halts.close(outcome.halt);
-          continue;
-        case 'applied':
-          this.#place = { ...place, cursor: outcome.cursor, status: 'running' };
-          this.#scan(outcome.cursor);
-          await settings.failpoint?.('committed', projection.name);
-          this.#measure(page, began, mode, outcome.mode);
-          if (mode === 'attempt' || (mode === 'live' && page.full)) return { kind: 'behind' };
-          continue;
-        case 'failed':
-          progress.pages.cut(page.events, outcome);
-          logFailure(log, projection.name, outcome);
-          if (outcome.verdict === 'skip') {
-            if (mode === 'attempt') return { kind: 'behind' };
-            continue;
-          }
-          return failedPull(outcome);
-        case 'waiting':
-          progress.pages.cut(page.events, outcome);
-          return { kind: 'waiting', detail: outcome.detail };
-        case 'halted':
-          return HALTED;
-        case 'too slow':
-          this.#halve(page);
-          continue;
-        case 'elsewhere':
-          if (heldBefore) return { kind: 'elsewhere' };
-          // Once it may be this daemon itself, which stores idle moves: that takes a moment, a page of another takes longer.
-          heldBefore = true;
-          await pause(HELD_MS, undefined, { signal }).catch(() => undefined);
-          continue;
-        case 'paused':
-          return { kind: 'paused' };
-      }
+    }
+  }
+
+  /** @returns what ends the pull; null: it goes on */
+  async #work(page: Page, place: Place, { mode, began, more, signal }: Step): Promise<PullOutcome | null> {
+    const { log, progress, projection, settings } = this.#options;
+    if (this.#isStale()) return null;
+    if (page.events.length === 0 && mode !== 'attempt') {
+      this.#scan(page.to, page.newest);
+      progress.passed(page.to);
+      return null;
+    }
+    const outcome = await this.#apply(page, place, mode, signal);
+    if (outcome.kind !== 'applied') this.forget();
+    switch (outcome.kind) {
+      case 'moved':
+        return null;
+      case 'must halt':
+        this.halts.close(outcome.halt);
+        return null;
+      case 'applied':
+        this.#place = { ...place, cursor: outcome.cursor, status: 'running' };
+        this.#scan(outcome.cursor, page.newest);
+        await settings.failpoint?.('committed', projection.name);
+        this.#measure(page, { mode, began, more }, outcome.mode);
+        return mode === 'attempt' || (mode === 'live' && page.full) ? { kind: 'behind' } : null;
+      case 'failed':
+        progress.pages.cut(page.events, outcome);
+        logFailure(log, projection.name, outcome);
+        if (outcome.verdict === 'skip') return mode === 'attempt' ? { kind: 'behind' } : null;
+        return failedPull(outcome);
+      case 'waiting':
+        progress.pages.cut(page.events, outcome);
+        return { kind: 'waiting', detail: outcome.detail };
+      case 'halted':
+        return HALTED;
+      case 'too slow':
+        this.#halve(page);
+        return null;
+      case 'elsewhere':
+        if (this.#heldBefore) return { kind: 'elsewhere' };
+        // Once it may be this daemon itself, which stores idle moves: that takes a moment, a page of another takes longer.
+        this.#heldBefore = true;
+        await pause(HELD_MS, undefined, { signal }).catch(() => undefined);
+        return null;
+      case 'paused':
+        return { kind: 'paused' };
     }
   }
 
   async #apply(page: Page, place: Place, mode: PullMode, signal: AbortSignal): Promise<PageOutcome> {
     const { settings, projection, caution, progress } = this.#options;
-    const work = { projection, page, ...place, replayUntil: this.#replayUntil, attempt: mode === 'attempt', progress };
+    const newest = this.#newestTime;
+    const work = {
+      projection,
+      page,
+      ...place,
+      newest,
+      replayUntil: this.#replayUntil,
+      attempt: mode === 'attempt',
+      progress,
+    };
     const apply = () => applyPage(settings, work);
     const [event] = page.events;
     if (!caution?.on || event === undefined) return await apply();
@@ -214,8 +249,9 @@ export class Puller {
     return this.#epoch !== this.#options.heads.epoch() || this.#place.generation < this.#newest;
   }
 
-  #scan(to: bigint): void {
+  #scan(to: bigint, newest: bigint | null): void {
     this.#scanned = to;
+    this.#newestTime = newestTime(this.#newestTime, newest);
     this.#options.onScanned?.();
   }
 
@@ -243,6 +279,7 @@ export class Puller {
     this.#place = place;
     this.#scanned = place.cursor;
     this.#scannedIn = place.generation;
+    this.#newestTime = null;
     this.opened(place.generation);
     progress.place(place.cursor, place.generation);
     return place;
@@ -254,36 +291,27 @@ export class Puller {
    */
   #recentPage(): Page | null {
     const { heads, caution } = this.#options;
-    if (this.#ahead !== null || caution?.on) return null;
+    if (this.#pages.readsAhead || caution?.on) return null;
     return heads.recent(this.#scanned, this.#names, this.#limit.events);
   }
 
-  /** The page read ahead if it is the right one; and the one after it is begun when this one is full. */
-  async #nextPage(): Promise<Page> {
-    const ahead = this.#ahead;
-    this.#ahead = null;
-    const page = ahead !== null && ahead.after === this.#scanned ? await ahead.page : await this.#read(this.#scanned);
-    if (page.full) {
-      const next = this.#read(page.to);
-      next.catch(() => undefined); // Read for nothing when this page fails; awaited otherwise.
-      this.#ahead = { after: page.to, page: next };
-    }
-    return page;
-  }
-
-  async #read(after: bigint): Promise<Page> {
-    const { reader, heads, caution } = this.#options;
-    const head = heads.latest() ?? (await heads.refresh());
-    const limit = caution?.on ? 1 : this.#limit.events;
-    return await readPage(reader, { after, head, names: [...this.#names], limit, maxBytes: MAX_BYTES });
-  }
-
-  #measure(page: Page, began: number, mode: PullMode, applied: PageMode): void {
+  #measure(page: Page, { mode, began, more }: Omit<Step, 'signal'>, applied: PageMode): void {
     const { progress, now } = this.#options;
     const ms = now() - began;
     const last = page.events.at(-1);
     if (mode === 'live' && last !== undefined) progress.latency.visible(last.occurredAt);
     progress.applied(page.events.length, this.#scanned, ms, applied);
-    this.#limit.applied({ full: page.full, ms });
+    this.#limit.applied({ full: more, ms });
   }
 }
+
+interface Step {
+  readonly mode: PullMode;
+  /** When the page was asked for. */
+  readonly began: number;
+  /** The safe head is further on than the page. */
+  readonly more: boolean;
+  readonly signal: AbortSignal;
+}
+
+function nothing(): void {}

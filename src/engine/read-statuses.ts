@@ -45,6 +45,7 @@ export async function readStatuses(sources: StatusSources): Promise<Statuses> {
       secondsAbove: (cursor) => heads.secondsAbove(cursor, workers.get(name)?.progress.generationSince ?? 0),
       holders,
       storeProblem: away ?? sources.storeProblem,
+      waitsForRoom: workers.get(name)?.puller.waitsForRoom ?? false,
       ratePerSecond: workers.get(name)?.progress.ratePerSecond ?? 0,
       owner,
     }),

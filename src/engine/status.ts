@@ -63,6 +63,8 @@ export interface StatusParts {
   readonly holders: readonly OpenAppender[];
   /** That the database is away, or what the last scheduled check found wrong with the store itself. */
   readonly storeProblem: string | null;
+  /** It waits for memory for its next page. */
+  readonly waitsForRoom?: boolean;
   readonly ratePerSecond: number;
   readonly owner: string;
 }
@@ -85,6 +87,7 @@ export function toStatus(parts: StatusParts): ProjectionStatus {
       view?.alarm ??
       parts.storeProblem ??
       snapshot?.context.detail ??
+      (parts.waitsForRoom === true ? WAITS_FOR_ROOM : null) ??
       holderDetail(parts.holders) ??
       skippedDetail(view?.skipped ?? 0),
     cursor: String(cursor),
@@ -102,6 +105,8 @@ export function toStatus(parts: StatusParts): ProjectionStatus {
     tables: parts.tables,
   };
 }
+
+const WAITS_FOR_ROOM = 'waiting for memory: the pages of other projections take up all there is for pages';
 
 /** An appender that stays open holds everyone: name it after a second. */
 function holderDetail(holders: readonly OpenAppender[]): string | null {

@@ -109,7 +109,7 @@ export class Relay implements PublisherHands {
     const { confirmed: to } = sender;
     if (to !== row.cursor) {
       const { generation, xid } = row;
-      const move = { name: PUBLISHER_NAME, from: row.cursor, to, generation, xid, owner, newest: 0n };
+      const move = { name: PUBLISHER_NAME, from: row.cursor, to, generation, xid, owner, newest: null, knownTo: to };
       const { moved } = await advance(tx, move);
       if (!moved) throw new EngineError('CURSOR_MOVED', { name: PUBLISHER_NAME });
       progress.applied(0, to, 0);

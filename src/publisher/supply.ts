@@ -6,11 +6,7 @@ const PAGE = 2000;
 /** Payload bytes of one page at most; two pages are held. */
 const MAX_BYTES = 4 * 1024 * 1024;
 
-interface Page {
-  readonly after: bigint;
-  readonly events: readonly RawEvent[];
-  readonly more: boolean;
-}
+type Page = Awaited<ReturnType<typeof readRawPage>>;
 
 /** The events below the safe head one after another, the next page being read while this one is sent. */
 export class Supply {
@@ -68,6 +64,6 @@ export class Supply {
   async #read(after: bigint): Promise<Page> {
     const head = this.#heads.latest() ?? (await this.#heads.refresh());
     const request = { after, head, names: null, limit: PAGE, maxBytes: MAX_BYTES };
-    return { after, ...(await readRawPage(this.#reader, request)) };
+    return await readRawPage(this.#reader, request);
   }
 }

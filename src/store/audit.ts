@@ -26,6 +26,10 @@ export interface Auditor {
 const REMEMBERED = 10;
 /** Positions below the lowest remembered head that are looked at too: one that was drawn long ago may come there. */
 const REACH = 10_000n;
+/** Positions below the newest remembered head that are looked at at most, however much was appended between two looks. */
+const FURTHEST = 500_000n;
+/** Positions that one statement looks at. */
+const SPAN = 50_000n;
 
 interface Remembered {
   readonly head: bigint;
@@ -100,13 +104,31 @@ async function findLate(sql: Sql, looks: readonly Remembered[]): Promise<readonl
   const lowest = sorted[0];
   if (lowest === undefined) return [];
   const floors = [lowest.head - REACH, ...sorted.slice(0, -1).map(({ head }) => head)];
+  const top = sorted.at(-1)?.head ?? lowest.head;
+  const bottom = lowest.head - REACH > top - FURTHEST ? lowest.head - REACH : top - FURTHEST;
+  const late: LateArrival[] = [];
+  for (let from = bottom; from < top; from += SPAN) {
+    const range = { after: from, upTo: from + SPAN < top ? from + SPAN : top };
+    late.push(...(await findLateIn(sql, range, floors, sorted)));
+  }
+  return late;
+}
+
+/** `floors` and `looks`: each look with where the one before it ends. */
+async function findLateIn(
+  sql: Sql,
+  { after, upTo }: { readonly after: bigint; readonly upTo: bigint },
+  floors: readonly bigint[],
+  looks: readonly Remembered[],
+): Promise<readonly LateArrival[]> {
   return await sql<LateArrival[]>`
     WITH looks AS (
-      SELECT * FROM unnest(${floors.map(String)}::bigint[], ${sorted.map(({ head }) => String(head))}::bigint[],
-                           ${sorted.map(({ snapshot }) => snapshot)}::text[]::pg_snapshot[]) AS l (floor, head, snapshot)
+      SELECT * FROM unnest(${floors.map(String)}::bigint[], ${looks.map(({ head }) => String(head))}::bigint[],
+                           ${looks.map(({ snapshot }) => snapshot)}::text[]::pg_snapshot[]) AS l (floor, head, snapshot)
     ), next AS (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS id)
     SELECT e.position, e.id, e.name, l.head
-    FROM looks AS l JOIN events AS e ON e.position > l.floor AND e.position <= l.head CROSS JOIN next,
+    FROM (SELECT position, id, name, xmin FROM events WHERE position > ${after} AND position <= ${upTo} OFFSET 0) AS e
+    JOIN looks AS l ON e.position > l.floor AND e.position <= l.head CROSS JOIN next,
          LATERAL (SELECT e.xmin::text::bigint AS low) AS x
     WHERE x.low >= 3 AND NOT pg_visible_in_snapshot((${fullXid(sql, sql`x.low`, sql`next.id`)})::text::xid8, l.snapshot)
     ORDER BY e.position`;

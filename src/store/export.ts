@@ -1,24 +1,13 @@
 import { EngineError } from '../core/errors.ts';
 import type { Sql } from './connect.ts';
-import { fitting, toIso } from './read.ts';
+import { type RawEvent, readRawPage } from './read.ts';
 
-/** An event with its JSON as PostgreSQL writes it: JavaScript's numbers would round the long ones in it. */
-export interface EventText {
-  readonly position: bigint;
-  readonly id: string;
-  readonly instanceId: string;
-  readonly aggregateName: string;
-  readonly aggregateId: string;
-  readonly sequenceNo: bigint;
-  readonly name: string;
-  /** As in `StoredEvent`. */
-  readonly occurredAt: string;
-  readonly payload: string;
-  readonly metadata: string;
-}
+/** An event as a line of an export has it. */
+export type EventText = Omit<RawEvent, 'tstamp'>;
 
 /**
- * Every event above `after` up to `head` (a safe one), in order, a page at a time: what is held at once is bounded.
+ * Every event above `after` up to `head` (a safe one), in order, a page at a time: what is held at once is bounded. Their
+ * JSON is as PostgreSQL writes it: JavaScript's numbers would round the long ones in it.
  */
 export async function* readEventTexts(
   sql: Sql,
@@ -27,14 +16,9 @@ export async function* readEventTexts(
 ): AsyncGenerator<readonly EventText[], void, undefined> {
   const { head } = range;
   for (let { after } = range; after < head; ) {
-    const rows = await sql<EventText[]>`
-      SELECT position, id, instance_id AS "instanceId", aggregate_name AS "aggregateName", aggregate_id AS "aggregateId",
-             sequence_no AS "sequenceNo", name, occurred_at AS "occurredAt", payload::text, metadata::text
-      ${fitting(sql, { after, head, names: null, limit, maxBytes })}`;
-    const last = rows.at(-1);
-    if (last === undefined) return;
-    yield rows.map((row) => ({ ...row, occurredAt: toIso(row.occurredAt) }));
-    after = last.position;
+    const { events, to } = await readRawPage(sql, { after, head, names: null, limit, maxBytes });
+    if (events.length > 0) yield events;
+    after = to;
   }
 }
 

@@ -1,6 +1,7 @@
 import { EngineError } from '../core/errors.ts';
 import { checkGeneration, commandDone, type PendingCommand } from './commands.ts';
 import type { Sql, Tx } from './connect.ts';
+import { newestWithin } from './read.ts';
 import { advance } from './state.ts';
 
 /** For the page in flight of another daemon; longer would keep the queue of commands waiting. */
@@ -31,7 +32,9 @@ export async function skipEvent(sql: Sql, { name, handled, owner, command }: Ski
     checkGeneration(command, row.generation);
     const position = await expectFailed(tx, { name, handled, cursor: row.cursor, position: command.position });
     const { cursor: from, generation, xid } = row;
-    const { moved } = await advance(tx, { name, from, to: position, generation, xid, owner, newest: null });
+    const newest = await newestWithin(tx, from, position);
+    const move = { name, from, to: position, generation, xid, owner, newest, knownTo: position };
+    const { moved } = await advance(tx, move);
     if (!moved) throw new EngineError('CURSOR_MOVED', { name });
     await tx`
       UPDATE projection_failures SET skipped_at = now(), skipped_by = ${command.requestedBy}, skip_reason = ${command.reason}
@@ -53,15 +56,18 @@ async function expectFailed(
 ): Promise<bigint> {
   const { name, handled, cursor, position } = place;
   const moved = (where: string) => new EngineError('SKIP_MOVED', { name, where });
-  const [row] = await tx<[{ failed: bigint | null; next: bigint | null }]>`
-    SELECT (SELECT min(position) FROM projection_failures
-            WHERE name = ${name} AND instance_id = '' AND skipped_at IS NULL AND position > ${cursor}) AS failed,
-           (SELECT position FROM events WHERE position > ${cursor} AND name = ANY(${[...handled]}::text[])
-            ORDER BY position LIMIT 1) AS next`;
+  const [row] = await tx<[{ failed: bigint | null }]>`
+    SELECT min(position) AS failed FROM projection_failures
+    WHERE name = ${name} AND instance_id = '' AND skipped_at IS NULL AND position > ${cursor}`;
   if (position === null) throw moved('was given no position');
   if (cursor >= position) throw moved(`stands at ${cursor} and has passed ${position}`);
   if (row.failed === null) throw moved(`stands at ${cursor}, and no event after it has failed`);
   if (row.failed !== position) throw moved(`stands before ${row.failed}, which failed, not before ${position}`);
-  if (row.next !== null && row.next < position) throw moved(`has to apply ${row.next} before it comes to ${position}`);
+  // Only now: what failed is at most a page away, what somebody asks for may be anywhere.
+  const [{ next }] = await tx<[{ next: bigint | null }]>`
+    SELECT min(position) AS next FROM (
+      SELECT position FROM events
+      WHERE position > ${cursor} AND position < ${position} AND name = ANY(${[...handled]}::text[]) OFFSET 0) AS before`;
+  if (next !== null) throw moved(`has to apply ${next} before it comes to ${position}`);
   return position;
 }

@@ -2,6 +2,7 @@ import type { Projection } from '../core/projection.ts';
 import { PUBLISHER_NAME } from '../core/publisher.ts';
 import type { StoredStatus } from '../core/status.ts';
 import type { Queryable, Sql, Tx } from './connect.ts';
+import { newestOf } from './read.ts';
 import type { Statement } from './statement.ts';
 
 export interface StateRow {
@@ -107,8 +108,10 @@ interface Advance {
   readonly to: bigint;
   readonly generation: bigint;
   readonly owner: string;
-  /** Greatest epoch second after `from` up to `to` if it is known already; null: look. */
+  /** Greatest epoch second of all events after `from` up to `knownTo`; null: there are none. */
   readonly newest: bigint | null;
+  /** The times of the events behind this one are looked for: no more of them than one page looks through. */
+  readonly knownTo: bigint;
 }
 
 /**
@@ -139,7 +142,7 @@ export function advanceOrFail(sql: Queryable, move: Advance): Statement {
   return sql`WITH ${moving(sql, move, plain)} SELECT 1 / count(*) FROM moved`;
 }
 
-function moving(sql: Queryable, { name, from, to, generation, owner, newest }: Advance, condition: Statement) {
+function moving(sql: Queryable, { name, from, to, generation, owner, newest, knownTo }: Advance, condition: Statement) {
   return sql`
     moved AS (
       UPDATE projection_state
@@ -149,8 +152,7 @@ function moving(sql: Queryable, { name, from, to, generation, owner, newest }: A
       RETURNING name
     ), published AS (
       UPDATE readviews AS r
-      SET position = greatest(r.position, coalesce(${newest}::bigint,
-        (SELECT max(tstamp) FROM events WHERE position > ${from} AND position <= ${to})))
+      SET position = greatest(r.position, ${newest}::bigint, ${newestOf(sql, knownTo, to)})
       FROM moved WHERE r.name = moved.name
     )`;
 }
@@ -159,6 +161,8 @@ export interface IdleMove {
   readonly name: string;
   readonly from: bigint;
   readonly to: bigint;
+  /** Greatest epoch second of all events after `from` up to `to`, or of more that lie before them. */
+  readonly newest: bigint | null;
   readonly generation: bigint;
 }
 
@@ -171,10 +175,11 @@ export async function moveIdle(sql: Sql, moves: readonly IdleMove[], owner: stri
   const rows = await sql<{ name: string }[]>`
     WITH moves AS (
       SELECT * FROM unnest(${moves.map((m) => m.name)}::text[], ${moves.map((m) => String(m.from))}::bigint[],
-                           ${moves.map((m) => String(m.to))}::bigint[], ${moves.map((m) => String(m.generation))}::bigint[])
-               AS m (name, start, stop, generation)
+                           ${moves.map((m) => String(m.to))}::bigint[], ${moves.map((m) => String(m.generation))}::bigint[],
+                           ${moves.map((m) => (m.newest === null ? null : String(m.newest)))}::bigint[])
+               AS m (name, start, stop, generation, newest)
     ), due AS (
-      SELECT s.name, m.start, m.stop FROM projection_state AS s JOIN moves AS m USING (name)
+      SELECT s.name, m.stop, m.newest FROM projection_state AS s JOIN moves AS m USING (name)
       WHERE s.instance_id = '' AND s.cursor = m.start AND s.generation = m.generation AND s.status = 'running'
       FOR UPDATE OF s SKIP LOCKED
     ), moved AS (
@@ -185,7 +190,7 @@ export async function moveIdle(sql: Sql, moves: readonly IdleMove[], owner: stri
       RETURNING s.name
     ), published AS (
       UPDATE readviews AS r
-      SET position = greatest(r.position, (SELECT max(tstamp) FROM events WHERE position > d.start AND position <= d.stop))
+      SET position = greatest(r.position, d.newest)
       FROM due AS d WHERE r.name = d.name
     )
     SELECT name FROM moved`;

@@ -195,6 +195,7 @@ export class FakeDaemon implements DaemonPort {
       broker: this.brokerStatus,
       publisher: this.published,
       pools: {},
+      pageMemory: { held: 0, total: 1, waiting: 0 },
     };
   }
 

@@ -26,6 +26,7 @@ async function move(place: { from: bigint; generation: bigint; xid?: string }): 
       to: place.from + 1n,
       owner: 'test',
       newest: null,
+      knownTo: place.from + 1n,
       xid: locked?.xid ?? '',
       ...place,
     });

@@ -31,6 +31,9 @@ afterAll(async () => {
   await database.drop();
 });
 
+/** The first one's: later events are of earlier seconds. */
+const NEWEST = BigInt(Date.parse('2026-01-01T00:00:59Z') / 1000);
+
 const read = async (request: Partial<Parameters<typeof readPage>[1]>) => {
   const page = await readPage(sql, { after: 0n, head: 20n, names: null, limit: 100, maxBytes: 10_000_000, ...request });
   return { ...page, events: page.events.map(({ position }) => Number(position)) };
@@ -52,13 +55,37 @@ test('a page that is full by count says so and where it ends; one that is not ha
     events: [11, 12, 13, 14, 15, 16, 17, 18, 19, 20],
     to: 20n,
   });
-  expect(await read({ names: ['None'] })).toEqual({ after: 0n, events: [], to: 20n, full: false, newest: null });
-  expect(await read({ after: 20n })).toEqual({ after: 20n, events: [], to: 20n, full: false, newest: null });
+  const none = { events: [], to: 20n, full: false, more: false, bytes: 0 };
+  expect(await read({ names: ['None'] })).toEqual({ ...none, after: 0n, newest: NEWEST });
+  expect(await read({ after: 20n })).toEqual({ ...none, after: 20n, newest: null });
   expect(await read({ head: 12n, after: 10n })).toMatchObject({ events: [11, 12], to: 12n, full: false });
 });
 
 test('a full page knows the newest time of everything that it passes over, not only of what it holds', async () => {
-  const newest = BigInt(Date.parse('2026-01-01T00:00:59Z') / 1000);
+  const newest = NEWEST;
   expect(await read({ names: ['Small'], limit: 2 })).toMatchObject({ events: [11, 12], to: 12n, newest });
   expect(await read({ names: ['Small'], after: 10n, limit: 2 })).toMatchObject({ newest: newest - 10n });
+});
+
+// Seen red with: the span not minded (`upTo` the head); `to` the end of the span in place of an event's position, which no
+// cursor may stand at; the hole taken for the end of the store; the newest time of wanted events only.
+test('a page looks through so many positions and no more, and passes over holes of any size', async () => {
+  expect(await read({ names: ['Small'], span: 5 })).toMatchObject({ events: [], to: 5n, full: false, more: true });
+  const five = { after: 5n, span: 10 };
+  const page = await read({ names: ['Small'], ...five });
+  expect(page).toMatchObject({ events: [11, 12, 13, 14, 15], to: 15n, full: false, more: true, newest: NEWEST - 5n });
+  await using other = await createTestDatabase();
+  const store = await openStore(other, []);
+  const late = { aggregateName: 'A', aggregateId: 'one', sequenceNo: 0, name: 'Small', payload: {} };
+  await store`SELECT setval(pg_get_serial_sequence('events', 'position'), 1000000000000)`;
+  await append(store, [late]);
+  await store`SELECT setval(pg_get_serial_sequence('events', 'position'), 2000000000000)`;
+  await append(store, [{ ...late, sequenceNo: 1, name: 'Other' }]);
+  const request = { head: 2_000_000_000_001n, names: ['Small'], limit: 100, maxBytes: 1_000_000, span: 1000 };
+  const first = await readPage(store, { after: 0n, ...request });
+  expect(first).toMatchObject({ to: 1_000_000_000_001n, more: true, events: [{ sequenceNo: 0n }] });
+  const second = await readPage(store, { after: first.to, ...request });
+  expect(second).toMatchObject({ events: [], to: request.head, more: false });
+  expect(second.newest).not.toBe(null);
+  await store.end();
 });

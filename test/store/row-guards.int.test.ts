@@ -41,7 +41,7 @@ const untilWaiting = () =>
 test('an idle move leaves a row alone that has moved on, was reset, or is held', async () => {
   await sql`UPDATE projection_state SET cursor = 5 WHERE name = 'moved_on'`;
   await sql`UPDATE projection_state SET generation = 1 WHERE name = 'was_reset'`;
-  const moves = names.map((name) => ({ name, from: 0n, to: 9n, generation: 0n }));
+  const moves = names.map((name) => ({ name, from: 0n, to: 9n, newest: null, generation: 0n }));
   await sql.begin(async (tx) => {
     await tx`SELECT FROM projection_state WHERE name = 'held' FOR UPDATE`;
     const moved = moveIdle(sql, moves, 'test');
@@ -69,7 +69,16 @@ test('a page does not queue up for a row that is held', async () => {
 test('a projection that has moved has got somewhere: its starts are counted anew', async () => {
   await sql.begin(async (tx) => {
     const { xid = '' } = (await lockState(tx, 'held')) ?? {};
-    await advance(tx, { name: 'held', from: 0n, to: 3n, generation: 0n, owner: 'test', newest: null, xid });
+    await advance(tx, {
+      name: 'held',
+      from: 0n,
+      to: 3n,
+      generation: 0n,
+      owner: 'test',
+      newest: null,
+      knownTo: 3n,
+      xid,
+    });
   });
   expect(await rows()).toContainEqual({ name: 'held', cursor: 3n, starts: 0 });
 });

@@ -79,6 +79,19 @@ export const DAEMON_FAMILIES: readonly Family[] = [
     labels: ['pool'],
     read: ({ pools }) => Object.entries(pools).map(([pool, { waiting }]) => [waiting, pool]),
   },
+  one(
+    'gauge',
+    'page_memory_bytes',
+    'Bytes of the pages in memory, of all projections.',
+    ({ pageMemory }) => pageMemory.held,
+  ),
+  one('gauge', 'page_memory_limit_bytes', 'Bytes that they may have together.', ({ pageMemory }) => pageMemory.total),
+  one(
+    'gauge',
+    'page_memory_waiting',
+    'Projections that wait until the pages of others are done with.',
+    ({ pageMemory }) => pageMemory.waiting,
+  ),
   {
     name: 'projectionist_broker_state',
     help: 'How pushes come in: 1 for the present state, 0 for the others. Not there without a broker.',

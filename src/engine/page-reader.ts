@@ -1,0 +1,110 @@
+import type { Sql } from '../store/connect.ts';
+import { type Page, readPage } from '../store/read.ts';
+import type { HeadSource } from './head-source.ts';
+import type { PageBudget, Share } from './page-budget.ts';
+import type { PageLimit } from './page-limit.ts';
+import type { Progress } from './progress.ts';
+
+/** A page in memory. Whoever is done with it says so. */
+export interface HeldPage {
+  readonly page: Page;
+  /** The safe head is further on. */
+  readonly more: boolean;
+  release(): void;
+}
+
+export interface PageReaderOptions {
+  readonly reader: Sql;
+  readonly heads: HeadSource;
+  readonly names: readonly string[];
+  readonly limit: PageLimit;
+  readonly budget: PageBudget;
+  /** Pages of one event for now. */
+  readonly alone: () => boolean;
+  readonly progress: Progress;
+  readonly now: () => number;
+}
+
+/** Reads the pages of one projection in their order, the next one while the one before is applied. */
+export class PageReader {
+  readonly #options: PageReaderOptions;
+  #ahead: { readonly after: bigint; readonly page: Promise<HeldPage> } | null = null;
+  #waits = false;
+
+  constructor(options: PageReaderOptions) {
+    this.#options = options;
+  }
+
+  /** There is no room for a page: others have to be done with theirs first. */
+  get waitsForRoom(): boolean {
+    return this.#waits;
+  }
+
+  get readsAhead(): boolean {
+    return this.#ahead !== null;
+  }
+
+  /** A page read ahead is no longer to be trusted. */
+  forget(): void {
+    this.#ahead?.page.then(({ release }) => release()).catch(() => undefined);
+    this.#ahead = null;
+  }
+
+  /** The page after `after`; the one behind it is begun to be read. @throws the signal's reason; what the database says */
+  async next(after: bigint, signal: AbortSignal): Promise<HeldPage> {
+    const ahead = this.#ahead;
+    if (ahead === null || ahead.after !== after) this.forget();
+    this.#ahead = null;
+    const held =
+      ahead !== null && ahead.after === after ? await ahead.page : await this.#read(after, await this.#room(signal));
+    if (held.more) this.#readAhead(held.page.to);
+    return held;
+  }
+
+  #readAhead(after: bigint): void {
+    const share = this.#options.budget.tryTake();
+    if (share === null) return;
+    const page = this.#read(after, share);
+    page.catch(() => undefined); // Read for nothing when the page before it fails; awaited otherwise.
+    this.#ahead = { after, page };
+  }
+
+  async #room(signal: AbortSignal): Promise<Share> {
+    const { budget, progress } = this.#options;
+    const share = budget.tryTake();
+    if (share !== null) return share;
+    // The pages of others take what they take: that says nothing about this projection.
+    progress.rests();
+    this.#waits = true;
+    try {
+      return await budget.take(signal);
+    } finally {
+      this.#waits = false;
+      progress.pulling();
+    }
+  }
+
+  async #read(after: bigint, share: Share): Promise<HeldPage> {
+    const { reader, heads, names, limit, alone, now } = this.#options;
+    const release = (): void => share.release();
+    try {
+      const head = heads.latest() ?? (await heads.refresh());
+      const began = now();
+      const page = await readPage(reader, {
+        after,
+        head,
+        names,
+        limit: alone() ? 1 : limit.events,
+        maxBytes: share.bytes,
+        span: limit.span,
+      });
+      share.settle(page.bytes);
+      limit.looked(page, now() - began);
+      return { page, more: page.more, release };
+    } catch (error) {
+      release();
+      limit.readFailed();
+      throw error;
+    }
+  }
+}

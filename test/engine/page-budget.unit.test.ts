@@ -1,0 +1,117 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { PageBudget, type Share } from '../../src/engine/page-budget.ts';
+
+const NEVER = new AbortController().signal;
+const small = () => new PageBudget({ total: 1000, most: 400, least: 100 });
+
+/** Lets every promise that can settle do so. */
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+// Seen red with: `bytes` always `#most` in #part; #held not compared with total in #take.
+test('the more pages there are, the smaller is each one’s part, and together they have no more than all', async () => {
+  const budget = small();
+  const parts: number[] = [];
+  for (;;) {
+    const share = budget.tryTake();
+    if (share === null) break;
+    parts.push(share.bytes);
+  }
+  expect(parts[0]).toBe(400);
+  expect(parts.at(-1)).toBeLessThan(400);
+  expect(parts).toEqual([...parts].sort((a, b) => b - a));
+  expect(budget.held).toBe(parts.reduce((sum, bytes) => sum + bytes, 0));
+  expect(budget.held).toBeLessThanOrEqual(1000);
+});
+
+// Seen red with: tryTake that does not mind the line; #admit that takes the last one first; `release` without #admit.
+test('who waits is served in turn, and nobody overtakes the line', async () => {
+  const budget = small();
+  const first = [budget.tryTake(), budget.tryTake(), budget.tryTake()];
+  const served: string[] = [];
+  const wait = (name: string) => budget.take(NEVER).then((share) => (served.push(name), share));
+  const waiting = ['a', 'b', 'c', 'd', 'e', 'f'].map(wait);
+  await turn();
+  expect(budget.waiting).toBe(6 - served.length);
+  const before = served.length;
+  expect(budget.tryTake()).toBe(null);
+  for (const share of first) share?.release();
+  for (let index = 0; index < waiting.length; index += 1) {
+    await turn();
+    (await Promise.race([waiting[index], turn().then(() => null)]))?.release();
+  }
+  expect(before).toBeLessThan(6);
+  expect(served).toEqual(['a', 'b', 'c', 'd', 'e', 'f']);
+  expect([budget.held, budget.waiting]).toEqual([0, 0]);
+});
+
+// Seen red with: settle without #admit.
+test('what a page does not need is free again as soon as it has been read', async () => {
+  const budget = new PageBudget({ total: 1000, most: 1000, least: 900 });
+  const share = budget.tryTake();
+  const next = budget.take(NEVER);
+  await turn();
+  expect(budget.waiting).toBe(1);
+  share?.settle(50);
+  expect((await next).bytes).toBe(900);
+});
+
+// Seen red with: `this.#held > 0 &&` taken out of #take.
+test('an event that is larger than everything is let through when nothing else is held, and the rest waits for it', async () => {
+  const budget = small();
+  const share = budget.tryTake();
+  share?.settle(5000);
+  const next = budget.take(NEVER);
+  await turn();
+  expect([budget.held, budget.waiting]).toEqual([5000, 1]);
+  share?.release();
+  share?.release();
+  expect((await next).bytes).toBe(400);
+  expect(budget.held).toBe(400);
+});
+
+// Seen red with: the line kept in `abort`.
+test('who gives up leaves the line, and holds nobody up', async () => {
+  const budget = new PageBudget({ total: 100, most: 100, least: 100 });
+  const held = budget.tryTake();
+  const gaveUp = new AbortController();
+  const first = budget.take(gaveUp.signal);
+  const second = budget.take(NEVER);
+  gaveUp.abort(new Error('stopped'));
+  await expect(first).rejects.toThrow('stopped');
+  await expect(budget.take(gaveUp.signal)).rejects.toThrow('stopped');
+  held?.release();
+  expect((await second).bytes).toBe(100);
+});
+
+// Each worker as a projection does it: waits with nothing in hand, settles, reads ahead without waiting, is done.
+// Seen red with: read-ahead that waits (`take` in place of `tryTake`): deadlock; `release` that does not give back.
+test('whatever projections do, all of them come to an end, and no more is held than there is', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.array(fc.integer({ min: 0, max: 400 }), { minLength: 1, maxLength: 8 }), {
+        minLength: 1,
+        maxLength: 30,
+      }),
+      async (projections) => {
+        const budget = small();
+        let most = 0;
+        const work = async (pages: readonly number[]): Promise<void> => {
+          let ahead: Share | null = null;
+          for (const bytes of pages) {
+            const share: Share = ahead ?? (await budget.take(NEVER));
+            share.settle(Math.min(bytes, share.bytes));
+            ahead = budget.tryTake();
+            most = Math.max(most, budget.held);
+            await Promise.resolve();
+            share.release();
+          }
+          ahead?.release();
+        };
+        await Promise.all(projections.map(work));
+        expect([budget.held, budget.waiting]).toEqual([0, 0]);
+        expect(most).toBeLessThanOrEqual(1000);
+      },
+    ),
+  );
+});
