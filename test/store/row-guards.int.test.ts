@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { resolveLookup } from '../../src/engine/lookups.ts';
 import { lookup, none } from '../../src/index.ts';
+import { noteStart } from '../../src/store/attempts.ts';
 import type { Sql } from '../../src/store/connect.ts';
+import { setPaused } from '../../src/store/pause.ts';
 import { isLockNotAvailable } from '../../src/store/sqlstate.ts';
 import { advance, lockState, moveIdle } from '../../src/store/state.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -19,7 +21,7 @@ beforeAll(async () => {
     names.map((name) => createLedger({ name }).projection),
   );
 });
-beforeEach(async () => await sql`UPDATE projection_state SET cursor = 0, generation = 0, starts = 2`);
+beforeEach(async () => await sql`UPDATE projection_state SET cursor = 0, generation = 0, starts = 2, status = 'running', resume_to = 'running'`);
 afterAll(async () => {
   await sql.end();
   await database.drop();
@@ -93,4 +95,36 @@ test('a look-up in a table of its own that finds nothing is final: a projection 
     return await resolveLookup(lookup('held', { ...query, absent: 'nothing' }, none), context);
   });
   expect(nothing).toBeNull();
+});
+
+const pause = (paused: boolean) => setPaused(sql, { name: 'held', paused, owner: 'test', command: null });
+
+// Seen red with: `WHEN status = 'paused' THEN resume_to` left out of resume_to (the second PAUSE keeps it paused for ever)
+// and out of status (a RESUME of what is not paused takes its halt back).
+test('a halt outlives any number of PAUSE and RESUME, and only a paused row is resumed', async () => {
+  await sql`UPDATE projection_state SET status = 'halted' WHERE name = 'held'`;
+  expect(await pause(false)).toBe('halted');
+  expect(await pause(true)).toBe('paused');
+  expect(await pause(true)).toBe('paused');
+  expect(await pause(false)).toBe('halted');
+  expect(await pause(false)).toBe('halted');
+});
+
+// Seen red with: the condition on the cursor, and on the status, left out of noteStart.
+test('a start is counted only where there is something to do, and the row is free', async () => {
+  await sql`
+    INSERT INTO events (aggregate_name, aggregate_id, sequence_no, name, payload)
+    SELECT 'test.Stream', 'a', n, 'Noted', '{}' FROM generate_series(1, 3) AS n`;
+  await sql`UPDATE projection_state SET cursor = 99 WHERE name = 'moved_on'`;
+  await sql`UPDATE projection_state SET status = 'paused' WHERE name = 'was_reset'`;
+  const notes = await sql.begin(async (tx) => {
+    await tx`SELECT FROM projection_state WHERE name = 'held' FOR UPDATE`;
+    return await Promise.race([noteStart(sql, names), untilWaiting()]);
+  });
+  expect(notes).toEqual(
+    new Map([
+      ['as_planned', { name: 'as_planned', starts: 3, position: null, deaths: 0 }],
+      ['held', { name: 'held', starts: 2, position: null, deaths: 0 }],
+    ]),
+  );
 });
