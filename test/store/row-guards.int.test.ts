@@ -21,7 +21,10 @@ beforeAll(async () => {
     names.map((name) => createLedger({ name }).projection),
   );
 });
-beforeEach(async () => await sql`UPDATE projection_state SET cursor = 0, generation = 0, starts = 2, status = 'running', resume_to = 'running'`);
+beforeEach(
+  async () =>
+    await sql`UPDATE projection_state SET cursor = 0, generation = 0, starts = 2, status = 'running', resume_to = 'running'`,
+);
 afterAll(async () => {
   await sql.end();
   await database.drop();
@@ -127,4 +130,13 @@ test('a start is counted only where there is something to do, and the row is fre
       ['held', { name: 'held', starts: 2, position: null, deaths: 0 }],
     ]),
   );
+});
+
+// Seen red with: `deaths + 1` for `deaths + running::int` (an event is blamed for processes that died of something else).
+test('a start blames an event only for the attempt that was under way when the last process ended', async () => {
+  await sql`
+    INSERT INTO projection_attempts (name, position, event_id, event_name, running)
+    SELECT 'held', position, id, name, true FROM events ORDER BY position LIMIT 1`;
+  expect((await noteStart(sql, ['held'])).get('held')).toMatchObject({ deaths: 1 });
+  expect((await noteStart(sql, ['held'])).get('held')).toMatchObject({ deaths: 1 });
 });
