@@ -5,6 +5,7 @@ import {
   type Daemon,
   defineProjection,
   type EventShape,
+  remove,
   type StoredEvent,
   upsert,
 } from '../../src/index.ts';
@@ -22,6 +23,7 @@ const source = {
   on: {
     Noted: (event: StoredEvent) =>
       upsert('noted', { id: event.aggregateId, position: event.position }, { conflict: ['id'] }),
+    Gone: (event: StoredEvent) => remove('noted', { id: event.aggregateId }),
   },
 };
 const noted = defineProjection<EventShape>()(source);
@@ -116,10 +118,10 @@ describe('row level security', () => {
   test('of a read model that comes while the daemon runs halts the projection at the event whose write it hides', async () => {
     await using daemon = daemonOf();
     await daemon.start();
-    await append('a');
+    await append('hidden');
     await untilCaughtUp(daemon, sql);
     await using _ = await hide('noted', 'id');
-    await append('hidden');
+    await sql`INSERT INTO events (aggregate_name, aggregate_id, sequence_no, name) VALUES ('Note', 'hidden', 2, 'Gone')`;
     const { failure } = await untilStatus(daemon, 'noted', ({ state }) => state === 'failed');
     expect(failure).toMatchObject({ sqlstate: '42501', error: expect.stringContaining('row-level security') });
   });
