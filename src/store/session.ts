@@ -144,7 +144,7 @@ function transaction(run: Run, count: { savepoints: number }): Tx {
 const PLAIN: RunOptions = { prepare: false, arrays: false };
 
 /** Sends one statement over this connection. @throws the server's error, or one whose code says the connection is lost */
-export function send(client: ClientBase, { text, values }: Rendered, options: RunOptions): Promise<Answer> {
+function send(client: ClientBase, { text, values }: Rendered, options: RunOptions): Promise<Answer> {
   // A pooler may have the text prepared in another session than the one that gets to run it.
   const name = options.prepare && !pooled.has(client) ? planName(text) : undefined;
   const query = {

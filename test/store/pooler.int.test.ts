@@ -10,7 +10,7 @@ import { hasPgBouncer, type Pooler, startPgBouncer } from '../support/pgbouncer.
 /** What its users are told to set, so that drivers that send such settings can connect. */
 const IGNORED = ['options', ...PINNED_NAMES];
 const HOSTILE = `SET search_path = public; SET extra_float_digits = -5; SET TimeZone = 'Asia/Kolkata'; SET array_nulls = off;
-                 SET row_security = on; SET transform_null_equals = on; SET IntervalStyle = 'iso_8601'`;
+                 SET row_security = on; SET transform_null_equals = on; SET IntervalStyle = 'iso_8601'; DEALLOCATE ALL`;
 
 let database: TestDatabase;
 
@@ -36,7 +36,7 @@ const setTo = async (sql: Queryable) => {
 
 describe.skipIf(!hasPgBouncer)('behind PgBouncer in transaction mode', () => {
   // Seen red with: `if (!own) pooled.set(…)` left out of session-client.ts; BEGIN and prelude left out of sendAlone, of
-  // runTransaction, of runAtOnce; `refused = true` left out (the second row: no connection is ever made).
+  // runTransaction, of runAtOnce; texts prepared behind a pooler (send, runAtOnce); `refused = true` left out (the second row: no connection is ever made).
   test.each([
     { pooler: 'one that ignores our settings', ignore: IGNORED },
     { pooler: 'one that refuses them, as it does unless it is told', ignore: ['extra_float_digits'] },
@@ -53,7 +53,10 @@ describe.skipIf(!hasPgBouncer)('behind PgBouncer in transaction mode', () => {
     await spoil(pooler);
     const note = sql`INSERT INTO noted SELECT current_setting('extra_float_digits') || ' ' || current_setting('search_path')`;
     await sql.atOnce('ISOLATION LEVEL READ COMMITTED', [note]);
-    expect(await database.sql`SELECT text FROM app2.noted`).toEqual([{ text: '1 "app2", pg_temp' }]);
+    await spoil(pooler);
+    await sql.atOnce('ISOLATION LEVEL READ COMMITTED', [note]);
+    const text = '1 "app2", pg_temp';
+    expect(await database.sql`SELECT text FROM app2.noted`).toEqual([{ text }, { text }]);
     await database.sql`DROP TABLE app2.noted`;
     // And nothing of ours is left to others.
     const other = postgres(pooler.url, { max: 1, prepare: false });
@@ -62,11 +65,15 @@ describe.skipIf(!hasPgBouncer)('behind PgBouncer in transaction mode', () => {
     await sql.end({ timeout: 1 });
   });
 
+  // Seen red with: the values made to parameters only behind BEGIN (sendAlone).
   test('a statement that fails leaves no transaction behind, and says what PostgreSQL said', async () => {
     await using pooler = await startPgBouncer(database, { sessions: 1, ignore: IGNORED });
     const sql = connect({ address: { url: pooler.url }, applicationName: 'test', max: 1 });
     await expect(sql`SELECT 1 / ${0}::int`).rejects.toMatchObject({ code: '22012' });
     await expect(sql`SELECT ${undefined}::int`).rejects.toThrow(TypeError);
+    const open = database.sql`
+      SELECT state FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'`;
+    expect(await open).toEqual([]);
     expect(await sql`SELECT 1 AS one`).toEqual([{ one: 1 }]);
     await sql.end({ timeout: 1 });
   });

@@ -5,6 +5,7 @@ import {
   type Daemon,
   defineProjection,
   type EventShape,
+  remove,
   type StoredEvent,
   upsert,
 } from '../../src/index.ts';
@@ -22,6 +23,7 @@ const source = {
   on: {
     Noted: (event: StoredEvent) =>
       upsert('noted', { id: event.aggregateId, position: event.position }, { conflict: ['id'] }),
+    Gone: (event: StoredEvent) => remove('noted', { id: event.aggregateId }),
   },
 };
 const noted = defineProjection<EventShape>()(source);
@@ -95,7 +97,7 @@ describe('row level security', () => {
     expect(await rows()).toEqual(['hidden']);
   });
 
-  // Seen red with: row_security left out of PINNED (the event is passed over, lag 0).
+  // Seen red with: row_security pinned to on (the event is passed over, lag 0).
   test('of events that comes while the daemon runs passes nothing over: it is said, and what was hidden is applied after', async () => {
     await using daemon = daemonOf();
     await daemon.start();
@@ -112,14 +114,14 @@ describe('row level security', () => {
     expect(await rows()).toEqual(['a', 'b', 'hidden']);
   });
 
-  // Seen red with: row_security left out of PINNED (the cursor moves past an update that does nothing).
+  // Seen red with: row_security pinned to on (the cursor moves past an update that does nothing).
   test('of a read model that comes while the daemon runs halts the projection at the event whose write it hides', async () => {
     await using daemon = daemonOf();
     await daemon.start();
-    await append('a');
+    await append('hidden');
     await untilCaughtUp(daemon, sql);
     await using _ = await hide('noted', 'id');
-    await append('hidden');
+    await sql`INSERT INTO events (aggregate_name, aggregate_id, sequence_no, name) VALUES ('Note', 'hidden', 2, 'Gone')`;
     const { failure } = await untilStatus(daemon, 'noted', ({ state }) => state === 'failed');
     expect(failure).toMatchObject({ sqlstate: '42501', error: expect.stringContaining('row-level security') });
   });
@@ -146,7 +148,7 @@ describe('a schema of its own', () => {
     expect(await rows()).toEqual(['kept']);
   });
 
-  // Seen red with: the throw of SCHEMA_SHADOWED left out of names.ts, or checkShadows left out of migrate.
+  // Seen red with: checkShadows left out of migrate.
   test('beside one of extensions that has a table of ours is refused: a table that goes would be found there', async () => {
     await using daemon = createDaemon({
       projections: [noted],
@@ -171,7 +173,7 @@ describe('a schema of its own', () => {
     await untilStatus(daemon, 'noted', ({ detail }) => detail?.includes("needs table 'noted'") === true);
   });
 
-  // Seen red with: extensionSchemas left out of searchPath.
+  // Seen red with: extensionSchemas left out of searchPath, or of migrate's; the throw of SCHEMA_SHADOWED in checkNames.
   test('finds types of an extension in a schema that EXTENSION_SCHEMAS names, from the projection’s DDL to its rows', async () => {
     await sql.unsafe('CREATE SCHEMA extensions; CREATE DOMAIN extensions.shout AS text CHECK (VALUE = upper(VALUE))');
     const typed = defineProjection<EventShape>()({
@@ -183,6 +185,7 @@ describe('a schema of its own', () => {
       database: { url: database.url },
       schema: 'app_extended',
       extensionSchemas: ['extensions'],
+      requeueEveryMs: 50,
     });
     await daemon.start();
     const own = connect({ address: { url: database.url }, schema: 'app_extended', applicationName: 'test', max: 1 });
@@ -190,6 +193,19 @@ describe('a schema of its own', () => {
     await untilCaughtUp(daemon, own);
     expect(await own`SELECT id FROM noted`).toEqual([{ id: 'A' }]);
     await own.end();
+    await sql`CREATE TABLE extensions.noted ()`;
+    await untilStatus(daemon, 'noted', ({ detail }) => detail?.includes('of EXTENSION_SCHEMAS has a') === true);
+  });
+
+  // Seen red with: the throw of SCHEMA_MISPLACED left out of names.ts.
+  test('is where a declared table has to be: one of the system’s is refused', async () => {
+    const odd = defineProjection<EventShape>()({
+      ...source,
+      schema: '',
+      tables: { pg_statistic: { key: ['starelid'] } },
+    });
+    await using daemon = createDaemon({ projections: [odd], database: { url: database.url } });
+    await expect(daemon.start()).rejects.toMatchObject({ code: 'SCHEMA_MISPLACED', fields: { found: 'pg_catalog' } });
   });
 
   // Seen red with: pg_temp left out of searchPath.
@@ -207,12 +223,15 @@ test('a store that a subscription fills is refused: replication fires no trigger
   await sql.unsafe(`CREATE SUBSCRIPTION filling CONNECTION 'host=127.0.0.1' PUBLICATION p
     WITH (connect = false, slot_name = NONE, enabled = false)`);
   await sql`INSERT INTO pg_subscription_rel (srsubid, srrelid, srsubstate)
-            SELECT oid, 'events'::regclass, 'r' FROM pg_subscription WHERE subname = 'filling'`;
-  await expect(checkStore(sql, { notify: true })).rejects.toMatchObject({
+            SELECT oid, 'events'::regclass, 'r' FROM pg_subscription
+            WHERE subname = 'filling' AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())`;
+  const checked = await checkStore(sql, { notify: true }).catch((error: unknown) => error);
+  // Whatever came of it: a database with a subscription cannot be dropped.
+  await sql`DROP SUBSCRIPTION filling`;
+  expect(checked).toMatchObject({
     code: 'STORE_SUBSCRIBED',
     fields: { table: 'events', subscription: 'filling' },
   });
-  await sql`DROP SUBSCRIPTION filling`;
   await checkStore(sql, { notify: true });
 });
 
