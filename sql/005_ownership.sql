@@ -3,7 +3,9 @@
 ALTER TABLE projection_state ADD COLUMN IF NOT EXISTS refused text;
 
 -- The triggers of 001, which had the names of schema and sequence in their arguments: after a rename every append failed.
--- These follow the table that the trigger fires on, and take no arguments.
+-- These follow the table that the trigger fires on. Its oid and that of its sequence may stand in the arguments, which
+-- saves looking for the sequence with each append; they count only where they are this table's (after a restore they are
+-- not) and there is such a sequence. `migrate` writes them.
 CREATE OR REPLACE FUNCTION projectionist_announce() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -11,10 +13,12 @@ DECLARE
   positions regclass;
 BEGIN
   IF current_setting('projectionist.announced', true) IS DISTINCT FROM this_transaction THEN
-    positions := pg_get_serial_sequence(format('%I.%I', TG_TABLE_SCHEMA, TG_TABLE_NAME), 'position')::regclass;
-    IF positions IS NULL THEN
+    IF TG_ARGV[0] = TG_RELID::text AND has_sequence_privilege(TG_ARGV[1]::oid, 'USAGE') IS NOT NULL THEN
+      positions := TG_ARGV[1]::oid;
+    ELSE
+      positions := pg_get_serial_sequence(format('%I.%I', TG_TABLE_SCHEMA, TG_TABLE_NAME), 'position')::regclass;
       -- A partition draws from the sequence of the table that it is a part of.
-      positions := pg_get_serial_sequence(pg_partition_root(TG_RELID)::text, 'position')::regclass;
+      positions := coalesce(positions, pg_get_serial_sequence(pg_partition_root(TG_RELID)::text, 'position')::regclass);
     END IF;
     IF positions IS NULL THEN
       RAISE EXCEPTION 'column position of %.% has no sequence of its own, so this append cannot be announced',

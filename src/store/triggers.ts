@@ -14,16 +14,28 @@ export interface TriggerState {
   /** Null where it is as it has to be and always fires. */
   readonly problem: string | null;
   readonly disabled: boolean;
+  /** Right, but looks for its sequence with each append. */
+  readonly slow: boolean;
+  /** For CREATE TRIGGER: the oids of table and sequence. */
+  readonly args: readonly string[];
 }
 
 /** Both triggers of the table and, if it is partitioned, of every partition: rows may be inserted into one directly. */
 export async function readTriggers(sql: Queryable): Promise<readonly TriggerState[]> {
   return await sql<TriggerState[]>`
-    WITH parts AS (SELECT relid FROM pg_partition_tree('events') UNION SELECT 'events'::regclass)
+    WITH parts AS (
+      SELECT relid, pg_get_serial_sequence('events', 'position')::regclass::oid AS sequence
+      FROM (SELECT relid FROM pg_partition_tree('events') UNION SELECT 'events'::regclass) AS tree
+    )
     SELECT p.relid::regclass::text AS table, w.name AS trigger, coalesce(t.tgenabled = 'D', false) AS disabled,
+           w.type = 6 AND p.sequence IS NOT NULL
+             AND encode(t.tgargs, 'escape') IS DISTINCT FROM concat(p.relid::oid, '\\000', p.sequence, '\\000') AS slow,
+           CASE WHEN w.type = 6 AND p.sequence IS NOT NULL THEN ARRAY[p.relid::oid::text, p.sequence::text] ELSE '{}' END AS args,
            CASE WHEN t.oid IS NULL THEN 'missing'
                 WHEN t.tgfoid IS DISTINCT FROM to_regprocedure(quote_ident(w.name) || '()')::oid OR t.tgtype <> w.type OR t.tgqual IS NOT NULL
                   THEN 'another one of that name'
+                WHEN w.type = 6 AND encode(t.tgargs, 'escape') ~ concat('^', p.relid::oid, '\\\\000')
+                     AND encode(t.tgargs, 'escape') <> concat(p.relid::oid, '\\000', p.sequence, '\\000') THEN 'for another sequence'
                 WHEN t.tgenabled = 'D' THEN 'disabled'
                 WHEN t.tgenabled <> 'A' THEN 'not ENABLE ALWAYS'
            END AS problem
@@ -42,14 +54,14 @@ export async function readTriggers(sql: Queryable): Promise<readonly TriggerStat
 export async function repairTriggers(tx: Queryable, notify: boolean): Promise<readonly string[]> {
   const repaired: string[] = [];
   await tx`CREATE SEQUENCE IF NOT EXISTS projectionist_hint AS bigint CACHE 1`;
-  for (const { table, trigger, problem, disabled } of await readTriggers(tx)) {
+  for (const { table, trigger, problem, disabled, slow, args } of await readTriggers(tx)) {
     const off = trigger === 'projectionist_notify' && !notify;
-    if (off ? disabled || problem === 'missing' : problem === null) continue;
+    if (off ? disabled || problem === 'missing' : problem === null && !slow) continue;
     const name = quoteIdentifier(trigger);
-    if (problem === 'missing' || problem === 'another one of that name') {
+    if (slow || problem === 'missing' || problem === 'another one of that name') {
       const when = STORE_TRIGGERS.find((one) => one.name === trigger)?.when ?? 'BEFORE';
       await tx.unsafe(
-        `CREATE OR REPLACE TRIGGER ${name} ${when} INSERT ON ${table} FOR EACH STATEMENT EXECUTE FUNCTION ${name}()`,
+        `CREATE OR REPLACE TRIGGER ${name} ${when} INSERT ON ${table} FOR EACH STATEMENT EXECUTE FUNCTION ${name}(${args.join(', ')})`,
       );
     }
     await tx.unsafe(`ALTER TABLE ${table} ${off ? 'DISABLE' : 'ENABLE ALWAYS'} TRIGGER ${name}`);

@@ -82,6 +82,14 @@ test.each([
     'projectionist_announce',
     'another one of that name',
   ],
+  [
+    'one for another sequence',
+    `CREATE SEQUENCE IF NOT EXISTS another;
+     DO $$ BEGIN EXECUTE format('CREATE OR REPLACE TRIGGER projectionist_announce BEFORE INSERT ON events
+       FOR EACH STATEMENT EXECUTE FUNCTION projectionist_announce(%s, %s)', 'events'::regclass::oid, 'another'::regclass::oid); END $$`,
+    'projectionist_announce',
+    'for another sequence',
+  ],
   ['that of the NOTIFY dropped', 'DROP TRIGGER projectionist_notify ON events', 'projectionist_notify', 'missing'],
 ])(
   'a trigger that is %s is found by the check, and repaired by the next start',
