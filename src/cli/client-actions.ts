@@ -37,8 +37,9 @@ export const clientActions: Pick<Actions, 'status' | 'watch' | 'send' | 'reset'>
   async send(options, context) {
     return (await sendEvent(await clientFor(context), options, context.terminal, context.signal)) ? 0 : 1;
   },
-  async reset({ name, wait, timeoutMs, json }, context) {
-    const options = { name, wait, json, liveTimeoutMs: timeoutMs };
+  async reset({ name, wait, timeoutMs, json, yes }, context) {
+    const confirm = yes ? null : (context.confirm ?? null);
+    const options = { name, wait, json, confirm, liveTimeoutMs: timeoutMs };
     return (await resetProjections(await clientFor(context), options, context.terminal, context.signal)) ? 0 : 1;
   },
 };

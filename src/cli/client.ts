@@ -8,6 +8,7 @@ import type { ProjectionStatus } from '../core/status.ts';
 import type { TransitionRecord } from '../core/transition.ts';
 import { capsuleSchema, failuresSchema, trySchema } from '../http/failure-schemas.ts';
 import {
+  adoptedSchema,
   appliedSchema,
   commandsSchema,
   fleetSchema,
@@ -96,6 +97,8 @@ export interface DaemonClient {
   /** `position`: in decimal digits, or `head`. A RefusedError NOT_APPLIED when it takes longer. */
   wait(name: string, position: string, waitMs: number, signal: AbortSignal): Promise<z.output<typeof appliedSchema>>;
   forget(name: string, signal: AbortSignal): Promise<z.output<typeof forgottenSchema>>;
+  /** `position`: in decimal digits. */
+  adopt(name: string, position: string, signal: AbortSignal): Promise<z.output<typeof adoptedSchema>>;
   /** Newest first. */
   commands(name: string | undefined, limit: number, signal: AbortSignal): Promise<readonly CommandRecord[]>;
   transitions(name: string, limit: number, signal: AbortSignal): Promise<readonly TransitionRecord[]>;
@@ -124,6 +127,7 @@ export function createClient(address: DaemonAddress): DaemonClient {
     wait: (name, position, waitMs, signal) =>
       call(`${pathOf(name)}/wait?position=${position}&timeout=${waitMs}`, appliedSchema, {}, signal, waitMs),
     forget: (name, signal) => call(`${pathOf(name)}/forget`, forgottenSchema, post({}), signal),
+    adopt: (name, position, signal) => call(`${pathOf(name)}/adopt`, adoptedSchema, post({ position }), signal),
     commands: async (name, limit, signal) => {
       const which = name === undefined ? '' : `&name=${encodeURIComponent(name)}`;
       return (await call(`/commands?limit=${limit}${which}`, commandsSchema, {}, signal)).commands;

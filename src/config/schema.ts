@@ -19,7 +19,9 @@ export const settingsSchema = z.strictObject({
     .superRefine(refuse(databaseUrlProblem))
     .nullable()
     .default(null)
-    .describe('PostgreSQL to use, `postgres://user:password@host:port/database`. Not set: a private PostgreSQL.'),
+    .describe(
+      'PostgreSQL, `postgres://user:password@host:port/database`. Not set: a private one; refused in production.',
+    ),
   schema: z
     .string()
     .superRefine(refuse(schemaProblem))

@@ -16,7 +16,16 @@ const CATALOGUE = {
   PROJECTION_UNKNOWN: "there is no projection '{name}': known are {known}",
   PROJECTION_ROW_MISSING:
     "projection '{name}' has no row in projection_state: start the daemon once, it registers them",
-  TABLE_SHARED: "table '{table}' belongs to both '{first}' and '{second}': give each projection tables of its own",
+  TABLE_SHARED:
+    "table '{table}' belongs to both '{first}' and '{second}': give each projection tables of its own, or forget the one that is gone",
+  TABLE_RESERVED:
+    "table '{table}' of '{name}' would reach the engine's own '{other}', which RESET must never empty: choose another table",
+  TABLE_UNFIT:
+    "table '{table}' of '{name}' lacks {lack}, so it is not the declared one: rename or drop it, or declare another table",
+  TABLE_NOT_EMPTY:
+    "table '{table}' has rows, and '{name}' has not applied one event: they would be written over, or counted twice; RESET deletes them, `projectionist adopt {name} --position P` keeps them as the result of all events up to P, or declare another table",
+  PROJECTION_REFUSED: '{reason}',
+  ADOPT_REFUSED: "'{name}' was not adopted, nothing changed: {reason}",
   TABLE_NOT_DECLARED: "'{name}' does not declare table '{table}', and writes nothing else: add it to its tables",
   TABLE_MISSING: "projection '{name}' needs table '{table}', which is not there: run `projectionist migrate`",
   LOOKUP_MISSED: "no row in '{table}' where {where}: the event that creates it is missing or comes later",

@@ -94,7 +94,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     const own = { ...place, projections, id: this.id };
     const pools = openPools({ ...own, patience, onControlClosed: () => this.#heads?.forget() });
     this.#pools = pools;
-    const prepared = prepareDatabase(pools, { ...own, owners: this.#owners, notify });
+    const prepared = prepareDatabase(pools, { ...own, owners: this.#owners, notify, log: this.#log });
     const starts = await prepared.catch(async (error: unknown) => {
       await this.stop();
       throw error;
@@ -202,7 +202,9 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
 
   protected operating(): OperatingParts {
     const [pools, desk] = [this.#running(this.#pools), this.#running(this.#desk)];
-    return { names: this.names, pools, desk, watches: this.#running(this.#watches), failures: this.#failures };
+    const [watches, heads] = [this.#running(this.#watches), this.#running(this.#heads)];
+    const { projections } = this.#options;
+    return { id: this.id, projections, names: this.names, pools, desk, watches, heads, failures: this.#failures };
   }
 
   protected refuseWhileStopping(): void {

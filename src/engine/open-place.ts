@@ -1,3 +1,4 @@
+import { EngineError } from '../core/errors.ts';
 import type { Projection } from '../core/projection.ts';
 import type { StoredStatus } from '../core/status.ts';
 import type { Sql } from '../store/connect.ts';
@@ -18,10 +19,11 @@ export interface Place {
 
 /**
  * Reads the row anew, and makes sure that the history it stands in is still the store's.
- * @throws EngineError HISTORY_AHEAD, HISTORY_DIVERGED
+ * @throws EngineError PROJECTION_REFUSED, HISTORY_AHEAD, HISTORY_DIVERGED
  */
 export async function openPlace(sql: Sql, projection: Projection): Promise<Place> {
   const state = await readState(sql, projection.name);
+  if (typeof state?.refused === 'string') throw new EngineError('PROJECTION_REFUSED', { reason: state.refused });
   const tables = [...projection.tables.keys()];
   const deferred = await deferredConstraints(sql, tables);
   const json = await readJsonColumns(sql, tables);

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { isEngineError } from '../core/errors.ts';
+import { type ErrorCode, isEngineError } from '../core/errors.ts';
 import type { PullMode, PullOutcome } from '../core/port.ts';
 import type { Page } from '../store/read.ts';
 import { isConnectionLost } from '../store/sqlstate.ts';
@@ -17,7 +17,8 @@ import type { PullerOptions } from './puller-options.ts';
 
 /** Milliseconds until a row that somebody held is tried once more. */
 const HELD_MS = 10;
-
+/** No repetition mends these: an operator decides. */
+const UNFIT = new Set<ErrorCode>(['PROJECTION_REFUSED', 'HISTORY_AHEAD', 'HISTORY_DIVERGED']);
 const HALTED = { kind: 'halted', detail: 'halted before an event that failed' } as const;
 
 /**
@@ -72,7 +73,7 @@ export class Puller {
     return generation === this.#scannedIn ? this.#scanned : 0n;
   }
 
-  /** The last pull was halted by the history of the store. No row says so. */
+  /** The last pull was halted by the history of the store, or by whose the tables are. No row says so as a halt. */
   get unfit(): boolean {
     return this.#unfit;
   }
@@ -122,7 +123,7 @@ export class Puller {
       this.forget();
       if (signal.aborted && error === signal.reason) return { kind: 'stopped' };
       if (isConnectionLost(error)) this.#options.heads.forget();
-      if (isEngineError(error, 'HISTORY_AHEAD') || isEngineError(error, 'HISTORY_DIVERGED')) {
+      if (isEngineError(error) && UNFIT.has(error.code)) {
         this.#unfit = true;
         return { kind: 'failed', halted: true, detail: error.message };
       }

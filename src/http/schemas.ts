@@ -111,6 +111,11 @@ export const forgottenSchema = named(
 
 export const tokenSchema = named('Token', z.object({ accepted: z.literal(true) }));
 
+export const adoptedSchema = named(
+  'Adopted',
+  z.looseObject({ name: z.string(), position: decimal('up to which its rows are the result of every event') }),
+);
+
 export const healthSchema = named(
   'Health',
   z.looseObject({

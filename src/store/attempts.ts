@@ -20,7 +20,7 @@ export async function noteStart(sql: Queryable, names: readonly string[]): Promi
   const rows = await sql<StartNote[]>`
     WITH due AS (
       SELECT name, starts FROM projection_state
-      WHERE name = ANY(${[...names]}::text[]) AND instance_id = '' AND status <> 'paused'
+      WHERE name = ANY(${[...names]}::text[]) AND instance_id = '' AND status <> 'paused' AND refused IS NULL
         AND cursor < (SELECT coalesce(max(position), 0) FROM events)
     ), free AS (
       SELECT name FROM projection_state JOIN due USING (name) WHERE instance_id = ''

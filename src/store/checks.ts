@@ -1,7 +1,8 @@
 import { EngineError, isEngineError } from '../core/errors.ts';
 import { type DatabaseAddress, describeAddress, type Sql } from './connect.ts';
-import { checkNames, ENGINE_TABLES } from './names.ts';
+import { checkNames } from './names.ts';
 import { sqlstateOf } from './sqlstate.ts';
+import { readTriggers } from './triggers.ts';
 
 /**
  * Before anything else: is it a database this program can use at all?
@@ -60,17 +61,9 @@ async function checkColumns(sql: Sql, notify: boolean): Promise<void> {
   await checkSequence(sql, store.sequence);
 }
 
-/** On the table and, if it is partitioned, on every partition: rows may be inserted into one directly. */
 async function checkTriggers(sql: Sql, notify: boolean): Promise<void> {
-  const wanted = ['projectionist_announce', ...(notify ? ['projectionist_notify'] : [])];
-  const rows = await sql<{ table: string; trigger: string; enabled: string | null }[]>`
-    WITH parts AS (SELECT relid FROM pg_partition_tree('events') UNION SELECT 'events'::regclass)
-    SELECT p.relid::regclass::text AS table, w.name AS trigger, t.tgenabled AS enabled
-    FROM parts AS p CROSS JOIN unnest(${wanted}::text[]) AS w (name)
-    LEFT JOIN pg_trigger AS t ON t.tgrelid = p.relid AND t.tgname = w.name`;
-  for (const { table, trigger, enabled } of rows) {
-    if (enabled === 'A') continue;
-    const problem = enabled === null ? 'missing' : enabled === 'D' ? 'disabled' : 'not ENABLE ALWAYS';
+  for (const { table, trigger, problem } of await readTriggers(sql)) {
+    if (problem === null || (trigger === 'projectionist_notify' && !notify)) continue;
     throw new EngineError('STORE_TRIGGER', { table, trigger, problem });
   }
 }

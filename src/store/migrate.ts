@@ -1,25 +1,32 @@
 import { readdir, readFile } from 'node:fs/promises';
+import { ENGINE_TABLES } from '../core/engine-tables.ts';
 import { EngineError } from '../core/errors.ts';
 import { checkIdentifier, quoteIdentifier } from '../core/identifier.ts';
 import type { Projection } from '../core/projection.ts';
 import type { Queryable, Sql, Tx } from './connect.ts';
-import { checkShadows, ENGINE_TABLES } from './names.ts';
+import { checkShadows } from './names.ts';
 import { searchPath } from './session-settings.ts';
+import { areFunctionsMissing, repairTriggers } from './triggers.ts';
 
 /** Any fixed number: daemons that migrate at the same time take turns on it. */
 const MIGRATION_LOCK = 7_203_511n;
 const FOLDER = new URL('../../sql/', import.meta.url);
+/** May run again at any time. */
+const TRIGGER_FUNCTIONS = '005_ownership.sql';
 
 export interface MigrateOptions {
   readonly schema: string;
   /** Whether appends send a NOTIFY. Must be off where transactions with appends are going to be PREPAREd. */
   readonly notify: boolean;
   readonly projections: readonly Projection[];
+  /** What was wrong with a trigger of the store, which is right again when the migration commits. */
+  readonly onRepair?: (text: string) => void;
 }
 
 /**
- * Brings the database to what this program needs: the numbered files of `sql/` that have not run yet, then the
- * repeatable DDL of each projection, in one transaction. Safe to run twice, and from several daemons at once.
+ * Brings the database to what this program needs: the numbered files of `sql/` that have not run yet, the triggers of
+ * the store where they are missing or changed, and the repeatable DDL of each projection, in one transaction. Safe to
+ * run twice, and from several daemons at once.
  * A role that may not create anything in the schema runs nothing, and needs that somebody else has (sql/roles.sql).
  * @returns how many numbered files ran
  * @throws EngineError SCHEMA_NEWER, MIGRATION_NEEDED, SCHEMA_SHADOWED, STORE_MISSING
@@ -39,7 +46,11 @@ export async function migrate(sql: Sql, options: MigrateOptions): Promise<number
     await tx`CREATE TABLE IF NOT EXISTS projection_migrations (
       number integer PRIMARY KEY, file text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`;
     const ran = await runFiles(tx, files);
-    await switchNotify(tx, options.notify);
+    // The files have run for good; what they made may have been dropped by hand since.
+    if (await areFunctionsMissing(tx)) await tx.unsafe(await readFile(new URL(TRIGGER_FUNCTIONS, FOLDER), 'utf8'));
+    const repaired = await repairTriggers(tx, options.notify);
+    // The first migration makes them all.
+    if (ran < files.length) for (const text of repaired) options.onRepair?.(text);
     for (const { schema: ddl } of options.projections) if (ddl !== '') await tx.unsafe(ddl);
     return ran;
   });
@@ -75,13 +86,4 @@ async function runFiles(tx: Tx, files: readonly string[]): Promise<number> {
     await tx`INSERT INTO projection_migrations (number, file) VALUES (${Number(file.slice(0, 3))}, ${file})`;
   }
   return files.length - row.last;
-}
-
-/** ALTER TABLE waits for every appender, so it runs only where it changes something. */
-async function switchNotify(tx: Tx, on: boolean): Promise<void> {
-  const [trigger] = await tx<{ enabled: string }[]>`
-    SELECT tgenabled AS enabled FROM pg_trigger
-    WHERE tgrelid = 'events'::regclass AND tgname = 'projectionist_notify'`;
-  if (trigger === undefined || (trigger.enabled === 'D') !== on) return;
-  await tx.unsafe(`ALTER TABLE events ${on ? 'ENABLE ALWAYS' : 'DISABLE'} TRIGGER projectionist_notify`);
 }

@@ -1,18 +1,6 @@
 import { EngineError } from '../core/errors.ts';
 import type { Sql } from './connect.ts';
 
-/** Every table of the engine; a test compares with sql/. */
-export const ENGINE_TABLES = [
-  'events',
-  'readviews',
-  'projection_state',
-  'projection_failures',
-  'projection_commands',
-  'projection_transitions',
-  'projection_attempts',
-  'projection_migrations',
-] as const;
-
 interface NameRow {
   readonly name: string;
   /** Schema of what the name means in our sessions; null: nothing. */

@@ -1,4 +1,3 @@
-import type { Projection } from '../core/projection.ts';
 import { PUBLISHER_NAME } from '../core/publisher.ts';
 import type { StoredStatus } from '../core/status.ts';
 import type { Queryable, Sql, Tx } from './connect.ts';
@@ -11,31 +10,17 @@ export interface StateRow {
   readonly lastEventId: string | null;
   readonly status: StoredStatus;
   readonly alarm: string | null;
+  /** Why the projection may not write its tables; null where they are its own. */
+  readonly refused: string | null;
 }
 
 /** The row as a page's transaction holds it, locked. */
-export interface LockedState extends StateRow {
+export interface LockedState extends Omit<StateRow, 'refused'> {
   /** The transaction's own id: unchanged at the end unless a handler ended the transaction. */
   readonly xid: string;
   /** Of the session that holds it. */
   readonly pid: number;
   readonly hasFailures: boolean;
-}
-
-/** Gives each projection its rows, at 0, before anything is read: a missing row could not be locked or compared. */
-export async function register(sql: Queryable, projections: readonly Projection[]): Promise<void> {
-  const names = projections.map(({ name }) => name);
-  const versions = projections.map(({ version }) => version);
-  await sql`
-    WITH declared AS (SELECT * FROM unnest(${names}::text[], ${versions}::int[]) AS d (name, version)),
-         published AS (INSERT INTO readviews (name, position) SELECT name, 0 FROM declared ON CONFLICT DO NOTHING)
-    INSERT INTO projection_state (name, version) SELECT name, version FROM declared ON CONFLICT DO NOTHING`;
-  // Only where it changes something: an UPDATE waits for a page in flight. A name of a table has no comma in it.
-  const tables = projections.map((projection) => [...projection.tables.keys()].sort().join());
-  await sql`
-    UPDATE projection_state AS s SET tables = string_to_array(d.tables, ',')
-    FROM unnest(${names}::text[], ${tables}::text[]) AS d (name, tables)
-    WHERE s.name = d.name AND s.tables <> string_to_array(d.tables, ',')`;
 }
 
 /** The publisher has a row like a projection's, but none in readviews: people read there how far read models are. */
@@ -45,7 +30,7 @@ export async function registerPublisher(sql: Queryable): Promise<void> {
 
 export async function readState(sql: Queryable, name: string): Promise<StateRow | null> {
   const [row] = await sql<StateRow[]>`
-    SELECT cursor, generation, last_event_id AS "lastEventId", status, alarm
+    SELECT cursor, generation, last_event_id AS "lastEventId", status, alarm, refused
     FROM projection_state WHERE name = ${name} AND instance_id = ''`;
   return row ?? null;
 }

@@ -93,6 +93,7 @@ export class FakeDaemon implements DaemonPort {
   onStatus: () => Promise<readonly ProjectionStatus[]> = async () => this.statuses;
   onSubmit: (request: CommandRequest) => Promise<void> = async () => undefined;
   onForget: DaemonPort['forget'] = async () => ['old_prices'];
+  onAdopt: DaemonPort['adopt'] = async () => undefined;
   onWait: DaemonPort['waitFor'] = async () => ({ applied: true, lagEvents: 0 });
   history: readonly TransitionRecord[] = [];
   readonly #requests = new Map<string, CommandRecord>();
@@ -149,6 +150,10 @@ export class FakeDaemon implements DaemonPort {
 
   waitFor(...given: Parameters<DaemonPort['waitFor']>): ReturnType<DaemonPort['waitFor']> {
     return this.onWait(...given);
+  }
+
+  async adopt(name: string, position: bigint): Promise<void> {
+    await this.onAdopt(name, position);
   }
 
   forget(name: string): Promise<readonly string[]> {

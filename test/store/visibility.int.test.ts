@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { ENGINE_TABLES } from '../../src/core/engine-tables.ts';
 import {
   createDaemon,
   type Daemon,
@@ -12,7 +13,6 @@ import {
 import { checkStore } from '../../src/store/checks.ts';
 import { connect, type Sql } from '../../src/store/connect.ts';
 import { migrate } from '../../src/store/migrate.ts';
-import { ENGINE_TABLES } from '../../src/store/names.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { untilCaughtUp, untilStatus } from '../support/engine.ts';
 

@@ -5,7 +5,7 @@ import { checkTables } from '../../engine/check-tables.ts';
 import { readCatalog } from '../../store/catalog.ts';
 import { connect, type DatabaseAddress, type Sql } from '../../store/connect.ts';
 import { migrate } from '../../store/migrate.ts';
-import { register } from '../../store/state.ts';
+import { register } from '../../store/register.ts';
 import { createRowReader, type RowReader } from './read-rows.ts';
 
 /** A schema of its own with an event store and the tables of some projections, and nothing else. */
@@ -72,7 +72,7 @@ async function empty(sql: Sql, emptying: string): Promise<void> {
       FROM pg_sequences WHERE schemaname = current_schema()`;
     await tx`
       UPDATE projection_state
-      SET cursor = 0, last_event_id = NULL, generation = 0, status = 'running', alarm = NULL, owner = NULL`;
+      SET cursor = 0, last_event_id = NULL, generation = 0, status = 'running', alarm = NULL, refused = NULL, owner = NULL`;
     await tx`UPDATE readviews SET position = 0`;
   });
 }
