@@ -1,3 +1,4 @@
+import { ENGINE_TABLES } from '../core/engine-tables.ts';
 import { EngineError, isEngineError } from '../core/errors.ts';
 import { type DatabaseAddress, describeAddress, type Sql } from './connect.ts';
 import { checkNames } from './names.ts';
