@@ -30,7 +30,6 @@ import { flush, storeIdleMoves } from './idle-moves.ts';
 import { type Log, silentLog } from './log.ts';
 import { DaemonOperations, type OperatingParts } from './operations.ts';
 import { PageBudget } from './page-budget.ts';
-import type { PendingHalt } from './pending-halt.ts';
 import { closePools, openPools, type Pools } from './pools.ts';
 import { prepareDatabase } from './prepare-database.ts';
 import type { RunningPublisher } from './publisher-port.ts';
@@ -251,21 +250,13 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
   /** Halts the projection whose handler left this error behind: see `findCulprit`. */
   async halt(culprit: Culprit, error: unknown): Promise<void> {
     const { work: sql } = this.#running(this.#pools);
-    const mustHalt = (halt: PendingHalt): void => {
-      this.#workers.get(culprit.projection)?.puller.halts.close(halt);
-      this.#child(culprit.projection)?.send({ type: 'WAKE' });
-    };
-    await haltCulprit({ sql, log: this.#log, mustHalt }, culprit, error);
+    const wake = () => this.#child(culprit.projection)?.send({ type: 'WAKE' });
+    await haltCulprit({ sql, log: this.#log, workers: this.#workers, wake }, culprit, error);
   }
 
-  health(): Health {
-    return healthOf(this.#workers, this.#root?.getSnapshot().status !== 'error');
-  }
-
-  ready(): boolean {
-    return this.#root?.getSnapshot().status === 'active' && this.#stopping === null && !this.#trouble.away;
-  }
-
+  readonly health = (): Health => healthOf(this.#workers, this.#root?.getSnapshot().status !== 'error');
+  readonly ready = (): boolean =>
+    this.#root?.getSnapshot().status === 'active' && this.#stopping === null && !this.#trouble.away;
   readonly broker = (): BrokerStatus | null => this.#broker?.status() ?? null;
   /** How projections were woken, and what no hint announced, since the start. */
   readonly hints = (): HintFigures => this.#hints.figures(this.#heads?.latest() ?? 0n);

@@ -17,3 +17,8 @@ export function logFailure(log: Log, name: string, { failure, attempts, verdict 
   log.error({ ...told, halted: verdict === 'halt' }, 'an event could not be applied');
   if (verdict === 'skip') log.warn(told, 'an event was skipped, as the policy says');
 }
+
+/** No event is known to be at fault: fewer of them take less time, and one alone can be told. */
+export function logTooSlow(log: Log, projection: string, events: number, next: number): void {
+  log.warn({ projection, events, next }, 'a page took longer than its deadline and is tried again with fewer events');
+}

@@ -3,7 +3,16 @@ import type { Culprit } from './attribution.ts';
 import { eventFailed } from './event-failure.ts';
 import { logFailure } from './failure-text.ts';
 import type { Log } from './log.ts';
-import { type PendingHalt, storeHalt } from './pending-halt.ts';
+import { storeHalt } from './pending-halt.ts';
+import type { Puller } from './puller.ts';
+
+interface CulpritSurroundings {
+  readonly sql: Sql;
+  readonly log: Log;
+  readonly workers: ReadonlyMap<string, { readonly puller: Pick<Puller, 'halts'> }>;
+  /** Sets the projection's loop going. */
+  readonly wake: () => void;
+}
 
 /** Milliseconds that the page in flight is waited for. */
 const WAIT_MS = 30_000;
@@ -13,10 +22,10 @@ const WAIT_MS = 30_000;
  * has been applied by then, as far as the engine could see; whether its rows are right nobody knows. Waits for the page in
  * flight. A pause stays, with the halt under it.
  *
- * `mustHalt` is given what could not be stored in time, so that nothing of the projection runs before it is.
+ * What could not be stored in time is left to the projection's own loop, which runs nothing before it is.
  */
 export async function haltCulprit(
-  { sql, log, mustHalt }: { readonly sql: Sql; readonly log: Log; readonly mustHalt: (halt: PendingHalt) => void },
+  { sql, log, workers, wake }: CulpritSurroundings,
   { projection, event }: Culprit,
   error: unknown,
   waitMs = WAIT_MS,
@@ -29,6 +38,9 @@ export async function haltCulprit(
     );
     return { kind: 'elsewhere' } as const;
   });
-  if (stored.kind === 'elsewhere') mustHalt(halt);
+  if (stored.kind === 'elsewhere') {
+    workers.get(projection)?.puller.halts.close(halt);
+    wake();
+  }
   if (stored.kind === 'failed') logFailure(log, projection, stored);
 }

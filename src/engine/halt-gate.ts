@@ -1,25 +1,16 @@
 import type { PullOutcome } from '../core/port.ts';
-import type { Sql } from '../store/connect.ts';
 import { failedPull, logFailure } from './failure-text.ts';
-import type { Log } from './log.ts';
 import { type PendingHalt, storeHalt } from './pending-halt.ts';
-import type { Progress } from './progress.ts';
+import type { PullerOptions } from './puller-options.ts';
 
-export interface HaltGateOptions {
-  readonly sql: Sql;
-  readonly name: string;
-  readonly progress: Progress;
-  readonly log: Log;
-  /** The halt is stored. */
-  readonly onStored: () => void;
-}
+type Parts = Pick<PullerOptions, 'settings' | 'projection' | 'progress' | 'log' | 'caution'>;
 
 /** What a projection has to pass before each page: a halt that is pending is stored first. */
 export class HaltGate {
-  readonly #options: HaltGateOptions;
+  readonly #options: Parts;
   #halt: PendingHalt | null = null;
 
-  constructor(options: HaltGateOptions) {
+  constructor(options: Parts) {
     this.#options = options;
   }
 
@@ -30,18 +21,18 @@ export class HaltGate {
 
   /** @returns null where no halt is pending, or the row is not where it was decided any more */
   async pass(): Promise<PullOutcome | null> {
-    const { sql, name, progress, log, onStored } = this.#options;
+    const { settings, projection, progress, log, caution } = this.#options;
     const halt = this.#halt;
     if (halt === null) return null;
     // The wait for the row is not the page's.
     progress.rests();
-    const stored = await storeHalt(sql, name, halt);
+    const stored = await storeHalt(settings.sql, projection.name, halt);
     progress.pulling();
     if (stored.kind === 'elsewhere') return stored;
     if (this.#halt === halt) this.#halt = null;
     if (stored.kind === 'moved') return null;
-    onStored();
-    logFailure(log, name, stored);
+    caution?.halted();
+    logFailure(log, projection.name, stored);
     return stored.before === 'paused' ? { kind: 'paused' } : failedPull(stored);
   }
 }

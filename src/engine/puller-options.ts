@@ -1,3 +1,4 @@
+import type { PullMode } from '../core/port.ts';
 import type { Projection } from '../core/projection.ts';
 import type { Sql } from '../store/connect.ts';
 import type { Caution } from './caution.ts';
@@ -24,4 +25,14 @@ export interface PullerOptions {
   readonly onScanned?: () => void;
   readonly log: Log;
   readonly now: () => number;
+}
+
+/** One page of a pull. */
+export interface Step {
+  readonly mode: PullMode;
+  /** When the page was asked for. */
+  readonly began: number;
+  /** The safe head is further on than the page. */
+  readonly more: boolean;
+  readonly signal: AbortSignal;
 }

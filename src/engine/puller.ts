@@ -5,7 +5,7 @@ import type { Page } from '../store/read.ts';
 import { isConnectionLost } from '../store/sqlstate.ts';
 import type { IdleMove } from '../store/state.ts';
 import { applyPage } from './apply-page.ts';
-import { failedPull, logFailure } from './failure-text.ts';
+import { failedPull, logFailure, logTooSlow } from './failure-text.ts';
 import { HaltGate } from './halt-gate.ts';
 import { openPlace, type Place } from './open-place.ts';
 import type { PageMode, PageOutcome } from './outcome.ts';
@@ -13,7 +13,7 @@ import { PageBudget } from './page-budget.ts';
 import { PageLimit } from './page-limit.ts';
 import { PageReader } from './page-reader.ts';
 import { newestTime } from './page-work.ts';
-import type { PullerOptions } from './puller-options.ts';
+import type { PullerOptions, Step } from './puller-options.ts';
 
 /** Milliseconds until a row that somebody held is tried once more. */
 const HELD_MS = 10;
@@ -49,10 +49,8 @@ export class Puller {
     this.#options = options;
     this.#names = new Set(options.projection.handlers.keys());
     this.#limit = new PageLimit(options.pageSize);
+    this.halts = new HaltGate(options);
     const { reader, heads, budget = new PageBudget(), progress, now, caution } = options;
-    const { projection, settings, log } = options;
-    const onStored = () => caution?.halted();
-    this.halts = new HaltGate({ sql: settings.sql, name: projection.name, progress, log, onStored });
     const [names, limit] = [[...this.#names], this.#limit];
     const alone = () => caution?.on === true;
     this.#pages = new PageReader({ reader, heads, names, limit, budget, alone, progress, now });
@@ -208,7 +206,7 @@ export class Puller {
       case 'halted':
         return HALTED;
       case 'too slow':
-        this.#halve(page);
+        logTooSlow(log, projection.name, page.events.length, this.#limit.tooSlow(page.events.length));
         return null;
       case 'elsewhere':
         if (this.#heldBefore) return { kind: 'elsewhere' };
@@ -256,13 +254,6 @@ export class Puller {
     this.#options.onScanned?.();
   }
 
-  /** No event is known to be at fault: fewer of them take less time, and one alone can be told. */
-  #halve({ events }: Page): void {
-    const { log, projection } = this.#options;
-    const told = { projection: projection.name, events: events.length, next: this.#limit.tooSlow(events.length) };
-    log.warn(told, 'a page took longer than its deadline and is tried again with fewer events');
-  }
-
   /** Catching up ends only when a fresh look agrees; live, a wake has brought the head along. */
   async #nothingNew(mode: PullMode): Promise<boolean> {
     const { heads } = this.#options;
@@ -304,15 +295,6 @@ export class Puller {
     progress.applied(page.events.length, this.#scanned, ms, applied);
     this.#limit.applied({ full: more, ms });
   }
-}
-
-interface Step {
-  readonly mode: PullMode;
-  /** When the page was asked for. */
-  readonly began: number;
-  /** The safe head is further on than the page. */
-  readonly more: boolean;
-  readonly signal: AbortSignal;
 }
 
 function nothing(): void {}
