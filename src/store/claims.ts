@@ -111,10 +111,12 @@ async function readLacks(sql: Queryable, claims: readonly Claim[]) {
     FROM claimed AS c WHERE c.oid IS NOT NULL`;
 }
 
-async function existing(sql: Queryable, claims: readonly Claim[]): Promise<readonly Claim[]> {
+/** Without views that cannot be written: their rows are not theirs to lose. */
+async function writable(sql: Queryable, claims: readonly Claim[]): Promise<readonly Claim[]> {
   const rows = await sql<{ table: string }[]>`
     SELECT t.name AS table FROM unnest(${claims.map(({ table }) => table)}::text[]) AS t (name)
-    WHERE to_regclass(quote_ident(t.name)) IS NOT NULL`;
+    JOIN pg_class AS c ON c.oid = to_regclass(quote_ident(t.name))
+    WHERE c.relkind NOT IN ('v', 'm') OR pg_relation_is_updatable(c.oid, true) <> 0`;
   const names = new Set(rows.map(({ table }) => table));
   return claims.filter(({ table }) => names.has(table));
 }
@@ -142,7 +144,7 @@ export async function objections(
   const found = new Map<string, EngineError>();
   const object = (name: string, error: EngineError) => void (found.has(name) || found.set(name, error));
   if (claims.length === 0) return found;
-  const there = await existing(sql, claims);
+  const there = await writable(sql, claims);
   for (const { name, table, owner, other, throughView } of await readOverlaps(sql, claims)) {
     if (owner !== null && here.includes(owner) && !throughView) continue;
     if (owner === null) object(name, new EngineError('TABLE_RESERVED', { name, table, other }));

@@ -108,7 +108,8 @@ test.each([
   }
 });
 
-// Seen red with: a view that only reads taken for one that reaches what it reads (pg_relation_is_updatable left out).
+// Seen red with: a view that only reads taken for one that reaches what it reads (pg_relation_is_updatable left out), and
+// for a table with rows.
 test('a view that reads events and writes none of them is fine', async () => {
   await sql.unsafe('CREATE VIEW summary AS SELECT aggregate_id AS stream, count(*) AS events FROM events GROUP BY 1');
   const summary = defineProjection<EventShape>()({
@@ -121,7 +122,7 @@ test('a view that reads events and writes none of them is fine', async () => {
   await daemon.start();
   const [row] = await sql`SELECT refused FROM projection_state WHERE name = 'summary'`;
   await daemon.stop();
-  expect(row).toMatchObject({ refused: expect.stringContaining('has rows') });
+  expect(row).toEqual({ refused: null });
   await sql.unsafe('DROP VIEW summary');
 });
 
