@@ -6,9 +6,10 @@ import { defineProjection, type Statement } from '../../src/index.ts';
 import { append } from '../../src/store/append.ts';
 import { readCatalog } from '../../src/store/catalog.ts';
 import type { Sql } from '../../src/store/connect.ts';
+import { stringifyJson } from '../../src/store/json.ts';
 import { readPage } from '../../src/store/read.ts';
 import { readState } from '../../src/store/state.ts';
-import { KINDS, type Made, madeTables, tableText } from './fold-schemas.ts';
+import { KINDS, type Made, madeTables, tableText, trapsOf } from './fold-schemas.ts';
 
 /** Outside of the payloads: JSON has no way to write `increment`. */
 let script: readonly (readonly Statement[])[] = [];
@@ -27,8 +28,13 @@ export interface Seen {
 }
 
 /** A new table with a new history, applied one by one, folded and at once: rows, cursor and failure are the same. */
-export async function runMade(sql: Sql, made: Made, seen: Map<string, Seen>): Promise<void> {
-  await sql.unsafe(tableText(made));
+export async function runMade(
+  sql: Sql,
+  made: Made,
+  seen: Map<string, Seen>,
+  { isNew = true }: { readonly isNew?: boolean } = {},
+): Promise<void> {
+  if (isNew) await sql.unsafe(tableText(made));
   await sql`TRUNCATE events RESTART IDENTITY`;
   script = made.history;
   await append(
@@ -97,6 +103,22 @@ async function apply(
   >`SELECT (to_jsonb(m) - 'drawn')::text AS row FROM made AS m ORDER BY id, part`;
   const failures = await sql`SELECT position, sqlstate FROM projection_failures`;
   return { pages, outcome: { cursor, rows: rows.map(({ row }) => row), failures } };
+}
+
+/** A table of each kind alone, with the histories that are made for it. @returns how often each kind occurred */
+export async function expectNoTraps(sql: Sql): Promise<ReadonlyMap<string, Seen>> {
+  const seen = new Map<string, Seen>();
+  for (const kind of Object.keys(KINDS)) {
+    for (const [place, history] of trapsOf(kind).entries()) {
+      const made: Made = { kinds: [kind], key: 'one', history, pages: [history.length] };
+      try {
+        await runMade(sql, made, seen, { isNew: place === 0 });
+      } catch (error) {
+        throw new Error(`${kind}: ${stringifyJson(history)}`, { cause: error });
+      }
+    }
+  }
+  return seen;
 }
 
 /** So many tables for each kind. @returns how often each kind occurred */
