@@ -33,7 +33,7 @@ export async function showStatus(
   if (options.name !== undefined) {
     const status = await client.status(options.name, signal);
     const { failure } = status;
-    const about = failure === null ? '' : `\n${describeStanding(failure)}`;
+    const about = inOrderLines([status]) + (failure === null ? '' : `\n${describeStanding(failure)}`);
     stdout.write(
       options.json ? `${JSON.stringify(status, null, 2)}\n` : statusTable([status], undefined, options.paint) + about,
     );
@@ -43,7 +43,9 @@ export async function showStatus(
   stdout.write(
     options.json
       ? `${JSON.stringify(fleet, null, 2)}\n`
-      : statusTable(fleet.projections, fleet.publisher, options.paint) + brokerLine(fleet),
+      : statusTable(fleet.projections, fleet.publisher, options.paint) +
+          inOrderLines(fleet.projections) +
+          brokerLine(fleet),
   );
 }
 
@@ -52,6 +54,17 @@ function brokerLine({ broker }: Fleet): string {
   if (broker === undefined || (broker.state === 'healthy' && broker.detail === null)) return '';
   const why = broker.detail === null ? '' : `, ${broker.detail}`;
   return `${oneLine(`broker: ${broker.state}${why}`)}\n`;
+}
+
+/** A line for each thing that keeps a projection from folding; an older daemon does not say. */
+function inOrderLines(statuses: readonly ProjectionStatus[]): string {
+  const lines = statuses.flatMap((status) =>
+    (status.inOrder ?? []).map(({ table: name, because }) => {
+      const where = name === null ? '' : `'${name}': `;
+      return `${oneLine(`${nameOf(status)}: applied in order because ${where}${because}`)}\n`;
+    }),
+  );
+  return lines.join('');
 }
 
 /** A line each, under a title. */

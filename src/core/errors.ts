@@ -8,6 +8,7 @@ const CATALOGUE = {
   STATEMENT_NO_CONDITION: "{kind} on '{table}' has no condition: name the columns that choose the rows",
   STATEMENT_VALUE_INVALID: "{kind} on '{table}', column '{column}': {reason}",
   CHANGE_INVALID: '{change} cannot use {value}: {reason}',
+  DECIMAL_INVALID: "'{value}' is no decimal number: write it like '12.50' or '-1e-20'",
   PAYLOAD_INVALID: 'the payload of {event} is not what its schema says: {issues}',
   PAYLOAD_UNCHECKED: 'the schema of {event} could not check the payload: {reason}',
   IDENTIFIER_INVALID:

@@ -25,6 +25,13 @@ export interface FailureStatus {
   readonly at: string;
 }
 
+/** Why events are applied one by one, several times slower than folded. */
+export interface InOrder {
+  /** The table that it is about; null where it is about a handler or a statement. */
+  readonly table: string | null;
+  readonly because: string;
+}
+
 /** One projection as `GET /projections` and `status --json` show it. Positions of events are decimal strings. */
 export interface ProjectionStatus {
   readonly name: string;
@@ -56,6 +63,8 @@ export interface ProjectionStatus {
   readonly failure: FailureStatus | null;
   /** Events passed over since the last reset, by SKIP or by the policy: its rows lack what they say. */
   readonly skippedEvents: number;
+  /** What makes it apply events one by one: tables by their definitions, and what the last larger page met. */
+  readonly inOrder: readonly InOrder[];
   /** What RESET empties. */
   readonly tables: readonly string[];
 }

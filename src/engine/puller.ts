@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type ErrorCode, isEngineError } from '../core/errors.ts';
 import type { PullMode, PullOutcome } from '../core/port.ts';
+import type { InOrder } from '../core/status.ts';
 import type { Page } from '../store/read.ts';
 import { isConnectionLost } from '../store/sqlstate.ts';
 import type { IdleMove } from '../store/state.ts';
@@ -41,6 +42,10 @@ export class Puller {
   #replayUntil = 0n;
   readonly #limit: PageLimit;
   readonly #pages: PageReader;
+  /** Of the tables whose definitions do not let them fold, why. */
+  #tables: readonly InOrder[] = [];
+  /** Why the last page that could have been folded was not; null when it was. */
+  #inOrder: InOrder | null = null;
   #epoch = 0;
   #unfit = false;
   #heldBefore = false;
@@ -74,6 +79,12 @@ export class Puller {
   /** The last pull was halted by the history of the store, or by whose the tables are. No row says so as a halt. */
   get unfit(): boolean {
     return this.#unfit;
+  }
+
+  /** What makes it apply events one by one: the tables by their definitions, and what the last larger page met. */
+  get inOrder(): readonly InOrder[] {
+    const tables = this.#tables.filter(({ table }) => table !== this.#inOrder?.table);
+    return this.#inOrder === null ? tables : [...tables, this.#inOrder];
   }
 
   /** The row was read, outside of a pull. */
@@ -190,7 +201,13 @@ export class Puller {
         this.halts.close(outcome.halt);
         return null;
       case 'applied':
-        this.#place = { ...place, cursor: outcome.cursor, status: 'running' };
+        this.#place = {
+          ...place,
+          cursor: outcome.cursor,
+          status: 'running',
+          catalog: outcome.catalog ?? place.catalog,
+        };
+        if (outcome.inOrder !== undefined) this.#inOrder = outcome.inOrder;
         this.#scan(outcome.cursor, page.newest);
         await settings.failpoint?.('committed', projection.name);
         this.#measure(page, { mode, began, more }, outcome.mode);
@@ -269,6 +286,9 @@ export class Puller {
     this.#unfit = false;
     if (place.cursor === 0n || this.#replayUntil === 0n) this.#replayUntil = await heads.refresh();
     this.#place = place;
+    this.#tables = [...place.catalog.tables.values()].flatMap(({ name, inOrderBecause }) =>
+      inOrderBecause === null ? [] : [{ table: name, because: inOrderBecause }],
+    );
     this.#scanned = place.cursor;
     this.#scannedIn = place.generation;
     this.#newestTime = null;

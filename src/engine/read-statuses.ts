@@ -47,6 +47,7 @@ export async function readStatuses(sources: StatusSources): Promise<Statuses> {
       storeProblem: away ?? sources.storeProblem,
       waitsForRoom: workers.get(name)?.puller.waitsForRoom ?? false,
       ratePerSecond: workers.get(name)?.progress.ratePerSecond ?? 0,
+      inOrder: workers.get(name)?.puller.inOrder ?? [],
       owner,
     }),
   );

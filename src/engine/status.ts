@@ -1,6 +1,6 @@
 import type { SnapshotFrom } from 'xstate';
 import type { projectionMachine } from '../../machines/projection.ts';
-import type { FailureStatus, ProjectionState, ProjectionStatus } from '../core/status.ts';
+import type { FailureStatus, InOrder, ProjectionState, ProjectionStatus } from '../core/status.ts';
 import type { Sql } from '../store/connect.ts';
 import { readFailures } from '../store/failures.ts';
 import type { OpenAppender } from '../store/head.ts';
@@ -66,6 +66,7 @@ export interface StatusParts {
   /** It waits for memory for its next page. */
   readonly waitsForRoom?: boolean;
   readonly ratePerSecond: number;
+  readonly inOrder: readonly InOrder[];
   readonly owner: string;
 }
 
@@ -102,6 +103,7 @@ export function toStatus(parts: StatusParts): ProjectionStatus {
     owner: state === 'idle' ? (view?.owner ?? null) : parts.owner,
     failure: failure ?? historyFailure(snapshot, cursor),
     skippedEvents: view?.skipped ?? 0,
+    inOrder: parts.inOrder,
     tables: parts.tables,
   };
 }

@@ -62,6 +62,9 @@ export const projectionSchema = named(
     owner: z.string().nullable().describe('the daemon that works on it'),
     failure: failureSchema.nullable(),
     skippedEvents: z.number().describe('passed over since the last reset; the rows lack what they say'),
+    inOrder: z
+      .array(z.looseObject({ table: z.string().nullable(), because: z.string() }))
+      .describe('why events are applied one by one, several times slower than folded; empty where they are folded'),
     tables: z.array(z.string()).describe('what RESET empties'),
   }) satisfies z.ZodType<ProjectionStatus>,
 );

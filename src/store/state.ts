@@ -1,5 +1,6 @@
 import { PUBLISHER_NAME } from '../core/publisher.ts';
 import type { StoredStatus } from '../core/status.ts';
+import { catalogMark } from './catalog.ts';
 import type { Queryable, Sql, Tx } from './connect.ts';
 import { newestOf } from './read.ts';
 import type { Statement } from './statement.ts';
@@ -119,11 +120,15 @@ export async function advance(
 /**
  * The same for a page whose COMMIT is on its way already, so that nobody could look at the outcome: where the row does
  * not move, the division by zero takes the page back. Nor does it move a row that is paused or halted, or has a failure
- * on record, which all want more than this.
+ * on record, which all want more than this; or where the tables are no longer what the page was made for.
  */
-export function advanceOrFail(sql: Queryable, move: Advance): Statement {
+export function advanceOrFail(
+  sql: Queryable,
+  move: Advance & { readonly catalog: { readonly tables: readonly string[]; readonly mark: string } },
+): Statement {
   const plain = sql`status = 'running' AND NOT EXISTS (
-    SELECT FROM projection_failures AS f WHERE f.name = ${move.name} AND f.instance_id = '' AND f.skipped_at IS NULL)`;
+    SELECT FROM projection_failures AS f WHERE f.name = ${move.name} AND f.instance_id = '' AND f.skipped_at IS NULL)
+    AND ${catalogMark(sql, move.catalog.tables)} = ${move.catalog.mark}`;
   return sql`WITH ${moving(sql, move, plain)} SELECT 1 / count(*) FROM moved`;
 }
 

@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { applyAtOnce } from '../../src/engine/apply-at-once.ts';
+import { HandlerAnswers } from '../../src/engine/handler-answers.ts';
 import { returnedStatements } from '../../src/engine/statement-handlers.ts';
 import {
   create,
@@ -9,6 +10,7 @@ import {
   type StoredEvent,
   type Transaction,
 } from '../../src/index.ts';
+import { EMPTY_CATALOG, readCatalog } from '../../src/store/catalog.ts';
 import { readPage } from '../../src/store/read.ts';
 import { untilCaughtUp } from '../support/engine.ts';
 import { createLedger, noted, readLedger } from '../support/noted-ledger.ts';
@@ -28,12 +30,14 @@ async function openPage({ throws = false } = {}) {
   const appended = await scene.append(...noted('a', 1, 3));
   const head = appended[2]?.position ?? 0n;
   const page = await readPage(scene.sql, { after: 0n, head, names: ['Noted'], limit: 100, maxBytes: 1_000_000 });
-  const work = { projection, page, cursor: 0n, generation: 0n, replayUntil: 0n, attempt: false, deferred: [] };
+  const catalog = await readCatalog(scene.sql, [...projection.tables.keys()]);
+  const work = { projection, page, cursor: 0n, generation: 0n, replayUntil: 0n, attempt: false, catalog };
   const settings = pageSettings(scene.sql, projection);
   return {
     scene,
     head,
-    apply: (more: Partial<typeof work> = {}) => applyAtOnce(settings, { ...work, json: new Map(), ...more }),
+    apply: (more: Partial<typeof work> = {}) =>
+      applyAtOnce(settings, { ...work, ...more }, new HandlerAnswers(projection, 0n)),
     [Symbol.asyncDispose]: () => scene[Symbol.asyncDispose](),
   };
 }
@@ -112,7 +116,7 @@ test('a handler that throws, an attempt and deferred constraints are nothing for
   expect(await page.apply()).toBeNull();
   await using sound = await openPage();
   expect(await sound.apply({ attempt: true })).toBeNull();
-  expect(await sound.apply({ deferred: ['constraint'] as never[] })).toBeNull();
+  expect(await sound.apply({ catalog: { ...EMPTY_CATALOG, deferred: ['constraint'] } })).toBeNull();
   expect(await readLedger(sound.scene.sql)).toEqual([]);
 });
 

@@ -85,7 +85,7 @@ describe('a row that the table does not take is a failure of its event, and the 
 
 // Seen red with: `changes` left out of write-difference.ts.
 test('a folded page that changes fewer rows than it read is taken back: somebody else has written to its table', async () => {
-  const table = (await readCatalog(sql, ['visit'])).get('visit');
+  const table = (await readCatalog(sql, ['visit'])).tables.get('visit');
   if (table === undefined) throw new Error('there is no such table');
   await sql`INSERT INTO visit VALUES ('here', 'old')`;
   const values = (id: string) => ({ values: [id, 'new'], columns: [1] });

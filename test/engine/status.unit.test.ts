@@ -39,6 +39,7 @@ function statusOf(parts: Partial<StatusParts>) {
     storeProblem: null,
     holders: [],
     ratePerSecond: 0,
+    inOrder: [],
     owner: 'here:2',
     ...parts,
   });
@@ -82,6 +83,7 @@ test('a projection that is behind: how many positions, how many seconds of histo
     ratePerSecond: 7,
     etaSeconds: 5,
     generation: 3,
+    inOrder: [],
     owner: 'here:2',
     failure: null,
     skippedEvents: 0,

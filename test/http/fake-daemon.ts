@@ -33,6 +33,7 @@ export function statusOf(name: string, changes: Partial<ProjectionStatus> = {}):
     owner: 'test:1',
     failure: null,
     skippedEvents: 0,
+    inOrder: [],
     tables: [name],
     ...changes,
   };

@@ -58,7 +58,7 @@ async function openGround({ address, schema, extensionSchemas, projections, prep
  */
 async function emptyingText(sql: Sql, projectionTables: readonly string[]): Promise<string> {
   const catalog = await readCatalog(sql, projectionTables);
-  const plain = [...catalog.values()].every(({ inOrderBecause }) => inOrderBecause === null);
+  const plain = [...catalog.tables.values()].every(({ inOrderBecause }) => inOrderBecause === null);
   const tables = ['events', 'projection_failures', ...projectionTables].map(quoteIdentifier);
   return plain ? tables.map((table) => `DELETE FROM ${table}`).join('; ') : `TRUNCATE ${tables.join(', ')}`;
 }
