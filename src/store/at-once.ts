@@ -1,8 +1,9 @@
 import { type ClientBase, type Connection, Query } from 'pg';
 import { EngineError } from '../core/errors.ts';
+import { answerOf } from './answer-watch.ts';
 import { toParameter } from './parameters.ts';
 import { planName } from './plan-names.ts';
-import { toError } from './session.ts';
+import { send, toError } from './session.ts';
 import { pooled } from './session-proof.ts';
 import type { Rendered } from './statement.ts';
 
@@ -19,13 +20,15 @@ export async function runAtOnce(client: ClientBase, options: string, statements:
   const all = [...begin, ...statements, { text: 'COMMIT', values: [] }];
   const toMessage = prelude === undefined ? named : unnamed;
   try {
-    const tag = await new Promise<string>((resolve, reject) => {
-      client.query(new AtOnce(all.map(toMessage), (error, done) => (error ? reject(error) : resolve(done))));
-    });
+    const ask = () =>
+      new Promise<string>((resolve, reject) => {
+        client.query(new AtOnce(all.map(toMessage), (error, done) => (error ? reject(error) : resolve(done))));
+      });
+    const tag = await answerOf(client, ask);
     if (tag !== 'COMMIT') throw new EngineError('COMMIT_REFUSED');
   } catch (error) {
     // Always: what the driver knows of the session is from before.
-    await client.query('ROLLBACK').catch(() => undefined);
+    await send(client, { text: 'ROLLBACK', values: [] }, { prepare: false, arrays: false }).catch(() => undefined);
     throw error instanceof Error ? toError(error) : error;
   }
 }
@@ -53,8 +56,8 @@ const prepared = new WeakMap<Connection, Set<string>>();
 
 /**
  * What the driver calls as the answers to its messages come in. How it ends is left to the driver's own code, errors and
- * the end of everything alike: that is what stops the timer which the driver has set for the answer. An end of our own
- * left that timer running, and when it fired it destroyed a connection that had been well all the time.
+ * the end of everything alike: only that stops a timer which the driver may have set for the answer (`query_timeout`). An
+ * end of our own left it running, and when it fired it destroyed a connection that had been well all the time.
  */
 class AtOnce extends Query {
   readonly #messages: readonly Message[];

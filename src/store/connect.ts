@@ -1,4 +1,5 @@
 import { Client, type ClientBase, type ClientConfig, Pool, type PoolClient } from 'pg';
+import { abandon, isWellCancelled, settlingOf, watchAnswers } from './answer-watch.ts';
 import { runAtOnce } from './at-once.ts';
 import { type Listening, listen } from './listen.ts';
 import { resultTypes } from './result-types.ts';
@@ -25,8 +26,8 @@ export interface ConnectOptions {
   /** Connections at most. */
   readonly max: number;
   /**
-   * Milliseconds until an answer counts as lost, and its connection with it: a peer that is gone without a word would be
-   * waited for until TCP gives up. Default: for ever, for statements that may take any time.
+   * Milliseconds until an answer counts as lost: a peer that is gone without a word would be waited for until TCP gives
+   * up. What is given up is cancelled at the server. Default: for ever, for statements that may take any time.
    */
   readonly answerWithinMs?: number;
   /** Milliseconds until an attempt to connect has failed. Default 5000. */
@@ -81,6 +82,7 @@ export function connect(options: ConnectOptions): Sql {
   // A connection that breaks while nobody uses it is removed by the pool; without a listener it would end the process.
   pool.on('error', () => undefined);
   pool.on('connect', (client) => {
+    if (options.answerWithinMs !== undefined) watchAnswers(client, options.answerWithinMs);
     closing.set(client, new Promise((resolve) => client.on('end', resolve)));
   });
   pool.on('remove', (client) => {
@@ -138,12 +140,15 @@ async function lend<T>(pool: Pool, work: (client: PoolClient) => Promise<T>, dro
   try {
     return await work(client);
   } catch (error) {
-    const lost = isConnectionLost(error);
+    const lost = isConnectionLost(error) && !isWellCancelled(error);
     if (lost) dropUnused();
     unfit = lost || isStalePlan(error);
     throw error;
   } finally {
-    client.release(unfit || client.getTransactionStatus() !== 'I');
+    const settling = settlingOf(client);
+    if (settling === null) client.release(unfit || client.getTransactionStatus() !== 'I');
+    // Its place stays taken until the server is rid of what was given up. The caller need not wait for that.
+    else void settling.then((fit) => client.release(!fit));
   }
 }
 
@@ -181,14 +186,14 @@ function destroy(client: ClientBase): void {
 /** What still runs after the time-out loses its connection: whoever waits for it hears so. */
 async function endPool(pool: Pool, closing: ReadonlyMap<ClientBase, Promise<void>>, ms: number): Promise<void> {
   const timer = setTimeout(() => {
-    for (const client of closing.keys()) destroy(client);
+    for (const client of closing.keys()) void abandon(client);
   }, ms);
   await pool.end();
   await Promise.all(closing.values());
   clearTimeout(timer);
 }
 
-function clientConfig({ address, applicationName, answerWithinMs }: ConnectOptions): ClientConfig {
+function clientConfig({ address, applicationName }: ConnectOptions): ClientConfig {
   return {
     ...('url' in address ? { connectionString: address.url } : address),
     application_name: applicationName.slice(0, 63),
@@ -196,7 +201,6 @@ function clientConfig({ address, applicationName, answerWithinMs }: ConnectOptio
     pipeline: true,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
-    ...(answerWithinMs !== undefined && { query_timeout: answerWithinMs }),
   };
 }
 

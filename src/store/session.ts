@@ -1,5 +1,6 @@
 import { Client, type ClientBase, DatabaseError, type QueryResult } from 'pg';
 import { EngineError } from '../core/errors.ts';
+import { answerOf } from './answer-watch.ts';
 import { ENGINE_SAVEPOINT } from './lent-statement.ts';
 import { toParameter } from './parameters.ts';
 import { planName } from './plan-names.ts';
@@ -144,7 +145,7 @@ function transaction(run: Run, count: { savepoints: number }): Tx {
 const PLAIN: RunOptions = { prepare: false, arrays: false };
 
 /** Sends one statement over this connection. @throws the server's error, or one whose code says the connection is lost */
-function send(client: ClientBase, { text, values }: Rendered, options: RunOptions): Promise<Answer> {
+export function send(client: ClientBase, { text, values }: Rendered, options: RunOptions): Promise<Answer> {
   // A pooler may have the text prepared in another session than the one that gets to run it.
   const name = options.prepare && !pooled.has(client) ? planName(text) : undefined;
   const query = {
@@ -154,16 +155,18 @@ function send(client: ClientBase, { text, values }: Rendered, options: RunOption
     ...((values.length > 0 || name !== undefined) && { values: values.map(toParameter) }),
     ...(options.arrays && { rowMode: 'array' as const }),
   };
-  gatherWrites(client);
-  return new Promise((resolve, reject) => {
-    client.query(query, (error: Error | null, result: QueryResult | readonly QueryResult[]) => {
-      if (error) reject(toError(error));
-      else if (isOne(result) && options.changes !== undefined && result.rowCount !== options.changes) {
-        const [written, wanted] = [result.rowCount, options.changes];
-        reject(new EngineError('ROWS_NOT_WRITTEN', { statement: text, written, wanted }));
-      } else resolve(isOne(result) ? { rows: result.rows, command: result.command } : { rows: [], command: '' });
+  const ask = () =>
+    new Promise<Answer>((resolve, reject) => {
+      gatherWrites(client);
+      client.query(query, (error: Error | null, result: QueryResult | readonly QueryResult[]) => {
+        if (error) reject(toError(error));
+        else if (isOne(result) && options.changes !== undefined && result.rowCount !== options.changes) {
+          const [written, wanted] = [result.rowCount, options.changes];
+          reject(new EngineError('ROWS_NOT_WRITTEN', { statement: text, written, wanted }));
+        } else resolve(isOne(result) ? { rows: result.rows, command: result.command } : { rows: [], command: '' });
+      });
     });
-  });
+  return answerOf(client, ask);
 }
 
 const gathering = new WeakSet<ClientBase>();

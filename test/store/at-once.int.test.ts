@@ -84,8 +84,8 @@ test('a session that is ended meanwhile is a lost connection, and the pool goes 
   expect(await noted()).toEqual([2]);
 });
 
-// Seen red with: an end of AtOnce's own (`handleReadyForQuery` that calls no callback of the driver's): its timer then
-// destroys the connection.
+// Seen red with: `query_timeout` given to the driver and an end of AtOnce's own (`handleReadyForQuery` that calls no
+// callback of the driver's), and with `this.#pending.delete` left out of `AnswerWatch.answer`.
 test('a session outlives by far the time that its answers may take', async () => {
   const answerWithinMs = 250;
   const hasty = connect({ address: { url: database.url }, applicationName: 'hasty', max: 1, answerWithinMs });
