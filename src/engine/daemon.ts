@@ -76,7 +76,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     });
     this.#owners = tableOwners(options.projections);
     this.#stored = new StoredViews(options.databaseTrouble);
-    this.#failures = new FailureDesk({ schema: 'public', ...options }, () => this.#pools?.reader ?? null);
+    this.#failures = new FailureDesk({ schema: 'public', ...options }, () => this.#pools?.views ?? null);
     this.id = options.id ?? `${hostname()}:${process.pid}`;
     this.names = options.projections.map(({ name }) => name);
   }
@@ -125,14 +125,14 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
       this.#broker = startBroker({ ...broker, id: this.id, projections, reset, hints: this.#hints, log: this.#log });
     }
     this.#subscriptions.push(
-      storeIdleMoves(this.#workers, { sql: pools.work, owner: this.id, log: this.#log, everyMs: 1000 }),
+      storeIdleMoves(this.#workers, { sql: pools.views, owner: this.id, log: this.#log, everyMs: 1000 }),
       this.#startFeed(heads, pools.control, schema),
     );
   }
 
-  #openDesk({ reader }: Pools): CommandDesk {
+  #openDesk({ views }: Pools): CommandDesk {
     const desk = new CommandDesk({
-      sql: reader,
+      sql: views,
       id: this.id,
       names: this.names,
       child: (name) => this.#child(name),
@@ -231,7 +231,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     const pools = this.#running(this.#pools);
     return {
       projections: this.#options.projections,
-      sql: pools.work,
+      sql: pools.views,
       pools,
       budget: this.#budget,
       stored: this.#stored,
@@ -249,7 +249,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
 
   /** Halts the projection whose handler left this error behind: see `findCulprit`. */
   async halt(culprit: Culprit, error: unknown): Promise<void> {
-    const { work: sql } = this.#running(this.#pools);
+    const { operators: sql } = this.#running(this.#pools);
     const wake = () => this.#child(culprit.projection)?.send({ type: 'WAKE' });
     await haltCulprit({ sql, log: this.#log, workers: this.#workers, wake }, culprit, error);
   }
@@ -289,7 +289,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     const pools = this.#pools;
     if (pools === null) return;
     // What was passed over since the last second; losing it would only mean looking at those events again.
-    if (root !== null) await flush(this.#workers, pools.work, this.id).catch(() => 0);
+    if (root !== null) await flush(this.#workers, pools.views, this.id).catch(() => 0);
     await atMost(2000, this.#watches?.transitions.stop());
     await closePools(pools);
   }

@@ -66,7 +66,7 @@ export abstract class DaemonOperations implements Operations {
   }
 
   async commands({ name, limit = 100 }: { readonly name?: string; readonly limit?: number } = {}) {
-    return await readCommands(this.operating().pools.reader, { name: name ?? null, limit });
+    return await readCommands(this.operating().pools.views, { name: name ?? null, limit });
   }
 
   async awaitCommand(id: string, options?: WaitOptions): Promise<CommandRecord> {
@@ -78,7 +78,7 @@ export abstract class DaemonOperations implements Operations {
   }
 
   async transitions(name: string, options?: TransitionsOptions) {
-    return await readTransitions(this.operating().pools.reader, name, options);
+    return await readTransitions(this.operating().pools.views, name, options);
   }
 
   async waitFor(...asked: Parameters<DaemonPort['waitFor']>) {
@@ -87,7 +87,7 @@ export abstract class DaemonOperations implements Operations {
 
   async forget(name: string): Promise<readonly string[]> {
     const { pools, names } = this.operating();
-    return await forget(pools.work, name, names);
+    return await forget(pools.operators, name, names);
   }
 
   async adopt(name: string, position: bigint): Promise<void> {
@@ -95,7 +95,7 @@ export abstract class DaemonOperations implements Operations {
     const { id: owner, projections, names, pools, heads, watches } = this.operating();
     const projection = projections.find((one) => one.name === name);
     if (projection === undefined) throw new EngineError('PROJECTION_UNKNOWN', { name, known: names.join(', ') });
-    await adopt(pools.work, { projection, projections, position, head: await heads.refresh(), owner });
+    await adopt(pools.operators, { projection, projections, position, head: await heads.refresh(), owner });
     await watches.rows.look();
   }
 

@@ -79,5 +79,7 @@ export type PageOutcome =
   /** The row is not where the page was made for: read it again. */
   | { readonly kind: 'moved' }
   | { readonly kind: 'elsewhere' }
+  /** It was asked to stop before its turn came. */
+  | { readonly kind: 'stopped' }
   | { readonly kind: 'paused' }
   | { readonly kind: 'halted' };

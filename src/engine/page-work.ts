@@ -1,4 +1,5 @@
 import type { FailurePolicy } from '../core/failure-policy.ts';
+import type { PageTurns } from '../core/page-turns.ts';
 import type { Projection } from '../core/projection.ts';
 import type { TableOwners } from '../core/table-owners.ts';
 import type { Catalog } from '../store/catalog.ts';
@@ -28,6 +29,8 @@ export interface PageSettings {
   readonly sql: Sql;
   /** Sessions of `sql` are ended from here, when a page runs into its deadline. */
   readonly control: Sql;
+  /** In front of the connections of `sql`. */
+  readonly turns?: PageTurns;
   readonly owner: string;
   readonly owners: TableOwners;
   readonly policy: FailurePolicy;

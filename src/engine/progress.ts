@@ -20,6 +20,9 @@ export class Progress {
   /** When the pull under way last got anywhere; null while there is none. */
   #pullingSince: number | null = null;
 
+  /** Since when the projection waits for its turn; null while it does not. */
+  #waitingSince: number | null = null;
+
   /** @param now milliseconds that only rise */
   constructor(now: () => number, slot: HandlerSlot | null = null) {
     this.pages = new PageMeter(slot);
@@ -44,6 +47,22 @@ export class Progress {
   /** The pull has ended, in whatever way. */
   rests(): void {
     this.#pullingSince = null;
+  }
+
+  /** The pull waits until a connection for its page is free. However long that is, it is no stall of its own. */
+  waits(): void {
+    this.rests();
+    this.#waitingSince = this.#now();
+  }
+
+  /** The turn has come, or was given up. */
+  goesOn(): void {
+    this.#waitingSince = null;
+    this.pulling();
+  }
+
+  get waitedMs(): number {
+    return this.#waitingSince === null ? 0 : this.#now() - this.#waitingSince;
   }
 
   /** A page is committed, `ms` after it was asked for. */

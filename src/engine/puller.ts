@@ -8,6 +8,7 @@ import type { IdleMove } from '../store/state.ts';
 import { applyPage } from './apply-page.ts';
 import { failedPull, logFailure, logTooSlow } from './failure-text.ts';
 import { HaltGate } from './halt-gate.ts';
+import { inTurn } from './in-turn.ts';
 import { openPlace, type Place } from './open-place.ts';
 import type { PageMode, PageOutcome } from './outcome.ts';
 import { PageBudget } from './page-budget.ts';
@@ -231,8 +232,9 @@ export class Puller {
         this.#heldBefore = true;
         await pause(HELD_MS, undefined, { signal }).catch(() => undefined);
         return null;
+      case 'stopped':
       case 'paused':
-        return { kind: 'paused' };
+        return outcome;
     }
   }
 
@@ -250,10 +252,8 @@ export class Puller {
     };
     const apply = () => applyPage(settings, work);
     const [event] = page.events;
-    if (!caution?.on || event === undefined) return await apply();
-    // Others may have their turns first: that says nothing about this one, and can take as long as all of their pages.
-    progress.rests();
-    return await caution.attempt(event, place, apply, signal);
+    if (!caution?.on || event === undefined) return await inTurn(settings, progress, signal, apply);
+    return await inTurn(settings, progress, signal, () => caution.attempt(event, place, apply, signal), true);
   }
 
   /**

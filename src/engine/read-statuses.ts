@@ -46,6 +46,7 @@ export async function readStatuses(sources: StatusSources): Promise<Statuses> {
       holders,
       storeProblem: away ?? sources.storeProblem,
       waitsForRoom: workers.get(name)?.puller.waitsForRoom ?? false,
+      waitedMs: workers.get(name)?.progress.waitedMs ?? 0,
       ratePerSecond: workers.get(name)?.progress.ratePerSecond ?? 0,
       inOrder: workers.get(name)?.puller.inOrder ?? [],
       owner,

@@ -65,6 +65,8 @@ export interface StatusParts {
   readonly storeProblem: string | null;
   /** It waits for memory for its next page. */
   readonly waitsForRoom?: boolean;
+  /** Milliseconds that it has waited for a connection for its page. */
+  readonly waitedMs: number;
   readonly ratePerSecond: number;
   readonly inOrder: readonly InOrder[];
   readonly owner: string;
@@ -89,6 +91,7 @@ export function toStatus(parts: StatusParts): ProjectionStatus {
       parts.storeProblem ??
       snapshot?.context.detail ??
       (parts.waitsForRoom === true ? WAITS_FOR_ROOM : null) ??
+      turnDetail(parts.waitedMs) ??
       holderDetail(parts.holders) ??
       skippedDetail(view?.skipped ?? 0),
     cursor: String(cursor),
@@ -117,6 +120,12 @@ function holderDetail(holders: readonly OpenAppender[]): string | null {
   const who = oldest.pid === null ? 'a prepared transaction' : `the transaction of pid ${oldest.pid}`;
   const age = oldest.seconds === null ? '' : `, open for ${Math.floor(oldest.seconds)} s`;
   return `waiting for ${who} that appends events${age}`;
+}
+
+/** Handlers of other projections keep every connection for pages. */
+function turnDetail(waitedMs: number): string | null {
+  if (waitedMs < 1000) return null;
+  return `waiting for a turn to apply a page, for ${Math.floor(waitedMs / 1000)} s: other projections use all connections for pages`;
 }
 
 /** Said when there is nothing else to say: its rows lack something. */

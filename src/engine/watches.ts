@@ -51,17 +51,17 @@ export function createWatches(options: WatchesOptions): Watches {
       },
       log,
     }),
-    rows: createRowWatch({ sql: pools.reader, workers, snapshot, reopen, log }),
+    rows: createRowWatch({ sql: pools.views, workers, snapshot, reopen, log }),
     waits: new Waits({
       names,
-      read: (which) => readPlaces(pools.reader, which),
+      read: (which) => readPlaces(pools.views, which),
       scanned: (name, generation) => workers.get(name)?.puller.scanned(generation) ?? 0n,
       heads,
       log,
     }),
-    transitions: new TransitionLog({ sql: pools.work, log }),
+    transitions: new TransitionLog({ sql: pools.views, log }),
     halts: new Halts({
-      sql: pools.reader,
+      sql: pools.views,
       id,
       receivers: {
         ...(onHalt !== undefined && { onHalt }),

@@ -5,7 +5,7 @@ import { openScene, type Scene } from '../support/scene.ts';
 
 const { projection } = createLedger({ name: 'ledger' });
 /** Of the daemon's pools, and the session that listens. */
-const PLACES = 9;
+const PLACES = 15;
 
 let scene: Scene;
 beforeAll(async () => {

@@ -38,6 +38,7 @@ function statusOf(parts: Partial<StatusParts>) {
     secondsAbove: () => 10,
     storeProblem: null,
     holders: [],
+    waitedMs: 0,
     ratePerSecond: 0,
     inOrder: [],
     owner: 'here:2',

@@ -195,7 +195,7 @@ export class FakeDaemon implements DaemonPort {
       holders: [],
       projections: (await this.onStatus()).map((status) => {
         const latency = new Latency(() => 0).figures(status.name);
-        return { status, alarm: false, skipped: 0, pages, latency, stalledSeconds: 0 };
+        return { status, alarm: false, skipped: 0, pages, latency, turnSeconds: 0, stalledSeconds: 0 };
       }),
       hints: new HintMetrics().figures(42n),
       broker: this.brokerStatus,

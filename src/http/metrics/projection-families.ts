@@ -47,6 +47,11 @@ export const PROJECTION_FAMILIES: readonly Family[] = [
     ({ skipped }) => skipped,
   ),
   gauge(
+    'turn_wait_seconds',
+    'Seconds that the projection has been waiting for a connection to apply its page; 0 while it does not.',
+    ({ turnSeconds }) => turnSeconds,
+  ),
+  gauge(
     'stalled_seconds',
     'Seconds that the pull under way has been at one try of a page, or at reading; 0 while there is none.',
     ({ stalledSeconds }) => stalledSeconds,
