@@ -30,7 +30,7 @@ interface Pending {
  * session behind, until no connection is left for anybody. While it is being cancelled the session keeps its place in the
  * pool, so there are never more sessions than places; it is used again when the server has answered everything.
  */
-export class AnswerWatch {
+class AnswerWatch {
   readonly #client: Client;
   readonly #withinMs: number;
   readonly #pending = new Set<Pending>();
