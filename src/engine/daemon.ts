@@ -29,7 +29,6 @@ import { type Health, healthOf } from './health.ts';
 import { flush, storeIdleMoves } from './idle-moves.ts';
 import { type Log, silentLog } from './log.ts';
 import { DaemonOperations, type OperatingParts } from './operations.ts';
-import { PageBudget } from './page-budget.ts';
 import type { PendingHalt } from './pending-halt.ts';
 import { closePools, openPools, type Pools } from './pools.ts';
 import { prepareDatabase } from './prepare-database.ts';
@@ -58,7 +57,6 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
   readonly #hints = new HintMetrics();
   readonly #trouble: DatabaseTrouble;
   readonly #failures: FailureDesk;
-  readonly #budget = new PageBudget();
   #pools: Pools | null = null;
   #heads: Heads | null = null;
   #watches: Watches | null = null;
@@ -150,7 +148,6 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
       owner: this.id,
       owners: this.#owners,
       pools,
-      budget: this.#budget,
       heads,
       workers: this.#workers,
       starts,
@@ -222,9 +219,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     return this.#publisher === null ? null : (await this.figures()).publisher;
   }
 
-  async figures(): Promise<DaemonFigures> {
-    return await readFigures(this.#sources());
-  }
+  readonly figures = async (): Promise<DaemonFigures> => await readFigures(this.#sources());
 
   #sources(): FigureSources {
     const pools = this.#running(this.#pools);
@@ -232,7 +227,6 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
       projections: this.#options.projections,
       sql: pools.work,
       pools,
-      budget: this.#budget,
       stored: this.#stored,
       heads: this.#running(this.#heads),
       workers: this.#workers,
@@ -256,9 +250,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     await haltCulprit({ sql, log: this.#log, mustHalt }, culprit, error);
   }
 
-  health(): Health {
-    return healthOf(this.#workers, this.#root?.getSnapshot().status !== 'error');
-  }
+  readonly health = (): Health => healthOf(this.#workers, this.#root?.getSnapshot().status !== 'error');
 
   ready(): boolean {
     return this.#root?.getSnapshot().status === 'active' && this.#stopping === null && !this.#trouble.away;

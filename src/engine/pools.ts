@@ -1,5 +1,6 @@
 import type { Projection } from '../core/projection.ts';
 import { connect, type DatabaseAddress, type Sql } from '../store/connect.ts';
+import { PageBudget } from './page-budget.ts';
 
 /** The daemon's connections, apart by what they may be kept waiting for. */
 export interface Pools {
@@ -9,6 +10,8 @@ export interface Pools {
   readonly reader: Sql;
   /** Looks at the head. */
   readonly control: Sql;
+  /** For the pages that are read over them. */
+  readonly memory: PageBudget;
 }
 
 export interface PoolOptions {
@@ -59,6 +62,7 @@ export function openPools(around: PoolOptions): Pools {
     work: connect(options('work', Math.min(projections.length + 2, 12), answerMs)),
     reader: connect(options('read', 4, answerMs)),
     control: connect({ ...options('head', 1, headAnswerMs), onClose: onControlClosed }),
+    memory: new PageBudget(),
   };
 }
 
