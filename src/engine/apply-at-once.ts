@@ -6,6 +6,7 @@ import { advanceOrFail, holdRow } from '../store/state.ts';
 import { type SqlText, toSql } from '../store/statement-sql.ts';
 import { planPage } from './fold/plan.ts';
 import type { PageOutcome } from './outcome.ts';
+import { pageMarks } from './page-marks.ts';
 import { newestTime, type PageSettings, type PageWork } from './page-work.ts';
 import { returnsStatements } from './statement-handlers.ts';
 
@@ -43,6 +44,7 @@ export async function applyAtOnce(settings: PageSettings, work: PageWork): Promi
         owner,
         newest: newestTime(work.newest ?? null, page.newest),
         knownTo: page.to,
+        marks: pageMarks(work, page.to),
       }),
     ]);
   } catch (error) {

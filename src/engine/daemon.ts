@@ -111,6 +111,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
       workers: this.#workers,
       heads,
       snapshot: this.#snapshot,
+      wake: (name) => this.#child(name)?.send({ type: 'WAKE' }),
       reopen: (name) => this.#child(name)?.send({ type: 'REOPEN' }),
       log: this.#log,
     });
@@ -122,7 +123,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
       this.#broker = startBroker({ ...broker, id: this.id, projections, reset, hints: this.#hints, log: this.#log });
     }
     this.#subscriptions.push(
-      storeIdleMoves(this.#workers, { sql: pools.work, owner: this.id, log: this.#log, everyMs: 1000 }),
+      storeIdleMoves(this.#workers, this.#watches.idle),
       this.#startFeed(heads, pools.control, schema),
     );
   }
@@ -181,12 +182,12 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     }
     if (look.source === 'heartbeat')
       this.#log.debug({ from: String(look.from), to: String(look.head) }, 'found by the heartbeat, no hint came');
-    for (const name of this.names) this.#child(name)?.send({ type: 'WAKE' });
+    this.#watches?.dispatcher.deliver(look);
     this.#publisher?.wake();
   }
 
   #announce(change: Transition): void {
-    const position = String(this.#workers.get(change.name)?.puller.position ?? 0n);
+    const position = String(this.#workers.get(change.name)?.puller.checkpoint.scanned ?? 0n);
     if (change.to === 'idle.paused' || change.to === 'failed.halted') this.#watches?.rows.doubt();
     if (change.news) this.#watches?.transitions.note({ ...change, position, daemon: this.id });
     this.#watches?.halts.heard(change);
@@ -287,7 +288,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     const pools = this.#pools;
     if (pools === null) return;
     // What was passed over since the last second; losing it would only mean looking at those events again.
-    if (root !== null) await flush(this.#workers, pools.work, this.id).catch(() => 0);
+    if (root !== null && this.#watches !== null) await flush(this.#workers, this.#watches.idle).catch(() => 0);
     await atMost(2000, this.#watches?.transitions.stop());
     await closePools(pools);
   }

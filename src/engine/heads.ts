@@ -1,6 +1,6 @@
 import type { Beat, HeadReader, OpenAppender } from '../store/head.ts';
 import type { HeadSource } from './head-source.ts';
-import { RecentEvents } from './recent-events.ts';
+import { type Appended, RecentEvents } from './recent-events.ts';
 
 /** The safe head, read once per daemon and shared by all projections. */
 export interface Heads extends HeadSource {
@@ -8,6 +8,8 @@ export interface Heads extends HeadSource {
   drawn(): Promise<bigint>;
   /** What goes with `latest`: between the two there is no event and never will be. 0 before the first look. */
   safe(): bigint;
+  /** What was appended after `after`, up to the last head seen; null where the polls have not read all of it. */
+  since(after: bigint): Appended | null;
   /** Appenders that held the head at the last look. */
   holders(): readonly OpenAppender[];
 }
@@ -15,6 +17,7 @@ export interface Heads extends HeadSource {
 /** `onBeat` is told what else the heartbeat has seen, with every look at what was drawn. */
 export function createHeads(reader: HeadReader, onBeat: (beat: Beat) => void): Heads {
   let latest: bigint | null = null;
+  let latestId: string | null = null;
   let safe = 0n;
   let holders: readonly OpenAppender[] = [];
   const recent = new RecentEvents();
@@ -23,6 +26,7 @@ export function createHeads(reader: HeadReader, onBeat: (beat: Beat) => void): H
     try {
       const head = await reader.read();
       latest = head.position;
+      latestId = head.id;
       safe = head.safe;
       holders = head.holders;
       if (head.recent === null) recent.forget();
@@ -50,6 +54,8 @@ export function createHeads(reader: HeadReader, onBeat: (beat: Beat) => void): H
     look,
     drawn,
     latest: () => latest,
+    idAt: (position) => (position === latest ? latestId : null),
+    since: (after) => recent.since(after),
     recent: (after, names, limit) => recent.page(after, names, limit),
     safe: () => safe,
     refresh: async () => (await look()).position,

@@ -40,7 +40,7 @@ export async function readStatuses(sources: StatusSources): Promise<Statuses> {
       snapshot: snapshots.get(name) ?? null,
       view: views.get(name),
       failure: failures.get(name) ?? null,
-      scanned: workers.get(name)?.puller.scanned(views.get(name)?.generation ?? 0n) ?? 0n,
+      scanned: workers.get(name)?.puller.checkpoint.scannedIn(views.get(name)?.generation ?? 0n) ?? 0n,
       head,
       holders,
       storeProblem: away ?? sources.storeProblem,

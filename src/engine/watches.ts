@@ -6,6 +6,7 @@ import type { DaemonOptions } from './daemon-options.ts';
 import { haltWebhook } from './halt-webhook.ts';
 import { Halts } from './halts.ts';
 import type { Heads } from './heads.ts';
+import type { IdleMovesOptions } from './idle-moves.ts';
 import type { Log } from './log.ts';
 import type { Pools } from './pools.ts';
 import { createRowWatch, type RowWatch } from './row-watch.ts';
@@ -13,6 +14,7 @@ import type { ProjectionSnapshot } from './status.ts';
 import { createStoreWatch, type StoreWatch } from './store-watch.ts';
 import { TransitionLog } from './transition-log.ts';
 import { Waits } from './waits.ts';
+import { WakeupDispatcher } from './wakeup-dispatch.ts';
 
 /** What goes on beside the projections while a daemon runs. */
 export interface Watches {
@@ -21,24 +23,34 @@ export interface Watches {
   readonly waits: Waits;
   readonly transitions: TransitionLog;
   readonly halts: Halts;
+  readonly dispatcher: WakeupDispatcher;
+  readonly idle: IdleMovesOptions;
 }
 
 export interface WatchesOptions {
-  readonly daemon: Pick<DaemonOptions, 'notify' | 'onHalt' | 'haltWebhookUrl'>;
+  readonly daemon: Pick<DaemonOptions, 'projections' | 'notify' | 'onHalt' | 'haltWebhookUrl'>;
   readonly id: string;
   readonly pools: Pools;
   readonly names: readonly string[];
   readonly workers: ReadonlyMap<string, Worker>;
   readonly heads: Heads;
   readonly snapshot: (name: string) => ProjectionSnapshot | null;
+  readonly wake: (name: string) => void;
   /** Has a projection's machine read its row again. */
   readonly reopen: (name: string) => void;
   readonly log: Log;
 }
 
 export function createWatches(options: WatchesOptions): Watches {
-  const { daemon, id, pools, names, workers, heads, snapshot, reopen, log } = options;
-  const { notify = true, onHalt, haltWebhookUrl } = daemon;
+  const { daemon, id, pools, names, workers, heads, snapshot, wake, reopen, log } = options;
+  const { projections, notify = true, onHalt, haltWebhookUrl } = daemon;
+  const waits = new Waits({
+    names,
+    read: (which) => readPlaces(pools.reader, which),
+    scanned: (name, generation) => workers.get(name)?.puller.checkpoint.scannedIn(generation) ?? 0n,
+    heads,
+    log,
+  });
   return {
     store: createStoreWatch({
       auditor: createAuditor(pools.reader),
@@ -46,13 +58,9 @@ export function createWatches(options: WatchesOptions): Watches {
       log,
     }),
     rows: createRowWatch({ sql: pools.reader, workers, snapshot, reopen, log }),
-    waits: new Waits({
-      names,
-      read: (which) => readPlaces(pools.reader, which),
-      scanned: (name, generation) => workers.get(name)?.puller.scanned(generation) ?? 0n,
-      heads,
-      log,
-    }),
+    waits,
+    dispatcher: new WakeupDispatcher({ projections, workers, heads, wake, onPassed: () => waits.check() }),
+    idle: { sql: pools.work, owner: id, onTakenBack: heads.forget, log },
     transitions: new TransitionLog({ sql: pools.work, log }),
     halts: new Halts({
       sql: pools.reader,

@@ -87,7 +87,7 @@ function createAllHands(
     const pull: ProjectionHands['pull'] = async (mode, signal) => {
       const outcome = await hands.pull(mode, signal);
       // The daemon's timer does this within a second; look-ups of others wait for it.
-      await flush(workers, sql, OWNER);
+      await flush(workers, { sql, owner: OWNER, onTakenBack: () => undefined, log: silentLog });
       return outcome;
     };
     all.set(projection, { ...hands, pull });
