@@ -43,7 +43,7 @@ export async function showStatus(
   stdout.write(
     options.json
       ? `${JSON.stringify(fleet, null, 2)}\n`
-      : statusTable(fleet.projections, fleet.publisher, options.paint) + brokerLine(fleet),
+      : statusTable(fleet.projections, fleet.publisher, options.paint) + brokerLine(fleet) + unhandledLine(fleet),
   );
 }
 
@@ -52,6 +52,16 @@ function brokerLine({ broker }: Fleet): string {
   if (broker === undefined || (broker.state === 'healthy' && broker.detail === null)) return '';
   const why = broker.detail === null ? '' : `, ${broker.detail}`;
   return `${oneLine(`broker: ${broker.state}${why}`)}\n`;
+}
+
+const LISTED = 10;
+
+/** Types that may be misspelt, or whose projection is missing. */
+function unhandledLine({ unhandled = [] }: Fleet): string {
+  if (unhandled.length === 0) return '';
+  const shown = unhandled.slice(0, LISTED).map(({ name, events }) => `${name} (${grouped(events)})`);
+  const more = unhandled.length > LISTED ? `, and ${unhandled.length - LISTED} more` : '';
+  return `${oneLine(`no projection handles: ${shown.join(', ')}${more}`)}\n`;
 }
 
 /** A line each, under a title. */

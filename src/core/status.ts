@@ -48,9 +48,20 @@ export interface ProjectionStatus {
   readonly generation: number;
   /** The daemon that works on it; null when none does. */
   readonly owner: string | null;
+  /** Since when it backs off without getting anywhere; null while it does not. */
+  readonly backingOffSince: string | null;
   readonly failure: FailureStatus | null;
   /** What RESET empties. */
   readonly tables: readonly string[];
+}
+
+/** Events of a type that no projection of the daemon handles. */
+export interface UnhandledEvents {
+  readonly name: string;
+  /** How many the polls have seen since the daemon's start. */
+  readonly events: number;
+  /** Of the newest one. */
+  readonly position: string;
 }
 
 /** How a command ended. */

@@ -42,6 +42,8 @@ export async function applyPage(settings: PageSettings, work: PageWork): Promise
       const error = deadline.verdict ?? caught;
       if (error instanceof HeldElsewhere) return { kind: 'elsewhere' };
       if (error instanceof PageTooSlow && work.page.events.length > 1) return { kind: 'too slow' };
+      // A statement of the whole page ran into its limit, as a page of the same size would again.
+      if (sqlstateOf(error) === '57014' && work.page.events.length > 1) return { kind: 'too slow' };
       const damage = damageOf(error, work);
       if (damage !== null) return await haltDamaged(settings, work, damage);
       const next = nextPart(error, work, deadline);

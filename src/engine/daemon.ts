@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { NEVER, type Subscription } from 'rxjs';
+import { interval, NEVER, type Subscription } from 'rxjs';
 import type { Actor } from 'xstate';
 import type { daemonMachine } from '../../machines/daemon.ts';
 import type { BrokerStatus } from '../core/broker.ts';
@@ -10,7 +10,6 @@ import type { ProjectionStatus } from '../core/status.ts';
 import { type TableOwners, tableOwners } from '../core/table-owners.ts';
 import { type HintFigures, HintMetrics } from '../feed/hint-metrics.ts';
 import type { Look } from '../feed/wakes.ts';
-import type { Sql } from '../store/connect.ts';
 import { createHeadReader } from '../store/head.ts';
 import { type ActorsOptions, childOf, startActors, type Worker } from './actors.ts';
 import type { Culprit } from './attribution.ts';
@@ -65,6 +64,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
   #publisher: RunningPublisher | null = null;
   #root: Actor<typeof daemonMachine> | null = null;
   #broker: Broker | null = null;
+  readonly #ending = new AbortController();
   #stopping: Promise<void> | null = null;
 
   constructor(options: DaemonOptions) {
@@ -91,14 +91,16 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     const own = { database, schema, projections, id: this.id };
     const pools = openPools({ ...own, patience, onControlClosed: () => this.#heads?.forget() });
     this.#pools = pools;
-    const prepared = prepareDatabase(pools, { ...own, owners: this.#owners, notify });
+    const { signal } = this.#ending;
+    const prepared = prepareDatabase(pools, { ...own, owners: this.#owners, notify, log: this.#log, signal });
     const starts = await prepared.catch(async (error: unknown) => {
       await this.stop();
       throw error;
     });
     // Stopped meanwhile: what began now would have nobody to end it.
     if (this.#stopping !== null) throw new EngineError('DAEMON_STOPPED');
-    const heads = createHeads(createHeadReader(pools.control, this.names), ({ standings, pending }) => {
+    const reader = createHeadReader(pools.control, this.names);
+    const heads = createHeads(reader, projections, ({ standings, pending }) => {
       this.#watches?.rows.heard(standings);
       this.#desk?.beat(pending);
     });
@@ -124,7 +126,18 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     }
     this.#subscriptions.push(
       storeIdleMoves(this.#workers, this.#watches.idle),
-      this.#startFeed(heads, pools.control, schema),
+      startFeed({
+        ...this.#options,
+        heads,
+        listener: pools.control,
+        schema,
+        push$: this.#broker?.push$ ?? NEVER,
+        log: this.#log,
+        onLook: (look) => this.#deliver(look),
+        onTrouble: this.#trouble.refused,
+        onAnswer: this.#trouble.answered,
+      }),
+      interval(1000).subscribe(this.#watches.check),
     );
   }
 
@@ -158,21 +171,6 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     });
   }
 
-  #startFeed(heads: Heads, listener: Sql, schema: string): Subscription {
-    const { notify = true, requeueEveryMs = 60_000 } = this.#options;
-    return startFeed({
-      heads,
-      listener,
-      channel: notify ? `projectionist:${schema}` : null,
-      push$: this.#broker?.push$ ?? NEVER,
-      requeueEveryMs,
-      log: this.#log,
-      onLook: (look) => this.#deliver(look),
-      onTrouble: this.#trouble.refused,
-      onAnswer: this.#trouble.answered,
-    });
-  }
-
   #deliver(look: Look): void {
     this.#hints.looked(look);
     if (look.again) this.#watches?.store.forget();
@@ -187,10 +185,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
   }
 
   #announce(change: Transition): void {
-    const position = String(this.#workers.get(change.name)?.puller.checkpoint.scanned ?? 0n);
-    if (change.to === 'idle.paused' || change.to === 'failed.halted') this.#watches?.rows.doubt();
-    if (change.news) this.#watches?.transitions.note({ ...change, position, daemon: this.id });
-    this.#watches?.halts.heard(change);
+    this.#watches?.heard(change);
     for (const listener of this.#listeners) listener(change);
   }
 
@@ -235,6 +230,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
       workers: this.#workers,
       snapshot: this.#snapshot,
       storeProblem: this.#watches?.store.problem() ?? null,
+      backingOffSince: (name) => this.#watches?.backingOff.since(name) ?? null,
       owner: this.id,
       trouble: this.#trouble,
       hints: this.#hints,
@@ -256,6 +252,8 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     return this.#root?.getSnapshot().status === 'active' && this.#stopping === null && !this.#trouble.away;
   }
 
+  readonly unhandled = () => this.#heads?.unhandled() ?? [];
+  readonly backingOff = () => this.#watches?.backingOff.lasting() ?? [];
   readonly broker = (): BrokerStatus | null => this.#broker?.status() ?? null;
   /** How projections were woken, and what no hint announced, since the start. */
   readonly hints = (): HintFigures => this.#hints.figures(this.#heads?.latest() ?? 0n);
@@ -273,6 +271,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
   }
 
   async #stop(): Promise<void> {
+    this.#ending.abort();
     for (const subscription of this.#subscriptions.splice(0)) subscription.unsubscribe();
     this.#watches?.waits.stop();
     const farewell = Promise.all([this.#broker?.stop(), this.#publisher?.stop(), this.#failures.stop()]);

@@ -1,6 +1,9 @@
+import type { Projection } from '../core/projection.ts';
+import type { UnhandledEvents } from '../core/status.ts';
 import type { Beat, HeadReader, OpenAppender } from '../store/head.ts';
 import type { HeadSource } from './head-source.ts';
 import { type Appended, RecentEvents } from './recent-events.ts';
+import { UnhandledCounter } from './unhandled-events.ts';
 
 /** The safe head, read once per daemon and shared by all projections. */
 export interface Heads extends HeadSource {
@@ -10,12 +13,19 @@ export interface Heads extends HeadSource {
   safe(): bigint;
   /** What was appended after `after`, up to the last head seen; null where the polls have not read all of it. */
   since(after: bigint): Appended | null;
+  /** Event types that no projection handles, as the looks have come across them. */
+  unhandled(): readonly UnhandledEvents[];
   /** Appenders that held the head at the last look. */
   holders(): readonly OpenAppender[];
 }
 
 /** `onBeat` is told what else the heartbeat has seen, with every look at what was drawn. */
-export function createHeads(reader: HeadReader, onBeat: (beat: Beat) => void): Heads {
+export function createHeads(
+  reader: HeadReader,
+  projections: readonly Pick<Projection, 'handlers'>[],
+  onBeat: (beat: Beat) => void,
+): Heads {
+  const unhandled = new UnhandledCounter(projections);
   let latest: bigint | null = null;
   let latestId: string | null = null;
   let safe = 0n;
@@ -30,7 +40,10 @@ export function createHeads(reader: HeadReader, onBeat: (beat: Beat) => void): H
       safe = head.safe;
       holders = head.holders;
       if (head.recent === null) recent.forget();
-      else recent.add(head.recent.after, head.position, head.recent.events);
+      else {
+        recent.add(head.recent.after, head.position, head.recent.events);
+        unhandled.add(head.recent.events);
+      }
       return { position: head.position, drawn: head.drawn, open: head.holders.length > 0 };
     } catch (error) {
       forget();
@@ -62,5 +75,6 @@ export function createHeads(reader: HeadReader, onBeat: (beat: Beat) => void): H
     forget,
     epoch: () => reader.epoch(),
     holders: () => holders,
+    unhandled: () => unhandled.figures(),
   };
 }

@@ -16,6 +16,8 @@ export interface StatusSources {
   readonly snapshot: (name: string) => ProjectionSnapshot | null;
   /** What the last scheduled check found wrong with the store. */
   readonly storeProblem: string | null;
+  /** Since when a projection backs off, in milliseconds since 1970; null while it does not. */
+  readonly backingOffSince: (name: string) => number | null;
   readonly owner: string;
 }
 
@@ -44,6 +46,7 @@ export async function readStatuses(sources: StatusSources): Promise<Statuses> {
       head,
       holders,
       storeProblem: away ?? sources.storeProblem,
+      backingOffSince: sources.backingOffSince(name),
       waitsForRoom: workers.get(name)?.puller.waitsForRoom ?? false,
       ratePerSecond: workers.get(name)?.progress.ratePerSecond ?? 0,
       owner,

@@ -2,7 +2,9 @@ import { createAuditor } from '../store/audit.ts';
 import { checkStore } from '../store/checks.ts';
 import { readPlaces } from '../store/state.ts';
 import type { Worker } from './actors.ts';
+import { BackingOffs } from './backing-off.ts';
 import type { DaemonOptions } from './daemon-options.ts';
+import type { Transition } from './daemon-port.ts';
 import { haltWebhook } from './halt-webhook.ts';
 import { Halts } from './halts.ts';
 import type { Heads } from './heads.ts';
@@ -25,6 +27,11 @@ export interface Watches {
   readonly halts: Halts;
   readonly dispatcher: WakeupDispatcher;
   readonly idle: IdleMovesOptions;
+  readonly backingOff: BackingOffs;
+  /** A projection has changed its state. */
+  readonly heard: (change: Transition) => void;
+  /** Once a second. */
+  readonly check: () => void;
 }
 
 export interface WatchesOptions {
@@ -51,25 +58,39 @@ export function createWatches(options: WatchesOptions): Watches {
     heads,
     log,
   });
+  const store = createStoreWatch({
+    auditor: createAuditor(pools.reader),
+    check: () => checkStore(pools.reader, { notify }),
+    log,
+  });
+  const rows = createRowWatch({ sql: pools.reader, workers, snapshot, reopen, log });
+  const furthest = (name: string) => workers.get(name)?.puller.checkpoint.scanned ?? 0n;
+  const backingOff = new BackingOffs({ furthest, now: () => Date.now(), log });
+  const transitions = new TransitionLog({ sql: pools.work, log });
+  const halts = new Halts({
+    sql: pools.reader,
+    id,
+    receivers: {
+      ...(onHalt !== undefined && { onHalt }),
+      ...(typeof haltWebhookUrl === 'string' && { webhook: haltWebhook(haltWebhookUrl) }),
+    },
+    log,
+  });
   return {
-    store: createStoreWatch({
-      auditor: createAuditor(pools.reader),
-      check: () => checkStore(pools.reader, { notify }),
-      log,
-    }),
-    rows: createRowWatch({ sql: pools.reader, workers, snapshot, reopen, log }),
+    store,
+    rows,
     waits,
     dispatcher: new WakeupDispatcher({ projections, workers, heads, wake, onPassed: () => waits.check() }),
     idle: { sql: pools.work, owner: id, onTakenBack: heads.forget, log },
-    transitions: new TransitionLog({ sql: pools.work, log }),
-    halts: new Halts({
-      sql: pools.reader,
-      id,
-      receivers: {
-        ...(onHalt !== undefined && { onHalt }),
-        ...(typeof haltWebhookUrl === 'string' && { webhook: haltWebhook(haltWebhookUrl) }),
-      },
-      log,
-    }),
+    backingOff,
+    transitions,
+    halts,
+    heard: (change) => {
+      if (change.to === 'idle.paused' || change.to === 'failed.halted') rows.doubt();
+      if (change.news) transitions.note({ ...change, position: String(furthest(change.name)), daemon: id });
+      halts.heard(change);
+      backingOff.heard(change);
+    },
+    check: () => backingOff.check(),
   };
 }

@@ -44,6 +44,7 @@ export const projectionSchema = named(
     state: z.enum(STATES),
     substate: z.string().describe('the state with what it is doing inside: `live.waiting`'),
     detail: z.string().nullable().describe('why it is in that state or waits, in words'),
+    backingOffSince: z.string().nullable().describe('since when it backs off without getting anywhere'),
     cursor: decimal('position of the last event processed'),
     head: decimal('position of the last event that may be processed'),
     position: z.number().describe('as in readviews: greatest epoch second among the events processed, 0 after a reset'),
@@ -83,6 +84,10 @@ export const fleetSchema = named(
     projections: z.array(projectionSchema),
     publisher: publisherSchema.optional(),
     broker: brokerSchema.optional(),
+    unhandled: z
+      .array(z.looseObject({ name: z.string(), events: z.number(), position: z.string() }))
+      .optional()
+      .describe('event types that no projection handles, as the polls have come across them since the start'),
   }),
 );
 
@@ -114,7 +119,14 @@ export const healthSchema = named(
 
 export const readinessSchema = named(
   'Readiness',
-  z.looseObject({ status: z.enum(['ready', 'degraded', 'unavailable']), broker: brokerSchema.optional() }),
+  z.looseObject({
+    status: z.enum(['ready', 'degraded', 'unavailable']),
+    broker: brokerSchema.optional(),
+    backingOff: z
+      .array(z.looseObject({ name: z.string(), since: z.string(), detail: z.string().nullable() }))
+      .optional()
+      .describe('projections that have backed off for 10 s and more without getting anywhere; 100 at most'),
+  }),
 );
 
 export const rootSchema = named(

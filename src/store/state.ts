@@ -28,14 +28,19 @@ export async function register(sql: Queryable, projections: readonly Projection[
   const versions = projections.map(({ version }) => version);
   await sql`
     WITH declared AS (SELECT * FROM unnest(${names}::text[], ${versions}::int[]) AS d (name, version)),
-         published AS (INSERT INTO readviews (name, position) SELECT name, 0 FROM declared ON CONFLICT DO NOTHING)
-    INSERT INTO projection_state (name, version) SELECT name, version FROM declared ON CONFLICT DO NOTHING`;
+         published AS (INSERT INTO readviews (name, position) SELECT name, 0 FROM declared ORDER BY name ON CONFLICT DO NOTHING)
+    INSERT INTO projection_state (name, version) SELECT name, version FROM declared ORDER BY name ON CONFLICT DO NOTHING`;
   // Only where it changes something: an UPDATE waits for a page in flight. A name of a table has no comma in it.
   const tables = projections.map((projection) => [...projection.tables.keys()].sort().join());
+  // In the order in which a reset locks rows, and daemons that start at the same time.
   await sql`
-    UPDATE projection_state AS s SET tables = string_to_array(d.tables, ',')
-    FROM unnest(${names}::text[], ${tables}::text[]) AS d (name, tables)
-    WHERE s.name = d.name AND s.tables <> string_to_array(d.tables, ',')`;
+    WITH changed AS (
+      SELECT s.name, s.instance_id, string_to_array(d.tables, ',') AS tables
+      FROM projection_state AS s JOIN unnest(${names}::text[], ${tables}::text[]) AS d (name, tables) USING (name)
+      WHERE s.tables <> string_to_array(d.tables, ',') ORDER BY s.name, s.instance_id FOR UPDATE OF s
+    )
+    UPDATE projection_state AS s SET tables = c.tables
+    FROM changed AS c WHERE s.name = c.name AND s.instance_id = c.instance_id`;
 }
 
 /** The publisher has a row like a projection's, but none in readviews: people read there how far read models are. */

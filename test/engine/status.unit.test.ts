@@ -36,6 +36,7 @@ function statusOf(parts: Partial<StatusParts>) {
     scanned: 0n,
     head: 100n,
     storeProblem: null,
+    backingOffSince: null,
     holders: [],
     ratePerSecond: 0,
     owner: 'here:2',
@@ -81,6 +82,7 @@ test('a projection that is behind: how many positions, and how many seconds of h
     etaSeconds: 5,
     generation: 3,
     owner: 'here:2',
+    backingOffSince: null,
     failure: null,
     tables: ['band'],
   });

@@ -50,7 +50,7 @@ for (const count of [1, 12]) {
 test('events that were passed over and are taken back move no row, and the store is read anew', async () => {
   const { projection } = createLedger();
   await using scene = await openScene([projection]);
-  const heads = createHeads(createHeadReader(scene.sql), () => undefined);
+  const heads = createHeads(createHeadReader(scene.sql), [], () => undefined);
   const puller = createPuller(scene.sql, projection, heads);
   const { signal } = new AbortController();
   const workers = new Map([[projection.name, { puller }]]);

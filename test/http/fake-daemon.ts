@@ -30,6 +30,7 @@ export function statusOf(name: string, changes: Partial<ProjectionStatus> = {}):
     etaSeconds: null,
     generation: 1,
     owner: 'test:1',
+    backingOffSince: null,
     failure: null,
     tables: [name],
     ...changes,
@@ -84,6 +85,8 @@ export class FakeDaemon implements DaemonPort {
   ];
   isReady = true;
   stalled: Health['stalled'] = [];
+  lasting: ReturnType<DaemonPort['backingOff']> = [];
+  unhandledEvents: ReturnType<DaemonPort['unhandled']> = [];
   published: PublisherStatus | null = null;
   brokerStatus: BrokerStatus | null = null;
   readonly sent: { name: string; event: OperatorEvent }[] = [];
@@ -100,6 +103,14 @@ export class FakeDaemon implements DaemonPort {
     throw new EngineError('NOTHING_FAILED', { name, reason: 'it stands before none' });
   };
   readonly #listeners = new Set<(change: { name: string; from: string; to: string }) => void>();
+
+  backingOff() {
+    return this.lasting;
+  }
+
+  unhandled() {
+    return this.unhandledEvents;
+  }
 
   async send(name: string, event: OperatorEvent, options: SendOptions = {}): Promise<CommandOutcome> {
     const { id } = await this.submit({ name, event, by: options.by ?? 'library' });
@@ -187,9 +198,10 @@ export class FakeDaemon implements DaemonPort {
       holders: [],
       projections: (await this.onStatus()).map((status) => {
         const latency = new Latency(() => 0).figures(status.name);
-        return { status, alarm: false, skipped: 0, pages, latency, stalledSeconds: 0 };
+        return { status, alarm: false, skipped: 0, pages, latency, stalledSeconds: 0, backingOffSeconds: 0 };
       }),
       hints: new HintMetrics().figures(42n),
+      unhandled: this.unhandledEvents,
       broker: this.brokerStatus,
       publisher: this.published,
       pools: {},

@@ -66,7 +66,7 @@ function createAllHands(
   const owners = tableOwners(projections);
   const policy = resolvePolicy({ retries: maxAttempts - 1 });
   const settings = { sql, control, owner: OWNER, owners, policy, foldFrom };
-  const heads = createHeads(createHeadReader(control), () => undefined);
+  const heads = createHeads(createHeadReader(control), [], () => undefined);
   const now = () => performance.now();
   const workers = new Map<string, { readonly puller: Puller }>();
   const all = new Map<Projection, ProjectionHands>();
