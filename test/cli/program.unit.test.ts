@@ -309,7 +309,7 @@ describe('commands to a running daemon', () => {
     const json = await run('status band --json', { actions: clientActions, cwd });
     expect(JSON.parse(json.stdout)).toEqual(daemon.statuses[0]);
     expect(Object.keys(JSON.parse(json.stdout)).join(' ')).toBe(
-      'name instance state substate detail cursor head position lagEvents lagSeconds ratePerSecond etaSeconds generation owner failure tables',
+      'name instance state substate detail cursor head position lagEvents lagSeconds ratePerSecond etaSeconds generation owner backingOffSince failure tables',
     );
   });
 

@@ -65,7 +65,8 @@ async function pollsAfter(
   return { polls: delivered - before, told: log.lines.filter(({ level }) => level === 'error').length };
 }
 
-// Seen red with: `restarted` left out (each source but drawn and look), the try around onLook (an uncaught exception).
+// Seen red with: `restarted` left out for push, and for all of it; the try around onLook left out. (That of NOTIFY is held by
+// the one around everything too: it spares the other sources the pause.)
 test.each(['listen', 'push', 'push ends', 'epoch', 'onAnswer', 'onLook'] as const)(
   'when %s breaks, it is told, a bounded number of times, and projections are woken again',
   async (part) => {
