@@ -11,7 +11,6 @@ COPY scripts scripts
 COPY sql sql
 COPY machines machines
 COPY src src
-COPY bench bench
 COPY examples examples
 # The optional packages are PostgreSQL's own binaries, which a container with a DATABASE_URL never starts.
 RUN npm run build && npm prune --omit=dev --omit=optional --ignore-scripts

@@ -1,24 +1,34 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * Unit tests need nothing; int and e2e get a PostgreSQL of their own from test/support/servers.ts. These speak to real
- * servers and browsers beside each other, so where nobody watches, what fails is run once more before it counts.
+ * Unit tests need nothing; int and e2e get a PostgreSQL of their own from test/support/servers.ts. No test is retried: one
+ * that fails once in a thousand runs has found something. The limits are for a machine that does other work beside.
  */
-const retry = process.env['CI'] ? 1 : 0;
+
+/** What every wait of a test gets where it names no bound of its own. */
+const waits = { setupFiles: ['test/support/waits.ts'], expect: { poll: { timeout: 20_000 } } };
 
 export default defineConfig({
   test: {
     reporters: [process.env['CI'] ? 'verbose' : 'default'],
     projects: [
-      { test: { name: 'unit', include: ['test/**/*.unit.test.ts'] } },
+      {
+        test: {
+          name: 'unit',
+          include: ['test/**/*.unit.test.ts'],
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
+          ...waits,
+        },
+      },
       {
         test: {
           name: 'int',
           include: ['test/**/*.int.test.ts'],
           globalSetup: ['test/support/servers.ts'],
+          ...waits,
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          retry,
           maxWorkers: 3,
         },
       },
@@ -27,9 +37,9 @@ export default defineConfig({
           name: 'e2e',
           include: ['test/**/*.e2e.test.ts'],
           globalSetup: ['test/support/servers.ts'],
+          ...waits,
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          retry,
           maxWorkers: 3,
         },
       },
@@ -38,6 +48,7 @@ export default defineConfig({
           name: 'slow',
           include: ['test/**/*.slow.test.ts'],
           globalSetup: ['test/support/servers.ts'],
+          ...waits,
           testTimeout: 120_000,
           hookTimeout: 120_000,
           maxWorkers: 2,
@@ -48,6 +59,7 @@ export default defineConfig({
           name: 'cluster',
           include: ['test/**/*.cluster.test.ts'],
           globalSetup: ['test/support/servers.ts'],
+          ...waits,
           testTimeout: 600_000,
           hookTimeout: 120_000,
           maxWorkers: 1,
@@ -58,6 +70,7 @@ export default defineConfig({
           name: 'soak',
           include: ['test/**/*.soak.test.ts'],
           globalSetup: ['test/support/servers.ts'],
+          ...waits,
           testTimeout: 3_600_000,
           hookTimeout: 120_000,
           maxWorkers: 1,

@@ -3,6 +3,7 @@ import type { Part } from './figures.ts';
 import { inspectPart } from './inspect-part.ts';
 import { describeLoad, describeMachine } from './machine.ts';
 import { type Options, type PartName, parseOptions, USAGE } from './options.ts';
+import { othersPart } from './others.ts';
 import { paintPart } from './paint-part.ts';
 import {
   appendPart,
@@ -32,6 +33,7 @@ function plan({ events, rounds, parts, full }: Options): readonly (() => [Measur
       () => [bandPart, scale],
       ...(full ? [(): [Measure, Scale] => [bandPart, { ...scale, events: MILLION }]] : []),
     ],
+    others: [() => [full ? (server, at) => othersPart(server, at, 50) : (server, at) => othersPart(server, at), scale]],
     dancefinder: [() => [dancefinderPart, { ...scale, events: Math.floor(events / 2) }]],
     latency: [() => [latencyPart, scale]],
     append: [() => [appendPart, scale]],

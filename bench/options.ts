@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 
 const PART_NAMES = [
   'band',
+  'others',
   'dancefinder',
   'latency',
   'append',
@@ -20,7 +21,7 @@ export interface Options {
   readonly events: number;
   readonly rounds: number;
   readonly parts: readonly PartName[];
-  /** Also a million events of bands. */
+  /** Also a million events of bands, and ten million others. */
   readonly full: boolean;
   readonly write: boolean;
 }

@@ -71,6 +71,7 @@ function oneOf(index: number): ProjectionStatus {
       head: '1400042',
       lagEvents: 400_001,
       lagSeconds: 86_400,
+      behindSeconds: 86_400,
       failure: {
         eventId: '00000000-0000-4000-8000-000000000001',
         position: '1000042',

@@ -5,6 +5,8 @@ export const TARGETS = {
   bandAgainstSql: { must: 0.08, goal: 0.65, better: 'more' },
   bandAgainstOneByOne: { must: 4, goal: 20, better: 'more' },
   fourAgainstSql: { must: 0.5, goal: 0.8, better: 'more' },
+  amongOthers: { must: 0.9, goal: 1, better: 'more' },
+  rareType: { must: 60_000, goal: 10_000, better: 'less' },
   latencyP50: { must: 2.2, goal: 1.5, better: 'less' },
   latencyP99: { must: 3, goal: 2, better: 'less' },
   pushP50: { must: 2.5, goal: 1.5, better: 'less' },

@@ -9,6 +9,7 @@ import {
   waitFor,
 } from 'xstate';
 import { fullJitter } from '../src/core/backoff.ts';
+import { untilAborted } from '../src/core/signals.ts';
 import { projectionMachine } from './projection.ts';
 import type { ProjectionInput } from './projection-parts.ts';
 
@@ -64,17 +65,20 @@ export const daemonMachine = setup({
       }) => {
         const until = Date.now() + input.ms;
         // A signal of its own for each wait: Node warns of a leak from the eleventh listener on.
-        const within = () => ({ timeout: Math.max(0, until - Date.now()), signal: AbortSignal.any([signal]) });
+        const within = async (wait: (bound: { timeout: number; signal: AbortSignal }) => Promise<unknown>) =>
+          await untilAborted({ signals: [signal] }, (own) =>
+            wait({ timeout: Math.max(0, until - Date.now()), signal: own }),
+          );
         await Promise.allSettled(
           input.children.map(async (child) => {
-            const ended = waitFor(
-              child,
-              (one) => one.status !== 'active' || one.matches({ idle: 'stopped' }),
-              within(),
+            const ended = within((bound) =>
+              waitFor(child, (one) => one.status !== 'active' || one.matches({ idle: 'stopped' }), bound),
             );
             await ended.catch(() => undefined);
             await Promise.allSettled(
-              operationsOf(child).map((operation) => waitFor(operation, ({ status }) => status !== 'active', within())),
+              operationsOf(child).map((operation) =>
+                within((bound) => waitFor(operation, ({ status }) => status !== 'active', bound)),
+              ),
             );
           }),
         );

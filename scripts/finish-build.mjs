@@ -1,9 +1,8 @@
-// After tsc: the migrations and the references of the bench go where the compiled code looks for them, the dashboard is
-// bundled, and the command becomes executable (npx fails with 127 otherwise).
+// After tsc: the migrations go where the compiled code looks for them, the dashboard is bundled, and the command
+// becomes executable (npx fails with 127 otherwise).
 import { chmodSync, cpSync, existsSync } from 'node:fs';
 import { buildDashboard } from './dashboard/build.mjs';
 
 cpSync('sql', 'dist/sql', { recursive: true });
-cpSync('bench/sql', 'dist/bench/sql', { recursive: true });
 if (existsSync('dist/src/cli/main.js')) chmodSync('dist/src/cli/main.js', 0o755);
 await buildDashboard();

@@ -1,6 +1,7 @@
 export type { BrokerStatus } from './core/broker.ts';
 export type { Capsule, CapsuleEvent } from './core/capsule.ts';
 export { arrayAppend, arrayIntersect, arrayRemove, increment, not } from './core/changes.ts';
+export { Decimal } from './core/decimal.ts';
 export { EngineError, ERROR_CODES, type ErrorCode, isEngineError } from './core/errors.ts';
 export type { NewEvent, StoredEvent } from './core/event.ts';
 export type { FailureRecord, TryReport } from './core/failure.ts';

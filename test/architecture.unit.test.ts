@@ -73,6 +73,8 @@ function offences(path: string, text: string): readonly string[] {
   if (/^\s*export\s*\*/m.test(text)) found.push(`${path} exports whatever is there`);
   const mayReadEnvironment = ['src/config', 'src/cli', 'src/embedded', 'src/testing'].includes(room);
   if (/\bprocess\s*(\.|\[\s*['"])env\b/.test(text) && !mayReadEnvironment) found.push(`${path} reads the environment`);
+  // It leaks on Node 20: see src/core/signals.ts. A comment may name it.
+  if (/^(?!\s*(\*|\/\/)).*\bAbortSignal\.any\b/m.test(text)) found.push(`${path} uses AbortSignal.any`);
   const lines = text.split('\n').length - 1;
   if (!path.startsWith('examples/') && lines > 300) found.push(`${path} has ${lines} lines`);
   return found;
@@ -134,6 +136,7 @@ describe('the rules find', () => {
     ['a private server that knows the store', 'src/embedded/a.ts', "import { connect } from '../store/connect.ts'"],
     ['an example that reaches behind the public API', 'examples/a/b.ts', "import { x } from '../../src/core/a.ts'"],
     ['a room that nobody planned', 'src/helpers/a.ts', ''],
+    ['a join of signals that leaks', 'src/engine/a.ts', 'const s = AbortSignal.any([a, b])'],
     ['a default export', 'src/store/a.ts', 'export default 5'],
     ['an export of everything', 'src/index.ts', "export * from './core/event.ts'"],
     ['the environment, read anywhere', 'src/engine/a.ts', "const url = process.env['DATABASE_URL']"],

@@ -40,24 +40,38 @@ export function live(name, changes = {}) {
     position: Math.floor(Date.now() / 1000) - 4,
     lagEvents: 0,
     lagSeconds: 0,
+    behindSeconds: 0,
     ratePerSecond: 0,
     etaSeconds: null,
     generation: 1,
     owner: 'web-1:4711',
     failure: null,
+    skippedEvents: 0,
     tables: [name],
     ...changes,
   };
 }
 
 export function failed(name) {
-  const behind = { cursor: '18741', lagEvents: HEAD - 18_741, lagSeconds: 7_260, position: 1_761_619_162 };
+  const behind = {
+    cursor: '18741',
+    lagEvents: HEAD - 18_741,
+    lagSeconds: 7_260,
+    behindSeconds: 7_251,
+    position: 1_761_619_162,
+  };
   return live(name, { state: 'failed', substate: 'failed.halted', failure: FAILURE, ...behind });
 }
 
 export function catchingUp(name, cursor = 7_412, rate = 12_350) {
   const lagEvents = HEAD - cursor;
-  const figures = { lagEvents, lagSeconds: 96_400, ratePerSecond: rate, etaSeconds: Math.ceil(lagEvents / rate) };
+  const figures = {
+    lagEvents,
+    lagSeconds: 96_400,
+    behindSeconds: 41,
+    ratePerSecond: rate,
+    etaSeconds: Math.ceil(lagEvents / rate),
+  };
   return live(name, {
     state: 'catching-up',
     substate: 'catching-up.working',
@@ -68,12 +82,12 @@ export function catchingUp(name, cursor = 7_412, rate = 12_350) {
 }
 
 export function paused(name) {
-  const behind = { cursor: String(HEAD - 431), lagEvents: 431, lagSeconds: 312 };
+  const behind = { cursor: String(HEAD - 431), lagEvents: 431, lagSeconds: 312, behindSeconds: 340 };
   return live(name, { state: 'idle', substate: 'idle.paused', detail: 'paused by an operator', ...behind });
 }
 
 export function resetting(name) {
-  const behind = { cursor: '0', lagEvents: HEAD, lagSeconds: null, position: 0 };
+  const behind = { cursor: '0', lagEvents: HEAD, lagSeconds: null, behindSeconds: 1, position: 0 };
   return live(name, { state: 'resetting', substate: 'resetting', generation: 2, ...behind });
 }
 

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { EngineError } from '../core/errors.ts';
+import { untilAborted } from '../core/signals.ts';
 import { createClient, type DaemonAddress, type DaemonClient, DEFAULT_URL, findDaemon } from './client.ts';
 import { painter } from './colours.ts';
 import { pollStatuses } from './poll.ts';
@@ -24,19 +25,21 @@ export const clientActions: Pick<Actions, 'status' | 'watch' | 'send' | 'reset'>
     return 0;
   },
   async watch({ name, json, states }, context) {
-    const signal = AbortSignal.any([context.signal, context.outputGone]);
     const { stdout } = context.terminal;
     const find = await finderFor(context);
     const connect = async () => createClient(await find());
-    if (states) await watchStates({ find, name, signal, stdout });
-    else await showLooks(pollStatuses({ connect, name, signal }), stdout, () => new Date(), json);
+    await untilAborted({ signals: [context.signal, context.outputGone] }, async (signal) => {
+      if (states) await watchStates({ find, name, signal, stdout });
+      else await showLooks(pollStatuses({ connect, name, signal }), stdout, () => new Date(), json);
+    });
     return 0;
   },
   async send(options, context) {
     return (await sendEvent(await clientFor(context), options, context.terminal, context.signal)) ? 0 : 1;
   },
-  async reset({ name, wait, timeoutMs, json }, context) {
-    const options = { name, wait, json, liveTimeoutMs: timeoutMs };
+  async reset({ name, wait, timeoutMs, json, yes }, context) {
+    const confirm = yes ? null : (context.confirm ?? null);
+    const options = { name, wait, json, confirm, liveTimeoutMs: timeoutMs };
     return (await resetProjections(await clientFor(context), options, context.terminal, context.signal)) ? 0 : 1;
   },
 };

@@ -3,10 +3,12 @@ import type { Capsule } from '../core/capsule.ts';
 import type { CommandRecord } from '../core/command.ts';
 import { EngineError } from '../core/errors.ts';
 import type { FailureRecord, TryReport } from '../core/failure.ts';
+import { untilAborted } from '../core/signals.ts';
 import type { ProjectionStatus } from '../core/status.ts';
 import type { TransitionRecord } from '../core/transition.ts';
 import { capsuleSchema, failuresSchema, trySchema } from '../http/failure-schemas.ts';
 import {
+  adoptedSchema,
   appliedSchema,
   commandsSchema,
   fleetSchema,
@@ -95,6 +97,8 @@ export interface DaemonClient {
   /** `position`: in decimal digits, or `head`. A RefusedError NOT_APPLIED when it takes longer. */
   wait(name: string, position: string, waitMs: number, signal: AbortSignal): Promise<z.output<typeof appliedSchema>>;
   forget(name: string, signal: AbortSignal): Promise<z.output<typeof forgottenSchema>>;
+  /** `position`: in decimal digits. */
+  adopt(name: string, position: string, signal: AbortSignal): Promise<z.output<typeof adoptedSchema>>;
   /** Newest first. */
   commands(name: string | undefined, limit: number, signal: AbortSignal): Promise<readonly CommandRecord[]>;
   transitions(name: string, limit: number, signal: AbortSignal): Promise<readonly TransitionRecord[]>;
@@ -123,6 +127,7 @@ export function createClient(address: DaemonAddress): DaemonClient {
     wait: (name, position, waitMs, signal) =>
       call(`${pathOf(name)}/wait?position=${position}&timeout=${waitMs}`, appliedSchema, {}, signal, waitMs),
     forget: (name, signal) => call(`${pathOf(name)}/forget`, forgottenSchema, post({}), signal),
+    adopt: (name, position, signal) => call(`${pathOf(name)}/adopt`, adoptedSchema, post({ position }), signal),
     commands: async (name, limit, signal) => {
       const which = name === undefined ? '' : `&name=${encodeURIComponent(name)}`;
       return (await call(`/commands?limit=${limit}${which}`, commandsSchema, {}, signal)).commands;
@@ -141,19 +146,17 @@ function caller({ url, token }: DaemonAddress) {
     signal: AbortSignal,
     waitMs = 0,
   ): Promise<T> {
-    const deadline = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS + waitMs)]);
     const headers = { accept: 'application/json', ...(token === null ? {} : { authorization: `Bearer ${token}` }) };
     let response: Response;
     let body: unknown;
     try {
-      // A redirect would take the token elsewhere.
-      response = await fetch(url + path, {
-        ...init,
-        headers: { ...headers, ...init.headers },
-        redirect: 'error',
-        signal: deadline,
+      const until = { signals: [signal], ms: ANSWER_MS + waitMs };
+      [response, body] = await untilAborted(until, async (deadline) => {
+        // A redirect would take the token elsewhere.
+        const request = { ...init, headers: { ...headers, ...init.headers }, redirect: 'error' as const };
+        const answer = await fetch(url + path, { ...request, signal: deadline });
+        return [answer, parse(await answer.text())] as const;
       });
-      body = parse(await response.text());
     } catch (error) {
       signal.throwIfAborted();
       throw new EngineError('DAEMON_UNREACHABLE', { url }, { cause: error });

@@ -56,14 +56,18 @@ export function addReset(program: Command, actions: Actions, context: CommandCon
     .option('--all', 'every projection', false)
     .option('--wait', 'until it is live again', false)
     .option('--timeout <seconds>', 'how long --wait waits', '3600')
+    .option('--yes', 'yes, empty them: asks nothing on a terminal', false)
     .option('--json', 'an object for each, for programs', false)
     .addHelpText('after', examples('reset band', 'reset band --wait', 'reset --all --wait --timeout 600'));
   command.action(
-    async (name: string | undefined, given: { all: boolean; wait: boolean; timeout: string; json: boolean }) => {
-      const { all, wait, timeout, json } = given;
+    async (
+      name: string | undefined,
+      given: { all: boolean; wait: boolean; timeout: string; json: boolean; yes: boolean },
+    ) => {
+      const { all, wait, timeout, json, yes } = given;
       if ((name === undefined) !== all) command.error('error: give the name of a projection, or --all');
       if (!/^[1-9]\d{0,6}$/.test(timeout)) command.error('error: --timeout is a whole number of seconds');
-      result.code = await actions.reset({ name, wait, timeoutMs: Number(timeout) * 1000, json }, context);
+      result.code = await actions.reset({ name, wait, timeoutMs: Number(timeout) * 1000, json, yes }, context);
     },
   );
 }

@@ -56,6 +56,7 @@ export const databaseActions: Pick<Actions, 'importFile' | 'exportEvents' | 'mig
           schema: config.schema,
           notify: config.listenNotify,
           projections: file.projections,
+          onRepair: (text) => void context.terminal.stdout.write(`repaired: ${text}\n`),
         });
         context.terminal.stdout.write(ran === 0 ? 'the database is up to date\n' : `${ran} migrations applied\n`);
       },

@@ -94,6 +94,7 @@ export async function withDatabase<T>(
   const sql = connect({
     address: opened.address,
     schema: config.schema,
+    extensionSchemas: config.extensionSchemas,
     applicationName: `projectionist:${command}`,
     max,
   });

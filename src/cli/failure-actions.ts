@@ -59,12 +59,13 @@ async function tryWithFile(
 ): Promise<TryReport> {
   const file = await loadConfigFile({ path, cwd, signal });
   const config = readConfig({ flags, env, file: file.settings });
+  const { schema, extensionSchemas } = config;
   // Imported when needed: the other commands start faster.
   const { tryFailed } = await import('../engine/failures/try-failed.ts');
   return await withDatabase({ config, folder: stateFolder(cwd), signal, command: 'try' }, async (sql, database) => {
     await checkDatabase(sql, database);
-    await checkEventsThere(sql, config.schema);
-    return await tryFailed({ database, schema: config.schema, projections: file.projections }, name, signal);
+    await checkEventsThere(sql, schema);
+    return await tryFailed({ database, schema, extensionSchemas, projections: file.projections }, name, signal);
   });
 }
 

@@ -44,7 +44,12 @@ export function addTry(program: Command, actions: Actions, context: CommandConte
     .option('--config <file>', "try the projections of this file on the database itself, not the daemon's code")
     .option('--json', 'the report, for programs', false)
     .addHelpText('after', examples('try band', 'try band --config dist/projectionist.config.js'))
-    .action(async (name: string, { config, json, ...flags }: { config?: string; json: boolean; schema?: string }) => {
-      result.code = await actions.tryFailed({ name, config, json, flags }, context);
-    });
+    .action(
+      async (
+        name: string,
+        { config, json, ...flags }: { config?: string; json: boolean; schema?: string; extensionSchemas?: string },
+      ) => {
+        result.code = await actions.tryFailed({ name, config, json, flags }, context);
+      },
+    );
 }

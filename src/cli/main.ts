@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { clientActions } from './client-actions.ts';
+import { confirmOn } from './confirm.ts';
 import { databaseActions } from './database-actions.ts';
 import { failureActions } from './failure-actions.ts';
 import { operatorActions } from './operator-actions.ts';
@@ -16,6 +17,7 @@ async function main(actions: Actions): Promise<void> {
     terminal: { stdout: process.stdout, stderr: process.stderr },
     env: process.env,
     cwd: process.cwd(),
+    confirm: confirmOn(process),
     outputGone,
     onInterrupt: (listener) => {
       process.once('SIGINT', listener);

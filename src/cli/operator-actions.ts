@@ -4,7 +4,7 @@ import type { Actions } from './program.ts';
 import { sendEvent } from './send.ts';
 
 /** What operators ask of a daemon beside `send` and `reset`. */
-export const operatorActions: Pick<Actions, 'skip' | 'wait' | 'forget' | 'commands' | 'transitions'> = {
+export const operatorActions: Pick<Actions, 'skip' | 'wait' | 'forget' | 'adopt' | 'commands' | 'transitions'> = {
   async skip(options, context) {
     const skip = { ...options, event: 'SKIP', wait: false } as const;
     return (await sendEvent(await clientFor(context), skip, context.terminal, context.signal)) ? 0 : 1;
@@ -20,6 +20,13 @@ export const operatorActions: Pick<Actions, 'skip' | 'wait' | 'forget' | 'comman
     const { tables } = forgotten;
     const left = tables.length === 0 ? 'no table of it is known' : `its tables are still there: ${tables.join(', ')}`;
     context.terminal.stdout.write(json ? lineOf(forgotten) : `${name}: forgotten; ${left}\n`);
+    return 0;
+  },
+  async adopt({ name, position, json }, context) {
+    const adopted = await (await clientFor(context)).adopt(name, position, context.signal);
+    context.terminal.stdout.write(
+      json ? lineOf(adopted) : `${name}: its rows are taken over, it goes on after ${position}\n`,
+    );
     return 0;
   },
   async commands({ name, limit, json }, context) {

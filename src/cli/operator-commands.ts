@@ -10,6 +10,7 @@ export function addOperatorCommands(program: Command, actions: Actions, context:
   addSkip(program, actions, context, result);
   addWait(program, actions, context, result);
   addForget(program, actions, context, result);
+  addAdopt(program, actions, context, result);
   addCommands(program, actions, context, result);
   addTransitions(program, actions, context, result);
 }
@@ -68,6 +69,20 @@ function addForget(program: Command, actions: Actions, context: CommandContext, 
   command.action(async (name: string, { yes, json }: { yes: boolean } & Json) => {
     if (!yes) command.error(`error: this cannot be undone; repeat it as forget ${name} --yes`);
     result.code = await actions.forget({ name, json }, context);
+  });
+}
+
+function addAdopt(program: Command, actions: Actions, context: CommandContext, result: Result): void {
+  const command = program
+    .command('adopt')
+    .description('give a projection that was refused its filled tables their rows, and go on after a position')
+    .argument('<name>')
+    .requiredOption('--position <position>', 'the rows are the result of every event up to this one; 0: of none')
+    .option('--json', 'the answer as an object, for programs', false)
+    .addHelpText('after', examples('adopt band --position 4711', 'adopt band --position 0 --json'));
+  command.action(async (name: string, { position, json }: { position: string } & Json) => {
+    checkPosition(command, position);
+    result.code = await actions.adopt({ name, position, json }, context);
   });
 }
 

@@ -3,6 +3,7 @@ import { flagOf, SETTING_NAMES, SETTING_SOURCES, settingsSchema } from '../confi
 import { type ErrorCode, isEngineError } from '../core/errors.ts';
 import type { Sendable } from './client.ts';
 import { addExport, addReset, addSend, addWatch, examples } from './commands.ts';
+import type { Confirm } from './confirm.ts';
 import { addFailures, addTry } from './failure-commands.ts';
 import { addOperatorCommands } from './operator-commands.ts';
 import { oneLine, type Terminal } from './terminal.ts';
@@ -15,6 +16,8 @@ export interface CommandContext {
   readonly terminal: Terminal;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
+  /** Null or left out where no person sits at the terminal: then nothing is asked. */
+  readonly confirm?: Confirm | null;
   /** Aborted by Ctrl-C, except for `start`, which handles signals itself. */
   readonly signal: AbortSignal;
   /** Aborted when whoever reads stdout went away: a command that would write for ever ends then. */
@@ -55,6 +58,8 @@ export interface Actions {
       readonly wait: boolean;
       readonly timeoutMs: number;
       readonly json: boolean;
+      /** Answers the question that a person is asked. */
+      readonly yes: boolean;
     },
     context: CommandContext,
   ): Promise<ExitCode>;
@@ -69,6 +74,11 @@ export interface Actions {
     context: CommandContext,
   ): Promise<ExitCode>;
   forget(options: { readonly name: string; readonly json: boolean }, context: CommandContext): Promise<ExitCode>;
+  /** `position` in decimal digits. */
+  adopt(
+    options: { readonly name: string; readonly position: string; readonly json: boolean },
+    context: CommandContext,
+  ): Promise<ExitCode>;
   commands(
     options: { readonly name: string | undefined; readonly limit: number; readonly json: boolean },
     context: CommandContext,
@@ -189,27 +199,32 @@ function buildProgram(
   addReset(program, actions, context, result);
   addOperatorCommands(program, actions, context, result);
   addFailures(program, actions, context, result);
-  addSettings(addTry(program, actions, context, result), (name) => name === 'schema');
+  addSettings(addTry(program, actions, context, result), isPlace);
   const importing = program
     .command('import')
     .description('append events from a file, one JSON object a line')
     .argument('<file>', 'a path, or - for stdin')
     .addHelpText('after', examples('import history.ndjson', 'import - < history.ndjson'));
-  addSettings(importing, (name) => name === 'schema');
+  addSettings(importing, isPlace);
   importing.action(async (file: string, flags: Record<string, unknown>) => {
     result.code = await actions.importFile({ file, flags }, context);
   });
-  addSettings(addExport(program, actions, context, result), (name) => name === 'schema');
+  addSettings(addExport(program, actions, context, result), isPlace);
   const migrating = program
     .command('migrate')
     .description('bring the tables of the engine and of the projections up to date')
     .option('--config <file>', 'file that exports the projections (default: projectionist.config.js here)')
     .addHelpText('after', examples('migrate', 'migrate --schema app'));
-  addSettings(migrating, (name) => name === 'schema');
+  addSettings(migrating, isPlace);
   migrating.action(async ({ config, ...flags }: Record<string, unknown>) => {
     result.code = await actions.migrate({ config: textOf(config), flags }, context);
   });
   return program;
+}
+
+/** Where tables are is asked of the commands that speak to the database themselves, too. */
+function isPlace(name: string): boolean {
+  return name === 'schema' || name === 'extensionSchemas';
 }
 
 function addSettings(command: Command, which: (name: string) => boolean): void {

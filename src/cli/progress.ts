@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { orAborted } from '../core/deadline.ts';
+import { orLate } from '../core/deadline.ts';
+import { untilAborted } from '../core/signals.ts';
 import type { ProjectionStatus } from '../core/status.ts';
 import type { DaemonPort } from '../engine/daemon-port.ts';
 import { duration, grouped, type Output, oneLine } from './terminal.ts';
@@ -60,7 +61,7 @@ export async function reportProgress(options: ProgressOptions): Promise<Settled 
         lastLine = line;
         lastLineAt = now();
       }
-      await pause(LOOK_MS, AbortSignal.any([signal, wake.signal]));
+      await untilAborted({ signals: [signal, wake.signal] }, (either) => pause(LOOK_MS, either));
     }
     clearLine(stdout, lastLine);
     return null;
@@ -91,7 +92,7 @@ async function look(
   signal: AbortSignal,
 ): Promise<readonly ProjectionStatus[] | null> {
   try {
-    return await orAborted(daemon.status(), AbortSignal.any([signal, AbortSignal.timeout(STATUS_MS)]));
+    return await orLate(daemon.status(), { signals: [signal], ms: STATUS_MS });
   } catch {
     return null;
   }

@@ -1,4 +1,6 @@
+import type { ProjectionStatus } from '../core/status.ts';
 import { type DaemonClient, RefusedError } from './client.ts';
+import type { Confirm } from './confirm.ts';
 import { notLive, untilSettled } from './settled.ts';
 import { oneLine, type Terminal } from './terminal.ts';
 
@@ -9,6 +11,8 @@ export interface ResetOptions {
   readonly wait: boolean;
   /** An object a line, in place of words. */
   readonly json?: boolean;
+  /** Asked before anything is emptied; null or left out: nothing is asked. */
+  readonly confirm?: Confirm | null;
   /** Of the reset itself. Default 60 s. */
   readonly resetTimeoutMs?: number;
   /** Until live again. Default one hour. */
@@ -27,9 +31,21 @@ export async function resetProjections(
   { stdout, stderr }: Terminal,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const { name, wait, json = false, resetTimeoutMs = 60_000, liveTimeoutMs = 3_600_000, lookEveryMs = 250 } = options;
-  const names =
-    name === undefined ? [...new Set((await client.statuses(signal)).map((status) => status.name))] : [name];
+  const {
+    name,
+    wait,
+    json = false,
+    confirm = null,
+    resetTimeoutMs = 60_000,
+    liveTimeoutMs = 3_600_000,
+    lookEveryMs = 250,
+  } = options;
+  const statuses = name === undefined || confirm !== null ? await client.statuses(signal) : [];
+  const names = name === undefined ? [...new Set(statuses.map((status) => status.name))] : [name];
+  if (confirm !== null && !(await confirm(questionOf(names, statuses), signal))) {
+    stderr.write('projectionist: nothing was reset\n');
+    return false;
+  }
   const waitFor: string[] = [];
   let failed = false;
   const fail = (which: string, reason: string): void => {
@@ -55,4 +71,11 @@ export async function resetProjections(
     else fail(each, notLive(status));
   }
   return !failed;
+}
+
+/** Names what is lost: a person may have another database in mind. */
+function questionOf(names: readonly string[], statuses: readonly ProjectionStatus[]): string {
+  const tables = [...new Set(statuses.filter(({ name }) => names.includes(name)).flatMap((status) => status.tables))];
+  const which = names.length === 1 ? names.join() : `all ${names.length} projections`;
+  return `Reset ${oneLine(which)}? Every row of ${oneLine(tables.join(', ') || 'its tables')} is deleted, and made anew from the events.`;
 }

@@ -20,14 +20,14 @@ export async function appendSample(options: {
   readonly signal: AbortSignal;
 }): Promise<number> {
   const { address, config, file, sample, signal } = options;
-  const sql = connect({ address, schema: config.schema, applicationName: 'projectionist:sample', max: 1 });
+  const sql = connect({ address, ...pathOf(config), applicationName: 'projectionist:sample', max: 1 });
   try {
     await checkDatabase(sql, address);
     await migrate(sql, { schema: config.schema, notify: config.listenNotify, projections: file.projections });
     return await sql.begin(async (tx) => {
       // Two daemons that start at the same time: the second one waits here, and then finds the events.
       await tx`LOCK TABLE events IN SHARE ROW EXCLUSIVE MODE`;
-      const [{ empty }] = await tx<[{ empty: boolean }]>`SELECT NOT EXISTS (SELECT FROM events) AS empty`;
+      const [{ empty }] = await tx<[{ empty: boolean }]>`SELECT max(position) IS NULL AS empty FROM events`;
       if (!empty) return 0;
       let appended = 0;
       for await (const batch of batches(sample({ signal }), BATCH)) {
@@ -53,7 +53,7 @@ export function appendTraffic(options: {
 }): () => Promise<void> {
   const { address, config, traffic, log } = options;
   const stopping = new AbortController();
-  const sql = connect({ address, schema: config.schema, applicationName: 'projectionist:traffic', max: 1 });
+  const sql = connect({ address, ...pathOf(config), applicationName: 'projectionist:traffic', max: 1 });
   const running = (async () => {
     for await (const event of traffic({ signal: stopping.signal })) {
       if (stopping.signal.aborted) break;
@@ -81,4 +81,8 @@ async function* batches(
     batch = [];
   }
   if (batch.length > 0) yield batch;
+}
+
+function pathOf({ schema, extensionSchemas }: Config): Pick<Config, 'schema' | 'extensionSchemas'> {
+  return { schema, extensionSchemas };
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type ConfigFile, loadConfigFile } from '../config/load-projections.ts';
 import { type Config, readConfig, redactedConfig, secretsOf } from '../config/read-config.ts';
+import { EngineError } from '../core/errors.ts';
 import type { Culprit } from '../engine/attribution.ts';
 import { createDaemon, type Daemon } from '../engine/daemon.ts';
 import { HandlerBoard } from '../engine/handler-slot.ts';
@@ -34,6 +35,10 @@ export async function start(options: StartOptions, context: CommandContext): Pro
   const file = await loadConfigFile({ path: options.config, cwd: context.cwd });
   const config = readConfig({ flags: options.flags, env: context.env, file: file.settings });
   checkBind(config.host, config.token);
+  if (config.databaseUrl === null && context.env['NODE_ENV'] === 'production') {
+    const reason = 'is not set, and NODE_ENV is production: a private PostgreSQL is for trying things out';
+    throw new EngineError('CONFIG_INVALID', { setting: 'DATABASE_URL', reason });
+  }
   const log = createLogger({ level: config.logLevel, secrets: secretsOf(config) });
   log.debug({ config: redactedConfig(config), file: file.file }, 'daemon.config');
 
@@ -178,6 +183,7 @@ function newDaemon({ config, file, database, log, ...parts }: DaemonParts): Daem
     databaseTrouble: database.trouble,
     board: database.board,
     schema: config.schema,
+    extensionSchemas: config.extensionSchemas,
     id: config.daemonId,
     requeueEveryMs: config.requeueEveryMs,
     onFailure: config.failurePolicy,

@@ -33,7 +33,7 @@ export async function showStatus(
   if (options.name !== undefined) {
     const status = await client.status(options.name, signal);
     const { failure } = status;
-    const about = failure === null ? '' : `\n${describeStanding(failure)}`;
+    const about = inOrderLines([status]) + (failure === null ? '' : `\n${describeStanding(failure)}`);
     stdout.write(
       options.json ? `${JSON.stringify(status, null, 2)}\n` : statusTable([status], undefined, options.paint) + about,
     );
@@ -43,7 +43,10 @@ export async function showStatus(
   stdout.write(
     options.json
       ? `${JSON.stringify(fleet, null, 2)}\n`
-      : statusTable(fleet.projections, fleet.publisher, options.paint) + brokerLine(fleet) + unhandledLine(fleet),
+      : statusTable(fleet.projections, fleet.publisher, options.paint) +
+          inOrderLines(fleet.projections) +
+          brokerLine(fleet) +
+          unhandledLine(fleet),
   );
 }
 
@@ -62,6 +65,17 @@ function unhandledLine({ unhandled = [] }: Fleet): string {
   const shown = unhandled.slice(0, LISTED).map(({ name, events }) => `${name} (${grouped(events)})`);
   const more = unhandled.length > LISTED ? `, and ${unhandled.length - LISTED} more` : '';
   return `${oneLine(`no projection handles: ${shown.join(', ')}${more}`)}\n`;
+}
+
+/** A line for each thing that keeps a projection from folding; an older daemon does not say. */
+function inOrderLines(statuses: readonly ProjectionStatus[]): string {
+  const lines = statuses.flatMap((status) =>
+    (status.inOrder ?? []).map(({ table: name, because }) => {
+      const where = name === null ? '' : `'${name}': `;
+      return `${oneLine(`${nameOf(status)}: applied in order because ${where}${because}`)}\n`;
+    }),
+  );
+  return lines.join('');
 }
 
 /** A line each, under a title. */
@@ -96,9 +110,9 @@ function row(status: ProjectionStatus): readonly string[] {
   return cells.map(oneLine);
 }
 
-function lag({ lagEvents, lagSeconds }: ProjectionStatus): string {
+function lag({ lagEvents, behindSeconds }: ProjectionStatus): string {
   if (lagEvents === 0) return '0';
-  return lagSeconds === null ? grouped(lagEvents) : `${grouped(lagEvents)} (${duration(lagSeconds)})`;
+  return behindSeconds === null ? grouped(lagEvents) : `${grouped(lagEvents)} (${duration(behindSeconds)})`;
 }
 
 export function nameOf({ name, instance }: ProjectionStatus): string {

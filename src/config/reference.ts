@@ -26,6 +26,7 @@ Commands that speak to a daemon also read \`PROJECTIONIST_URL\`: where it listen
 
 function shownDefault(value: unknown): string {
   if (value === null || value === undefined) return 'not set';
+  if (Array.isArray(value)) return value.length === 0 ? 'none' : `\`${value.join(',')}\``;
   if (typeof value === 'boolean') return value ? '`on`' : '`off`';
   return `\`${String(value)}\``;
 }

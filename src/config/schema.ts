@@ -19,12 +19,19 @@ export const settingsSchema = z.strictObject({
     .superRefine(refuse(databaseUrlProblem))
     .nullable()
     .default(null)
-    .describe('PostgreSQL to use, `postgres://user:password@host:port/database`. Not set: a private PostgreSQL.'),
+    .describe(
+      'PostgreSQL, `postgres://user:password@host:port/database`. Not set: a private one; refused in production.',
+    ),
   schema: z
     .string()
     .superRefine(refuse(schemaProblem))
     .default('public')
     .describe('Schema that holds the tables of the engine and of the projections.'),
+  extensionSchemas: z
+    .union([z.string(), z.array(z.string())])
+    .transform(schemaNames)
+    .default([])
+    .describe('Further schemas, comma-separated, whose types and functions (citext) are found without their schema.'),
   amqpUrl: z
     .string()
     .transform(brokerUrls)
@@ -154,6 +161,7 @@ export interface SettingSource {
 export const SETTING_SOURCES: Readonly<Record<SettingName, SettingSource>> = {
   databaseUrl: { env: 'DATABASE_URL', flag: false, secret: true },
   schema: { env: 'SCHEMA', flag: true, secret: false },
+  extensionSchemas: { env: 'EXTENSION_SCHEMAS', flag: true, secret: false },
   amqpUrl: { env: 'AMQP_URL', flag: false, secret: true },
   amqpExchange: { env: 'AMQP_EXCHANGE', flag: true, secret: false },
   amqpControlQueue: { env: 'AMQP_CONTROL_QUEUE', flag: true, secret: false },
@@ -216,6 +224,14 @@ function onOrOff() {
     context.issues.push({ code: 'custom', input: value, message: `${shown(value)} is neither on nor off` });
     return z.NEVER;
   });
+}
+
+function schemaNames(given: string | readonly string[], context: z.RefinementCtx<string | readonly string[]>) {
+  const names = (typeof given === 'string' ? given.split(',') : given).map((name) => name.trim());
+  const problem = names.map(schemaProblem).find((found) => found !== null);
+  if (problem === undefined) return names;
+  context.issues.push({ code: 'custom', input: given, message: problem });
+  return z.NEVER;
 }
 
 /** Compared with the name in a request's Host, without its port; a pattern would let in names that others own. */

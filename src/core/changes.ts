@@ -1,3 +1,4 @@
+import { Decimal, isDecimalText } from './decimal.ts';
 import { EngineError } from './errors.ts';
 import {
   type ArrayAppend,
@@ -13,12 +14,15 @@ import {
 
 /**
  * The column's number plus this one; NULL, and a row that an upsert has to make, count as 0. Give amounts beyond 2^53 as
- * bigint. For decimal amounts use a numeric column: it adds them exactly.
+ * bigint, and decimal amounts that are to be exact as text (`'12.50'`) into a numeric column, which adds them exactly.
  * @throws EngineError CHANGE_INVALID for what is no amount, such as NaN out of a field that the payload lacks
  */
-export function increment(by: number | bigint = 1): Increment {
-  if (typeof by !== 'bigint') {
-    if (!Number.isFinite(by)) throw invalid('increment', by, 'give a number or a bigint');
+export function increment(by: number | bigint | string | Decimal = 1): Increment {
+  if (by instanceof Decimal) return { [OPERATOR]: true, change: 'increment', by: by.text };
+  if (typeof by === 'string') {
+    if (!isDecimalText(by)) throw invalid('increment', by, "as text give a decimal number, such as '12.50'");
+  } else if (typeof by !== 'bigint') {
+    if (!Number.isFinite(by)) throw invalid('increment', by, 'give a number, a bigint or a decimal number as text');
     if (Number.isInteger(by) && !Number.isSafeInteger(by))
       throw invalid('increment', by, 'beyond 2^53 a number is not exact, give a bigint');
   }
@@ -62,7 +66,10 @@ function isOperator(value: unknown): value is Not | Change {
 /** The list is sent as PostgreSQL's array literal, where an object or a list in it would become something else. */
 function checkElement(change: string, element: ArrayElement): ArrayElement {
   const type: string = typeof element;
-  if (type === 'undefined' || (type === 'object' && element !== null && !(element instanceof Date)))
+  if (
+    type === 'undefined' ||
+    (type === 'object' && element !== null && !(element instanceof Date) && !(element instanceof Decimal))
+  )
     throw invalid(change, element, 'give text, a number, a bigint, a boolean, a Date or null');
   return element;
 }

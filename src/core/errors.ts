@@ -8,6 +8,7 @@ const CATALOGUE = {
   STATEMENT_NO_CONDITION: "{kind} on '{table}' has no condition: name the columns that choose the rows",
   STATEMENT_VALUE_INVALID: "{kind} on '{table}', column '{column}': {reason}",
   CHANGE_INVALID: '{change} cannot use {value}: {reason}',
+  DECIMAL_INVALID: "'{value}' is no decimal number: write it like '12.50' or '-1e-20'",
   PAYLOAD_INVALID: 'the payload of {event} is not what its schema says: {issues}',
   PAYLOAD_UNCHECKED: 'the schema of {event} could not check the payload: {reason}',
   IDENTIFIER_INVALID:
@@ -16,7 +17,16 @@ const CATALOGUE = {
   PROJECTION_UNKNOWN: "there is no projection '{name}': known are {known}",
   PROJECTION_ROW_MISSING:
     "projection '{name}' has no row in projection_state: start the daemon once, it registers them",
-  TABLE_SHARED: "table '{table}' belongs to both '{first}' and '{second}': give each projection tables of its own",
+  TABLE_SHARED:
+    "table '{table}' belongs to both '{first}' and '{second}': give each projection tables of its own, or forget the one that is gone",
+  TABLE_RESERVED:
+    "table '{table}' of '{name}' would reach the engine's own '{other}', which RESET must never empty: choose another table",
+  TABLE_UNFIT:
+    "table '{table}' of '{name}' lacks {lack}, so it is not the declared one: rename or drop it, or declare another table",
+  TABLE_NOT_EMPTY:
+    "table '{table}' has rows, and '{name}' has not applied one event: they would be written over, or counted twice; RESET deletes them, `projectionist adopt {name} --position P` keeps them as the result of all events up to P, or declare another table",
+  PROJECTION_REFUSED: '{reason}',
+  ADOPT_REFUSED: "'{name}' was not adopted, nothing changed: {reason}",
   TABLE_NOT_DECLARED: "'{name}' does not declare table '{table}', and writes nothing else: add it to its tables",
   TABLE_MISSING: "projection '{name}' needs table '{table}', which is not there: run `projectionist migrate`",
   LOOKUP_MISSED: "no row in '{table}' where {where}: the event that creates it is missing or comes later",
@@ -76,7 +86,19 @@ const CATALOGUE = {
   SCHEMA_NEWER: 'the database was migrated to version {found}, this program knows {known}: update the program',
   MIGRATION_NEEDED:
     'the database was migrated to version {found}, this program needs {known}, and this role may not create tables: run `projectionist migrate` as their owner, then sql/roles.sql',
-  STORE_MISSING: 'there is no table events in schema {schema}: run `projectionist migrate`, or set SCHEMA',
+  SESSION_SETTING:
+    '{setting} is {value} in sessions of this role on this database, it must be {required}: take back what ALTER ROLE, ALTER DATABASE or postgresql.conf says of it',
+  SCHEMA_MISPLACED:
+    "'{table}' is in schema {found}, and SCHEMA is {schema}: rows of another store would be written; run `projectionist migrate` with this SCHEMA, or set SCHEMA to {found}",
+  SCHEMA_SHADOWED:
+    "schema {found} of EXTENSION_SCHEMAS has a '{table}' too, which would be written if the one in {schema} went: move the extension to a schema of its own (ALTER EXTENSION … SET SCHEMA)",
+  ROW_SECURITY:
+    "row level security applies to role {role} on '{table}', so rows could be hidden from the engine: give the role BYPASSRLS, or make it the table's owner without FORCE",
+  ROWS_NOT_WRITTEN:
+    "{written} of {wanted} rows were written by '{statement}': a trigger or rule of the table left the others out, or somebody else writes to it; drop that, or use an async handler",
+  STORE_SUBSCRIBED:
+    'table {table} is filled by subscription {subscription}: logical replication fires no triggers, so events would be missed; run the daemon on the publisher, or drop the subscription',
+  STORE_MISSING: 'there is no table {table} in schema {schema}: run `projectionist migrate`, or set SCHEMA',
   STORE_CACHE: 'the sequence of events.position has CACHE {cache}: run `ALTER SEQUENCE {sequence} CACHE 1`',
   STORE_TRIGGER: 'trigger {trigger} on {table} is {problem}, so events could be missed: run `projectionist migrate`',
   STORE_POSITION:

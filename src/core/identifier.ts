@@ -15,6 +15,11 @@ export function checkIdentifier(what: 'projection' | 'table' | 'column' | 'schem
   return value;
 }
 
+/** Whether a statement can name a column so. */
+export function isIdentifier(value: string): boolean {
+  return PATTERN.test(value);
+}
+
 /** Quoted for SQL. Call it on every identifier that goes into a statement's text. */
 export function quoteIdentifier(value: string): string {
   return `"${checkIdentifier('column', value)}"`;

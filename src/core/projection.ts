@@ -1,4 +1,5 @@
 import { checkPolicy } from './check-policy.ts';
+import { isEngineTable } from './engine-tables.ts';
 import { EngineError } from './errors.ts';
 import type { StoredEvent } from './event.ts';
 import type { FailurePolicy } from './failure-policy.ts';
@@ -86,7 +87,7 @@ export interface Projection<E extends EventShape = EventShape> {
 /**
  * Declares a projection: `defineProjection<MyEvent>()({ name, tables, on })`. (Two calls, since TypeScript cannot take
  * one type argument and infer the other.)
- * @throws EngineError PROJECTION_INVALID, IDENTIFIER_INVALID
+ * @throws EngineError PROJECTION_INVALID, IDENTIFIER_INVALID, TABLE_RESERVED
  */
 export function defineProjection<E extends EventShape>() {
   return (definition: ProjectionDefinition<E>): Projection<E> => {
@@ -99,6 +100,7 @@ export function defineProjection<E extends EventShape>() {
     if (tables.size === 0) throw new EngineError('PROJECTION_INVALID', { name, reason: 'it declares no tables' });
     for (const [table, shape] of tables) {
       checkIdentifier('table', table);
+      if (isEngineTable(table)) throw new EngineError('TABLE_RESERVED', { name, table, other: table });
       for (const column of [...shape.key, ...(shape.unique ?? []).flat()]) checkIdentifier('column', column);
       if (shape.key.length === 0)
         throw new EngineError('PROJECTION_INVALID', { name, reason: `table '${table}' has no key` });

@@ -1,3 +1,5 @@
+import type { Decimal } from './decimal.ts';
+
 /** A value for one column. Objects and arrays go to json/jsonb or array columns; big integers as bigint. */
 export type ColumnValue =
   | string
@@ -6,6 +8,7 @@ export type ColumnValue =
   | boolean
   | null
   | Date
+  | Decimal
   | readonly ColumnValue[]
   | { readonly [key: string]: unknown };
 
@@ -24,7 +27,7 @@ export interface Not {
 }
 
 /** An element of a PostgreSQL array. */
-export type ArrayElement = string | number | bigint | boolean | null | Date;
+export type ArrayElement = string | number | bigint | boolean | null | Date | Decimal;
 
 /** What becomes of a column's value, instead of a value: NULL counts as 0, or as the empty array. */
 export type Change = Increment | ArrayAppend | ArrayRemove | ArrayIntersect;
@@ -32,7 +35,8 @@ export type Change = Increment | ArrayAppend | ArrayRemove | ArrayIntersect;
 export interface Increment {
   readonly [OPERATOR]: true;
   readonly change: 'increment';
-  readonly by: number | bigint;
+  /** A text is a decimal number, exact. */
+  readonly by: number | bigint | string;
 }
 
 export interface ArrayAppend {

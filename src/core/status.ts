@@ -25,6 +25,13 @@ export interface FailureStatus {
   readonly at: string;
 }
 
+/** Why events are applied one by one, several times slower than folded. */
+export interface InOrder {
+  /** The table that it is about; null where it is about a handler or a statement. */
+  readonly table: string | null;
+  readonly because: string;
+}
+
 /** One projection as `GET /projections` and `status --json` show it. Positions of events are decimal strings. */
 export interface ProjectionStatus {
   readonly name: string;
@@ -42,6 +49,11 @@ export interface ProjectionStatus {
   readonly lagEvents: number;
   /** Seconds between the newest event's time and `position`; null after a reset, 0 when everything is applied. */
   readonly lagSeconds: number | null;
+  /**
+   * For how many seconds the daemon has known of an event that is not applied; 0 when everything is applied. It begins
+   * again with the daemon and with a reset. Null where the daemon has not seen the store yet.
+   */
+  readonly behindSeconds: number | null;
   readonly ratePerSecond: number;
   /** Seconds until caught up at the present rate; null when not catching up or not known. */
   readonly etaSeconds: number | null;
@@ -51,6 +63,10 @@ export interface ProjectionStatus {
   /** Since when it backs off without getting anywhere; null while it does not. */
   readonly backingOffSince: string | null;
   readonly failure: FailureStatus | null;
+  /** Events passed over since the last reset, by SKIP or by the policy: its rows lack what they say. */
+  readonly skippedEvents: number;
+  /** What makes it apply events one by one: tables by their definitions, and what the last larger page met. */
+  readonly inOrder: readonly InOrder[];
   /** What RESET empties. */
   readonly tables: readonly string[];
 }

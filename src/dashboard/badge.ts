@@ -1,21 +1,38 @@
 import type { ProjectionStatus } from '../core/status.ts';
 import { make, set, write } from './element.ts';
 import { insideOf } from './fleet.ts';
-import { stateIcon } from './icons.ts';
+import { grouped } from './format.ts';
+import { skippedIcon, stateIcon } from './icons.ts';
 
-/** A projection's state: shape, word, and what it is doing inside. */
+/** A projection's state: shape, word, and what it is doing inside; beside it how many events its rows lack. */
 export class Badge {
-  readonly element = make('span', { class: 'badge' });
+  readonly element = make('span', { class: 'badges' });
+  readonly #badge = make('span', { class: 'badge' });
   readonly #state = make('span', { class: 'badge-state' });
   readonly #inside = make('span', { class: 'badge-inside' });
+  readonly #skipped = make('span', { class: 'badge badge-skipped', title: 'Its rows lack what these events say.' });
   #shown = '';
+  #shownSkipped = 0;
 
-  update(status: Pick<ProjectionStatus, 'state' | 'substate'>): void {
+  constructor() {
+    this.#skipped.hidden = true;
+    this.element.append(this.#badge, this.#skipped);
+  }
+
+  update(status: Pick<ProjectionStatus, 'state' | 'substate' | 'skippedEvents'>): void {
+    this.#updateSkipped(status.skippedEvents);
     if (this.#shown === status.substate) return;
     this.#shown = status.substate;
-    set(this.element, { 'data-state': status.state, 'data-substate': status.substate });
+    set(this.#badge, { 'data-state': status.state, 'data-substate': status.substate });
     write(this.#state, status.state);
     write(this.#inside, insideOf(status));
-    this.element.replaceChildren(stateIcon(status.state, status.substate), this.#state, ' ', this.#inside);
+    this.#badge.replaceChildren(stateIcon(status.state, status.substate), this.#state, ' ', this.#inside);
+  }
+
+  #updateSkipped(number: number): void {
+    if (number === this.#shownSkipped) return;
+    this.#shownSkipped = number;
+    this.#skipped.hidden = number === 0;
+    this.#skipped.replaceChildren(skippedIcon(), `${grouped(number)} skipped`);
   }
 }

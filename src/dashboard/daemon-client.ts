@@ -1,4 +1,5 @@
 import type { FailureRecord, TryReport } from '../core/failure.ts';
+import type { ProjectionStatus } from '../core/status.ts';
 import type { TransitionRecord } from '../core/transition.ts';
 import type { Fleet } from './fleet.ts';
 import type { Order } from './projection/orders.ts';
@@ -39,6 +40,9 @@ interface Outcome {
 export interface DaemonClient {
   about(): Promise<{ readonly version: string; readonly daemon: string }>;
   fleet(): Promise<Fleet>;
+  projection(name: string): Promise<ProjectionStatus>;
+  /** Whether this is the daemon's token. */
+  accepts(token: string): Promise<boolean>;
   /** Gives an order and waits for how it ended. */
   order(name: string, order: Order, given: Given): Promise<Outcome>;
   /** Null where this daemon does not keep them. */
@@ -80,6 +84,16 @@ export function createClient(token: () => string | null): DaemonClient {
   return {
     about: () => call('/'),
     fleet: () => call('/projections'),
+    projection: (name) => call(`/projections/${encodeURIComponent(name)}`),
+    accepts: async (given) => {
+      try {
+        await call('/token', { headers: { Authorization: `Bearer ${given}` } });
+        return true;
+      } catch (error) {
+        if (error instanceof RefusedError && error.status === 401) return false;
+        throw error;
+      }
+    },
     order: (name, type, given) =>
       call(`${at(name, 'events')}?wait=${OUTCOME_MS}`, post({ type, ...given }), OUTCOME_MS),
     transitions: async (name) =>

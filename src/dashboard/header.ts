@@ -1,8 +1,7 @@
 import { make, set, write } from './element.ts';
 import { clock, duration, grouped } from './format.ts';
 import type { Look } from './polling.ts';
-import type { Token } from './token.ts';
-import { TokenForm } from './token-form.ts';
+import { TokenForm, type TokenFormOptions } from './token-form.ts';
 
 /** Above every page: which daemon this is, whether it answers, and how the broker and the publisher are. */
 export class Header {
@@ -16,8 +15,8 @@ export class Header {
   readonly #broker = fact('Broker');
   readonly #publisher = fact('Publisher');
 
-  constructor(token: Token, onTokenChange: () => void) {
-    this.tokenForm = new TokenForm(token, onTokenChange);
+  constructor(token: TokenFormOptions) {
+    this.tokenForm = new TokenForm(token);
     this.banner.hidden = true;
     this.worries.hidden = true;
     this.element = make(

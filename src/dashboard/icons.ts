@@ -9,13 +9,22 @@ const SHAPES: Readonly<Record<ProjectionState, string>> = {
   live: 'M6 1.4a4.6 4.6 0 1 0 0 9.2 4.6 4.6 0 0 0 0-9.2',
   idle: 'M6 1.2a4.8 4.8 0 1 0 0 9.6 4.8 4.8 0 0 0 0-9.6M6 2.8a3.2 3.2 0 1 1 0 6.4 3.2 3.2 0 0 1 0-6.4',
 };
+const SKIPPED = 'M1 1.2 6.8 6 1 10.8zM8 1.2h2.6v9.6H8z';
 const PAUSED = 'M2 1.5h3v9H2zM7 1.5h3v9H7z';
 
-/** Says nothing to a screen reader: the state stands beside it in words. */
 export function stateIcon(state: ProjectionState, substate: string): SVGSVGElement {
+  return icon(substate === 'idle.paused' ? PAUSED : SHAPES[state]);
+}
+
+export function skippedIcon(): SVGSVGElement {
+  return icon(SKIPPED);
+}
+
+/** Says nothing to a screen reader: the same stands beside it in words. */
+function icon(path: string): SVGSVGElement {
   return makeSvg(
     'svg',
     { class: 'icon', viewBox: '0 0 12 12', 'aria-hidden': 'true' },
-    makeSvg('path', { d: substate === 'idle.paused' ? PAUSED : SHAPES[state], 'fill-rule': 'evenodd' }),
+    makeSvg('path', { d: path, 'fill-rule': 'evenodd' }),
   );
 }

@@ -19,9 +19,13 @@ const token = new Token();
 const client = createClient(() => token.value);
 const announcer = new Announcer();
 const samples = new Samples();
-const header = new Header(token, () => {
-  polling.soon();
-  socket.renew();
+const header = new Header({
+  token,
+  accepts: (given) => client.accepts(given),
+  onChange: () => {
+    polling.soon();
+    socket.renew();
+  },
 });
 const place = make('div', { id: 'place' });
 
@@ -73,6 +77,8 @@ function show(): void {
 
 function looked(now: Look): void {
   const isNew = now.trouble === null;
+  // The first answer, or one after trouble: another daemon may be at this address.
+  if (isNew && (look.fleet === null || look.trouble !== null)) void header.tokenForm.check();
   look = now;
   document.body.classList.toggle('stale', !isNew && now.fleet !== null);
   header.update(now);

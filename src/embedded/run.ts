@@ -1,5 +1,6 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
+import { untilAborted } from '../core/signals.ts';
 import { asUser, type ServerUser } from './server-user.ts';
 import { type Bound, settlesWithin } from './wait.ts';
 
@@ -24,8 +25,6 @@ const ENDS_WITHIN_MS = 5_000;
  * Rejects when it cannot be started, and, once the program is gone, with the signal's reason or for being too slow.
  */
 export async function run(program: string, args: readonly string[], options: RunOptions): Promise<Finished> {
-  const timeout = AbortSignal.timeout(options.withinMs);
-  const signal = options.signal === undefined ? timeout : AbortSignal.any([options.signal, timeout]);
   const command = asUser(options.user, program, args);
   const { environment: env, cwd } = options;
   const stdio: ['ignore', 'pipe', 'pipe'] = ['ignore', 'pipe', 'pipe'];
@@ -35,15 +34,13 @@ export async function run(program: string, args: readonly string[], options: Run
     child.kill('SIGTERM');
     void settlesWithin(closed, ENDS_WITHIN_MS).then((gone) => gone || child.kill('SIGKILL'));
   };
-  signal.addEventListener('abort', end, { once: true });
-  try {
+  return await untilAborted({ signals: [options.signal], ms: options.withinMs }, async (signal) => {
+    signal.addEventListener('abort', end, { once: true });
     const finished = await closed;
     // Only now: whoever asked to stop goes on to remove the folder that the program was writing to.
     signal.throwIfAborted();
     return finished;
-  } finally {
-    signal.removeEventListener('abort', end);
-  }
+  });
 }
 
 function ending(child: ChildProcessByStdio<null, Readable, Readable>): Promise<Finished> {

@@ -2,6 +2,7 @@ import { type Actor, createActor, type SnapshotFrom } from 'xstate';
 import { childId, daemonMachine, type ProjectionActor } from '../../machines/daemon.ts';
 import { type FailurePolicy, resolvePolicy } from '../core/failure-policy.ts';
 import { PAGE_MIN } from '../core/page-size.ts';
+import { PageTurns } from '../core/page-turns.ts';
 import type { TableOwners } from '../core/table-owners.ts';
 import type { StartNote } from '../store/attempts.ts';
 import { Caution, Turns } from './caution.ts';
@@ -14,7 +15,7 @@ import type { Log } from './log.ts';
 import { type Observer, observers } from './observers.ts';
 import type { PageBudget } from './page-budget.ts';
 import type { PageSettings } from './page-work.ts';
-import type { Pools } from './pools.ts';
+import { type Pools, pagePlaces } from './pools.ts';
 import { Progress } from './progress.ts';
 import { Puller } from './puller.ts';
 
@@ -71,7 +72,7 @@ export function startActors(options: ActorsOptions): Actor<typeof daemonMachine>
     const puller = new Puller({
       projection,
       settings,
-      caution: new Caution({ sql: pools.work, name, start, events: bulkLimit ?? PAGE_MIN, turns }),
+      caution: new Caution({ sql: pools.views, name, start, events: bulkLimit ?? PAGE_MIN, turns }),
       reader: pools.reader,
       heads,
       pageSize: bulkLimit,
@@ -83,7 +84,8 @@ export function startActors(options: ActorsOptions): Actor<typeof daemonMachine>
     });
     const inHand: InHand = { command: null };
     workers.set(name, { puller, progress, inHand, stallMs: stallLimit(policy, daemon.patience) });
-    const hands = createHands({ projection, projections, puller, settings, inHand, log, onReset });
+    const operating = { ...settings, sql: pools.operators };
+    const hands = createHands({ projection, projections, puller, settings: operating, inHand, log, onReset });
     return { name, hands, retryFailedAfterMs: policy.retryFailedAfterMs, backoff: BACKOFF };
   });
   const root = createActor(daemonMachine, {
@@ -101,7 +103,9 @@ function pageSettings({ daemon, owner, owners, pools }: ActorsOptions): Omit<Pag
   const { patience, failpoint } = daemon;
   return {
     sql: pools.work,
-    control: pools.control,
+    turns: new PageTurns(pagePlaces(daemon.projections.length)),
+    // Not the head's, which may be waiting for `events` itself.
+    control: pools.views,
     owner,
     owners,
     nextStatementMs: patience?.nextStatementMs,

@@ -3,8 +3,8 @@ import { encodeJson } from '../store/json-columns.ts';
 import { limitPage } from '../store/page-limits.ts';
 import { isConnectionLost } from '../store/sqlstate.ts';
 import { advanceOrFail, holdRow } from '../store/state.ts';
-import { type SqlText, toSql } from '../store/statement-sql.ts';
-import { planPage } from './fold/plan.ts';
+import { orFail, type SqlText, toSql } from '../store/statement-sql.ts';
+import type { HandlerAnswers } from './handler-answers.ts';
 import type { PageOutcome } from './outcome.ts';
 import { pageMarks } from './page-marks.ts';
 import { newestTime, type PageSettings, type PageWork } from './page-work.ts';
@@ -18,9 +18,14 @@ import { returnsStatements } from './statement-handlers.ts';
  *
  * Rejects when the connection was lost: the outcome is unknown.
  */
-export async function applyAtOnce(settings: PageSettings, work: PageWork): Promise<PageOutcome | null> {
-  if (work.attempt || work.deferred.length > 0) return null;
-  const writes = planWrites(work);
+export async function applyAtOnce(
+  settings: PageSettings,
+  work: PageWork,
+  answers: HandlerAnswers,
+): Promise<PageOutcome | null> {
+  const { catalog } = work;
+  if (work.attempt || catalog.deferred.length > 0) return null;
+  const writes = planWrites(work, answers);
   if (writes === null) return null;
   const { sql, owner, policy } = settings;
   const { projection, page, generation, progress } = work;
@@ -45,6 +50,7 @@ export async function applyAtOnce(settings: PageSettings, work: PageWork): Promi
         newest: newestTime(work.newest ?? null, page.newest),
         knownTo: page.to,
         marks: pageMarks(work, page.to),
+        catalog: { tables: [...projection.tables.keys()], mark: catalog.mark },
       }),
     ]);
   } catch (error) {
@@ -62,16 +68,20 @@ interface PlannedWrite extends SqlText {
 }
 
 /** What a page writes, in order; null where that is known only step by step, or a handler throws. */
-function planWrites({ projection, page, replayUntil, progress, json }: PageWork): readonly PlannedWrite[] | null {
+function planWrites(
+  { projection, page, progress, catalog }: PageWork,
+  answers: HandlerAnswers,
+): readonly PlannedWrite[] | null {
   const handlers = page.events.map(({ name }) => projection.handlers.get(name));
   if (!handlers.every((handler) => handler === undefined || returnsStatements(handler))) return null;
   const writes: PlannedWrite[] = [];
   try {
-    const plan = planPage(projection, page.events, replayUntil, progress?.pages);
-    for (const [index, event] of page.events.entries()) {
-      for (const statement of plan[index]?.statements ?? []) {
+    if (answers.ahead(page.events) !== null) return null;
+    for (const event of page.events) {
+      for (const statement of answers.statements(event)) {
         if (statement.kind === 'lookup' || !projection.tables.has(statement.table)) return null;
-        writes.push({ ...toSql(encodeJson(statement, json)), event });
+        const { text, values } = orFail(toSql(encodeJson(statement, catalog.json)));
+        writes.push({ text: text + catalog.suffix, values, event });
       }
     }
     return writes;

@@ -2,14 +2,16 @@ import { EngineError } from '../core/errors.ts';
 import type { StoredEvent } from '../core/event.ts';
 import type { Verdict } from '../core/failure-policy.ts';
 import type { Projection } from '../core/projection.ts';
+import { catalogMark, readCatalog } from '../store/catalog.ts';
 import type { Tx } from '../store/connect.ts';
 import { clearFailures, type EventFailure, recordFailure } from '../store/failures.ts';
 import { limitPage } from '../store/page-limits.ts';
 import { isLockNotAvailable } from '../store/sqlstate.ts';
 import { advance, type LockedState, lockState } from '../store/state.ts';
 import { foldPage } from './fold/fold-page.ts';
+import type { HandlerAnswers } from './handler-answers.ts';
 import { waitingText } from './lookups.ts';
-import { EventFailed, HeldElsewhere, LookupWaits, type PageOutcome } from './outcome.ts';
+import { CatalogMoved, EventFailed, HeldElsewhere, LookupWaits, type PageOutcome } from './outcome.ts';
 import type { PageDeadline } from './page-deadline.ts';
 import { pageMarks } from './page-marks.ts';
 import { newestTime, type PageSettings, type PageWork } from './page-work.ts';
@@ -22,7 +24,7 @@ export type Part =
   /** Everything before the event that failed, then that event under a savepoint. */
   | { readonly kind: 'suspect'; readonly index: number }
   /** Everything before the event that failed and is not to be tried again now. */
-  | { readonly kind: 'given up'; readonly index: number; readonly failure: EventFailure }
+  | { readonly kind: 'given up'; readonly index: number; readonly failure: EventFailure; readonly cause: unknown }
   /** Everything before the event whose look-up waits. */
   | { readonly kind: 'before'; readonly index: number; readonly detail: string };
 
@@ -33,6 +35,11 @@ export interface Way {
   /** Constraints that every event is checked against at its end. Null: there are none. */
   readonly deferred: readonly string[] | null;
   readonly deadline: PageDeadline;
+  /** The tables were found to be other than the page's work says: read the catalog in the transaction. */
+  readonly fresh: boolean;
+  /** Whether to look again in the end that the tables still are what the catalog says. */
+  readonly compare: boolean;
+  readonly answers: HandlerAnswers;
 }
 
 /** The work of one transaction: everything of the part, the cursor that stands for it, and the record of a failure. */
@@ -51,16 +58,21 @@ export async function applyPart(
   if (locked.cursor !== work.cursor || locked.generation !== work.generation) return { kind: 'moved' };
   await settings.failpoint?.('locked', projection.name);
 
-  const { replayUntil, json, progress } = work;
-  const { deferred, deadline } = way;
+  const { replayUntil, progress } = work;
+  const { deadline, answers } = way;
+  const tables = [...projection.tables.keys()];
+  const catalog = way.fresh ? await readCatalog(tx, tables) : work.catalog;
   const context = {
     owners: settings.owners,
     replayUntil,
     xid: locked.xid,
-    deferred,
-    json,
+    deferred: way.deferred ?? (catalog.deferred.length > 0 ? catalog.deferred : null),
+    json: catalog.json,
+    suffix: catalog.suffix,
     deadline,
     meter: progress?.pages,
+    answers,
+    catalog,
   };
   const before = part.kind === 'whole' ? page.events : page.events.slice(0, part.index);
   const move = async (to: bigint): Promise<void> => {
@@ -68,14 +80,26 @@ export async function applyPart(
     await moveTo(tx, settings, work, locked, to);
     await settings.failpoint?.('cursor-moved', projection.name);
   };
+  const foldable = way.fold && context.deferred === null && part.kind === 'whole';
+  const refused = foldable ? await foldPage(tx, projection, before, context) : null;
+  const folded = foldable && refused === null;
+  // Nothing has been written yet, so the transaction goes on.
+  const compare = async (): Promise<void> => {
+    if (!way.compare || folded || answers.ranSql) return;
+    const [{ mark }] = await tx<[{ mark: string }]>`SELECT ${catalogMark(tx, tables)} AS mark`;
+    if (mark !== catalog.mark) throw new CatalogMoved();
+  };
   let to = page.to;
   let failed: Failed | null = null;
-  if (part.kind === 'whole' && !way.fold) await runEvents(tx, projection, before, context, () => move(to));
-  else {
-    await (way.fold ? foldPage : runEvents)(tx, projection, before, context);
+  if (part.kind === 'whole') {
+    const end = async () => void (await Promise.all([compare(), move(to)]));
+    if (folded) await end();
+    else await runEvents(tx, projection, before, context, end);
+  } else {
+    await runEvents(tx, projection, before, context);
     failed = await settleFailure(tx, settings, work, part, context);
-    if (part.kind !== 'whole') to = lastPassed(page.events, part, failed)?.position ?? page.after;
-    await move(to);
+    to = lastPassed(page.events, part, failed)?.position ?? page.after;
+    await Promise.all([compare(), move(to)]);
   }
   if (locked.hasFailures) await clearFailures(tx, projection.name, to);
   if (failed !== null) return { kind: 'failed', cursor: to, ...failed };
@@ -84,7 +108,13 @@ export async function applyPart(
   }
   return part.kind === 'before'
     ? { kind: 'waiting', cursor: to, detail: part.detail }
-    : { kind: 'applied', cursor: to, mode: way.fold ? 'folded' : 'in_order' };
+    : {
+        kind: 'applied',
+        cursor: to,
+        mode: folded ? 'folded' : 'in_order',
+        ...(way.fresh && { catalog }),
+        ...(foldable && { inOrder: refused === null ? null : { table: refused.table, because: refused.message } }),
+      };
 }
 
 interface Failed {
@@ -104,9 +134,27 @@ async function settleFailure(
   const suspect = part.kind === 'suspect' ? page.events[part.index] : undefined;
   const tried =
     suspect === undefined ? null : await trySuspect(tx, projection, suspect, page.events.indexOf(suspect), context);
-  const failure = part.kind === 'given up' ? part.failure : tried;
+  const failure = part.kind === 'given up' ? await settleGivenUp(tx, projection, page.events, part, context) : tried;
   if (failure === null) return null;
   return { failure, ...(await recordFailure(tx, projection.name, failure, settings.policy)) };
+}
+
+/**
+ * An event that is not tried again, unless another projection has written the row that it lacked in the meantime.
+ * @throws LookupWaits
+ */
+async function settleGivenUp(
+  tx: Tx,
+  projection: Projection,
+  events: readonly StoredEvent[],
+  { index, failure, cause }: Extract<Part, { kind: 'given up' }>,
+  context: RunContext,
+): Promise<EventFailure | null> {
+  const event = events[index];
+  const parent = await referencedProjection(tx, projection, context.owners, cause);
+  if (parent === null || event === undefined) return failure;
+  if (parent.cursor < event.position) throw new LookupWaits(index, waitingText(parent, event.position));
+  return await trySuspect(tx, projection, event, index, context);
 }
 
 /** The event that the cursor is to stand on. */
@@ -115,7 +163,7 @@ function lastPassed(
   part: Exclude<Part, { kind: 'whole' }>,
   failed: Failed | null,
 ): StoredEvent | undefined {
-  const applied = part.kind === 'suspect' && failed === null;
+  const applied = part.kind !== 'before' && failed === null;
   return events[applied || failed?.verdict === 'skip' ? part.index : part.index - 1];
 }
 

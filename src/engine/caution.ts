@@ -1,10 +1,7 @@
 import { EngineError } from '../core/errors.ts';
 import type { StoredEvent } from '../core/event.ts';
-import { HALT_AT_ONCE } from '../core/failure-policy.ts';
 import { beginAttempt, endAttempt, type StartNote } from '../store/attempts.ts';
 import type { Sql } from '../store/connect.ts';
-import { recordFailure } from '../store/failures.ts';
-import { lockState } from '../store/state.ts';
 import { eventFailed } from './event-failure.ts';
 import type { PageOutcome } from './outcome.ts';
 
@@ -48,14 +45,27 @@ export class Caution {
     return this.#left > 0;
   }
 
-  /** Applies the page of one event, or halts before it. @throws the signal's reason when its turn comes too late */
-  async attempt(event: StoredEvent, apply: () => Promise<PageOutcome>, signal: AbortSignal): Promise<PageOutcome> {
+  /**
+   * Applies the page of one event, or says that it must halt before it.
+   * @throws the signal's reason when its turn comes too late
+   */
+  async attempt(
+    event: StoredEvent,
+    at: { readonly cursor: bigint; readonly generation: bigint },
+    apply: () => Promise<PageOutcome>,
+    signal: AbortSignal,
+  ): Promise<PageOutcome> {
     const { sql, name, turns } = this.#options;
     const deadly = this.#deadly;
     if (deadly?.position === event.position) {
-      // Once for each start: whoever sends RETRY now wants it to be tried.
-      this.#deadly = null;
-      return await this.#halt(event, deadly.deaths);
+      const { cursor, generation } = at;
+      const error = new EngineError('PROCESS_DIED', {
+        event: event.name,
+        position: event.position,
+        deaths: deadly.deaths,
+      });
+      const { failure } = eventFailed(error, 0, event);
+      return { kind: 'must halt', halt: { failure, alarm: null, at: { cursor, generation } } };
     }
     return await turns.take(async () => {
       signal.throwIfAborted();
@@ -69,15 +79,9 @@ export class Caution {
     });
   }
 
-  async #halt(event: StoredEvent, deaths: number): Promise<PageOutcome> {
-    const { sql, name } = this.#options;
-    const error = new EngineError('PROCESS_DIED', { event: event.name, position: event.position, deaths });
-    const { failure } = eventFailed(error, 0, event);
-    return await sql.begin(async (tx) => {
-      const locked = await lockState(tx, name);
-      const recorded = await recordFailure(tx, name, failure, HALT_AT_ONCE);
-      return { kind: 'failed', cursor: locked?.cursor ?? 0n, failure, ...recorded };
-    });
+  /** The halt is stored: a RETRY from now on tries the event. Not before, or the handler would run without one. */
+  halted(): void {
+    this.#deadly = null;
   }
 }
 

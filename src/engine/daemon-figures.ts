@@ -43,6 +43,8 @@ export interface ProjectionFigures {
   readonly pages: PageFigures;
   /** From append to visible row. */
   readonly latency: LatencyFigures;
+  /** How long the projection has been waiting for a connection to apply its page; 0 while it does not. */
+  readonly turnSeconds: number;
   /** How long the pull under way has been at one try of a page, or at reading; 0 while there is none. */
   readonly stalledSeconds: number;
   /** How long it has backed off without getting anywhere; 0 while it does not. */
@@ -81,6 +83,8 @@ export async function readFigures(sources: FigureSources): Promise<DaemonFigures
       work: pools.work.counts(),
       read: pools.reader.counts(),
       head: pools.control.counts(),
+      operator: pools.operators.counts(),
+      view: pools.views.counts(),
       ...(publisher === null ? {} : { publish: publisher.connections() }),
     },
     pageMemory: { held: budget.held, total: budget.total, waiting: budget.waiting },
@@ -94,6 +98,7 @@ function ofProjection(status: ProjectionStatus, view: StoredView | undefined, pr
     skipped: view?.skipped ?? 0,
     pages: progress.pages.figures(),
     latency: progress.latency.figures(status.name),
+    turnSeconds: progress.waitedMs / 1000,
     stalledSeconds: progress.stalledMs / 1000,
     backingOffSeconds:
       status.backingOffSince === null ? 0 : Math.max(0, (Date.now() - Date.parse(status.backingOffSince)) / 1000),

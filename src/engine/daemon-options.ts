@@ -16,6 +16,8 @@ export interface DaemonOptions extends Partial<FailurePolicy> {
   readonly database: DatabaseAddress;
   /** Default public. */
   readonly schema?: string;
+  /** Further schemas, with extensions in them. Default none. */
+  readonly extensionSchemas?: readonly string[] | undefined;
   /** Default host and pid. */
   readonly id?: string;
   /** Milliseconds between visits of every projection. Default 60000. */

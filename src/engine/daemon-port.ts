@@ -75,6 +75,12 @@ export interface DaemonPort {
    * @throws EngineError FORGET_REFUSED, PROJECTION_UNKNOWN, DAEMON_STOPPED
    */
   forget(name: string): Promise<readonly string[]>;
+  /**
+   * Gives a projection that was refused its tables, for they have rows, those rows: as the result of every event up to
+   * this position. It goes on from there.
+   * @throws EngineError ADOPT_REFUSED, PROJECTION_UNKNOWN, TABLE_SHARED, TABLE_UNFIT, DAEMON_STOPPED
+   */
+  adopt(name: string, position: bigint): Promise<void>;
   status(): Promise<readonly ProjectionStatus[]>;
   /** Newest position first; of all projections without a name. @throws EngineError PROJECTION_UNKNOWN, DAEMON_STOPPED */
   failures(name?: string): Promise<readonly FailureRecord[]>;

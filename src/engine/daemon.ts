@@ -76,7 +76,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     });
     this.#owners = tableOwners(options.projections);
     this.#stored = new StoredViews(options.databaseTrouble);
-    this.#failures = new FailureDesk({ schema: 'public', ...options }, () => this.#pools?.reader ?? null);
+    this.#failures = new FailureDesk({ schema: 'public', ...options }, () => this.#pools?.views ?? null);
     this.id = options.id ?? `${hostname()}:${process.pid}`;
     this.names = options.projections.map(({ name }) => name);
   }
@@ -87,8 +87,10 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
    * @throws EngineError whatever makes this database unusable; nothing runs then
    */
   async start(): Promise<void> {
-    const { database, schema = 'public', projections, notify = true, broker = null, patience = {} } = this.#options;
-    const own = { database, schema, projections, id: this.id };
+    const { database, schema = 'public', extensionSchemas, projections, notify = true } = this.#options;
+    const { broker = null, patience = {} } = this.#options;
+    const place = { database, schema, extensionSchemas };
+    const own = { ...place, projections, id: this.id };
     const pools = openPools({ ...own, patience, onControlClosed: () => this.#heads?.forget() });
     this.#pools = pools;
     const { signal } = this.#ending;
@@ -110,6 +112,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
       id: this.id,
       pools,
       names: this.names,
+      owners: this.#owners,
       workers: this.#workers,
       heads,
       snapshot: this.#snapshot,
@@ -119,7 +122,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     });
     this.#root = this.#startActors(heads, pools, starts);
     this.#desk = this.#openDesk(pools);
-    this.#publisher = this.#options.publisher?.({ database, schema, owner: this.id, heads, log: this.#log }) ?? null;
+    this.#publisher = this.#options.publisher?.({ ...place, owner: this.id, heads, log: this.#log }) ?? null;
     if (broker !== null) {
       const reset = (name: string) => this.send(name, 'RESET', { by: 'broker' });
       this.#broker = startBroker({ ...broker, id: this.id, projections, reset, hints: this.#hints, log: this.#log });
@@ -141,9 +144,9 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     );
   }
 
-  #openDesk({ reader }: Pools): CommandDesk {
+  #openDesk({ views }: Pools): CommandDesk {
     const desk = new CommandDesk({
-      sql: reader,
+      sql: views,
       id: this.id,
       names: this.names,
       child: (name) => this.#child(name),
@@ -194,7 +197,9 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
 
   protected operating(): OperatingParts {
     const [pools, desk] = [this.#running(this.#pools), this.#running(this.#desk)];
-    return { names: this.names, pools, desk, watches: this.#running(this.#watches), failures: this.#failures };
+    const [watches, heads] = [this.#running(this.#watches), this.#running(this.#heads)];
+    const { projections } = this.#options;
+    return { id: this.id, projections, names: this.names, pools, desk, watches, heads, failures: this.#failures };
   }
 
   protected refuseWhileStopping(): void {
@@ -222,7 +227,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     const pools = this.#running(this.#pools);
     return {
       projections: this.#options.projections,
-      sql: pools.work,
+      sql: pools.views,
       pools,
       budget: this.#budget,
       stored: this.#stored,
@@ -241,19 +246,16 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
 
   /** Halts the projection whose handler left this error behind: see `findCulprit`. */
   async halt(culprit: Culprit, error: unknown): Promise<void> {
-    await haltCulprit({ sql: this.#running(this.#pools).work, log: this.#log }, culprit, error);
-  }
-
-  health(): Health {
-    return healthOf(this.#workers, this.#root?.getSnapshot().status !== 'error');
-  }
-
-  ready(): boolean {
-    return this.#root?.getSnapshot().status === 'active' && this.#stopping === null && !this.#trouble.away;
+    const { operators: sql } = this.#running(this.#pools);
+    const wake = () => this.#child(culprit.projection)?.send({ type: 'WAKE' });
+    await haltCulprit({ sql, log: this.#log, workers: this.#workers, wake }, culprit, error);
   }
 
   readonly unhandled = () => this.#heads?.unhandled() ?? [];
   readonly backingOff = () => this.#watches?.backingOff.lasting() ?? [];
+  readonly health = (): Health => healthOf(this.#workers, this.#root?.getSnapshot().status !== 'error');
+  readonly ready = (): boolean =>
+    this.#root?.getSnapshot().status === 'active' && this.#stopping === null && !this.#trouble.away;
   readonly broker = (): BrokerStatus | null => this.#broker?.status() ?? null;
   /** How projections were woken, and what no hint announced, since the start. */
   readonly hints = (): HintFigures => this.#hints.figures(this.#heads?.latest() ?? 0n);

@@ -2,7 +2,7 @@ import type { PullOutcome } from '../core/port.ts';
 import type { Log } from './log.ts';
 import type { PageOutcome } from './outcome.ts';
 
-type Failed = Extract<PageOutcome, { kind: 'failed' }>;
+type Failed = Pick<Extract<PageOutcome, { kind: 'failed' }>, 'failure' | 'attempts' | 'verdict'>;
 
 /** How a pull ends before an event that failed; `detail` is for status. */
 export function failedPull({ failure, attempts, verdict }: Failed): PullOutcome {
@@ -12,12 +12,13 @@ export function failedPull({ failure, attempts, verdict }: Failed): PullOutcome 
 }
 
 /** The line that every failed attempt gets, whoever found it. */
-export function logFailure(
-  log: Log,
-  name: string,
-  { failure, attempts, verdict }: Pick<Failed, 'failure' | 'attempts' | 'verdict'>,
-): void {
+export function logFailure(log: Log, name: string, { failure, attempts, verdict }: Failed): void {
   const told = { projection: name, ...failure, position: String(failure.position), attempts };
   log.error({ ...told, halted: verdict === 'halt' }, 'an event could not be applied');
   if (verdict === 'skip') log.warn(told, 'an event was skipped, as the policy says');
+}
+
+/** No event is known to be at fault: fewer of them take less time, and one alone can be told. */
+export function logTooSlow(log: Log, projection: string, events: number, next: number): void {
+  log.warn({ projection, events, next }, 'a page took longer than its deadline and is tried again with fewer events');
 }

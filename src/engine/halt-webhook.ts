@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { fullJitter } from '../core/backoff.ts';
 import type { OnHalt } from '../core/halt.ts';
+import { untilAborted } from '../core/signals.ts';
 
 const TRIES = 3;
 const WITHIN_MS = 5_000;
@@ -25,8 +26,9 @@ export function haltWebhook(address: string, { withinMs = WITHIN_MS, baseMs }: H
   return async (halt, { signal }) => {
     const body = JSON.stringify(halt);
     for (let attempt = 1; ; attempt += 1) {
-      const deadline = AbortSignal.any([signal, AbortSignal.timeout(withinMs)]);
-      const trouble = await post(url, { method: 'POST', headers, body, redirect: 'manual', signal: deadline });
+      const trouble = await untilAborted({ signals: [signal], ms: withinMs }, (deadline) =>
+        post(url, { method: 'POST', headers, body, redirect: 'manual', signal: deadline }),
+      );
       if (trouble === null) return;
       signal.throwIfAborted();
       if (attempt === TRIES) throw new Error(`the webhook did not take it in ${TRIES} tries: ${trouble}`);

@@ -1,6 +1,7 @@
 import { mergeMap, Subject } from 'rxjs';
-import { orAborted } from '../core/deadline.ts';
+import { orAborted, orLate } from '../core/deadline.ts';
 import type { Halt, OnHalt } from '../core/halt.ts';
+import { untilAborted } from '../core/signals.ts';
 import type { Sql } from '../store/connect.ts';
 import { readHalt } from '../store/halt.ts';
 import type { Transition } from './daemon-port.ts';
@@ -65,9 +66,9 @@ export class Halts {
     await Promise.all(
       Object.entries(receivers).map(async ([receiver, onHalt]) => {
         const about = { projection: halt.projection, position: halt.position, receiver };
-        const signal = AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(this.#options.withinMs ?? 30_000)]);
+        const until = { signals: [this.#stopped.signal], ms: this.#options.withinMs ?? 30_000 };
         try {
-          await orAborted(Promise.resolve(onHalt(halt, { signal })), signal);
+          await untilAborted(until, (signal) => orAborted(Promise.resolve(onHalt(halt, { signal })), signal));
           log.info(about, 'a halt was told');
         } catch (error) {
           log.warn({ ...about, err: error }, 'a halt could not be told');
@@ -79,8 +80,8 @@ export class Halts {
   /** Stored before the change was announced. Where it cannot be read, or no event is at fault, the state says why. */
   async #describe({ name: projection, detail }: Transition): Promise<Halt> {
     const { sql, id: daemon, log } = this.#options;
-    const deadline = AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(READ_MS)]);
-    const stored = await orAborted(readHalt(sql, projection), deadline).catch((error: unknown) => {
+    const until = { signals: [this.#stopped.signal], ms: READ_MS };
+    const stored = await orLate(readHalt(sql, projection), until).catch((error: unknown) => {
       log.debug({ projection, err: error }, 'the failure of a halt was not read');
       return null;
     });

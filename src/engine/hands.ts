@@ -34,6 +34,8 @@ export function createHands(options: HandsOptions): ProjectionHands {
       const state = await readState(sql, name);
       if (state === null) throw new EngineError('PROJECTION_ROW_MISSING', { name });
       puller.checkpoint.opened(state.generation);
+      // A pause is the operator's and stays; else a refused projection stands still as a halted one does.
+      if (state.refused !== null && state.status !== 'paused') return { status: 'halted', detail: state.refused };
       return { status: state.status, detail: state.alarm };
     },
     pull: (mode, signal) => puller.pull(mode, signal),

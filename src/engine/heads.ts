@@ -2,6 +2,7 @@ import type { Projection } from '../core/projection.ts';
 import type { UnhandledEvents } from '../core/status.ts';
 import type { Beat, HeadReader, OpenAppender } from '../store/head.ts';
 import type { HeadSource } from './head-source.ts';
+import { HeadTimeline } from './head-timeline.ts';
 import { type Appended, RecentEvents } from './recent-events.ts';
 import { UnhandledCounter } from './unhandled-events.ts';
 
@@ -15,6 +16,8 @@ export interface Heads extends HeadSource {
   since(after: bigint): Appended | null;
   /** Event types that no projection handles, as the looks have come across them. */
   unhandled(): readonly UnhandledEvents[];
+  /** As `HeadTimeline.secondsAbove`. */
+  secondsAbove(cursor: bigint, notBefore: number): number | null;
   /** Appenders that held the head at the last look. */
   holders(): readonly OpenAppender[];
 }
@@ -31,12 +34,14 @@ export function createHeads(
   let safe = 0n;
   let holders: readonly OpenAppender[] = [];
   const recent = new RecentEvents();
+  const timeline = new HeadTimeline(() => performance.now());
 
   async function look() {
     try {
       const head = await reader.read();
       latest = head.position;
       latestId = head.id;
+      timeline.note(head.position);
       safe = head.safe;
       holders = head.holders;
       if (head.recent === null) recent.forget();
@@ -71,6 +76,7 @@ export function createHeads(
     since: (after) => recent.since(after),
     recent: (after, names, limit) => recent.page(after, names, limit),
     safe: () => safe,
+    secondsAbove: (cursor, notBefore) => timeline.secondsAbove(cursor, notBefore),
     refresh: async () => (await look()).position,
     forget,
     epoch: () => reader.epoch(),

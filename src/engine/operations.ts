@@ -1,20 +1,28 @@
 import type { CommandRecord, CommandRequest } from '../core/command.ts';
+import { EngineError } from '../core/errors.ts';
+import type { Projection } from '../core/projection.ts';
 import type { CommandOutcome, OperatorEvent } from '../core/status.ts';
+import { adopt } from '../store/adopt.ts';
 import { readCommands } from '../store/commands.ts';
 import { forget } from '../store/forget.ts';
 import { readTransitions, type TransitionsOptions } from '../store/transitions.ts';
 import type { CommandDesk } from './commands/desk.ts';
 import type { DaemonPort, SendOptions, WaitOptions } from './daemon-port.ts';
 import type { FailureDesk } from './failures/failure-desk.ts';
+import type { Heads } from './heads.ts';
 import type { Pools } from './pools.ts';
 import type { Watches } from './watches.ts';
 
 /** The parts of a running daemon that answer operators. */
 export interface OperatingParts {
+  /** Of the daemon. */
+  readonly id: string;
+  readonly projections: readonly Projection[];
   readonly names: readonly string[];
   readonly pools: Pools;
   readonly desk: CommandDesk;
   readonly watches: Watches;
+  readonly heads: Heads;
   readonly failures: FailureDesk;
 }
 
@@ -29,6 +37,7 @@ type Operations = Pick<
   | 'transitions'
   | 'waitFor'
   | 'forget'
+  | 'adopt'
   | 'failures'
   | 'tryFailed'
   | 'capsule'
@@ -57,7 +66,7 @@ export abstract class DaemonOperations implements Operations {
   }
 
   async commands({ name, limit = 100 }: { readonly name?: string; readonly limit?: number } = {}) {
-    return await readCommands(this.operating().pools.reader, { name: name ?? null, limit });
+    return await readCommands(this.operating().pools.views, { name: name ?? null, limit });
   }
 
   async awaitCommand(id: string, options?: WaitOptions): Promise<CommandRecord> {
@@ -69,7 +78,7 @@ export abstract class DaemonOperations implements Operations {
   }
 
   async transitions(name: string, options?: TransitionsOptions) {
-    return await readTransitions(this.operating().pools.reader, name, options);
+    return await readTransitions(this.operating().pools.views, name, options);
   }
 
   async waitFor(...asked: Parameters<DaemonPort['waitFor']>) {
@@ -78,7 +87,16 @@ export abstract class DaemonOperations implements Operations {
 
   async forget(name: string): Promise<readonly string[]> {
     const { pools, names } = this.operating();
-    return await forget(pools.work, name, names);
+    return await forget(pools.operators, name, names);
+  }
+
+  async adopt(name: string, position: bigint): Promise<void> {
+    this.refuseWhileStopping();
+    const { id: owner, projections, names, pools, heads, watches } = this.operating();
+    const projection = projections.find((one) => one.name === name);
+    if (projection === undefined) throw new EngineError('PROJECTION_UNKNOWN', { name, known: names.join(', ') });
+    await adopt(pools.operators, { projection, projections, position, head: await heads.refresh(), owner });
+    await watches.rows.look();
   }
 
   async failures(...asked: Parameters<DaemonPort['failures']>) {

@@ -1,8 +1,9 @@
 import type { FailurePolicy } from '../core/failure-policy.ts';
+import type { PageTurns } from '../core/page-turns.ts';
 import type { Projection } from '../core/projection.ts';
 import type { TableOwners } from '../core/table-owners.ts';
+import type { Catalog } from '../store/catalog.ts';
 import type { Sql } from '../store/connect.ts';
-import type { JsonColumns } from '../store/json-columns.ts';
 import type { Page } from '../store/read.ts';
 import type { FailpointHook } from './failpoint.ts';
 import type { Progress } from './progress.ts';
@@ -20,10 +21,8 @@ export interface PageWork {
   readonly replayUntil: bigint;
   /** An attempt goes through a stored halt. */
   readonly attempt: boolean;
-  /** Constraints of the projection's tables that are checked at COMMIT only. */
-  readonly deferred: readonly string[];
-  /** The projection's JSON columns. */
-  readonly json: JsonColumns;
+  /** What was read of the projection's tables; a page that finds it outdated reads it again. */
+  readonly catalog: Catalog;
   /** Told of each try and of what takes how long. Default nobody. */
   readonly progress?: Progress;
 }
@@ -32,6 +31,8 @@ export interface PageSettings {
   readonly sql: Sql;
   /** Sessions of `sql` are ended from here, when a page runs into its deadline. */
   readonly control: Sql;
+  /** In front of the connections of `sql`. */
+  readonly turns?: PageTurns;
   readonly owner: string;
   readonly owners: TableOwners;
   readonly policy: FailurePolicy;

@@ -1,12 +1,12 @@
 import type { StoredEvent } from '../core/event.ts';
 import type { Tx } from '../store/connect.ts';
-import type { SqlText } from '../store/statement-sql.ts';
-import { toEventFailed } from './event-failure.ts';
+import type { SqlText, Write } from '../store/statement-sql.ts';
+import { hintOf, toEventFailed } from './event-failure.ts';
 import type { PageMeter } from './page-meter.ts';
 
 /** Sends the writes of a page without waiting for each other's answers; the server runs them in the order sent. */
 export interface Pipeline {
-  send(index: number, sql: SqlText): void;
+  send(index: number, sql: SqlText, write: Write): void;
   hasFailed(): boolean;
   /** Waits for everything sent. @throws what failed first, in the order sent: later failures are only its echo */
   settled(): Promise<void>;
@@ -18,10 +18,10 @@ export function createPipeline(tx: Tx, events: readonly StoredEvent[], meter?: P
   let firstIndex = Number.POSITIVE_INFINITY;
   let answeredAt = 0;
   return {
-    send(index: number, sql: SqlText): void {
+    send(index: number, sql: SqlText, write: Write): void {
       const event = events[index];
       const sentAt = performance.now();
-      const query = tx.unsafe(sql.text, sql.values, { prepare: true });
+      const query = tx.unsafe(sql.text, sql.values, { prepare: true, changes: sql.changes });
       pending.push(
         query.then(
           () => {
@@ -32,7 +32,7 @@ export function createPipeline(tx: Tx, events: readonly StoredEvent[], meter?: P
           },
           (error: unknown) => {
             if (index >= firstIndex || event === undefined) return;
-            first = toEventFailed(error, index, event, sql.text);
+            first = toEventFailed(error, index, event, sql.text, hintOf(error, write));
             firstIndex = index;
           },
         ),

@@ -3,17 +3,23 @@ import { connect, type DatabaseAddress, type Sql } from '../store/connect.ts';
 
 /** The daemon's connections, apart by what they may be kept waiting for. */
 export interface Pools {
-  /** Pages and commands: transactions that write. */
+  /** Pages, and nothing else: a handler may keep one for as long as it likes. */
   readonly work: Sql;
   /** Pages are read here, while the one before is written. */
   readonly reader: Sql;
   /** Looks at the head. */
   readonly control: Sql;
+  /** What operators have done: transactions that may wait for the row of a page in flight. */
+  readonly operators: Sql;
+  /** What is looked at (status, metrics, commands, failures) and written beside the pages: short statements, no waits. */
+  readonly views: Sql;
 }
 
 export interface PoolOptions {
   readonly database: DatabaseAddress;
   readonly schema: string;
+  /** Further schemas, with extensions in them. Default none. */
+  readonly extensionSchemas?: readonly string[] | undefined;
   readonly projections: readonly Projection[];
   readonly id: string;
   readonly patience: Partial<Patience>;
@@ -40,11 +46,21 @@ export interface Patience {
   readonly stallMs: number;
 }
 
-export function openPools({ database, schema, projections, id, patience, onControlClosed }: PoolOptions): Pools {
+/** Connections at most, by what they are for: docs/operations.md adds them up. */
+const PLACES = { work: 12, reader: 4, control: 1, operators: 4, views: 2 } as const;
+
+/** Pages that are applied at once. */
+export function pagePlaces(projections: number): number {
+  return Math.min(projections + 2, PLACES.work);
+}
+
+export function openPools(around: PoolOptions): Pools {
+  const { database, schema, extensionSchemas, projections, id, patience, onControlClosed } = around;
   const { connectMs = 5000, answerMs = 30_000, headAnswerMs = 5000, pingEveryMs = 10_000 } = patience;
   const options = (role: string, max: number, answerWithinMs: number) => ({
     address: database,
     schema,
+    extensionSchemas,
     max,
     connectWithinMs: connectMs,
     answerWithinMs,
@@ -52,12 +68,14 @@ export function openPools({ database, schema, projections, id, patience, onContr
     applicationName: `projectionist:${role}:${id}`,
   });
   return {
-    work: connect(options('work', Math.min(projections.length + 2, 12), answerMs)),
-    reader: connect(options('read', 4, answerMs)),
-    control: connect({ ...options('head', 1, headAnswerMs), onClose: onControlClosed }),
+    work: connect(options('work', pagePlaces(projections.length), answerMs)),
+    reader: connect(options('read', PLACES.reader, answerMs)),
+    control: connect({ ...options('head', PLACES.control, headAnswerMs), onClose: onControlClosed }),
+    operators: connect(options('operator', PLACES.operators, answerMs)),
+    views: connect(options('view', PLACES.views, answerMs)),
   };
 }
 
 export async function closePools(pools: Pools): Promise<void> {
-  await Promise.all([pools.work, pools.reader, pools.control].map((sql) => sql.end({ timeout: 5 })));
+  await Promise.all(Object.values<Sql>({ ...pools }).map((sql) => sql.end({ timeout: 5 })));
 }

@@ -4,10 +4,11 @@ import { EngineError } from '../core/errors.ts';
 import type { TableOwners } from '../core/table-owners.ts';
 import { noteStart, type StartNote } from '../store/attempts.ts';
 import { checkDatabase, checkStore } from '../store/checks.ts';
+import { checkReserved } from '../store/claims.ts';
 import { connect } from '../store/connect.ts';
 import { migrate } from '../store/migrate.ts';
+import { register } from '../store/register.ts';
 import { isTransient } from '../store/sqlstate.ts';
-import { register } from '../store/state.ts';
 import { checkTables } from './check-tables.ts';
 import type { Log } from './log.ts';
 import type { PoolOptions, Pools } from './pools.ts';
@@ -55,11 +56,14 @@ function passes(error: unknown): boolean {
 }
 
 async function prepare(pools: Pools, options: PrepareOptions): Promise<ReadonlyMap<string, StartNote>> {
-  const { projections, owners, notify } = options;
+  const { projections, owners, notify, log } = options;
   await migrateAtStart(options);
   await checkStore(pools.control, { notify });
   await checkTables(pools.control, owners);
-  await register(pools.work, projections);
+  await checkReserved(pools.control, projections);
+  for (const [projection, reason] of await register(pools.work, projections)) {
+    log.error({ projection, reason }, 'a projection was refused its tables and stands still; the others go on');
+  }
   return await noteStart(
     pools.work,
     projections.map(({ name }) => name),
@@ -67,10 +71,11 @@ async function prepare(pools: Pools, options: PrepareOptions): Promise<ReadonlyM
 }
 
 /** Over a connection of its own: a migration may take any time (an index on a large table). */
-async function migrateAtStart({ database, schema, projections, id, notify }: PrepareOptions): Promise<void> {
-  const sql = connect({ address: database, schema, applicationName: `projectionist:migrate:${id}`, max: 1 });
+async function migrateAtStart({ database, projections, id, notify, log, ...path }: PrepareOptions): Promise<void> {
+  const sql = connect({ address: database, ...path, applicationName: `projectionist:migrate:${id}`, max: 1 });
   try {
-    await migrate(sql, { schema, notify, projections });
+    const onRepair = (problem: string) => log.warn({ problem }, 'the event store was repaired');
+    await migrate(sql, { schema: path.schema, notify, projections, onRepair });
   } finally {
     await sql.end({ timeout: 5 });
   }

@@ -13,22 +13,28 @@ export class Progress {
   readonly #now: () => number;
   #cursor = 0n;
   #generation = 0n;
+  #generationSince: number;
   #events = 0;
   #rate = 0;
   #since: number;
   /** When the pull under way last got anywhere; null while there is none. */
   #pullingSince: number | null = null;
 
+  /** Since when the projection waits for its turn; null while it does not. */
+  #waitingSince: number | null = null;
+
   /** @param now milliseconds that only rise */
   constructor(now: () => number, slot: HandlerSlot | null = null) {
     this.pages = new PageMeter(slot);
     this.#now = now;
     this.#since = now();
+    this.#generationSince = this.#since;
   }
 
   /** Where a fresh look at the stored row found it. */
   place(cursor: bigint, generation: bigint): void {
     this.#cursor = cursor;
+    if (generation !== this.#generation) this.#generationSince = this.#now();
     this.#generation = generation;
     this.#since = this.#now();
   }
@@ -41,6 +47,22 @@ export class Progress {
   /** The pull has ended, in whatever way. */
   rests(): void {
     this.#pullingSince = null;
+  }
+
+  /** The pull waits until a connection for its page is free. However long that is, it is no stall of its own. */
+  waits(): void {
+    this.rests();
+    this.#waitingSince = this.#now();
+  }
+
+  /** The turn has come, or was given up. */
+  goesOn(): void {
+    this.#waitingSince = null;
+    this.pulling();
+  }
+
+  get waitedMs(): number {
+    return this.#waitingSince === null ? 0 : this.#now() - this.#waitingSince;
   }
 
   /** A page is committed, `ms` after it was asked for. */
@@ -72,6 +94,11 @@ export class Progress {
 
   get generation(): bigint {
     return this.#generation;
+  }
+
+  /** When this generation was first seen, in milliseconds of `now`. */
+  get generationSince(): number {
+    return this.#generationSince;
   }
 
   get events(): number {

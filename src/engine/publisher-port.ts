@@ -7,6 +7,8 @@ import type { Log } from './log.ts';
 export interface PublisherSurroundings {
   readonly database: DatabaseAddress;
   readonly schema: string;
+  /** Further schemas, with extensions in them. Default none. */
+  readonly extensionSchemas?: readonly string[] | undefined;
   /** The daemon's id. */
   readonly owner: string;
   readonly heads: HeadSource;

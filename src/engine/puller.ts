@@ -1,47 +1,26 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { isEngineError } from '../core/errors.ts';
+import { type ErrorCode, isEngineError } from '../core/errors.ts';
 import type { PullMode, PullOutcome } from '../core/port.ts';
-import type { Projection } from '../core/projection.ts';
-import type { Sql } from '../store/connect.ts';
+import type { InOrder } from '../core/status.ts';
 import type { Page } from '../store/read.ts';
 import { isConnectionLost } from '../store/sqlstate.ts';
 import { applyPage } from './apply-page.ts';
-import type { Caution } from './caution.ts';
 import { Checkpoint } from './checkpoint.ts';
-import { failedPull, logFailure } from './failure-text.ts';
-import type { HeadSource } from './head-source.ts';
-import type { Log } from './log.ts';
+import { failedPull, logFailure, logTooSlow } from './failure-text.ts';
+import { HaltGate } from './halt-gate.ts';
+import { inTurn } from './in-turn.ts';
 import { openPlace, type Place } from './open-place.ts';
 import type { PageMode, PageOutcome } from './outcome.ts';
 import { PageBudget } from './page-budget.ts';
 import { PageLimit } from './page-limit.ts';
 import { PageReader } from './page-reader.ts';
-import type { PageSettings } from './page-work.ts';
-import type { Progress } from './progress.ts';
+import type { PullerOptions, Step } from './puller-options.ts';
 
 /** Milliseconds until a row that somebody held is tried once more. */
 const HELD_MS = 10;
-
+/** No repetition mends these: an operator decides. */
+const UNFIT = new Set<ErrorCode>(['PROJECTION_REFUSED', 'HISTORY_AHEAD', 'HISTORY_DIVERGED']);
 const HALTED = { kind: 'halted', detail: 'halted before an event that failed' } as const;
-
-export interface PullerOptions {
-  readonly projection: Projection;
-  readonly settings: PageSettings;
-  /** Undefined: there is no earlier process to learn from. */
-  readonly caution?: Caution;
-  /** Pages are read here, while another connection writes the one before. */
-  readonly reader: Sql;
-  readonly heads: HeadSource;
-  /** Fixed number of events per page, or null to let it adapt. */
-  readonly pageSize: number | null;
-  /** Memory for pages, shared with the other projections. Default one of its own. */
-  readonly budget?: PageBudget;
-  readonly progress: Progress;
-  /** More events have been looked at. It must not throw. */
-  readonly onScanned?: () => void;
-  readonly log: Log;
-  readonly now: () => number;
-}
 
 /**
  * The loop of one projection: read a page, apply it, while the next one is read already. Moves over events that the
@@ -49,6 +28,7 @@ export interface PullerOptions {
  */
 export class Puller {
   readonly checkpoint = new Checkpoint();
+  readonly halts: HaltGate;
   readonly #options: PullerOptions;
   readonly #names: ReadonlySet<string>;
   #replayUntil = 0n;
@@ -57,6 +37,10 @@ export class Puller {
   /** A run is under way; the last one has ended at the head. */
   #running = false;
   #caughtUp = false;
+  /** Of the tables whose definitions do not let them fold, why. */
+  #tables: readonly InOrder[] = [];
+  /** Why the last page that could have been folded was not; null when it was. */
+  #inOrder: InOrder | null = null;
   #unfit = false;
   #heldBefore = false;
 
@@ -64,6 +48,7 @@ export class Puller {
     this.#options = options;
     this.#names = new Set(options.projection.handlers.keys());
     this.#limit = new PageLimit(options.pageSize);
+    this.halts = new HaltGate(options);
     const { reader, heads, budget = new PageBudget(), progress, now, caution } = options;
     const [names, limit] = [[...this.#names], this.#limit];
     const alone = () => caution?.on === true;
@@ -75,9 +60,15 @@ export class Puller {
     return this.#pages.waitsForRoom;
   }
 
-  /** The last pull was halted by the history of the store. No row says so. */
+  /** The last pull was halted by the history of the store, or by whose the tables are. No row says so as a halt. */
   get unfit(): boolean {
     return this.#unfit;
+  }
+
+  /** What makes it apply events one by one: the tables by their definitions, and what the last larger page met. */
+  get inOrder(): readonly InOrder[] {
+    const tables = this.#tables.filter(({ table }) => table !== this.#inOrder?.table);
+    return this.#inOrder === null ? tables : [...tables, this.#inOrder];
   }
 
   /**
@@ -112,7 +103,7 @@ export class Puller {
       this.forget();
       if (signal.aborted && error === signal.reason) return { kind: 'stopped' };
       if (isConnectionLost(error) || isEngineError(error, 'EVENTS_TAKEN_BACK')) this.#options.heads.forget();
-      if (isEngineError(error, 'HISTORY_AHEAD') || isEngineError(error, 'HISTORY_DIVERGED')) {
+      if (isEngineError(error) && UNFIT.has(error.code)) {
         this.#unfit = true;
         return { kind: 'failed', halted: true, detail: error.message };
       }
@@ -128,6 +119,11 @@ export class Puller {
     this.#heldBefore = false;
     for (;;) {
       if (signal.aborted) return { kind: 'stopped' };
+      const halted = await this.halts.pass();
+      if (halted !== null) {
+        this.forget();
+        return halted;
+      }
       if (this.#isStale()) this.forget();
       const before = this.checkpoint.generation;
       const place = this.checkpoint.place ?? (await this.#open());
@@ -174,9 +170,16 @@ export class Puller {
     switch (outcome.kind) {
       case 'moved':
         return null;
+      case 'must halt':
+        this.halts.close(outcome.halt);
+        return null;
       case 'applied':
-        this.checkpoint.applied({ ...place, cursor: outcome.cursor, status: 'running' }, page.newest);
+        this.checkpoint.applied(
+          { ...place, cursor: outcome.cursor, status: 'running', catalog: outcome.catalog ?? place.catalog },
+          page.newest,
+        );
         this.#options.onScanned?.();
+        if (outcome.inOrder !== undefined) this.#inOrder = outcome.inOrder;
         await settings.failpoint?.('committed', projection.name);
         this.#measure(page, { mode, began, more }, outcome.mode);
         return mode === 'attempt' || (mode === 'live' && page.full) ? { kind: 'behind' } : null;
@@ -191,7 +194,7 @@ export class Puller {
       case 'halted':
         return HALTED;
       case 'too slow':
-        this.#halve(page);
+        logTooSlow(log, projection.name, page.events.length, this.#limit.tooSlow(page.events.length));
         return null;
       case 'elsewhere':
         if (this.#heldBefore) return { kind: 'elsewhere' };
@@ -199,8 +202,9 @@ export class Puller {
         this.#heldBefore = true;
         await pause(HELD_MS, undefined, { signal }).catch(() => undefined);
         return null;
+      case 'stopped':
       case 'paused':
-        return { kind: 'paused' };
+        return outcome;
     }
   }
 
@@ -219,21 +223,12 @@ export class Puller {
     };
     const apply = () => applyPage(settings, work);
     const [event] = page.events;
-    if (!caution?.on || event === undefined) return await apply();
-    // Others may have their turns first: that says nothing about this one, and can take as long as all of their pages.
-    progress.rests();
-    return await caution.attempt(event, apply, signal);
+    if (!caution?.on || event === undefined) return await inTurn(settings, progress, signal, apply);
+    return await inTurn(settings, progress, signal, () => caution.attempt(event, place, apply, signal), true);
   }
 
   #isStale(): boolean {
     return this.checkpoint.isStale(this.#options.heads.epoch());
-  }
-
-  /** No event is known to be at fault: fewer of them take less time, and one alone can be told. */
-  #halve({ events }: Page): void {
-    const { log, projection } = this.#options;
-    const told = { projection: projection.name, events: events.length, next: this.#limit.tooSlow(events.length) };
-    log.warn(told, 'a page took longer than its deadline and is tried again with fewer events');
   }
 
   /** Catching up ends only when a fresh look agrees; live, a wake has brought the head along. */
@@ -250,6 +245,9 @@ export class Puller {
     const place = await openPlace(reader, projection);
     this.#unfit = false;
     if (place.cursor === 0n || this.#replayUntil === 0n) this.#replayUntil = await heads.refresh();
+    this.#tables = [...place.catalog.tables.values()].flatMap(({ name, inOrderBecause }) =>
+      inOrderBecause === null ? [] : [{ table: name, because: inOrderBecause }],
+    );
     this.checkpoint.load(place, epoch);
     progress.place(place.cursor, place.generation);
     return place;
@@ -273,15 +271,6 @@ export class Puller {
     progress.applied(page.events.length, this.checkpoint.scanned, ms, applied);
     this.#limit.applied({ full: more, ms });
   }
-}
-
-interface Step {
-  readonly mode: PullMode;
-  /** When the page was asked for. */
-  readonly began: number;
-  /** The safe head is further on than the page. */
-  readonly more: boolean;
-  readonly signal: AbortSignal;
 }
 
 function nothing(): void {}

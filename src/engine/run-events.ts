@@ -1,6 +1,6 @@
 import { EngineError } from '../core/errors.ts';
 import type { StoredEvent } from '../core/event.ts';
-import type { HandlerContext, Projection } from '../core/projection.ts';
+import type { Projection } from '../core/projection.ts';
 import type { TableOwners } from '../core/table-owners.ts';
 import type { Tx } from '../store/connect.ts';
 import { checkConstraints } from '../store/constraints.ts';
@@ -8,16 +8,15 @@ import { encodeJson, type JsonColumns } from '../store/json-columns.ts';
 import { settleHandler, TransactionEnded } from '../store/settle.ts';
 import { isAborted } from '../store/sqlstate.ts';
 import { toSql } from '../store/statement-sql.ts';
-import { type Lent, lend } from '../store/transaction.ts';
-import { attributed } from './attribution.ts';
-import { checkedEvent } from './checked-event.ts';
+import type { Lent, Sender } from '../store/transaction.ts';
 import { toEventFailed } from './event-failure.ts';
 import { type FlatStatement, flattenStatements } from './flatten.ts';
+import { HandlerAnswers } from './handler-answers.ts';
 import { resolveLookup } from './lookups.ts';
+import { EventFailed } from './outcome.ts';
 import type { PageDeadline } from './page-deadline.ts';
 import type { PageMeter } from './page-meter.ts';
 import { createPipeline, type Pipeline } from './pipeline.ts';
-import { returnedStatements } from './statement-handlers.ts';
 
 export interface RunContext {
   readonly owners: TableOwners;
@@ -28,6 +27,10 @@ export interface RunContext {
   /** Deferred constraints: every event is checked against them at its end. Null: there are none. */
   readonly deferred: readonly string[] | null;
   readonly json: JsonColumns;
+  /** What the statements' texts end in, so that they are planned anew once columns have other types. Default nothing. */
+  readonly suffix?: string;
+  /** Handlers that have been called for these events already are not called again. Default none have. */
+  readonly answers?: HandlerAnswers;
   /** Null: a handler may take any time. */
   readonly deadline: PageDeadline | null;
   /** Told of what takes how long. Default nobody. */
@@ -62,17 +65,18 @@ async function sendEvents(
   context: RunContext,
   pipeline: Pipeline,
 ): Promise<void> {
-  const { meter } = context;
+  const { meter, suffix = '' } = context;
+  const answers = context.answers ?? new HandlerAnswers(projection, context.replayUntil, meter);
+  const sender: Sender =
+    suffix === '' ? tx : { unsafe: (text, values, options) => tx.unsafe(text + suffix, values, options) };
   for (const [index, event] of events.entries()) {
-    const handler = projection.handlers.get(event.name);
-    if (handler === undefined) continue;
-    const lent = lend(tx);
-    const handlerContext: HandlerContext = { tx: lent.tx, replaying: event.position <= context.replayUntil };
+    if (!projection.handlers.has(event.name)) continue;
     const run = async (statements: readonly FlatStatement[]): Promise<void> => {
       for (const statement of statements) {
         if (statement.kind !== 'lookup') {
           if (!projection.tables.has(statement.table)) throw notDeclared(projection, statement.table);
-          pipeline.send(index, toSql(encodeJson(statement, context.json)));
+          const write = toSql(encodeJson(statement, context.json));
+          pipeline.send(index, { ...write, text: write.text + suffix }, statement);
           continue;
         }
         await pipeline.settled();
@@ -88,23 +92,20 @@ async function sendEvents(
         if (found !== null) await run(flattenStatements(statement.use(found)));
       }
     };
-    meter?.handling(event.position);
+    let lent: Lent | null = null;
+    let called = false;
     try {
-      const checked = checkedEvent(projection, event);
-      const result: unknown = attributed({ projection: projection.name, event }, () =>
-        handler(checked, handlerContext),
-      );
-      if (result instanceof Promise) {
+      const answer = answers.inTurn(event, sender);
+      if (answer.kind === 'failed') throw answer.error;
+      if (answer.kind === 'promise') {
+        lent = answer.lent;
+        called = true;
         const began = performance.now();
-        const inTime = context.deadline?.event(result, index, event, lent) ?? result;
+        const inTime = context.deadline?.event(answer.promise, index, event, lent) ?? answer.promise;
         await settleImperative({ tx, lent, xid: context.xid }, projection, event, inTime);
+        called = false;
         meter?.statement(event.name, performance.now() - began);
-      } else {
-        const statement = lent.end();
-        if (statement !== null) throw new EngineError('HANDLER_NOT_AWAITED', { statement });
-        await run(flattenStatements(result));
-        returnedStatements(handler);
-      }
+      } else await run(answer.statements);
       if (context.deferred !== null) {
         await pipeline.settled();
         await checkConstraints(tx, context.deferred);
@@ -112,7 +113,8 @@ async function sendEvents(
     } catch (error) {
       // An earlier write may have failed first: then this is only its echo.
       await pipeline.settled();
-      throw toEventFailed(error, index, event, lent.failed(error));
+      const failed = toEventFailed(error, index, event, lent?.failed(error) ?? null);
+      throw called && failed instanceof EventFailed ? failed.final() : failed;
     } finally {
       meter?.handled();
     }

@@ -1,6 +1,6 @@
 import type { SnapshotFrom } from 'xstate';
 import type { projectionMachine } from '../../machines/projection.ts';
-import type { FailureStatus, ProjectionState, ProjectionStatus } from '../core/status.ts';
+import type { FailureStatus, InOrder, ProjectionState, ProjectionStatus } from '../core/status.ts';
 import type { Sql } from '../store/connect.ts';
 import { readFailures } from '../store/failures.ts';
 import type { OpenAppender } from '../store/head.ts';
@@ -58,13 +58,18 @@ export interface StatusParts {
   /** How far events have been looked at; ahead of the stored cursor over events that are not handled. */
   readonly scanned: bigint;
   readonly head: bigint;
+  /** Seconds since the head was first seen above the cursor; null where it was not. */
+  readonly secondsAbove: (cursor: bigint) => number | null;
   readonly holders: readonly OpenAppender[];
   /** That the database is away, or what the last scheduled check found wrong with the store itself. */
   readonly storeProblem: string | null;
   readonly backingOffSince: number | null;
   /** It waits for memory for its next page. */
   readonly waitsForRoom?: boolean;
+  /** Milliseconds that it has waited for a connection for its page. */
+  readonly waitedMs: number;
   readonly ratePerSecond: number;
+  readonly inOrder: readonly InOrder[];
   readonly owner: string;
 }
 
@@ -87,6 +92,7 @@ export function toStatus(parts: StatusParts): ProjectionStatus {
       parts.storeProblem ??
       sinceWhen(snapshot?.context.detail ?? null, parts.backingOffSince) ??
       (parts.waitsForRoom === true ? WAITS_FOR_ROOM : null) ??
+      turnDetail(parts.waitedMs) ??
       holderDetail(parts.holders) ??
       skippedDetail(view?.skipped ?? 0),
     cursor: String(cursor),
@@ -94,12 +100,15 @@ export function toStatus(parts: StatusParts): ProjectionStatus {
     position: Number(position),
     lagEvents: Number(lag),
     lagSeconds: lag === 0n ? 0 : position === 0n ? null : Math.max(0, Number((view?.newest ?? position) - position)),
+    behindSeconds: lag === 0n ? 0 : parts.secondsAbove(cursor),
     ratePerSecond,
     etaSeconds: state === 'catching-up' && ratePerSecond > 0 ? Math.ceil(Number(lag) / ratePerSecond) : null,
     generation: Number(view?.generation ?? 0n),
     owner: state === 'idle' ? (view?.owner ?? null) : parts.owner,
     backingOffSince: parts.backingOffSince === null ? null : new Date(parts.backingOffSince).toISOString(),
     failure: failure ?? historyFailure(snapshot, cursor),
+    skippedEvents: view?.skipped ?? 0,
+    inOrder: parts.inOrder,
     tables: parts.tables,
   };
 }
@@ -119,6 +128,12 @@ function holderDetail(holders: readonly OpenAppender[]): string | null {
   const who = oldest.pid === null ? 'a prepared transaction' : `the transaction of pid ${oldest.pid}`;
   const age = oldest.seconds === null ? '' : `, open for ${Math.floor(oldest.seconds)} s`;
   return `waiting for ${who} that appends events${age}`;
+}
+
+/** Handlers of other projections keep every connection for pages. */
+function turnDetail(waitedMs: number): string | null {
+  if (waitedMs < 1000) return null;
+  return `waiting for a turn to apply a page, for ${Math.floor(waitedMs / 1000)} s: other projections use all connections for pages`;
 }
 
 /** Said when there is nothing else to say: its rows lack something. */

@@ -1,5 +1,5 @@
 import type { Sql } from '../store/connect.ts';
-import { isConnectionLost } from '../store/sqlstate.ts';
+import { isConnectionLost, sqlstateOf } from '../store/sqlstate.ts';
 import { readViews } from './status.ts';
 
 type Views = Awaited<ReturnType<typeof readViews>>;
@@ -22,9 +22,16 @@ export class StoredViews {
     try {
       if (away === null) this.#last = await readViews(sql);
     } catch (error) {
-      if (!isConnectionLost(error)) throw error;
-      away = this.#known() ?? 'the database does not answer; this is what it said last';
+      away = this.#known() ?? refusal(error);
+      if (away === null) throw error;
     }
     return { ...this.#last, away };
   }
+}
+
+/** Why the database says nothing (a right that was taken, or rows that a policy hides); null where that is our doing. */
+function refusal(error: unknown): string | null {
+  if (isConnectionLost(error)) return 'the database does not answer; this is what it said last';
+  if (sqlstateOf(error) !== '42501' || !(error instanceof Error)) return null;
+  return `the database refuses to be read (${error.message}); this is what it said last`;
 }

@@ -27,7 +27,8 @@ export class TransitionLog {
   readonly #options: TransitionLogOptions;
   #rows: Omit<TransitionRecord, 'number'>[] = [];
   #timer: NodeJS.Timeout | null = null;
-  #writing: Promise<void> = Promise.resolve();
+  #writing: Promise<void> | null = null;
+  #stopped = false;
   /** A process that lives shortly prunes too. */
   #sincePruned = PRUNE_EVERY;
 
@@ -43,37 +44,53 @@ export class TransitionLog {
     this.#schedule(this.#options.everyMs ?? EVERY_MS);
   }
 
-  /** Writes what is left, once. Never rejects. */
+  /** Writes what is left, once, after the write under way. Never rejects. */
   async stop(): Promise<void> {
-    await this.#writing;
+    this.#stopped = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
+    await this.#writing;
     await this.#write();
-    if (this.#timer !== null) clearTimeout(this.#timer);
   }
 
   #schedule(ms: number): void {
+    if (this.#stopped || this.#writing !== null) return;
     this.#timer ??= setTimeout(() => {
       this.#timer = null;
-      this.#writing = this.#write();
+      void this.#write();
     }, ms);
   }
 
-  async #write(): Promise<void> {
+  /**
+   * Never two at once: a slow write would be overtaken by the next one, its rows would stand behind newer ones, and a stop
+   * would wait for one of them only. What is noted meanwhile waits, within the same bound.
+   */
+  #write(): Promise<void> {
+    const writing = this.#store().then((ms) => {
+      this.#writing = null;
+      if (this.#rows.length > 0) this.#schedule(ms);
+    });
+    this.#writing = writing;
+    return writing;
+  }
+
+  /** @returns milliseconds until the next write at least */
+  async #store(): Promise<number> {
+    const { sql, log, everyMs = EVERY_MS } = this.#options;
     const rows = this.#rows;
-    if (rows.length === 0) return;
+    if (rows.length === 0) return everyMs;
     this.#rows = [];
-    const { sql, log } = this.#options;
     const prune = this.#sincePruned + rows.length >= PRUNE_EVERY;
     try {
       await storeTransitions(sql, rows, { prune });
       this.#sincePruned = prune ? 0 : this.#sincePruned + rows.length;
+      return everyMs;
     } catch (error) {
       log.debug({ err: error, rows: rows.length }, 'transitions not stored');
       // What the database refuses for good would be refused for ever.
-      if (!isTransient(error)) return;
+      if (!isTransient(error)) return everyMs;
       this.#rows = [...rows, ...this.#rows].slice(-BUFFERED);
-      this.#schedule(AGAIN_MS);
+      return AGAIN_MS;
     }
   }
 }

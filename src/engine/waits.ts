@@ -1,5 +1,6 @@
 import { orAborted } from '../core/deadline.ts';
 import { EngineError } from '../core/errors.ts';
+import { untilAborted } from '../core/signals.ts';
 import type { Heads } from './heads.ts';
 import type { Log } from './log.ts';
 
@@ -62,21 +63,27 @@ export class Waits {
     position: bigint | 'head',
     { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal?: AbortSignal },
   ): Promise<WaitOutcome> {
-    const { names, max = 64, heads, read } = this.#options;
+    const { names, max = 64 } = this.#options;
     if (!names.includes(name)) throw new EngineError('PROJECTION_UNKNOWN', { name, known: names.join(', ') });
     if (this.#underWay >= max) throw new EngineError('WAIT_BUSY', { max });
-    const ending = AbortSignal.any([this.#stopped.signal, ...(signal === undefined ? [] : [signal])]);
     this.#underWay += 1;
     try {
-      ending.throwIfAborted();
-      const target = position === 'head' ? (await orAborted(heads.look(), ending)).drawn : position;
-      // A row that is read after the wait has begun: what was applied before a reset does not count after it.
-      const place = (await orAborted(read([name]), ending)).get(name);
-      if (place === undefined) throw new EngineError('PROJECTION_ROW_MISSING', { name });
-      return await this.#wait({ name, target, place }, timeoutMs, ending);
+      return await untilAborted({ signals: [this.#stopped.signal, signal] }, (ending) =>
+        this.#until(name, position, timeoutMs, ending),
+      );
     } finally {
       this.#underWay -= 1;
     }
+  }
+
+  async #until(name: string, position: bigint | 'head', timeoutMs: number, ending: AbortSignal): Promise<WaitOutcome> {
+    const { heads, read } = this.#options;
+    ending.throwIfAborted();
+    const target = position === 'head' ? (await orAborted(heads.look(), ending)).drawn : position;
+    // A row that is read after the wait has begun: what was applied before a reset does not count after it.
+    const place = (await orAborted(read([name]), ending)).get(name);
+    if (place === undefined) throw new EngineError('PROJECTION_ROW_MISSING', { name });
+    return await this.#wait({ name, target, place }, timeoutMs, ending);
   }
 
   /** A projection of this daemon may have come further. */

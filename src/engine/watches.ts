@@ -1,8 +1,10 @@
+import type { TableOwners } from '../core/table-owners.ts';
 import { createAuditor } from '../store/audit.ts';
 import { checkStore } from '../store/checks.ts';
 import { readPlaces } from '../store/state.ts';
 import type { Worker } from './actors.ts';
 import { BackingOffs } from './backing-off.ts';
+import { checkTables } from './check-tables.ts';
 import type { DaemonOptions } from './daemon-options.ts';
 import type { Transition } from './daemon-port.ts';
 import { haltWebhook } from './halt-webhook.ts';
@@ -39,6 +41,7 @@ export interface WatchesOptions {
   readonly id: string;
   readonly pools: Pools;
   readonly names: readonly string[];
+  readonly owners: TableOwners;
   readonly workers: ReadonlyMap<string, Worker>;
   readonly heads: Heads;
   readonly snapshot: (name: string) => ProjectionSnapshot | null;
@@ -49,26 +52,29 @@ export interface WatchesOptions {
 }
 
 export function createWatches(options: WatchesOptions): Watches {
-  const { daemon, id, pools, names, workers, heads, snapshot, wake, reopen, log } = options;
+  const { daemon, id, pools, names, workers, heads, owners, snapshot, wake, reopen, log } = options;
   const { projections, notify = true, onHalt, haltWebhookUrl } = daemon;
   const waits = new Waits({
     names,
-    read: (which) => readPlaces(pools.reader, which),
+    read: (which) => readPlaces(pools.views, which),
     scanned: (name, generation) => workers.get(name)?.puller.checkpoint.scannedIn(generation) ?? 0n,
     heads,
     log,
   });
   const store = createStoreWatch({
     auditor: createAuditor(pools.reader),
-    check: () => checkStore(pools.reader, { notify }),
+    check: async () => {
+      await checkStore(pools.reader, { notify });
+      await checkTables(pools.reader, owners);
+    },
     log,
   });
-  const rows = createRowWatch({ sql: pools.reader, workers, snapshot, reopen, log });
+  const rows = createRowWatch({ sql: pools.views, workers, snapshot, reopen, log });
   const furthest = (name: string) => workers.get(name)?.puller.checkpoint.scanned ?? 0n;
   const backingOff = new BackingOffs({ furthest, now: () => Date.now(), log });
-  const transitions = new TransitionLog({ sql: pools.work, log });
+  const transitions = new TransitionLog({ sql: pools.views, log });
   const halts = new Halts({
-    sql: pools.reader,
+    sql: pools.views,
     id,
     receivers: {
       ...(onHalt !== undefined && { onHalt }),
@@ -81,7 +87,7 @@ export function createWatches(options: WatchesOptions): Watches {
     rows,
     waits,
     dispatcher: new WakeupDispatcher({ projections, workers, heads, wake, onPassed: () => waits.check() }),
-    idle: { sql: pools.work, owner: id, onTakenBack: heads.forget, log },
+    idle: { sql: pools.views, owner: id, onTakenBack: heads.forget, log },
     backingOff,
     transitions,
     halts,

@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { orAborted } from '../core/deadline.ts';
+import { orLate } from '../core/deadline.ts';
 import { EngineError } from '../core/errors.ts';
 import { PUBLISHER_NAME } from '../core/publisher.ts';
+import { isTimeout } from '../core/signals.ts';
 import { OPERATOR_EVENTS } from '../core/status.ts';
 import { createCommands } from './commands.ts';
 import { refuse, remoteOf, sendJson, sendProblem } from './guards.ts';
@@ -136,11 +137,10 @@ async function outcomeWithin<T>(
   waitMs: number,
   { projection, event }: { readonly projection: string; readonly event: string },
 ): Promise<T> {
-  const deadline = AbortSignal.timeout(waitMs);
   try {
-    return await orAborted(outcome, deadline);
+    return await orLate(outcome, { signals: [], ms: waitMs });
   } catch (error) {
-    if (error !== deadline.reason || !deadline.aborted) throw error;
+    if (!isTimeout(error)) throw error;
     throw new EngineError('COMMAND_TIMEOUT', { name: projection, event, ms: waitMs, state: 'still at work' });
   }
 }

@@ -1,4 +1,5 @@
 import { orAborted } from '../core/deadline.ts';
+import { untilAborted } from '../core/signals.ts';
 import { capsuleSchema, failuresSchema, trySchema } from './failure-schemas.ts';
 import { remoteOf, sendJson } from './guards.ts';
 import { route } from './route.ts';
@@ -10,7 +11,8 @@ const TRY_MS = 45_000;
 /** Events that could not be applied. Nothing here changes anything. */
 export const failureRoutes: RouteGroup = (tools) => {
   const { daemon, closing, log } = tools;
-  const bounded = () => AbortSignal.any([closing, AbortSignal.timeout(TRY_MS)]);
+  const bounded = <T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> =>
+    untilAborted({ signals: [closing], ms: TRY_MS }, (signal) => orAborted(work(signal), signal));
   return [
     route({
       method: 'GET',
@@ -31,8 +33,7 @@ export const failureRoutes: RouteGroup = (tools) => {
       problems: ['PROJECTION_UNKNOWN', 'NOTHING_FAILED', 'TRY_GIVEN_UP', 'DAEMON_STOPPED'],
       handle: async ({ context }) => {
         const name = nameIn(context);
-        const signal = bounded();
-        const report = await orAborted(daemon.tryFailed(name, { signal }), signal);
+        const report = await bounded((signal) => daemon.tryFailed(name, { signal }));
         const { outcome, position } = report;
         log.info({ projection: name, position, outcome, remote: remoteOf(context) }, 'failure.tried');
         return sendJson(context, report);
@@ -47,8 +48,7 @@ export const failureRoutes: RouteGroup = (tools) => {
       answers: { 200: capsuleSchema },
       problems: ['PROJECTION_UNKNOWN', 'NOTHING_FAILED', 'TRY_GIVEN_UP', 'DAEMON_STOPPED'],
       handle: async ({ context }) => {
-        const signal = bounded();
-        return sendJson(context, await orAborted(daemon.capsule(nameIn(context), { signal }), signal));
+        return sendJson(context, await bounded((signal) => daemon.capsule(nameIn(context), { signal })));
       },
     }),
   ];

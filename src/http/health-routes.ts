@@ -1,7 +1,7 @@
 import { sendJson } from './guards.ts';
 import { openApi } from './openapi.ts';
 import { route } from './route.ts';
-import { healthSchema, readinessSchema, rootSchema } from './schemas.ts';
+import { healthSchema, readinessSchema, rootSchema, tokenSchema } from './schemas.ts';
 import type { RouteGroup } from './tools.ts';
 
 /** What there is, and whether it works. */
@@ -33,6 +33,17 @@ export const healthRoutes: RouteGroup = ({ daemon, version }, all) => [
     answers: { 200: { contentType: 'application/json' } },
     problems: [],
     handle: ({ context }) => sendJson(context, openApi(all(), version)),
+  }),
+  route({
+    method: 'GET',
+    path: '/token',
+    summary: 'Whether the token that came along is the right one',
+    description:
+      'On loopback too, where reading needs none: a page that asks for a token can say at once that it is wrong.',
+    needsToken: true,
+    answers: { 200: tokenSchema },
+    problems: [],
+    handle: ({ context }) => sendJson(context, { accepted: true }),
   }),
   route({
     method: 'GET',

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { EngineError } from '../core/errors.ts';
 import { remoteOf, sendJson } from './guards.ts';
 import { position, route, wholeNumber } from './route.ts';
-import { fleetSchema, forgottenSchema, projectionSchema, transitionsSchema } from './schemas.ts';
+import { adoptedSchema, fleetSchema, forgottenSchema, projectionSchema, transitionsSchema } from './schemas.ts';
 import { answered, type RouteGroup } from './tools.ts';
 
 /** How the projections stand. */
@@ -71,6 +71,21 @@ export const projectionRoutes: RouteGroup = (tools) => [
       const tables = await answered(tools.daemon.forget(name), tools);
       tools.log.info({ projection: name, tables, remote: remoteOf(context) }, 'projection.forgotten');
       return sendJson(context, { name, tables });
+    },
+  }),
+  route({
+    method: 'POST',
+    path: '/projections/:name/adopt',
+    summary: 'Give a refused projection its filled tables, as the result of every event up to a position',
+    body: z.object({ position: position('the position of an event, or 0') }),
+    answers: { 200: adoptedSchema },
+    problems: ['PROJECTION_UNKNOWN', 'ADOPT_REFUSED', 'TABLE_SHARED', 'TABLE_UNFIT', 'DAEMON_STOPPED'],
+    handle: async ({ context, body }) => {
+      const name = context.req.param('name') ?? '';
+      await answered(tools.daemon.adopt(name, body.position), tools);
+      const adopted = { name, position: String(body.position) };
+      tools.log.info({ ...adopted, projection: name, remote: remoteOf(context) }, 'projection.adopted');
+      return sendJson(context, adopted);
     },
   }),
 ];

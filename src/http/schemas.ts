@@ -48,13 +48,24 @@ export const projectionSchema = named(
     head: decimal('position of the last event that may be processed'),
     position: z.number().describe('as in readviews: greatest epoch second among the events processed, 0 after a reset'),
     lagEvents: z.number().describe('head - cursor: an upper bound of the events to come'),
-    lagSeconds: z.number().nullable().describe('null after a reset'),
+    lagSeconds: z
+      .number()
+      .nullable()
+      .describe('between the times of the newest event and of the newest one applied; null after a reset'),
+    behindSeconds: z
+      .number()
+      .nullable()
+      .describe('for how long the daemon has known of an event that is not applied; null until it has seen the store'),
     ratePerSecond: z.number(),
     etaSeconds: z.number().nullable().describe('null when not catching up or not known'),
     generation: z.number().describe('rises with every reset'),
     owner: z.string().nullable().describe('the daemon that works on it'),
     backingOffSince: z.string().nullable().describe('since when it backs off without getting anywhere'),
     failure: failureSchema.nullable(),
+    skippedEvents: z.number().describe('passed over since the last reset; the rows lack what they say'),
+    inOrder: z
+      .array(z.looseObject({ table: z.string().nullable(), because: z.string() }))
+      .describe('why events are applied one by one, several times slower than folded; empty where they are folded'),
     tables: z.array(z.string()).describe('what RESET empties'),
   }) satisfies z.ZodType<ProjectionStatus>,
 );
@@ -104,6 +115,13 @@ export const appliedSchema = named(
 export const forgottenSchema = named(
   'Forgotten',
   z.looseObject({ name: z.string(), tables: z.array(z.string()).describe('that it filled; they stay') }),
+);
+
+export const tokenSchema = named('Token', z.object({ accepted: z.literal(true) }));
+
+export const adoptedSchema = named(
+  'Adopted',
+  z.looseObject({ name: z.string(), position: decimal('up to which its rows are the result of every event') }),
 );
 
 export const healthSchema = named(

@@ -1,4 +1,4 @@
-import { orAborted } from '../core/deadline.ts';
+import { orLate } from '../core/deadline.ts';
 import type { DaemonPort } from '../engine/daemon-port.ts';
 import type { Log } from './guards.ts';
 import type { Route } from './route.ts';
@@ -21,5 +21,5 @@ export type RouteGroup = (tools: Tools, all: () => readonly Route[]) => readonly
 
 /** Waits for a question to the daemon, but not for ever, and not while the server closes. */
 export function answered<T>(question: Promise<T>, { closing, answerTimeoutMs }: Tools): Promise<T> {
-  return orAborted(question, AbortSignal.any([closing, AbortSignal.timeout(answerTimeoutMs)]));
+  return orLate(question, { signals: [closing], ms: answerTimeoutMs });
 }

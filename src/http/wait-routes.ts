@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { untilAborted } from '../core/signals.ts';
 import { sendJson, sendProblem } from './guards.ts';
 import { notApplied } from './problem.ts';
 import { unknownProjection } from './projection-routes.ts';
@@ -26,8 +27,9 @@ export const waitRoutes: RouteGroup = ({ daemon, closing }) => [
       const name = context.req.param('name') ?? '';
       if (!daemon.names.includes(name)) throw unknownProjection(name, daemon.names);
       const gone = context.req.raw.signal;
-      const waiting = { timeoutMs: query.timeout, signal: AbortSignal.any([closing, gone]) };
-      const outcome = await daemon.waitFor(name, query.position, waiting).catch((error: unknown) => {
+      const outcome = await untilAborted({ signals: [closing, gone] }, (signal) =>
+        daemon.waitFor(name, query.position, { timeoutMs: query.timeout, signal }),
+      ).catch((error: unknown) => {
         if (gone.aborted) return null;
         throw error;
       });

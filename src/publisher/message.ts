@@ -11,7 +11,8 @@ export interface Message {
     readonly messageId: string;
     readonly type: string;
     readonly contentType: 'application/json';
-    readonly timestamp: number;
+    /** Left out where AMQP has none for it: before 1970. The body has the time in any case. */
+    readonly timestamp?: number;
     readonly headers: { readonly position: string; readonly previous: string };
   };
 }
@@ -37,10 +38,15 @@ export function toMessage(event: RawEvent, previous: bigint): Message | string {
       messageId: event.id,
       type: event.name,
       contentType: 'application/json',
-      timestamp: Number(event.tstamp),
+      ...(isTimestamp(event.tstamp) && { timestamp: Number(event.tstamp) }),
       headers: { position, previous: String(previous) },
     },
   };
+}
+
+/** AMQP's timestamps are unsigned; the driver throws for a negative one, and rounds one beyond 2^53. */
+function isTimestamp(seconds: bigint): boolean {
+  return seconds >= 0n && seconds <= BigInt(Number.MAX_SAFE_INTEGER);
 }
 
 /** Payload and metadata as PostgreSQL writes them: what JavaScript makes of a number like 0.10 or 10^20 is not what was stored. */

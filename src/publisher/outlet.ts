@@ -36,12 +36,20 @@ export class Outlet {
 
   /**
    * @param answered told once whether the broker took it; never after the end of the channel, when nobody knows
-   * @throws what the driver cannot encode; nothing was sent then
+   * @returns why the driver cannot encode it, in words; nothing was sent then
    */
-  publish(message: Message, answered: (taken: boolean) => void): void {
-    if (this.#end !== null) return;
-    this.#channel.publish(this.#exchange, message.routingKey, message.content, message.properties, (error: unknown) => {
-      if (this.#end === null) answered(error === null || error === undefined);
-    });
+  publish(message: Message, answered: (taken: boolean) => void): string | null {
+    if (this.#end !== null) return null;
+    const { routingKey, content, properties } = message;
+    try {
+      this.#channel.publish(this.#exchange, routingKey, content, properties, (error: unknown) => {
+        if (this.#end === null) answered(error === null || error === undefined);
+      });
+      return null;
+    } catch (error) {
+      // What the encoder throws; a channel that is closed throws an Error of another kind.
+      if (error instanceof RangeError || error instanceof TypeError) return `AMQP cannot carry it (${error.message})`;
+      throw error;
+    }
   }
 }

@@ -39,13 +39,14 @@ export function publisher(options: PublisherOptions): StartPublisher {
 function start(options: PublisherOptions, around: PublisherSurroundings): RunningPublisher {
   const { urls, exchange = 'domain.events', limits = LIMITS } = options;
   const { confirmWithinMs = 30_000, retryHaltedAfterMs = 60_000 } = options;
-  const { database, schema, owner, heads, log } = around;
+  const { database, schema, extensionSchemas, owner, heads, log } = around;
   const now = () => performance.now();
   const progress = new Progress(now);
   // One holds the publisher's row, one reads events, one may still be reading ahead for nothing.
   const sql = connect({
     address: database,
     schema,
+    extensionSchemas,
     max: 3,
     answerWithinMs: ANSWER_MS,
     applicationName: `projectionist:publish:${owner}`,

@@ -1,5 +1,6 @@
 import { EngineError, isEngineError } from '../core/errors.ts';
 import { PUBLISHER_NAME, type PublisherHands, type RelayOutcome } from '../core/publisher.ts';
+import { untilAborted } from '../core/signals.ts';
 import type { HeadSource } from '../engine/head-source.ts';
 import type { Progress } from '../engine/progress.ts';
 import type { Sql, Tx } from '../store/connect.ts';
@@ -65,7 +66,8 @@ export class Relay implements PublisherHands {
     try {
       if (await this.#nothingToDo()) return { kind: 'published' };
       return await sql.begin('ISOLATION LEVEL READ COMMITTED', (tx) => {
-        const run = this.#spell(tx, outlet, AbortSignal.any([signal, over.signal]));
+        const until = { signals: [signal, over.signal] };
+        const run = untilAborted(until, (either) => this.#spell(tx, outlet, either));
         spell = run.catch(() => undefined);
         return run;
       });

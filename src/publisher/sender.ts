@@ -7,7 +7,7 @@ import { Bell } from './bell.ts';
 import { toMessage } from './message.ts';
 import type { Outlet } from './outlet.ts';
 import { Supply } from './supply.ts';
-import { SendWindow, type WindowLimits } from './window.ts';
+import { SendWindow, type Sent, type WindowLimits } from './window.ts';
 
 export interface SenderOptions {
   /** Events are read here. */
@@ -111,14 +111,17 @@ export class Sender {
       if (!this.#maySend(outlet, signal)) return 'changed';
       if (!this.#window.hasRoom() || now() >= until) return 'time';
       if (this.#window.inFlight === 0) this.#heardAt = now();
-      const ticket = this.#window.send(event.position, message.content.length);
-      this.#lastEvent = event;
-      outlet.publish(message, (taken) => {
-        if (taken) this.#window.confirm(ticket);
-        else this.#window.refuse(ticket);
+      let ticket: Sent | null = null;
+      // Not counted as sent before: what the driver cannot encode would never be answered.
+      const reason = outlet.publish(message, (taken) => {
+        if (ticket !== null && taken) this.#window.confirm(ticket);
+        else if (ticket !== null) this.#window.refuse(ticket);
         this.#heardAt = now();
         this.#bell.ring();
       });
+      if (reason !== null) return { event, reason };
+      ticket = this.#window.send(event.position, message.content.length);
+      this.#lastEvent = event;
     }
   }
 

@@ -1,8 +1,10 @@
 import { type ClientBase, type Connection, Query } from 'pg';
 import { EngineError } from '../core/errors.ts';
+import { answerOf } from './answer-watch.ts';
 import { toParameter } from './parameters.ts';
 import { planName } from './plan-names.ts';
-import { toError } from './session.ts';
+import { send, toError } from './session.ts';
+import { pooled } from './session-proof.ts';
 import type { Rendered } from './statement.ts';
 
 /**
@@ -13,15 +15,20 @@ import type { Rendered } from './statement.ts';
  * @throws the first error, everything rolled back; one of the connection, after which the outcome is unknown
  */
 export async function runAtOnce(client: ClientBase, options: string, statements: readonly Rendered[]): Promise<void> {
-  const all = [{ text: `BEGIN ${options}`, values: [] }, ...statements, { text: 'COMMIT', values: [] }];
+  const prelude = pooled.get(client);
+  const begin = [`BEGIN ${options}`, ...(prelude === undefined ? [] : [prelude])].map((text) => ({ text, values: [] }));
+  const all = [...begin, ...statements, { text: 'COMMIT', values: [] }];
+  const toMessage = prelude === undefined ? named : unnamed;
   try {
-    const tag = await new Promise<string>((resolve, reject) => {
-      client.query(new AtOnce(all.map(toMessage), resolve, reject));
-    });
+    const ask = () =>
+      new Promise<string>((resolve, reject) => {
+        client.query(new AtOnce(all.map(toMessage), (error, done) => (error ? reject(error) : resolve(done))));
+      });
+    const tag = await answerOf(client, ask);
     if (tag !== 'COMMIT') throw new EngineError('COMMIT_REFUSED');
   } catch (error) {
     // Always: what the driver knows of the session is from before.
-    await client.query('ROLLBACK').catch(() => undefined);
+    await send(client, { text: 'ROLLBACK', values: [] }, { prepare: false, arrays: false }).catch(() => undefined);
     throw error instanceof Error ? toError(error) : error;
   }
 }
@@ -34,30 +41,41 @@ interface Message {
 }
 
 /** Another name than that of the same text alone: the driver keeps its own account of those. */
-function toMessage({ text, values }: Rendered): Message {
+function named({ text, values }: Rendered): Message {
   const name = planName(text);
   return { name: name === undefined ? '' : `${name}_at_once`, text, values: values.map(toParameter) };
+}
+
+/** Behind a pooler the next transaction may be in another session, which has prepared nothing. */
+function unnamed({ text, values }: Rendered): Message {
+  return { name: '', text, values: values.map(toParameter) };
 }
 
 /** Texts that a connection has prepared for certain. */
 const prepared = new WeakMap<Connection, Set<string>>();
 
-/** What the driver calls as the answers to its messages come in. */
+/**
+ * What the driver calls as the answers to its messages come in. How it ends is left to the driver's own code, errors and
+ * the end of everything alike: only that stops a timer which the driver may have set for the answer (`query_timeout`). An
+ * end of our own left it running, and when it fired it destroyed a connection that had been well all the time.
+ */
 class AtOnce extends Query {
   readonly #messages: readonly Message[];
-  readonly #resolve: (tag: string) => void;
   #tag = '';
 
-  constructor(messages: readonly Message[], resolve: (tag: string) => void, reject: (error: Error) => void) {
-    // The driver's own handling of errors ends here too: of the server's, of a time-out, of a lost connection.
+  constructor(messages: readonly Message[], done: (error: Error | undefined, tag: string) => void) {
     super({ text: '' }, (error) => {
-      if (error) reject(error);
+      if (!error) this.#remember();
+      done(error, this.#tag);
     });
     this.#messages = messages;
-    this.#resolve = resolve;
   }
 
+  /** Its connection, once it was sent. */
+  #connection: Connection | null = null;
+
   override submit = (connection: Connection): void => {
+    this.#connection = connection;
     const known = prepared.get(connection) ?? new Set();
     prepared.set(connection, known);
     connection.stream.cork();
@@ -82,10 +100,9 @@ class AtOnce extends Query {
     this.#tag = text;
   }
 
-  /** Everything went well: after an error the driver does not ask any more. */
-  handleReadyForQuery(connection: Connection): void {
-    const known = prepared.get(connection);
+  /** Everything went well: what was sent by name is prepared. */
+  #remember(): void {
+    const known = this.#connection === null ? undefined : prepared.get(this.#connection);
     for (const { name } of this.#messages) known?.add(name);
-    this.#resolve(this.#tag);
   }
 }

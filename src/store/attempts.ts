@@ -13,15 +13,18 @@ export interface StartNote {
 
 /**
  * Counts this start for every projection that has something to do, and each attempt that was under way when the last
- * process ended. A row that somebody holds belongs to a process that lives.
+ * process ended. A row that somebody holds may belong to a process that lives: nothing is counted, but what earlier
+ * processes left on record is read all the same, or a held row would hide a deadly event.
  */
 export async function noteStart(sql: Queryable, names: readonly string[]): Promise<ReadonlyMap<string, StartNote>> {
   const rows = await sql<StartNote[]>`
-    WITH free AS (
-      SELECT name FROM projection_state
-      WHERE name = ANY(${[...names]}::text[]) AND instance_id = '' AND status <> 'paused'
+    WITH due AS (
+      SELECT name, starts FROM projection_state
+      WHERE name = ANY(${[...names]}::text[]) AND instance_id = '' AND status <> 'paused' AND refused IS NULL
         AND cursor < (SELECT coalesce(max(position), 0) FROM events)
-      FOR UPDATE SKIP LOCKED
+    ), free AS (
+      SELECT name FROM projection_state JOIN due USING (name) WHERE instance_id = ''
+      FOR UPDATE OF projection_state SKIP LOCKED
     ), started AS (
       UPDATE projection_state AS s SET starts = starts + 1 FROM free AS f
       WHERE s.name = f.name AND s.instance_id = '' RETURNING s.name, s.starts
@@ -29,7 +32,10 @@ export async function noteStart(sql: Queryable, names: readonly string[]): Promi
       UPDATE projection_attempts AS a SET deaths = deaths + running::int, running = false FROM free AS f
       WHERE a.name = f.name AND a.instance_id = '' RETURNING a.name, a.position, a.deaths
     )
-    SELECT name, starts, position, coalesce(deaths, 0) AS deaths FROM started LEFT JOIN died USING (name)`;
+    SELECT due.name, coalesce(started.starts, due.starts) AS starts, coalesce(died.position, a.position) AS position,
+           coalesce(died.deaths, a.deaths, 0) AS deaths
+    FROM due LEFT JOIN started USING (name) LEFT JOIN died USING (name)
+      LEFT JOIN projection_attempts AS a ON a.name = due.name AND a.instance_id = ''`;
   return new Map(rows.map((row) => [row.name, row]));
 }
 

@@ -1,6 +1,9 @@
-import { EngineError } from '../core/errors.ts';
+import { ENGINE_TABLES } from '../core/engine-tables.ts';
+import { EngineError, isEngineError } from '../core/errors.ts';
 import { type DatabaseAddress, describeAddress, type Sql } from './connect.ts';
+import { checkNames } from './names.ts';
 import { sqlstateOf } from './sqlstate.ts';
+import { readTriggers } from './triggers.ts';
 
 /**
  * Before anything else: is it a database this program can use at all?
@@ -12,6 +15,7 @@ export async function checkDatabase(sql: Sql, address: DatabaseAddress): Promise
            current_setting('server_encoding') AS encoding, pg_is_in_recovery() AS standby`.then(
     ([first]) => first,
     (error: unknown) => {
+      if (isEngineError(error)) throw error;
       const reason =
         error instanceof Error && error.message !== '' ? error.message : String(sqlstateOf(error) ?? error);
       throw new EngineError(
@@ -32,9 +36,17 @@ const COLUMNS =
 /**
  * What the safe head rests on: the triggers stand and always fire, positions are drawn one by one, the sequence is not
  * behind the table. Run at start and on schedule: any of these can be undone by hand at any time.
- * @throws EngineError STORE_COLUMNS, STORE_TRIGGER, STORE_CACHE, STORE_POSITION, DATABASE_IN_RECOVERY
+ * @throws EngineError STORE_MISSING, SCHEMA_MISPLACED, SCHEMA_SHADOWED, ROW_SECURITY, STORE_COLUMNS, STORE_TRIGGER,
+ *   STORE_CACHE, STORE_POSITION, STORE_SUBSCRIBED, DATABASE_IN_RECOVERY
  */
 export async function checkStore(sql: Sql, options: { readonly notify: boolean }): Promise<void> {
+  const [missing] = await checkNames(sql, ENGINE_TABLES);
+  if (missing !== undefined) throw new EngineError('STORE_MISSING', { table: missing, schema: sql.path.schema });
+  await checkColumns(sql, options.notify);
+  await checkSubscriptions(sql);
+}
+
+async function checkColumns(sql: Sql, notify: boolean): Promise<void> {
   const [store] = await sql<[{ columns: string[]; sequence: string | null; standby: boolean }]>`
     SELECT array_agg(attname::text) AS columns, pg_get_serial_sequence('events', 'position') AS sequence,
            pg_is_in_recovery() AS standby
@@ -46,23 +58,24 @@ export async function checkStore(sql: Sql, options: { readonly notify: boolean }
       columns: missing.length > 0 ? missing.join(', ') : 'an identity on position',
     });
   }
-  await checkTriggers(sql, options.notify);
+  await checkTriggers(sql, notify);
   await checkSequence(sql, store.sequence);
 }
 
-/** On the table and, if it is partitioned, on every partition: rows may be inserted into one directly. */
 async function checkTriggers(sql: Sql, notify: boolean): Promise<void> {
-  const wanted = ['projectionist_announce', ...(notify ? ['projectionist_notify'] : [])];
-  const rows = await sql<{ table: string; trigger: string; enabled: string | null }[]>`
-    WITH parts AS (SELECT relid FROM pg_partition_tree('events') UNION SELECT 'events'::regclass)
-    SELECT p.relid::regclass::text AS table, w.name AS trigger, t.tgenabled AS enabled
-    FROM parts AS p CROSS JOIN unnest(${wanted}::text[]) AS w (name)
-    LEFT JOIN pg_trigger AS t ON t.tgrelid = p.relid AND t.tgname = w.name`;
-  for (const { table, trigger, enabled } of rows) {
-    if (enabled === 'A') continue;
-    const problem = enabled === null ? 'missing' : enabled === 'D' ? 'disabled' : 'not ENABLE ALWAYS';
+  for (const { table, trigger, problem } of await readTriggers(sql)) {
+    if (problem === null || (trigger === 'projectionist_notify' && !notify)) continue;
     throw new EngineError('STORE_TRIGGER', { table, trigger, problem });
   }
+}
+
+/** What a subscription writes fires no statement triggers, ENABLE ALWAYS or not: nothing would be announced. */
+async function checkSubscriptions(sql: Sql): Promise<void> {
+  const [row] = await sql<{ table: string; subscription: string }[]>`
+    WITH parts AS (SELECT relid FROM pg_partition_tree('events') UNION SELECT 'events'::regclass)
+    SELECT p.relid::regclass::text AS table, s.subname AS subscription
+    FROM parts AS p JOIN pg_subscription_rel AS r ON r.srrelid = p.relid JOIN pg_subscription AS s ON s.oid = r.srsubid`;
+  if (row !== undefined) throw new EngineError('STORE_SUBSCRIBED', { ...row });
 }
 
 async function checkSequence(sql: Sql, sequence: string): Promise<void> {

@@ -1,9 +1,10 @@
 import { Client, type ClientBase, type ClientConfig, Pool, type PoolClient } from 'pg';
+import { abandon, isWellCancelled, settlingOf, watchAnswers } from './answer-watch.ts';
 import { runAtOnce } from './at-once.ts';
 import { type Listening, listen } from './listen.ts';
 import { resultTypes } from './result-types.ts';
-import { type Queryable, queryable, runTransaction, send, type Tx, toError } from './session.ts';
-import { sessionClient } from './session-client.ts';
+import { type Queryable, queryable, runTransaction, sendAlone, type Tx, toError } from './session.ts';
+import { SettingsRefused, sessionClient } from './session-client.ts';
 import { isConnectionLost, isStalePlan } from './sqlstate.ts';
 import { type Rendered, Statement } from './statement.ts';
 
@@ -18,13 +19,15 @@ export interface ConnectOptions {
   readonly address: DatabaseAddress;
   /** Schema of all tables of the engine and of the projections. Default public. */
   readonly schema?: string;
+  /** Further schemas, with extensions in them. Default none. */
+  readonly extensionSchemas?: readonly string[] | undefined;
   /** Shown in pg_stat_activity. */
   readonly applicationName: string;
   /** Connections at most. */
   readonly max: number;
   /**
-   * Milliseconds until an answer counts as lost, and its connection with it: a peer that is gone without a word would be
-   * waited for until TCP gives up. Default: for ever, for statements that may take any time.
+   * Milliseconds until an answer counts as lost: a peer that is gone without a word would be waited for until TCP gives
+   * up. What is given up is cancelled at the server. Default: for ever, for statements that may take any time.
    */
   readonly answerWithinMs?: number;
   /** Milliseconds until an attempt to connect has failed. Default 5000. */
@@ -44,6 +47,8 @@ export interface PoolCounts {
 
 /** A pool of connections. Whoever asks for one while all are in use waits for its turn. */
 export interface Sql extends Queryable {
+  /** The schema of ours, and those of extensions. */
+  readonly path: { readonly schema: string; readonly extensionSchemas: readonly string[] };
   /**
    * Runs `work` in a transaction: COMMIT when it resolves, ROLLBACK when it rejects. `options` as after BEGIN.
    * @throws what `work` throws; COMMIT_REFUSED; an error of the connection, after which the outcome is unknown
@@ -68,14 +73,16 @@ export interface Sql extends Queryable {
 /** A pool that connects when first used. Close it with `end`. */
 export function connect(options: ConnectOptions): Sql {
   const config = clientConfig(options);
-  const { schema = 'public', connectWithinMs = 5000 } = options;
-  const Session = sessionClient({ schema, connectWithinMs });
+  const { schema = 'public', extensionSchemas = [], connectWithinMs = 5000 } = options;
+  const path = { schema, extensionSchemas };
+  const Session = sessionClient({ ...path, connectWithinMs });
   // No time-out of the pool's own: waiting for a turn is not a failure.
   const pool = new Pool({ ...config, Client: Session, max: options.max, idleTimeoutMillis: 0 });
   const closing = new Map<ClientBase, Promise<void>>();
   // A connection that breaks while nobody uses it is removed by the pool; without a listener it would end the process.
   pool.on('error', () => undefined);
   pool.on('connect', (client) => {
+    if (options.answerWithinMs !== undefined) watchAnswers(client, options.answerWithinMs);
     closing.set(client, new Promise((resolve) => client.on('end', resolve)));
   });
   pool.on('remove', (client) => {
@@ -89,13 +96,15 @@ export function connect(options: ConnectOptions): Sql {
     await withClient((client) => runTransaction(client, settings, work));
   let ended: Promise<void> | null = null;
   return Object.assign(
-    queryable(async (rendered, how) => (await withClient((client) => send(client, rendered, how))).rows),
+    queryable(async (rendered, how) => (await withClient((client) => sendAlone(client, rendered, how))).rows),
     {
+      path,
       begin: <T>(first: string | ((tx: Tx) => Promise<T> | T), second?: (tx: Tx) => Promise<T> | T): Promise<T> =>
         typeof first === 'string' ? begin(first, second ?? nothing) : begin('', first),
       session: <T>(work: (one: Queryable) => Promise<T> | T): Promise<T> =>
         withClient(
-          async (client) => await work(queryable(async (rendered, how) => (await send(client, rendered, how)).rows)),
+          async (client) =>
+            await work(queryable(async (rendered, how) => (await sendAlone(client, rendered, how)).rows)),
         ),
       atOnce: async (settings: string, statements: readonly (Statement | Rendered)[]): Promise<void> => {
         const rendered = statements.map((one) => (one instanceof Statement ? one.rendered() : one));
@@ -131,12 +140,15 @@ async function lend<T>(pool: Pool, work: (client: PoolClient) => Promise<T>, dro
   try {
     return await work(client);
   } catch (error) {
-    const lost = isConnectionLost(error);
+    const lost = isConnectionLost(error) && !isWellCancelled(error);
     if (lost) dropUnused();
     unfit = lost || isStalePlan(error);
     throw error;
   } finally {
-    client.release(unfit || client.getTransactionStatus() !== 'I');
+    const settling = settlingOf(client);
+    if (settling === null) client.release(unfit || client.getTransactionStatus() !== 'I');
+    // Its place stays taken until the server is rid of what was given up. The caller need not wait for that.
+    else void settling.then((fit) => client.release(!fit));
   }
 }
 
@@ -144,8 +156,10 @@ async function lend<T>(pool: Pool, work: (client: PoolClient) => Promise<T>, dro
 async function take(pool: Pool): Promise<PoolClient> {
   for (;;) {
     const client = await pool.connect().catch((error: unknown) => {
+      if (error instanceof SettingsRefused) return null;
       throw error instanceof Error ? toError(error) : error;
     });
+    if (client === null) continue;
     if (!(client instanceof Client && client.connection.stream.destroyed)) return client;
     client.release(true);
   }
@@ -172,14 +186,14 @@ function destroy(client: ClientBase): void {
 /** What still runs after the time-out loses its connection: whoever waits for it hears so. */
 async function endPool(pool: Pool, closing: ReadonlyMap<ClientBase, Promise<void>>, ms: number): Promise<void> {
   const timer = setTimeout(() => {
-    for (const client of closing.keys()) destroy(client);
+    for (const client of closing.keys()) void abandon(client);
   }, ms);
   await pool.end();
   await Promise.all(closing.values());
   clearTimeout(timer);
 }
 
-function clientConfig({ address, applicationName, answerWithinMs }: ConnectOptions): ClientConfig {
+function clientConfig({ address, applicationName }: ConnectOptions): ClientConfig {
   return {
     ...('url' in address ? { connectionString: address.url } : address),
     application_name: applicationName.slice(0, 63),
@@ -187,7 +201,6 @@ function clientConfig({ address, applicationName, answerWithinMs }: ConnectOptio
     pipeline: true,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
-    ...(answerWithinMs !== undefined && { query_timeout: answerWithinMs }),
   };
 }
 

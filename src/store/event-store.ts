@@ -10,6 +10,8 @@ export interface EventStoreOptions {
   readonly database: DatabaseAddress;
   /** Default public. */
   readonly schema?: string;
+  /** Further schemas, with extensions in them. Default none. */
+  readonly extensionSchemas?: readonly string[] | undefined;
   /** Whether appends send a NOTIFY. Default true; off where transactions with appends are going to be PREPAREd. */
   readonly notify?: boolean;
 }
@@ -32,10 +34,12 @@ export interface EventStore extends AsyncDisposable {
 export async function createEventStore({
   database,
   schema = 'public',
+  extensionSchemas,
   notify = true,
 }: EventStoreOptions): Promise<EventStore> {
-  const sql = connect({ address: database, schema, applicationName: 'projectionist:store', max: 4 });
-  const control = connect({ address: database, schema, applicationName: 'projectionist:store', max: 1 });
+  const options = { address: database, schema, extensionSchemas, applicationName: 'projectionist:store' };
+  const sql = connect({ ...options, max: 4 });
+  const control = connect({ ...options, max: 1 });
   const close = async (): Promise<void> => {
     await Promise.all([sql.end({ timeout: 5 }), control.end({ timeout: 5 })]);
   };

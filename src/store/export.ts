@@ -25,7 +25,7 @@ export async function* readEventTexts(
 /** @throws EngineError STORE_MISSING */
 export async function checkEventsThere(sql: Sql, schema: string): Promise<void> {
   const [{ there }] = await sql<[{ there: boolean }]>`SELECT to_regclass('events') IS NOT NULL AS there`;
-  if (!there) throw new EngineError('STORE_MISSING', { schema });
+  if (!there) throw new EngineError('STORE_MISSING', { table: 'events', schema });
 }
 
 /** Greatest position that can be seen; above the safe head while a transaction that drew a lower one is open. */

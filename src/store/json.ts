@@ -1,36 +1,49 @@
 import { randomUUID } from 'node:crypto';
+import { Decimal, isExactNumber } from '../core/decimal.ts';
+
+/** Where a number could be one that JavaScript rounds: 16 digits in a row, or as many around a point. */
+const LONG_NUMBER = /[\d.]{17}|\d{16}/;
+/** An exponent that a double may not have. */
+const LONG_EXPONENT = /\d[eE][+-]?\d{3}/;
 
 /**
- * JSON.parse that keeps integers beyond 2^53 exact, as bigint. A decimal too large for any JavaScript number is its text:
- * Infinity would be written on as if it were the value. The check is one scan for a run of 16 digits; only text that has
- * one is parsed the slow way (jsonb writes its numbers without exponents). What marks a big integer in between is new each time: a fixed mark could be the
- * text of an event.
+ * JSON.parse that keeps every number exact: integers beyond 2^53 as bigint, other numbers that no JavaScript number holds
+ * as `Decimal`. The check is one scan; only text that may hold such a number is parsed the slow way. What marks one in
+ * between is new each time: a fixed mark could be the text of an event.
  */
 export function parseJson(text: string): unknown {
+  return LONG_EXPONENT.test(text) ? parseMarked(text) : parseJsonb(text);
+}
+
+/** The same for jsonb, which is written without exponents: the ids of an event often look like one. */
+export function parseJsonb(text: string): unknown {
   if (text === '{}') return {}; // The metadata of most events.
-  if (!/\d{16}/.test(text)) return JSON.parse(text);
+  return LONG_NUMBER.test(text) ? parseMarked(text) : JSON.parse(text);
+}
+
+function parseMarked(text: string): unknown {
   const mark = `${randomUUID()}:`;
   // The pattern of a string is written out without alternatives, which would keep every character on the regex's stack.
   const marked = text.replaceAll(/"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g, (token) => {
-    if (token.startsWith('"')) return token;
-    const number = Number(token);
-    if (/^-?[1-9]\d{15,}$/.test(token)) return Number.isSafeInteger(number) ? token : `"${mark}${token}"`;
-    return Number.isFinite(number) ? token : `"${token}"`;
+    if (token.startsWith('"') || (token.length < 16 && !/[eE]/.test(token))) return token;
+    if (/^-?[1-9]\d{15,}$/.test(token)) return Number.isSafeInteger(Number(token)) ? token : `"${mark}n${token}"`;
+    return isExactNumber(token) ? token : `"${mark}d${token}"`;
   });
   const found: { value: unknown } = { value: JSON.parse(marked) };
-  reviveIntegers(found, mark);
+  reviveNumbers(found, mark);
   return found.value;
 }
 
 /** Without recursion, which JSON.parse's own reviver uses: a value nested some thousand deep would end on the stack. */
-function reviveIntegers(root: object, mark: string): void {
+function reviveNumbers(root: object, mark: string): void {
   for (const rest = [root]; ; ) {
     const parent = rest.pop();
     if (parent === undefined) return;
     for (const [key, value] of Object.entries(parent)) {
       if (typeof value === 'object' && value !== null) rest.push(value);
       else if (typeof value === 'string' && value.startsWith(mark)) {
-        Reflect.set(parent, key, BigInt(value.slice(mark.length)));
+        const written = value.slice(mark.length + 1);
+        Reflect.set(parent, key, value[mark.length] === 'n' ? BigInt(written) : new Decimal(written));
       }
     }
   }
@@ -45,17 +58,25 @@ export function jsonText(text: string): JsonText {
   return { [JSON_TEXT]: text };
 }
 
-/** JSON.stringify that writes a bigint as the exact number it is, and a `JsonText` as it was written. */
+/** JSON.stringify that writes a bigint and a `Decimal` as the exact number it is, and a `JsonText` as it was written. */
 export function stringifyJson(value: unknown): string {
   const written: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, JSON_TEXT) : undefined;
   if (typeof written === 'string') return written;
   let mark: string | null = null;
-  const text = JSON.stringify(value ?? null, (_key, part: unknown) => {
-    if (typeof part !== 'bigint') return part;
+  const text = JSON.stringify(value ?? null, function (this: unknown, key, part: unknown) {
+    const number = typeof part === 'bigint' ? String(part) : decimalAt(this, key, part);
+    if (number === null) return part;
     mark ??= `${randomUUID()}:`;
-    return mark + part.toString();
+    return mark + number;
   });
-  return mark === null ? text : text.replaceAll(new RegExp(`"${String(mark)}(-?\\d+)"`, 'g'), '$1');
+  return mark === null ? text : text.replaceAll(new RegExp(`"${String(mark)}([^"]+)"`, 'g'), '$1');
+}
+
+/** JSON.stringify has made a text of it already, by its toJSON. */
+function decimalAt(parent: unknown, key: string, part: unknown): string | null {
+  if (typeof part !== 'string' || typeof parent !== 'object' || parent === null) return null;
+  const value: unknown = Reflect.get(parent, key);
+  return value instanceof Decimal ? value.text.replace(/^\+/, '').replace(/^(-?)0+(?=\d)/, '$1') : null;
 }
 
 /** Freezes an event's payload all the way down: handlers share it, and one must not change what the next one sees. */

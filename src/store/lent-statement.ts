@@ -1,3 +1,5 @@
+import { PINNED_NAMES } from './session-settings.ts';
+
 /** What a statement of a handler would do to the transaction it is lent. */
 export type LentStatement =
   | { readonly kind: 'plain' }
@@ -6,6 +8,9 @@ export type LentStatement =
 
 /** The engine's own savepoints are called so; over one of them a handler could take back more than its own event. */
 export const ENGINE_SAVEPOINT = 'projectionist_';
+
+/** The next event of the page would be read and written under them. */
+const PINNED = PINNED_NAMES.map((name) => name.toUpperCase());
 
 const PLAIN: LentStatement = { kind: 'plain' };
 const ENDS = 'the transaction is the engine’s: it begins and ends it';
@@ -49,7 +54,7 @@ export function readLentStatement(text: string): LentStatement {
 function readSet(words: Words): LentStatement {
   if (words.skip('CONSTRAINTS')) return PLAIN;
   if (!words.skip('LOCAL')) return { kind: 'refused', reason: `${STAYS}; SET LOCAL does not` };
-  if (!words.skip('ROLE', 'SESSION', 'SEARCH_PATH', 'SCHEMA', 'TRANSACTION')) return PLAIN;
+  if (!words.skip('ROLE', 'SESSION', 'SCHEMA', 'TRANSACTION', 'TIME', 'NAMES', 'XML', ...PINNED)) return PLAIN;
   return { kind: 'refused', reason: 'the engine’s own statements run in the same transaction' };
 }
 

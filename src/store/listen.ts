@@ -49,7 +49,8 @@ async function listenOnce(client: Client, options: ListenOptions, signal: AbortS
   const close = new AbortController();
   try {
     await client.connect();
-    await client.query(`LISTEN ${client.escapeIdentifier(options.channel)}`);
+    const silent = setTimeout(() => client.connection.stream.destroy(), options.answerWithinMs);
+    await client.query(`LISTEN ${client.escapeIdentifier(options.channel)}`).finally(() => clearTimeout(silent));
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) return false;
     options.onListen();

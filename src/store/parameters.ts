@@ -1,8 +1,9 @@
+import { Decimal } from '../core/decimal.ts';
 import { stringifyJson } from './json.ts';
 
 /**
  * A value as the text that PostgreSQL reads it from; the server knows the type it wants. Arrays become array literals,
- * other objects JSON (big integers exact), a Date its instant in UTC.
+ * other objects JSON (every number exact), a Date its instant in UTC, a Decimal its text.
  * @throws TypeError for what is no value: undefined, a function, a symbol, a Date without a time, half a character
  */
 export function toParameter(value: unknown): string | Buffer | null {
@@ -14,6 +15,7 @@ export function toParameter(value: unknown): string | Buffer | null {
   }
   if (Buffer.isBuffer(value)) return value;
   if (value instanceof Date) return toInstant(value);
+  if (value instanceof Decimal) return value.text;
   return Array.isArray(value) ? arrayLiteral(value) : stringifyJson(value);
 }
 

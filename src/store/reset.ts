@@ -3,11 +3,13 @@ import { describeError } from '../core/describe-error.ts';
 import { EngineError, isEngineError } from '../core/errors.ts';
 import type { Projection } from '../core/projection.ts';
 import type { StoredStatus } from '../core/status.ts';
+import { claimsOf, lockClaims, objections } from './claims.ts';
 import { CommandEnded, checkGeneration, commandDone, lockCommand, type PendingCommand } from './commands.ts';
 import type { Sql, Tx } from './connect.ts';
 import { emptyTables } from './empty-tables.ts';
 import { reachedTables } from './foreign-keys.ts';
 import { describeLockHolders } from './lock-holders.ts';
+import { tablesOf } from './register.ts';
 import { planReset, type ResetPlan } from './reset-plan.ts';
 import { isConnectionLost, isLockNotAvailable, sqlstateOf } from './sqlstate.ts';
 
@@ -44,6 +46,8 @@ export interface ResetDone {
 interface UnderWay {
   plan: ResetPlan | null;
   done: ResetDone | null;
+  /** Of its transaction. */
+  xid: string;
   overdue: boolean;
 }
 
@@ -54,12 +58,12 @@ interface UnderWay {
  *
  * TRUNCATE names every table and never cascades. Projections whose tables reference these by a foreign key are reset in
  * the same transaction.
- * @throws EngineError RESET_BLOCKED, RESET_REFUSED, RESET_FAILED, TABLE_MISSING, PROJECTION_ROW_MISSING, COMMAND_STALE:
- *   nothing has changed then; RESET_DAMAGED; RESET_UNKNOWN; CommandEnded: nor then
+ * @throws EngineError RESET_BLOCKED, RESET_REFUSED, RESET_FAILED, TABLE_MISSING, PROJECTION_ROW_MISSING, COMMAND_STALE,
+ *   TABLE_SHARED, TABLE_RESERVED, TABLE_UNFIT: nothing has changed then; RESET_DAMAGED; RESET_UNKNOWN; CommandEnded: nor then
  */
 export async function reset(sql: Sql, options: ResetOptions): Promise<ResetDone> {
   const { deadlineMs = 20_000 } = options;
-  const underWay: UnderWay = { plan: null, done: null, overdue: false };
+  const underWay: UnderWay = { plan: null, done: null, xid: '', overdue: false };
   try {
     return await sql.begin('ISOLATION LEVEL READ COMMITTED', async (tx) => {
       const { pid, xid } = await limitTransaction(tx, options, deadlineMs);
@@ -99,7 +103,10 @@ async function resetIn(tx: Tx, xid: string, options: ResetOptions, underWay: Und
   const { name } = projection;
   const plan = planReset(name, projections, await reachedTables(tx, name, projections));
   underWay.plan = plan;
+  underWay.xid = xid;
   const names = plan.projections.map((one) => one.name);
+  // Before the rows, as a registration does.
+  await lockClaims(tx, (await refusedOf(tx, names)).size > 0 ? 'exclusive' : 'shared');
   const versions = plan.projections.map((one) => one.version);
   // In one order by all: two resets that share a projection wait for each other, and never both.
   const rows = await tx<{ name: string; generation: bigint }[]>`
@@ -107,6 +114,7 @@ async function resetIn(tx: Tx, xid: string, options: ResetOptions, underWay: Und
     WHERE name = ANY(${names}::text[]) AND instance_id = '' ORDER BY name FOR UPDATE`;
   const missing = names.find((one) => rows.every((row) => row.name !== one));
   if (missing !== undefined) throw new EngineError('PROJECTION_ROW_MISSING', { name: missing });
+  await checkClaims(tx, name, plan, projections);
   // Before anything is emptied: a command that somebody else has carried out empties nothing.
   if (command !== null) {
     for (const row of rows) if (row.name === name) checkGeneration(command, row.generation);
@@ -117,32 +125,73 @@ async function resetIn(tx: Tx, xid: string, options: ResetOptions, underWay: Und
     WITH reset AS (
       UPDATE projection_state AS s
       SET cursor = 0, last_event_id = NULL, generation = generation + 1, version = p.version, alarm = NULL,
+          refused = NULL, tables = string_to_array(p.tables, ','),
           status = CASE status WHEN 'halted' THEN 'running' ELSE status END, resume_to = 'running', starts = 0, owner = ${owner}, updated_at = now()
-      FROM unnest(${names}::text[], ${versions}::int[]) AS p (name, version)
+      FROM unnest(${names}::text[], ${versions}::int[], ${plan.projections.map(tablesOf)}::text[]) AS p (name, version, tables)
       WHERE s.name = p.name AND s.instance_id = ''
       RETURNING s.name, s.generation, s.status
     ), published AS (UPDATE readviews AS r SET position = 0 FROM reset WHERE r.name = reset.name),
     cleared AS (DELETE FROM projection_failures AS f USING reset WHERE f.name = reset.name AND f.instance_id = '')
     SELECT generation, status FROM reset WHERE name = ${name}`;
-  underWay.done = { ...own, warning: warningOf(plan.also) };
+  underWay.done = { ...own, warning: null };
   await failpoint?.('reset-begun', name);
-  await emptyTables(tx, name, plan, xid);
+  const goOn = await emptyTables(tx, name, plan, xid);
+  underWay.done = { ...own, warning: warningOf(plan.also, goOn) };
   // Last: a handler that commits the transaction itself must not commit this.
   if (command !== null) await commandDone(tx, command.id, { by: owner, warning: underWay.done.warning });
   await failpoint?.('reset-emptied', name);
   return underWay.done;
 }
 
-function warningOf(also: ResetPlan['also']): string | null {
-  if (also.length === 0) return null;
-  return also.map(({ name, because }) => `'${name}' was reset with it, since ${because}`).join('; ');
+function warningOf(also: ResetPlan['also'], goOn: readonly string[]): string | null {
+  const parts = also.map(({ name, because }) => `'${name}' was reset with it, since ${because}`);
+  if (goOn.length > 0) {
+    const [sequences, belong] = [goOn.join(', '), goOn.length === 1 ? 'belongs' : 'belong'];
+    parts.push(
+      `${sequences} did not start again, since it ${belong} to another role, so rows get other numbers than before`,
+    );
+  }
+  return parts.length === 0 ? null : parts.join('; ');
+}
+
+/** Those of these projections that are refused, and why. */
+async function refusedOf(tx: Tx, names: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const rows = await tx<{ name: string; refused: string }[]>`
+    SELECT name, refused FROM projection_state
+    WHERE name = ANY(${[...names]}::text[]) AND instance_id = '' AND refused IS NOT NULL`;
+  return new Map(rows.map(({ name, refused }) => [name, refused]));
+}
+
+/**
+ * What is emptied belongs to these projections alone. The tables of a refused one are proved once more, except for their
+ * rows, which the operator has asked to delete; that is no reason to delete those of another refused one.
+ * @throws EngineError TABLE_SHARED, TABLE_RESERVED, TABLE_UNFIT, RESET_REFUSED
+ */
+async function checkClaims(tx: Tx, name: string, plan: ResetPlan, known: readonly Projection[]): Promise<void> {
+  const refused = await refusedOf(tx, namesOf(plan.projections));
+  for (const [other, reason] of refused) {
+    if (other !== name)
+      throw new EngineError('RESET_REFUSED', {
+        name,
+        reason: `it would empty the tables of '${other}' too: ${reason}`,
+      });
+  }
+  const against = await objections(tx, claimsOf(plan.projections), { filled: false, here: namesOf(known) });
+  for (const [one, error] of against) {
+    // A table that was registered with another key than the declared one stays its projection's.
+    if (error.code !== 'TABLE_UNFIT' || refused.has(one)) throw error;
+  }
+}
+
+function namesOf(projections: readonly Projection[]): readonly string[] {
+  return projections.map((one) => one.name);
 }
 
 /** Why it failed, in words somebody can act on; or that it took place all the same. */
 async function explain(sql: Sql, error: unknown, options: ResetOptions, underWay: UnderWay): Promise<ResetDone> {
   const { projection, deadlineMs = 20_000, lockTimeoutMs = 5000, askForMs = 10_000 } = options;
   const { name } = projection;
-  const { plan, done, overdue } = underWay;
+  const { plan, done, xid, overdue } = underWay;
   if (isEngineError(error, 'RESET_DAMAGED') && plan !== null) await haltDamaged(sql, plan, error);
   if (error instanceof CommandEnded) throw error;
   if (error instanceof EngineError && !error.code.startsWith('HANDLER_')) throw error;
@@ -156,7 +205,7 @@ async function explain(sql: Sql, error: unknown, options: ResetOptions, underWay
   // It may have been in its COMMIT.
   if ((overdue || isConnectionLost(error)) && done !== null) {
     const { generation } = done;
-    const committed = await askUntil(performance.now() + askForMs, () => hasCommitted(sql, name, generation));
+    const committed = await askUntil(performance.now() + askForMs, () => hasCommitted(sql, options, generation, xid));
     if (committed === null) throw new EngineError('RESET_UNKNOWN', { name, generation }, { cause: error });
     if (committed) return done;
   }
@@ -181,13 +230,27 @@ async function askUntil<T>(end: number, ask: () => Promise<T>): Promise<T | null
   }
 }
 
-/** Waits for a session that may still be in its COMMIT: it holds the row until then. */
-async function hasCommitted(sql: Sql, name: string, generation: bigint): Promise<boolean> {
+/**
+ * Waits for a session that may still be in its COMMIT: it holds the row until then. The generation alone says nothing:
+ * it may be that of another reset, after this one was rolled back. The command, or the transaction's own id, says which.
+ */
+async function hasCommitted(
+  sql: Sql,
+  { projection, command = null, owner }: ResetOptions,
+  generation: bigint,
+  xid: string,
+): Promise<boolean> {
   return await sql.begin(async (tx) => {
     await tx`SELECT set_config('lock_timeout', '5s', true)`;
     const [row] = await tx<{ generation: bigint }[]>`
-      SELECT generation FROM projection_state WHERE name = ${name} AND instance_id = '' FOR SHARE`;
-    return row !== undefined && row.generation >= generation;
+      SELECT generation FROM projection_state WHERE name = ${projection.name} AND instance_id = '' FOR SHARE`;
+    if (row === undefined || row.generation < generation) return false;
+    const [own] =
+      command === null
+        ? await tx<{ committed: boolean }[]>`SELECT pg_xact_status(${xid}::text::xid8) = 'committed' AS committed`
+        : await tx<{ committed: boolean }[]>`
+            SELECT state = 'done' AND carried_out_by = ${owner} AS committed FROM projection_commands WHERE id = ${command.id}`;
+    return own?.committed === true;
   });
 }
 

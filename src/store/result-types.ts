@@ -1,5 +1,5 @@
 import { types } from 'pg';
-import { parseJson } from './json.ts';
+import { parseJson, parseJsonb } from './json.ts';
 
 type Parse = (text: string) => unknown;
 
@@ -13,7 +13,7 @@ const SCALARS = new Map<number, Parse>([
   [700, Number], // float4
   [701, Number], // float8
   [114, parseJson], // json
-  [3802, parseJson], // jsonb
+  [3802, parseJsonb], // jsonb
 ]);
 
 /** Array types by oid, with the oid of their elements. */

@@ -1,33 +1,43 @@
-import { Client, type ClientConfig } from 'pg';
-import { quoteIdentifier } from '../core/identifier.ts';
+import { Client, type ClientConfig, DatabaseError } from 'pg';
+import { EngineError } from '../core/errors.ts';
 import { ConnectGate } from './connect-gate.ts';
+import { pooled, proofOf, proveSession } from './session-proof.ts';
+import { type SearchPath, sessionSettings } from './session-settings.ts';
 
 type OnConnect = ((error: Error) => void) | ((error: null, client: Client) => void);
 
+/** What every pooler takes in the start-up message. */
+const POOLERS_TAKE = ['TimeZone', 'DateStyle', 'standard_conforming_strings'];
+
+/** A pooler has refused the settings in the start-up message. The next connection goes without them: connect again. */
+export class SettingsRefused extends Error {}
+
 /**
- * The driver's client with settings in its start-up message: they hold from the first statement on, cost no round trip,
- * and poolers know them. All clients of one such class connect through the same gate.
+ * The driver's client with our settings: in its start-up message, where they win over those of database and role, hold
+ * from the first statement on, and cost nothing. Before its first statement a session shows that they hold and that
+ * it is a session of the server's, not one that a pooler shares out by transactions: there each transaction begins
+ * with them instead (`preludeOf`). All clients of one such class connect through the same gate.
  */
-export function sessionClient(options: {
-  readonly schema: string;
-  readonly connectWithinMs: number;
-}): new (
+export function sessionClient(
+  options: SearchPath & {
+    readonly connectWithinMs: number;
+  },
+): new (
   config?: ClientConfig,
 ) => Client {
-  const { schema, connectWithinMs } = options;
+  const { connectWithinMs } = options;
   const gate = new ConnectGate();
-  const settings = {
-    search_path: schema === 'public' ? 'public' : `${quoteIdentifier(schema)}, public`,
-    TimeZone: 'UTC',
-    DateStyle: 'ISO, YMD',
-    standard_conforming_strings: 'on',
-  };
+  const settings = sessionSettings(options);
+  const proof = proofOf(settings);
+  let refused = false;
   return class extends Client {
     readonly #applicationName: string | undefined;
+    readonly #options: string | undefined;
 
     constructor(config: ClientConfig = {}) {
       super({ ...config, connectionTimeoutMillis: connectWithinMs });
       this.#applicationName = config.application_name;
+      this.#options = optionsOf(this, settings);
       // Whoever uses it hears of a loss by its statements; an error that nobody listens for would end the process.
       this.on('error', () => undefined);
     }
@@ -35,16 +45,63 @@ export function sessionClient(options: {
     override connect(): Promise<Client>;
     override connect(callback: OnConnect): void;
     override connect(callback?: OnConnect): Promise<Client> | undefined {
-      const connected = gate.pass(() => super.connect());
+      const connected = this.#connect();
       if (callback === undefined) return connected;
       const tell = callback as (error: Error | null, client?: Client) => void;
       connected.then((client) => tell(null, client), tell);
       return undefined;
     }
 
+    async #connect(): Promise<Client> {
+      const open = async (): Promise<boolean> => {
+        try {
+          await super.connect();
+        } catch (error) {
+          if (refused || !isRefusal(error)) throw error;
+          return false;
+        }
+        const own = await proveSession(this, proof, connectWithinMs);
+        if (!own) pooled.set(this, proof.prelude);
+        return true;
+      };
+      if (await gate.pass(open)) return this;
+      refused = true;
+      throw new SettingsRefused('the pooler refuses settings in the start-up message');
+    }
+
     /** The driver calls it for the start-up message. */
     getStartupConf(): Record<string, string | undefined> {
-      return { user: this.user, database: this.database, application_name: this.#applicationName, ...settings };
+      const sent = [...settings].filter(([name]) => !refused || POOLERS_TAKE.includes(name));
+      return {
+        user: this.user,
+        database: this.database,
+        application_name: this.#applicationName,
+        ...(this.#options !== undefined && { options: this.#options }),
+        ...Object.fromEntries(sent.filter(([name]) => name !== 'client_encoding')),
+      };
     }
   };
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof DatabaseError && error.message.startsWith('unsupported startup parameter: ');
+}
+
+/**
+ * `?options=` of the URL, or PGOPTIONS. @throws EngineError CONFIG_INVALID where they name a setting that is not theirs:
+ * it would be overridden without a word
+ */
+function optionsOf(client: Client, settings: ReadonlyMap<string, string>): string | undefined {
+  const parameters: unknown = Reflect.get(client, 'connectionParameters');
+  const given: unknown =
+    typeof parameters === 'object' && parameters !== null ? Reflect.get(parameters, 'options') : '';
+  if (typeof given !== 'string' || given === '') return undefined;
+  for (const [, name = ''] of given.matchAll(/(?:-c\s*|--)([\w.-]+)\s*=/g)) {
+    const setting = [...settings.keys()].find((one) => one.toLowerCase() === name.toLowerCase().replaceAll('-', '_'));
+    if (setting === undefined) continue;
+    const instead = setting === 'search_path' ? 'SCHEMA and EXTENSION_SCHEMAS say where tables are' : 'take it out';
+    const reason = `options (of the URL, or PGOPTIONS) set ${setting}, which the engine sets itself: ${instead}`;
+    throw new EngineError('CONFIG_INVALID', { setting: 'DATABASE_URL', reason });
+  }
+  return given;
 }

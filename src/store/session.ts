@@ -1,8 +1,10 @@
 import { Client, type ClientBase, DatabaseError, type QueryResult } from 'pg';
 import { EngineError } from '../core/errors.ts';
+import { answerOf } from './answer-watch.ts';
 import { ENGINE_SAVEPOINT } from './lent-statement.ts';
 import { toParameter } from './parameters.ts';
 import { planName } from './plan-names.ts';
+import { pooled } from './session-proof.ts';
 import { isConnectionLost, ofOurDatabase } from './sqlstate.ts';
 import { Identifier, type Rendered, type Run, type RunOptions, Statement } from './statement.ts';
 
@@ -18,7 +20,7 @@ export interface Queryable {
   unsafe<T extends Rows = Record<string, unknown>[]>(
     text: string,
     values?: readonly unknown[],
-    options?: { readonly prepare?: boolean },
+    options?: { readonly prepare?: boolean; readonly changes?: number | undefined },
   ): Statement<T>;
 }
 
@@ -31,8 +33,12 @@ export interface Tx extends Queryable {
 export function queryable(run: Run): Queryable {
   const make = (first: TemplateStringsArray | string | readonly string[], ...holes: readonly unknown[]): unknown =>
     isTemplate(first) ? new Statement(run, first, holes, true) : new Identifier(first);
-  const unsafe = <T extends Rows>(text: string, values: readonly unknown[] = [], { prepare = false } = {}) => {
-    const literal: Run = (_, options) => run({ text, values }, options);
+  const unsafe: Queryable['unsafe'] = <T extends Rows>(
+    text: string,
+    values: readonly unknown[] = [],
+    { prepare = false, changes }: { readonly prepare?: boolean; readonly changes?: number | undefined } = {},
+  ) => {
+    const literal: Run = (_, options) => run({ text, values }, { ...options, changes });
     return new Statement<T>(literal, [text], [], prepare);
   };
   return Object.assign(make as Queryable, { unsafe });
@@ -63,7 +69,7 @@ export async function runTransaction<T>(
   try {
     // Not waited for, so that it travels with the first statement. On a connection that is in no transaction the server
     // has no reason to refuse it; if it does, nothing of `work` is believed.
-    const begun = command(`BEGIN ${options}`).then(() => loss.lost);
+    const begun = Promise.all(begin(client, options)).then(() => loss.lost);
     const result = await Promise.race([begun, work(transaction(run, { savepoints: 0 })), loss.lost]);
     refusal = over;
     if ((await command('COMMIT')) !== 'COMMIT') throw new EngineError('COMMIT_REFUSED');
@@ -75,6 +81,31 @@ export async function runTransaction<T>(
   } finally {
     loss.stop();
   }
+}
+
+/**
+ * What a transaction begins with, sent at once. Behind a pooler its session may be any, set as others left it.
+ */
+function begin(client: ClientBase, options: string): readonly Promise<Answer>[] {
+  const prelude = pooled.get(client);
+  const texts = [`BEGIN ${options === '' ? READ_COMMITTED : options}`, ...(prelude === undefined ? [] : [prelude])];
+  return texts.map((text) => send(client, { text, values: [] }, PLAIN));
+}
+
+const READ_COMMITTED = 'ISOLATION LEVEL READ COMMITTED';
+
+/** One statement outside of any transaction; behind a pooler in one of its own, in the same round trip. */
+export async function sendAlone(client: ClientBase, rendered: Rendered, options: RunOptions): Promise<Answer> {
+  if (!pooled.has(client)) return await send(client, rendered, options);
+  // What cannot be a parameter is refused before anything is sent.
+  const values = rendered.values.map(toParameter);
+  const begun = begin(client, '');
+  const sent = [...begun, send(client, { ...rendered, values }, options)];
+  const ended = send(client, { text: 'COMMIT', values: [] }, PLAIN);
+  const outcomes = await Promise.allSettled([...sent, ended]);
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+  if ((await ended).command !== 'COMMIT') throw new EngineError('COMMIT_REFUSED');
+  return await (sent.at(-1) as Promise<Answer>);
 }
 
 const over = (): Error => new EngineError('TRANSACTION_OVER');
@@ -115,7 +146,8 @@ const PLAIN: RunOptions = { prepare: false, arrays: false };
 
 /** Sends one statement over this connection. @throws the server's error, or one whose code says the connection is lost */
 export function send(client: ClientBase, { text, values }: Rendered, options: RunOptions): Promise<Answer> {
-  const name = options.prepare ? planName(text) : undefined;
+  // A pooler may have the text prepared in another session than the one that gets to run it.
+  const name = options.prepare && !pooled.has(client) ? planName(text) : undefined;
   const query = {
     text,
     ...(name !== undefined && { name }),
@@ -123,13 +155,18 @@ export function send(client: ClientBase, { text, values }: Rendered, options: Ru
     ...((values.length > 0 || name !== undefined) && { values: values.map(toParameter) }),
     ...(options.arrays && { rowMode: 'array' as const }),
   };
-  gatherWrites(client);
-  return new Promise((resolve, reject) => {
-    client.query(query, (error: Error | null, result: QueryResult | readonly QueryResult[]) => {
-      if (error) reject(toError(error));
-      else resolve(isOne(result) ? { rows: result.rows, command: result.command } : { rows: [], command: '' });
+  const ask = () =>
+    new Promise<Answer>((resolve, reject) => {
+      gatherWrites(client);
+      client.query(query, (error: Error | null, result: QueryResult | readonly QueryResult[]) => {
+        if (error) reject(toError(error));
+        else if (isOne(result) && options.changes !== undefined && result.rowCount !== options.changes) {
+          const [written, wanted] = [result.rowCount, options.changes];
+          reject(new EngineError('ROWS_NOT_WRITTEN', { statement: text, written, wanted }));
+        } else resolve(isOne(result) ? { rows: result.rows, command: result.command } : { rows: [], command: '' });
+      });
     });
-  });
+  return answerOf(client, ask);
 }
 
 const gathering = new WeakSet<ClientBase>();

@@ -83,6 +83,11 @@ export function constraintOf(error: unknown): string | null {
   return textField(error, 'constraint');
 }
 
+/** Name of the column an error names, or null. */
+export function columnOf(error: unknown): string | null {
+  return textField(error, 'column');
+}
+
 function codeOf(error: unknown): string | null {
   return textField(error, 'code');
 }

@@ -1,6 +1,6 @@
-import type { Projection } from '../core/projection.ts';
 import { PUBLISHER_NAME } from '../core/publisher.ts';
 import type { StoredStatus } from '../core/status.ts';
+import { catalogMark } from './catalog.ts';
 import type { Queryable, Sql, Tx } from './connect.ts';
 import { newestOf } from './read.ts';
 import type { Statement } from './statement.ts';
@@ -11,36 +11,17 @@ export interface StateRow {
   readonly lastEventId: string | null;
   readonly status: StoredStatus;
   readonly alarm: string | null;
+  /** Why the projection may not write its tables; null where they are its own. */
+  readonly refused: string | null;
 }
 
 /** The row as a page's transaction holds it, locked. */
-export interface LockedState extends StateRow {
+export interface LockedState extends Omit<StateRow, 'refused'> {
   /** The transaction's own id: unchanged at the end unless a handler ended the transaction. */
   readonly xid: string;
   /** Of the session that holds it. */
   readonly pid: number;
   readonly hasFailures: boolean;
-}
-
-/** Gives each projection its rows, at 0, before anything is read: a missing row could not be locked or compared. */
-export async function register(sql: Queryable, projections: readonly Projection[]): Promise<void> {
-  const names = projections.map(({ name }) => name);
-  const versions = projections.map(({ version }) => version);
-  await sql`
-    WITH declared AS (SELECT * FROM unnest(${names}::text[], ${versions}::int[]) AS d (name, version)),
-         published AS (INSERT INTO readviews (name, position) SELECT name, 0 FROM declared ORDER BY name ON CONFLICT DO NOTHING)
-    INSERT INTO projection_state (name, version) SELECT name, version FROM declared ORDER BY name ON CONFLICT DO NOTHING`;
-  // Only where it changes something: an UPDATE waits for a page in flight. A name of a table has no comma in it.
-  const tables = projections.map((projection) => [...projection.tables.keys()].sort().join());
-  // In the order in which a reset locks rows, and daemons that start at the same time.
-  await sql`
-    WITH changed AS (
-      SELECT s.name, s.instance_id, string_to_array(d.tables, ',') AS tables
-      FROM projection_state AS s JOIN unnest(${names}::text[], ${tables}::text[]) AS d (name, tables) USING (name)
-      WHERE s.tables <> string_to_array(d.tables, ',') ORDER BY s.name, s.instance_id FOR UPDATE OF s
-    )
-    UPDATE projection_state AS s SET tables = c.tables
-    FROM changed AS c WHERE s.name = c.name AND s.instance_id = c.instance_id`;
 }
 
 /** The publisher has a row like a projection's, but none in readviews: people read there how far read models are. */
@@ -50,7 +31,7 @@ export async function registerPublisher(sql: Queryable): Promise<void> {
 
 export async function readState(sql: Queryable, name: string): Promise<StateRow | null> {
   const [row] = await sql<StateRow[]>`
-    SELECT cursor, generation, last_event_id AS "lastEventId", status, alarm
+    SELECT cursor, generation, last_event_id AS "lastEventId", status, alarm, refused
     FROM projection_state WHERE name = ${name} AND instance_id = ''`;
   return row ?? null;
 }
@@ -161,11 +142,15 @@ function standing(sql: Queryable, marks: readonly EventMark[] = []) {
 /**
  * The same for a page whose COMMIT is on its way already, so that nobody could look at the outcome: where the row does
  * not move, the division by zero takes the page back. Nor does it move a row that is paused or halted, or has a failure
- * on record, which all want more than this.
+ * on record, which all want more than this; or where the tables are no longer what the page was made for.
  */
-export function advanceOrFail(sql: Queryable, move: Advance): Statement {
+export function advanceOrFail(
+  sql: Queryable,
+  move: Advance & { readonly catalog: { readonly tables: readonly string[]; readonly mark: string } },
+): Statement {
   const plain = sql`status = 'running' AND NOT EXISTS (
-    SELECT FROM projection_failures AS f WHERE f.name = ${move.name} AND f.instance_id = '' AND f.skipped_at IS NULL)`;
+    SELECT FROM projection_failures AS f WHERE f.name = ${move.name} AND f.instance_id = '' AND f.skipped_at IS NULL)
+    AND ${catalogMark(sql, move.catalog.tables)} = ${move.catalog.mark}`;
   return sql`WITH ${moving(sql, move, plain)} SELECT 1 / count(*) FROM moved`;
 }
 

@@ -9,6 +9,8 @@ export type Write = Create | Upsert | Update | Remove | Copy;
 export interface SqlText {
   readonly text: string;
   readonly values: readonly ColumnValue[];
+  /** How many rows it changes whatever is stored; not set where that depends on the rows. */
+  readonly changes?: number | undefined;
 }
 
 /** Takes a value as the statement's next parameter, and says how it is written there. */
@@ -18,7 +20,18 @@ type Place = (value: ColumnValue) => string;
 export function toSql(write: Write): SqlText {
   const values: ColumnValue[] = [];
   const place: Place = (value) => `$${values.push(value)}`;
-  return { text: textOf(write, place), values };
+  return { text: textOf(write, place), values, changes: changesOf(write) };
+}
+
+/** A new row, or one in its place: a table that takes neither (a trigger, a rule) has lost it. */
+function changesOf(write: Write): number | undefined {
+  return write.kind === 'upsert' || (write.kind === 'create' && write.onConflict === 'fail') ? 1 : undefined;
+}
+
+/** The same for a transaction whose COMMIT is on its way already: where no row is changed, the division takes it back. */
+export function orFail(sql: SqlText): SqlText {
+  if (sql.changes === undefined) return sql;
+  return { ...sql, text: `WITH w AS (${sql.text} RETURNING 1) SELECT 1 / count(*) FROM w` };
 }
 
 /** The rows that match, from alias `r`; `columns` as after SELECT. */

@@ -14,6 +14,8 @@ export interface RunOptions {
   readonly prepare: boolean;
   /** Rows as arrays of column values in place of objects. */
   readonly arrays: boolean;
+  /** How many rows it must change: fewer are a failure. Not set: any number. */
+  readonly changes?: number | undefined;
 }
 
 /** A name that is written into the text, quoted. */

@@ -1,7 +1,6 @@
 import { EngineError, isEngineError } from '../core/errors.ts';
 import type { Transaction } from '../core/projection.ts';
 import { type LentStatement, readLentStatement } from './lent-statement.ts';
-import type { Queryable } from './session.ts';
 import { type Rendered, Statement } from './statement.ts';
 
 /** A transaction in somebody else's hands. */
@@ -12,6 +11,8 @@ export interface Lent {
   readonly waiting: string | null;
   /** Text of the statement that ended in this error, or in the one that led to it; null when none did. */
   failed(error: unknown): string | null;
+  /** Whether any statement has been made over it. */
+  readonly used: boolean;
   /** Takes it back from a handler that is still at work: what it sends from now on is refused. */
   revoke(): void;
   /**
@@ -22,8 +23,17 @@ export interface Lent {
   end(): string | null;
 }
 
+/** Where lent statements are sent. */
+export interface Sender {
+  unsafe(
+    text: string,
+    values: readonly unknown[],
+    options: { readonly prepare: boolean },
+  ): PromiseLike<readonly object[]>;
+}
+
 /** Lends a transaction to a handler, for as long as the handler works. */
-export function lend(tx: Queryable): Lent {
+export function lend(tx: Sender): Lent {
   /** Made and not answered yet. */
   const open = new Map<unknown, string>();
   const sent = new Map<unknown, string>();
@@ -31,6 +41,7 @@ export function lend(tx: Queryable): Lent {
   const savepoints: string[] = [];
   let failure: { readonly error: unknown; readonly text: string } | null = null;
   let revoked = false;
+  let used = false;
 
   async function send(made: unknown, { text, values }: Rendered): Promise<readonly object[]> {
     try {
@@ -54,10 +65,14 @@ export function lend(tx: Queryable): Lent {
   return {
     tx: <T extends readonly object[]>(text: TemplateStringsArray, ...parameters: readonly unknown[]) => {
       const statement: Statement<T> = new Statement<T>((rendered) => send(statement, rendered), text, parameters, true);
+      used = true;
       if (!revoked) open.set(statement, shown(text.join('…')));
       // One that is put into another one is a part of that.
       for (const parameter of parameters) open.delete(parameter);
       return statement;
+    },
+    get used() {
+      return used;
     },
     get waiting() {
       const [first = null] = sent.values();

@@ -22,6 +22,8 @@ export interface TestKitOptions {
   readonly database?: string;
   /** DDL that runs before the projections' own: extensions, types, tables that are made elsewhere. */
   readonly schema?: string;
+  /** As EXTENSION_SCHEMAS of the daemon: further schemas, with extensions in them. Default none. */
+  readonly extensionSchemas?: readonly string[];
   /** Milliseconds that one test may take. Default 30000. */
   readonly timeoutMs?: number;
 }
@@ -49,14 +51,20 @@ export interface PostgresSpec<E extends EventShape> extends Spec<E> {
  * A kit with an empty database of its own, made when the first test needs it. Tests of one kit take turns; each begins
  * with empty tables and applies its events twice, event by event and folded, as the engine does.
  */
-export function createTestKit({ database, schema = '', timeoutMs = 30_000 }: TestKitOptions = {}): TestKit {
+export function createTestKit({
+  database,
+  schema = '',
+  extensionSchemas = [],
+  timeoutMs = 30_000,
+}: TestKitOptions = {}): TestKit {
   let own: Promise<OwnDatabase> | null = null;
   let closed: Promise<void> | null = null;
   const turns = createTurns();
-  const grounds = createGrounds(async () => {
+  const address = async () => {
     own ??= createOwnDatabase(database);
     return (await own).address;
-  }, schema);
+  };
+  const grounds = createGrounds(address, { prepare: schema, extensionSchemas });
   const stages = WAYS.map((way) => createPostgresStage(grounds, way));
 
   const inTurn = <T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> => {

@@ -87,6 +87,27 @@ it('forget names the tables that stay, and passes on why it is refused', async (
   });
 });
 
+it('adopt sends the position, and passes on why it is refused', async () => {
+  const { cwd, daemon } = await daemonIn();
+  const adopted: unknown[] = [];
+  daemon.onAdopt = async (...given) => void adopted.push(given);
+  const context = capturedContext({ cwd });
+  const options = { name: 'band', position: '42', json: false };
+  expect(ran(context, await operatorActions.adopt(options, context))).toEqual({
+    code: 0,
+    stdout: 'band: its rows are taken over, it goes on after 42\n',
+    stderr: '',
+  });
+  expect(adopted).toEqual([['band', 42n]]);
+  daemon.onAdopt = async (name) => {
+    throw new EngineError('ADOPT_REFUSED', { name, reason: 'its tables are its own already' });
+  };
+  await expect(operatorActions.adopt(options, capturedContext({ cwd }))).rejects.toMatchObject({
+    status: 409,
+    message: "'band' was not adopted, nothing changed: its tables are its own already",
+  });
+});
+
 it('commands and transitions show a line each, or what the daemon said', async () => {
   const { cwd, daemon } = await daemonIn();
   await daemon.submit({ name: 'band', event: 'SKIP', position: 7n, reason: 'two\nlines', by: 'http 127.0.0.1' });

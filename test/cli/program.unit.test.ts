@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { clientActions } from '../../src/cli/client-actions.ts';
+import type { Confirm } from '../../src/cli/confirm.ts';
 import { type Actions, type CommandContext, type ExitCode, runProgram } from '../../src/cli/program.ts';
 import { packageVersion } from '../../src/cli/version.ts';
 import { EngineError, type ErrorCode } from '../../src/core/errors.ts';
@@ -18,12 +19,13 @@ interface RunOptions {
   readonly actions?: Partial<Actions>;
   readonly env?: Record<string, string>;
   readonly cwd?: string;
+  readonly confirm?: Confirm | null;
   readonly onInterrupt?: (listener: () => void) => () => void;
 }
 
 async function run(
   args: string,
-  { actions = {}, env = {}, cwd = '/nowhere', onInterrupt = () => () => undefined }: RunOptions = {},
+  { actions = {}, env = {}, cwd = '/nowhere', confirm = null, onInterrupt = () => () => undefined }: RunOptions = {},
 ): Promise<Ran> {
   const terminal = { stdout: new Captured(), stderr: new Captured() };
   const calls: { command: string; options: unknown }[] = [];
@@ -42,6 +44,7 @@ async function run(
     skip: record('skip'),
     wait: record('wait'),
     forget: record('forget'),
+    adopt: record('adopt'),
     commands: record('commands'),
     transitions: record('transitions'),
     importFile: record('import'),
@@ -57,6 +60,7 @@ async function run(
     terminal,
     env,
     cwd,
+    confirm,
     outputGone: new AbortController().signal,
     version: '9.8.7',
     onInterrupt,
@@ -80,8 +84,12 @@ describe('parsing', () => {
     ],
     ['status', 'status', { name: undefined, json: false }],
     ['status band --json', 'status', { name: 'band', json: true }],
-    ['reset band', 'reset', { name: 'band', wait: false, timeoutMs: 3_600_000, json: false }],
-    ['reset --all --wait --timeout 5', 'reset', { name: undefined, wait: true, timeoutMs: 5_000, json: false }],
+    ['reset band', 'reset', { name: 'band', wait: false, timeoutMs: 3_600_000, json: false, yes: false }],
+    [
+      'reset --all --wait --timeout 5 --yes',
+      'reset',
+      { name: undefined, wait: true, timeoutMs: 5_000, json: false, yes: true },
+    ],
     ['watch', 'watch', { name: undefined, json: false, states: false }],
     ['watch --json', 'watch', { name: undefined, json: true, states: false }],
     ['watch --states', 'watch', { name: undefined, json: false, states: true }],
@@ -92,6 +100,7 @@ describe('parsing', () => {
     ['wait band --head', 'wait', { name: 'band', position: 'head', timeoutMs: 30_000, json: false }],
     ['wait band --position 7 --timeout 5', 'wait', { name: 'band', position: '7', timeoutMs: 5_000, json: false }],
     ['forget old --yes', 'forget', { name: 'old', json: false }],
+    ['adopt band --position 42', 'adopt', { name: 'band', position: '42', json: false }],
     ['commands', 'commands', { name: undefined, limit: 20, json: false }],
     ['commands band --limit 1000 --json', 'commands', { name: 'band', limit: 1000, json: true }],
     ['transitions band', 'transitions', { name: 'band', limit: 20, json: false }],
@@ -139,6 +148,8 @@ describe('parsing', () => {
     ['wait band --head --position 7', 'give --position P, or --head'],
     ['wait band --head --timeout 601', '--timeout is a whole number of seconds, at most 600'],
     ['forget old', 'this cannot be undone; repeat it as forget old --yes'],
+    ['adopt band', "required option '--position <position>' not specified"],
+    ['adopt band --position head', '--position is a position, a whole number'],
     ['commands --limit 1001', '--limit is a whole number, at most 1000'],
     ['transitions', "missing required argument 'name'"],
     ['watch --states --json', "option '--states' cannot be used with option '--json'"],
@@ -166,7 +177,7 @@ describe('parsing', () => {
     });
   });
 
-  it.each('start status watch send reset skip wait forget commands transitions import export migrate'.split(' '))(
+  it.each('start status watch send reset skip wait forget adopt commands transitions import export migrate'.split(' '))(
     'shows examples in the help of %s',
     async (command) => {
       expect((await run(`${command} --help`)).stdout).toMatch(
@@ -244,16 +255,15 @@ describe('commands to a running daemon', () => {
         cursor: '10',
         head: '20000',
         lagEvents: 19990,
-        lagSeconds: 93784,
+        behindSeconds: 93784,
         ratePerSecond: 4999.6,
         etaSeconds: 4,
       }),
-      statusOf('dancehall', { state: 'idle', detail: 'paused', lagEvents: 3, lagSeconds: null }),
+      statusOf('dancehall', { state: 'idle', detail: 'paused', lagEvents: 3, behindSeconds: null }),
       statusOf('userpreferences', {
         state: 'failed',
         instance: 'eu',
         lagEvents: 1,
-        lagSeconds: 0,
         failure: {
           eventId: 'e',
           position: '43',
@@ -309,7 +319,7 @@ describe('commands to a running daemon', () => {
     const json = await run('status band --json', { actions: clientActions, cwd });
     expect(JSON.parse(json.stdout)).toEqual(daemon.statuses[0]);
     expect(Object.keys(JSON.parse(json.stdout)).join(' ')).toBe(
-      'name instance state substate detail cursor head position lagEvents lagSeconds ratePerSecond etaSeconds generation owner backingOffSince failure tables',
+      'name instance state substate detail cursor head position lagEvents lagSeconds behindSeconds ratePerSecond etaSeconds generation owner backingOffSince failure skippedEvents inOrder tables',
     );
   });
 
@@ -340,6 +350,26 @@ describe('commands to a running daemon', () => {
       stdout: 'band: reset, now catching-up\n',
     });
     expect(daemon.sent).toEqual([{ name: 'band', event: 'RESET' }]);
+  });
+
+  // Seen red with: `yes` left out of the condition in client-actions.ts; the answer not looked at in reset.ts.
+  it.each([
+    ['reset band', false, { code: 1, stdout: '', stderr: 'projectionist: nothing was reset\n' }, 0, 1],
+    ['reset band', true, { code: 0, stdout: 'band: reset, now catching-up\n' }, 1, 1],
+    ['reset --all', false, { code: 1, stdout: '', stderr: 'projectionist: nothing was reset\n' }, 0, 1],
+    ['reset --all', true, { code: 0 }, 2, 1],
+    ['reset --all --yes', false, { code: 0 }, 2, 0],
+  ])('on a terminal %s asks first, and an answer of %s is obeyed', async (command, answer, ended, sent, asked) => {
+    const { cwd, daemon } = await daemonIn();
+    const questions: string[] = [];
+    const confirm: Confirm = async (question) => {
+      questions.push(question);
+      return answer;
+    };
+    expect(await run(command, { actions: clientActions, cwd, confirm })).toMatchObject(ended);
+    expect(daemon.sent).toHaveLength(sent);
+    expect(questions).toHaveLength(asked);
+    for (const question of questions) expect(question).toMatch(/^Reset (band|all 2 projections)\? Every row of band/);
   });
 
   it('reset with the wrong token says which to set', async () => {

@@ -166,6 +166,7 @@ describe('the looks', () => {
     send: () => expect.unreachable(),
     wait: () => expect.unreachable(),
     forget: () => expect.unreachable(),
+    adopt: () => expect.unreachable(),
     commands: () => expect.unreachable(),
     transitions: () => expect.unreachable(),
     failures: () => expect.unreachable(),

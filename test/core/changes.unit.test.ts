@@ -28,7 +28,7 @@ test('two changes are equal when what they do is, so that a test can compare sta
 });
 
 // Seen red with: the look at isFinite taken out of increment; at isSafeInteger.
-test.each([Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53, loose<number>('5'), loose<number>(null)])(
+test.each([Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53, loose<number>('five'), loose<number>(null)])(
   'increment(%s) is refused, for it is no exact amount',
   (by) => {
     expect(() => increment(by)).toThrow(invalid('increment'));
@@ -55,9 +55,9 @@ test('a list takes no objects, lists or missing values as elements', () => {
 test('what is refused is told, with why and what to give instead', () => {
   const told = (refused: () => unknown, value: string, reason: string) =>
     expect(refused).toThrow(expect.objectContaining({ fields: expect.objectContaining({ value, reason }) }));
-  told(() => increment(Number.NaN), 'NaN', 'give a number or a bigint');
-  told(() => increment(loose<number>('x'.repeat(41))), 'x'.repeat(40), 'give a number or a bigint');
-  told(() => increment(loose<number>(null)), 'null', 'give a number or a bigint');
+  told(() => increment(Number.NaN), 'NaN', 'give a number, a bigint or a decimal number as text');
+  told(() => increment('x'.repeat(41)), 'x'.repeat(40), "as text give a decimal number, such as '12.50'");
+  told(() => increment(loose<number>(null)), 'null', 'give a number, a bigint or a decimal number as text');
   told(() => increment(2 ** 53), String(2 ** 53), 'beyond 2^53 a number is not exact, give a bigint');
   told(() => arrayIntersect(loose<string[]>({})), 'an object', 'give a list');
   const elements = 'give text, a number, a bigint, a boolean, a Date or null';

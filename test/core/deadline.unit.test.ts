@@ -68,7 +68,7 @@ test('what the promise does after that reaches nobody', async () => {
 test('atMost waits for whatever ends first, and never rejects', async () => {
   await atMost(60_000, undefined);
   await atMost(60_000, Promise.reject(new Error('no')));
-  const bound = vi.spyOn(AbortSignal, 'timeout').mockReturnValue(AbortSignal.abort(new Error('over')));
-  await atMost(250, never());
-  expect(bound).toHaveBeenCalledExactlyOnceWith(250);
+  const began = performance.now();
+  await atMost(30, never());
+  expect(performance.now() - began).toBeGreaterThan(25);
 });

@@ -25,8 +25,8 @@ function ledgerOf(name: string) {
   }).projection;
 }
 
-const NAMES = ['seen', 'mouse', 'keys', 'skipped', 'tried', 'paused', 'reset', 'steady'] as const;
-const BROKEN = ['mouse', 'keys', 'skipped', 'tried'] as const;
+const NAMES = ['seen', 'mouse', 'keys', 'skipped', 'tried', 'stuck', 'paused', 'reset', 'steady'] as const;
+const BROKEN = ['mouse', 'keys', 'skipped', 'tried', 'stuck'] as const;
 const browser: Browser | null = await openChromium();
 let scene: Scene;
 let daemon: Daemon;
@@ -108,6 +108,21 @@ describe.skipIf(browser === null)('the buttons of the dashboard, on a real daemo
     await page.context().close();
   });
 
+  // Seen red with: every outcome without an error announced as done.
+  test('a RETRY that fails again is no success: the outcome says so, with the error, and stays', async () => {
+    await untilStatus(daemon, 'stuck', ({ state }) => state === 'failed');
+    const page = await open('stuck');
+    await page.getByRole('button', { name: 'RETRY' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Retry' }).click();
+    const notice = outcome(page).locator('.notice').filter({ hasText: 'RETRY of stuck' });
+    await notice.waitFor();
+    expect(await notice.locator('p').textContent()).toMatch(
+      /^RETRY of stuck: it failed again\. .*stuck cannot read stuck2/,
+    );
+    expect(await notice.getAttribute('data-kind')).toBe('refused');
+    await page.context().close();
+  });
+
   // Seen red with: a try that commits; a payload that the page makes up of what it was told before.
   test('the payload is shown as it is stored; Try it says what would happen, and changes nothing in the database', async () => {
     await untilStatus(daemon, 'tried', ({ state }) => state === 'failed');
@@ -153,6 +168,13 @@ describe.skipIf(browser === null)('the buttons of the dashboard, on a real daemo
     const [kept] = await scene.sql<[{ reason: string }]>`
       SELECT skip_reason AS reason FROM projection_failures WHERE name = 'skipped'`;
     expect(kept.reason).toBe('a band without a name');
+    // Live, and yet its rows lack something: that is as plain to see as its state.
+    await page.locator('.headline').getByText('1 skipped').waitFor();
+    await page.getByRole('link', { name: 'Projectionist' }).click();
+    await page
+      .getByRole('row', { name: /skipped/ })
+      .getByText('1 skipped')
+      .waitFor();
     await page.context().close();
   });
 
@@ -226,7 +248,8 @@ describe.skipIf(browser === null)('the buttons of the dashboard, on a real daemo
     await page.context().close();
   });
 
-  test('without the token it reads, and an order asks for the token; a wrong one is refused', async () => {
+  // Seen red with: `accepts` that is always true.
+  test('without the token it reads, an order asks for the token, and a wrong one is refused at once', async () => {
     if (browser === null) throw new Error('there is no browser');
     const { page } = await openPage(browser, server.url);
     await page.getByText('Read only').waitFor();
@@ -235,12 +258,21 @@ describe.skipIf(browser === null)('the buttons of the dashboard, on a real daemo
     const field = page.getByLabel('Token of the daemon');
     await field.fill('not-the-token');
     await page.getByRole('button', { name: 'Use it' }).click();
-    await page.getByRole('button', { name: 'PAUSE' }).click();
-    await page.getByRole('dialog').getByRole('button', { name: 'Pause' }).click();
-    await outcome(page)
-      .getByText(/PAUSE of steady: .*token/)
-      .waitFor();
-    expect((await daemon.status()).find(({ name }) => name === 'steady')?.state).toBe('live');
+    await page.getByRole('alert').getByText("This is not the daemon's token.").waitFor();
+    await page.getByText('Read only').waitFor();
+    expect(await page.evaluate<number>('sessionStorage.length')).toBe(0);
+    await field.fill(TOKEN);
+    await page.getByRole('button', { name: 'Use it' }).click();
+    await page.getByRole('button', { name: 'Forget token' }).waitFor();
+    await page.context().close();
+  });
+
+  // Seen red with: `check` left out of the first answer.
+  test('a token in the address that is not the daemon’s is refused when the page opens', async () => {
+    if (browser === null) throw new Error('there is no browser');
+    const { page } = await openPage(browser, `${server.url}/#token=of-the-daemon-before`);
+    await page.getByRole('alert').getByText('The token of this tab is not the one of this daemon.').waitFor();
+    await page.getByText('Read only').waitFor();
     await page.context().close();
   });
 

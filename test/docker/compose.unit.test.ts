@@ -1,18 +1,16 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { composeProgram } from '../support/compose.ts';
 
 const cwd = fileURLToPath(new URL('../../', import.meta.url));
 
-/** `docker-compose` of old, or the plugin of today; neither needs an engine to read a file. */
-const compose = [['docker-compose'], ['docker', 'compose']].find(
-  ([program = '', ...args]) => spawnSync(program, [...args, 'version'], { timeout: 30_000 }).status === 0,
-);
-if (compose === undefined) console.log('skipped: docker-compose.yml is not checked, since there is no docker-compose');
+if (composeProgram === null)
+  console.log('skipped: docker-compose.yml is not checked, since there is no docker-compose');
 
 /** An empty token is a missing one, and hides what a `.env` here may say. */
 function config(token: string) {
-  const [program = '', ...args] = compose ?? [];
+  const [program = '', ...args] = composeProgram ?? [];
   const { PATH, HOME } = process.env;
   const ran = spawnSync(program, [...args, '-f', 'docker-compose.yml', 'config'], {
     cwd,
@@ -23,7 +21,7 @@ function config(token: string) {
   return { code: ran.status, out: ran.stdout, err: ran.stderr };
 }
 
-describe.skipIf(compose === undefined)('docker-compose.yml', () => {
+describe.skipIf(composeProgram === null)('docker-compose.yml', () => {
   // Seen red with: `condition: service_helthy`.
   test('is read, with the daemon after a healthy database', { timeout: 60_000 }, () => {
     const { code, out, err } = config('a-token');

@@ -38,6 +38,7 @@ function lines(text: string): readonly string[] {
     .map((line) =>
       line
         .replaceAll(/ [\d,]+\/s /g, ' - ')
+        .replaceAll(/ \(\d+ s\)/g, ' (SECONDS)')
         .replaceAll(/\s+/g, ' ')
         .trim(),
     )

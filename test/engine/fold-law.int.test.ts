@@ -4,6 +4,7 @@ import { HALT_AT_ONCE } from '../../src/core/failure-policy.ts';
 import { applyPage } from '../../src/engine/apply-page.ts';
 import { create, type Statement, upsert } from '../../src/index.ts';
 import { append } from '../../src/store/append.ts';
+import { readCatalog } from '../../src/store/catalog.ts';
 import type { Sql } from '../../src/store/connect.ts';
 import { readPage } from '../../src/store/read.ts';
 import { readState } from '../../src/store/state.ts';
@@ -34,6 +35,7 @@ async function run(foldFrom: number, pageSizes: readonly number[], atOnce = fals
   await sql`TRUNCATE person, likes, checked, tally, rank, projection_failures`;
   await sql`UPDATE projection_state SET cursor = 0, status = 'running'`;
   const [{ head }] = await sql<[{ head: bigint }]>`SELECT coalesce(max(position), 0) AS head FROM events`;
+  const catalog = await readCatalog(sql, [...projection.tables.keys()]);
   const settings = { sql, control: sql, owner: 'law', owners: new Map(), policy: HALT_AT_ONCE, foldFrom, atOnce };
   for (let turn = 0; ; turn++) {
     const state = await readState(sql, 'law');
@@ -48,8 +50,7 @@ async function run(foldFrom: number, pageSizes: readonly number[], atOnce = fals
       generation: state?.generation ?? 0n,
       replayUntil: 0n,
       attempt: false,
-      deferred: [],
-      json: new Map([['person', new Set(['extra'])]]),
+      catalog,
     });
     if (outcome.kind !== 'applied') continue;
     if (outcome.mode === 'folded' && page.events.length > 1) foldedPages++;

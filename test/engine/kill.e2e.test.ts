@@ -11,4 +11,5 @@ test('B1, B2: rows and positions stay one through twenty-six kills, and every re
   expect(hits['commit-reply']).toBeGreaterThanOrEqual(5);
   for (const point of ['reset-locked', 'reset-begun', 'reset-emptied', 'reset-reply'] as const)
     expect(hits[point], point).toBeGreaterThanOrEqual(2);
-});
+  // Twenty-seven processes, one after the other: a second each, or ten on a machine that does other work beside.
+}, 600_000);

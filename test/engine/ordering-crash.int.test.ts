@@ -6,7 +6,7 @@ import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/embedded
 import { createDaemon, type Daemon } from '../../src/index.ts';
 import { connect, type Sql } from '../../src/store/connect.ts';
 import { migrate } from '../../src/store/migrate.ts';
-import { register } from '../../src/store/state.ts';
+import { register } from '../../src/store/register.ts';
 import { untilCaughtUp, untilStatus } from '../support/engine.ts';
 import { expectedLedger, ledger, readLedger } from '../support/ledger.ts';
 import { openSession, type Session } from '../support/session.ts';

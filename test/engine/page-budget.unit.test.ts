@@ -29,7 +29,11 @@ test('who waits is served in turn, and nobody overtakes the line', async () => {
   const budget = small();
   const first = [budget.tryTake(), budget.tryTake(), budget.tryTake()];
   const served: string[] = [];
-  const wait = (name: string) => budget.take(NEVER).then((share) => (served.push(name), share));
+  const wait = (name: string) =>
+    budget.take(NEVER).then((share) => {
+      served.push(name);
+      return share;
+    });
   const waiting = ['a', 'b', 'c', 'd', 'e', 'f'].map(wait);
   await turn();
   expect(budget.waiting).toBe(6 - served.length);

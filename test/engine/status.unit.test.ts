@@ -35,10 +35,13 @@ function statusOf(parts: Partial<StatusParts>) {
     failure: null,
     scanned: 0n,
     head: 100n,
+    secondsAbove: () => 10,
     storeProblem: null,
     backingOffSince: null,
     holders: [],
+    waitedMs: 0,
     ratePerSecond: 0,
+    inOrder: [],
     owner: 'here:2',
     ...parts,
   });
@@ -65,7 +68,7 @@ test('the state is one of five, the full one names the substate too', async () =
   expect(STATES).toContain(stateOf(actor.getSnapshot()));
 });
 
-test('a projection that is behind: how many positions, and how many seconds of history', async () => {
+test('a projection that is behind: how many positions, how many seconds of history, and for how long', async () => {
   const snapshot = await snapshotAfter('open:running');
   expect(statusOf({ snapshot, ratePerSecond: 7 })).toEqual({
     name: 'band',
@@ -78,12 +81,15 @@ test('a projection that is behind: how many positions, and how many seconds of h
     position: 1_700_000_000,
     lagEvents: 30,
     lagSeconds: 60,
+    behindSeconds: 10,
     ratePerSecond: 7,
     etaSeconds: 5,
     generation: 3,
+    inOrder: [],
     owner: 'here:2',
     backingOffSince: null,
     failure: null,
+    skippedEvents: 0,
     tables: ['band'],
   });
 });
@@ -100,7 +106,7 @@ test('after a reset the lag in seconds is not known, with everything applied it 
 
 // Seen red with: `cursor: String(stored)`.
 test('what was passed over in memory counts, although the row does not show it yet', () => {
-  expect(statusOf({ scanned: 100n })).toMatchObject({ cursor: '100', lagEvents: 0, lagSeconds: 0 });
+  expect(statusOf({ scanned: 100n })).toMatchObject({ cursor: '100', lagEvents: 0, lagSeconds: 0, behindSeconds: 0 });
   expect(statusOf({ scanned: 5n })).toMatchObject({ cursor: '70' });
 });
 

@@ -89,3 +89,49 @@ test('at the end what is left is written, once, and no timer stays', async () =>
   await log.stop();
   expect(vi.getTimerCount()).toBe(0);
 });
+
+/** A database that answers when it is told to. */
+function slowDatabase() {
+  const asked: { readonly rows: readonly string[]; readonly answer: () => void }[] = [];
+  const sql = (_text: TemplateStringsArray, ...holes: readonly unknown[]) =>
+    new Promise((resolve) => {
+      asked.push({ rows: [...(holes[2] as string[])], answer: () => resolve([]) });
+    });
+  return { asked, log: new TransitionLog({ sql: sql as unknown as Sql, log: silentLog }) };
+}
+
+// Seen red with: `this.#writing !== null` left out of #schedule (the second write overtakes the first).
+test('a slow write is never overtaken: what is noted meanwhile is written after it, in order', async () => {
+  const { log, asked } = slowDatabase();
+  log.note(row('one'));
+  await vi.advanceTimersByTimeAsync(1000);
+  log.note(row('two'));
+  await vi.advanceTimersByTimeAsync(5000);
+  log.note(row('three'));
+  await vi.advanceTimersByTimeAsync(5000);
+  expect(asked.map(({ rows }) => rows)).toEqual([['one']]);
+  asked[0]?.answer();
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(asked.map(({ rows }) => rows)).toEqual([['one'], ['two', 'three']]);
+});
+
+// Seen red with: `await this.#writing` left out of stop(); with the last write left out.
+test('a stop waits for the write under way and for the last one', async () => {
+  const { log, asked } = slowDatabase();
+  log.note(row('one'));
+  await vi.advanceTimersByTimeAsync(1000);
+  log.note(row('two'));
+  let stopped = false;
+  const stopping = log.stop().then(() => {
+    stopped = true;
+  });
+  await vi.advanceTimersByTimeAsync(0);
+  expect(asked.map(({ rows }) => rows)).toEqual([['one']]);
+  asked[0]?.answer();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(asked.map(({ rows }) => rows)).toEqual([['one'], ['two']]);
+  expect(stopped).toBe(false);
+  asked[1]?.answer();
+  await stopping;
+  expect(vi.getTimerCount()).toBe(0);
+});

@@ -8,12 +8,15 @@ import { promisify } from 'node:util';
 import { expect, test, vi } from 'vitest';
 import { applyAtOnce } from '../../src/engine/apply-at-once.ts';
 import { applyPage } from '../../src/engine/apply-page.ts';
+import { HandlerAnswers } from '../../src/engine/handler-answers.ts';
 import { returnedStatements } from '../../src/engine/statement-handlers.ts';
 import { append } from '../../src/store/append.ts';
+import { readCatalog } from '../../src/store/catalog.ts';
 import { connect, type Sql } from '../../src/store/connect.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { readPage } from '../../src/store/read.ts';
-import { moveIdle, register } from '../../src/store/state.ts';
+import { register } from '../../src/store/register.ts';
+import { moveIdle } from '../../src/store/state.ts';
 import { createLedger, noted, readLedger } from '../support/noted-ledger.ts';
 import { pageSettings } from '../support/page.ts';
 
@@ -99,8 +102,8 @@ async function openWithPage(sql: Sql) {
   const readNew = async (from: Sql) => {
     const [{ head }] = await from<[{ head: bigint }]>`SELECT max(position) AS head FROM events`;
     const page = await readPage(from, { after: 0n, head, names: ['Noted'], limit: 100, maxBytes: 1_000_000 });
-    const work = { projection, page, cursor: 0n, generation: 0n, replayUntil: 0n, attempt: false, deferred: [] };
-    return { ...work, json: new Map() };
+    const catalog = await readCatalog(from, [...projection.tables.keys()]);
+    return { projection, page, cursor: 0n, generation: 0n, replayUntil: 0n, attempt: false, catalog };
   };
   return { projection, readNew };
 }
@@ -111,7 +114,7 @@ type Work = Awaited<ReturnType<Awaited<ReturnType<typeof openWithPage>>['readNew
 async function expectRefused(sql: Sql, work: Work): Promise<void> {
   const { projection, page } = work;
   const settings = pageSettings(sql, projection);
-  expect(await applyAtOnce(settings, work)).toBeNull();
+  expect(await applyAtOnce(settings, work, new HandlerAnswers(projection, 0n))).toBeNull();
   await expect(applyPage(settings, work)).rejects.toMatchObject({ code: 'EVENTS_TAKEN_BACK' });
   const move = { from: 0n, to: page.to, toId: page.events.at(-1)?.id ?? '', generation: 0n, newest: page.newest };
   expect(await moveIdle(sql, [{ name: 'idle', ...move }], 'test')).toMatchObject([{ takenBack: true }]);

@@ -26,12 +26,15 @@ export function statusOf(name: string, changes: Partial<ProjectionStatus> = {}):
     position: 1_700_000_000,
     lagEvents: 0,
     lagSeconds: 0,
+    behindSeconds: 0,
     ratePerSecond: 0,
     etaSeconds: null,
     generation: 1,
     owner: 'test:1',
     backingOffSince: null,
     failure: null,
+    skippedEvents: 0,
+    inOrder: [],
     tables: [name],
     ...changes,
   };
@@ -94,6 +97,7 @@ export class FakeDaemon implements DaemonPort {
   onStatus: () => Promise<readonly ProjectionStatus[]> = async () => this.statuses;
   onSubmit: (request: CommandRequest) => Promise<void> = async () => undefined;
   onForget: DaemonPort['forget'] = async () => ['old_prices'];
+  onAdopt: DaemonPort['adopt'] = async () => undefined;
   onWait: DaemonPort['waitFor'] = async () => ({ applied: true, lagEvents: 0 });
   history: readonly TransitionRecord[] = [];
   readonly #requests = new Map<string, CommandRecord>();
@@ -160,6 +164,10 @@ export class FakeDaemon implements DaemonPort {
     return this.onWait(...given);
   }
 
+  async adopt(name: string, position: bigint): Promise<void> {
+    await this.onAdopt(name, position);
+  }
+
   forget(name: string): Promise<readonly string[]> {
     return this.onForget(name);
   }
@@ -198,7 +206,16 @@ export class FakeDaemon implements DaemonPort {
       holders: [],
       projections: (await this.onStatus()).map((status) => {
         const latency = new Latency(() => 0).figures(status.name);
-        return { status, alarm: false, skipped: 0, pages, latency, stalledSeconds: 0, backingOffSeconds: 0 };
+        return {
+          status,
+          alarm: false,
+          skipped: 0,
+          pages,
+          latency,
+          turnSeconds: 0,
+          stalledSeconds: 0,
+          backingOffSeconds: 0,
+        };
       }),
       hints: new HintMetrics().figures(42n),
       unhandled: this.unhandledEvents,

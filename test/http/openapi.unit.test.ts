@@ -109,6 +109,7 @@ const failure = {
 
 const ASKS: readonly Ask[] = [
   { path: '/', status: 200 },
+  { path: '/token', status: 200 },
   { path: '/healthz', status: 200 },
   { path: '/readyz', status: 200 },
   {
@@ -154,6 +155,7 @@ const ASKS: readonly Ask[] = [
     },
   },
   { path: '/projections/{name}/forget', at: '/projections/gone/forget', status: 200, send: {} },
+  { path: '/projections/{name}/adopt', at: '/projections/band/adopt', status: 200, send: { position: '42' } },
   { path: '/commands', status: 200, when: () => daemon.submit({ name: 'band', event: 'RESET', by: 'test', id: ID }) },
   { path: '/commands/{id}', at: `/commands/${ID}`, status: 404 },
   { path: '/commands/{id}', at: '/commands/nonsense', status: 404 },

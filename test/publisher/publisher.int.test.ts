@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { defineProjection } from '../../src/index.ts';
+import { type Message, toMessage } from '../../src/publisher/message.ts';
+import { Outlet } from '../../src/publisher/outlet.ts';
 import { append } from '../../src/store/append.ts';
 import type { Sql } from '../../src/store/connect.ts';
+import type { RawEvent } from '../../src/store/read.ts';
 import { openBroker } from '../support/broker.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { emptyStore } from '../support/empty-store.ts';
@@ -20,6 +23,20 @@ import {
 import { startTcpProxy, through } from '../support/tcp-proxy.ts';
 
 const broker = await openBroker();
+
+const old: RawEvent = {
+  position: 7n,
+  id: '00000000-0000-4000-8000-000000000007',
+  instanceId: '',
+  aggregateName: 'domain.Test',
+  aggregateId: 'old',
+  sequenceNo: 1n,
+  name: 'Appended',
+  occurredAt: '1969-12-31T23:59:59.000000Z',
+  tstamp: -1n,
+  payload: '{}',
+  metadata: '{}',
+};
 
 describe.skipIf(broker === null)('the publisher', () => {
   if (broker === null) return;
@@ -73,6 +90,40 @@ describe.skipIf(broker === null)('the publisher', () => {
     expect(message.content.toString()).toBe(
       `{"position":"${position}","id":"00000000-0000-4000-8000-000000000001","instanceId":"","aggregateName":"domain.Band","aggregateId":"a","sequenceNo":1,"name":"BandCreated","occurredAt":"2026-03-01T19:00:00.123456Z","tstamp":1772391600,"payload":{"big": 12345678901234567890, "name": "Lasse Stefanz"},"metadata":{"by": "test"}}`,
     );
+  });
+
+  // Seen red with: isTimestamp always true (RangeError in the driver, and nothing after it is ever sent).
+  test('sends events of 1969 and of BC without a timestamp, and what follows them', async () => {
+    const queue = await bindQueue(broker, exchange);
+    const deliveries = await collect(broker.connection, queue);
+    await sql`
+      INSERT INTO events (aggregate_name, aggregate_id, sequence_no, name, payload, occurred_at)
+      SELECT 'domain.Test', 'old', n, 'Appended', '{}', at::timestamptz
+      FROM unnest(ARRAY['1969-12-31 23:59:59Z', '0044-03-15 12:00:00Z BC', '2026-03-01 19:00:00Z']) WITH ORDINALITY AS o (at, n)`;
+    await using daemon = await startPublishing(database, { url, exchange });
+    await untilPublished(daemon, sql);
+    await vi.waitFor(async () => expect(firstDeliveries(deliveries)).toEqual(await storedEvents(sql)));
+  });
+
+  // Seen red with: the encoder's error thrown on (the spell rejects, and the publisher backs off for ever).
+  test('is told in words what the driver cannot encode, over a channel that goes on', async () => {
+    const queue = await bindQueue(broker, exchange);
+    const channel = await broker.connection.createConfirmChannel();
+    const outlet = new Outlet(channel, exchange);
+    const send = (properties: Partial<Message['properties']>): Promise<string | null> =>
+      new Promise((resolve) => {
+        const message = toMessage(old, 0n);
+        if (typeof message === 'string') throw new Error(message);
+        const sent = { ...message, properties: { ...message.properties, ...properties } };
+        const reason = outlet.publish(sent, (taken) => resolve(taken ? 'taken' : 'refused'));
+        if (reason !== null) resolve(reason);
+      });
+    expect(await send({ timestamp: -1 })).toMatch(/^AMQP cannot carry it \(.*range/);
+    expect(await send({ messageId: 'x'.repeat(256) })).toMatch(/^AMQP cannot carry it \(Field 'messageId'/);
+    expect(await send({})).toBe('taken');
+    expect(outlet.end).toBe(null);
+    expect(await broker.channel.checkQueue(queue)).toMatchObject({ messageCount: 1 });
+    await channel.close();
   });
 
   test('sends what is appended while it runs, and has a row in projection_state but none in readviews', async () => {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { applyPage } from '../../src/engine/apply-page.ts';
 import type { FailpointHook } from '../../src/engine/failpoint.ts';
+import { readCatalog } from '../../src/store/catalog.ts';
 import { connect } from '../../src/store/connect.ts';
 import { readPage } from '../../src/store/read.ts';
 import { createTestDatabase } from '../support/database.ts';
@@ -198,6 +199,7 @@ async function planned(scene: Scene, projection: ReturnType<typeof createLedger>
   const [{ head }] = await scene.sql<[{ head: bigint }]>`SELECT max(position) AS head FROM events`;
   const page = await readPage(scene.sql, { after, head, names: ['Noted'], limit: 100, maxBytes: 1_000_000 });
   const settings = pageSettings(scene.sql, projection);
+  const catalog = await readCatalog(scene.sql, [...projection.tables.keys()]);
   return (generation = 0n) =>
     applyPage(settings, {
       projection,
@@ -206,8 +208,7 @@ async function planned(scene: Scene, projection: ReturnType<typeof createLedger>
       generation,
       replayUntil: 0n,
       attempt: false,
-      deferred: [],
-      json: new Map(),
+      catalog,
     });
 }
 

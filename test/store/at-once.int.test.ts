@@ -83,3 +83,18 @@ test('a session that is ended meanwhile is a lost connection, and the pool goes 
   await pool.atOnce(READ_COMMITTED, [note(2)]);
   expect(await noted()).toEqual([2]);
 });
+
+// Seen red with: `query_timeout` given to the driver and an end of AtOnce's own (`handleReadyForQuery` that calls no
+// callback of the driver's), and with `this.#pending.delete` left out of `AnswerWatch.answer`.
+test('a session outlives by far the time that its answers may take', async () => {
+  const answerWithinMs = 250;
+  const hasty = connect({ address: { url: database.url }, applicationName: 'hasty', max: 1, answerWithinMs });
+  const pidOf = async () => (await hasty<[{ pid: number }]>`SELECT pg_backend_pid() AS pid`)[0].pid;
+  const first = await pidOf();
+  const until = performance.now() + 3 * answerWithinMs;
+  for (let n = 1; performance.now() < until; n += 1) {
+    await hasty.atOnce(READ_COMMITTED, [note(n), hasty`SELECT pg_sleep(0.02)`]);
+    expect(await pidOf()).toBe(first);
+  }
+  await hasty.end({ timeout: 1 });
+});

@@ -3,7 +3,7 @@ import { type Auditor, createAuditor, fullXid } from '../../src/store/audit.ts';
 import { connect, type Sql } from '../../src/store/connect.ts';
 import { createHeadReader, type HeadReader } from '../../src/store/head.ts';
 import { migrate } from '../../src/store/migrate.ts';
-import { register } from '../../src/store/state.ts';
+import { register } from '../../src/store/register.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { ledger } from '../support/ledger.ts';
 import { openSession, type Session } from '../support/session.ts';

@@ -51,34 +51,6 @@ test.each([
     message: 'events.position reaches 1, its sequence only 0',
   },
   {
-    fault: 'the announcing trigger disabled',
-    make: 'ALTER TABLE events DISABLE TRIGGER projectionist_announce',
-    mend: 'ALTER TABLE events ENABLE ALWAYS TRIGGER projectionist_announce',
-    code: 'STORE_TRIGGER',
-    message: 'trigger projectionist_announce on events is disabled',
-  },
-  {
-    fault: 'the announcing trigger asleep in replica sessions',
-    make: 'ALTER TABLE events ENABLE TRIGGER projectionist_announce',
-    mend: 'ALTER TABLE events ENABLE ALWAYS TRIGGER projectionist_announce',
-    code: 'STORE_TRIGGER',
-    message: 'trigger projectionist_announce on events is not ENABLE ALWAYS',
-  },
-  {
-    fault: 'the announcing trigger renamed',
-    make: 'ALTER TRIGGER projectionist_announce ON events RENAME TO other',
-    mend: 'ALTER TRIGGER other ON events RENAME TO projectionist_announce',
-    code: 'STORE_TRIGGER',
-    message: 'trigger projectionist_announce on events is missing',
-  },
-  {
-    fault: 'the notifying trigger dropped',
-    make: 'ALTER TRIGGER projectionist_notify ON events RENAME TO other',
-    mend: 'ALTER TRIGGER other ON events RENAME TO projectionist_notify',
-    code: 'STORE_TRIGGER',
-    message: 'trigger projectionist_notify on events is missing',
-  },
-  {
     fault: 'a column missing',
     make: 'ALTER TABLE events RENAME metadata TO other',
     mend: 'ALTER TABLE events RENAME other TO metadata',
@@ -91,6 +63,46 @@ test.each([
   await sql.unsafe(mend);
   await start(database.url);
 });
+
+// Seen red with: the comparison of each row removed from readTriggers in turn; repairTriggers left out of migrate.
+test.each([
+  ['disabled', 'ALTER TABLE events DISABLE TRIGGER projectionist_announce', 'projectionist_announce', 'disabled'],
+  [
+    'asleep in replica sessions',
+    'ALTER TABLE events ENABLE TRIGGER projectionist_announce',
+    'projectionist_announce',
+    'not ENABLE ALWAYS',
+  ],
+  ['dropped', 'DROP TRIGGER projectionist_announce ON events', 'projectionist_announce', 'missing'],
+  ['dropped with its function', 'DROP FUNCTION projectionist_announce CASCADE', 'projectionist_announce', 'missing'],
+  [
+    'one that fires for updates',
+    `DROP TRIGGER projectionist_announce ON events;
+     CREATE TRIGGER projectionist_announce BEFORE UPDATE ON events FOR EACH STATEMENT EXECUTE FUNCTION projectionist_announce()`,
+    'projectionist_announce',
+    'another one of that name',
+  ],
+  [
+    'one for another sequence',
+    `CREATE SEQUENCE IF NOT EXISTS another;
+     DO $$ BEGIN EXECUTE format('CREATE OR REPLACE TRIGGER projectionist_announce BEFORE INSERT ON events
+       FOR EACH STATEMENT EXECUTE FUNCTION projectionist_announce(%s, %s)', 'events'::regclass::oid, 'another'::regclass::oid); END $$`,
+    'projectionist_announce',
+    'for another sequence',
+  ],
+  ['that of the NOTIFY dropped', 'DROP TRIGGER projectionist_notify ON events', 'projectionist_notify', 'missing'],
+])(
+  'a trigger that is %s is found by the check, and repaired by the next start',
+  async (_how, make, trigger, problem) => {
+    await sql.unsafe(make);
+    await expect(checkStore(sql, { notify: true })).rejects.toMatchObject({
+      code: 'STORE_TRIGGER',
+      fields: { table: 'events', trigger, problem },
+    });
+    await start(database.url);
+    await checkStore(sql, { notify: true });
+  },
+);
 
 // Seen red with: the SELECT of last_value removed from checkSequence.
 test('a role that may not read the sequence is refused: for it the head would stay at 0', async () => {

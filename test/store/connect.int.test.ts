@@ -107,7 +107,29 @@ test('a statement that nobody waits for and that fails ends neither the process 
   expect(await pool`SELECT 1 AS one`).toEqual([{ one: 1 }]);
 });
 
-// Seen red with: the option not handed to the driver (the test then runs into its time-out).
+// Seen red with: `cancelRequest` left out of AnswerWatch (the session is then another one, and the first still waits).
+test('what is given up is cancelled at the server, and its session goes on', async () => {
+  const hasty = connect({ address: { url: database.url }, applicationName: 'given up', max: 1, answerWithinMs: 200 });
+  await using _ = { [Symbol.asyncDispose]: () => hasty.end({ timeout: 1 }) };
+  const first = await backendOf(hasty);
+  await database.sql.begin(async (holder) => {
+    await holder`LOCK TABLE rows IN ACCESS EXCLUSIVE MODE`;
+    for (let turn = 0; turn < 3; turn += 1) {
+      await expect(hasty`SELECT FROM rows`).rejects.toEqual(lost);
+      const inTransaction = hasty.begin(async (tx) => {
+        await tx`SELECT FROM rows`.catch(() => undefined);
+        await tx`CREATE TABLE after_the_end ()`;
+      });
+      await expect(inTransaction).rejects.toEqual(lost);
+      const sessions = await database.sql`SELECT pid FROM pg_stat_activity WHERE application_name = 'given up'`;
+      expect(sessions).toEqual([{ pid: first }]);
+    }
+  });
+  expect(await backendOf(hasty)).toBe(first);
+  expect(await database.sql`SELECT to_regclass('after_the_end') AS made`).toEqual([{ made: null }]);
+});
+
+// Seen red with: the option not handed to the watch (the test then runs into its time-out).
 test('an answer that does not come in time counts as a lost connection', async () => {
   const hasty = connect({ address: { url: database.url }, applicationName: 'hasty', max: 1, answerWithinMs: 200 });
   await expect(hasty`SELECT pg_sleep(30)`).rejects.toEqual(lost);
@@ -121,6 +143,10 @@ test('a pool that is closed does not wait longer than it was told for what is ru
   const sleeping = expect(busy`SELECT pg_sleep(30)`).rejects.toEqual(lost);
   await busy.end({ timeout: 0.1 });
   await sleeping;
+  // Seen red with: `abandon` that only closes the socket.
+  await expect
+    .poll(() => database.sql`SELECT FROM pg_stat_activity WHERE application_name = 'busy'`, { timeout: 5000 })
+    .toHaveLength(0);
 });
 
 // Seen red with: a plan kept after its result type has changed.

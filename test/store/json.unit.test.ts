@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { Decimal, plainDecimal } from '../../src/core/decimal.ts';
 import { deepFreeze, parseJson, stringifyJson } from '../../src/store/json.ts';
 
 /** What JSON can say, with integers beyond 2^53 as bigint and texts that look like anything this module may use inside. */
@@ -48,7 +49,7 @@ test.each<[string, unknown]>([
   ['9007199254740992', 9007199254740992n],
   ['9007199254740993', 9007199254740993n],
   ['-9223372036854775808', -9223372036854775808n],
-  ['[1.2345678901234567890]', [1.2345678901234567]],
+  ['[1.2345678901234567890]', [new Decimal('1.2345678901234567890')]],
   ['12345678901234567e3', 12345678901234567e3],
   ['"9007199254740993"', '9007199254740993'],
   ['{"9007199254740993":9007199254740993}', { '9007199254740993': 9007199254740993n }],
@@ -82,13 +83,65 @@ test('deepFreeze passes over bytes, which cannot be frozen', () => {
   expect(Object.isFrozen(deepFreeze({ bytes: new Uint8Array(2) }))).toBe(true);
 });
 
-// Seen red with: the look at Number.isFinite left out (Infinity).
-test('G10: a decimal that no number can hold is read as its text, an integer of any size as itself, minus zero as zero', () => {
+// Seen red with: `isExactNumber` always true (Infinity; a rounded number).
+test('G10: a decimal that no number can hold is read as a Decimal, an integer of any size as itself, minus zero as zero', () => {
   const huge = `1${'0'.repeat(400)}`;
-  expect(parseJson(`{"whole": ${huge}, "part": -${huge}.5, "text": "${huge}.5", "zero": -0}`)).toEqual({
-    whole: 10n ** 400n,
-    part: `-${huge}.5`,
-    text: `${huge}.5`,
-    zero: -0,
-  });
+  const text = `{"whole": ${huge}, "part": -${huge}.5, "text": "${huge}.5", "zero": -0}`;
+  const read = parseJson(text);
+  expect(read).toEqual({ whole: 10n ** 400n, part: new Decimal(`-${huge}.5`), text: `${huge}.5`, zero: -0 });
+  expect(JSON.parse(stringifyJson(read))).toEqual(JSON.parse(text.replace('-0}', '0}')));
+  expect(stringifyJson(read)).toContain(`"part":-${huge}.5`);
+});
+
+// Seen red with: `\\d{16}` alone for LONG_NUMBER; isExactNumber that compares with String(number) alone (the doubles of
+// 17 digits); LONG_EXPONENT not asked.
+test.each([
+  ['0.1', 0.1],
+  ['12.50', 12.5],
+  ['0.30000000000000004', 0.30000000000000004],
+  ['55.604999999999997', 55.605],
+  ['12345678901234.567', new Decimal('12345678901234.567')],
+  ['99999999999999.999', new Decimal('99999999999999.999')],
+  ['1234567890.12345678901', new Decimal('1234567890.12345678901')],
+  ['-0.12345678901234567890', new Decimal('-0.12345678901234567890')],
+  ['1e400', new Decimal('1e400')],
+  ['1e-400', new Decimal('1e-400')],
+  ['1e23', 1e23],
+])('the number %s is read as what it says, and written so again', (text, expected) => {
+  const read = parseJson(`{"n":${text}}`);
+  expect(read).toEqual({ n: expected });
+  if (expected instanceof Decimal) expect(stringifyJson(read)).toBe(`{"n":${text}}`);
+});
+
+// Seen red with: mark as `number` in decimalAt (a text that is a decimal lost its quotes).
+test('any decimal comes back digit for digit, beside texts that look like it', () => {
+  const decimal = fc
+    .tuple(fc.boolean(), fc.bigInt({ min: 0n, max: 10n ** 40n }), fc.bigInt({ min: 1n, max: 10n ** 30n }))
+    .map(([minus, whole, fraction]) => `${minus ? '-' : ''}${whole}.${fraction}`);
+  fc.assert(
+    fc.property(decimal, (text) => {
+      const read = parseJson(`{"n":[${text}],"t":"${text}"}`) as { n: [number | Decimal]; t: string };
+      expect(read.t).toBe(text);
+      const [n] = read.n;
+      if (n instanceof Decimal) expect(stringifyJson(read)).toBe(`{"n":[${text}],"t":"${text}"}`);
+      else expect([plainDecimal(String(n)), plainDecimal(n.toPrecision(17))].map(trimmed)).toContain(trimmed(text));
+    }),
+    { seed: 7, numRuns: 1000 },
+  );
+});
+
+function trimmed(text: string | undefined): string | undefined {
+  const plain = text === undefined ? undefined : plainDecimal(text);
+  return plain?.includes('.') ? plain.replace(/0+$/, '').replace(/\.$/, '') : plain;
+}
+
+test('in arithmetic a Decimal is the nearest number, and in a text its own', () => {
+  const n = new Decimal('0.12345678901234567890');
+  expect([Number(n) + 1, Number(n) * 2, `${n}`, JSON.stringify({ n })]).toEqual([
+    1.1234567890123457,
+    0.24691357802469136,
+    '0.12345678901234567890',
+    '{"n":"0.12345678901234567890"}',
+  ]);
+  expect(() => new Decimal('1.')).toThrow('is no decimal number');
 });

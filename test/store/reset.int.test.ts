@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { create, defineProjection, type EventShape, type Projection, type Transaction } from '../../src/index.ts';
+import { type PendingCommand, pendingCommands } from '../../src/store/commands.ts';
 import { connect, type Sql, type Tx } from '../../src/store/connect.ts';
 import { reset } from '../../src/store/reset.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -323,6 +324,89 @@ test('when the reply to its COMMIT is lost, the reset finds out that it took pla
   }
 });
 
+// Seen red with: `row.generation >= generation` as the answer of hasCommitted (it then tells of a reset that was rolled
+// back that it took place; its command stays pending, and is carried out once more).
+test.each([
+  ['with a command', true],
+  ['without one', false],
+])(
+  'when its COMMIT never arrived and another daemon has reset since, a reset %s does not take that for itself',
+  async (_how, given) => {
+    const { hostname, port } = new URL(database.url);
+    await using proxy = await startProxy({ host: hostname, port: Number(port) });
+    const through = throughProxy(proxy.port);
+    const command = given ? await pendingReset() : null;
+    try {
+      proxy.lay({
+        of: 'reset',
+        nth: 1,
+        before: async ({ pid }) => {
+          const another = reset(sql, { ...options(one), owner: 'another daemon', lockTimeoutMs: 10_000 });
+          // It stands in line for the row before the question does.
+          await vi.waitFor(async () => {
+            const [{ waiting }] = await sql<
+              [{ waiting: boolean }]
+            >`SELECT ${pid}::int = ANY(pg_blocking_pids(pid)) AS waiting
+              FROM pg_stat_activity WHERE application_name = 'proj:another daemon:one'`;
+            expect(waiting).toBe(true);
+          });
+          await sql`SELECT pg_terminate_backend(${pid}, 5000)`;
+          expect(await another).toMatchObject({ generation: 4n });
+        },
+      });
+      await expect(reset(through, { ...options(one), command })).rejects.toMatchObject({ code: 'RESET_FAILED' });
+      const [row] = await sql`SELECT generation, owner FROM projection_state WHERE name = 'one'`;
+      expect(row).toEqual({ generation: 4n, owner: 'another daemon' });
+      if (command !== null)
+        expect(await sql`SELECT state FROM projection_commands WHERE id = ${command.id}`).toEqual([
+          { state: 'pending' },
+        ]);
+    } finally {
+      await through.end({ timeout: 1 });
+    }
+  },
+);
+
+// Seen red with: the look at the command, and at the transaction, left out of hasCommitted (`return false`).
+test('when the reply to its COMMIT is lost and another daemon has reset since, a reset still knows that it took place', async () => {
+  const { hostname, port } = new URL(database.url);
+  for (const command of [null, await pendingReset()]) {
+    await using proxy = await startProxy({ host: hostname, port: Number(port) });
+    const through = throughProxy(proxy.port);
+    const [before] = await sql<[{ generation: bigint }]>`SELECT generation FROM projection_state WHERE name = 'one'`;
+    try {
+      proxy.loseReply('reset', 1, () => {
+        void reset(sql, { ...options(one), owner: 'another daemon' })
+          .then(() => sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'through'`)
+          .catch(() => undefined);
+      });
+      expect(await reset(through, { ...options(one), command })).toMatchObject({ generation: before.generation + 1n });
+    } finally {
+      await through.end({ timeout: 1 });
+    }
+  }
+});
+
+// Seen red with: CASCADE in emptyTables.
+test('a table that gets a foreign key while the reset runs keeps its rows: TRUNCATE never cascades', async () => {
+  const before = await everything();
+  const failpoint = async (point: string) => {
+    if (point !== 'reset-begun') return;
+    await database.sql`CREATE TABLE latecomer (position bigint REFERENCES one)`;
+    await database.sql`INSERT INTO latecomer VALUES (1)`;
+  };
+  try {
+    await expect(reset(sql, { ...options(one), failpoint })).rejects.toMatchObject({
+      code: 'RESET_FAILED',
+      message: expect.stringContaining('cannot truncate a table referenced in a foreign key constraint'),
+    });
+    expect([...(await sql`SELECT * FROM latecomer`)]).toEqual([{ position: 1n }]);
+    expect(await everything()).toEqual(before);
+  } finally {
+    await sql`DROP TABLE IF EXISTS latecomer`;
+  }
+});
+
 test('when the reply is lost and the database is away since, the reset says how to find out', async () => {
   const { hostname, port } = new URL(database.url);
   const proxy = await startProxy({ host: hostname, port: Number(port) });
@@ -337,6 +421,14 @@ test('when the reply is lost and the database is away since, the reset says how 
     await through.end({ timeout: 1 });
   }
 });
+
+async function pendingReset(): Promise<PendingCommand> {
+  const [row] = await sql<[{ id: string }]>`
+    INSERT INTO projection_commands (name, event, accepted_by) VALUES ('one', 'RESET', 'test') RETURNING id`;
+  const [command] = (await pendingCommands(sql, ['one'])).filter(({ id }) => id === row.id);
+  if (command === undefined) throw new Error('the command is not pending');
+  return command;
+}
 
 function throughProxy(port: number): Sql {
   const url = new URL(database.url);

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { createDaemon } from '../../src/index.ts';
+import { create, createDaemon, defineProjection, type EventShape } from '../../src/index.ts';
 import { connect } from '../../src/store/connect.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -102,6 +102,34 @@ test('J16: under its own role the daemon projects and resets, and cannot write e
     await expect(as('reader').unsafe(statement), statement).rejects.toMatchObject(refused);
   expect(await as('reader')`SELECT count(*)::int AS count FROM ledger`).toEqual([{ count: 2 }]);
   expect(await as('reader')`SELECT max(tstamp) > 0 AS newest FROM events`).toEqual([{ newest: true }]);
+});
+
+// Seen red with: RESTART IDENTITY whoever owns the sequence (`must be owner of sequence`, and no RESET at all).
+test('a RESET by a role that does not own the sequence of a read model goes through, and says that its numbers go on', async () => {
+  const numbered = defineProjection<EventShape>()({
+    name: 'numbered',
+    schema:
+      'CREATE TABLE IF NOT EXISTS numbered (position bigint PRIMARY KEY, number bigint GENERATED ALWAYS AS IDENTITY)',
+    tables: { numbered: { key: ['position'] } },
+    on: { Appended: ({ position }) => create('numbered', { position }) },
+  });
+  const owner = connect({ address: { url: urlOf('owner') }, applicationName: 'test:owner', max: 1 });
+  await migrate(owner, { schema: 'public', notify: true, projections: [numbered] });
+  await owner.end();
+  await database.sql.unsafe(script);
+  await using daemon = createDaemon({ projections: [numbered], database: { url: urlOf('daemon') } });
+  await daemon.start();
+  const numbers = async () =>
+    (await database.sql<{ number: string }[]>`SELECT number FROM numbered ORDER BY position`).map(
+      ({ number }) => number,
+    );
+  await vi.waitFor(async () => expect(await numbers()).toEqual(['1', '2']), { timeout: 20_000 });
+  expect(await daemon.send('numbered', 'RESET')).toMatchObject({
+    kind: 'done',
+    warning:
+      'numbered_number_seq did not start again, since it belongs to another role, so rows get other numbers than before',
+  });
+  await vi.waitFor(async () => expect(await numbers()).toEqual(['3', '4']), { timeout: 20_000 });
 });
 
 test('a daemon that is newer than what the owner has migrated is refused, and an older one too', async () => {

@@ -18,6 +18,7 @@ test('each kind of write has one text, values as parameters in order', () => {
   expect(toSql(create('t', { a: 1, b: null }))).toEqual({
     text: 'INSERT INTO "t" ("a", "b") VALUES ($1, $2)',
     values: [1, null],
+    changes: 1,
   });
   expect(toSql(create('t', { a: 1 }, { onConflict: 'keep' })).text).toBe(
     'INSERT INTO "t" ("a") VALUES ($1) ON CONFLICT DO NOTHING',
@@ -25,6 +26,7 @@ test('each kind of write has one text, values as parameters in order', () => {
   expect(toSql(upsert('t', { a: 1, b: 2, c: 3 }, { conflict: ['a', 'c'] }))).toEqual({
     text: 'INSERT INTO "t" ("a", "b", "c") VALUES ($1, $2, $3) ON CONFLICT ("a", "c") DO UPDATE SET "b" = EXCLUDED."b"',
     values: [1, 2, 3],
+    changes: 1,
   });
   expect(toSql(update('t', { a: 1, b: 2 }, { c: 3, d: null, e: not(4) }))).toEqual({
     text: 'UPDATE "t" SET "a" = $1, "b" = $2 WHERE "c" = $3 AND "d" IS NULL AND "e" IS DISTINCT FROM $4',
@@ -57,6 +59,7 @@ test('a change counts from what the column has, NULL as nothing, and from nothin
       `INSERT INTO "t" ("id", "n", "r", "c") VALUES ($1, $2, '{}', $4) ON CONFLICT ("id") DO UPDATE SET ` +
       `"n" = coalesce("t"."n", 0) + $2, "r" = array_remove(coalesce("t"."r", '{}'), $3), "c" = EXCLUDED."c"`,
     values: [7, 1, 'z', 1],
+    changes: 1,
   });
 });
 

@@ -3,7 +3,7 @@ import { generateHistory, type HistoryEvent } from '../../examples/dancefinder/h
 import { createDaemon, type Daemon, type DaemonOptions, type Projection } from '../../src/index.ts';
 import { connect, type DatabaseAddress, type Sql } from '../../src/store/connect.ts';
 import { migrate } from '../../src/store/migrate.ts';
-import { register } from '../../src/store/state.ts';
+import { register } from '../../src/store/register.ts';
 import { appendInBatches } from './appender.ts';
 import { createTestDatabase } from './database.ts';
 import { untilCaughtUp } from './engine.ts';

@@ -22,7 +22,8 @@ describe.skipIf(!installed)('a node of the test’s own', () => {
       await expect(own.channel.checkQueue(queue)).resolves.toMatchObject({ messageCount: 0 });
     }
     await expect(reach(port)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
-  });
+    // Two starts of a broker: 10 s of a machine that does nothing else.
+  }, 180_000);
 });
 
 describe.skipIf(broker === null)('the broker of the run', () => {

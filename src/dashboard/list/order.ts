@@ -36,14 +36,14 @@ export function ordered(statuses: readonly ProjectionStatus[], { by, descending 
 function compare(a: ProjectionStatus, b: ProjectionStatus, by: Order['by']): number {
   switch (by) {
     case 'state':
-      return BY_NEED.indexOf(a.state) - BY_NEED.indexOf(b.state);
+      // Of equal states, first those whose rows lack something.
+      return BY_NEED.indexOf(a.state) - BY_NEED.indexOf(b.state) || lacks(b) - lacks(a);
     case 'name':
       return byText(keyOf(a), keyOf(b));
     case 'lag':
       return a.lagEvents - b.lagEvents;
     case 'time':
-      // After a reset it is all of history, which is not known as a figure.
-      return (a.lagSeconds ?? Number.MAX_VALUE) - (b.lagSeconds ?? Number.MAX_VALUE);
+      return (a.behindSeconds ?? 0) - (b.behindSeconds ?? 0);
     case 'rate':
       return a.ratePerSecond - b.ratePerSecond;
     case 'eta':
@@ -51,6 +51,10 @@ function compare(a: ProjectionStatus, b: ProjectionStatus, by: Order['by']): num
     case 'owner':
       return byText(a.owner ?? '', b.owner ?? '');
   }
+}
+
+function lacks({ skippedEvents }: ProjectionStatus): number {
+  return skippedEvents > 0 ? 1 : 0;
 }
 
 /** `p2` before `p10`. */

@@ -11,9 +11,9 @@ function remarkOf({ failure, detail }: ProjectionStatus): string {
   return `at ${grouped(failure.position)}${what}: ${failure.error}`;
 }
 
-/** Of history that it has not applied, in time; empty where that is nothing, or not known. */
-export function lagInTime({ lagEvents, lagSeconds }: ProjectionStatus): string {
-  return lagEvents === 0 || lagSeconds === null || lagSeconds === 0 ? '' : duration(lagSeconds);
+/** How long the oldest event that it has not applied is known; empty where there is none. */
+export function timeBehind({ lagEvents, behindSeconds }: ProjectionStatus): string {
+  return lagEvents === 0 || behindSeconds === null ? '' : duration(behindSeconds);
 }
 
 /** The address of a projection's own page. */
@@ -28,7 +28,7 @@ export class Row {
   readonly #position = make('span');
   readonly #progress = make('progress', { max: '100', 'aria-label': 'Applied, in percent' });
   readonly #lag = cell('Events behind', 'number');
-  readonly #lagTime = cell('Time behind', 'number');
+  readonly #timeBehind = cell('Time behind', 'number');
   readonly #rate = cell('Rate', 'number');
   readonly #eta = cell('Caught up in', 'number');
   readonly #owner = cell('Daemon', 'owner');
@@ -44,7 +44,7 @@ export class Row {
       make('th', { scope: 'row', role: 'rowheader', 'data-title': 'Projection' }, link, this.#remark),
       cell('Position', 'number', this.#position, this.#progress),
       this.#lag,
-      this.#lagTime,
+      this.#timeBehind,
       this.#rate,
       this.#eta,
       this.#owner,
@@ -64,7 +64,7 @@ export class Row {
     this.#progress.hidden = state !== 'catching-up';
     if (!this.#progress.hidden) set(this.#progress, { value: String(percent(cursor, head)) });
     write(this.#lag, lagEvents === 0 ? '0' : grouped(lagEvents));
-    show(this.#lagTime, lagInTime(status));
+    show(this.#timeBehind, timeBehind(status));
     show(this.#rate, ratePerSecond > 0 ? rate(ratePerSecond) : '');
     show(this.#eta, etaSeconds === null ? '' : duration(etaSeconds));
     write(this.#owner, owner ?? '–');

@@ -86,7 +86,10 @@ export class Actions {
     const what = `${order} of ${status.name}${given.position === undefined ? '' : ` at ${grouped(given.position)}`}`;
     try {
       const { state, warning } = await client.order(status.name, order, given);
-      announcer.say('done', `${what}: done${state === undefined ? '' : `, it is ${state}`}.`);
+      const failure = state === 'failed' ? (await client.projection(status.name)).failure : null;
+      // The order was carried out, and what it was given for did not come about.
+      if (failure !== null) announcer.say('refused', `${what}: it failed again. ${failure.error}`);
+      else announcer.say('done', `${what}: done${state === undefined ? '' : `, it is ${state}`}.`);
       if (warning !== undefined && warning !== null) announcer.say('refused', warning);
     } catch (error) {
       announcer.say('refused', `${what}: ${error instanceof Error ? error.message : String(error)}`);

@@ -1,7 +1,7 @@
 import type { ProjectionStatus } from '../../core/status.ts';
 import { breakable, make, set } from '../element.ts';
 import { clock, count, duration, grouped, percent, rate } from '../format.ts';
-import { lagInTime } from '../list/row.ts';
+import { timeBehind } from '../list/row.ts';
 
 type Fact = readonly [title: string, value: (status: ProjectionStatus) => string];
 
@@ -17,8 +17,10 @@ const FACTS: readonly Fact[] = [
 ];
 
 function behind(status: ProjectionStatus): string {
-  const time = lagInTime(status);
-  return status.lagEvents === 0 ? 'nothing' : `${count(status.lagEvents, 'event')}${time === '' ? '' : `, ${time}`}`;
+  const time = timeBehind(status);
+  return status.lagEvents === 0
+    ? 'nothing'
+    : `${count(status.lagEvents, 'event')}${time === '' ? '' : `, for ${time}`}`;
 }
 
 /** Characters; what has more gets a line of its own. */

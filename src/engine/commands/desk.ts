@@ -3,6 +3,7 @@ import { filter, firstValueFrom, Subject } from 'rxjs';
 import type { CommandRecord, CommandRequest } from '../../core/command.ts';
 import { orAborted } from '../../core/deadline.ts';
 import { EngineError } from '../../core/errors.ts';
+import { isTimeout, untilAborted } from '../../core/signals.ts';
 import type { CommandOutcome, ProjectionState } from '../../core/status.ts';
 import { readCommand, storeCommand, tidyCommands } from '../../store/commands.ts';
 import { isTransient } from '../../store/sqlstate.ts';
@@ -74,26 +75,26 @@ export class CommandDesk {
 
   /** @throws EngineError COMMAND_INVALID (no such id), COMMAND_TIMEOUT, DAEMON_STOPPED; the signal's reason */
   async awaitCommand(id: string, { signal, timeoutMs = TIMEOUT_MS }: WaitOptions = {}): Promise<CommandRecord> {
-    const deadline = AbortSignal.timeout(timeoutMs);
-    const either = signal === undefined ? deadline : AbortSignal.any([signal, deadline]);
     let seen: CommandRecord | null = null;
     try {
-      while (!this.#closed) {
-        // Before the look: what ends during it is not missed.
-        const news = firstValueFrom(this.#news.pipe(filter((ended) => ended === null || ended === id)), {
-          defaultValue: null,
-        });
-        either.throwIfAborted();
-        seen = await orAborted(this.#look(id, seen), either);
-        if (seen.state !== 'pending') return seen;
-        await orAborted(news, either);
-      }
+      return await untilAborted({ signals: [signal], ms: timeoutMs }, async (either) => {
+        while (!this.#closed) {
+          // Before the look: what ends during it is not missed.
+          const news = firstValueFrom(this.#news.pipe(filter((ended) => ended === null || ended === id)), {
+            defaultValue: null,
+          });
+          either.throwIfAborted();
+          seen = await orAborted(this.#look(id, seen), either);
+          if (seen.state !== 'pending') return seen;
+          await orAborted(news, either);
+        }
+        throw new EngineError('DAEMON_STOPPED');
+      });
     } catch (error) {
-      if (error !== deadline.reason || !deadline.aborted) throw error;
-      const { name = '', event = 'the command' } = seen ?? {};
+      if (!isTimeout(error) || signal?.aborted === true) throw error;
+      const { name, event } = (seen as CommandRecord | null) ?? { name: '', event: 'the command' };
       throw new EngineError('COMMAND_TIMEOUT', { name, event, ms: timeoutMs, state: this.#stateOf(name) });
     }
-    throw new EngineError('DAEMON_STOPPED');
   }
 
   /** As `awaitCommand`, in short, with the state that it led to. */

@@ -1,6 +1,7 @@
 import type { Capsule } from '../../core/capsule.ts';
 import { EngineError } from '../../core/errors.ts';
 import type { FailureRecord, TryReport } from '../../core/failure.ts';
+import { untilAborted } from '../../core/signals.ts';
 import type { Queryable } from '../../store/connect.ts';
 import { listFailures } from '../../store/failures.ts';
 import { makeCapsule } from './capsule.ts';
@@ -51,7 +52,7 @@ export class FailureDesk {
       throw new EngineError('TRY_GIVEN_UP', { name, reason: `${TRIES} others are under way; try again in a moment` });
     }
     const stopped = this.#stopped.signal;
-    const working = work(signal === undefined ? stopped : AbortSignal.any([stopped, signal]));
+    const working = untilAborted({ signals: [stopped, signal] }, work);
     this.#underWay.add(working);
     try {
       return await working;

@@ -26,13 +26,13 @@ export function recorded(tx: Tx): Recorded {
   const entries: Entry[] = [];
   let more = 0;
   const recordedTx = (inner: Tx): Tx => {
-    const run: Run = async ({ text, values }, { prepare, arrays }) => {
+    const run: Run = async ({ text, values }, { prepare, arrays, changes }) => {
       const entry: Entry = { text, values: values.map(toLiteral), state: 'run' };
       const kept = entries.length < LISTED;
       if (kept) entries.push(entry);
       else if (!OWN.test(text)) more += 1;
       try {
-        const statement = inner.unsafe(text, values, { prepare });
+        const statement = inner.unsafe(text, values, { prepare, changes });
         return await (arrays ? statement.values() : statement);
       } catch (error) {
         entry.state = isAborted(error) ? 'unseen' : 'failed';

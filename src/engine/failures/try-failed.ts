@@ -1,4 +1,4 @@
-import { orAborted } from '../../core/deadline.ts';
+import { orLate } from '../../core/deadline.ts';
 import { describeError } from '../../core/describe-error.ts';
 import { EngineError, isEngineError } from '../../core/errors.ts';
 import type { StoredEvent } from '../../core/event.ts';
@@ -16,6 +16,8 @@ const TRY_MS = 30_000;
 export interface TryPlace {
   readonly database: DatabaseAddress;
   readonly schema: string;
+  /** Further schemas, with extensions in them. Default none. */
+  readonly extensionSchemas?: readonly string[] | undefined;
   readonly projections: readonly Projection[];
 }
 
@@ -80,7 +82,7 @@ export async function reportOf(
 
 /** Over connections of its own, which are closed at the end whatever still runs: that ends the transaction too. */
 export async function inTry<T>(
-  { database, schema }: TryPlace,
+  { database, schema, extensionSchemas }: TryPlace,
   name: string,
   signal: AbortSignal,
   work: (sql: Sql, giveUp: (reason: string) => void) => Promise<T>,
@@ -89,9 +91,16 @@ export async function inTry<T>(
   const giveUp = (reason: string): void => given.abort(new EngineError('TRY_GIVEN_UP', { name, reason }));
   const timer = setTimeout(() => giveUp(`it took longer than ${TRY_MS / 1000} s`), TRY_MS);
   const applicationName = `projectionist:try:${name}`;
-  const sql = connect({ address: database, schema, applicationName, max: 3, answerWithinMs: 20_000 });
+  const sql = connect({
+    address: database,
+    schema,
+    extensionSchemas,
+    applicationName,
+    max: 3,
+    answerWithinMs: 20_000,
+  });
   try {
-    return await orAborted(work(sql, giveUp), AbortSignal.any([signal, given.signal]));
+    return await orLate(work(sql, giveUp), { signals: [signal, given.signal] });
   } catch (error) {
     signal.throwIfAborted();
     if (isEngineError(error) || !(error instanceof Error)) throw error;

@@ -1,3 +1,5 @@
+import { addDecimals } from '../../core/decimal.ts';
+
 /**
  * Adds to a number as PostgreSQL would, on the texts it writes: NULL counts as 0, integers keep to their range, numeric
  * keeps every digit and the longer fraction, double precision rounds as IEEE says.
@@ -30,19 +32,4 @@ function addIntegers(current: string, by: string, limit: bigint): string | undef
 function addDoubles(current: string, by: string): string | undefined {
   const sum = Number(current) + Number(by);
   return Number.isFinite(sum) ? String(sum) : undefined;
-}
-
-/** Exponents and NaN are left to PostgreSQL. */
-function addDecimals(current: string, by: string): string | undefined {
-  const parts = [current, by].map((text) => /^(-?\d+)(?:\.(\d+))?$/.exec(text));
-  const scale = Math.max(...parts.map((match) => match?.[2]?.length ?? 0));
-  let sum = 0n;
-  for (const match of parts) {
-    if (match === null) return undefined;
-    const [, whole = '', fraction = ''] = match;
-    sum += BigInt(whole + fraction.padEnd(scale, '0'));
-  }
-  if (scale === 0) return String(sum);
-  const digits = String(sum < 0n ? -sum : sum).padStart(scale + 1, '0');
-  return `${sum < 0n ? '-' : ''}${digits.slice(0, -scale)}.${digits.slice(-scale)}`;
 }

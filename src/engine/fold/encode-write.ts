@@ -1,7 +1,7 @@
 import { isChange, isNot } from '../../core/changes.ts';
 import type { Change, Changes, ColumnValue, Where } from '../../core/statement.ts';
-import type { ColumnInfo, TableInfo } from '../../store/catalog.ts';
 import type { Write } from '../../store/statement-sql.ts';
+import type { ColumnInfo, TableInfo } from '../../store/table-info.ts';
 import { canAdd } from './add.ts';
 import { encode } from './encode.ts';
 
@@ -9,7 +9,10 @@ import { encode } from './encode.ts';
 export type TextRow = readonly (string | null)[];
 
 /** Thrown when the outcome of a page cannot be told in memory, or is a failure: run it in order instead. */
-export class CannotFold extends Error {}
+export class CannotFold extends Error {
+  /** The table that it is about, where it is about one. */
+  table: string | null = null;
+}
 
 /** The one row that a condition with a whole unique key can match. */
 export interface EncodedWhere {
@@ -87,7 +90,8 @@ function encodeRow(table: TableInfo, values: Changes): EncodedValues {
     const info = infoOf(table, column, name);
     const value = values[name] as ColumnValue | Change;
     const text = encode(info.plainType, isChange(value) ? addend(value) : value);
-    if (text === undefined || (text === null && info.notNull)) throw new CannotFold(`'${name}' may not be acceptable`);
+    if (text === undefined || (text === null && info.notNull) || isTooLong(info, text))
+      throw new CannotFold(`'${name}' may not be acceptable: a value for ${info.type} that PostgreSQL has to look at`);
     // Of a sum in a key it is known too late which rows it could clash with.
     if (isChange(value) && (isInKey(table, column) || !canAdd(info.plainType)))
       throw new CannotFold(`it adds to '${name}'`);
@@ -97,6 +101,12 @@ function encodeRow(table: TableInfo, values: Changes): EncodedValues {
   return { row, given, added };
 }
 
+/** An index refuses what is too long for it, and the value may be gone again before the page is written. */
+function isTooLong({ maxBytes }: ColumnInfo, text: string | null): boolean {
+  // A UTF-16 unit is three bytes at most.
+  return maxBytes !== null && text !== null && text.length * 3 > maxBytes && Buffer.byteLength(text) > maxBytes;
+}
+
 function infoOf(table: TableInfo, column: number, name: string): ColumnInfo {
   const info = table.columns[column];
   if (info === undefined) throw new CannotFold(`there is no column '${name}'`);
@@ -104,7 +114,7 @@ function infoOf(table: TableInfo, column: number, name: string): ColumnInfo {
 }
 
 /** The other changes are to arrays, which are not taken apart in memory. */
-function addend(change: Change): number | bigint {
+function addend(change: Change): ColumnValue {
   if (change.change !== 'increment') throw new CannotFold(`${change.change} runs in order`);
   return change.by;
 }

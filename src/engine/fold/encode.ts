@@ -1,3 +1,4 @@
+import { Decimal, plainDecimal } from '../../core/decimal.ts';
 import type { ColumnValue } from '../../core/statement.ts';
 import { stringifyJson } from '../../store/json.ts';
 
@@ -23,8 +24,8 @@ const ENCODERS: ReadonlyMap<string | null, Encoder> = new Map<string, Encoder>([
   ['int2', (value) => integer(value, 2n ** 15n)],
   ['int4', (value) => integer(value, 2n ** 31n)],
   ['int8', (value) => integer(value, 2n ** 63n)],
-  ['float8', (value) => (Number.isFinite(value) ? String(value) : undefined)],
-  ['numeric', (value) => (typeof value === 'bigint' || Number.isFinite(value) ? String(value) : undefined)],
+  ['float8', double],
+  ['numeric', numeric],
   ['bool', (value) => (typeof value === 'boolean' ? String(value) : undefined)],
   ['date', (value) => (typeof value === 'string' && isDate(value) ? value : undefined)],
   ['timestamptz', (value) => dateTime(value instanceof Date ? validIso(value) : value)],
@@ -59,6 +60,25 @@ function decimal(value: ColumnValue): bigint | undefined {
   return typeof value === 'string' && /^-?\d{1,19}$/.test(value) ? BigInt(value) : undefined;
 }
 
+/** Written out, so that equal values differ in their scale alone, as they do in PostgreSQL. */
+function numeric(value: ColumnValue): string | undefined {
+  if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'string')
+    return plainDecimal(String(value));
+  return value instanceof Decimal ? plainDecimal(value.text) : undefined;
+}
+
+/** What is too near to zero is an error for PostgreSQL, and zero for JavaScript. */
+const NEAR_ZERO = 1e-300;
+
+function double(value: ColumnValue): string | undefined {
+  if (typeof value === 'number') return Number.isFinite(value) ? String(value) : undefined;
+  const written = value instanceof Decimal ? value.text : value;
+  const plain = typeof written === 'string' ? plainDecimal(written) : undefined;
+  if (plain === undefined) return undefined;
+  const read = Number(plain);
+  return Number.isFinite(read) && Math.abs(read) > NEAR_ZERO ? String(read) : undefined;
+}
+
 /** The last day that was found to be one: the times of a page are mostly of one. */
 let validDay = '';
 
@@ -82,8 +102,40 @@ function validIso(value: Date): string | undefined {
   return Number.isNaN(value.getTime()) ? undefined : value.toISOString();
 }
 
+/** Nested deeper than this a JSON value may end on the server's stack; so long, or with such numbers, it may not fit. */
+const JSON_DEPTH = 500;
+const JSON_LENGTH = 16 * 1024 * 1024;
+const MAYBE_HUGE = /\d{1000}|\d[eE][+-]?\d{4}/;
+
 /** jsonb refuses NUL and half surrogates, which JSON.stringify writes as escapes. */
 function json(value: ColumnValue): string | undefined {
   const written = stringifyJson(value);
-  return /\\u(?:0000|d[89a-f])/i.test(written) ? undefined : written;
+  if (/\\u(?:0000|d[89a-f])/i.test(written) || written.length > JSON_LENGTH) return undefined;
+  if (written.length > JSON_DEPTH && isDeep(written)) return undefined;
+  return MAYBE_HUGE.test(written) && holdsHuge(value) ? undefined : written;
+}
+
+function isDeep(written: string): boolean {
+  let opened = 0;
+  for (let place = 0; place < written.length && opened <= JSON_DEPTH; place += 1) {
+    const character = written[place];
+    if (character === '[' || character === '{') opened += 1;
+  }
+  if (opened <= JSON_DEPTH) return false;
+  let depth = 0;
+  for (const [bracket] of written.replaceAll(/"[^"\\]*(?:\\.[^"\\]*)*"/g, '').matchAll(/[[\]{}]/g)) {
+    depth += bracket === '[' || bracket === '{' ? 1 : -1;
+    if (depth > JSON_DEPTH) return true;
+  }
+  return false;
+}
+
+function holdsHuge(value: unknown): boolean {
+  for (const rest = [value]; rest.length > 0; ) {
+    const part = rest.pop();
+    if (typeof part === 'bigint' || part instanceof Decimal) {
+      if (plainDecimal(String(part)) === undefined) return true;
+    } else if (typeof part === 'object' && part !== null) rest.push(...(Object.values(part) as unknown[]));
+  }
+  return false;
 }

@@ -1,4 +1,4 @@
-import type { TableInfo } from '../../store/catalog.ts';
+import type { TableInfo } from '../../store/table-info.ts';
 import { add } from './add.ts';
 import {
   CannotFold,
@@ -67,6 +67,8 @@ export class TableFold {
       for (const [column, value] of values.entries()) if (origin[column] !== value) columns.push(column);
       if (columns.some((column) => this.#table.keys.some((key) => key.includes(column)))) {
         // Two rows may have swapped a key: in one UPDATE each would meet the other's old value.
+        if (!this.#table.rewritable)
+          throw new CannotFold('a row gets another key, and not every column can be written again');
         remove.push(origin);
         insert.push(values);
       } else if (columns.length > 0) change.push({ values, columns });

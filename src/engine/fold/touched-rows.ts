@@ -1,7 +1,8 @@
 import { quoteIdentifier } from '../../core/identifier.ts';
-import type { TableInfo } from '../../store/catalog.ts';
 import type { Tx } from '../../store/connect.ts';
 import { arrayLiteral } from '../../store/parameters.ts';
+import { quoteColumn } from '../../store/row-text.ts';
+import type { TableInfo } from '../../store/table-info.ts';
 import { type EncodedWrite, keyText, type TextRow } from './encode-write.ts';
 
 /** For each unique key of a table, the distinct values of it that a page's statements name, column by column. */
@@ -31,16 +32,14 @@ export async function readTouchedRows(
   writes: readonly EncodedWrite[],
 ): Promise<readonly TextRow[]> {
   const touched = touchedKeys(table, writes);
-  const selected = table.columns.map(({ name }) => `t.${quoteIdentifier(name)}::text`).join(', ');
+  const selected = table.columns.map(({ name }) => `t.${quoteColumn(name)}::text`).join(', ');
   const results = await Promise.all(
     table.keys.map(async (key, place) => {
       const values = touched[place] ?? [];
       if (values.length === 0) return [];
       const columns = key.map((column) => table.columns[column]);
       const arrays = columns.map((column, index) => `$${index + 1}::${column?.type}[]`).join(', ');
-      const join = columns
-        .map((column, index) => `t.${quoteIdentifier(column?.name ?? '')} = k.c${index}`)
-        .join(' AND ');
+      const join = columns.map((column, index) => `t.${quoteColumn(column?.name ?? '')} = k.c${index}`).join(' AND ');
       const names = key.map((_, index) => `c${index}`).join(', ');
       const parameters = key.map((_, index) => arrayLiteral(values.map((texts) => texts[index] ?? null)));
       return await tx

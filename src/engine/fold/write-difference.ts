@@ -1,7 +1,8 @@
 import { quoteIdentifier } from '../../core/identifier.ts';
-import type { TableInfo } from '../../store/catalog.ts';
 import type { Tx } from '../../store/connect.ts';
 import { arrayLiteral } from '../../store/parameters.ts';
+import { quoteColumn } from '../../store/row-text.ts';
+import type { TableInfo } from '../../store/table-info.ts';
 import type { TextRow } from './encode-write.ts';
 import type { Difference } from './table-fold.ts';
 
@@ -15,7 +16,7 @@ export async function writeDifference(tx: Tx, table: TableInfo, difference: Diff
   const sent: Promise<unknown>[] = [];
   const send = (text: string, rows: readonly TextRow[], columns: readonly number[]): void => {
     const parameters = columns.map((column) => arrayLiteral(rows.map((row) => row[column] ?? null)));
-    sent.push(tx.unsafe(text, parameters, { prepare: true }).execute());
+    sent.push(tx.unsafe(text, parameters, { prepare: true, changes: rows.length }).execute());
   };
   const primary = table.keys[0] ?? [];
   const name = quoteIdentifier(table.name);
@@ -24,7 +25,7 @@ export async function writeDifference(tx: Tx, table: TableInfo, difference: Diff
   }
   for (const { columns, rows } of groupByColumns(change)) {
     const set = columns
-      .map((column) => `${quoteIdentifier(table.columns[column]?.name ?? '')} = ${newValue(table, column)}`)
+      .map((column) => `${quoteColumn(table.columns[column]?.name ?? '')} = ${newValue(table, column)}`)
       .join(', ');
     const all = [...primary, ...columns];
     send(`UPDATE ${name} AS t SET ${set} FROM ${unnest(table, all)} WHERE ${equal(table, primary)}`, rows, all);
@@ -45,7 +46,7 @@ async function settleAll(sent: readonly Promise<unknown>[]): Promise<void> {
 }
 
 function namesOf(table: TableInfo, columns: readonly number[]): readonly string[] {
-  return columns.map((column) => quoteIdentifier(table.columns[column]?.name ?? ''));
+  return columns.map((column) => quoteColumn(table.columns[column]?.name ?? ''));
 }
 
 /** Arrays of arrays would be taken apart down to the last element, so those are sent as text, row by row. */
@@ -55,7 +56,7 @@ function isArray(table: TableInfo, column: number): boolean {
 
 function newValue(table: TableInfo, column: number): string {
   const { name = '', type } = table.columns[column] ?? {};
-  return `n.${quoteIdentifier(name)}${isArray(table, column) ? `::${type}` : ''}`;
+  return `n.${quoteColumn(name)}${isArray(table, column) ? `::${type}` : ''}`;
 }
 
 function unnest(table: TableInfo, columns: readonly number[]): string {

@@ -22,6 +22,11 @@ export const PROJECTION_FAMILIES: readonly Family[] = [
     'Seconds between the newest event and the newest one that is applied. Not there after a reset, until something is.',
     ({ status }) => status.lagSeconds,
   ),
+  gauge(
+    'behind_seconds',
+    'Seconds for which the daemon has known of an event that is not applied. 0 when everything is.',
+    ({ status }) => status.behindSeconds,
+  ),
   gauge('position', 'Position of the last event that was applied or passed over.', ({ status }) =>
     Number(status.cursor),
   ),
@@ -40,6 +45,11 @@ export const PROJECTION_FAMILIES: readonly Family[] = [
     'skipped_events',
     'Events passed over since the last reset, by SKIP or by the policy; they stay on record.',
     ({ skipped }) => skipped,
+  ),
+  gauge(
+    'turn_wait_seconds',
+    'Seconds that the projection has been waiting for a connection to apply its page; 0 while it does not.',
+    ({ turnSeconds }) => turnSeconds,
   ),
   gauge(
     'stalled_seconds',

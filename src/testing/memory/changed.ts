@@ -1,5 +1,6 @@
 import { isChange } from '../../core/changes.ts';
-import type { Change, Changes, ColumnValue } from '../../core/statement.ts';
+import { addDecimals, Decimal, isExactNumber, plainDecimal } from '../../core/decimal.ts';
+import type { Change, Changes } from '../../core/statement.ts';
 import { plain, textOf } from './plain.ts';
 
 type OpenRow = Record<string, unknown>;
@@ -29,9 +30,29 @@ function changed(current: unknown, change: Change): unknown {
   }
 }
 
-function sum(current: unknown, by: number | bigint): unknown {
-  const whole = isWhole(current) && isWhole(by);
-  return plain((whole ? BigInt(current) + BigInt(by) : Number(current) + Number(by)) satisfies ColumnValue);
+/**
+ * Amounts that are text are added to every digit, as by a numeric column; two fractions that are JavaScript numbers as by
+ * double precision.
+ */
+function sum(current: unknown, by: number | bigint | string): unknown {
+  if (isWhole(current) && isWhole(by)) return plain(BigInt(current) + BigInt(by));
+  if (typeof current === 'number' && typeof by === 'number') return current + by;
+  const exact = addDecimals(written(current), written(by));
+  // Where nothing can be added PostgreSQL refuses the statement.
+  if (exact === undefined)
+    throw Object.assign(new Error(`nothing can be added to ${textOf(current)}`), { code: '22P02' });
+  return plainNumber(exact);
+}
+
+function written(value: unknown): string {
+  return plainDecimal(String(value)) ?? '';
+}
+
+/** In the form that equal numbers share: a number where it is one exactly. */
+function plainNumber(text: string): unknown {
+  const number = Number(text);
+  if (Number.isSafeInteger(number) || (!Number.isInteger(number) && isExactNumber(text))) return number;
+  return text.includes('.') ? new Decimal(text) : BigInt(text);
 }
 
 function isWhole(value: unknown): value is number | bigint {

@@ -5,7 +5,7 @@ import { checkTables } from '../../engine/check-tables.ts';
 import { readCatalog } from '../../store/catalog.ts';
 import { connect, type DatabaseAddress, type Sql } from '../../store/connect.ts';
 import { migrate } from '../../store/migrate.ts';
-import { register } from '../../store/state.ts';
+import { register } from '../../store/register.ts';
 import { createRowReader, type RowReader } from './read-rows.ts';
 
 /** A schema of its own with an event store and the tables of some projections, and nothing else. */
@@ -22,15 +22,16 @@ export interface Ground {
 interface GroundOptions {
   readonly address: DatabaseAddress;
   readonly schema: string;
+  readonly extensionSchemas: readonly string[];
   readonly projections: readonly Projection[];
   /** DDL that runs before that of the projections. */
   readonly prepare: string;
 }
 
 /** @throws EngineError TABLE_MISSING, TABLE_SHARED, PROJECTION_INVALID, and what the DDL meets */
-async function openGround({ address, schema, projections, prepare }: GroundOptions): Promise<Ground> {
+async function openGround({ address, schema, extensionSchemas, projections, prepare }: GroundOptions): Promise<Ground> {
   const owners = tableOwners(projections);
-  const pool = { address, schema, applicationName: 'projectionist:testing' };
+  const pool = { address, schema, extensionSchemas, applicationName: 'projectionist:testing' };
   const sql = connect({ ...pool, max: 4 });
   const control = connect({ ...pool, max: 1 });
   const close = async (): Promise<void> => {
@@ -57,7 +58,7 @@ async function openGround({ address, schema, projections, prepare }: GroundOptio
  */
 async function emptyingText(sql: Sql, projectionTables: readonly string[]): Promise<string> {
   const catalog = await readCatalog(sql, projectionTables);
-  const plain = [...catalog.values()].every(({ inOrderBecause }) => inOrderBecause === null);
+  const plain = [...catalog.tables.values()].every(({ inOrderBecause }) => inOrderBecause === null);
   const tables = ['events', 'projection_failures', ...projectionTables].map(quoteIdentifier);
   return plain ? tables.map((table) => `DELETE FROM ${table}`).join('; ') : `TRUNCATE ${tables.join(', ')}`;
 }
@@ -71,7 +72,7 @@ async function empty(sql: Sql, emptying: string): Promise<void> {
       FROM pg_sequences WHERE schemaname = current_schema()`;
     await tx`
       UPDATE projection_state
-      SET cursor = 0, last_event_id = NULL, generation = 0, status = 'running', alarm = NULL, owner = NULL`;
+      SET cursor = 0, last_event_id = NULL, generation = 0, status = 'running', alarm = NULL, refused = NULL, owner = NULL`;
     await tx`UPDATE readviews SET position = 0`;
   });
 }
@@ -82,11 +83,14 @@ export interface Grounds {
   close(): Promise<void>;
 }
 
-export function createGrounds(address: () => Promise<DatabaseAddress>, prepare: string): Grounds {
+export function createGrounds(
+  address: () => Promise<DatabaseAddress>,
+  options: Pick<GroundOptions, 'prepare' | 'extensionSchemas'>,
+): Grounds {
   const opened: { readonly projections: readonly Projection[]; readonly ground: Promise<Ground> }[] = [];
 
   async function open(projections: readonly Projection[], schema: string): Promise<Ground> {
-    return await openGround({ address: await address(), schema, projections, prepare });
+    return await openGround({ address: await address(), schema, projections, ...options });
   }
 
   return {

@@ -20,7 +20,7 @@ export function createRowReader(sql: Queryable): RowReader {
   async function columnsOf(table: string) {
     const found = known.get(table);
     if (found !== undefined) return found;
-    const columns = (await readCatalog(sql, [table])).get(table)?.columns;
+    const columns = (await readCatalog(sql, [table])).tables.get(table)?.columns;
     if (columns === undefined) throw new EngineError('TEST_INVALID', { reason: `there is no table '${table}'` });
     const times = columns.filter(({ type }) => /^timestamp.* with time zone$/.test(type));
     const info = { columns: columns.map(({ name }) => name), times: times.map(({ name }) => name) };

@@ -1,4 +1,4 @@
-import type { ColumnInfo, TableInfo } from '../../../src/store/catalog.ts';
+import type { ColumnInfo, TableInfo } from '../../../src/store/table-info.ts';
 
 const column = (name: string, plainType: string | null, more: Partial<ColumnInfo> = {}): ColumnInfo => ({
   name,
@@ -6,6 +6,7 @@ const column = (name: string, plainType: string | null, more: Partial<ColumnInfo
   type: plainType ?? 'character varying(10)',
   notNull: false,
   hasDefault: false,
+  maxBytes: null,
   ...more,
 });
 
@@ -24,6 +25,7 @@ export function personTable(more: readonly ColumnInfo[] = []): TableInfo {
     columns,
     indexes: new Map(columns.map(({ name }, index) => [name, index])),
     keys: [[0], [1, 2]],
+    rewritable: true,
     inOrderBecause: null,
   };
 }

@@ -1,0 +1,29 @@
+import type { PageOutcome } from './outcome.ts';
+import type { PageSettings } from './page-work.ts';
+import type { Progress } from './progress.ts';
+
+/**
+ * Applies a page when its turn has come. No turns: there are enough connections.
+ * @param rests others may have their attempts first after a crash: that says nothing about this projection, and can take
+ *   as long as all of their pages
+ */
+export async function inTurn(
+  { turns }: Pick<PageSettings, 'turns'>,
+  progress: Progress,
+  signal: AbortSignal,
+  apply: () => Promise<PageOutcome>,
+  rests = false,
+): Promise<PageOutcome> {
+  if (turns !== undefined) progress.waits();
+  const giveBack = turns === undefined ? nothing : await turns.take(signal);
+  if (turns !== undefined) progress.goesOn();
+  if (giveBack === null) return { kind: 'stopped' };
+  if (rests) progress.rests();
+  try {
+    return await apply();
+  } finally {
+    giveBack();
+  }
+}
+
+function nothing(): void {}

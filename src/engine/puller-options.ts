@@ -1,0 +1,38 @@
+import type { PullMode } from '../core/port.ts';
+import type { Projection } from '../core/projection.ts';
+import type { Sql } from '../store/connect.ts';
+import type { Caution } from './caution.ts';
+import type { HeadSource } from './head-source.ts';
+import type { Log } from './log.ts';
+import type { PageBudget } from './page-budget.ts';
+import type { PageSettings } from './page-work.ts';
+import type { Progress } from './progress.ts';
+
+export interface PullerOptions {
+  readonly projection: Projection;
+  readonly settings: PageSettings;
+  /** Undefined: there is no earlier process to learn from. */
+  readonly caution?: Caution;
+  /** Pages are read here, while another connection writes the one before. */
+  readonly reader: Sql;
+  readonly heads: HeadSource;
+  /** Fixed number of events per page, or null to let it adapt. */
+  readonly pageSize: number | null;
+  /** Memory for pages, shared with the other projections. Default one of its own. */
+  readonly budget?: PageBudget;
+  readonly progress: Progress;
+  /** More events have been looked at. It must not throw. */
+  readonly onScanned?: () => void;
+  readonly log: Log;
+  readonly now: () => number;
+}
+
+/** One page of a pull. */
+export interface Step {
+  readonly mode: PullMode;
+  /** When the page was asked for. */
+  readonly began: number;
+  /** The safe head is further on than the page. */
+  readonly more: boolean;
+  readonly signal: AbortSignal;
+}

@@ -1,0 +1,46 @@
+import { connect, type Socket } from 'node:net';
+import type { Client } from 'pg';
+
+const CANCEL_REQUEST_CODE = 80_877_102;
+
+/**
+ * Asks the server to cancel what a session is running: a CancelRequest of the protocol, over a socket of its own, which
+ * needs no login and no free connection slot, and which PgBouncer passes on. The server closes the socket when the
+ * signal has been sent; from then on it cannot hit a later statement. Never rejects.
+ * @returns whether it was delivered
+ */
+export function cancelRequest(client: Client, withinMs: number): Promise<boolean> {
+  const [pid, key] = [Reflect.get(client, 'processID'), Reflect.get(client, 'secretKey')].map(Number);
+  if (pid === undefined || key === undefined || !Number.isInteger(pid) || !Number.isInteger(key)) {
+    return Promise.resolve(false);
+  }
+  const packet = Buffer.alloc(16);
+  packet.writeInt32BE(16, 0);
+  packet.writeInt32BE(CANCEL_REQUEST_CODE, 4);
+  packet.writeInt32BE(pid | 0, 8);
+  packet.writeInt32BE(key | 0, 12);
+  return new Promise((resolve) => {
+    const socket = openLike(client);
+    let failed = false;
+    const giveUp = (): void => {
+      failed = true;
+      socket.destroy();
+    };
+    const timer = setTimeout(giveUp, withinMs);
+    socket.on('error', giveUp);
+    socket.on('connect', () => socket.write(packet));
+    // Without somebody who reads, the end of the other side is never seen.
+    socket.resume();
+    socket.on('close', () => {
+      clearTimeout(timer);
+      resolve(!failed);
+    });
+  });
+}
+
+/** To the very server that the session is on: a name may lead to several. */
+function openLike(client: Client): Socket {
+  if (client.host.startsWith('/')) return connect(`${client.host}/.s.PGSQL.${client.port}`);
+  const { remoteAddress, remotePort } = client.connection.stream as Partial<Socket>;
+  return connect(remotePort ?? client.port, remoteAddress ?? client.host);
+}

@@ -1,0 +1,35 @@
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { start } from '../../src/cli/start.ts';
+import { capturedContext } from './captured.ts';
+
+// Seen red with: the comparison of NODE_ENV left out of start.ts (a private PostgreSQL is then made in the folder).
+it.each([{}, { DATABASE_URL: '' }])(
+  'start without a database in production is refused before anything is made: %o',
+  async (env) => {
+    const cwd = await mkdtemp(join(tmpdir(), 'start-'));
+    onTestFinished(() => rm(cwd, { recursive: true }));
+    await writeFile(
+      join(cwd, 'projectionist.config.mjs'),
+      `
+    const projection = { name: 'one', version: 1, schema: '', tables: new Map([['one', { key: ['id'] }]]),
+      handlers: new Map(), events: new Map(), policy: {}, reset: null };
+    export const projections = [projection];`,
+    );
+    const options = {
+      config: 'projectionist.config.mjs',
+      sample: 'never',
+      traffic: false,
+      flags: { port: '0' },
+    } as const;
+    await expect(
+      start(options, capturedContext({ cwd, env: { NODE_ENV: 'production', ...env } })),
+    ).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: 'DATABASE_URL: is not set, and NODE_ENV is production: a private PostgreSQL is for trying things out',
+    });
+    expect(await readdir(cwd)).toEqual(['projectionist.config.mjs']);
+  },
+);

@@ -1,0 +1,27 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Sql } from '../../src/store/connect.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { openStore } from '../support/engine.ts';
+import { describeSeen, expectLawOfSchemas, maker } from '../support/fold-schema-run.ts';
+import { KINDS, PREPARE } from '../support/fold-schemas.ts';
+
+let database: TestDatabase;
+let sql: Sql;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  sql = await openStore(database, [maker]);
+  await sql.unsafe(PREPARE);
+});
+afterAll(async () => {
+  await sql.end();
+  await database.drop();
+});
+
+// FOLD_SEED and FOLD_RUNS (tables for each kind) make a run that failed again.
+test('a hundred tables of each kind leave the same rows folded, at once and one by one', async () => {
+  const seed = Number(process.env['FOLD_SEED'] ?? Date.now() % 2 ** 30);
+  process.stdout.write(`FOLD_SEED=${seed}\n`);
+  const seen = await expectLawOfSchemas(sql, Number(process.env['FOLD_RUNS'] ?? 100), seed);
+  process.stdout.write(`${describeSeen(seen)}\n`);
+  expect(Object.keys(KINDS).filter((kind) => !seen.has(kind))).toEqual([]);
+});

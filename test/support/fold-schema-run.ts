@@ -1,0 +1,140 @@
+import fc from 'fast-check';
+import { expect } from 'vitest';
+import { HALT_AT_ONCE } from '../../src/core/failure-policy.ts';
+import { applyPage } from '../../src/engine/apply-page.ts';
+import { defineProjection, type Statement } from '../../src/index.ts';
+import { append } from '../../src/store/append.ts';
+import { readCatalog } from '../../src/store/catalog.ts';
+import type { Sql } from '../../src/store/connect.ts';
+import { stringifyJson } from '../../src/store/json.ts';
+import { readPage } from '../../src/store/read.ts';
+import { readState } from '../../src/store/state.ts';
+import { KINDS, type Made, madeTables, tableText, trapsOf } from './fold-schemas.ts';
+
+/** Outside of the payloads: JSON has no way to write `increment`. */
+let script: readonly (readonly Statement[])[] = [];
+
+export const maker = defineProjection<{ name: 'Did'; payload: { nth: number } }>()({
+  name: 'maker',
+  tables: { made: { key: ['id'] } },
+  on: { Did: ({ payload }) => script[payload.nth] ?? [] },
+});
+
+/** How often a kind was in a table, in one that was folded, and in one whose history ended in a failure. */
+export interface Seen {
+  tables: number;
+  folded: number;
+  failed: number;
+}
+
+/** A new table with a new history, applied one by one, folded and at once: rows, cursor and failure are the same. */
+export async function runMade(
+  sql: Sql,
+  made: Made,
+  seen: Map<string, Seen>,
+  { isNew = true }: { readonly isNew?: boolean } = {},
+): Promise<void> {
+  if (isNew) await sql.unsafe(tableText(made));
+  await sql`TRUNCATE events RESTART IDENTITY`;
+  script = made.history;
+  await append(
+    sql,
+    made.history.map((_, nth) => ({
+      aggregateName: 'a',
+      aggregateId: 'a',
+      sequenceNo: nth,
+      name: 'Did',
+      payload: { nth },
+    })),
+  );
+  const oneByOne = await apply(sql, made, [1], { foldFrom: Number.POSITIVE_INFINITY, atOnce: false });
+  const folded = await apply(sql, made, made.pages, { foldFrom: 1, atOnce: false });
+  expect(folded.outcome).toEqual(oneByOne.outcome);
+  const atOnce = await apply(sql, made, made.pages, { foldFrom: Number.POSITIVE_INFINITY, atOnce: true });
+  expect(atOnce.outcome).toEqual(oneByOne.outcome);
+  for (const kind of [...made.kinds, `key: ${made.key}`]) {
+    const counts = seen.get(kind) ?? { tables: 0, folded: 0, failed: 0 };
+    counts.tables += 1;
+    if (folded.pages > 0) counts.folded += 1;
+    if (oneByOne.outcome.failures.length > 0) counts.failed += 1;
+    seen.set(kind, counts);
+  }
+}
+
+async function apply(
+  sql: Sql,
+  made: Made,
+  sizes: readonly number[],
+  way: { readonly foldFrom: number; readonly atOnce: boolean },
+) {
+  await sql`TRUNCATE made, projection_failures`;
+  await sql`UPDATE projection_state SET cursor = 0, last_event_id = NULL, status = 'running'`;
+  const head = BigInt(made.history.length);
+  const catalog = await readCatalog(sql, ['made']);
+  const settings = { sql, control: sql, owner: 'maker', owners: new Map(), policy: HALT_AT_ONCE, ...way };
+  let pages = 0;
+  for (let turn = 0; ; turn++) {
+    const state = await readState(sql, 'maker');
+    const cursor = state?.cursor ?? 0n;
+    if (cursor >= head || state?.status === 'halted') break;
+    const page = await readPage(sql, {
+      after: cursor,
+      head,
+      names: null,
+      limit: sizes[turn % sizes.length] ?? 1,
+      maxBytes: 1e8,
+    });
+    const work = {
+      projection: maker,
+      page,
+      cursor,
+      generation: state?.generation ?? 0n,
+      replayUntil: 0n,
+      attempt: false,
+      catalog,
+    };
+    const outcome = await applyPage(settings, work);
+    if (outcome.kind === 'applied' && outcome.mode === 'folded' && page.events.length > 1) pages += 1;
+  }
+  const [{ cursor }] = await sql<[{ cursor: bigint }]>`SELECT cursor FROM projection_state WHERE name = 'maker'`;
+  // What is drawn from a sequence depends on how often it was tried.
+  const rows = await sql<
+    { row: string }[]
+  >`SELECT (to_jsonb(m) - 'drawn')::text AS row FROM made AS m ORDER BY id, part`;
+  const failures = await sql`SELECT position, sqlstate FROM projection_failures`;
+  return { pages, outcome: { cursor, rows: rows.map(({ row }) => row), failures } };
+}
+
+/** A table of each kind alone, with the histories that are made for it. @returns how often each kind occurred */
+export async function expectNoTraps(sql: Sql): Promise<ReadonlyMap<string, Seen>> {
+  const seen = new Map<string, Seen>();
+  for (const kind of Object.keys(KINDS)) {
+    for (const [place, history] of trapsOf(kind).entries()) {
+      const made: Made = { kinds: [kind], key: 'one', history, pages: [history.length] };
+      try {
+        await runMade(sql, made, seen, { isNew: place === 0 });
+      } catch (error) {
+        throw new Error(`${kind}: ${stringifyJson(history)}`, { cause: error });
+      }
+    }
+  }
+  return seen;
+}
+
+/** So many tables for each kind. @returns how often each kind occurred */
+export async function expectLawOfSchemas(sql: Sql, runs: number, seed: number): Promise<ReadonlyMap<string, Seen>> {
+  const seen = new Map<string, Seen>();
+  for (const [place, kind] of Object.keys(KINDS).entries()) {
+    await fc.assert(
+      fc.asyncProperty(madeTables(kind), async (made) => await runMade(sql, made, seen)),
+      { numRuns: runs, seed: seed + place },
+    );
+  }
+  return seen;
+}
+
+export function describeSeen(seen: ReadonlyMap<string, Seen>): string {
+  return [...seen]
+    .map(([kind, { tables, folded, failed }]) => `${kind}: ${tables} (${folded} folded, ${failed} failed)`)
+    .join('\n');
+}
