@@ -46,7 +46,7 @@ async function switchAutovacuum(admin: Sql, to: 'on' | 'off'): Promise<void> {
   await admin`SELECT pg_reload_conf()`;
 }
 
-async function answer(child: ChildProcess): Promise<unknown> {
+export async function answer(child: ChildProcess): Promise<unknown> {
   return await new Promise((resolve, reject) => {
     child.once('message', resolve);
     child.once('exit', (code) => reject(new Error(`the daemon's process ended with ${code}`)));

@@ -7,6 +7,7 @@ const PART_NAMES = [
   'latency',
   'append',
   'idle',
+  'idle-traffic',
   'flood',
   'publish',
   'push',

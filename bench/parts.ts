@@ -9,6 +9,7 @@ import { type Figure, type Part, percentile, ratio } from './figures.ts';
 import { type Flood, floodBroker, measureFlood } from './flood.ts';
 import { bandHistory, load } from './history.ts';
 import { measureIdle } from './idle.ts';
+import { measureIdleTraffic } from './idle-traffic.ts';
 import { type Latencies, measureEngine, measureFloor } from './latency.ts';
 import { band, projections } from './projections.ts';
 import { openBroker, timeBareLoop, timePublisher } from './publish.ts';
@@ -197,6 +198,23 @@ export async function floodPart(server: BenchServer, { rounds, log }: Scale): Pr
       { label: 'resident memory, more than before', unit: 'MB', rounds: floods.map(({ megabytes }) => megabytes) },
       ratio('flood / quiet, p99', flooded, quiet, TARGETS.floodDelay),
       ratio('flood / flood of nobody, p99', flooded, elsewhere),
+    ],
+  };
+}
+
+export async function idleTrafficPart(server: BenchServer, { rounds, log }: Scale): Promise<Part> {
+  const { address } = await server.createDatabase();
+  await using store = await openStore(address, []);
+  log(`idle-traffic: 1000 projections, ${rounds} times ${IDLE_SECONDS} s`);
+  const { daemon, server: sessions } = await measureIdleTraffic(store, rounds * IDLE_SECONDS);
+  return {
+    title: '1000 projections, 20 appends/s that none handles',
+    about: `CPU time over ${rounds * IDLE_SECONDS} s, in per cent of a core; that of the server is its sessions' for the daemon.`,
+    figures: [
+      { label: 'CPU of the daemon', unit: '% of a core', rounds: [daemon * 100], target: TARGETS.idleTraffic },
+      ...(sessions === null
+        ? []
+        : [{ label: 'CPU of its sessions', unit: '% of a core', rounds: [sessions * 100] } satisfies Figure]),
     ],
   };
 }

@@ -12,6 +12,7 @@ export const TARGETS = {
   pushP50: { must: 2.5, goal: 1.5, better: 'less' },
   appendRate: { must: 0.65, goal: 0.75, better: 'more' },
   publish: { must: 0.8, goal: 0.95, better: 'more' },
+  idleTraffic: { must: 10, goal: 3, better: 'less' },
   idleQueries: { must: 2, goal: 1, better: 'less' },
   floodDelay: { must: 5, goal: 2, better: 'less' },
   inspected: { must: 0.95, goal: 0.98, better: 'more' },

@@ -175,7 +175,12 @@ export const projectionMachine = projectionParts.createMachine({
           exit: done('RETRY'),
         },
         'backing-off': {
-          on: { ...whileWaiting, ...untilBack('#projection.failed.backing-off'), SKIP: 'skipping' },
+          on: {
+            ...whileWaiting,
+            ...untilBack('#projection.failed.backing-off'),
+            RETRY: 'attempting',
+            SKIP: 'skipping',
+          },
           after: { backoff: 'attempting' },
         },
         halted: { on: { ...whileWaiting, RETRY: 'attempting', SKIP: 'skipping' } },

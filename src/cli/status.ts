@@ -45,7 +45,8 @@ export async function showStatus(
       ? `${JSON.stringify(fleet, null, 2)}\n`
       : statusTable(fleet.projections, fleet.publisher, options.paint) +
           inOrderLines(fleet.projections) +
-          brokerLine(fleet),
+          brokerLine(fleet) +
+          unhandledLine(fleet),
   );
 }
 
@@ -54,6 +55,16 @@ function brokerLine({ broker }: Fleet): string {
   if (broker === undefined || (broker.state === 'healthy' && broker.detail === null)) return '';
   const why = broker.detail === null ? '' : `, ${broker.detail}`;
   return `${oneLine(`broker: ${broker.state}${why}`)}\n`;
+}
+
+const LISTED = 10;
+
+/** Types that may be misspelt, or whose projection is missing. */
+function unhandledLine({ unhandled = [] }: Fleet): string {
+  if (unhandled.length === 0) return '';
+  const shown = unhandled.slice(0, LISTED).map(({ name, events }) => `${name} (${grouped(events)})`);
+  const more = unhandled.length > LISTED ? `, and ${unhandled.length - LISTED} more` : '';
+  return `${oneLine(`no projection handles: ${shown.join(', ')}${more}`)}\n`;
 }
 
 /** A line for each thing that keeps a projection from folding; an older daemon does not say. */

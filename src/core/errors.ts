@@ -44,6 +44,8 @@ const CATALOGUE = {
     "a handler of '{name}' caught an error of PostgreSQL and went on, but the page's transaction was lost with it: let the error out of the handler",
   CURSOR_MOVED:
     "projection '{name}' was moved by somebody else while a page was being applied: the page was rolled back",
+  EVENTS_TAKEN_BACK:
+    "events that a page of '{name}' up to position {to} was made from are not in the store any more (a crash or a failover took them back): the page was rolled back and is read again",
   COMMIT_REFUSED:
     'PostgreSQL answered COMMIT with a rollback: a statement of the transaction had failed and its error was ignored',
   TRANSACTION_OVER:

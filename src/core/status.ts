@@ -60,6 +60,8 @@ export interface ProjectionStatus {
   readonly generation: number;
   /** The daemon that works on it; null when none does. */
   readonly owner: string | null;
+  /** Since when it backs off without getting anywhere; null while it does not. */
+  readonly backingOffSince: string | null;
   readonly failure: FailureStatus | null;
   /** Events passed over since the last reset, by SKIP or by the policy: its rows lack what they say. */
   readonly skippedEvents: number;
@@ -67,6 +69,15 @@ export interface ProjectionStatus {
   readonly inOrder: readonly InOrder[];
   /** What RESET empties. */
   readonly tables: readonly string[];
+}
+
+/** Events of a type that no projection of the daemon handles. */
+export interface UnhandledEvents {
+  readonly name: string;
+  /** How many the polls have seen since the daemon's start. */
+  readonly events: number;
+  /** Of the newest one. */
+  readonly position: string;
 }
 
 /** How a command ended. */

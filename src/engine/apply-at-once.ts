@@ -6,6 +6,7 @@ import { advanceOrFail, holdRow } from '../store/state.ts';
 import { orFail, type SqlText, toSql } from '../store/statement-sql.ts';
 import type { HandlerAnswers } from './handler-answers.ts';
 import type { PageOutcome } from './outcome.ts';
+import { pageMarks } from './page-marks.ts';
 import { newestTime, type PageSettings, type PageWork } from './page-work.ts';
 import { returnsStatements } from './statement-handlers.ts';
 
@@ -48,6 +49,7 @@ export async function applyAtOnce(
         owner,
         newest: newestTime(work.newest ?? null, page.newest),
         knownTo: page.to,
+        marks: pageMarks(work, page.to),
         catalog: { tables: [...projection.tables.keys()], mark: catalog.mark },
       }),
     ]);

@@ -56,6 +56,8 @@ async function applyWith(settings: PageSettings, work: PageWork, answers: Handle
       const error = deadline.verdict ?? caught;
       if (error instanceof HeldElsewhere) return { kind: 'elsewhere' };
       if (error instanceof PageTooSlow && work.page.events.length > 1) return { kind: 'too slow' };
+      // A statement of the whole page ran into its limit, as a page of the same size would again.
+      if (sqlstateOf(error) === '57014' && work.page.events.length > 1) return { kind: 'too slow' };
       const damage = damageOf(error, work);
       if (damage !== null) return { kind: 'must halt', halt: haltDamaged(work, damage) };
       const next = await nextPart(error, deadline, { settings, work, fresh });

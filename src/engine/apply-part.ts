@@ -13,6 +13,7 @@ import type { HandlerAnswers } from './handler-answers.ts';
 import { waitingText } from './lookups.ts';
 import { CatalogMoved, EventFailed, HeldElsewhere, LookupWaits, type PageOutcome } from './outcome.ts';
 import type { PageDeadline } from './page-deadline.ts';
+import { pageMarks } from './page-marks.ts';
 import { newestTime, type PageSettings, type PageWork } from './page-work.ts';
 import { referencedProjection } from './references.ts';
 import { type RunContext, runEvents } from './run-events.ts';
@@ -190,7 +191,7 @@ async function moveTo(tx: Tx, settings: PageSettings, work: PageWork, locked: Lo
   const { page } = work;
   const { name } = work.projection;
   const whole = to === page.to;
-  const { moved, sameTransaction } = await advance(tx, {
+  const { moved, sameTransaction, stands } = await advance(tx, {
     name,
     from: work.cursor,
     to,
@@ -199,8 +200,10 @@ async function moveTo(tx: Tx, settings: PageSettings, work: PageWork, locked: Lo
     owner: settings.owner,
     newest: whole ? newestTime(work.newest ?? null, page.newest) : (work.newest ?? null),
     knownTo: whole ? to : page.after,
+    marks: pageMarks(work, to),
   });
   if (!sameTransaction) throw new EngineError('HANDLER_ENDED_TRANSACTION', { name, position: to });
+  if (!stands) throw new EngineError('EVENTS_TAKEN_BACK', { name, to });
   if (!moved) throw new EngineError('CURSOR_MOVED', { name });
 }
 

@@ -1,6 +1,6 @@
 import type { BrokerStatus } from '../core/broker.ts';
 import { PUBLISHER_NAME, type PublisherStatus } from '../core/publisher.ts';
-import type { ProjectionStatus } from '../core/status.ts';
+import type { ProjectionStatus, UnhandledEvents } from '../core/status.ts';
 import type { HintFigures, HintMetrics } from '../feed/hint-metrics.ts';
 import type { LatencyFigures } from '../feed/latency.ts';
 import type { PoolCounts } from '../store/connect.ts';
@@ -25,6 +25,7 @@ export interface DaemonFigures {
   readonly holders: readonly { readonly seconds: number | null }[];
   readonly projections: readonly ProjectionFigures[];
   readonly hints: HintFigures;
+  readonly unhandled: readonly UnhandledEvents[];
   readonly broker: BrokerStatus | null;
   readonly publisher: PublisherStatus | null;
   readonly pools: Readonly<Record<string, PoolCounts>>;
@@ -45,6 +46,8 @@ export interface ProjectionFigures {
   readonly turnSeconds: number;
   /** How long the pull under way has been at one try of a page, or at reading; 0 while there is none. */
   readonly stalledSeconds: number;
+  /** How long it has backed off without getting anywhere; 0 while it does not. */
+  readonly backingOffSeconds: number;
 }
 
 /** The parts of a running daemon that know something about it. */
@@ -72,6 +75,7 @@ export async function readFigures(sources: FigureSources): Promise<DaemonFigures
       return progress === undefined ? [] : [ofProjection(status, views.get(status.name), progress)];
     }),
     hints: hints.figures(heads.latest() ?? 0n),
+    unhandled: heads.unhandled(),
     broker: sources.broker?.status() ?? null,
     publisher: publisher?.status(views.get(PUBLISHER_NAME) ?? null) ?? null,
     pools: {
@@ -95,5 +99,7 @@ function ofProjection(status: ProjectionStatus, view: StoredView | undefined, pr
     latency: progress.latency.figures(status.name),
     turnSeconds: progress.waitedMs / 1000,
     stalledSeconds: progress.stalledMs / 1000,
+    backingOffSeconds:
+      status.backingOffSince === null ? 0 : Math.max(0, (Date.now() - Date.parse(status.backingOffSince)) / 1000),
   };
 }

@@ -3,10 +3,11 @@ import type { Capsule } from '../core/capsule.ts';
 import type { CommandRecord, CommandRequest } from '../core/command.ts';
 import type { FailureRecord, TryReport } from '../core/failure.ts';
 import type { PublisherStatus } from '../core/publisher.ts';
-import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../core/status.ts';
+import type { CommandOutcome, OperatorEvent, ProjectionStatus, UnhandledEvents } from '../core/status.ts';
 import type { TransitionRecord } from '../core/transition.ts';
 import type { LatencyFigures } from '../feed/latency.ts';
 import type { TransitionsOptions } from '../store/transitions.ts';
+import type { BackingOff } from './backing-off.ts';
 import type { DaemonFigures } from './daemon-figures.ts';
 import type { Health } from './health.ts';
 import type { WaitOutcome } from './waits.ts';
@@ -101,6 +102,10 @@ export interface DaemonPort {
   /** How pushes come in; null where no broker is used. Whatever it says, events are found. */
   broker(): BrokerStatus | null;
   /** From append to visible row, a histogram for each projection that has been started. */
+  /** Projections that have backed off for 10 s and more without getting anywhere. */
+  backingOff(): readonly BackingOff[];
+  /** Event types that no projection handles, as the polls have come across them since the start; 51 at most. */
+  unhandled(): readonly UnhandledEvents[];
   latency(): readonly LatencyFigures[];
   /** Calls back on each change of state; returns the way to end that. */
   onTransition(

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { NEVER, type Subscription } from 'rxjs';
+import { interval, NEVER, type Subscription } from 'rxjs';
 import type { Actor } from 'xstate';
 import type { daemonMachine } from '../../machines/daemon.ts';
 import type { BrokerStatus } from '../core/broker.ts';
@@ -10,7 +10,6 @@ import type { ProjectionStatus } from '../core/status.ts';
 import { type TableOwners, tableOwners } from '../core/table-owners.ts';
 import { type HintFigures, HintMetrics } from '../feed/hint-metrics.ts';
 import type { Look } from '../feed/wakes.ts';
-import type { Sql } from '../store/connect.ts';
 import { createHeadReader } from '../store/head.ts';
 import { type ActorsOptions, childOf, startActors, type Worker } from './actors.ts';
 import type { Culprit } from './attribution.ts';
@@ -63,6 +62,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
   #publisher: RunningPublisher | null = null;
   #root: Actor<typeof daemonMachine> | null = null;
   #broker: Broker | null = null;
+  readonly #ending = new AbortController();
   #stopping: Promise<void> | null = null;
 
   constructor(options: DaemonOptions) {
@@ -91,14 +91,16 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     const own = { ...place, projections, id: this.id };
     const pools = openPools({ ...own, patience, onControlClosed: () => this.#heads?.forget() });
     this.#pools = pools;
-    const prepared = prepareDatabase(pools, { ...own, owners: this.#owners, notify, log: this.#log });
+    const { signal } = this.#ending;
+    const prepared = prepareDatabase(pools, { ...own, owners: this.#owners, notify, log: this.#log, signal });
     const starts = await prepared.catch(async (error: unknown) => {
       await this.stop();
       throw error;
     });
     // Stopped meanwhile: what began now would have nobody to end it.
     if (this.#stopping !== null) throw new EngineError('DAEMON_STOPPED');
-    const heads = createHeads(createHeadReader(pools.control, this.names), ({ standings, pending }) => {
+    const reader = createHeadReader(pools.control, this.names);
+    const heads = createHeads(reader, projections, ({ standings, pending }) => {
       this.#watches?.rows.heard(standings);
       this.#desk?.beat(pending);
     });
@@ -112,6 +114,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
       workers: this.#workers,
       heads,
       snapshot: this.#snapshot,
+      wake: (name) => this.#child(name)?.send({ type: 'WAKE' }),
       reopen: (name) => this.#child(name)?.send({ type: 'REOPEN' }),
       log: this.#log,
     });
@@ -123,8 +126,19 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
       this.#broker = startBroker({ ...broker, id: this.id, projections, reset, hints: this.#hints, log: this.#log });
     }
     this.#subscriptions.push(
-      storeIdleMoves(this.#workers, { sql: pools.views, owner: this.id, log: this.#log, everyMs: 1000 }),
-      this.#startFeed(heads, pools.control, schema),
+      storeIdleMoves(this.#workers, this.#watches.idle),
+      startFeed({
+        ...this.#options,
+        heads,
+        listener: pools.control,
+        schema,
+        push$: this.#broker?.push$ ?? NEVER,
+        log: this.#log,
+        onLook: (look) => this.#deliver(look),
+        onTrouble: this.#trouble.refused,
+        onAnswer: this.#trouble.answered,
+      }),
+      interval(1000).subscribe(this.#watches.check),
     );
   }
 
@@ -157,21 +171,6 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     });
   }
 
-  #startFeed(heads: Heads, listener: Sql, schema: string): Subscription {
-    const { notify = true, requeueEveryMs = 60_000 } = this.#options;
-    return startFeed({
-      heads,
-      listener,
-      channel: notify ? `projectionist:${schema}` : null,
-      push$: this.#broker?.push$ ?? NEVER,
-      requeueEveryMs,
-      log: this.#log,
-      onLook: (look) => this.#deliver(look),
-      onTrouble: this.#trouble.refused,
-      onAnswer: this.#trouble.answered,
-    });
-  }
-
   #deliver(look: Look): void {
     this.#hints.looked(look);
     if (look.again) this.#watches?.store.forget();
@@ -181,15 +180,12 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     }
     if (look.source === 'heartbeat')
       this.#log.debug({ from: String(look.from), to: String(look.head) }, 'found by the heartbeat, no hint came');
-    for (const name of this.names) this.#child(name)?.send({ type: 'WAKE' });
+    this.#watches?.dispatcher.deliver(look);
     this.#publisher?.wake();
   }
 
   #announce(change: Transition): void {
-    const position = String(this.#workers.get(change.name)?.puller.position ?? 0n);
-    if (change.to === 'idle.paused' || change.to === 'failed.halted') this.#watches?.rows.doubt();
-    if (change.news) this.#watches?.transitions.note({ ...change, position, daemon: this.id });
-    this.#watches?.halts.heard(change);
+    this.#watches?.heard(change);
     for (const listener of this.#listeners) listener(change);
   }
 
@@ -233,6 +229,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
       workers: this.#workers,
       snapshot: this.#snapshot,
       storeProblem: this.#watches?.store.problem() ?? null,
+      backingOffSince: (name) => this.#watches?.backingOff.since(name) ?? null,
       owner: this.id,
       trouble: this.#trouble,
       hints: this.#hints,
@@ -248,6 +245,8 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     await haltCulprit({ sql, log: this.#log, workers: this.#workers, wake }, culprit, error);
   }
 
+  readonly unhandled = () => this.#heads?.unhandled() ?? [];
+  readonly backingOff = () => this.#watches?.backingOff.lasting() ?? [];
   readonly health = (): Health => healthOf(this.#workers, this.#root?.getSnapshot().status !== 'error');
   readonly ready = (): boolean =>
     this.#root?.getSnapshot().status === 'active' && this.#stopping === null && !this.#trouble.away;
@@ -268,6 +267,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
   }
 
   async #stop(): Promise<void> {
+    this.#ending.abort();
     for (const subscription of this.#subscriptions.splice(0)) subscription.unsubscribe();
     this.#watches?.waits.stop();
     const farewell = Promise.all([this.#broker?.stop(), this.#publisher?.stop(), this.#failures.stop()]);
@@ -283,7 +283,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     const pools = this.#pools;
     if (pools === null) return;
     // What was passed over since the last second; losing it would only mean looking at those events again.
-    if (root !== null) await flush(this.#workers, pools.views, this.id).catch(() => 0);
+    if (root !== null && this.#watches !== null) await flush(this.#workers, this.#watches.idle).catch(() => 0);
     await atMost(2000, this.#watches?.transitions.stop());
     await closePools(pools);
   }

@@ -1,9 +1,10 @@
-import type { Observable, Subscription } from 'rxjs';
+import { defer, type Observable, type Subscription } from 'rxjs';
 import { notifications } from '../feed/notify.ts';
 import { type Look, wakes } from '../feed/wakes.ts';
 import type { Sql } from '../store/connect.ts';
 import type { Heads } from './heads.ts';
 import type { Log } from './log.ts';
+import { restarted } from './restarted.ts';
 
 const HEARTBEAT_MS = 1000;
 
@@ -11,10 +12,11 @@ export interface FeedParts {
   readonly heads: Heads;
   /** Listens for NOTIFY. */
   readonly listener: Sql;
-  /** Channel of NOTIFY; null listens to none. */
-  readonly channel: string | null;
+  readonly schema: string;
+  /** Default true: NOTIFY is listened to. */
+  readonly notify?: boolean;
   readonly push$: Observable<unknown>;
-  readonly requeueEveryMs: number;
+  readonly requeueEveryMs?: number;
   readonly log: Log;
   readonly onLook: (look: Look) => void;
   /** The database answered a look. */
@@ -24,16 +26,30 @@ export interface FeedParts {
 }
 
 /** Everything that says when to look, until it is unsubscribed. */
-export function startFeed({ heads, listener, channel, log, onLook, ...sources }: FeedParts): Subscription {
-  return wakes({
-    ...sources,
-    notify$: notifications(listener, channel),
-    heartbeatMs: HEARTBEAT_MS,
-    drawn: () => heads.drawn(),
-    look: () => heads.look(),
-    epoch: () => heads.epoch(),
-  }).subscribe({
-    next: onLook,
-    error: (error: unknown) => log.error({ err: error }, 'the feed ended; restart the daemon'),
+export function startFeed(parts: FeedParts): Subscription {
+  const { heads, listener, schema, notify = true, push$, requeueEveryMs = 60_000, log, onLook } = parts;
+  const { onAnswer, onTrouble } = parts;
+  const channel = notify ? `projectionist:${schema}` : null;
+  // Each source by itself, so that the others go on meanwhile; and all of it, for what dies between them.
+  const polls$ = defer(() =>
+    wakes({
+      requeueEveryMs,
+      onAnswer,
+      onTrouble,
+      notify$: notifications(listener, channel).pipe(restarted('notify', log)),
+      push$: push$.pipe(restarted('push', log)),
+      heartbeatMs: HEARTBEAT_MS,
+      drawn: () => heads.drawn(),
+      look: () => heads.look(),
+      epoch: () => heads.epoch(),
+    }),
+  );
+  return polls$.pipe(restarted('feed', log)).subscribe((look) => {
+    try {
+      onLook(look);
+    } catch (error) {
+      // RxJS would throw it out of a timer, which ends the process.
+      log.error({ err: error }, 'a wakeup could not be delivered');
+    }
   });
 }

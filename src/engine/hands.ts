@@ -33,7 +33,7 @@ export function createHands(options: HandsOptions): ProjectionHands {
       puller.forget();
       const state = await readState(sql, name);
       if (state === null) throw new EngineError('PROJECTION_ROW_MISSING', { name });
-      puller.opened(state.generation);
+      puller.checkpoint.opened(state.generation);
       // A pause is the operator's and stays; else a refused projection stands still as a halted one does.
       if (state.refused !== null && state.status !== 'paused') return { status: 'halted', detail: state.refused };
       return { status: state.status, detail: state.alarm };
@@ -45,16 +45,18 @@ export function createHands(options: HandsOptions): ProjectionHands {
       try {
         const { command } = inHand;
         const done = await reset(sql, { projection, projections, owner, command, failpoint });
-        puller.opened(done.generation);
+        puller.checkpoint.opened(done.generation);
         if (done.warning !== null) log.warn({ projection: name, warning: done.warning }, 'a reset took others along');
         return { status: done.status };
       } finally {
         options.onReset();
       }
     },
-    setPaused: async (paused) => ({
-      status: await setPaused(sql, { name, paused, owner, command: inHand.command }),
-    }),
+    setPaused: async (paused) => {
+      // While it is paused, it passes over no events either.
+      puller.forget();
+      return { status: await setPaused(sql, { name, paused, owner, command: inHand.command }) };
+    },
     skip: async () => {
       puller.forget();
       const { command } = inHand;

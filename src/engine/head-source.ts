@@ -6,6 +6,8 @@ export interface HeadSource {
   latest(): bigint | null;
   /** The page of these event types after `after`, up to the last head seen, if the looks have read it along; else null. */
   recent(after: bigint, names: ReadonlySet<string>, limit: number): Page | null;
+  /** Id of the event at this position, if it is the last safe head seen; else null. */
+  idAt(position: bigint): string | null;
   /** Looks again now. */
   refresh(): Promise<bigint>;
   /** After a lost connection. */

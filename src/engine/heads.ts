@@ -1,7 +1,10 @@
+import type { Projection } from '../core/projection.ts';
+import type { UnhandledEvents } from '../core/status.ts';
 import type { Beat, HeadReader, OpenAppender } from '../store/head.ts';
 import type { HeadSource } from './head-source.ts';
 import { HeadTimeline } from './head-timeline.ts';
-import { RecentEvents } from './recent-events.ts';
+import { type Appended, RecentEvents } from './recent-events.ts';
+import { UnhandledCounter } from './unhandled-events.ts';
 
 /** The safe head, read once per daemon and shared by all projections. */
 export interface Heads extends HeadSource {
@@ -9,6 +12,10 @@ export interface Heads extends HeadSource {
   drawn(): Promise<bigint>;
   /** What goes with `latest`: between the two there is no event and never will be. 0 before the first look. */
   safe(): bigint;
+  /** What was appended after `after`, up to the last head seen; null where the polls have not read all of it. */
+  since(after: bigint): Appended | null;
+  /** Event types that no projection handles, as the looks have come across them. */
+  unhandled(): readonly UnhandledEvents[];
   /** As `HeadTimeline.secondsAbove`. */
   secondsAbove(cursor: bigint, notBefore: number): number | null;
   /** Appenders that held the head at the last look. */
@@ -16,8 +23,14 @@ export interface Heads extends HeadSource {
 }
 
 /** `onBeat` is told what else the heartbeat has seen, with every look at what was drawn. */
-export function createHeads(reader: HeadReader, onBeat: (beat: Beat) => void): Heads {
+export function createHeads(
+  reader: HeadReader,
+  projections: readonly Pick<Projection, 'handlers'>[],
+  onBeat: (beat: Beat) => void,
+): Heads {
+  const unhandled = new UnhandledCounter(projections);
   let latest: bigint | null = null;
+  let latestId: string | null = null;
   let safe = 0n;
   let holders: readonly OpenAppender[] = [];
   const recent = new RecentEvents();
@@ -27,11 +40,15 @@ export function createHeads(reader: HeadReader, onBeat: (beat: Beat) => void): H
     try {
       const head = await reader.read();
       latest = head.position;
+      latestId = head.id;
       timeline.note(head.position);
       safe = head.safe;
       holders = head.holders;
       if (head.recent === null) recent.forget();
-      else recent.add(head.recent.after, head.position, head.recent.events);
+      else {
+        recent.add(head.recent.after, head.position, head.recent.events);
+        unhandled.add(head.recent.events);
+      }
       return { position: head.position, drawn: head.drawn, open: head.holders.length > 0 };
     } catch (error) {
       forget();
@@ -55,6 +72,8 @@ export function createHeads(reader: HeadReader, onBeat: (beat: Beat) => void): H
     look,
     drawn,
     latest: () => latest,
+    idAt: (position) => (position === latest ? latestId : null),
+    since: (after) => recent.since(after),
     recent: (after, names, limit) => recent.page(after, names, limit),
     safe: () => safe,
     secondsAbove: (cursor, notBefore) => timeline.secondsAbove(cursor, notBefore),
@@ -62,5 +81,6 @@ export function createHeads(reader: HeadReader, onBeat: (beat: Beat) => void): H
     forget,
     epoch: () => reader.epoch(),
     holders: () => holders,
+    unhandled: () => unhandled.figures(),
   };
 }

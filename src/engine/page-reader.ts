@@ -97,6 +97,7 @@ export class PageReader {
     try {
       const head = heads.latest() ?? (await heads.refresh());
       const began = now();
+      const headId = heads.idAt(head);
       const page = await readPage(reader, {
         after,
         head,
@@ -107,7 +108,9 @@ export class PageReader {
       });
       share.settle(page.bytes);
       limit.looked(page, now() - began);
-      return { page, more: page.more, release };
+      const last = page.events.at(-1);
+      const toId = page.to === last?.position ? last.id : page.to === head ? headId : null;
+      return { page: { ...page, toId }, more: page.more, release };
     } catch (error) {
       release();
       limit.readFailed();

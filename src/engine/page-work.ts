@@ -11,6 +11,8 @@ import type { Progress } from './progress.ts';
 export interface PageWork {
   readonly projection: Projection;
   readonly page: Page;
+  /** Id of the event at `page.after`, where events were passed over up to there that the stored row does not show. */
+  readonly afterId?: string | null;
   /** What the stored row must say, or the page was made for another place. */
   readonly cursor: bigint;
   readonly generation: bigint;

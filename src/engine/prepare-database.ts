@@ -1,3 +1,6 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { fullJitter } from '../core/backoff.ts';
+import { EngineError } from '../core/errors.ts';
 import type { TableOwners } from '../core/table-owners.ts';
 import { noteStart, type StartNote } from '../store/attempts.ts';
 import { checkDatabase, checkStore } from '../store/checks.ts';
@@ -5,6 +8,7 @@ import { checkReserved } from '../store/claims.ts';
 import { connect } from '../store/connect.ts';
 import { migrate } from '../store/migrate.ts';
 import { register } from '../store/register.ts';
+import { isTransient } from '../store/sqlstate.ts';
 import { checkTables } from './check-tables.ts';
 import type { Log } from './log.ts';
 import type { PoolOptions, Pools } from './pools.ts';
@@ -13,16 +17,46 @@ export interface PrepareOptions extends Omit<PoolOptions, 'onControlClosed' | 'p
   readonly owners: TableOwners;
   readonly notify: boolean;
   readonly log: Log;
+  /** The daemon is to stop. */
+  readonly signal: AbortSignal;
 }
 
+/** About 20 s in all, waits of up to 3 s between them. */
+const ATTEMPTS = 12;
+const BACKOFF = { baseMs: 200, capMs: 3000 } as const;
+
 /**
- * Checks and migrates the database, and registers the projections.
+ * Checks and migrates the database, and registers the projections. Daemons that work beside it may get in the way of its
+ * locks, and a server may send its sessions away: what passes by itself is tried again.
  * @returns what is known of the processes before this one
- * @throws EngineError whatever makes this database unusable
+ * @throws EngineError whatever makes this database unusable; DAEMON_STOPPED
  */
 export async function prepareDatabase(pools: Pools, options: PrepareOptions): Promise<ReadonlyMap<string, StartNote>> {
-  const { database, projections, owners, notify, log } = options;
-  await checkDatabase(pools.control, database);
+  const { database, log, signal } = options;
+  let reached = false;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await checkDatabase(pools.control, database);
+      reached = true;
+      return await prepare(pools, options);
+    } catch (error) {
+      if (signal.aborted) throw new EngineError('DAEMON_STOPPED', {}, { cause: error });
+      // A database that was never reached is a wrong address more often than not.
+      if (!reached || attempt === ATTEMPTS || !passes(error)) throw error;
+      log.warn({ err: error, attempt }, 'the database could not be prepared and is tried again in a moment');
+    }
+    const ms = 20 + fullJitter(attempt, BACKOFF, Math.random());
+    await pause(ms, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+/** Whatever wraps it. */
+function passes(error: unknown): boolean {
+  return isTransient(error) || (error instanceof Error && error.cause !== undefined && passes(error.cause));
+}
+
+async function prepare(pools: Pools, options: PrepareOptions): Promise<ReadonlyMap<string, StartNote>> {
+  const { projections, owners, notify, log } = options;
   await migrateAtStart(options);
   await checkStore(pools.control, { notify });
   await checkTables(pools.control, owners);

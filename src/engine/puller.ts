@@ -4,8 +4,8 @@ import type { PullMode, PullOutcome } from '../core/port.ts';
 import type { InOrder } from '../core/status.ts';
 import type { Page } from '../store/read.ts';
 import { isConnectionLost } from '../store/sqlstate.ts';
-import type { IdleMove } from '../store/state.ts';
 import { applyPage } from './apply-page.ts';
+import { Checkpoint } from './checkpoint.ts';
 import { failedPull, logFailure, logTooSlow } from './failure-text.ts';
 import { HaltGate } from './halt-gate.ts';
 import { inTurn } from './in-turn.ts';
@@ -14,7 +14,6 @@ import type { PageMode, PageOutcome } from './outcome.ts';
 import { PageBudget } from './page-budget.ts';
 import { PageLimit } from './page-limit.ts';
 import { PageReader } from './page-reader.ts';
-import { newestTime } from './page-work.ts';
 import type { PullerOptions, Step } from './puller-options.ts';
 
 /** Milliseconds until a row that somebody held is tried once more. */
@@ -24,29 +23,23 @@ const UNFIT = new Set<ErrorCode>(['PROJECTION_REFUSED', 'HISTORY_AHEAD', 'HISTOR
 const HALTED = { kind: 'halted', detail: 'halted before an event that failed' } as const;
 
 /**
- * The loop of one projection: read a page, apply it, while the next one is read already. It keeps two places: where the
- * stored row stands (`place`), and how far events have been looked at (`scanned`), which runs ahead over events that
- * the projection does not handle; those moves are stored later, many projections at once.
+ * The loop of one projection: read a page, apply it, while the next one is read already. Moves over events that the
+ * projection does not handle are stored later, many projections at once.
  */
 export class Puller {
+  readonly checkpoint = new Checkpoint();
   readonly halts: HaltGate;
   readonly #options: PullerOptions;
-  #place: Place | null = null;
-  #scanned = 0n;
-  /** Generation of the row when it was last read, of the events scanned since, and the newest one heard of. */
-  #opened = -1n;
-  #scannedIn = -1n;
-  #newest = -1n;
-  /** Greatest epoch second of all events looked at since the row was read. */
-  #newestTime: bigint | null = null;
   #replayUntil = 0n;
   readonly #limit: PageLimit;
   readonly #pages: PageReader;
+  /** A run is under way; the last one has ended at the head. */
+  #running = false;
+  #caughtUp = false;
   /** Of the tables whose definitions do not let them fold, why. */
   #tables: readonly InOrder[] = [];
   /** Why the last page that could have been folded was not; null when it was. */
   #inOrder: InOrder | null = null;
-  #epoch = 0;
   #unfit = false;
   #heldBefore = false;
 
@@ -65,16 +58,6 @@ export class Puller {
     return this.#pages.waitsForRoom;
   }
 
-  /** How far events have been looked at. */
-  get position(): bigint {
-    return this.#scanned;
-  }
-
-  /** How far events have been looked at, for a row of this generation; 0 where it was reset since. */
-  scanned(generation: bigint): bigint {
-    return generation === this.#scannedIn ? this.#scanned : 0n;
-  }
-
   /** The last pull was halted by the history of the store, or by whose the tables are. No row says so as a halt. */
   get unfit(): boolean {
     return this.#unfit;
@@ -86,38 +69,21 @@ export class Puller {
     return this.#inOrder === null ? tables : [...tables, this.#inOrder];
   }
 
-  /** The row was read, outside of a pull. */
-  opened(generation: bigint): void {
-    this.#opened = generation;
-    this.heard(generation);
-  }
-
   /**
-   * The row is of this generation now: what is known of an older one is worthless, and no page of it can commit.
-   * @returns whether the row has to be read again
+   * What a wakeup would do now. `needed`: a run is under way, which has to hear of it, or the row has to be read again.
+   * `resting`: nothing to do but for events that it handles. `useless`: it waits for something else, and looks by itself
+   * when that is over.
    */
-  heard(generation: bigint): boolean {
-    if (generation > this.#newest) this.#newest = generation;
-    return this.#opened < this.#newest;
-  }
-
-  /** A move over events of no interest that the stored row does not show yet, or null. */
-  get idleMove(): Omit<IdleMove, 'name'> | null {
-    const place = this.#place;
-    if (place === null || this.#scanned <= place.cursor) return null;
-    return { from: place.cursor, to: this.#scanned, newest: this.#newestTime, generation: place.generation };
-  }
-
-  /** The stored row has followed `idleMove`. */
-  stored(move: { readonly from: bigint; readonly to: bigint; readonly generation: bigint }): void {
-    const place = this.#place;
-    if (place?.cursor === move.from && place.generation === move.generation)
-      this.#place = { ...place, cursor: move.to };
+  get wakeup(): 'needed' | 'resting' | 'useless' {
+    if (this.#running) return 'needed';
+    if (!this.#caughtUp) return 'useless';
+    return this.checkpoint.place === null || this.#isStale() ? 'needed' : 'resting';
   }
 
   /** What is in memory about the stored row and pages read ahead is no longer to be trusted. */
   forget(): void {
-    this.#place = null;
+    this.checkpoint.forget();
+    this.#caughtUp = false;
     this.#pages.forget();
   }
 
@@ -125,18 +91,23 @@ export class Puller {
     const { progress } = this.#options;
     progress.pulling();
     if (mode === 'attempt') progress.pages.retried();
+    this.#running = true;
+    this.#caughtUp = false;
     try {
-      return await this.#loop(mode, signal);
+      const outcome = await this.#loop(mode, signal);
+      this.#caughtUp = outcome.kind === 'caught-up';
+      return outcome;
     } catch (error) {
       this.forget();
       if (signal.aborted && error === signal.reason) return { kind: 'stopped' };
-      if (isConnectionLost(error)) this.#options.heads.forget();
+      if (isConnectionLost(error) || isEngineError(error, 'EVENTS_TAKEN_BACK')) this.#options.heads.forget();
       if (isEngineError(error) && UNFIT.has(error.code)) {
         this.#unfit = true;
         return { kind: 'failed', halted: true, detail: error.message };
       }
       throw error;
     } finally {
+      this.#running = false;
       progress.rests();
     }
   }
@@ -152,8 +123,8 @@ export class Puller {
         return halted;
       }
       if (this.#isStale()) this.forget();
-      const before = this.#scannedIn;
-      const place = this.#place ?? (await this.#open());
+      const before = this.checkpoint.generation;
+      const place = this.checkpoint.place ?? (await this.#open());
       // Reset by somebody else: not a page or two behind, but the whole history.
       if (mode === 'live' && place.generation !== before) return { kind: 'behind' };
       // Halted by what a handler has left behind, long after its page: with nothing new no page would find that.
@@ -168,7 +139,7 @@ export class Puller {
         return { kind: 'caught-up' };
       }
       const began = now();
-      const held = await this.#pages.next(this.#scanned, mode === 'live', signal);
+      const held = await this.#pages.next(this.checkpoint.scanned, mode === 'live', signal);
       try {
         const end = await this.#work(held.page, place, { mode, began, more: held.more, signal });
         if (end !== null) return end;
@@ -183,7 +154,8 @@ export class Puller {
     const { log, progress, projection, settings } = this.#options;
     if (this.#isStale()) return null;
     if (page.events.length === 0 && mode !== 'attempt') {
-      this.#scan(page.to, page.newest);
+      this.checkpoint.passOver(page);
+      this.#options.onScanned?.();
       progress.passed(page.to);
       return null;
     }
@@ -196,14 +168,12 @@ export class Puller {
         this.halts.close(outcome.halt);
         return null;
       case 'applied':
-        this.#place = {
-          ...place,
-          cursor: outcome.cursor,
-          status: 'running',
-          catalog: outcome.catalog ?? place.catalog,
-        };
+        this.checkpoint.applied(
+          { ...place, cursor: outcome.cursor, status: 'running', catalog: outcome.catalog ?? place.catalog },
+          page.newest,
+        );
+        this.#options.onScanned?.();
         if (outcome.inOrder !== undefined) this.#inOrder = outcome.inOrder;
-        this.#scan(outcome.cursor, page.newest);
         await settings.failpoint?.('committed', projection.name);
         this.#measure(page, { mode, began, more }, outcome.mode);
         return mode === 'attempt' || (mode === 'live' && page.full) ? { kind: 'behind' } : null;
@@ -234,12 +204,13 @@ export class Puller {
 
   async #apply(page: Page, place: Place, mode: PullMode, signal: AbortSignal): Promise<PageOutcome> {
     const { settings, projection, caution, progress } = this.#options;
-    const newest = this.#newestTime;
+    const { newestTime: newest, scannedId: afterId } = this.checkpoint;
     const work = {
       projection,
       page,
       ...place,
       newest,
+      afterId,
       replayUntil: this.#replayUntil,
       attempt: mode === 'attempt',
       progress,
@@ -250,43 +221,28 @@ export class Puller {
     return await inTurn(settings, progress, signal, () => caution.attempt(event, place, apply, signal), true);
   }
 
-  /**
-   * A connection was lost since the row was read, even if nobody was using it: a crash may have taken back both. Or the
-   * row has been reset since.
-   */
   #isStale(): boolean {
-    if (this.#place === null) return false;
-    return this.#epoch !== this.#options.heads.epoch() || this.#place.generation < this.#newest;
-  }
-
-  #scan(to: bigint, newest: bigint | null): void {
-    this.#scanned = to;
-    this.#newestTime = newestTime(this.#newestTime, newest);
-    this.#options.onScanned?.();
+    return this.checkpoint.isStale(this.#options.heads.epoch());
   }
 
   /** Catching up ends only when a fresh look agrees; live, a wake has brought the head along. */
   async #nothingNew(mode: PullMode): Promise<boolean> {
     const { heads } = this.#options;
     const latest = heads.latest();
-    if (latest !== null && this.#scanned < latest) return false;
-    return (mode === 'live' && latest !== null) || this.#scanned >= (await heads.refresh());
+    if (latest !== null && this.checkpoint.scanned < latest) return false;
+    return (mode === 'live' && latest !== null) || this.checkpoint.scanned >= (await heads.refresh());
   }
 
   async #open(): Promise<Place> {
     const { reader, projection, heads, progress } = this.#options;
-    this.#epoch = heads.epoch();
+    const epoch = heads.epoch();
     const place = await openPlace(reader, projection);
     this.#unfit = false;
     if (place.cursor === 0n || this.#replayUntil === 0n) this.#replayUntil = await heads.refresh();
-    this.#place = place;
     this.#tables = [...place.catalog.tables.values()].flatMap(({ name, inOrderBecause }) =>
       inOrderBecause === null ? [] : [{ table: name, because: inOrderBecause }],
     );
-    this.#scanned = place.cursor;
-    this.#scannedIn = place.generation;
-    this.#newestTime = null;
-    this.opened(place.generation);
+    this.checkpoint.load(place, epoch);
     progress.place(place.cursor, place.generation);
     return place;
   }
@@ -296,7 +252,7 @@ export class Puller {
     const ms = now() - began;
     const last = page.events.at(-1);
     if (mode === 'live' && last !== undefined) progress.latency.visible(last.occurredAt);
-    progress.applied(page.events.length, this.#scanned, ms, applied);
+    progress.applied(page.events.length, this.checkpoint.scanned, ms, applied);
     this.#limit.applied({ full: more, ms });
   }
 }

@@ -16,6 +16,8 @@ export interface StatusSources {
   readonly snapshot: (name: string) => ProjectionSnapshot | null;
   /** What the last scheduled check found wrong with the store. */
   readonly storeProblem: string | null;
+  /** Since when a projection backs off, in milliseconds since 1970; null while it does not. */
+  readonly backingOffSince: (name: string) => number | null;
   readonly owner: string;
 }
 
@@ -40,11 +42,12 @@ export async function readStatuses(sources: StatusSources): Promise<Statuses> {
       snapshot: snapshots.get(name) ?? null,
       view: views.get(name),
       failure: failures.get(name) ?? null,
-      scanned: workers.get(name)?.puller.scanned(views.get(name)?.generation ?? 0n) ?? 0n,
+      scanned: workers.get(name)?.puller.checkpoint.scannedIn(views.get(name)?.generation ?? 0n) ?? 0n,
       head,
       secondsAbove: (cursor) => heads.secondsAbove(cursor, workers.get(name)?.progress.generationSince ?? 0),
       holders,
       storeProblem: away ?? sources.storeProblem,
+      backingOffSince: sources.backingOffSince(name),
       waitsForRoom: workers.get(name)?.puller.waitsForRoom ?? false,
       waitedMs: workers.get(name)?.progress.waitedMs ?? 0,
       ratePerSecond: workers.get(name)?.progress.ratePerSecond ?? 0,

@@ -63,6 +63,7 @@ export interface StatusParts {
   readonly holders: readonly OpenAppender[];
   /** That the database is away, or what the last scheduled check found wrong with the store itself. */
   readonly storeProblem: string | null;
+  readonly backingOffSince: number | null;
   /** It waits for memory for its next page. */
   readonly waitsForRoom?: boolean;
   /** Milliseconds that it has waited for a connection for its page. */
@@ -89,7 +90,7 @@ export function toStatus(parts: StatusParts): ProjectionStatus {
     detail:
       view?.alarm ??
       parts.storeProblem ??
-      snapshot?.context.detail ??
+      sinceWhen(snapshot?.context.detail ?? null, parts.backingOffSince) ??
       (parts.waitsForRoom === true ? WAITS_FOR_ROOM : null) ??
       turnDetail(parts.waitedMs) ??
       holderDetail(parts.holders) ??
@@ -104,6 +105,7 @@ export function toStatus(parts: StatusParts): ProjectionStatus {
     etaSeconds: state === 'catching-up' && ratePerSecond > 0 ? Math.ceil(Number(lag) / ratePerSecond) : null,
     generation: Number(view?.generation ?? 0n),
     owner: state === 'idle' ? (view?.owner ?? null) : parts.owner,
+    backingOffSince: parts.backingOffSince === null ? null : new Date(parts.backingOffSince).toISOString(),
     failure: failure ?? historyFailure(snapshot, cursor),
     skippedEvents: view?.skipped ?? 0,
     inOrder: parts.inOrder,
@@ -112,6 +114,12 @@ export function toStatus(parts: StatusParts): ProjectionStatus {
 }
 
 const WAITS_FOR_ROOM = 'waiting for memory: the pages of other projections take up all there is for pages';
+
+/** `backing off: …` alone does not tell a moment from an hour. */
+function sinceWhen(detail: string | null, since: number | null): string | null {
+  if (detail === null || since === null) return detail;
+  return detail.replace(/^backing off:/, `backing off since ${new Date(since).toISOString().slice(0, 19)}Z:`);
+}
 
 /** An appender that stays open holds everyone: name it after a second. */
 function holderDetail(holders: readonly OpenAppender[]): string | null {

@@ -3,11 +3,14 @@ import { createAuditor } from '../store/audit.ts';
 import { checkStore } from '../store/checks.ts';
 import { readPlaces } from '../store/state.ts';
 import type { Worker } from './actors.ts';
+import { BackingOffs } from './backing-off.ts';
 import { checkTables } from './check-tables.ts';
 import type { DaemonOptions } from './daemon-options.ts';
+import type { Transition } from './daemon-port.ts';
 import { haltWebhook } from './halt-webhook.ts';
 import { Halts } from './halts.ts';
 import type { Heads } from './heads.ts';
+import type { IdleMovesOptions } from './idle-moves.ts';
 import type { Log } from './log.ts';
 import type { Pools } from './pools.ts';
 import { createRowWatch, type RowWatch } from './row-watch.ts';
@@ -15,6 +18,7 @@ import type { ProjectionSnapshot } from './status.ts';
 import { createStoreWatch, type StoreWatch } from './store-watch.ts';
 import { TransitionLog } from './transition-log.ts';
 import { Waits } from './waits.ts';
+import { WakeupDispatcher } from './wakeup-dispatch.ts';
 
 /** What goes on beside the projections while a daemon runs. */
 export interface Watches {
@@ -23,10 +27,17 @@ export interface Watches {
   readonly waits: Waits;
   readonly transitions: TransitionLog;
   readonly halts: Halts;
+  readonly dispatcher: WakeupDispatcher;
+  readonly idle: IdleMovesOptions;
+  readonly backingOff: BackingOffs;
+  /** A projection has changed its state. */
+  readonly heard: (change: Transition) => void;
+  /** Once a second. */
+  readonly check: () => void;
 }
 
 export interface WatchesOptions {
-  readonly daemon: Pick<DaemonOptions, 'notify' | 'onHalt' | 'haltWebhookUrl'>;
+  readonly daemon: Pick<DaemonOptions, 'projections' | 'notify' | 'onHalt' | 'haltWebhookUrl'>;
   readonly id: string;
   readonly pools: Pools;
   readonly names: readonly string[];
@@ -34,40 +45,58 @@ export interface WatchesOptions {
   readonly workers: ReadonlyMap<string, Worker>;
   readonly heads: Heads;
   readonly snapshot: (name: string) => ProjectionSnapshot | null;
+  readonly wake: (name: string) => void;
   /** Has a projection's machine read its row again. */
   readonly reopen: (name: string) => void;
   readonly log: Log;
 }
 
 export function createWatches(options: WatchesOptions): Watches {
-  const { daemon, id, pools, names, owners, workers, heads, snapshot, reopen, log } = options;
-  const { notify = true, onHalt, haltWebhookUrl } = daemon;
+  const { daemon, id, pools, names, workers, heads, owners, snapshot, wake, reopen, log } = options;
+  const { projections, notify = true, onHalt, haltWebhookUrl } = daemon;
+  const waits = new Waits({
+    names,
+    read: (which) => readPlaces(pools.views, which),
+    scanned: (name, generation) => workers.get(name)?.puller.checkpoint.scannedIn(generation) ?? 0n,
+    heads,
+    log,
+  });
+  const store = createStoreWatch({
+    auditor: createAuditor(pools.reader),
+    check: async () => {
+      await checkStore(pools.reader, { notify });
+      await checkTables(pools.reader, owners);
+    },
+    log,
+  });
+  const rows = createRowWatch({ sql: pools.views, workers, snapshot, reopen, log });
+  const furthest = (name: string) => workers.get(name)?.puller.checkpoint.scanned ?? 0n;
+  const backingOff = new BackingOffs({ furthest, now: () => Date.now(), log });
+  const transitions = new TransitionLog({ sql: pools.views, log });
+  const halts = new Halts({
+    sql: pools.views,
+    id,
+    receivers: {
+      ...(onHalt !== undefined && { onHalt }),
+      ...(typeof haltWebhookUrl === 'string' && { webhook: haltWebhook(haltWebhookUrl) }),
+    },
+    log,
+  });
   return {
-    store: createStoreWatch({
-      auditor: createAuditor(pools.reader),
-      check: async () => {
-        await checkStore(pools.reader, { notify });
-        await checkTables(pools.reader, owners);
-      },
-      log,
-    }),
-    rows: createRowWatch({ sql: pools.views, workers, snapshot, reopen, log }),
-    waits: new Waits({
-      names,
-      read: (which) => readPlaces(pools.views, which),
-      scanned: (name, generation) => workers.get(name)?.puller.scanned(generation) ?? 0n,
-      heads,
-      log,
-    }),
-    transitions: new TransitionLog({ sql: pools.views, log }),
-    halts: new Halts({
-      sql: pools.views,
-      id,
-      receivers: {
-        ...(onHalt !== undefined && { onHalt }),
-        ...(typeof haltWebhookUrl === 'string' && { webhook: haltWebhook(haltWebhookUrl) }),
-      },
-      log,
-    }),
+    store,
+    rows,
+    waits,
+    dispatcher: new WakeupDispatcher({ projections, workers, heads, wake, onPassed: () => waits.check() }),
+    idle: { sql: pools.views, owner: id, onTakenBack: heads.forget, log },
+    backingOff,
+    transitions,
+    halts,
+    heard: (change) => {
+      if (change.to === 'idle.paused' || change.to === 'failed.halted') rows.doubt();
+      if (change.news) transitions.note({ ...change, position: String(furthest(change.name)), daemon: id });
+      halts.heard(change);
+      backingOff.heard(change);
+    },
+    check: () => backingOff.check(),
   };
 }

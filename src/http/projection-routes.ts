@@ -20,7 +20,8 @@ export const projectionRoutes: RouteGroup = (tools) => [
         tools,
       );
       const beside = { ...(broker === null ? {} : { broker }), ...(publisher === null ? {} : { publisher }) };
-      return sendJson(context, { projections, ...beside });
+      const unhandled = tools.daemon.unhandled();
+      return sendJson(context, { projections, ...beside, ...(unhandled.length > 0 && { unhandled }) });
     },
   }),
   route({

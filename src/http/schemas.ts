@@ -60,6 +60,7 @@ export const projectionSchema = named(
     etaSeconds: z.number().nullable().describe('null when not catching up or not known'),
     generation: z.number().describe('rises with every reset'),
     owner: z.string().nullable().describe('the daemon that works on it'),
+    backingOffSince: z.string().nullable().describe('since when it backs off without getting anywhere'),
     failure: failureSchema.nullable(),
     skippedEvents: z.number().describe('passed over since the last reset; the rows lack what they say'),
     inOrder: z
@@ -94,6 +95,10 @@ export const fleetSchema = named(
     projections: z.array(projectionSchema),
     publisher: publisherSchema.optional(),
     broker: brokerSchema.optional(),
+    unhandled: z
+      .array(z.looseObject({ name: z.string(), events: z.number(), position: z.string() }))
+      .optional()
+      .describe('event types that no projection handles, as the polls have come across them since the start'),
   }),
 );
 
@@ -132,7 +137,14 @@ export const healthSchema = named(
 
 export const readinessSchema = named(
   'Readiness',
-  z.looseObject({ status: z.enum(['ready', 'degraded', 'unavailable']), broker: brokerSchema.optional() }),
+  z.looseObject({
+    status: z.enum(['ready', 'degraded', 'unavailable']),
+    broker: brokerSchema.optional(),
+    backingOff: z
+      .array(z.looseObject({ name: z.string(), since: z.string(), detail: z.string().nullable() }))
+      .optional()
+      .describe('projections that have backed off for 10 s and more without getting anywhere; 100 at most'),
+  }),
 );
 
 export const rootSchema = named(

@@ -16,6 +16,8 @@ export interface OpenAppender {
 interface Head {
   /** Greatest visible event at or below the safe bound: where a projection that has seen everything stands. */
   readonly position: bigint;
+  /** Of that event; null when there is none. */
+  readonly id: string | null;
   /** The bound itself: nothing can appear at or below it any more. */
   readonly safe: bigint;
   /** Highest position drawn. Above `position` with nobody holding: positions whose transactions rolled back. */
@@ -55,7 +57,7 @@ export interface HeadReader {
  * `names`: the projections whose commands the beat looks for.
  */
 export function createHeadReader(sql: Sql, names: readonly string[] = []): HeadReader {
-  let previous: (HeadMark & { readonly position: bigint }) | null = null;
+  let previous: (HeadMark & Top) | null = null;
   let running: Promise<Head> | null = null;
   let queued: Promise<Head> | null = null;
   let epoch = 0;
@@ -78,13 +80,14 @@ export function createHeadReader(sql: Sql, names: readonly string[] = []): HeadR
     }
     const mark = safeHead({ drawn, announced: held.map((lock) => lock.low) }, previous);
     const events = seen?.filter(({ position }) => position <= mark.head) ?? null;
-    const position =
-      events === null || after === null ? await readTop(sql, mark.head) : (events.at(-1)?.position ?? after);
+    const top: Top = events === null || previous === null ? await readTop(sql, mark.head) : (events.at(-1) ?? previous);
+    const { position, id } = top;
     // The connection was lost in between: this bound is the old server's, those rows may be the restarted one's.
     if (began !== epoch) return await look();
-    previous = { ...mark, position };
+    previous = { ...mark, position, id };
     return {
       position,
+      id,
       safe: mark.head,
       drawn,
       holders: held.map(({ pid, seconds }) => ({ pid, seconds })),
@@ -123,10 +126,16 @@ async function readDrawn(sql: Queryable): Promise<bigint> {
   return row.drawn;
 }
 
-async function readTop(sql: Sql, head: bigint): Promise<bigint> {
-  const [top] = await sql<{ position: bigint }[]>`
-    SELECT position FROM events WHERE position <= ${head} ORDER BY position DESC LIMIT 1`;
-  return top?.position ?? 0n;
+/** The event that the head stands on; 0 and null while there is none. */
+interface Top {
+  readonly position: bigint;
+  readonly id: string | null;
+}
+
+async function readTop(sql: Sql, head: bigint): Promise<Top> {
+  const [top] = await sql<Top[]>`
+    SELECT position, id FROM events WHERE position <= ${head} ORDER BY position DESC LIMIT 1`;
+  return top ?? { position: 0n, id: null };
 }
 
 /** An event that cannot be read is its projection's to fail on, not the look's. */

@@ -30,6 +30,8 @@ export interface Page {
   readonly events: readonly StoredEvent[];
   /** Everything up to here has been looked at. The safe head, or the position of an event. */
   readonly to: bigint;
+  /** Id of the event at `to`, where it is known. */
+  readonly toId?: string | null;
   /** It ends where it does because it has as many events, or bytes, as it may have. */
   readonly full: boolean;
   /** Greatest epoch second among all events after `after` up to `to`, wanted or not; null when there is none. */

@@ -79,8 +79,8 @@ async function insertRows(tx: Tx, projections: readonly Projection[]): Promise<v
   await tx`
     WITH declared AS (SELECT * FROM unnest(${projections.map(({ name }) => name)}::text[],
                                            ${projections.map(({ version }) => version)}::int[]) AS d (name, version)),
-         published AS (INSERT INTO readviews (name, position) SELECT name, 0 FROM declared ON CONFLICT DO NOTHING)
-    INSERT INTO projection_state (name, version) SELECT name, version FROM declared ON CONFLICT DO NOTHING`;
+         published AS (INSERT INTO readviews (name, position) SELECT name, 0 FROM declared ORDER BY name ON CONFLICT DO NOTHING)
+    INSERT INTO projection_state (name, version) SELECT name, version FROM declared ORDER BY name ON CONFLICT DO NOTHING`;
 }
 
 /** Only where it changes something: an UPDATE waits for a page in flight. */
@@ -101,6 +101,7 @@ async function record(
     .map(({ name }) => ({ name, reason: refused.get(name)?.message ?? null }))
     .filter(({ name, reason }) => (before.get(name)?.refused ?? null) !== reason);
   if (reasons.length === 0) return;
+  await lockRows(tx, reasons);
   await tx`
     UPDATE projection_state AS s
     SET refused = d.reason, generation = generation + (d.reason IS NULL)::int  -- workers elsewhere notice that they may go on
@@ -110,8 +111,16 @@ async function record(
 
 async function setTables(tx: Tx, rows: readonly { readonly name: string; readonly kept: string }[]): Promise<void> {
   if (rows.length === 0) return;
+  await lockRows(tx, rows);
   await tx`
     UPDATE projection_state AS s SET tables = string_to_array(d.tables, ',')
     FROM unnest(${rows.map(({ name }) => name)}::text[], ${rows.map(({ kept }) => kept)}::text[]) AS d (name, tables)
     WHERE s.name = d.name AND s.instance_id = '' AND s.tables <> string_to_array(d.tables, ',')`;
+}
+
+/** In the order in which a reset locks them too. */
+async function lockRows(tx: Tx, rows: readonly { readonly name: string }[]): Promise<void> {
+  await tx`
+    SELECT FROM projection_state WHERE name = ANY(${rows.map(({ name }) => name)}::text[]) AND instance_id = ''
+    ORDER BY name FOR UPDATE`;
 }

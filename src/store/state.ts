@@ -98,6 +98,14 @@ interface Advance {
   readonly newest: bigint | null;
   /** The times of the events behind this one are looked for: no more of them than one page looks through. */
   readonly knownTo: bigint;
+  /** Events that the move rests on. Where one of them is not in the store any more, nothing moves. */
+  readonly marks?: readonly EventMark[];
+}
+
+/** An event that was read: after a crash or a failover another one, or none, may stand at its position. */
+export interface EventMark {
+  readonly position: bigint;
+  readonly id: string;
 }
 
 /**
@@ -110,11 +118,25 @@ export async function advance(
     /** The transaction's id when the row was locked. */
     readonly xid: string;
   },
-): Promise<{ readonly moved: boolean; readonly sameTransaction: boolean }> {
+): Promise<{
+  readonly moved: boolean;
+  readonly sameTransaction: boolean;
+  /** Every mark is still in the store. */
+  readonly stands: boolean;
+}> {
   const same = tx`pg_current_xact_id() = ${move.xid}::text::xid8`;
-  const [row] = await tx<[{ moved: boolean; sameTransaction: boolean }]>`
-    WITH ${moving(tx, move, same)} SELECT EXISTS (SELECT FROM moved) AS moved, ${same} AS "sameTransaction"`;
+  const [row] = await tx<[{ moved: boolean; sameTransaction: boolean; stands: boolean }]>`
+    WITH ${moving(tx, move, same)}
+    SELECT EXISTS (SELECT FROM moved) AS moved, ${same} AS "sameTransaction", ${standing(tx, move.marks)} AS stands`;
   return row;
+}
+
+/** True while each of these events is in the store. A sub-select for each, so that every plan looks them up by position. */
+function standing(sql: Queryable, marks: readonly EventMark[] = []) {
+  return sql`NOT EXISTS (
+    SELECT FROM unnest(${marks.map(({ position }) => String(position))}::bigint[], ${marks.map(({ id }) => id)}::uuid[])
+                AS m (position, id)
+    WHERE (SELECT e.id FROM events AS e WHERE e.position = m.position) IS DISTINCT FROM m.id)`;
 }
 
 /**
@@ -132,13 +154,15 @@ export function advanceOrFail(
   return sql`WITH ${moving(sql, move, plain)} SELECT 1 / count(*) FROM moved`;
 }
 
-function moving(sql: Queryable, { name, from, to, generation, owner, newest, knownTo }: Advance, condition: Statement) {
+function moving(sql: Queryable, move: Advance, condition: Statement) {
+  const { name, from, to, generation, owner, newest, knownTo, marks } = move;
   return sql`
     moved AS (
       UPDATE projection_state
       SET cursor = ${to}, last_event_id = coalesce((SELECT id FROM events WHERE position = ${to}), last_event_id),
           owner = ${owner}, starts = 0, updated_at = now()
       WHERE name = ${name} AND instance_id = '' AND cursor = ${from} AND generation = ${generation} AND ${condition}
+        AND ${standing(sql, marks)}
       RETURNING name
     ), published AS (
       UPDATE readviews AS r
@@ -151,38 +175,54 @@ export interface IdleMove {
   readonly name: string;
   readonly from: bigint;
   readonly to: bigint;
+  /** Of the event at `to`; null: not compared. */
+  readonly toId: string | null;
   /** Greatest epoch second of all events after `from` up to `to`, or of more that lie before them. */
   readonly newest: bigint | null;
   readonly generation: bigint;
 }
 
+/** A projection that was not moved, and where its row stands; null where it has none. */
+export interface IdleStay {
+  readonly name: string;
+  readonly cursor: bigint | null;
+  readonly generation: bigint | null;
+  /** The event at the end of the move is not in the store any more. */
+  readonly takenBack: boolean;
+}
+
 /**
- * Moves projections over events that they do not handle, many in one statement. A row that somebody holds, or that is
- * no longer where the move starts, is left alone: its next page moves it.
- * @returns the names that were moved
+ * Moves projections over events that they do not handle, many in one statement: the events at the ends of the moves, of
+ * which there are few, are looked up once each. A row that another transaction holds, or that is no longer where the
+ * move starts, is left alone.
+ * @returns the projections that were not moved
  */
-export async function moveIdle(sql: Sql, moves: readonly IdleMove[], owner: string): Promise<readonly string[]> {
-  const rows = await sql<{ name: string }[]>`
+export async function moveIdle(sql: Sql, moves: readonly IdleMove[], owner: string): Promise<readonly IdleStay[]> {
+  return await sql<IdleStay[]>`
     WITH moves AS (
       SELECT * FROM unnest(${moves.map((m) => m.name)}::text[], ${moves.map((m) => String(m.from))}::bigint[],
-                           ${moves.map((m) => String(m.to))}::bigint[], ${moves.map((m) => String(m.generation))}::bigint[],
+                           ${moves.map((m) => String(m.to))}::bigint[], ${moves.map((m) => m.toId)}::uuid[],
+                           ${moves.map((m) => String(m.generation))}::bigint[],
                            ${moves.map((m) => (m.newest === null ? null : String(m.newest)))}::bigint[])
-               AS m (name, start, stop, generation, newest)
+               AS m (name, start, stop, stop_id, generation, newest)
+    ), ends AS MATERIALIZED (
+      SELECT m.stop, (SELECT id FROM events WHERE position = m.stop) AS id FROM (SELECT DISTINCT stop FROM moves) AS m
+    ), standing AS MATERIALIZED (
+      SELECT m.*, e.id FROM moves AS m JOIN ends AS e ON e.stop = m.stop AND (m.stop_id IS NULL OR m.stop_id = e.id)
     ), due AS (
-      SELECT s.name, m.stop, m.newest FROM projection_state AS s JOIN moves AS m USING (name)
+      SELECT s.name, m.stop, m.id, m.newest FROM projection_state AS s JOIN standing AS m USING (name)
       WHERE s.instance_id = '' AND s.cursor = m.start AND s.generation = m.generation AND s.status = 'running'
       FOR UPDATE OF s SKIP LOCKED
     ), moved AS (
       UPDATE projection_state AS s
-      SET cursor = d.stop, last_event_id = coalesce((SELECT id FROM events WHERE position = d.stop), s.last_event_id),
-          owner = ${owner}, starts = 0, updated_at = now()
+      SET cursor = d.stop, last_event_id = coalesce(d.id, s.last_event_id), owner = ${owner}, starts = 0, updated_at = now()
       FROM due AS d WHERE s.name = d.name AND s.instance_id = ''
       RETURNING s.name
     ), published AS (
-      UPDATE readviews AS r
-      SET position = greatest(r.position, d.newest)
-      FROM due AS d WHERE r.name = d.name
+      UPDATE readviews AS r SET position = d.newest FROM due AS d WHERE r.name = d.name AND d.newest > r.position
     )
-    SELECT name FROM moved`;
-  return rows.map(({ name }) => name);
+    SELECT m.name, s.cursor, s.generation,
+           NOT EXISTS (SELECT FROM standing AS t WHERE t.name = m.name) AS "takenBack"
+    FROM moves AS m LEFT JOIN projection_state AS s ON s.name = m.name AND s.instance_id = ''
+    WHERE NOT EXISTS (SELECT FROM moved WHERE moved.name = m.name)`;
 }

@@ -319,7 +319,7 @@ describe('commands to a running daemon', () => {
     const json = await run('status band --json', { actions: clientActions, cwd });
     expect(JSON.parse(json.stdout)).toEqual(daemon.statuses[0]);
     expect(Object.keys(JSON.parse(json.stdout)).join(' ')).toBe(
-      'name instance state substate detail cursor head position lagEvents lagSeconds behindSeconds ratePerSecond etaSeconds generation owner failure skippedEvents inOrder tables',
+      'name instance state substate detail cursor head position lagEvents lagSeconds behindSeconds ratePerSecond etaSeconds generation owner backingOffSince failure skippedEvents inOrder tables',
     );
   });
 

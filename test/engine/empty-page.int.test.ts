@@ -31,6 +31,7 @@ test('an event that is appended right after an empty page was read is not passed
       return head;
     },
     recent: () => null,
+    idAt: () => null,
     forget: () => undefined,
     epoch: () => 0,
   };

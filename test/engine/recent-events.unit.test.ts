@@ -4,7 +4,7 @@ import type { StoredEvent } from '../../src/core/event.ts';
 import { RecentEvents } from '../../src/engine/recent-events.ts';
 
 const event = (position: bigint, name = 'Noted'): StoredEvent =>
-  ({ position, name, tstamp: 1000n + position }) as StoredEvent;
+  ({ position, id: `id-${position}`, name, tstamp: 1000n + position }) as StoredEvent;
 const NOTED = new Set(['Noted']);
 
 test('a page has what is wanted after its place, up to the head of the last look', () => {
@@ -14,6 +14,7 @@ test('a page has what is wanted after its place, up to the head of the last look
     after: 10n,
     events: [event(11n), event(13n)],
     to: 13n,
+    toId: 'id-13',
     full: false,
     newest: 1013n,
   });
@@ -41,7 +42,14 @@ test('the newest time is the greatest, wherever it stands, and there is none whe
   const at = (position: bigint, tstamp: bigint) => ({ ...event(position), tstamp });
   recent.add(10n, 14n, [at(11n, 5n), at(12n, 9n), at(13n, 7n)]);
   expect(recent.page(10n, NOTED, 3)?.newest).toBe(9n);
-  expect(recent.page(13n, NOTED, 3)).toEqual({ after: 13n, events: [], to: 14n, full: false, newest: null });
+  expect(recent.page(13n, NOTED, 3)).toEqual({
+    after: 13n,
+    toId: null,
+    events: [],
+    to: 14n,
+    full: false,
+    newest: null,
+  });
   expect([recent.page(14n, NOTED, 3), recent.page(15n, NOTED, 3)]).toEqual([null, null]);
 });
 

@@ -22,6 +22,7 @@ test('a live worker whose projection was reset by somebody else says that it is 
       return head;
     },
     recent: () => null,
+    idAt: () => null,
     forget: () => undefined,
     epoch: () => 0,
   };
@@ -29,15 +30,15 @@ test('a live worker whose projection was reset by somebody else says that it is 
   const { signal } = new AbortController();
   const [, , third] = await append(sql, noted('a', 1, 3));
   expect(await puller.pull('catch-up', signal)).toEqual({ kind: 'caught-up' });
-  expect(puller.scanned(0n)).toBe(third?.position);
+  expect(puller.checkpoint.scannedIn(0n)).toBe(third?.position);
 
   const { generation } = await reset(sql, { projection, projections: [projection], owner: 'another' });
   // Nothing is new, so it does not look at its row until it hears of it.
   expect(await puller.pull('live', signal)).toEqual({ kind: 'caught-up' });
-  expect(puller.heard(generation)).toBe(true);
-  expect(puller.scanned(generation)).toBe(0n);
+  expect(puller.checkpoint.heard(generation)).toBe(true);
+  expect(puller.checkpoint.scannedIn(generation)).toBe(0n);
   expect(await puller.pull('live', signal)).toEqual({ kind: 'behind' });
-  expect(puller.heard(generation)).toBe(false);
+  expect(puller.checkpoint.heard(generation)).toBe(false);
   expect(await puller.pull('catch-up', signal)).toEqual({ kind: 'caught-up' });
   expect(await readLedger(sql)).toEqual(['a1', 'a2', 'a3']);
 

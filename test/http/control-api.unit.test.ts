@@ -113,6 +113,26 @@ describe('reading', () => {
     expect(await ask('/readyz')).toMatchObject({ status: 503, json: { status: 'unavailable' } });
   });
 
+  // Seen red with: `backingOff` left out of the answer.
+  it('is degraded, and in service, while a projection has backed off for long', async () => {
+    daemon.lasting = [{ name: 'band', since: 0, detail: 'backing off: permission denied for table band' }];
+    expect(await ask('/readyz')).toMatchObject({
+      status: 200,
+      json: {
+        status: 'degraded',
+        backingOff: [{ name: 'band', since: '1970-01-01T00:00:00.000Z', detail: daemon.lasting[0]?.detail }],
+      },
+    });
+    expect(await ask('/healthz')).toMatchObject({ status: 200 });
+  });
+
+  // Seen red with: `unhandled` left out of the answer.
+  it('lists the event types that no projection handles', async () => {
+    daemon.unhandledEvents = [{ name: 'BandRenammed', events: 3, position: '41' }];
+    expect((await ask('/projections')).json).toMatchObject({ unhandled: daemon.unhandledEvents });
+    expect((await ask('/metrics')).text).toContain('projectionist_unhandled_events_total{event="BandRenammed"} 3\n');
+  });
+
   // Seen red with: the figures read for each family.
   it('gives metrics, for which the daemon is asked once', async () => {
     let asked = 0;

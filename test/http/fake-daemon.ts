@@ -31,6 +31,7 @@ export function statusOf(name: string, changes: Partial<ProjectionStatus> = {}):
     etaSeconds: null,
     generation: 1,
     owner: 'test:1',
+    backingOffSince: null,
     failure: null,
     skippedEvents: 0,
     inOrder: [],
@@ -87,6 +88,8 @@ export class FakeDaemon implements DaemonPort {
   ];
   isReady = true;
   stalled: Health['stalled'] = [];
+  lasting: ReturnType<DaemonPort['backingOff']> = [];
+  unhandledEvents: ReturnType<DaemonPort['unhandled']> = [];
   published: PublisherStatus | null = null;
   brokerStatus: BrokerStatus | null = null;
   readonly sent: { name: string; event: OperatorEvent }[] = [];
@@ -104,6 +107,14 @@ export class FakeDaemon implements DaemonPort {
     throw new EngineError('NOTHING_FAILED', { name, reason: 'it stands before none' });
   };
   readonly #listeners = new Set<(change: { name: string; from: string; to: string }) => void>();
+
+  backingOff() {
+    return this.lasting;
+  }
+
+  unhandled() {
+    return this.unhandledEvents;
+  }
 
   async send(name: string, event: OperatorEvent, options: SendOptions = {}): Promise<CommandOutcome> {
     const { id } = await this.submit({ name, event, by: options.by ?? 'library' });
@@ -195,9 +206,19 @@ export class FakeDaemon implements DaemonPort {
       holders: [],
       projections: (await this.onStatus()).map((status) => {
         const latency = new Latency(() => 0).figures(status.name);
-        return { status, alarm: false, skipped: 0, pages, latency, turnSeconds: 0, stalledSeconds: 0 };
+        return {
+          status,
+          alarm: false,
+          skipped: 0,
+          pages,
+          latency,
+          turnSeconds: 0,
+          stalledSeconds: 0,
+          backingOffSeconds: 0,
+        };
       }),
       hints: new HintMetrics().figures(42n),
+      unhandled: this.unhandledEvents,
       broker: this.brokerStatus,
       publisher: this.published,
       pools: {},

@@ -179,6 +179,7 @@ export const TRANSITIONS: TransitionTable = {
   'failed.backing-off': {
     ...WAITING,
     ...NO_ANSWER,
+    RETRY: 'failed.attempting',
     SKIP: 'failed.skipping',
     DATABASE_BACK: 'failed.backing-off',
     TIME: 'failed.attempting',

@@ -7,6 +7,7 @@ import { PAGE_MAX } from '../../src/core/page-size.ts';
 import { SPAN_MAX } from '../../src/core/page-span.ts';
 import { createHeads } from '../../src/engine/heads.ts';
 import { flush } from '../../src/engine/idle-moves.ts';
+import { silentLog } from '../../src/engine/log.ts';
 import { readViews } from '../../src/engine/status.ts';
 import { create, createEventStore, defineProjection, type EventShape } from '../../src/index.ts';
 import { append, appendNew } from '../../src/store/append.ts';
@@ -69,9 +70,12 @@ afterAll(async () => {
 
 /** A puller as a daemon has it, and the heads it goes by. */
 function createRarePuller() {
-  const heads = createHeads(createHeadReader(control), () => undefined);
+  const heads = createHeads(createHeadReader(control), [], () => undefined);
   return createPuller(sql, rare, heads);
 }
+
+const store = (puller: ReturnType<typeof createRarePuller>) =>
+  flush(new Map([['rare', { puller }]]), { sql, owner: 'test', onTakenBack: () => undefined, log: silentLog });
 
 const storedOf = async (name: string) => {
   const [row] = await sql<[{ cursor: bigint; position: bigint; newest: bigint }]>`
@@ -92,7 +96,7 @@ test('a projection of a rare type comes to the head in small steps, which are st
   };
   const puller = createRarePuller();
   expect(await puller.pull('catch-up', stopping.signal)).toEqual({ kind: 'stopped' });
-  await flush(new Map([['rare', { puller }]]), sql, 'test');
+  await store(puller);
   const halfway = await storedOf('rare');
   expect(halfway.cursor).toBeGreaterThanOrEqual(900_000n);
   expect(halfway.cursor).toBeLessThan(HEAD);
@@ -101,7 +105,7 @@ test('a projection of a rare type comes to the head in small steps, which are st
   const again = createRarePuller();
   const before = wire.sent.length;
   expect(await again.pull('catch-up', new AbortController().signal)).toEqual({ kind: 'caught-up' });
-  await flush(new Map([['rare', { puller: again }]]), sql, 'test');
+  await store(again);
   const pages = wire.sent.slice(began).filter(({ text }) => text.includes('AS candidates'));
   const from = wire.sent.slice(before).find(({ text }) => text.includes('AS candidates'))?.values;
   expect(from).toContain(String(halfway.cursor));
@@ -147,7 +151,7 @@ async function askEverything(): Promise<void> {
     const move = { name: 'rare', from: HEAD, to: HEAD, generation: 0n, xid, owner: 'test', newest: null };
     await advance(tx, { ...move, knownTo: HEAD - BigInt(SPAN_MAX) });
   });
-  await moveIdle(sql, [{ name: 'rare', from: HEAD, to: HEAD, newest: null, generation: 0n }], 'test');
+  await moveIdle(sql, [{ name: 'rare', from: HEAD, to: HEAD, toId: null, newest: null, generation: 0n }], 'test');
   const fresh = { aggregateName: 'Many', aggregateId: 'new', sequenceNo: 1, name: 'Rare', payload: {} };
   const [appended] = await append(sql, [fresh]);
   await appendNew(sql, [{ ...fresh, id: appended?.id ?? '', occurredAt: new Date(0).toISOString() }]).catch(

@@ -42,6 +42,7 @@ export function handPuller(
       latest: () => head,
       refresh: async () => head,
       recent: () => null,
+      idAt: () => null,
       forget: () => undefined,
       epoch: () => 0,
     },

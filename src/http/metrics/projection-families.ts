@@ -56,6 +56,11 @@ export const PROJECTION_FAMILIES: readonly Family[] = [
     'Seconds that the pull under way has been at one try of a page, or at reading; 0 while there is none.',
     ({ stalledSeconds }) => stalledSeconds,
   ),
+  gauge(
+    'backing_off_seconds',
+    'Seconds for which the projection has backed off without getting anywhere; 0 while it does not.',
+    ({ backingOffSeconds }) => backingOffSeconds,
+  ),
   {
     name: 'projectionist_pages_total',
     help: 'Pages committed whole, folded into set-based statements, run in order, or in one round trip at once.',

@@ -66,7 +66,7 @@ function createAllHands(
   const owners = tableOwners(projections);
   const policy = resolvePolicy({ retries: maxAttempts - 1 });
   const settings = { sql, control, owner: OWNER, owners, policy, foldFrom };
-  const heads = createHeads(createHeadReader(control), () => undefined);
+  const heads = createHeads(createHeadReader(control), [], () => undefined);
   const now = () => performance.now();
   const workers = new Map<string, { readonly puller: Puller }>();
   const all = new Map<Projection, ProjectionHands>();
@@ -87,7 +87,7 @@ function createAllHands(
     const pull: ProjectionHands['pull'] = async (mode, signal) => {
       const outcome = await hands.pull(mode, signal);
       // The daemon's timer does this within a second; look-ups of others wait for it.
-      await flush(workers, sql, OWNER);
+      await flush(workers, { sql, owner: OWNER, onTakenBack: () => undefined, log: silentLog });
       return outcome;
     };
     all.set(projection, { ...hands, pull });

@@ -1,0 +1,61 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { moveIdle } from '../../src/store/state.ts';
+import { createLedger, noted } from '../support/noted-ledger.ts';
+import { openScene, type Scene } from '../support/scene.ts';
+
+const names = ['moved', 'paused', 'halted', 'reset', 'further', 'held', 'gone'] as const;
+const projections = names.map((name) => createLedger({ name }).projection);
+
+let scene: Scene;
+let ids: readonly string[];
+
+beforeAll(async () => {
+  scene = await openScene(projections);
+  ids = (await scene.append(...noted('a', 1, 3))).map(({ id }) => id);
+  await scene.sql`UPDATE projection_state SET status = name WHERE name IN ('paused', 'halted')`;
+  await scene.sql`UPDATE projection_state SET generation = 1 WHERE name = 'reset'`;
+  await scene.sql`UPDATE projection_state SET cursor = 1 WHERE name = 'further'`;
+});
+afterAll(async () => await scene[Symbol.asyncDispose]());
+
+// Seen red with: each of `status = 'running'`, `generation`, `cursor`, SKIP LOCKED, `e.id = m.stop_id` left out of moveIdle.
+test('an idle move changes only a running row that is free and stands where the move begins, over events that still stand', async () => {
+  const before = await scene.sql<{ name: string; xmin: string }[]>`
+    SELECT *, xmin::text FROM projection_state ORDER BY name`;
+  const moves = names.map((name) => ({ name, from: 0n, to: 3n, toId: ids[2] ?? '', generation: 0n, newest: 1n }));
+  const stays = await scene.sql.begin(async (tx) => {
+    await tx`SELECT FROM projection_state WHERE name = 'held' FOR UPDATE`;
+    return await moveIdle(
+      scene.sql,
+      moves.map((move) => (move.name === 'gone' ? { ...move, toId: ids[0] ?? '' } : move)),
+      'test',
+    );
+  });
+  expect(Object.fromEntries(stays.map(({ name, ...stay }) => [name, stay]))).toEqual({
+    paused: { cursor: 0n, generation: 0n, takenBack: false },
+    halted: { cursor: 0n, generation: 0n, takenBack: false },
+    reset: { cursor: 0n, generation: 1n, takenBack: false },
+    further: { cursor: 1n, generation: 0n, takenBack: false },
+    held: { cursor: 0n, generation: 0n, takenBack: false },
+    gone: { cursor: 0n, generation: 0n, takenBack: true },
+  });
+  const unmoved = names.filter((name) => name !== 'moved');
+  expect(
+    await scene.sql`SELECT *, xmin::text FROM projection_state WHERE name = ANY(${unmoved}::text[]) ORDER BY name`,
+  ).toEqual(before.filter(({ name }) => name !== 'moved'));
+  expect(await scene.sql`SELECT cursor, last_event_id, owner FROM projection_state WHERE name = 'moved'`).toEqual([
+    { cursor: 3n, last_event_id: ids[2], owner: 'test' },
+  ]);
+  expect(await scene.sql`SELECT name FROM readviews WHERE position <> 0`).toEqual([{ name: 'moved' }]);
+});
+
+// Seen red with: `d.newest > r.position` left out of moveIdle.
+test('readviews follows an idle move, and never goes back', async () => {
+  await scene.sql`UPDATE projection_state SET cursor = 0, status = 'running', generation = 0`;
+  await scene.sql`UPDATE readviews SET position = 500`;
+  const move = { from: 0n, to: 3n, toId: ids[2] ?? '', generation: 0n };
+  const times = { moved: 501n, paused: 499n, halted: null };
+  const moves = Object.entries(times).map(([name, newest]) => ({ name, ...move, newest }));
+  expect(await moveIdle(scene.sql, moves, 'test')).toEqual([]);
+  expect(await scene.sql`SELECT name FROM readviews WHERE position <> 500`).toEqual([{ name: 'moved' }]);
+});
