@@ -2,8 +2,8 @@ import { parseArgs } from 'node:util';
 
 const PART_NAMES = [
   'band',
-  'others',
   'dancefinder',
+  'others',
   'latency',
   'append',
   'idle',

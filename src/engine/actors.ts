@@ -13,7 +13,6 @@ import type { HeadSource } from './head-source.ts';
 import { stallLimit } from './health.ts';
 import type { Log } from './log.ts';
 import { type Observer, observers } from './observers.ts';
-import type { PageBudget } from './page-budget.ts';
 import type { PageSettings } from './page-work.ts';
 import { type Pools, pagePlaces } from './pools.ts';
 import { Progress } from './progress.ts';
@@ -40,8 +39,6 @@ export interface ActorsOptions {
   readonly owner: string;
   readonly owners: TableOwners;
   readonly pools: Pools;
-  /** Memory for the pages of all of them. */
-  readonly budget: PageBudget;
   readonly heads: HeadSource;
   /** Each projection's is put in here. */
   readonly workers: Map<string, Worker>;
@@ -58,7 +55,7 @@ export interface ActorsOptions {
 
 /** Sets one actor per projection going, under one supervisor. */
 export function startActors(options: ActorsOptions): Actor<typeof daemonMachine> {
-  const { daemon, pools, budget, heads, workers, log, onReset, onScanned } = options;
+  const { daemon, pools, heads, workers, log, onReset, onScanned } = options;
   const { projections, bulkLimit = null } = daemon;
   const shared = pageSettings(options);
   const now = () => performance.now();
@@ -76,7 +73,7 @@ export function startActors(options: ActorsOptions): Actor<typeof daemonMachine>
       reader: pools.reader,
       heads,
       pageSize: bulkLimit,
-      budget,
+      budget: pools.memory,
       progress,
       onScanned,
       log,

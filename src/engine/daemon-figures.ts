@@ -5,7 +5,6 @@ import type { HintFigures, HintMetrics } from '../feed/hint-metrics.ts';
 import type { LatencyFigures } from '../feed/latency.ts';
 import type { PoolCounts } from '../store/connect.ts';
 import type { DatabaseTrouble } from './database-trouble.ts';
-import type { PageBudget } from './page-budget.ts';
 import type { PageFigures } from './page-meter.ts';
 import type { Pools } from './pools.ts';
 import type { Progress } from './progress.ts';
@@ -54,7 +53,6 @@ export interface ProjectionFigures {
 /** The parts of a running daemon that know something about it. */
 export interface FigureSources extends StatusSources {
   readonly pools: Pools;
-  readonly budget: PageBudget;
   readonly trouble: DatabaseTrouble;
   readonly hints: HintMetrics;
   readonly broker: { status(): BrokerStatus } | null;
@@ -63,7 +61,8 @@ export interface FigureSources extends StatusSources {
 
 /** All figures, with one reading of the database. */
 export async function readFigures(sources: FigureSources): Promise<DaemonFigures> {
-  const { budget, heads, hints, pools, publisher } = sources;
+  const { heads, hints, pools, publisher } = sources;
+  const { memory } = pools;
   const { projections, views } = await readStatuses(sources);
   return {
     daemon: sources.owner,
@@ -87,7 +86,7 @@ export async function readFigures(sources: FigureSources): Promise<DaemonFigures
       view: pools.views.counts(),
       ...(publisher === null ? {} : { publish: publisher.connections() }),
     },
-    pageMemory: { held: budget.held, total: budget.total, waiting: budget.waiting },
+    pageMemory: { held: memory.held, total: memory.total, waiting: memory.waiting },
   };
 }
 

@@ -28,7 +28,6 @@ import { type Health, healthOf } from './health.ts';
 import { flush, storeIdleMoves } from './idle-moves.ts';
 import { type Log, silentLog } from './log.ts';
 import { DaemonOperations, type OperatingParts } from './operations.ts';
-import { PageBudget } from './page-budget.ts';
 import { closePools, openPools, type Pools } from './pools.ts';
 import { prepareDatabase } from './prepare-database.ts';
 import type { RunningPublisher } from './publisher-port.ts';
@@ -56,7 +55,6 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
   readonly #hints = new HintMetrics();
   readonly #trouble: DatabaseTrouble;
   readonly #failures: FailureDesk;
-  readonly #budget = new PageBudget();
   #pools: Pools | null = null;
   #heads: Heads | null = null;
   #watches: Watches | null = null;
@@ -163,7 +161,6 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
       owner: this.id,
       owners: this.#owners,
       pools,
-      budget: this.#budget,
       heads,
       workers: this.#workers,
       starts,
@@ -219,9 +216,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     return this.#publisher === null ? null : (await this.figures()).publisher;
   }
 
-  async figures(): Promise<DaemonFigures> {
-    return await readFigures(this.#sources());
-  }
+  readonly figures = async (): Promise<DaemonFigures> => await readFigures(this.#sources());
 
   #sources(): FigureSources {
     const pools = this.#running(this.#pools);
@@ -229,7 +224,6 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
       projections: this.#options.projections,
       sql: pools.views,
       pools,
-      budget: this.#budget,
       stored: this.#stored,
       heads: this.#running(this.#heads),
       workers: this.#workers,

@@ -16,7 +16,7 @@ export interface HeldPage {
 export interface PageReaderOptions {
   readonly reader: Sql;
   readonly heads: HeadSource;
-  readonly names: readonly string[];
+  readonly names: ReadonlySet<string>;
   readonly limit: PageLimit;
   readonly budget: PageBudget;
   /** Pages of one event for now. */
@@ -40,18 +40,20 @@ export class PageReader {
     return this.#waits;
   }
 
-  get readsAhead(): boolean {
-    return this.#ahead !== null;
-  }
-
   /** A page read ahead is no longer to be trusted. */
   forget(): void {
     this.#ahead?.page.then(({ release }) => release()).catch(() => undefined);
     this.#ahead = null;
   }
 
-  /** The page after `after`; the one behind it is begun to be read. @throws the signal's reason; what the database says */
-  async next(after: bigint, signal: AbortSignal): Promise<HeldPage> {
+  /**
+   * The page after `after`; the one behind it is begun to be read. Live, it may be what the looks have read along already
+   * (catching up asks the store itself, which may have gained an event below the head since: an alarm, that a reset mends).
+   * @throws the signal's reason; what the database says
+   */
+  async next(after: bigint, live: boolean, signal: AbortSignal): Promise<HeldPage> {
+    const recent = live ? this.#recent(after) : null;
+    if (recent !== null) return { page: recent, more: false, release: () => undefined };
     const ahead = this.#ahead;
     if (ahead === null || ahead.after !== after) this.forget();
     this.#ahead = null;
@@ -59,6 +61,11 @@ export class PageReader {
       ahead !== null && ahead.after === after ? await ahead.page : await this.#read(after, await this.#room(signal));
     if (held.more) this.#readAhead(held.page.to);
     return held;
+  }
+
+  #recent(after: bigint): Page | null {
+    const { heads, names, limit, alone } = this.#options;
+    return this.#ahead !== null || alone() ? null : heads.recent(after, names, limit.events);
   }
 
   #readAhead(after: bigint): void {
@@ -94,7 +101,7 @@ export class PageReader {
       const page = await readPage(reader, {
         after,
         head,
-        names,
+        names: [...names],
         limit: alone() ? 1 : limit.events,
         maxBytes: share.bytes,
         span: limit.span,

@@ -1,5 +1,6 @@
 import type { Projection } from '../core/projection.ts';
 import { connect, type DatabaseAddress, type Sql } from '../store/connect.ts';
+import { PageBudget } from './page-budget.ts';
 
 /** The daemon's connections, apart by what they may be kept waiting for. */
 export interface Pools {
@@ -13,6 +14,8 @@ export interface Pools {
   readonly operators: Sql;
   /** What is looked at (status, metrics, commands, failures) and written beside the pages: short statements, no waits. */
   readonly views: Sql;
+  /** For the pages that are read over them. */
+  readonly memory: PageBudget;
 }
 
 export interface PoolOptions {
@@ -73,9 +76,11 @@ export function openPools(around: PoolOptions): Pools {
     control: connect({ ...options('head', PLACES.control, headAnswerMs), onClose: onControlClosed }),
     operators: connect(options('operator', PLACES.operators, answerMs)),
     views: connect(options('view', PLACES.views, answerMs)),
+    memory: new PageBudget(),
   };
 }
 
 export async function closePools(pools: Pools): Promise<void> {
-  await Promise.all(Object.values<Sql>({ ...pools }).map((sql) => sql.end({ timeout: 5 })));
+  const { memory: _, ...sessions } = pools;
+  await Promise.all(Object.values(sessions).map((sql) => sql.end({ timeout: 5 })));
 }

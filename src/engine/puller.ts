@@ -30,7 +30,6 @@ export class Puller {
   readonly checkpoint = new Checkpoint();
   readonly halts: HaltGate;
   readonly #options: PullerOptions;
-  readonly #names: ReadonlySet<string>;
   #replayUntil = 0n;
   readonly #limit: PageLimit;
   readonly #pages: PageReader;
@@ -46,11 +45,10 @@ export class Puller {
 
   constructor(options: PullerOptions) {
     this.#options = options;
-    this.#names = new Set(options.projection.handlers.keys());
     this.#limit = new PageLimit(options.pageSize);
     this.halts = new HaltGate(options);
     const { reader, heads, budget = new PageBudget(), progress, now, caution } = options;
-    const [names, limit] = [[...this.#names], this.#limit];
+    const [names, limit] = [new Set(options.projection.handlers.keys()), this.#limit];
     const alone = () => caution?.on === true;
     this.#pages = new PageReader({ reader, heads, names, limit, budget, alone, progress, now });
   }
@@ -141,11 +139,7 @@ export class Puller {
         return { kind: 'caught-up' };
       }
       const began = now();
-      const recent = mode === 'live' ? this.#recentPage() : null;
-      const held =
-        recent === null
-          ? await this.#pages.next(this.checkpoint.scanned, signal)
-          : { page: recent, more: false, release: nothing };
+      const held = await this.#pages.next(this.checkpoint.scanned, mode === 'live', signal);
       try {
         const end = await this.#work(held.page, place, { mode, began, more: held.more, signal });
         if (end !== null) return end;
@@ -253,16 +247,6 @@ export class Puller {
     return place;
   }
 
-  /**
-   * What the looks have read along already. Only while live: catching up asks the store itself, which may have gained an
-   * event below the head since (an alarm, that a reset mends).
-   */
-  #recentPage(): Page | null {
-    const { heads, caution } = this.#options;
-    if (this.#pages.readsAhead || caution?.on) return null;
-    return heads.recent(this.checkpoint.scanned, this.#names, this.#limit.events);
-  }
-
   #measure(page: Page, { mode, began, more }: Omit<Step, 'signal'>, applied: PageMode): void {
     const { progress, now } = this.#options;
     const ms = now() - began;
@@ -272,5 +256,3 @@ export class Puller {
     this.#limit.applied({ full: more, ms });
   }
 }
-
-function nothing(): void {}

@@ -1,7 +1,7 @@
 import { EngineError } from '../core/errors.ts';
 import { checkGeneration, commandDone, type PendingCommand } from './commands.ts';
 import type { Sql, Tx } from './connect.ts';
-import { newestWithin } from './read.ts';
+import { newestWithin } from './newest.ts';
 import { advance } from './state.ts';
 
 /** For the page in flight of another daemon; longer would keep the queue of commands waiting. */

@@ -2,7 +2,7 @@ import { PUBLISHER_NAME } from '../core/publisher.ts';
 import type { StoredStatus } from '../core/status.ts';
 import { catalogMark } from './catalog.ts';
 import type { Queryable, Sql, Tx } from './connect.ts';
-import { newestOf } from './read.ts';
+import { newestOf } from './newest.ts';
 import type { Statement } from './statement.ts';
 
 export interface StateRow {

@@ -170,3 +170,9 @@ test('a status is JSON, and positions above 2^53 keep their digits', () => {
   expect(JSON.parse(JSON.stringify(far))).toEqual(far);
   expect(far).toMatchObject({ cursor: '4611686018427387905', head: '4611686018427387907', lagEvents: 2 });
 });
+
+// Seen red with: `waitsForRoom` left out of toStatus.
+test('a projection that waits for memory says so, and nothing else is kept back by it', () => {
+  expect(statusOf({ waitsForRoom: true }).detail).toContain('waiting for memory');
+  expect(statusOf({ waitsForRoom: true, storeProblem: 'away' }).detail).toBe('away');
+});

@@ -173,7 +173,8 @@ async function refusal(projections: readonly Projection[]) {
 test('projections that cannot run together are refused before anything runs, in words that say what to do (D8)', async () => {
   expect(await refusal([one, { ...createLedger({ name: 'two' }).projection, tables: one.tables }])).toEqual({
     code: 'TABLE_SHARED',
-    message: "table 'one' belongs to both 'one' and 'two': give each projection tables of its own",
+    message:
+      "table 'one' belongs to both 'one' and 'two': give each projection tables of its own, or forget the one that is gone",
   });
   expect(await refusal([one, one])).toEqual({
     code: 'PROJECTION_INVALID',

@@ -20,7 +20,8 @@ import { checkEventsThere, lastVisible, readEventTexts } from '../../src/store/e
 import { createHeadReader } from '../../src/store/head.ts';
 import { checkHistory } from '../../src/store/history.ts';
 import { readNeighbours } from '../../src/store/neighbours.ts';
-import { newestWithin, readPage, readRawPage } from '../../src/store/read.ts';
+import { newestWithin } from '../../src/store/newest.ts';
+import { readPage, readRawPage } from '../../src/store/read.ts';
 import { skipEvent } from '../../src/store/skip.ts';
 import { advance, lockState, moveIdle } from '../../src/store/state.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';

@@ -139,7 +139,7 @@ test('in arithmetic a Decimal is the nearest number, and in a text its own', () 
   const n = new Decimal('0.12345678901234567890');
   expect([Number(n) + 1, Number(n) * 2, `${n}`, JSON.stringify({ n })]).toEqual([
     1.1234567890123457,
-    0.24691357802469136,
+    0.24691357802469135,
     '0.12345678901234567890',
     '{"n":"0.12345678901234567890"}',
   ]);
