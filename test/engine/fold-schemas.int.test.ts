@@ -1,20 +1,34 @@
+import { Client } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Sql } from '../../src/store/connect.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openStore } from '../support/engine.ts';
 import { describeSeen, expectLawOfSchemas, expectNoTraps, maker } from '../support/fold-schema-run.ts';
-import { KINDS, PREPARE } from '../support/fold-schemas.ts';
+import { KINDS, PREPARE, SETTINGS, settingsText } from '../support/fold-schemas.ts';
 
 let database: TestDatabase;
 let sql: Sql;
 beforeAll(async () => {
   database = await createTestDatabase();
+  await database.sql.unsafe(settingsText(String(database.connection.database), Object.keys(SETTINGS)));
   sql = await openStore(database, [maker]);
   await sql.unsafe(PREPARE);
 });
 afterAll(async () => {
   await sql.end();
   await database.drop();
+});
+
+test('the database is set to what would change values, and its other sessions are', async () => {
+  const session = new Client({ connectionString: database.url });
+  await session.connect();
+  const shown = await session.query(
+    `SELECT ${Object.keys(SETTINGS)
+      .map((name) => `current_setting('${name}') AS "${name}"`)
+      .join(', ')}`,
+  );
+  await session.end();
+  expect(shown.rows).toEqual([SETTINGS]);
 });
 
 test('a value, a clash or a default that later events fold away counts as it does one by one, whatever the table', {

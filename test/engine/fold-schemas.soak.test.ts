@@ -3,12 +3,13 @@ import type { Sql } from '../../src/store/connect.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openStore } from '../support/engine.ts';
 import { describeSeen, expectLawOfSchemas, maker } from '../support/fold-schema-run.ts';
-import { KINDS, PREPARE } from '../support/fold-schemas.ts';
+import { KINDS, PREPARE, SETTINGS, settingsText } from '../support/fold-schemas.ts';
 
 let database: TestDatabase;
 let sql: Sql;
 beforeAll(async () => {
   database = await createTestDatabase();
+  await database.sql.unsafe(settingsText(String(database.connection.database), Object.keys(SETTINGS)));
   sql = await openStore(database, [maker]);
   await sql.unsafe(PREPARE);
 });

@@ -81,6 +81,24 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   'plain storage': on(text('ps'), 'ALTER TABLE made ALTER ps SET STORAGE PLAIN'),
 };
 
+/** What a database may be set to; no session of ours goes by it. */
+export const SETTINGS: Readonly<Record<string, string>> = {
+  extra_float_digits: '-5',
+  array_nulls: 'off',
+  DateStyle: 'SQL, DMY',
+  IntervalStyle: 'sql_standard',
+  TimeZone: 'America/St_Johns',
+  bytea_output: 'escape',
+  transform_null_equals: 'on',
+  standard_conforming_strings: 'off',
+  row_security: 'on',
+};
+
+/** Once for a database, before the sessions that are to find them. */
+export function settingsText(database: string, settings: readonly string[]): string {
+  return settings.map((name) => `ALTER DATABASE ${database} SET ${name} = '${SETTINGS[name]}'`).join('; ');
+}
+
 /** Once for a database. */
 export const PREPARE = `
   CREATE COLLATION anycase (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
