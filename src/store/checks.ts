@@ -1,3 +1,4 @@
+import { ENCODE_PASSWORD, isAmbiguousUrl } from '../core/ambiguous-url.ts';
 import { ENGINE_TABLES } from '../core/engine-tables.ts';
 import { EngineError, isEngineError } from '../core/errors.ts';
 import { type DatabaseAddress, describeAddress, type Sql } from './connect.ts';
@@ -16,11 +17,12 @@ export async function checkDatabase(sql: Sql, address: DatabaseAddress): Promise
     ([first]) => first,
     (error: unknown) => {
       if (isEngineError(error)) throw error;
-      const reason =
-        error instanceof Error && error.message !== '' ? error.message : String(sqlstateOf(error) ?? error);
+      // The driver would name a part of the password as the host that it did not find.
+      const ambiguous = 'url' in address && isAmbiguousUrl(address.url);
+      const said = error instanceof Error && error.message !== '' ? error.message : String(sqlstateOf(error) ?? error);
       throw new EngineError(
         'DATABASE_UNREACHABLE',
-        { address: describeAddress(address), reason: oneLine(reason) },
+        { address: describeAddress(address), reason: ambiguous ? ENCODE_PASSWORD : oneLine(said) },
         { cause: error },
       );
     },
