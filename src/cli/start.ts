@@ -10,8 +10,8 @@ import { checkBind } from '../http/bind.ts';
 import { createControlApi } from '../http/control-api.ts';
 import { publisher } from '../publisher/publisher.ts';
 import { describeAddress } from '../store/connect.ts';
+import { announceDaemon } from './announce-daemon.ts';
 import { stateFolder } from './client-actions.ts';
-import { removeDaemonFile, writeDaemonFile } from './daemon-file.ts';
 import { type OpenedDatabase, openDatabase } from './database.ts';
 import { openInspector } from './inspector.ts';
 import { watchLeftBehind } from './left-behind.ts';
@@ -129,13 +129,8 @@ async function run({ options, context, config, file, log, closers, signal, died 
   await daemon.start();
   signal.throwIfAborted();
   log.info({ database: describeAddress(database.address), control: api.url }, 'daemon.started');
-  await writeDaemonFile(folder, {
-    url: api.url,
-    token,
-    pid: process.pid,
-    ...(database.embedded ? { database: database.address } : {}),
-  });
-  closers.push(() => removeDaemonFile(folder, process.pid));
+  const own = { url: api.url, token, pid: process.pid, ...(database.embedded && { database: database.address }) };
+  closers.push(await announceDaemon(folder, own, { log }));
   signal.throwIfAborted();
 
   // A token that the operator has set stays out of what may be kept for ever: `docker logs`, a journal.
