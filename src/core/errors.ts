@@ -68,6 +68,7 @@ const CATALOGUE = {
   FORGET_REFUSED: "'{name}' was not forgotten, nothing changed: {reason}",
   NOTHING_FAILED: "'{name}' has no failed event to try: {reason}",
   TRY_GIVEN_UP: "the try of '{name}' was given up, nothing of it remains: {reason}",
+  DAEMON_STARTING: 'the daemon has not started yet: ask again in a moment',
   DAEMON_STOPPED: 'the daemon is stopping: send the command again after its next start',
   COMMAND_INVALID: "{event} for '{name}' was not taken in: {reason}",
   COMMAND_NOT_TAKEN:
