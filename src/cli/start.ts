@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type ConfigFile, loadConfigFile } from '../config/load-projections.ts';
+import { settingsWithoutEffect } from '../config/no-effect.ts';
 import { type Config, readConfig, redactedConfig, secretsOf } from '../config/read-config.ts';
 import { EngineError } from '../core/errors.ts';
 import type { Culprit } from '../engine/attribution.ts';
@@ -40,6 +41,7 @@ export async function start(options: StartOptions, context: CommandContext): Pro
     throw new EngineError('CONFIG_INVALID', { setting: 'DATABASE_URL', reason });
   }
   const log = createLogger({ level: config.logLevel, secrets: secretsOf(config) });
+  for (const one of settingsWithoutEffect(context.env)) log.warn(one, 'a setting has no effect');
   log.debug({ config: redactedConfig(config), file: file.file }, 'daemon.config');
 
   const closers: Closer[] = [];
