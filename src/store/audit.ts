@@ -4,7 +4,7 @@ import type { Statement } from './statement.ts';
 type Fragment = Statement<readonly object[]>;
 
 /** An event that is not what stood at its position when the head had already passed it. */
-export interface LateArrival {
+interface LateArrival {
   readonly position: bigint;
   readonly id: string;
   readonly name: string;
