@@ -4,7 +4,7 @@ import type { CommandRecord } from '../core/command.ts';
 import { EngineError } from '../core/errors.ts';
 import type { FailureRecord, TryReport } from '../core/failure.ts';
 import { untilAborted } from '../core/signals.ts';
-import type { ProjectionStatus } from '../core/status.ts';
+import { OPERATOR_EVENTS, type ProjectionStatus } from '../core/status.ts';
 import type { TransitionRecord } from '../core/transition.ts';
 import { capsuleSchema, failuresSchema, trySchema } from '../http/failure-schemas.ts';
 import {
@@ -21,8 +21,8 @@ import {
 import { isRunning, readDaemonFile } from './daemon-file.ts';
 
 export const DEFAULT_URL = 'http://127.0.0.1:4400';
-/** What an operator may send. A daemon that does not know one of them says so itself. */
-export const SENDABLE = ['RESET', 'REBUILD', 'PAUSE', 'RESUME', 'RETRY', 'SKIP'] as const;
+/** What `send` offers: what a daemon takes, and nothing that does not exist. */
+export const SENDABLE = OPERATOR_EVENTS;
 export type Sendable = (typeof SENDABLE)[number];
 
 /** Of an answer, beyond the time the daemon was asked to wait itself. */

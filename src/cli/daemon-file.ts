@@ -14,6 +14,9 @@ const schema = z.object({
 /** How commands find the daemon that runs in this folder. */
 export type DaemonFile = Readonly<z.output<typeof schema>>;
 
+/** A daemon whose handler blocks its event loop answers late; one that is gone refuses at once. */
+const ANSWER_MS = 2_000;
+
 export function daemonFilePath(folder: string): string {
   return join(folder, 'daemon.json');
 }
@@ -50,10 +53,32 @@ export async function readDaemonFile(folder: string): Promise<DaemonFile | null>
   }
 }
 
-/** Removes the file if it is this process's: another daemon may have been started in the same folder since. */
-export async function removeDaemonFile(folder: string, pid: number): Promise<void> {
+/** Removes the file if this daemon wrote it. In a container every daemon may have the same pid, so the token decides too. */
+export async function removeDaemonFile(folder: string, own: Pick<DaemonFile, 'pid' | 'token'>): Promise<void> {
   const current = await readDaemonFile(folder);
-  if (current?.pid === pid) await rm(daemonFilePath(folder), { force: true });
+  if (current?.pid === own.pid && current.token === own.token) await rm(daemonFilePath(folder), { force: true });
+}
+
+/**
+ * The daemon that the file belongs to, if it is another one and still there: commands in this folder speak to it until it
+ * ends. A pid alone proves nothing, it may have been given to another process since; so its address must answer.
+ */
+export async function otherDaemonIn(
+  folder: string,
+  own: Pick<DaemonFile, 'pid' | 'url'>,
+  answers: (url: string) => Promise<boolean> = answersAt,
+): Promise<DaemonFile | null> {
+  const file = await readDaemonFile(folder);
+  if (file === null || file.pid === own.pid || file.url === own.url || !isRunning(file.pid)) return null;
+  return (await answers(file.url)) ? file : null;
+}
+
+async function answersAt(url: string): Promise<boolean> {
+  const signal = AbortSignal.timeout(ANSWER_MS);
+  return await fetch(`${url}/healthz`, { redirect: 'error', signal }).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Whether a process with that id runs; one of another user counts. */

@@ -3,6 +3,7 @@ import { readConfig } from '../config/read-config.ts';
 import { appendNew } from '../store/append.ts';
 import { checkDatabase, checkStore } from '../store/checks.ts';
 import { checkEventsThere, lastVisible, readEventTexts } from '../store/export.ts';
+import { refuseForeignStore } from '../store/foreign-store.ts';
 import { createHeadReader } from '../store/head.ts';
 import { migrate } from '../store/migrate.ts';
 import { stateFolder } from './client-actions.ts';
@@ -33,6 +34,7 @@ export const databaseActions: Pick<Actions, 'importFile' | 'exportEvents' | 'mig
     await withDatabase(options, async (sql, address) => {
       await checkDatabase(sql, address);
       await checkEventsThere(sql, config.schema);
+      await refuseForeignStore(sql, config.schema);
       await checkStore(sql, { notify: false });
       const { position: head } = await createHeadReader(sql).read();
       const whole = (await lastVisible(sql)) <= head;

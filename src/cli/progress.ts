@@ -15,6 +15,11 @@ const BEGUN_MS = 3_000;
 /** How long one status may take; a later look may do better. */
 const STATUS_MS = 10_000;
 
+/** A failed one that is tried again, or skipped, may be live a moment later. */
+const ATTEMPTS: ReadonlySet<string> = new Set(
+  ['retrying', 'attempting', 'backing-off', 'skipping'].map((substate) => `failed.${substate}`),
+);
+
 export interface Settled {
   readonly live: number;
   readonly failed: number;
@@ -73,8 +78,9 @@ export async function reportProgress(options: ProgressOptions): Promise<Settled 
 /** `band 12,345/20,000 (61 %) 5,000/s 2 s left` for each that is behind; empty when none is. */
 export function progressLine(statuses: readonly ProjectionStatus[]): string {
   return statuses
-    .filter(({ state }) => state === 'catching-up' || state === 'resetting')
-    .map(({ name, state, cursor, head, lagEvents, ratePerSecond, etaSeconds }) => {
+    .filter(({ state, substate }) => state === 'catching-up' || state === 'resetting' || ATTEMPTS.has(substate))
+    .map(({ name, state, failure, cursor, head, lagEvents, ratePerSecond, etaSeconds }) => {
+      if (state === 'failed') return `${name} tries position ${failure?.position ?? cursor} again`;
       if (state !== 'catching-up') return `${name} ${state}`;
       const all = Number(head);
       const percent = all > 0 ? Math.floor(((all - lagEvents) / all) * 100) : 0;
@@ -99,8 +105,9 @@ async function look(
 }
 
 /** An idle one is paused, or another daemon's, and says so; right after the start it may only not have begun. */
-function isSettled({ state, detail }: ProjectionStatus, begun: boolean): boolean {
-  return state === 'live' || state === 'failed' || (state === 'idle' && (begun || detail !== null));
+function isSettled({ state, substate, detail }: ProjectionStatus, begun: boolean): boolean {
+  if (state === 'failed') return !ATTEMPTS.has(substate);
+  return state === 'live' || (state === 'idle' && (begun || detail !== null));
 }
 
 function count(statuses: readonly ProjectionStatus[]): Settled {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type ConfigFile, loadConfigFile } from '../config/load-projections.ts';
+import { settingsWithoutEffect } from '../config/no-effect.ts';
 import { type Config, readConfig, redactedConfig, secretsOf } from '../config/read-config.ts';
 import { EngineError } from '../core/errors.ts';
 import type { Culprit } from '../engine/attribution.ts';
@@ -10,8 +11,8 @@ import { checkBind } from '../http/bind.ts';
 import { createControlApi } from '../http/control-api.ts';
 import { publisher } from '../publisher/publisher.ts';
 import { describeAddress } from '../store/connect.ts';
+import { announceDaemon } from './announce-daemon.ts';
 import { stateFolder } from './client-actions.ts';
-import { removeDaemonFile, writeDaemonFile } from './daemon-file.ts';
 import { type OpenedDatabase, openDatabase } from './database.ts';
 import { openInspector } from './inspector.ts';
 import { watchLeftBehind } from './left-behind.ts';
@@ -40,6 +41,7 @@ export async function start(options: StartOptions, context: CommandContext): Pro
     throw new EngineError('CONFIG_INVALID', { setting: 'DATABASE_URL', reason });
   }
   const log = createLogger({ level: config.logLevel, secrets: secretsOf(config) });
+  for (const one of settingsWithoutEffect(context.env)) log.warn(one, 'a setting has no effect');
   log.debug({ config: redactedConfig(config), file: file.file }, 'daemon.config');
 
   const closers: Closer[] = [];
@@ -129,13 +131,8 @@ async function run({ options, context, config, file, log, closers, signal, died 
   await daemon.start();
   signal.throwIfAborted();
   log.info({ database: describeAddress(database.address), control: api.url }, 'daemon.started');
-  await writeDaemonFile(folder, {
-    url: api.url,
-    token,
-    pid: process.pid,
-    ...(database.embedded ? { database: database.address } : {}),
-  });
-  closers.push(() => removeDaemonFile(folder, process.pid));
+  const own = { url: api.url, token, pid: process.pid, ...(database.embedded && { database: database.address }) };
+  closers.push(await announceDaemon(folder, own, { log }));
   signal.throwIfAborted();
 
   // A token that the operator has set stays out of what may be kept for ever: `docker logs`, a journal.

@@ -1,26 +1,28 @@
+import { ENCODE_PASSWORD, isAmbiguousUrl } from '../core/ambiguous-url.ts';
 import { isEngineError } from '../core/errors.ts';
 import { checkIdentifier } from '../core/identifier.ts';
+
+const NOT_A_URL = `is not a URL (${ENCODE_PASSWORD})`;
 
 /** What is wrong with a text as a value of its kind, or null. None of them repeats it: it may be a password. */
 
 export function databaseUrlProblem(text: string): string | null {
   if (!/^postgres(ql)?:\/\//.test(text)) return 'must begin with postgres:// or postgresql://';
+  if (isAmbiguousUrl(text)) return NOT_A_URL;
   // Several hosts, `a:5432,b:5432`, are fine for the driver, though not for URL.
-  if (!text.includes(',') && !URL.canParse(text))
-    return 'is not a URL (a password with / ? # @ in it must be percent-encoded)';
-  return null;
+  return text.includes(',') || URL.canParse(text) ? null : NOT_A_URL;
 }
 
 export function webhookProblem(text: string): string | null {
   if (!/^https?:\/\//.test(text)) return 'must begin with https:// or http://';
-  if (!URL.canParse(text)) return 'is not a URL (a password with / ? # @ in it must be percent-encoded)';
+  if (!URL.canParse(text)) return NOT_A_URL;
   const { username, password } = new URL(text);
   return isDecodable(username + password) ? null : 'is not a URL (a % in it must be written %25)';
 }
 
 export function brokerUrlProblem(text: string): string | null {
   if (!/^amqps?:\/\//.test(text)) return 'must begin with amqp:// or amqps:// (in a password , is written %2C)';
-  if (!URL.canParse(text)) return 'is not a URL (a password with / ? # @ in it must be percent-encoded)';
+  if (isAmbiguousUrl(text) || !URL.canParse(text)) return NOT_A_URL;
   if (new URL(text).hostname === '') return 'names no host';
   // What cannot be decoded would throw at every attempt to connect.
   const { username, password, pathname } = new URL(text);

@@ -75,8 +75,10 @@ export function secretsOf(
   const urls = [config.databaseUrl, ...(config.amqpUrl ?? []), config.haltWebhookUrl];
   const passwords = urls.flatMap((url) => {
     const authority = /^\w+:\/\/([^@/]*)@/.exec(url ?? '')?.[1];
-    const password = authority?.split(':').slice(1).join(':') ?? '';
-    return password === '' ? [] : [password, decoded(password)];
+    const inQuery = [...(url ?? '').matchAll(/[?&](?:ssl)?password=([^&#]*)/g)].map(([, text]) => text ?? '');
+    return [authority?.split(':').slice(1).join(':') ?? '', ...inQuery]
+      .filter((password) => password !== '')
+      .flatMap((password) => [password, decoded(password)]);
   });
   return [config.token, ...urls, ...passwords].filter((secret) => secret !== null);
 }

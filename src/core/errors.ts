@@ -70,6 +70,7 @@ const CATALOGUE = {
   FORGET_REFUSED: "'{name}' was not forgotten, nothing changed: {reason}",
   NOTHING_FAILED: "'{name}' has no failed event to try: {reason}",
   TRY_GIVEN_UP: "the try of '{name}' was given up, nothing of it remains: {reason}",
+  DAEMON_STARTING: 'the daemon has not started yet: ask again in a moment',
   DAEMON_STOPPED: 'the daemon is stopping: send the command again after its next start',
   COMMAND_INVALID: "{event} for '{name}' was not taken in: {reason}",
   COMMAND_NOT_TAKEN:
@@ -102,8 +103,10 @@ const CATALOGUE = {
   STORE_CACHE: 'the sequence of events.position has CACHE {cache}: run `ALTER SEQUENCE {sequence} CACHE 1`',
   STORE_TRIGGER: 'trigger {trigger} on {table} is {problem}, so events could be missed: run `projectionist migrate`',
   STORE_POSITION:
-    'events.position reaches {max}, its sequence only {last}: run `SELECT setval(…)` to the highest position',
-  STORE_COLUMNS: 'table events lacks {columns}: the engine needs the columns listed in docs/reference/tables.md',
+    'events.position reaches {max}, its sequence only {last}, so positions would be drawn twice: run `{repair}`',
+  STORE_COLUMNS:
+    'table {table} lacks {columns}, so it is not the event store of this program: set SCHEMA to a schema of its own, or add the columns of docs/reference/tables.md',
+  PROJECTION_DDL: "the schema of projection '{name}' was refused{where}: {reason}; nothing was migrated",
   APPEND_CONFLICT:
     'stream {aggregateName} {aggregateId} already has sequence number {sequenceNo}: read it again and decide anew',
   APPEND_DUPLICATE: 'an event with id {id} is already stored',

@@ -10,7 +10,10 @@ export interface StoredEvent<Name extends string = string, Payload = unknown> {
   readonly aggregateId: string;
   readonly sequenceNo: bigint;
   readonly name: Name;
-  /** UTC with microseconds, `2026-03-01T19:00:00.123456Z`: a JavaScript Date would cut it to milliseconds. */
+  /**
+   * UTC with microseconds, `2026-03-01T19:00:00.123456Z`: a JavaScript Date would cut it to milliseconds. Years before 1
+   * and above 9999 have other forms, which PostgreSQL reads: docs/reference/tables.md.
+   */
   readonly occurredAt: string;
   /** Epoch seconds of `occurredAt`. Integers beyond 2^53 in `payload` arrive as bigint. */
   readonly tstamp: bigint;

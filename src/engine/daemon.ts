@@ -99,8 +99,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     });
     // Stopped meanwhile: what began now would have nobody to end it.
     if (this.#stopping !== null) throw new EngineError('DAEMON_STOPPED');
-    const reader = createHeadReader(pools.control, this.names);
-    const heads = createHeads(reader, projections, ({ standings, pending }) => {
+    const heads = createHeads(createHeadReader(pools.control), projections, ({ standings, pending }) => {
       this.#watches?.rows.heard(standings);
       this.#desk?.beat(pending);
     });
@@ -204,7 +203,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
   }
 
   #running<T>(part: T | null): T {
-    if (part === null) throw new EngineError('DAEMON_STOPPED');
+    if (part === null) throw new EngineError(this.#stopping === null ? 'DAEMON_STARTING' : 'DAEMON_STOPPED');
     return part;
   }
 

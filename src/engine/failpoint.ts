@@ -4,7 +4,7 @@ import type { ResetPoint } from '../store/reset.ts';
  * Named points at which the crash tests end the process. Of a page: the row is locked; the rows are written; the cursor
  * is moved too; the transaction has committed. Of a reset: see there.
  */
-export type Failpoint = 'locked' | 'rows-written' | 'cursor-moved' | 'committed' | ResetPoint;
+export type Failpoint = 'locked' | 'rows-written' | 'cursor-moved' | 'committed' | ResetPoint | 'reset-committed';
 
 /** Called at every point of every page and reset when given; they wait for it. */
 export interface FailpointHook {

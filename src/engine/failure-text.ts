@@ -13,7 +13,8 @@ export function failedPull({ failure, attempts, verdict }: Failed): PullOutcome 
 
 /** The line that every failed attempt gets, whoever found it. */
 export function logFailure(log: Log, name: string, { failure, attempts, verdict }: Failed): void {
-  const told = { projection: name, ...failure, position: String(failure.position), attempts };
+  const { position, sequenceNo } = failure;
+  const told = { projection: name, ...failure, position: String(position), sequenceNo: String(sequenceNo), attempts };
   log.error({ ...told, halted: verdict === 'halt' }, 'an event could not be applied');
   if (verdict === 'skip') log.warn(told, 'an event was skipped, as the policy says');
 }

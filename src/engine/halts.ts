@@ -17,6 +17,8 @@ export interface HaltsOptions {
   readonly id: string;
   /** By what they are called in the log. */
   readonly receivers: Readonly<Record<string, OnHalt>>;
+  /** Of a halt for which no event is at fault; null for any other. */
+  readonly historyCode: (name: string) => string | null;
   readonly log: Log;
   /** Of one receiver with one halt, all its tries together. Default 30 s. */
   readonly withinMs?: number;
@@ -79,14 +81,21 @@ export class Halts {
 
   /** Stored before the change was announced. Where it cannot be read, or no event is at fault, the state says why. */
   async #describe({ name: projection, detail }: Transition): Promise<Halt> {
-    const { sql, id: daemon, log } = this.#options;
+    const { sql, id: daemon, log, historyCode } = this.#options;
     const until = { signals: [this.#stopped.signal], ms: READ_MS };
     const stored = await orLate(readHalt(sql, projection), until).catch((error: unknown) => {
       log.debug({ projection, err: error }, 'the failure of a halt was not read');
       return null;
     });
     if (stored !== null) return { projection, ...stored, daemon };
-    const nothing = { position: null, eventId: null, eventName: null, sqlstate: null, code: null, attempts: 0 };
-    return { projection, ...nothing, error: detail ?? 'halted', at: new Date().toISOString(), daemon };
+    const nothing = { position: null, eventId: null, eventName: null, sqlstate: null, attempts: 0 };
+    return {
+      projection,
+      ...nothing,
+      code: historyCode(projection),
+      error: detail ?? 'halted',
+      at: new Date().toISOString(),
+      daemon,
+    };
   }
 }

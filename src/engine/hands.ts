@@ -45,6 +45,7 @@ export function createHands(options: HandsOptions): ProjectionHands {
       try {
         const { command } = inHand;
         const done = await reset(sql, { projection, projections, owner, command, failpoint });
+        await failpoint?.('reset-committed', projection.name);
         puller.checkpoint.opened(done.generation);
         if (done.warning !== null) log.warn({ projection: name, warning: done.warning }, 'a reset took others along');
         return { status: done.status };

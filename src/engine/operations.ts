@@ -45,7 +45,7 @@ type Operations = Pick<
 
 /** What operators ask of a daemon, each handed to the part that does it. */
 export abstract class DaemonOperations implements Operations {
-  /** @throws EngineError DAEMON_STOPPED before the start and after the end */
+  /** @throws EngineError DAEMON_STARTING before the start has ended, DAEMON_STOPPED after the end */
   protected abstract operating(): OperatingParts;
   /** @throws EngineError DAEMON_STOPPED as soon as it is stopping */
   protected abstract refuseWhileStopping(): void;

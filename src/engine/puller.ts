@@ -40,7 +40,7 @@ export class Puller {
   #tables: readonly InOrder[] = [];
   /** Why the last page that could have been folded was not; null when it was. */
   #inOrder: InOrder | null = null;
-  #unfit = false;
+  #historyCode: ErrorCode | null = null;
   #heldBefore = false;
 
   constructor(options: PullerOptions) {
@@ -58,9 +58,9 @@ export class Puller {
     return this.#pages.waitsForRoom;
   }
 
-  /** The last pull was halted by the history of the store, or by whose the tables are. No row says so as a halt. */
-  get unfit(): boolean {
-    return this.#unfit;
+  /** What halted the last pull where no event is at fault: the store's history, or whose the tables are. No row says so. */
+  get historyCode(): ErrorCode | null {
+    return this.#historyCode;
   }
 
   /** What makes it apply events one by one: the tables by their definitions, and what the last larger page met. */
@@ -102,7 +102,7 @@ export class Puller {
       if (signal.aborted && error === signal.reason) return { kind: 'stopped' };
       if (isConnectionLost(error) || isEngineError(error, 'EVENTS_TAKEN_BACK')) this.#options.heads.forget();
       if (isEngineError(error) && UNFIT.has(error.code)) {
-        this.#unfit = true;
+        this.#historyCode = error.code;
         return { kind: 'failed', halted: true, detail: error.message };
       }
       throw error;
@@ -237,7 +237,7 @@ export class Puller {
     const { reader, projection, heads, progress } = this.#options;
     const epoch = heads.epoch();
     const place = await openPlace(reader, projection);
-    this.#unfit = false;
+    this.#historyCode = null;
     if (place.cursor === 0n || this.#replayUntil === 0n) this.#replayUntil = await heads.refresh();
     this.#tables = [...place.catalog.tables.values()].flatMap(({ name, inOrderBecause }) =>
       inOrderBecause === null ? [] : [{ table: name, because: inOrderBecause }],

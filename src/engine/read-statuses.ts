@@ -42,6 +42,7 @@ export async function readStatuses(sources: StatusSources): Promise<Statuses> {
       snapshot: snapshots.get(name) ?? null,
       view: views.get(name),
       failure: failures.get(name) ?? null,
+      historyCode: workers.get(name)?.puller.historyCode ?? null,
       scanned: workers.get(name)?.puller.checkpoint.scannedIn(views.get(name)?.generation ?? 0n) ?? 0n,
       head,
       secondsAbove: (cursor) => heads.secondsAbove(cursor, workers.get(name)?.progress.generationSince ?? 0),

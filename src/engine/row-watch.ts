@@ -43,7 +43,8 @@ export function createRowWatch({ sql, workers, snapshot, reopen, log }: RowWatch
       for (const { name, generation, status } of rows) {
         const wasReset = workers.get(name)?.puller.checkpoint.heard(generation) === true;
         const now = snapshot(name);
-        const differs = now !== null && !agrees(now, status) && workers.get(name)?.puller.unfit !== true;
+        const differs =
+          now !== null && !agrees(now, status) && (workers.get(name)?.puller.historyCode !== null) !== true;
         if (!wasReset && !differs) continue;
         // At rest it reads its row now. One at work may have read it before this: it is asked again.
         if (wasReset || (now !== null && !isAtRest(now))) behind = true;

@@ -55,6 +55,8 @@ export interface StatusParts {
   readonly snapshot: ProjectionSnapshot | null;
   readonly view: StoredView | undefined;
   readonly failure: FailureStatus | null;
+  /** Of a halt for which no event is at fault. */
+  readonly historyCode: string | null;
   /** How far events have been looked at; ahead of the stored cursor over events that are not handled. */
   readonly scanned: bigint;
   readonly head: bigint;
@@ -106,7 +108,7 @@ export function toStatus(parts: StatusParts): ProjectionStatus {
     generation: Number(view?.generation ?? 0n),
     owner: state === 'idle' ? (view?.owner ?? null) : parts.owner,
     backingOffSince: parts.backingOffSince === null ? null : new Date(parts.backingOffSince).toISOString(),
-    failure: failure ?? historyFailure(snapshot, cursor),
+    failure: failure ?? historyFailure(snapshot, cursor, parts.historyCode),
     skippedEvents: view?.skipped ?? 0,
     inOrder: parts.inOrder,
     tables: parts.tables,
@@ -143,7 +145,11 @@ function skippedDetail(skipped: number): string | null {
 }
 
 /** Halted without an event at fault: the store's history does not fit. */
-function historyFailure(snapshot: ProjectionSnapshot | null, cursor: bigint): FailureStatus | null {
+function historyFailure(
+  snapshot: ProjectionSnapshot | null,
+  cursor: bigint,
+  code: string | null,
+): FailureStatus | null {
   if (snapshot === null || !snapshot.matches({ failed: 'halted' })) return null;
   return {
     eventId: null,
@@ -152,7 +158,7 @@ function historyFailure(snapshot: ProjectionSnapshot | null, cursor: bigint): Fa
     attempts: 0,
     error: snapshot.context.detail ?? 'halted',
     sqlstate: null,
-    code: null,
+    code,
     statement: null,
     at: new Date().toISOString(),
   };

@@ -80,6 +80,7 @@ export function createWatches(options: WatchesOptions): Watches {
       ...(onHalt !== undefined && { onHalt }),
       ...(typeof haltWebhookUrl === 'string' && { webhook: haltWebhook(haltWebhookUrl) }),
     },
+    historyCode: (name) => workers.get(name)?.puller.historyCode ?? null,
     log,
   });
   return {

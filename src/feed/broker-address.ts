@@ -1,14 +1,32 @@
+import { ENCODE_PASSWORD, isAmbiguousUrl } from '../core/ambiguous-url.ts';
+
 /** Host and port of a broker's URL: what may be shown. Default port 5672, with TLS 5671. */
 export function describeBroker(url: string): string {
-  if (!URL.canParse(url)) return 'the given address';
+  if (isAmbiguousUrl(url) || !URL.canParse(url)) return 'the given address';
   const { protocol, hostname, port, pathname } = new URL(url);
   const vhost = pathname === '' || pathname === '/' ? '' : pathname;
   return `${hostname}:${port || (protocol === 'amqps:' ? '5671' : '5672')}${vhost}`;
+}
+
+/** Why it could not be used. The socket's own words for an ambiguous URL would name a part of its password as the host. */
+export function connectFailure(url: string, error: unknown): string {
+  const reason = isAmbiguousUrl(url) ? `it is not a URL (${ENCODE_PASSWORD})` : reasonOf(error);
+  return `cannot use RabbitMQ at ${describeBroker(url)}: ${reason}`;
 }
 
 /** What an operator can act on; some socket errors have a code and no words. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return 'the connection was closed';
   const code = 'code' in error ? String(error.code) : error.name;
-  return (error.message === '' ? code : error.message).replaceAll(/\s+/g, ' ').slice(0, 300);
+  const message = error.message === '' ? code : error.message;
+  return inBrokerWords(message).replaceAll(/\s+/g, ' ').slice(0, 300);
+}
+
+/** amqplib reports a refused handshake in the names of its frames. */
+function inBrokerWords(message: string): string {
+  // The library drops the broker's own words here.
+  if (message.startsWith('Expected ConnectionOpenOk; got'))
+    return 'the broker refuses the vhost: it is not there (`rabbitmqctl list_vhosts`), this user may not use it (`rabbitmqctl list_permissions`), or it has reached its limit of connections';
+  if (/^Expected .*; got /s.test(message)) return 'it gave an answer that is not expected here: is it RabbitMQ?';
+  return /^Handshake terminated by server: .* with message "(.*)"/s.exec(message)?.[1] ?? message;
 }

@@ -2,7 +2,7 @@ import { type AmqpConnectionManager, type Channel, type ChannelWrapper, connect 
 import { type Observable, Subject } from 'rxjs';
 import { fullJitter } from '../core/backoff.ts';
 import type { BrokerEvent } from '../core/broker.ts';
-import { describeBroker, reasonOf } from './broker-address.ts';
+import { connectFailure, reasonOf } from './broker-address.ts';
 
 export interface LinkOptions {
   /** The nodes of one cluster; the next one is tried when one is away. */
@@ -65,8 +65,8 @@ export function openLink(options: LinkOptions): BrokerLink {
   };
   manager.on('connectFailed', ({ err, url }) => {
     failed();
-    const where = typeof url === 'string' ? describeBroker(url) : urls.map(describeBroker).join(', ');
-    events.next({ type: 'FAILED', reason: `cannot use RabbitMQ at ${where}: ${reasonOf(err)}` });
+    const tried = typeof url === 'string' ? url : (urls[0] ?? '');
+    events.next({ type: 'FAILED', reason: connectFailure(tried, err) });
   });
   manager.on('disconnect', ({ err }) => {
     lost += 1;

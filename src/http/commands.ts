@@ -9,7 +9,7 @@ const UNWATCHED_MS = 600_000;
 
 interface SentCommand {
   readonly id: string;
-  /** Rejects as `DaemonPort.outcome` does. Need not be waited for: what becomes of it is logged, and never unhandled. */
+  /** Rejects as `DaemonPort.outcome` does. Need not be waited for: a rejection is logged, and never unhandled. */
   readonly outcome: Promise<CommandOutcome>;
 }
 
@@ -22,7 +22,7 @@ export interface Commands {
   send(request: CommandRequest, waitMs: number): Promise<SentCommand | null>;
 }
 
-/** Hands commands to the daemon, so many under way at most, and logs what becomes of each. */
+/** Hands commands to the daemon, so many under way at most. */
 export function createCommands(options: {
   readonly daemon: Pick<DaemonPort, 'submit' | 'outcome'>;
   readonly log: Log;
@@ -45,9 +45,8 @@ export function createCommands(options: {
 
   async function follow(about: object, id: string, timeoutMs: number): Promise<CommandOutcome> {
     try {
-      const outcome = await orAborted(daemon.outcome(id, { signal: closing, timeoutMs }), closing);
-      log.info({ ...about, outcome }, 'command.ended');
-      return outcome;
+      // How it ended is logged by the daemon that carries it out, which need not be this one.
+      return await orAborted(daemon.outcome(id, { signal: closing, timeoutMs }), closing);
     } catch (error) {
       log.warn({ ...about, err: error }, 'command.failed');
       throw error;

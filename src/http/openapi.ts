@@ -4,7 +4,14 @@ import type { Route, TokenPlace } from './route.ts';
 import { answerSchemas, problemSchema } from './schemas.ts';
 
 /** What any route can answer, whatever is asked. */
-const ALWAYS: readonly RefusalCode[] = ['HOST_REFUSED', 'TOKEN_NEEDED', 'TOKEN_WRONG', 'INTERNAL', 'UNAVAILABLE'];
+const ALWAYS: readonly RefusalCode[] = [
+  'HOST_REFUSED',
+  'TOKEN_NEEDED',
+  'TOKEN_WRONG',
+  'INTERNAL',
+  'UNAVAILABLE',
+  'DAEMON_STARTING',
+];
 const ON_POST: readonly RefusalCode[] = ['ORIGIN_REFUSED', 'BODY_NOT_JSON_TYPE', 'BODY_TOO_LARGE'];
 
 /** Each place where a token may stand. */

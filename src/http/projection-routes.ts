@@ -28,13 +28,12 @@ export const projectionRoutes: RouteGroup = (tools) => [
     method: 'GET',
     path: '/projections/:name',
     summary: 'One projection',
-    query: z.object({ instance: z.string().default('').describe('of a projection that is per instance') }),
     answers: { 200: projectionSchema },
     problems: ['PROJECTION_UNKNOWN'],
-    handle: async ({ context, query: { instance } }) => {
+    handle: async ({ context }) => {
       const name = context.req.param('name') ?? '';
       const all = await answered(tools.daemon.status(), tools);
-      const found = all.find((status) => status.name === name && status.instance === instance);
+      const found = all.find((status) => status.name === name);
       if (found !== undefined) return sendJson(context, found);
       throw unknownProjection(
         name,

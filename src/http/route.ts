@@ -66,6 +66,10 @@ export function route<Q extends z.ZodObject, H extends z.ZodObject, B extends z.
     headers,
     body,
     async answer(context, log) {
+      // Passed over, it would look as if one tenant had been asked for, where all are meant.
+      if (context.req.query('instance') !== undefined) {
+        return refuse(context, log, 'QUERY_INVALID', 'instance: no projection is per instance yet');
+      }
       const asked = check(query, context.req.query());
       if (!asked.success) return refuse(context, log, 'QUERY_INVALID', asked.reason);
       const told = check(headers, context.req.header());

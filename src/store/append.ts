@@ -17,6 +17,7 @@ export interface Appended {
  */
 export async function append(sql: Queryable, events: readonly NewEvent[]): Promise<readonly Appended[]> {
   if (events.length === 0) return [];
+  for (const event of events) checkNew(event);
   const columns = toColumns(events);
   try {
     return await sql<Appended[]>`
@@ -29,7 +30,7 @@ export async function append(sql: Queryable, events: readonly NewEvent[]): Promi
 }
 
 /**
- * The same for a repeated import, all or none: events that are stored already are skipped. One whose id is stored with
+ * The same for a repeated import, all or none, of anything that the columns hold: events that are stored already are skipped. One whose id is stored with
  * anything else in it is no repeat: skipping it would lose it without a word.
  * @returns how many were appended and how many were there
  * @throws EngineError as `append`, and APPEND_DIFFERS
@@ -92,20 +93,22 @@ function given(sql: Queryable, c: ReturnType<typeof toColumns>) {
       AS n (id, instance_id, aggregate_name, aggregate_id, sequence_no, name, occurred_at, payload, metadata, place)`;
 }
 
-function toColumns(events: readonly NewEvent[]) {
-  for (const event of events) {
-    for (const field of ['aggregateName', 'aggregateId', 'name'] as const) {
-      if (typeof event[field] !== 'string' || event[field] === '') {
-        throw new EngineError('APPEND_INVALID', { reason: `${field} must be a text that is not empty` });
-      }
-    }
-    const { sequenceNo } = event;
-    if (!(typeof sequenceNo === 'bigint' || Number.isSafeInteger(sequenceNo)) || sequenceNo < 0) {
-      throw new EngineError('APPEND_INVALID', {
-        reason: 'sequenceNo must be a whole number from 0 (a bigint above 2^53)',
-      });
+/** @throws EngineError APPEND_INVALID */
+function checkNew(event: NewEvent): void {
+  for (const field of ['aggregateName', 'aggregateId', 'name'] as const) {
+    if (typeof event[field] !== 'string' || event[field] === '') {
+      throw new EngineError('APPEND_INVALID', { reason: `${field} must be a text that is not empty` });
     }
   }
+  const { sequenceNo } = event;
+  if (!(typeof sequenceNo === 'bigint' || Number.isSafeInteger(sequenceNo)) || sequenceNo < 0) {
+    throw new EngineError('APPEND_INVALID', {
+      reason: 'sequenceNo must be a whole number from 0 (a bigint above 2^53)',
+    });
+  }
+}
+
+function toColumns(events: readonly NewEvent[]) {
   return {
     id: events.map((event) => event.id ?? null),
     instanceId: events.map((event) => event.instanceId ?? ''),

@@ -3,13 +3,18 @@ import type { Statement } from './statement.ts';
 
 type Fragment = Statement<readonly object[]>;
 
-/** An event that was not there when the head had already passed its position. */
+/** An event that is not what stood at its position when the head had already passed it. */
 interface LateArrival {
   readonly position: bigint;
   readonly id: string;
   readonly name: string;
   /** The lowest head it appeared below. */
   readonly head: bigint;
+  /**
+   * `changed`: an event stood at this position before, so its row was changed in place (a payload that was masked). Of a
+   * position that no look has covered that is not known.
+   */
+  readonly kind: 'appeared' | 'changed' | 'unknown';
 }
 
 export interface Auditor {
@@ -34,6 +39,8 @@ const SPAN = 50_000n;
 interface Remembered {
   readonly head: bigint;
   readonly snapshot: string;
+  /** The positions from `head - REACH` on that had an event then, as a multirange. */
+  readonly present: string;
   /** Generations of the projections then: one that has been reset since may have met the event in its place. */
   readonly generations: string;
 }
@@ -41,12 +48,12 @@ interface Remembered {
 /**
  * Looks for what the safe head rules out as long as every position is drawn inside of an announced INSERT: events that
  * appear at or below a head already used, because somebody drew the position beforehand, inserted with a position of
- * their own, changed one, or wrote while the trigger was gone. Every projection whose cursor has passed such an event
- * gets an alarm, which a reset clears.
+ * their own, or wrote while the trigger was gone. Every projection whose cursor has passed such an event gets an alarm,
+ * which a reset clears. An event that was changed in place is told without an alarm: nothing is missing, and a reset in
+ * which the projections meet the new payload may be the last thing that is wanted.
  *
  * An event is late when its xmin was not visible to the snapshot taken with that head. Not told apart: a transaction id
- * taken for a savepoint before the snapshot (snapshots list top-level ids only). An event that was changed in place
- * counts as late too: the projections have seen another one.
+ * taken for a savepoint before the snapshot (snapshots list top-level ids only).
  */
 export function createAuditor(sql: Sql): Auditor {
   let remembered: readonly Remembered[] = [];
@@ -60,7 +67,7 @@ export function createAuditor(sql: Sql): Auditor {
     // Forgotten meanwhile: what was compared is of another history.
     if (began !== generation) return [];
     const fresh = late.filter(({ id, position }) => told.get(id) !== position);
-    for (const arrival of fresh) await alarm(sql, arrival, before);
+    for (const arrival of fresh) if (arrival.kind !== 'changed') await alarm(sql, arrival, before);
     const now = await remember(sql, head);
     if (began !== generation) return fresh;
     told = new Map(late.map(({ id, position }) => [id, position]));
@@ -79,8 +86,10 @@ export function createAuditor(sql: Sql): Auditor {
 }
 
 async function remember(sql: Sql, head: bigint): Promise<Remembered> {
-  const [row] = await sql<[{ snapshot: string; generations: string }]>`
+  const [row] = await sql<[{ snapshot: string; present: string; generations: string }]>`
     SELECT pg_current_snapshot()::text AS snapshot,
+           (SELECT coalesce(range_agg(int8range(position, position, '[]')), '{}') FROM events
+            WHERE position > ${head - REACH} AND position <= ${head})::text AS present,
            (SELECT coalesce(jsonb_object_agg(name, generation), '{}') FROM projection_state
             WHERE instance_id = '')::text AS generations`;
   return { head, ...row };
@@ -124,9 +133,13 @@ async function findLateIn(
   return await sql<LateArrival[]>`
     WITH looks AS (
       SELECT * FROM unnest(${floors.map(String)}::bigint[], ${looks.map(({ head }) => String(head))}::bigint[],
-                           ${looks.map(({ snapshot }) => snapshot)}::text[]::pg_snapshot[]) AS l (floor, head, snapshot)
+                           ${looks.map(({ snapshot }) => snapshot)}::text[]::pg_snapshot[],
+                           ${looks.map(({ present }) => present)}::text[]::int8multirange[])
+        AS l (floor, head, snapshot, present)
     ), next AS (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS id)
-    SELECT e.position, e.id, e.name, l.head
+    SELECT e.position, e.id, e.name, l.head,
+           CASE WHEN e.position <@ l.present THEN 'changed'
+                WHEN e.position > l.head - ${REACH} THEN 'appeared' ELSE 'unknown' END AS kind
     FROM (SELECT position, id, name, xmin FROM events WHERE position > ${after} AND position <= ${upTo} OFFSET 0) AS e
     JOIN looks AS l ON e.position > l.floor AND e.position <= l.head CROSS JOIN next,
          LATERAL (SELECT e.xmin::text::bigint AS low) AS x
@@ -137,7 +150,8 @@ async function findLateIn(
 /** Every projection that passed the position without the event: in the generation it had at a look the event is late for. */
 async function alarm(sql: Sql, late: LateArrival, looks: readonly Remembered[]): Promise<void> {
   const passed = looks.filter(({ head }) => head >= late.head);
-  const text = `needs a reset: event ${late.id} (${late.name}) appeared at position ${late.position} after the head had reached ${late.head}`;
+  const how = late.kind === 'appeared' ? 'appeared' : 'appeared, or was changed in place,';
+  const text = `needs a reset: event ${late.id} (${late.name}) ${how} at position ${late.position} after the head had reached ${late.head}`;
   await sql`
     UPDATE projection_state AS s SET alarm = ${text}, updated_at = now()
     WHERE s.instance_id = '' AND s.cursor >= ${late.position} AND s.alarm IS NULL

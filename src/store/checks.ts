@@ -1,6 +1,8 @@
+import { ENCODE_PASSWORD, isAmbiguousUrl } from '../core/ambiguous-url.ts';
 import { ENGINE_TABLES } from '../core/engine-tables.ts';
 import { EngineError, isEngineError } from '../core/errors.ts';
 import { type DatabaseAddress, describeAddress, type Sql } from './connect.ts';
+import { toLiteral } from './literal.ts';
 import { checkNames } from './names.ts';
 import { sqlstateOf } from './sqlstate.ts';
 import { readTriggers } from './triggers.ts';
@@ -16,11 +18,12 @@ export async function checkDatabase(sql: Sql, address: DatabaseAddress): Promise
     ([first]) => first,
     (error: unknown) => {
       if (isEngineError(error)) throw error;
-      const reason =
-        error instanceof Error && error.message !== '' ? error.message : String(sqlstateOf(error) ?? error);
+      // The driver would name a part of the password as the host that it did not find.
+      const ambiguous = 'url' in address && isAmbiguousUrl(address.url);
+      const said = error instanceof Error && error.message !== '' ? error.message : String(sqlstateOf(error) ?? error);
       throw new EngineError(
         'DATABASE_UNREACHABLE',
-        { address: describeAddress(address), reason: oneLine(reason) },
+        { address: describeAddress(address), reason: ambiguous ? ENCODE_PASSWORD : oneLine(said) },
         { cause: error },
       );
     },
@@ -30,7 +33,7 @@ export async function checkDatabase(sql: Sql, address: DatabaseAddress): Promise
   if (row.standby) throw new EngineError('DATABASE_IN_RECOVERY');
 }
 
-const COLUMNS =
+export const STORE_COLUMNS =
   'position id instance_id aggregate_name aggregate_id sequence_no name tstamp occurred_at payload metadata'.split(' ');
 
 /**
@@ -52,9 +55,10 @@ async function checkColumns(sql: Sql, notify: boolean): Promise<void> {
            pg_is_in_recovery() AS standby
     FROM pg_attribute WHERE attrelid = 'events'::regclass AND attnum > 0 AND NOT attisdropped`;
   if (store.standby) throw new EngineError('DATABASE_IN_RECOVERY');
-  const missing = COLUMNS.filter((column) => !store.columns.includes(column));
+  const missing = STORE_COLUMNS.filter((column) => !store.columns.includes(column));
   if (missing.length > 0 || store.sequence === null) {
     throw new EngineError('STORE_COLUMNS', {
+      table: 'events',
       columns: missing.length > 0 ? missing.join(', ') : 'an identity on position',
     });
   }
@@ -92,7 +96,8 @@ async function checkSequence(sql: Sql, sequence: string): Promise<void> {
     const [again] = await sql<
       [{ last: bigint }]
     >`SELECT coalesce(pg_sequence_last_value(${sequence}::regclass), 0) AS last`;
-    if (row.max > again.last) throw new EngineError('STORE_POSITION', { max: row.max, last: again.last });
+    const repair = `SELECT setval(${toLiteral(sequence)}, ${row.max})`;
+    if (row.max > again.last) throw new EngineError('STORE_POSITION', { max: row.max, last: again.last, repair });
   }
 }
 

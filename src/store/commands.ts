@@ -119,21 +119,41 @@ export async function expectGeneration(sql: Queryable, command: PendingCommand):
   if (row !== undefined) checkGeneration(command, row.generation);
 }
 
+/** Seconds that a row waits for a daemon that is just about to register the projection. */
+const UNKNOWN_AFTER_S = 2;
+
 /**
- * Removes what ended more than 90 days ago beyond the newest 1000 commands of each projection, and refuses what was asked
- * of a projection that no daemon has ever had: nobody would.
+ * Refuses what no daemon would ever carry out, and would stay pending without a word: rows that SQL has inserted for a
+ * projection that no daemon has ever had, or for an instance, of which there are none yet.
  */
-export async function tidyCommands(sql: Queryable, by: string): Promise<void> {
+export async function refuseUnknown(sql: Queryable, by: string): Promise<readonly RefusedCommand[]> {
+  return await sql<RefusedCommand[]>`
+    WITH known AS (SELECT DISTINCT name FROM projection_state WHERE name <> ${PUBLISHER_NAME})
+    UPDATE projection_commands AS c
+    SET state = 'failed', carried_out_by = ${by}, ended_at = clock_timestamp(),
+        code = CASE WHEN c.name IN (SELECT name FROM known) THEN 'COMMAND_INVALID' ELSE 'PROJECTION_UNKNOWN' END,
+        message = CASE WHEN c.name IN (SELECT name FROM known)
+          THEN format('no projection is per instance yet: leave instance_id out to reach all of %L', c.name)
+          ELSE format('no daemon has a projection named %L: known are %s', c.name,
+                      (SELECT left(coalesce(string_agg(name, ', ' ORDER BY name), 'none'), 500) FROM known)) END
+    WHERE c.state = 'pending'
+      AND (c.instance_id <> '' OR
+           c.name NOT IN (SELECT name FROM known)
+           AND c.requested_at < clock_timestamp() - make_interval(secs => ${UNKNOWN_AFTER_S}))
+    RETURNING c.id, c.name, c.event, c.requested_by AS "requestedBy", c.code, c.message`;
+}
+
+export interface RefusedCommand extends Pick<PendingCommand, 'id' | 'name' | 'event' | 'requestedBy'> {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** Removes what ended more than 90 days ago beyond the newest 1000 commands of each projection. */
+export async function tidyCommands(sql: Queryable): Promise<void> {
   await sql`
     WITH ranked AS (
       SELECT id, row_number() OVER (PARTITION BY name ORDER BY number DESC) AS place FROM projection_commands
-    ), removed AS (
-      DELETE FROM projection_commands AS c USING ranked AS r
-      WHERE r.id = c.id AND r.place > 1000 AND c.ended_at < now() - interval '90 days'
     )
-    UPDATE projection_commands AS c
-    SET state = 'failed', carried_out_by = ${by}, ended_at = clock_timestamp(), code = 'PROJECTION_UNKNOWN',
-        message = format('no daemon has a projection named %L', c.name)
-    WHERE c.state = 'pending'
-      AND NOT EXISTS (SELECT FROM projection_state AS s WHERE s.name = c.name AND s.name <> ${PUBLISHER_NAME})`;
+    DELETE FROM projection_commands AS c USING ranked AS r
+    WHERE r.id = c.id AND r.place > 1000 AND c.ended_at < now() - interval '90 days'`;
 }

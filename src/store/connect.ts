@@ -1,4 +1,5 @@
 import { Client, type ClientBase, type ClientConfig, Pool, type PoolClient } from 'pg';
+import { isAmbiguousUrl } from '../core/ambiguous-url.ts';
 import { abandon, isWellCancelled, settlingOf, watchAnswers } from './answer-watch.ts';
 import { runAtOnce } from './at-once.ts';
 import { type Listening, listen } from './listen.ts';
@@ -207,6 +208,7 @@ function clientConfig({ address, applicationName }: ConnectOptions): ClientConfi
 /** For messages: where we tried to go, without user or password. */
 export function describeAddress(address: DatabaseAddress): string {
   if (!('url' in address)) return `${address.host} (private server)`;
+  if (isAmbiguousUrl(address.url)) return 'the given URL';
   try {
     const { hostname, port, pathname } = new URL(address.url);
     return `${hostname || 'localhost'}:${port || '5432'}${pathname}`;

@@ -7,6 +7,11 @@ import type { Queryable, Tx } from './connect.ts';
 /** Why one event could not be applied, as it is written down. */
 export interface EventFailure extends FailedEvent {
   readonly eventId: string;
+  /** Its stream and its time, for whoever looks for its cause. */
+  readonly aggregateName: string;
+  readonly aggregateId: string;
+  readonly sequenceNo: bigint;
+  readonly occurredAt: string;
   readonly statement: string | null;
 }
 

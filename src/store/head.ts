@@ -54,9 +54,8 @@ export interface HeadReader {
  * later, draws later still, and so draws above 1. Only then may 3. look at rows: those after the last look's position,
  * which also spares whoever waits for them a question of its own. A page that is read later may look at all of them.
  *
- * `names`: the projections whose commands the beat looks for.
  */
-export function createHeadReader(sql: Sql, names: readonly string[] = []): HeadReader {
+export function createHeadReader(sql: Sql): HeadReader {
   let previous: (HeadMark & Top) | null = null;
   let running: Promise<Head> | null = null;
   let queued: Promise<Head> | null = null;
@@ -114,7 +113,7 @@ export function createHeadReader(sql: Sql, names: readonly string[] = []): HeadR
 
   return {
     read,
-    beat: () => readBeat(sql, names),
+    beat: () => readBeat(sql),
     forget,
     epoch: () => epoch,
   };
@@ -146,12 +145,11 @@ async function tryRecent(sql: Queryable, after: bigint): Promise<readonly Stored
   });
 }
 
-async function readBeat(sql: Sql, names: readonly string[]): Promise<Beat> {
+async function readBeat(sql: Sql): Promise<Beat> {
   const [row] = await sql<[Beat]>`
     SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence('events', 'position')::regclass), 0) AS drawn,
            (SELECT coalesce(${fingerprint(sql)}, 0)::text FROM projection_state WHERE instance_id = '') AS standings,
-           EXISTS (SELECT FROM projection_commands WHERE state = 'pending' AND instance_id = ''
-                   AND name = ANY(${[...names]}::text[])) AS pending`;
+           EXISTS (SELECT FROM projection_commands WHERE state = 'pending') AS pending`;
   return row;
 }
 

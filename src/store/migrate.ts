@@ -4,7 +4,9 @@ import { EngineError } from '../core/errors.ts';
 import { checkIdentifier, quoteIdentifier } from '../core/identifier.ts';
 import type { Projection } from '../core/projection.ts';
 import type { Queryable, Sql, Tx } from './connect.ts';
+import { refuseForeignStore } from './foreign-store.ts';
 import { checkShadows } from './names.ts';
+import { runDdl } from './projection-ddl.ts';
 import { searchPath } from './session-settings.ts';
 import { areFunctionsMissing, repairTriggers } from './triggers.ts';
 
@@ -29,11 +31,13 @@ export interface MigrateOptions {
  * run twice, and from several daemons at once.
  * A role that may not create anything in the schema runs nothing, and needs that somebody else has (sql/roles.sql).
  * @returns how many numbered files ran
- * @throws EngineError SCHEMA_NEWER, MIGRATION_NEEDED, SCHEMA_SHADOWED, STORE_MISSING
+ * @throws EngineError SCHEMA_NEWER, MIGRATION_NEEDED, SCHEMA_SHADOWED, STORE_MISSING,
+ *   STORE_COLUMNS, PROJECTION_DDL
  */
 export async function migrate(sql: Sql, options: MigrateOptions): Promise<number> {
   const files = (await readdir(FOLDER)).filter((file) => /^\d{3}_.*\.sql$/.test(file)).sort();
   const schema = quoteIdentifier(checkIdentifier('schema', options.schema));
+  await refuseForeignStore(sql, options.schema);
   await checkShadows(sql, [...ENGINE_TABLES, ...options.projections.flatMap(({ tables }) => [...tables.keys()])]);
   const rights = await readRights(sql, schema);
   if (rights === 'nothing') throw new EngineError('STORE_MISSING', { table: 'events', schema: options.schema });
@@ -51,7 +55,7 @@ export async function migrate(sql: Sql, options: MigrateOptions): Promise<number
     const repaired = await repairTriggers(tx, options.notify);
     // The first migration makes them all.
     if (ran < files.length) for (const text of repaired) options.onRepair?.(text);
-    for (const { schema: ddl } of options.projections) if (ddl !== '') await tx.unsafe(ddl);
+    for (const { name, schema: ddl } of options.projections) if (ddl !== '') await runDdl(tx, name, ddl);
     return ran;
   });
 }

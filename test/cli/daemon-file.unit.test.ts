@@ -59,13 +59,15 @@ describe('the daemon file', () => {
     },
   );
 
+  // Seen red with: the token left out of removeDaemonFile (in containers every daemon may be pid 1).
   it('is removed by the daemon that wrote it, not by another', async () => {
     await writeDaemonFile(folder, FILE);
-    await removeDaemonFile(folder, process.pid + 1);
+    await removeDaemonFile(folder, { ...FILE, pid: process.pid + 1 });
+    await removeDaemonFile(folder, { ...FILE, token: 'other' });
     expect(await readDaemonFile(folder)).toEqual(FILE);
-    await removeDaemonFile(folder, process.pid);
+    await removeDaemonFile(folder, FILE);
     expect(await readDaemonFile(folder)).toBeNull();
-    await removeDaemonFile(folder, process.pid);
+    await removeDaemonFile(folder, FILE);
   });
 
   it('knows a process that runs from one that does not', () => {

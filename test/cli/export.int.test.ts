@@ -84,19 +84,26 @@ const json = fc.letrec<{ value: string; object: string }>((tie) => ({
     .array(fc.tuple(fc.oneof(text, fc.constantFrom('payload', 'metadata', 'id')), tie('value')), { maxLength: 4 })
     .map((fields) => `{${fields.map(([key, value]) => `${JSON.stringify(key)}:${value}`).join(', ')}}`),
 }));
-const named = text.filter((one) => one !== '');
+/** The first and the last instant that PostgreSQL knows: 4714 BC, and a second before the year 294277. */
+const SECONDS = { min: -210_866_803_200n, max: 9_224_318_015_999n };
+const time = fc.oneof(
+  { weight: 6, arbitrary: fc.tuple(fc.bigInt({ min: -62_135_596_800n, max: 7_000_000_000n }), fc.nat(999_999)) },
+  fc.tuple(fc.bigInt(SECONDS), fc.nat(999_999)),
+  fc.tuple(fc.constantFrom(SECONDS.min, SECONDS.max, -62_135_596_801n, 253_402_300_800n), fc.nat(999_999)),
+);
 const row = fc.record({
   instance: fc.oneof(fc.constant(''), text),
-  aggregate: named,
-  id: named,
-  number: fc.bigInt({ min: 0n, max: 2n ** 63n - 1n }),
-  name: named,
-  micros: fc.bigInt({ min: -62_135_596_800_000_000n, max: 7_000_000_000_000_000_000n }),
+  aggregate: text,
+  id: text,
+  number: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
+  name: text,
+  time,
   payload: json.value,
-  metadata: fc.oneof(fc.constant('{}'), json.object),
+  metadata: fc.oneof(fc.constantFrom('{}', 'null', '[]'), json.object, json.value),
 });
 
-// Seen red with: `payload` for `payload::text`; exactField answering null; toIso with three digits, or `slice(0, 10)`.
+// Seen red with: `payload` for `payload::text`; exactField answering null; toIso with three digits, or `slice(0, 10)`; in
+// import-line.ts without ` BC`, the 400 years, jsonText('null'), or with problemOfNew for every line.
 test('what is exported and imported into an empty store is equal, to the last digit and microsecond', async () => {
   const rows = fc.uniqueArray(row, {
     maxLength: 12,
@@ -108,14 +115,15 @@ test('what is exported and imported into an empty store is equal, to the last di
       for (const one of given) {
         await sql.unsafe(
           `INSERT INTO events (instance_id, aggregate_name, aggregate_id, sequence_no, name, occurred_at, payload, metadata)
-           VALUES ($1, $2, $3, $4, $5, to_timestamp(0) + $6::bigint * interval '1 microsecond', $7::text::jsonb, $8::text::jsonb)`,
+           VALUES ($1, $2, $3, $4, $5, to_timestamp($6::bigint) + $7::bigint * interval '1 microsecond', $8::text::jsonb, $9::text::jsonb)`,
           [
             one.instance,
             one.aggregate,
             one.id,
             String(one.number),
             one.name,
-            String(one.micros),
+            String(one.time[0]),
+            String(one.time[1]),
             one.payload,
             one.metadata,
           ],
@@ -143,6 +151,29 @@ test('what is exported and imported into an empty store is equal, to the last di
     }),
     { seed: 11, numRuns: 60 },
   );
+});
+
+// Seen red with: infinity left out of isTimestamp.
+test('what another program keeps in a store of its own comes back too: infinite times, a plain tstamp', async () => {
+  await sql`ALTER TABLE events ALTER COLUMN tstamp DROP EXPRESSION`;
+  onTestFinished(async () => {
+    await emptyStore(sql, []);
+    await sql`
+      ALTER TABLE events DROP COLUMN tstamp,
+        ADD COLUMN tstamp bigint GENERATED ALWAYS AS (floor(extract(epoch FROM occurred_at AT TIME ZONE 'UTC'))::bigint) STORED`;
+  });
+  await sql`
+    INSERT INTO events (aggregate_name, aggregate_id, sequence_no, name, occurred_at)
+    VALUES ('a', 'a', 1, 'A', 'infinity'), ('a', 'a', 2, 'A', '-infinity')`;
+  const lines = await texts();
+  expect(lines.match(/"occurredAt":"-?infinity"/g)).toHaveLength(2);
+  await emptyStore(sql, []);
+  const source = (async function* () {
+    yield Buffer.from(lines);
+  })();
+  const appendBatch = (events: Parameters<typeof appendNew>[1]) => appendNew(sql, events);
+  await importEvents({ source, appendBatch, signal: AbortSignal.timeout(30_000) });
+  expect(await texts()).toBe(lines);
 });
 
 test('a line has the fields of an import and those that are not the default, and no position', async () => {

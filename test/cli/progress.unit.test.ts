@@ -48,6 +48,20 @@ describe('progress', () => {
     expect(stdout.text).toBe('2 live, 1 failed, 1 paused\n');
   });
 
+  // Seen red with: `state === 'failed'` in place of the substate.
+  it.each(['retrying', 'attempting', 'backing-off', 'skipping'])(
+    'waits for one that is failed.%s, which may be live a moment later',
+    async (substate) => {
+      const tried = statusOf('b', { state: 'failed', substate: `failed.${substate}`, cursor: '6', failure: null });
+      const { stdout, settled } = play([
+        [statusOf('a'), tried],
+        [statusOf('a'), statusOf('b')],
+      ]);
+      expect(await settled).toEqual({ live: 2, failed: 0, paused: 0 });
+      expect(stdout.text).toBe('b tries position 6 again\n2 live, 0 failed, 0 paused\n');
+    },
+  );
+
   it('writes a line every 2 s at most when nobody watches', async () => {
     const { stdout, settled } = play([
       ...Array.from({ length: 17 }, (_, index) => [behind(index * 1_000)]),

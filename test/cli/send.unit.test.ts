@@ -19,14 +19,6 @@ it.each(['RESET', 'PAUSE', 'RESUME', 'RETRY'] as const)('sends %s and says how i
   expect(daemon.sent).toEqual([{ name: 'band', event }]);
 });
 
-it('passes on what a daemon says that does not take REBUILD', async () => {
-  const { cwd, daemon } = await daemonIn();
-  const sending = send(cwd, 'REBUILD');
-  await expect(sending).rejects.toMatchObject({ name: 'RefusedError', status: 400, code: 'BODY_INVALID' });
-  await expect(sending).rejects.toThrow(/^[^\n]+ is not one of RESET, PAUSE, RESUME, RETRY, SKIP$/);
-  expect(daemon.sent).toEqual([]);
-});
-
 it('passes on why the daemon refuses an event in this state', async () => {
   const { cwd, daemon } = await daemonIn();
   daemon.onSend = async () => ({ kind: 'failed', code: 'COMMAND_REFUSED', message: 'RESUME means nothing to it' });

@@ -71,22 +71,32 @@ describe('settings', () => {
     );
   });
 
-  it.each([['mysql://me:hunter22@h/d'], ['postgres://me:hunt#er/22@h/d'], ['hunter22']])(
-    'refuse DATABASE_URL=%s without repeating it',
-    (value) => {
-      const read = (): unknown => readConfig({ env: { DATABASE_URL: value } });
-      expect(read).toThrow(/^DATABASE_URL: /);
-      expect(read).not.toThrow(/hunt/);
-    },
-  );
+  // Seen red with: isAmbiguousUrl left out of databaseUrlProblem.
+  it.each([
+    ['mysql://me:hunter22@h/d'],
+    ['postgres://me:hunt#er/22@h/d'],
+    ['postgres://me:p@hunter/2#2@h/d'],
+    ['postgres://me:12/hunter@h/d'],
+    ['postgres://me:12?hunter@h/d'],
+    ['postgres://me:p@hunter@h/d'],
+    ['hunter22'],
+  ])('refuse DATABASE_URL=%s without repeating it', (value) => {
+    const read = (): unknown => readConfig({ env: { DATABASE_URL: value } });
+    expect(read).toThrow(/^DATABASE_URL: /);
+    expect(read).not.toThrow(/hunt/);
+  });
 
   it.each([['postgres://u:p@h:5432/d'], ['postgresql://h/d?sslmode=require'], ['postgres://a:1,b:2/d']])(
     'take DATABASE_URL=%s',
     (databaseUrl) => expect(readConfig({ env: { DATABASE_URL: databaseUrl } })).toMatchObject({ databaseUrl }),
   );
 
-  // Seen red with: the URL shown in the message of brokerUrlProblem.
+  // Seen red with: the URL shown in the message of brokerUrlProblem; isAmbiguousUrl left out of it.
   it.each([
+    ['amqp://me:p@hunter/w#rd@h/v'],
+    ['amqp://me:12/hunter@h/v'],
+    ['amqp://me:12?hunter@h/v'],
+    ['amqp://me:p@hunter@h'],
     ['http://me:hunter22@h'],
     ['amqp://me:hunt#er/22@h'],
     ['amqp://me:hunter22@a,hunter22'],
@@ -157,6 +167,12 @@ describe('settings', () => {
       'p@ss',
       'q%25',
       'q%',
+    ]);
+    const inQuery = 'postgres://h/d?user=u&password=p%2Fw';
+    expect(secretsOf({ token: null, databaseUrl: inQuery, amqpUrl: null, haltWebhookUrl: null })).toEqual([
+      inQuery,
+      'p%2Fw',
+      'p/w',
     ]);
     expect(secretsOf({ token: null, databaseUrl: null, amqpUrl: null, haltWebhookUrl: null })).toEqual([]);
     const haltWebhookUrl = 'https://hook.test/T0/B0/x';

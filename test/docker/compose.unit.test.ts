@@ -5,6 +5,8 @@ import { composeProgram } from '../support/compose.ts';
 
 const cwd = fileURLToPath(new URL('../../', import.meta.url));
 
+if (composeProgram === null && process.env['CI'] === 'true')
+  throw new Error('docker-compose is missing: install it (Debian: apt-get install docker-compose)');
 if (composeProgram === null)
   console.log('skipped: docker-compose.yml is not checked, since there is no docker-compose');
 

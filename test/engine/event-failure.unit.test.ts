@@ -5,7 +5,13 @@ import { eventFailed, toEventFailed } from '../../src/engine/event-failure.ts';
 import { EventFailed, LookupWaits } from '../../src/engine/outcome.ts';
 import { ofOurDatabase } from '../../src/store/sqlstate.ts';
 
-const event = { position: 7n, id: 'e7', name: 'Noted' } as StoredEvent;
+const place = {
+  aggregateName: 'test.Stream',
+  aggregateId: 'a',
+  sequenceNo: 3n,
+  occurredAt: '2026-01-01T00:00:00.000000Z',
+};
+const event = { position: 7n, id: 'e7', name: 'Noted', ...place } as StoredEvent;
 const coded = (code: string) => Object.assign(new Error('no'), { code });
 
 test('a failure names the event, the statement, and what PostgreSQL calls it', () => {
@@ -16,6 +22,7 @@ test('a failure names the event, the statement, and what PostgreSQL calls it', (
     position: 7n,
     eventId: 'e7',
     eventName: 'Noted',
+    ...place,
     error: 'no',
     sqlstate: '23505',
     code: null,

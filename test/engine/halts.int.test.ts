@@ -47,6 +47,17 @@ test('a halt is posted to a real receiver once, without the payload, and again w
   expect(JSON.stringify(log.lines)).not.toContain('T0KEN');
 });
 
+// Seen red with: null for the code in halts.ts.
+test('a halt for which no event is at fault is told with its code', async () => {
+  await using scene = await openScene([createLedger().projection]);
+  await scene.append(...noted('a', 1, 3));
+  await (await scene.start()).stop();
+  await scene.sql`UPDATE projection_state SET cursor = 7, last_event_id = gen_random_uuid() WHERE name = 'ledger'`;
+  const halts: Halt[] = [];
+  await scene.start({ onHalt: (halt) => void halts.push(halt) });
+  await vi.waitFor(() => expect(halts).toMatchObject([{ position: null, code: 'HISTORY_AHEAD' }]), { timeout: 20_000 });
+});
+
 // Seen red with: the hook's error not caught (the webhook then hears nothing); stop without the abort.
 test('a hook that throws, and a receiver that hangs, are logged and harm nothing; a stop does not wait for them', async () => {
   await using scene = await openScene([broken()]);

@@ -244,13 +244,13 @@ async function restoreEarlierPoint(): Promise<void> {
   await sql`SELECT setval('events_position_seq', 5)`;
 }
 
-// Seen red with: HISTORY_AHEAD not thrown in checkHistory.
+// Seen red with: HISTORY_AHEAD not thrown in checkHistory; null for the code in status.ts.
 test('A13: a store restored to an earlier point is refused by name, and a reset starts anew', async () => {
   await restoreEarlierPoint();
   await using daemon = await start();
   const { detail, failure } = await untilStatus(daemon, 'ledger', ({ state }) => state === 'failed');
   expect(detail).toContain("projection 'ledger' stands at 8, the store ends at 5");
-  expect(failure).toMatchObject({ eventId: null, error: detail });
+  expect(failure).toMatchObject({ eventId: null, error: detail, code: 'HISTORY_AHEAD' });
   expect(await cursor()).toBe(8n);
   await daemon.send('ledger', 'RESET');
   await expectWhole(daemon);
@@ -263,7 +263,8 @@ test('A14: other events at the same positions are refused by name, and a reset s
   await using other = openSession(database, 'other');
   await other.insert(4);
   await using daemon = await start();
-  const { detail } = await untilStatus(daemon, 'ledger', ({ state }) => state === 'failed');
+  const { detail, failure } = await untilStatus(daemon, 'ledger', ({ state }) => state === 'failed');
+  expect(failure).toMatchObject({ code: 'HISTORY_DIVERGED' });
   expect(detail).toMatch(
     /^projection 'ledger' was built from another history: event \S+ was at 8, now it is \S+; RESET/,
   );

@@ -9,6 +9,10 @@ const failure = {
   position: 9n,
   error: 'no',
   sqlstate: null,
+  aggregateName: 'a',
+  aggregateId: 'a',
+  sequenceNo: 1n,
+  occurredAt: '',
   code: null,
   statement: null,
 };

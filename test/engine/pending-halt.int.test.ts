@@ -130,6 +130,10 @@ test('a pause keeps its halt under it, and a reset in between makes a pending ha
     eventName: 'Noted',
     error: 'no',
     sqlstate: null,
+    aggregateName: 'test.Stream',
+    aggregateId: 'a',
+    sequenceNo: 1n,
+    occurredAt: '2026-01-01T00:00:00.000000Z',
     code: null,
     statement: null,
   };

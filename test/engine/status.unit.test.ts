@@ -33,6 +33,7 @@ function statusOf(parts: Partial<StatusParts>) {
     snapshot: null,
     view,
     failure: null,
+    historyCode: null,
     scanned: 0n,
     head: 100n,
     secondsAbove: () => 10,

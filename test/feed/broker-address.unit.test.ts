@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { describeBroker, reasonOf } from '../../src/feed/broker-address.ts';
+import { connectFailure, describeBroker, reasonOf } from '../../src/feed/broker-address.ts';
 
 // Seen red with: the slice taken out; replaceAll without the `+`.
 test('a reason is short, its own words go before its code, and what has no code is named by its kind', () => {
@@ -23,4 +23,17 @@ test('a reason is one line, also of an error that has only a code', () => {
   expect(reasonOf(new AggregateError([], ''))).toBe('AggregateError');
   expect(reasonOf(new Error('first\n  second'))).toBe('first second');
   expect(reasonOf(undefined)).toBe('the connection was closed');
+});
+
+// Seen red with: isAmbiguousUrl left out of describeBroker, and of connectFailure.
+test('of a password that was not percent-encoded nothing is shown as a host', () => {
+  const notFound = new Error('getaddrinfo ENOTFOUND hunter');
+  for (const url of ['amqp://u:p@hunter/w#rd@rabbit', 'amqp://u:12/hunter@rabbit', 'amqp://u:12?hunter@rabbit']) {
+    expect(connectFailure(url, notFound)).toBe(
+      'cannot use RabbitMQ at the given address: it is not a URL (a password with / ? # @ in it must be percent-encoded)',
+    );
+  }
+  expect(connectFailure('amqp://u:p@rabbit/v', notFound)).toBe(
+    'cannot use RabbitMQ at rabbit:5672/v: getaddrinfo ENOTFOUND hunter',
+  );
 });

@@ -81,14 +81,19 @@ describe.each(FAULTS.map((fault) => [fault.what, fault] as const))(
       statement,
     });
 
-    // Seen red with: logFailure left out of halt-culprit.ts; `statement` left out of logFailure; `code` of readFailures;
+    // Seen red with: the stream left out of event-failure.ts; logFailure left out of halt-culprit.ts; `statement` left out of logFailure; `code` of readFailures;
     // `lent.failed` not asked in run-events.ts; null for the statement of a timeout in page-deadline.ts.
     test('log, status, API and command line name the event with the same words', async () => {
       const lines = log.lines.filter(
         ({ message, fields }) => message === 'an event could not be applied' && fields['projection'] === name,
       );
+      const stream = { aggregateName: 'test.Stream', aggregateId: BAD, sequenceNo: '1' };
       expect(lines).toEqual([
-        { level: 'error', message: expect.any(String), fields: { projection: name, halted: true, ...expected() } },
+        {
+          level: 'error',
+          message: expect.any(String),
+          fields: { projection: name, halted: true, ...stream, occurredAt: expect.any(String), ...expected() },
+        },
       ]);
 
       const { ways } = served;

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import type { FailpointHook } from '../../src/engine/failpoint.ts';
-import type { Daemon, DaemonOptions } from '../../src/index.ts';
+import { createControlApi } from '../../src/http/control-api.ts';
+import { createDaemon, type Daemon, type DaemonOptions } from '../../src/index.ts';
 import { append } from '../../src/store/append.ts';
 import type { Sql } from '../../src/store/connect.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -94,6 +95,50 @@ test('a command that any SQL client inserts is carried out and answered in its r
   );
   expect(await rowOf('ledger')).toMatchObject({ generation: 1n });
   expect(await rowOf('other')).toMatchObject({ generation: 0n });
+});
+
+// Seen red with: refuseUnknown left out of the runner; the names of this daemon in the heartbeat's EXISTS.
+test('a row for a projection that no daemon has is refused within seconds, one for an instance too', async () => {
+  const lines = capturingLog();
+  await start({ log: lines });
+  await sql`INSERT INTO projection_commands (name, instance_id, event) VALUES ('bands', '', 'RESET'), ('ledger', 'eu', 'RESET')`;
+  await vi.waitFor(
+    async () =>
+      expect([...(await sql`SELECT name, state, code, message FROM projection_commands ORDER BY name`)]).toEqual([
+        {
+          name: 'bands',
+          state: 'failed',
+          code: 'PROJECTION_UNKNOWN',
+          message: "no daemon has a projection named 'bands': known are ledger, other",
+        },
+        { name: 'ledger', state: 'failed', code: 'COMMAND_INVALID', message: expect.stringContaining('per instance') },
+      ]),
+    { timeout: 20_000, interval: 50 },
+  );
+  expect(lines.lines.filter(({ message }) => message === 'a command was refused')).toHaveLength(2);
+});
+
+// Seen red with: #stateAfter left out of the desk (it was `resetting`).
+test('a RESET that is done is told with the state it led to, though its row ends a moment before the machine moves on', async () => {
+  await append(sql, noted('a', 1, 3));
+  const [committed, released] = [gate(), gate()];
+  const daemon = await start({
+    failpoint: async (point) => {
+      if (point !== 'reset-committed') return;
+      committed.open();
+      await released.passed;
+    },
+  });
+  await untilCaughtUp(daemon, sql);
+  const { id } = await daemon.submit({ name: 'ledger', event: 'RESET', by: 'test' });
+  const seen = daemon.awaitCommand(id);
+  const outcome = daemon.outcome(id);
+  await committed.passed;
+  // Both are told by the same heartbeat that the row has ended.
+  expect(await seen).toMatchObject({ state: 'done' });
+  await daemon.command(id);
+  released.open();
+  expect(await outcome).toMatchObject({ kind: 'done', state: expect.stringMatching(/^(catching-up|live)$/) });
 });
 
 test.each([
@@ -418,7 +463,36 @@ test('H16: a command sent to a daemon that has stopped, or never started, is an 
   const daemon = await start();
   await daemon.stop();
   await expect(daemon.send('ledger', 'RESET')).rejects.toMatchObject({ code: 'DAEMON_STOPPED' });
+  const never = createDaemon({ projections, database: { url: database.url } });
+  await expect(never.send('ledger', 'RESET')).rejects.toMatchObject({ code: 'DAEMON_STARTING' });
   expect([...(await log())]).toEqual([]);
+});
+
+// Seen red with: DAEMON_STOPPED for both in Daemon.#running.
+test('a daemon that waits in its start says that it has not started yet, not that it is stopping', async () => {
+  const daemon = createDaemon({ projections, database: { url: database.url } });
+  daemons.push(daemon);
+  const held = gate();
+  const holding = sql.begin(async (tx) => {
+    await tx`LOCK TABLE projection_state IN ACCESS EXCLUSIVE MODE`;
+    held.open();
+    await asked.passed;
+  });
+  const asked = gate();
+  await held.passed;
+  const started = daemon.start();
+  const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+  const api = await createControlApi({ daemon, token: 't', host: '127.0.0.1', port: 0, version: '1', log }).listen();
+  try {
+    for (const path of ['/projections', '/projections/ledger', '/metrics']) {
+      const answer = await fetch(api.url + path);
+      expect([path, answer.status, await answer.json()]).toMatchObject([path, 503, { code: 'DAEMON_STARTING' }]);
+    }
+  } finally {
+    asked.open();
+    await Promise.all([holding, started, api.close(0)]);
+  }
+  expect(await daemon.status()).toHaveLength(2);
 });
 
 // Seen red with: isTransient left out of submit (an error of the driver, with the address of the database in it).

@@ -41,7 +41,8 @@ test.each([
            OVERRIDING SYSTEM VALUE VALUES (99, 'Stream', 'b', 1, 'Appended')`,
     mend: 'DELETE FROM events WHERE position = 99',
     code: 'STORE_POSITION',
-    message: 'events.position reaches 99, its sequence only 1',
+    message:
+      "events.position reaches 99, its sequence only 1, so positions would be drawn twice: run `SELECT setval('public.events_position_seq', 99)`",
   },
   {
     fault: 'a sequence behind the table that nobody has drawn from',
@@ -55,7 +56,7 @@ test.each([
     make: 'ALTER TABLE events RENAME metadata TO other',
     mend: 'ALTER TABLE events RENAME other TO metadata',
     code: 'STORE_COLUMNS',
-    message: 'table events lacks metadata',
+    message: 'table public.events lacks metadata',
   },
 ])('$fault is refused at the start, and accepted again once mended', async ({ make, mend, code, message }) => {
   await sql.unsafe(make);

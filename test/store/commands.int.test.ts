@@ -7,6 +7,7 @@ import {
   pendingCommands,
   readCommand,
   refuseCommand,
+  refuseUnknown,
   storeCommand,
   tidyCommands,
 } from '../../src/store/commands.ts';
@@ -138,28 +139,43 @@ test('a refusal never overrules an end, nor one refusal another', async () => {
   expect(await pendingCommands(sql, ['ledger'])).toEqual([]);
 });
 
-// Seen red with: each of the three conditions left out; the publisher's name, and `state = 'pending'`, left out of the refusal.
-test('old commands go, beyond the newest thousand and after ninety days; pending ones stay; nobody’s are refused', async () => {
+// Seen red with: each of the three conditions left out.
+test('old commands go, beyond the newest thousand and after ninety days; pending ones stay', async () => {
   await sql`
     INSERT INTO projection_commands (name, event, state, ended_at)
     SELECT 'ledger', 'PAUSE', 'done', now() - make_interval(days => CASE WHEN n <= 5 THEN 10 ELSE 100 END)
     FROM generate_series(1, 1010) AS n`;
-  await sql`INSERT INTO projection_commands (name, event) VALUES ('gone', 'RESET'), ('$publisher', 'RESET')`;
-  await sql`INSERT INTO projection_commands (name, event, state, ended_at) VALUES ('gone', 'PAUSE', 'done', now())`;
-  await registerPublisher(sql);
   const kept = await pending();
-  await tidyCommands(sql, 'me');
+  await tidyCommands(sql);
   const [counts] = await sql`
     SELECT count(*) FILTER (WHERE state = 'done') AS done, count(*) FILTER (WHERE ended_at > now() - interval '20 days') AS recent
     FROM projection_commands WHERE name = 'ledger'`;
   // 999 of the newest thousand beside the pending one, and the five that are older but ended lately.
   expect(counts).toEqual({ done: 1004n, recent: 5n });
   expect(await readCommand(sql, kept.id)).toMatchObject({ state: 'pending' });
-  expect([...(await sql`SELECT state, code FROM projection_commands WHERE name <> 'ledger' ORDER BY number`)]).toEqual([
-    { state: 'failed', code: 'PROJECTION_UNKNOWN' },
-    { state: 'failed', code: 'PROJECTION_UNKNOWN' },
-    { state: 'done', code: null },
+});
+
+// Seen red with: each of the two conditions left out; the two seconds; the publisher's name.
+test('what no daemon would carry out is refused with the names there are: an unknown projection after two seconds, an instance at once', async () => {
+  const kept = await pending();
+  await registerPublisher(sql);
+  await sql`INSERT INTO projection_commands (name, event, state, ended_at) VALUES ('gone', 'PAUSE', 'done', now())`;
+  await sql`
+    INSERT INTO projection_commands (name, instance_id, event, requested_at)
+    VALUES ('gone', '', 'RESET', now() - interval '3 s'), ('$publisher', '', 'RESET', now() - interval '3 s'),
+           ('soon', '', 'RESET', now()), ('ledger', 'eu', 'RESET', now())`;
+  const refused = await refuseUnknown(sql, 'me');
+  expect(refused.map(({ name, code, message }) => [name, code, message]).sort()).toEqual([
+    ['$publisher', 'PROJECTION_UNKNOWN', "no daemon has a projection named '$publisher': known are ledger"],
+    ['gone', 'PROJECTION_UNKNOWN', "no daemon has a projection named 'gone': known are ledger"],
+    ['ledger', 'COMMAND_INVALID', "no projection is per instance yet: leave instance_id out to reach all of 'ledger'"],
   ]);
+  const left = await sql`SELECT name, instance_id FROM projection_commands WHERE state = 'pending' ORDER BY number`;
+  expect([...left]).toEqual([
+    { name: 'ledger', instance_id: '' },
+    { name: 'soon', instance_id: '' },
+  ]);
+  expect(await readCommand(sql, kept.id)).toMatchObject({ state: 'pending' });
 });
 
 // Seen red with: OFFSET 999; the name left out of the DELETE.

@@ -19,7 +19,7 @@ const LOCAL = 'amqp://guest:guest@127.0.0.1:5672';
 /**
  * The broker of the run: TEST_AMQP_URL, else the one on this machine, else a private node where RabbitMQ is installed.
  * Null, with one line that says so, where there is none: `describe.skipIf(broker === null)`.
- * @throws Error in CI when TEST_AMQP_URL does not answer
+ * @throws Error in CI when TEST_AMQP_URL does not answer, or there is no broker
  */
 export async function openBroker(): Promise<TestBroker | null> {
   const given = process.env['TEST_AMQP_URL'];
@@ -87,7 +87,12 @@ async function tidy(connection: ChannelModel, names: readonly string[]): Promise
   await channel.close();
 }
 
+/** @throws Error in CI, where a missing part is an error */
 export function skipped(why: string): null {
+  if (process.env['CI'] === 'true')
+    throw new Error(
+      `needs RabbitMQ: ${why}; install it (Debian: apt-get install rabbitmq-server), or set TEST_AMQP_URL`,
+    );
   process.stderr.write(`skipped, needs RabbitMQ: ${why}\n`);
   return null;
 }

@@ -18,7 +18,8 @@ export async function openChromium(): Promise<Browser | null> {
   const given = process.env['CHROMIUM'];
   const executablePath = await firstExecutable(given ? [given] : PLACES);
   if (executablePath === null) {
-    if (process.env['CI'] === 'true') throw new Error('Chromium is not installed on this machine');
+    if (process.env['CI'] === 'true')
+      throw new Error('Chromium is missing: install it (Debian: apt-get install chromium)');
     process.stderr.write('skipped, needs Chromium: it is not installed on this machine\n');
     return null;
   }

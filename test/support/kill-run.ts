@@ -13,7 +13,8 @@ import { compileVictims, type Victim, type Victims } from './victims.ts';
 import { checkWitnesses, onSnapshot, witnesses } from './witnesses.ts';
 
 /** Where a process is ended: at a point of a page, or between the server's COMMIT and its reply. */
-export type KillPoint = Failpoint | 'commit-reply' | 'reset-reply';
+/** After the commit of a reset: 'reset-reply' is that, without a word to the daemon. */
+export type KillPoint = Exclude<Failpoint, 'reset-committed'> | 'commit-reply' | 'reset-reply';
 
 export interface KillRun {
   readonly kills: number;

@@ -15,6 +15,8 @@ import { CommandRunner, type RunnerOptions } from './runner.ts';
 const TIMEOUT_MS = 30_000;
 /** States that commands led to, kept for whoever has waited for them. */
 const REMEMBERED = 256;
+/** A machine leaves its state at once; a handler that blocks the event loop may be in between. */
+const LEAVING_MS = 2_000;
 const TIDY_EVERY_MS = 3_600_000;
 
 /** Where commands come in, and where those who sent them hear how they ended. */
@@ -47,8 +49,8 @@ export class CommandDesk {
   async tidy(): Promise<void> {
     if (performance.now() - this.#tidied < TIDY_EVERY_MS) return;
     this.#tidied = performance.now();
-    const { sql, id, log } = this.#options;
-    await tidyCommands(sql, id).catch((error: unknown) => log.debug({ err: error }, 'old commands not removed'));
+    const { sql, log } = this.#options;
+    await tidyCommands(sql).catch((error: unknown) => log.debug({ err: error }, 'old commands not removed'));
   }
 
   /**
@@ -101,7 +103,7 @@ export class CommandDesk {
   async outcome(id: string, options?: WaitOptions): Promise<CommandOutcome> {
     const { name, state, code, message, warning } = await this.awaitCommand(id, options);
     if (state === 'failed') return { kind: 'failed', code: code ?? 'COMMAND_REFUSED', message: message ?? '' };
-    const now = this.#states.get(id) ?? this.#stateOf(name);
+    const now = this.#states.get(id) ?? (await this.#stateAfter(id, name));
     return { kind: 'done', state: now, ...(warning !== null && { warning }) };
   }
 
@@ -121,6 +123,19 @@ export class CommandDesk {
     });
     if (found !== null) return found;
     throw new EngineError('COMMAND_INVALID', { event: 'the command', name: '', reason: `there is none under ${id}` });
+  }
+
+  /**
+   * The row of a command ends with the transaction of its effect, a moment before the machine leaves the state in which
+   * that ran: what the command led to is known when this daemon's runner has it out of its hand.
+   */
+  async #stateAfter(id: string, name: string): Promise<ProjectionState> {
+    const { inHand } = this.#options;
+    if (inHand(name)?.command?.id === id) {
+      const ended = firstValueFrom(this.#news.pipe(filter((one) => one === id)), { defaultValue: null });
+      if (inHand(name)?.command?.id === id) await orAborted(ended, AbortSignal.timeout(LEAVING_MS)).catch(() => null);
+    }
+    return this.#states.get(id) ?? this.#stateOf(name);
   }
 
   #stateOf(name: string): ProjectionState {

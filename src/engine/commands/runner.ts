@@ -10,6 +10,7 @@ import {
   type PendingCommand,
   pendingCommands,
   refuseCommand,
+  refuseUnknown,
 } from '../../store/commands.ts';
 import type { Sql } from '../../store/connect.ts';
 import type { Log } from '../log.ts';
@@ -79,7 +80,12 @@ export class CommandRunner {
   }
 
   async #look(): Promise<void> {
-    const { sql, names, log } = this.#options;
+    const { id: by, sql, names, log } = this.#options;
+    const refused = await refuseUnknown(sql, by).catch(() => []);
+    for (const { id, name, ...about } of refused) {
+      log.warn({ command: id, projection: name, ...about }, 'a command was refused');
+      this.#options.onEnded(id, 'idle');
+    }
     const pending = await pendingCommands(sql, names).catch((error: unknown) => {
       log.debug({ err: error }, 'commands not read, tried again with the next heartbeat');
       return [];

@@ -1,0 +1,67 @@
+import { describeError } from '../core/describe-error.ts';
+import type { Log } from '../engine/log.ts';
+import { type DaemonFile, daemonFilePath, otherDaemonIn, removeDaemonFile, writeDaemonFile } from './daemon-file.ts';
+
+/** How often a daemon looks whether the one that had the file before it has ended. */
+const TAKE_OVER_MS = 5_000;
+const BY_ADDRESS = 'commands reach this one by PROJECTIONIST_URL and PROJECTIONIST_TOKEN';
+
+export interface AnnounceOptions {
+  readonly log: Log;
+  /** Default 5000. */
+  readonly takeOverMs?: number;
+}
+
+/**
+ * Lets the commands of this folder find the daemon. The daemon runs without that as well: a container's root is often
+ * read-only. Of several daemons in one folder the first has the file; when it has ended, another one takes it over.
+ * @returns what takes the file away again
+ */
+export async function announceDaemon(
+  folder: string,
+  own: DaemonFile,
+  { log, takeOverMs = TAKE_OVER_MS }: AnnounceOptions,
+): Promise<() => Promise<void>> {
+  const file = daemonFilePath(folder);
+
+  /** @returns false while another daemon has it */
+  async function announce(onOther: (other: DaemonFile) => void): Promise<boolean> {
+    try {
+      const other = await otherDaemonIn(folder, own);
+      if (other !== null) {
+        onOther(other);
+        return false;
+      }
+      await writeDaemonFile(folder, own);
+    } catch (error) {
+      log.warn({ file, reason: describeError(error), control: own.url }, `daemon.json was not written: ${BY_ADDRESS}`);
+    }
+    return true;
+  }
+
+  let last = announce(({ pid, url }) => {
+    log.warn(
+      { file, other: { pid, url }, control: own.url },
+      `another daemon of this folder has daemon.json until it ends: ${BY_ADDRESS}`,
+    );
+  });
+  let timer: NodeJS.Timeout | undefined;
+  let withdrawn = false;
+  const again = (): void => {
+    timer = setTimeout(() => {
+      last = announce(() => undefined).then((ended) => {
+        if (!ended && !withdrawn) again();
+        return ended;
+      });
+    }, takeOverMs).unref();
+  };
+  if (!(await last)) again();
+  return async () => {
+    withdrawn = true;
+    clearTimeout(timer);
+    await last;
+    await removeDaemonFile(folder, own).catch((error: unknown) => {
+      log.warn({ file, reason: describeError(error) }, 'daemon.json was not removed');
+    });
+  };
+}
