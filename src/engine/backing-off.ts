@@ -24,7 +24,7 @@ export interface BackingOffOptions {
 }
 
 /** Before that it may be a moment's trouble, which ends by itself. */
-export const TOLD_AFTER_S = 10;
+const TOLD_AFTER_S = 10;
 const NAMED = 10;
 /** Between two attempts a projection works for a moment; that ends nothing. */
 const BETWEEN = new Set(['idle.opening', 'catching-up.working', 'live.working', 'failed.attempting']);

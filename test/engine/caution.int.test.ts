@@ -105,7 +105,8 @@ test('the deaths of one event are not counted against another', async () => {
   expect(await dies(1)).toMatchObject({ position: event(1).position, deaths: 2 });
 });
 
-// Seen red with: the look at #isStale before a page is applied left out (the event that is gone is applied).
+// Seen red with: the look at #isStale before a page is applied left out (the handler runs for an event that is gone, and
+// only the page's transaction refuses it).
 test('a page in hand when a connection is lost is read again: a crash may have taken its events back', async () => {
   const { projection: other, calls } = createLedger({ name: 'other' });
   await using own = await openScene([other]);
