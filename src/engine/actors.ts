@@ -69,7 +69,7 @@ export function startActors(options: ActorsOptions): Actor<typeof daemonMachine>
     const puller = new Puller({
       projection,
       settings,
-      caution: new Caution({ sql: pools.views, name, start, events: bulkLimit ?? PAGE_MIN, turns }),
+      caution: new Caution({ sql: pools.views, name, start, events: bulkLimit ?? PAGE_MIN, turns, log }),
       reader: pools.reader,
       heads,
       pageSize: bulkLimit,

@@ -3,6 +3,7 @@ import type { StoredEvent } from '../core/event.ts';
 import { beginAttempt, endAttempt, type StartNote } from '../store/attempts.ts';
 import type { Sql } from '../store/connect.ts';
 import { eventFailed } from './event-failure.ts';
+import type { Log } from './log.ts';
 import type { PageOutcome } from './outcome.ts';
 
 /** Starts in a row that get nowhere, until a projection goes one event at a time. */
@@ -19,6 +20,7 @@ export interface CautionOptions {
   readonly events: number;
   /** Shared by all projections of the process: two attempts at once would both be blamed. */
   readonly turns: Turns;
+  readonly log: Log;
 }
 
 /**
@@ -73,10 +75,26 @@ export class Caution {
       try {
         return await apply();
       } finally {
-        this.#left -= 1;
-        await endAttempt(sql, name);
+        await this.#end(event);
       }
     });
+  }
+
+  /**
+   * Never rejects: that would hide what became of the page, and a halt that is still to be stored with it. A record that
+   * could not be removed is replaced with the next event, which is tried alone for that reason.
+   */
+  async #end({ position }: StoredEvent): Promise<void> {
+    const { sql, name, log } = this.#options;
+    try {
+      await endAttempt(sql, name);
+      this.#left -= 1;
+    } catch (error) {
+      log.warn(
+        { projection: name, position, err: error },
+        'the record of an attempt could not be removed; the next event is tried alone too',
+      );
+    }
   }
 
   /** The halt is stored: a RETRY from now on tries the event. Not before, or the handler would run without one. */

@@ -84,8 +84,9 @@ export async function listFailures(sql: Queryable, name: string | null): Promise
 export async function readStandingFailure(sql: Queryable, name: string): Promise<FailureRecord | null> {
   const [state] = await sql<{ cursor: bigint }[]>`
     SELECT cursor FROM projection_state WHERE name = ${name} AND instance_id = ''`;
+  // Not of one that is applied (what its handler left behind failed later), and a SKIP moves the cursor onto its event.
   const failures = (await listFailures(sql, name)).filter(
-    ({ position, skipped }) => skipped === null && state !== undefined && BigInt(position) > state.cursor,
+    ({ position }) => state !== undefined && BigInt(position) > state.cursor,
   );
   return failures.at(-1) ?? null;
 }

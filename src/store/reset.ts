@@ -256,10 +256,15 @@ async function hasCommitted(
 
 /**
  * What a handler committed or did outside of the transaction stands, for whichever of these projections, and nothing that
- * is run again can tell. The generation counts up, so that their workers notice.
+ * is run again can tell. The generation counts up, so that their workers notice. What halted them before is not what
+ * halts them now.
  */
 async function haltDamaged(sql: Sql, { projections }: ResetPlan, { message }: EngineError): Promise<void> {
   await sql`
-    UPDATE projection_state SET status = 'halted', alarm = ${message}, generation = generation + 1, updated_at = now()
-    WHERE name = ANY(${projections.map((one) => one.name)}::text[]) AND instance_id = ''`;
+    WITH damaged AS (
+      UPDATE projection_state SET status = 'halted', alarm = ${message}, generation = generation + 1, updated_at = now()
+      WHERE name = ANY(${projections.map((one) => one.name)}::text[]) AND instance_id = '' RETURNING name
+    )
+    DELETE FROM projection_failures AS f USING damaged
+    WHERE f.name = damaged.name AND f.instance_id = '' AND f.skipped_at IS NULL`;
 }

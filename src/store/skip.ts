@@ -4,9 +4,6 @@ import type { Sql, Tx } from './connect.ts';
 import { newestWithin } from './newest.ts';
 import { advance } from './state.ts';
 
-/** For the page in flight of another daemon; longer would keep the queue of commands waiting. */
-const LOCK_TIMEOUT = '5s';
-
 export interface SkipOptions {
   readonly name: string;
   /** Types of events that the projection handles. */
@@ -14,17 +11,20 @@ export interface SkipOptions {
   readonly owner: string;
   /** A SKIP: its position and reason. Ends with it, in the same transaction. */
   readonly command: PendingCommand;
+  /** For the page in flight of another daemon; longer would keep the queue of commands waiting. */
+  readonly lockTimeoutMs?: number;
 }
 
 /**
  * Passes over the event that a projection stands before because it failed. The cursor moves onto it, the halt is taken
  * back, the failure stays on record as skipped. All or nothing, and only from exactly there: whoever asked has looked at
- * one event, and no other may be left out by it.
+ * one event, and no other may be left out by it. A pause that came meanwhile stays, without the halt under it.
  * @throws EngineError SKIP_MOVED, COMMAND_STALE, PROJECTION_ROW_MISSING; CommandEnded
  */
-export async function skipEvent(sql: Sql, { name, handled, owner, command }: SkipOptions): Promise<void> {
+export async function skipEvent(sql: Sql, options: SkipOptions): Promise<void> {
+  const { name, handled, owner, command, lockTimeoutMs = 5000 } = options;
   await sql.begin('ISOLATION LEVEL READ COMMITTED', async (tx) => {
-    await tx`SELECT set_config('lock_timeout', ${LOCK_TIMEOUT}, true)`;
+    await tx`SELECT set_config('lock_timeout', ${String(lockTimeoutMs)}, true)`;
     const [row] = await tx<{ cursor: bigint; generation: bigint; xid: string }[]>`
       SELECT cursor, generation, pg_current_xact_id()::text AS xid
       FROM projection_state WHERE name = ${name} AND instance_id = '' FOR UPDATE`;
@@ -39,7 +39,10 @@ export async function skipEvent(sql: Sql, { name, handled, owner, command }: Ski
     await tx`
       UPDATE projection_failures SET skipped_at = now(), skipped_by = ${command.requestedBy}, skip_reason = ${command.reason}
       WHERE name = ${name} AND instance_id = '' AND position = ${position}`;
-    await tx`UPDATE projection_state SET status = 'running' WHERE name = ${name} AND instance_id = '' AND status = 'halted'`;
+    await tx`
+      UPDATE projection_state
+      SET status = CASE status WHEN 'halted' THEN 'running' ELSE status END, resume_to = 'running'
+      WHERE name = ${name} AND instance_id = ''`;
     await commandDone(tx, command.id, { by: owner });
   });
 }

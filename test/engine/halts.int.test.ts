@@ -1,6 +1,8 @@
 import { expect, test, vi } from 'vitest';
 import type { Halt } from '../../src/index.ts';
-import { untilStatus } from '../support/engine.ts';
+import { readStandingFailure } from '../../src/store/failures.ts';
+import { readHalt } from '../../src/store/halt.ts';
+import { untilCaughtUp, untilStatus } from '../support/engine.ts';
 import { createLedger, noted } from '../support/noted-ledger.ts';
 import { startReceiver } from '../support/receiver.ts';
 import { capturingLog, openScene } from '../support/scene.ts';
@@ -81,4 +83,27 @@ test('a hook that throws, and a receiver that hangs, are logged and harm nothing
   await daemon.stop();
   expect(performance.now() - began).toBeLessThan(4_000);
   expect(told(log, 'a halt could not be told').map(({ receiver: who }) => who)).toEqual(['onHalt', 'webhook']);
+});
+
+// Seen red with: `position > cursor` in readHalt (no event, only "halted before an event that failed"); the same left out
+// of readStandingFailure.
+test('a halt for what a handler left behind is told with its event, although that is applied', async () => {
+  const { projection } = createLedger();
+  await using scene = await openScene([projection]);
+  const halts: Halt[] = [];
+  const daemon = await scene.start({ onHalt: (halt) => void halts.push(halt) });
+  const [, event, last] = await scene.append(...noted('a', 1, 3));
+  await untilCaughtUp(daemon, scene.sql);
+  const culprit = { projection: 'ledger', event: { position: event?.position, id: event?.id, name: 'Noted' } as never };
+  await daemon.halt(culprit, new Error('left behind'));
+  await vi.waitFor(() => expect(halts).toHaveLength(1), { timeout: 20_000 });
+  expect(halts).toMatchObject([
+    { position: String(event?.position), eventId: event?.id, eventName: 'Noted', error: 'left behind', attempts: 1 },
+  ]);
+  expect(await scene.row('ledger')).toMatchObject({ status: 'halted', cursor: last?.position });
+  // What is tried is the event a projection stands before: this one has been applied.
+  expect(await readStandingFailure(scene.sql, 'ledger')).toBe(null);
+  await daemon.send('ledger', 'RETRY');
+  await untilCaughtUp(daemon, scene.sql);
+  expect(await readHalt(scene.sql, 'ledger')).toBe(null);
 });

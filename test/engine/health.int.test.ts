@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { DEFAULT_POLICY } from '../../src/core/failure-policy.ts';
 import { Caution, Turns } from '../../src/engine/caution.ts';
+import { silentLog } from '../../src/engine/log.ts';
 import { Progress } from '../../src/engine/progress.ts';
 import { defineProjection, type EventShape } from '../../src/index.ts';
 import { handPuller } from '../support/page.ts';
@@ -71,7 +72,7 @@ test('a projection that waits for its turn after a crash is not stalled, however
     }
   }
   const start = { name: 'slow', starts: 3, position: null, deaths: 0 };
-  const caution = new Caution({ sql: scene.sql, name: 'slow', start, events: 2, turns: new Crowded() });
+  const caution = new Caution({ sql: scene.sql, name: 'slow', start, events: 2, turns: new Crowded(), log: silentLog });
   expect(await pulling(6, caution)).toEqual({ kind: 'caught-up' });
   expect(waited).toEqual([0, 0]);
   expect(progress.stalledMs).toBe(0);

@@ -115,7 +115,7 @@ test('a slow write is never overtaken: what is noted meanwhile is written after 
   expect(asked.map(({ rows }) => rows)).toEqual([['one'], ['two', 'three']]);
 });
 
-// Seen red with: `await this.#writing` left out of stop(); with the last write left out.
+// Seen red with: `await this.#writing` left out of stop(); the last write left out; the last write not awaited.
 test('a stop waits for the write under way and for the last one', async () => {
   const { log, asked } = slowDatabase();
   log.note(row('one'));

@@ -30,21 +30,23 @@ export function handPuller(
     readonly pageSize?: number;
     readonly progress?: Progress;
     readonly caution?: Caution | undefined;
+    readonly reader?: Sql;
   } = {},
 ) {
   let head = 0n;
+  let epoch = 0;
   const now = () => performance.now();
   const puller = new Puller({
     projection,
     settings: pageSettings(sql, projection, options.settings),
-    reader: sql,
+    reader: options.reader ?? sql,
     heads: {
       latest: () => head,
       refresh: async () => head,
       recent: () => null,
       idAt: () => null,
       forget: () => undefined,
-      epoch: () => 0,
+      epoch: () => epoch,
     },
     pageSize: options.pageSize ?? 100,
     progress: options.progress ?? new Progress(now),
@@ -56,6 +58,10 @@ export function handPuller(
     pull: () => puller.pull('catch-up', new AbortController().signal),
     headIs: (position: bigint) => {
       head = position;
+    },
+    /** A connection was lost, so what was read before may have been taken back. */
+    lost: () => {
+      epoch += 1;
     },
   };
 }
