@@ -1,3 +1,4 @@
+import { Decimal, plainDecimal } from '../core/decimal.ts';
 import { type JsonText, jsonText, parseJson } from '../store/json.ts';
 
 /** Escapes of what PostgreSQL's text and jsonb cannot hold, NUL and halves of surrogate pairs. */
@@ -42,7 +43,11 @@ export function exactField(text: string, field: string): JsonText | null {
 
 function checkStorable(value: unknown): void {
   if (typeof value === 'string') checkText(value);
-  else if (typeof value === 'number' && !Number.isFinite(value)) throw new SyntaxError('a number is out of range');
+  else if (value instanceof Decimal) {
+    // Written out in digits it has a length that the store takes.
+    if (/e/i.test(value.text) && plainDecimal(value.text) === undefined)
+      throw new SyntaxError('a number is out of range');
+  } else if (typeof value === 'number' && !Number.isFinite(value)) throw new SyntaxError('a number is out of range');
   else if (typeof value === 'object' && value !== null) {
     for (const [key, part] of Object.entries(value)) {
       checkText(key);

@@ -27,7 +27,8 @@ function parseMarked(text: string): unknown {
   const marked = text.replaceAll(/"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g, (token) => {
     if (token.startsWith('"') || (token.length < 16 && !/[eE]/.test(token))) return token;
     if (/^-?[1-9]\d{15,}$/.test(token)) return Number.isSafeInteger(Number(token)) ? token : `"${mark}n${token}"`;
-    return isExactNumber(token) ? token : `"${mark}d${token}"`;
+    // What JSON does not allow, such as a leading zero, is for JSON.parse to refuse.
+    return isExactNumber(token) || /^-?0\d/.test(token) ? token : `"${mark}d${token}"`;
   });
   const found: { value: unknown } = { value: JSON.parse(marked) };
   reviveNumbers(found, mark);

@@ -113,6 +113,11 @@ test.each([
   if (expected instanceof Decimal) expect(stringifyJson(read)).toBe(`{"n":${text}}`);
 });
 
+// Seen red with: the look at a leading zero taken out of parseMarked.
+test.each(['01234567890123456789', '-01234567890123456.5', '[00.12345678901234567]'])('%s is no JSON', (text) => {
+  expect(() => parseJson(text)).toThrow(SyntaxError);
+});
+
 // Seen red with: mark as `number` in decimalAt (a text that is a decimal lost its quotes).
 test('any decimal comes back digit for digit, beside texts that look like it', () => {
   const decimal = fc
