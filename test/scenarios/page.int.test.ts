@@ -94,7 +94,7 @@ test('43: any other error of the database ends the page at once, counts as no fa
   });
   await waited;
   expect(pages).toBe(waits);
-  await untilStatus(daemon, 'ledger', ({ detail }) => detail === 'backing off: try again');
+  await untilStatus(daemon, 'ledger', ({ detail }) => /^backing off since \S+: try again$/.test(detail ?? ''));
   await expectUntouched(scene, before, []);
   await scene.sql.unsafe('DROP TRIGGER conflict ON ledger');
   await untilCaughtUp(daemon, scene.sql);
