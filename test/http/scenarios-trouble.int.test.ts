@@ -27,14 +27,14 @@ const TROUBLE = [
               $$ BEGIN RAISE EXCEPTION 'try again' USING ERRCODE = '40001'; END $$;
             CREATE TRIGGER refuse BEFORE INSERT ON ledger FOR EACH ROW EXECUTE FUNCTION refuse()`,
     mend: 'DROP FUNCTION refuse CASCADE',
-    detail: /^backing off: try again$/,
+    detail: /^backing off since \S+: try again$/,
     alone: true,
   },
   {
     what: '44: events that cannot be read',
     break: 'ALTER TABLE events RENAME COLUMN id TO hidden',
     mend: 'ALTER TABLE events RENAME COLUMN hidden TO id',
-    detail: /^backing off: column "id" does not exist$/,
+    detail: /^backing off since \S+: column "id" does not exist$/,
     alone: false,
   },
   {
@@ -42,7 +42,7 @@ const TROUBLE = [
     break: `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
             CREATE TRIGGER refuse BEFORE UPDATE ON projection_state FOR EACH ROW ${ONLY} EXECUTE FUNCTION refuse()`,
     mend: 'DROP FUNCTION refuse CASCADE',
-    detail: /^backing off: projection 'ledger' was moved by somebody else/,
+    detail: /^backing off since \S+: projection 'ledger' was moved by somebody else/,
     alone: true,
   },
   {
@@ -52,7 +52,7 @@ const TROUBLE = [
             CREATE CONSTRAINT TRIGGER refuse AFTER UPDATE ON projection_state DEFERRABLE INITIALLY DEFERRED
               FOR EACH ROW ${ONLY} EXECUTE FUNCTION refuse()`,
     mend: 'DROP FUNCTION refuse CASCADE',
-    detail: /^backing off: not now$/,
+    detail: /^backing off since \S+: not now$/,
     alone: true,
   },
 ] as const;
