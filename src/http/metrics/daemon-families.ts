@@ -31,13 +31,13 @@ export const DAEMON_FAMILIES: readonly Family[] = [
     labels: ['source'],
     read: ({ hints }) => counts(hints.wakes),
   },
-  {
-    name: 'projectionist_unhandled_events_total',
-    help: 'Events that no projection handles, as the polls have seen them since the start; `other` from the 50th type on.',
-    type: 'counter',
-    labels: ['event'],
-    read: ({ unhandled }) => unhandled.map(({ name, events }) => [events, name]),
-  },
+  // Their names are no labels: they are what appenders write, and no projection declares them. Status has them.
+  one(
+    'counter',
+    'unhandled_events_total',
+    'Events that no projection handles, as the polls have seen them since the start; status lists their types.',
+    ({ unhandled }) => unhandled.reduce((sum, { events }) => sum + events, 0),
+  ),
   one(
     'counter',
     'positions_announced_total',
