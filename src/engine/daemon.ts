@@ -227,7 +227,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
       heads: this.#running(this.#heads),
       workers: this.#workers,
       snapshot: this.#snapshot,
-      storeProblem: this.#watches?.store.problem() ?? null,
+      storeProblem: this.#watches?.store.problem() ?? this.#trouble.detail,
       backingOffSince: (name) => this.#watches?.backingOff.since(name) ?? null,
       owner: this.id,
       trouble: this.#trouble,

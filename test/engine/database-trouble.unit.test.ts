@@ -1,6 +1,7 @@
 import { expect, test, vi } from 'vitest';
 import { DatabaseTrouble } from '../../src/engine/database-trouble.ts';
 import { silentLog } from '../../src/engine/log.ts';
+import { ofOurDatabase } from '../../src/store/sqlstate.ts';
 
 test('whoever backs off is told once for each time that the database comes back, and not while it answers', () => {
   const onBack = vi.fn();
@@ -14,4 +15,16 @@ test('whoever backs off is told once for each time that the database comes back,
   trouble.answered();
   expect(onBack).toHaveBeenCalledOnce();
   expect(trouble.away).toBe(false);
+});
+
+// Seen red with: `detail` null whatever the reason: every projection is then live, and nothing says why it stands still.
+test('a poll that the database refuses is told with its reason, one that it does not answer is not', () => {
+  const trouble = new DatabaseTrouble(silentLog);
+  expect(trouble.detail).toBeNull();
+  trouble.refused(new Error('column "id" does not exist'));
+  expect(trouble.detail).toMatch(/^no event can be found since \d{4}-\S+Z: column "id" does not exist$/);
+  trouble.refused(ofOurDatabase(Object.assign(new Error('gone'), { code: 'ECONNRESET' })));
+  expect([trouble.detail, trouble.away]).toEqual([null, true]);
+  trouble.answered();
+  expect([trouble.detail, trouble.away]).toEqual([null, false]);
 });

@@ -34,7 +34,7 @@ const TROUBLE = [
     what: '44: events that cannot be read',
     break: 'ALTER TABLE events RENAME COLUMN id TO hidden',
     mend: 'ALTER TABLE events RENAME COLUMN hidden TO id',
-    detail: /^backing off since \S+: column "id" does not exist$/,
+    detail: /^no event can be found since \S+: column "id" does not exist$/,
     alone: false,
   },
   {
