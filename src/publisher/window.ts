@@ -75,8 +75,7 @@ export class SendWindow {
   }
 
   hasRoom(): boolean {
-    if (this.#refused) return false;
-    return this.inFlight === 0 || (this.inFlight < this.#limit && this.#bytes < this.#limits.bytes);
+    return !this.#refused && this.inFlight < this.#limit && this.#bytes < this.#limits.bytes;
   }
 
   /** Begins a new round after this position, of which everything is published. */
@@ -89,8 +88,8 @@ export class SendWindow {
     this.#unanswered = 0;
     this.#prefix = cursor;
     this.#last = cursor;
+    // Of any credit, the first confirm makes two of one, and none is left.
     this.#limit = 1;
-    this.#credit = 0;
     this.#refused = false;
   }
 

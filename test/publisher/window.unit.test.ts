@@ -172,6 +172,18 @@ describe('the window', () => {
     expect(window.hasRoom()).toBe(true);
   });
 
+  // Seen red with: `done` kept in a new round (nothing is ever confirmed in it, and the publisher stands still).
+  test('forgets in a new round how many of the last one were confirmed', () => {
+    const window = new SendWindow({ messages: 64, bytes: 1000 });
+    for (let count = 0; count < 4; count += 1) burst(window);
+    const [first] = Array.from({ length: 5 }, () => window.send(window.last + 1n, 1));
+    if (first !== undefined) window.confirm(first);
+    window.startFrom(window.prefix);
+    expect(window.inFlight).toBe(0);
+    window.confirm(window.send(100n, 1));
+    expect(window.prefix).toBe(100n);
+  });
+
   test('counts one answer for each message: after the first the broker has said what it had to', () => {
     const window = new SendWindow(LIMITS);
     const sent = window.send(1n, 1);
