@@ -43,6 +43,7 @@ export function handPuller(
       refresh: async () => head,
       recent: () => null,
       idAt: () => null,
+      passed: () => undefined,
       forget: () => undefined,
       epoch: () => 0,
     },
