@@ -46,7 +46,8 @@ export async function showStatus(
       : statusTable(fleet.projections, fleet.publisher, options.paint) +
           inOrderLines(fleet.projections) +
           brokerLine(fleet) +
-          unhandledLine(fleet),
+          unhandledLine(fleet) +
+          instanceLine(fleet),
   );
 }
 
@@ -65,6 +66,13 @@ function unhandledLine({ unhandled = [] }: Fleet): string {
   const shown = unhandled.slice(0, LISTED).map(({ name, events }) => `${name} (${grouped(events)})`);
   const more = unhandled.length > LISTED ? `, and ${unhandled.length - LISTED} more` : '';
   return `${oneLine(`no projection handles: ${shown.join(', ')}${more}`)}\n`;
+}
+
+/** Until projections per instance exist, an event's instance is kept and nothing is made of it. */
+function instanceLine({ instanceEvents: first }: Fleet): string {
+  if (first === undefined) return '';
+  const where = `${first.eventName} at position ${first.position} is of '${first.instance}'`;
+  return `${oneLine(`events of instances are applied as one history: ${where}`)}\n`;
 }
 
 /** A line for each thing that keeps a projection from folding; an older daemon does not say. */

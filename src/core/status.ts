@@ -80,6 +80,13 @@ export interface UnhandledEvents {
   readonly position: string;
 }
 
+/** The first event that names an instance, of those that a daemon has read since its start. */
+export interface InstanceEvents {
+  readonly instance: string;
+  readonly eventName: string;
+  readonly position: string;
+}
+
 /** How a command ended. */
 export type CommandOutcome =
   /** `warning`: a reset that took other projections along names them. */

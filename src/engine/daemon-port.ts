@@ -3,7 +3,13 @@ import type { Capsule } from '../core/capsule.ts';
 import type { CommandRecord, CommandRequest } from '../core/command.ts';
 import type { FailureRecord, TryReport } from '../core/failure.ts';
 import type { PublisherStatus } from '../core/publisher.ts';
-import type { CommandOutcome, OperatorEvent, ProjectionStatus, UnhandledEvents } from '../core/status.ts';
+import type {
+  CommandOutcome,
+  InstanceEvents,
+  OperatorEvent,
+  ProjectionStatus,
+  UnhandledEvents,
+} from '../core/status.ts';
 import type { TransitionRecord } from '../core/transition.ts';
 import type { LatencyFigures } from '../feed/latency.ts';
 import type { TransitionsOptions } from '../store/transitions.ts';
@@ -106,6 +112,8 @@ export interface DaemonPort {
   backingOff(): readonly BackingOff[];
   /** Event types that no projection handles, as the polls have come across them since the start; 51 at most. */
   unhandled(): readonly UnhandledEvents[];
+  /** The first event of an instance that it has read: projections apply such events as one history. Null: none. */
+  instanceEvents(): InstanceEvents | null;
   latency(): readonly LatencyFigures[];
   /** Calls back on each change of state; returns the way to end that. */
   onTransition(

@@ -10,7 +10,7 @@ import type { ProjectionStatus } from '../core/status.ts';
 import { type TableOwners, tableOwners } from '../core/table-owners.ts';
 import { type HintFigures, HintMetrics } from '../feed/hint-metrics.ts';
 import type { Look } from '../feed/wakes.ts';
-import { createHeadReader } from '../store/head.ts';
+import { type Beat, createHeadReader } from '../store/head.ts';
 import { type ActorsOptions, childOf, startActors, type Worker } from './actors.ts';
 import type { Culprit } from './attribution.ts';
 import { type Broker, startBroker } from './broker.ts';
@@ -99,10 +99,11 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     });
     // Stopped meanwhile: what began now would have nobody to end it.
     if (this.#stopping !== null) throw new EngineError('DAEMON_STOPPED');
-    const heads = createHeads(createHeadReader(pools.control), projections, ({ standings, pending }) => {
+    const heard = ({ standings, pending }: Beat): void => {
       this.#watches?.rows.heard(standings);
       this.#desk?.beat(pending);
-    });
+    };
+    const heads = createHeads(createHeadReader(pools.control), projections, heard, this.#log);
     this.#heads = heads;
     this.#watches = createWatches({
       daemon: this.#options,
@@ -245,6 +246,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
   }
 
   readonly unhandled = () => this.#heads?.unhandled() ?? [];
+  readonly instanceEvents = () => this.#heads?.instanceEvents() ?? null;
   readonly backingOff = () => this.#watches?.backingOff.lasting() ?? [];
   readonly health = (): Health => healthOf(this.#workers, this.#root?.getSnapshot().status !== 'error');
   readonly ready = (): boolean =>

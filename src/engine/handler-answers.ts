@@ -11,7 +11,8 @@ import { returnedPromise, returnedStatements, returnsStatements, runsSql } from 
 /** What came of calling the handler of one event. */
 export type Answer =
   | { readonly kind: 'statements'; readonly statements: readonly FlatStatement[] }
-  | { readonly kind: 'failed'; readonly error: unknown }
+  /** `statement`: the one of its own SQL that it failed with. */
+  | { readonly kind: 'failed'; readonly error: unknown; readonly statement: string | null }
   /** It runs SQL of its own, over `lent`. */
   | { readonly kind: 'promise'; readonly promise: Promise<unknown>; readonly lent: Lent };
 
@@ -148,7 +149,7 @@ export class HandlerAnswers {
       returnedStatements(handler);
       return { kind: 'statements', statements };
     } catch (error) {
-      return { kind: 'failed', error };
+      return { kind: 'failed', error, statement: lent.failed(error) };
     }
   }
 }

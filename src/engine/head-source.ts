@@ -1,3 +1,4 @@
+import type { StoredEvent } from '../core/event.ts';
 import type { Page } from '../store/read.ts';
 
 /** The safe head, and what the looks at it brought along, as whoever reads events sees it. */
@@ -10,6 +11,8 @@ export interface HeadSource {
   idAt(position: bigint): string | null;
   /** Looks again now. */
   refresh(): Promise<bigint>;
+  /** Events that were read without a look, for what a daemon notices about events of any kind. */
+  passed(events: readonly StoredEvent[]): void;
   /** After a lost connection. */
   forget(): void;
   /** Counts up with each `forget`: what was read of the store before that may have been taken back since. */

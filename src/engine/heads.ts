@@ -1,8 +1,10 @@
 import type { Projection } from '../core/projection.ts';
-import type { UnhandledEvents } from '../core/status.ts';
+import type { InstanceEvents, UnhandledEvents } from '../core/status.ts';
 import type { Beat, HeadReader, OpenAppender } from '../store/head.ts';
 import type { HeadSource } from './head-source.ts';
 import { HeadTimeline } from './head-timeline.ts';
+import { InstanceEventsNotice } from './instance-events.ts';
+import { type Log, silentLog } from './log.ts';
 import { type Appended, RecentEvents } from './recent-events.ts';
 import { UnhandledCounter } from './unhandled-events.ts';
 
@@ -16,6 +18,8 @@ export interface Heads extends HeadSource {
   since(after: bigint): Appended | null;
   /** Event types that no projection handles, as the looks have come across them. */
   unhandled(): readonly UnhandledEvents[];
+  /** The first event of an instance, of those that looks and pages have come across; null: there was none. */
+  instanceEvents(): InstanceEvents | null;
   /** As `HeadTimeline.secondsAbove`. */
   secondsAbove(cursor: bigint, notBefore: number): number | null;
   /** Appenders that held the head at the last look. */
@@ -27,7 +31,9 @@ export function createHeads(
   reader: HeadReader,
   projections: readonly Pick<Projection, 'handlers'>[],
   onBeat: (beat: Beat) => void,
+  log: Log = silentLog,
 ): Heads {
+  const instances = new InstanceEventsNotice(log);
   const unhandled = new UnhandledCounter(projections);
   let latest: bigint | null = null;
   let latestId: string | null = null;
@@ -48,6 +54,7 @@ export function createHeads(
       else {
         recent.add(head.recent.after, head.position, head.recent.events);
         unhandled.add(head.recent.events);
+        instances.add(head.recent.events);
       }
       return { position: head.position, drawn: head.drawn, open: head.holders.length > 0 };
     } catch (error) {
@@ -82,5 +89,7 @@ export function createHeads(
     epoch: () => reader.epoch(),
     holders: () => holders,
     unhandled: () => unhandled.figures(),
+    passed: (events) => instances.add(events),
+    instanceEvents: () => instances.first,
   };
 }

@@ -106,6 +106,7 @@ export class PageReader {
         maxBytes: share.bytes,
         span: limit.span,
       });
+      heads.passed(page.events);
       share.settle(page.bytes);
       limit.looked(page, now() - began);
       const last = page.events.at(-1);

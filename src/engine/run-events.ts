@@ -93,10 +93,14 @@ async function sendEvents(
       }
     };
     let lent: Lent | null = null;
+    let statement: string | null = null;
     let called = false;
     try {
       const answer = answers.inTurn(event, sender);
-      if (answer.kind === 'failed') throw answer.error;
+      if (answer.kind === 'failed') {
+        statement = answer.statement;
+        throw answer.error;
+      }
       if (answer.kind === 'promise') {
         lent = answer.lent;
         called = true;
@@ -113,7 +117,7 @@ async function sendEvents(
     } catch (error) {
       // An earlier write may have failed first: then this is only its echo.
       await pipeline.settled();
-      const failed = toEventFailed(error, index, event, lent?.failed(error) ?? null);
+      const failed = toEventFailed(error, index, event, lent?.failed(error) ?? statement);
       throw called && failed instanceof EventFailed ? failed.final() : failed;
     } finally {
       meter?.handled();

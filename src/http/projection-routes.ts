@@ -21,7 +21,13 @@ export const projectionRoutes: RouteGroup = (tools) => [
       );
       const beside = { ...(broker === null ? {} : { broker }), ...(publisher === null ? {} : { publisher }) };
       const unhandled = tools.daemon.unhandled();
-      return sendJson(context, { projections, ...beside, ...(unhandled.length > 0 && { unhandled }) });
+      const instanceEvents = tools.daemon.instanceEvents();
+      return sendJson(context, {
+        projections,
+        ...beside,
+        ...(unhandled.length > 0 && { unhandled }),
+        ...(instanceEvents !== null && { instanceEvents }),
+      });
     },
   }),
   route({

@@ -99,6 +99,12 @@ export const fleetSchema = named(
       .array(z.looseObject({ name: z.string(), events: z.number(), position: z.string() }))
       .optional()
       .describe('event types that no projection handles, as the polls have come across them since the start'),
+    instanceEvents: z
+      .looseObject({ instance: z.string(), eventName: z.string(), position: z.string() })
+      .optional()
+      .describe(
+        'the first event that names an instance: no projection is per instance yet, all apply it as one history',
+      ),
   }),
 );
 

@@ -24,15 +24,23 @@ export function parseJsonb(text: string): unknown {
 function parseMarked(text: string): unknown {
   const mark = `${randomUUID()}:`;
   // The pattern of a string is written out without alternatives, which would keep every character on the regex's stack.
-  const marked = text.replaceAll(/"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g, (token) => {
+  // That of a number is JSON's: a looser one would make JSON of what is none, as 0123.
+  const tokens = /"[^"\\]*(?:\\.[^"\\]*)*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+  const marked = text.replaceAll(tokens, (token) => {
     if (token.startsWith('"') || (token.length < 16 && !/[eE]/.test(token))) return token;
     if (/^-?[1-9]\d{15,}$/.test(token)) return Number.isSafeInteger(Number(token)) ? token : `"${mark}n${token}"`;
     // What JSON does not allow, such as a leading zero, is for JSON.parse to refuse.
     return isExactNumber(token) || /^-?0\d/.test(token) ? token : `"${mark}d${token}"`;
   });
-  const found: { value: unknown } = { value: JSON.parse(marked) };
-  reviveNumbers(found, mark);
-  return found.value;
+  try {
+    const found: { value: unknown } = { value: JSON.parse(marked) };
+    reviveNumbers(found, mark);
+    return found.value;
+  } catch (error) {
+    // What is no JSON is named as it was written, without the marks.
+    JSON.parse(text);
+    throw error;
+  }
 }
 
 /** Without recursion, which JSON.parse's own reviver uses: a value nested some thousand deep would end on the stack. */
@@ -41,6 +49,7 @@ function reviveNumbers(root: object, mark: string): void {
     const parent = rest.pop();
     if (parent === undefined) return;
     for (const [key, value] of Object.entries(parent)) {
+      if (key.startsWith(mark)) throw new SyntaxError('a number is no name of a field');
       if (typeof value === 'object' && value !== null) rest.push(value);
       else if (typeof value === 'string' && value.startsWith(mark)) {
         const written = value.slice(mark.length + 1);

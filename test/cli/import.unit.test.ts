@@ -61,6 +61,8 @@ describe('a line', () => {
     ' [ 12345678901234.500, 1e-400, {"payload": 1}, "}", "\\"]" ] ',
     '0.30000000000000004441',
     '"0.30000000000000004441"',
+    // Beyond the doubles, and JSON all the same: jsonb takes it. Seen red with: a check for what a double can hold.
+    '{"far":1e999,"farther":-1e4000}',
   ])('passes on a payload and metadata with long numbers as they are written: %s', (written) => {
     const text = line({ payload: 'P', metadata: 'M', name: 'a "payload":1,' })
       .replace('"P"', () => written)
@@ -112,12 +114,19 @@ describe('a line', () => {
     ['holds NUL', line({ payload: { a: 'x\0y' } }), /holds \\u0000/],
     ['holds NUL in a key', line({ payload: { 'a\0': 1 } }), /holds \\u0000/],
     ['holds half a surrogate pair', line({ payload: '\ud83d' }), /half of a surrogate pair/],
-    ['holds a number that is too large', line({ payload: 'X' }).replace('"X"', '1e9999'), /a number is out of range/],
+    // Seen red with: `-?\d+` for the digits before the point in json.ts, which took 0123… for a number.
     [
       'has a long number with a leading zero',
       line({ payload: 'X' }).replace('"X"', '01234567890123456789'),
       /not JSON/,
     ],
+    // Seen red with: the names of fields not compared with the mark in json.ts.
+    [
+      'has a long number as the name of a field',
+      line({ payload: 'X' }).replace('"X"', '{12345678901234567890:1}'),
+      /not JSON.*Expected property name/,
+    ],
+    ['has an exponent of ten digits', line({ payload: 'X' }).replace('"X"', '1e1234567890'), /no decimal number/],
   ])('that %s is refused with its number', (_what, text, message) => {
     const parse = () => parseImportLine(text, 17);
     expect(parse).toThrow(
@@ -131,7 +140,7 @@ describe('a line', () => {
     expect(parseImportLine(line({ payload: 'X' }).replace('X', '\\ud83d\\ude00'), 1).payload).toBe('😀');
   });
 
-  it('reads as JSON.parse reads it where no number is too large', () => {
+  it('reads as JSON.parse reads it where JavaScript has the number', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
         const text = JSON.stringify(value);

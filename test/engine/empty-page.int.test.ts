@@ -32,6 +32,7 @@ test('an event that is appended right after an empty page was read is not passed
     },
     recent: () => null,
     idAt: () => null,
+    passed: () => undefined,
     forget: () => undefined,
     epoch: () => 0,
   };

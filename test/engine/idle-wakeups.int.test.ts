@@ -108,6 +108,7 @@ test('a second daemon takes over where the first one has moved an idle projectio
     refresh: async () => head,
     recent: () => null,
     idAt: () => null,
+    passed: () => undefined,
     forget: () => undefined,
     epoch: () => 0,
   };

@@ -23,6 +23,7 @@ test('a live worker whose projection was reset by somebody else says that it is 
     },
     recent: () => null,
     idAt: () => null,
+    passed: () => undefined,
     forget: () => undefined,
     epoch: () => 0,
   };

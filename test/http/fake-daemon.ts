@@ -90,6 +90,7 @@ export class FakeDaemon implements DaemonPort {
   stalled: Health['stalled'] = [];
   lasting: ReturnType<DaemonPort['backingOff']> = [];
   unhandledEvents: ReturnType<DaemonPort['unhandled']> = [];
+  instanceEvent: ReturnType<DaemonPort['instanceEvents']> = null;
   published: PublisherStatus | null = null;
   brokerStatus: BrokerStatus | null = null;
   readonly sent: { name: string; event: OperatorEvent }[] = [];
@@ -114,6 +115,10 @@ export class FakeDaemon implements DaemonPort {
 
   unhandled() {
     return this.unhandledEvents;
+  }
+
+  instanceEvents() {
+    return this.instanceEvent;
   }
 
   async send(name: string, event: OperatorEvent, options: SendOptions = {}): Promise<CommandOutcome> {

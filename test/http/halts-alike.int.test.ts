@@ -82,7 +82,7 @@ describe.each(FAULTS.map((fault) => [fault.what, fault] as const))(
     });
 
     // Seen red with: the stream left out of event-failure.ts; logFailure left out of halt-culprit.ts; `statement` left out of logFailure; `code` of readFailures;
-    // `lent.failed` not asked in run-events.ts; null for the statement of a timeout in page-deadline.ts.
+    // `lent.failed` not asked in handler-answers.ts and run-events.ts; null for the statement of a timeout in page-deadline.ts.
     test('log, status, API and command line name the event with the same words', async () => {
       const lines = log.lines.filter(
         ({ message, fields }) => message === 'an event could not be applied' && fields['projection'] === name,

@@ -45,6 +45,7 @@ export function handPuller(
       refresh: async () => head,
       recent: () => null,
       idAt: () => null,
+      passed: () => undefined,
       forget: () => undefined,
       epoch: () => epoch,
     },
