@@ -3,6 +3,7 @@ import { isAmbiguousUrl } from '../core/ambiguous-url.ts';
 import { abandon, isWellCancelled, settlingOf, watchAnswers } from './answer-watch.ts';
 import { runAtOnce } from './at-once.ts';
 import { type Listening, listen } from './listen.ts';
+import { watchEvictions } from './prepared-query.ts';
 import { resultTypes } from './result-types.ts';
 import { type Queryable, queryable, runTransaction, sendAlone, type Tx, toError } from './session.ts';
 import { SettingsRefused, sessionClient } from './session-client.ts';
@@ -44,6 +45,8 @@ export interface PoolCounts {
   readonly busy: number;
   readonly idle: number;
   readonly waiting: number;
+  /** Prepared statements that were closed to make room for others, since the start. Often: their plans are made anew. */
+  readonly evicted: number;
 }
 
 /** A pool of connections. Whoever asks for one while all are in use waits for its turn. */
@@ -80,10 +83,14 @@ export function connect(options: ConnectOptions): Sql {
   // No time-out of the pool's own: waiting for a turn is not a failure.
   const pool = new Pool({ ...config, Client: Session, max: options.max, idleTimeoutMillis: 0 });
   const closing = new Map<ClientBase, Promise<void>>();
+  let evicted = 0;
   // A connection that breaks while nobody uses it is removed by the pool; without a listener it would end the process.
   pool.on('error', () => undefined);
   pool.on('connect', (client) => {
     if (options.answerWithinMs !== undefined) watchAnswers(client, options.answerWithinMs);
+    watchEvictions(client, () => {
+      evicted += 1;
+    });
     closing.set(client, new Promise((resolve) => client.on('end', resolve)));
   });
   pool.on('remove', (client) => {
@@ -119,6 +126,7 @@ export function connect(options: ConnectOptions): Sql {
         busy: pool.totalCount - pool.idleCount,
         idle: pool.idleCount,
         waiting: pool.waitingCount,
+        evicted,
       }),
       end: ({ timeout = 5 }: { readonly timeout?: number } = {}) => {
         ended ??= endPool(pool, closing, timeout * 1000);
