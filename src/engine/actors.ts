@@ -11,6 +11,7 @@ import type { DaemonOptions } from './daemon-options.ts';
 import { createHands } from './hands.ts';
 import type { HeadSource } from './head-source.ts';
 import { stallLimit } from './health.ts';
+import { LockWatch } from './lock-watch.ts';
 import type { Log } from './log.ts';
 import { type Observer, observers } from './observers.ts';
 import type { PageSettings } from './page-work.ts';
@@ -96,11 +97,12 @@ export function startActors(options: ActorsOptions): Actor<typeof daemonMachine>
   return root;
 }
 
-function pageSettings({ daemon, owner, owners, pools }: ActorsOptions): Omit<PageSettings, 'policy'> {
+function pageSettings({ daemon, owner, owners, pools, log }: ActorsOptions): Omit<PageSettings, 'policy'> {
   const { patience, failpoint } = daemon;
   return {
     sql: pools.work,
     turns: new PageTurns(pagePlaces(daemon.projections.length)),
+    locks: new LockWatch({ sql: pools.views, owner, log }),
     // Not the head's, which may be waiting for `events` itself.
     control: pools.views,
     owner,

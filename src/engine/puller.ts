@@ -217,8 +217,9 @@ export class Puller {
     };
     const apply = () => applyPage(settings, work);
     const [event] = page.events;
-    if (!caution?.on || event === undefined) return await inTurn(settings, progress, signal, apply);
-    return await inTurn(settings, progress, signal, () => caution.attempt(event, place, apply, signal), true);
+    if (!caution?.on || event === undefined) return await inTurn(settings, projection.name, progress, signal, apply);
+    const attempt = () => caution.attempt(event, place, apply, signal);
+    return await inTurn(settings, projection.name, progress, signal, attempt, true);
   }
 
   #isStale(): boolean {
