@@ -23,7 +23,8 @@ async function sessions(id: string): Promise<number> {
 // Seen red with: `cancelRequest` left out of AnswerWatch, the session destroyed instead (26 sessions after 2.5
 // seconds, and one more for each look that is given up).
 test('while somebody holds the events, a daemon that gives up its looks has no more sessions than places', async () => {
-  const patience = { answerMs: 100, headAnswerMs: 100 };
+  // Long enough for every statement of a start on a busy machine.
+  const patience = { answerMs: 250, headAnswerMs: 250 };
   const daemon = await scene.start({ patience, requeueEveryMs: 20 });
   await scene.append(...noted('a', 1, 1));
   await untilApplied(daemon, scene.sql);
