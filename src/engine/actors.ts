@@ -15,7 +15,7 @@ import { LockWatch } from './lock-watch.ts';
 import type { Log } from './log.ts';
 import { type Observer, observers } from './observers.ts';
 import type { PageSettings } from './page-work.ts';
-import { type Pools, pagePlaces } from './pools.ts';
+import { type Pools, pagePlaces, READ_PLACES } from './pools.ts';
 import { Progress } from './progress.ts';
 import { Puller } from './puller.ts';
 
@@ -61,6 +61,7 @@ export function startActors(options: ActorsOptions): Actor<typeof daemonMachine>
   const shared = pageSettings(options);
   const now = () => performance.now();
   const turns = new Turns();
+  const readTurns = new PageTurns(READ_PLACES);
   const inputs = projections.map((projection) => {
     const policy = resolvePolicy(daemon, projection.policy);
     const settings = { ...shared, policy };
@@ -72,6 +73,7 @@ export function startActors(options: ActorsOptions): Actor<typeof daemonMachine>
       settings,
       caution: new Caution({ sql: pools.views, name, start, events: bulkLimit ?? PAGE_MIN, turns, log }),
       reader: pools.reader,
+      readTurns,
       heads,
       pageSize: bulkLimit,
       budget: pools.memory,
