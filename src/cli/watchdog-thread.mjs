@@ -21,33 +21,42 @@ export function listenOnce(before, { beat, elapsedMs, everyMs }) {
 }
 
 /**
- * What the board of `src/engine/handler-slot.ts` says: the handler called last first, then async ones that are pending.
+ * What the board of `src/engine/handler-slot.ts` says: what ran last first, then async handlers that are pending.
+ * `events`: it was no handler, but the planning and encoding of a page of so many.
  * @param {SharedArrayBuffer} memory
  * @param {readonly string[]} names
- * @returns {readonly { readonly projection: string, readonly position: string }[]}
+ * @returns {readonly { readonly projection: string, readonly position: string, readonly events?: number }[]}
  */
 export function readBoard(memory, names) {
-  const current = new Int32Array(memory, 0, 2)[1];
-  const positions = new BigInt64Array(memory, 8);
-  return names
+  const [, current = -1, events = 0] = new Int32Array(memory, 0, 4);
+  const [page, ...positions] = new BigInt64Array(memory, 16);
+  const handling = names
     .map((projection, place) => ({ projection, place, position: positions[place] ?? 0n }))
     .filter(({ position }) => position !== 0n)
     .sort((a, b) => Number(b.place === current) - Number(a.place === current))
     .map(({ projection, position }) => ({ projection, position: String(position) }));
+  const preparing = events > 0 ? names[current] : undefined;
+  return preparing === undefined ? handling : [{ projection: preparing, position: String(page), events }, ...handling];
 }
 
 /**
  * The last line of the log, as the logger would have written it.
- * @param {ReturnType<typeof readBoard>} handling
+ * @param {ReturnType<typeof readBoard>} running
  * @param {{ readonly silentMs: number, readonly pid: number, readonly daemon: string, readonly time: string }} about
  */
-export function lastWords(handling, { silentMs, pid, daemon, time }) {
-  const [first, ...others] = handling;
-  const at =
-    first === undefined ? 'in no handler' : `in a handler of '${first.projection}' at position ${first.position}`;
-  const msg = `the event loop has been blocked for ${Math.round(silentMs / 1000)} s, ${at}: the process is ended`;
+export function lastWords(running, { silentMs, pid, daemon, time }) {
+  const [first, ...others] = running;
+  const msg = `the event loop has been blocked for ${Math.round(silentMs / 1000)} s, ${whereOf(first)}: the process is ended`;
   const pending = others.length > 0 ? { pending: others } : {};
   return `${JSON.stringify({ level: 60, time, pid, daemon, ...first, ...pending, msg })}\n`;
+}
+
+/** @param {ReturnType<typeof readBoard>[number] | undefined} first */
+function whereOf(first) {
+  if (first === undefined) return 'in no handler';
+  const { projection, position, events } = first;
+  if (events === undefined) return `in a handler of '${projection}' at position ${position}`;
+  return `preparing a page of ${events} events for '${projection}', from position ${position} on (no handler)`;
 }
 
 /** @param {{ readonly memory: SharedArrayBuffer, readonly names: readonly string[], readonly daemon: string, readonly afterMs: number, readonly everyMs: number }} data */

@@ -1,4 +1,5 @@
 import { ENCODE_PASSWORD, isAmbiguousUrl } from '../core/ambiguous-url.ts';
+import { readDatabaseUrl } from '../core/database-url.ts';
 import { isEngineError } from '../core/errors.ts';
 import { checkIdentifier } from '../core/identifier.ts';
 
@@ -7,10 +8,8 @@ const NOT_A_URL = `is not a URL (${ENCODE_PASSWORD})`;
 /** What is wrong with a text as a value of its kind, or null. None of them repeats it: it may be a password. */
 
 export function databaseUrlProblem(text: string): string | null {
-  if (!/^postgres(ql)?:\/\//.test(text)) return 'must begin with postgres:// or postgresql://';
-  if (isAmbiguousUrl(text)) return NOT_A_URL;
-  // Several hosts, `a:5432,b:5432`, are fine for the driver, though not for URL.
-  return text.includes(',') || URL.canParse(text) ? null : NOT_A_URL;
+  const read = readDatabaseUrl(text);
+  return 'problem' in read ? read.problem : null;
 }
 
 export function webhookProblem(text: string): string | null {

@@ -11,10 +11,11 @@ import type { DaemonOptions } from './daemon-options.ts';
 import { createHands } from './hands.ts';
 import type { HeadSource } from './head-source.ts';
 import { stallLimit } from './health.ts';
+import { LockWatch } from './lock-watch.ts';
 import type { Log } from './log.ts';
 import { type Observer, observers } from './observers.ts';
 import type { PageSettings } from './page-work.ts';
-import { type Pools, pagePlaces } from './pools.ts';
+import { type Pools, pagePlaces, READ_PLACES } from './pools.ts';
 import { Progress } from './progress.ts';
 import { Puller } from './puller.ts';
 
@@ -60,6 +61,7 @@ export function startActors(options: ActorsOptions): Actor<typeof daemonMachine>
   const shared = pageSettings(options);
   const now = () => performance.now();
   const turns = new Turns();
+  const readTurns = new PageTurns(READ_PLACES);
   const inputs = projections.map((projection) => {
     const policy = resolvePolicy(daemon, projection.policy);
     const settings = { ...shared, policy };
@@ -71,6 +73,7 @@ export function startActors(options: ActorsOptions): Actor<typeof daemonMachine>
       settings,
       caution: new Caution({ sql: pools.views, name, start, events: bulkLimit ?? PAGE_MIN, turns, log }),
       reader: pools.reader,
+      readTurns,
       heads,
       pageSize: bulkLimit,
       budget: pools.memory,
@@ -96,11 +99,12 @@ export function startActors(options: ActorsOptions): Actor<typeof daemonMachine>
   return root;
 }
 
-function pageSettings({ daemon, owner, owners, pools }: ActorsOptions): Omit<PageSettings, 'policy'> {
+function pageSettings({ daemon, owner, owners, pools, log }: ActorsOptions): Omit<PageSettings, 'policy'> {
   const { patience, failpoint } = daemon;
   return {
     sql: pools.work,
     turns: new PageTurns(pagePlaces(daemon.projections.length)),
+    locks: new LockWatch({ sql: pools.views, owner, log }),
     // Not the head's, which may be waiting for `events` itself.
     control: pools.views,
     owner,

@@ -1,6 +1,6 @@
 import type { StoredEvent } from '../core/event.ts';
 import { encodeJson } from '../store/json-columns.ts';
-import { limitPage } from '../store/page-limits.ts';
+import { limitPage, pageProgram } from '../store/page-limits.ts';
 import { isConnectionLost } from '../store/sqlstate.ts';
 import { advanceOrFail, holdRow } from '../store/state.ts';
 import { orFail, type SqlText, toSql } from '../store/statement-sql.ts';
@@ -34,7 +34,7 @@ export async function applyAtOnce(
   try {
     await sql.atOnce('ISOLATION LEVEL READ COMMITTED', [
       limitPage(sql, {
-        applicationName: `proj:${owner}:${name}`,
+        applicationName: pageProgram(owner, name),
         // Together no longer than a page may take: the deadline of a page could not tell which session to end.
         statementMs: Math.ceil(policy.pageTimeoutMs / (writes.length + 2)),
         nextStatementMs: policy.pageTimeoutMs,

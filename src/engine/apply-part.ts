@@ -5,7 +5,7 @@ import type { Projection } from '../core/projection.ts';
 import { catalogMark, readCatalog } from '../store/catalog.ts';
 import type { Tx } from '../store/connect.ts';
 import { clearFailures, type EventFailure, recordFailure } from '../store/failures.ts';
-import { limitPage } from '../store/page-limits.ts';
+import { limitPage, pageProgram } from '../store/page-limits.ts';
 import { isLockNotAvailable } from '../store/sqlstate.ts';
 import { advance, type LockedState, lockState } from '../store/state.ts';
 import { foldPage } from './fold/fold-page.ts';
@@ -171,7 +171,7 @@ async function lockRow(tx: Tx, settings: PageSettings, { projection: { name } }:
   const { eventTimeoutMs } = settings.policy;
   // Not awaited: it travels with the next statement, which fails too if this does.
   void limitPage(tx, {
-    applicationName: `proj:${settings.owner}:${name}`,
+    applicationName: pageProgram(settings.owner, name),
     statementMs: Math.max(STATEMENT_MS, eventTimeoutMs),
     // Later than the event's own deadline, which knows whose fault it is.
     nextStatementMs: settings.nextStatementMs ?? Math.max(STATEMENT_MS, eventTimeoutMs) + 5000,

@@ -76,6 +76,7 @@ export class HandlerAnswers {
       return handler !== undefined && runsSql(handler);
     });
     if (sql !== undefined) return `the handler of ${sql.name} runs SQL of its own`;
+    this.#meter?.preparing(events);
     for (const event of events) {
       const answer = this.#known.get(event) ?? this.#callAhead(event);
       if (answer.kind === 'promise') return `the handler of ${event.name} returns a promise`;
@@ -129,7 +130,9 @@ export class HandlerAnswers {
   #call(handler: Handler<StoredEvent>, event: StoredEvent, lent: Lent, context: HandlerContext): Answer {
     this.#meter?.handling(event.position);
     const answer = this.#answer(handler, event, lent, context);
-    if (answer.kind !== 'promise') this.#known.set(event, answer);
+    if (answer.kind === 'promise') return answer;
+    this.#meter?.returned();
+    this.#known.set(event, answer);
     return answer;
   }
 

@@ -1,13 +1,18 @@
 /**
- * What handlers are at work on, in memory that another thread can read while this one is blocked. Int32: how often the
- * event loop has come round, and whose handler was called last (its place among the names, -1 for nobody's). Then for
- * each name, in pairs: the position being handled, 0 while none is (BigInt64), so that a pending async handler is seen too.
+ * What runs in the event loop, in memory that another thread can read while this one is blocked. Int32: how often the
+ * event loop has come round; whose code ran last (its place among the names, -1: nobody's); the number of events of the
+ * page that it prepares, 0 while it is in a handler; unused. BigInt64: where that page begins; then for each name the
+ * position being handled, 0 while none is, so that a pending async handler is seen too.
  */
-const HEADER_BYTES = 8;
+const HEADER_BYTES = 16;
 
-/** Where one projection says what it is at. Two stores in memory for each event. */
+/** Where one projection says what it is at. A few stores in memory for each event. */
 export interface HandlerSlot {
   enter(position: bigint): void;
+  /** The handler has returned, in the midst of a page that is being prepared, or not. */
+  back(): void;
+  /** From here on a page is planned and encoded, until `leave`. */
+  prepare(position: bigint, events: number): void;
   leave(): void;
 }
 
@@ -20,8 +25,8 @@ export class HandlerBoard {
 
   constructor(names: readonly string[]) {
     this.names = names;
-    this.memory = new SharedArrayBuffer(HEADER_BYTES + 8 * names.length);
-    this.#header = new Int32Array(this.memory, 0, 2);
+    this.memory = new SharedArrayBuffer(HEADER_BYTES + 8 + 8 * names.length);
+    this.#header = new Int32Array(this.memory, 0, 4);
     this.#positions = new BigInt64Array(this.memory, HEADER_BYTES);
     this.#header[1] = -1;
   }
@@ -38,14 +43,29 @@ export class HandlerBoard {
     const header = this.#header;
     const positions = this.#positions;
     // Plain stores: whoever reads them has waited for seconds in which nothing was written.
+    let events = 0;
     return {
       enter: (position) => {
         header[1] = place;
-        positions[place] = position;
+        header[2] = 0;
+        positions[place + 1] = position;
+      },
+      back: () => {
+        header[1] = events > 0 ? place : -1;
+        header[2] = events;
+        positions[place + 1] = 0n;
+      },
+      prepare: (position, count) => {
+        events = count;
+        header[1] = place;
+        header[2] = count;
+        positions[0] = position;
       },
       leave: () => {
+        events = 0;
         header[1] = -1;
-        positions[place] = 0n;
+        header[2] = 0;
+        positions[place + 1] = 0n;
       },
     };
   }

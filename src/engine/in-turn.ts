@@ -8,7 +8,8 @@ import type { Progress } from './progress.ts';
  *   as long as all of their pages
  */
 export async function inTurn(
-  { turns }: Pick<PageSettings, 'turns'>,
+  { turns, locks }: Pick<PageSettings, 'turns' | 'locks'>,
+  name: string,
   progress: Progress,
   signal: AbortSignal,
   apply: () => Promise<PageOutcome>,
@@ -20,7 +21,7 @@ export async function inTurn(
   if (giveBack === null) return { kind: 'stopped' };
   if (rests) progress.rests();
   try {
-    return await apply();
+    return await (locks === undefined ? apply() : locks.during(name, progress, apply));
   } finally {
     giveBack();
   }

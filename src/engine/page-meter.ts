@@ -50,6 +50,17 @@ export class PageMeter {
     this.#slot?.enter(position);
   }
 
+  /** The handler has returned what to do. */
+  returned(): void {
+    this.#slot?.back();
+  }
+
+  /** What the handlers want is planned and encoded now, until `handled`. */
+  preparing(events: readonly { readonly position: bigint }[]): void {
+    const [first] = events;
+    if (first !== undefined) this.#slot?.prepare(first.position, events.length);
+  }
+
   /** The handlers that were called have come back. */
   handled(): void {
     this.#slot?.leave();

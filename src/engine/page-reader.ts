@@ -1,9 +1,11 @@
+import type { PageTurns } from '../core/page-turns.ts';
 import type { Sql } from '../store/connect.ts';
 import { type Page, readPage } from '../store/read.ts';
 import type { HeadSource } from './head-source.ts';
 import type { PageBudget, Share } from './page-budget.ts';
 import type { PageLimit } from './page-limit.ts';
 import type { Progress } from './progress.ts';
+import { Turned } from './turned.ts';
 
 /** A page in memory. Whoever is done with it says so. */
 export interface HeldPage {
@@ -15,6 +17,8 @@ export interface HeldPage {
 
 export interface PageReaderOptions {
   readonly reader: Sql;
+  /** In front of the connections of `reader`. Undefined: there are enough of them. */
+  readonly turns?: PageTurns | undefined;
   readonly heads: HeadSource;
   readonly names: ReadonlySet<string>;
   readonly limit: PageLimit;
@@ -28,7 +32,7 @@ export interface PageReaderOptions {
 /** Reads the pages of one projection in their order, the next one while the one before is applied. */
 export class PageReader {
   readonly #options: PageReaderOptions;
-  #ahead: { readonly after: bigint; readonly page: Promise<HeldPage> } | null = null;
+  #ahead: { readonly after: bigint; readonly page: Turned<HeldPage> } | null = null;
   #waits = false;
 
   constructor(options: PageReaderOptions) {
@@ -42,7 +46,8 @@ export class PageReader {
 
   /** A page read ahead is no longer to be trusted. */
   forget(): void {
-    this.#ahead?.page.then(({ release }) => release()).catch(() => undefined);
+    this.#ahead?.page.giveUp();
+    this.#ahead?.page.result.then(({ release }) => release()).catch(() => undefined);
     this.#ahead = null;
   }
 
@@ -57,8 +62,8 @@ export class PageReader {
     const ahead = this.#ahead;
     if (ahead === null || ahead.after !== after) this.forget();
     this.#ahead = null;
-    const held =
-      ahead !== null && ahead.after === after ? await ahead.page : await this.#read(after, await this.#room(signal));
+    const reading = ahead !== null && ahead.after === after ? ahead.page : this.#begin(after, await this.#room(signal));
+    const held = await reading.wait(this.#options.progress, signal);
     if (held.more) this.#readAhead(held.page.to);
     return held;
   }
@@ -71,9 +76,18 @@ export class PageReader {
   #readAhead(after: bigint): void {
     const share = this.#options.budget.tryTake();
     if (share === null) return;
-    const page = this.#read(after, share);
-    page.catch(() => undefined); // Read for nothing when the page before it fails; awaited otherwise.
-    this.#ahead = { after, page };
+    // Read for nothing when the page before it fails.
+    this.#ahead = { after, page: this.#begin(after, share) };
+  }
+
+  #begin(after: bigint, share: Share): Turned<HeldPage> {
+    let begun = false;
+    const page = new Turned(this.#options.turns, () => {
+      begun = true;
+      return this.#read(after, share);
+    });
+    page.result.catch(() => begun || share.release());
+    return page;
   }
 
   async #room(signal: AbortSignal): Promise<Share> {

@@ -6,6 +6,7 @@ import type { Catalog } from '../store/catalog.ts';
 import type { Sql } from '../store/connect.ts';
 import type { Page } from '../store/read.ts';
 import type { FailpointHook } from './failpoint.ts';
+import type { LockWatch } from './lock-watch.ts';
 import type { Progress } from './progress.ts';
 
 export interface PageWork {
@@ -33,6 +34,8 @@ export interface PageSettings {
   readonly control: Sql;
   /** In front of the connections of `sql`. */
   readonly turns?: PageTurns;
+  /** Finds out whose locks a page waits for. */
+  readonly locks?: LockWatch;
   readonly owner: string;
   readonly owners: TableOwners;
   readonly policy: FailurePolicy;

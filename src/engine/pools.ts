@@ -52,6 +52,9 @@ export interface Patience {
 /** Connections at most, by what they are for: docs/operations.md adds them up. */
 const PLACES = { work: 12, reader: 4, control: 1, operators: 4, views: 2 } as const;
 
+/** Reads of pages and rows that run at once. */
+export const READ_PLACES = PLACES.reader;
+
 /** Pages that are applied at once. */
 export function pagePlaces(projections: number): number {
   return Math.min(projections + 2, PLACES.work);

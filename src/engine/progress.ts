@@ -23,6 +23,9 @@ export class Progress {
   /** Since when the projection waits for its turn; null while it does not. */
   #waitingSince: number | null = null;
 
+  /** Who holds the lock that its page waits for, in words; null where it waits for none, or not for long. */
+  lockedBy: string | null = null;
+
   /** @param now milliseconds that only rise */
   constructor(now: () => number, slot: HandlerSlot | null = null) {
     this.pages = new PageMeter(slot);

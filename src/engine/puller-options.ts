@@ -1,3 +1,4 @@
+import type { PageTurns } from '../core/page-turns.ts';
 import type { PullMode } from '../core/port.ts';
 import type { Projection } from '../core/projection.ts';
 import type { Sql } from '../store/connect.ts';
@@ -15,6 +16,8 @@ export interface PullerOptions {
   readonly caution?: Caution;
   /** Pages are read here, while another connection writes the one before. */
   readonly reader: Sql;
+  /** In front of the connections of `reader`. Undefined: there are enough of them. */
+  readonly readTurns?: PageTurns;
   readonly heads: HeadSource;
   /** Fixed number of events per page, or null to let it adapt. */
   readonly pageSize: number | null;

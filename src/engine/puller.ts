@@ -15,6 +15,7 @@ import { PageBudget } from './page-budget.ts';
 import { PageLimit } from './page-limit.ts';
 import { PageReader } from './page-reader.ts';
 import type { PullerOptions, Step } from './puller-options.ts';
+import { Turned } from './turned.ts';
 
 /** Milliseconds until a row that somebody held is tried once more. */
 const HELD_MS = 10;
@@ -47,10 +48,10 @@ export class Puller {
     this.#options = options;
     this.#limit = new PageLimit(options.pageSize);
     this.halts = new HaltGate(options);
-    const { reader, heads, budget = new PageBudget(), progress, now, caution } = options;
+    const { reader, readTurns: turns, heads, budget = new PageBudget(), progress, now, caution } = options;
     const [names, limit] = [new Set(options.projection.handlers.keys()), this.#limit];
     const alone = () => caution?.on === true;
-    this.#pages = new PageReader({ reader, heads, names, limit, budget, alone, progress, now });
+    this.#pages = new PageReader({ reader, turns, heads, names, limit, budget, alone, progress, now });
   }
 
   /** It waits until the pages of others are done with: together they take up all the memory there is for them. */
@@ -124,7 +125,7 @@ export class Puller {
       }
       if (this.#isStale()) this.forget();
       const before = this.checkpoint.generation;
-      const place = this.checkpoint.place ?? (await this.#open());
+      const place = this.checkpoint.place ?? (await this.#open(signal));
       // Reset by somebody else: not a page or two behind, but the whole history.
       if (mode === 'live' && place.generation !== before) return { kind: 'behind' };
       // Halted by what a handler has left behind, long after its page: with nothing new no page would find that.
@@ -217,8 +218,9 @@ export class Puller {
     };
     const apply = () => applyPage(settings, work);
     const [event] = page.events;
-    if (!caution?.on || event === undefined) return await inTurn(settings, progress, signal, apply);
-    return await inTurn(settings, progress, signal, () => caution.attempt(event, place, apply, signal), true);
+    if (!caution?.on || event === undefined) return await inTurn(settings, projection.name, progress, signal, apply);
+    const attempt = () => caution.attempt(event, place, apply, signal);
+    return await inTurn(settings, projection.name, progress, signal, attempt, true);
   }
 
   #isStale(): boolean {
@@ -233,10 +235,10 @@ export class Puller {
     return (mode === 'live' && latest !== null) || this.checkpoint.scanned >= (await heads.refresh());
   }
 
-  async #open(): Promise<Place> {
-    const { reader, projection, heads, progress } = this.#options;
+  async #open(signal: AbortSignal): Promise<Place> {
+    const { reader, readTurns, projection, heads, progress } = this.#options;
     const epoch = heads.epoch();
-    const place = await openPlace(reader, projection);
+    const place = await new Turned(readTurns, () => openPlace(reader, projection)).wait(progress, signal);
     this.#historyCode = null;
     if (place.cursor === 0n || this.#replayUntil === 0n) this.#replayUntil = await heads.refresh();
     this.#tables = [...place.catalog.tables.values()].flatMap(({ name, inOrderBecause }) =>

@@ -51,6 +51,7 @@ export async function readStatuses(sources: StatusSources): Promise<Statuses> {
       backingOffSince: sources.backingOffSince(name),
       waitsForRoom: workers.get(name)?.puller.waitsForRoom ?? false,
       waitedMs: workers.get(name)?.progress.waitedMs ?? 0,
+      lockedBy: workers.get(name)?.progress.lockedBy ?? null,
       ratePerSecond: workers.get(name)?.progress.ratePerSecond ?? 0,
       inOrder: workers.get(name)?.puller.inOrder ?? [],
       owner,

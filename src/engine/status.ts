@@ -70,6 +70,8 @@ export interface StatusParts {
   readonly waitsForRoom?: boolean;
   /** Milliseconds that it has waited for a connection for its page. */
   readonly waitedMs: number;
+  /** Who holds the lock that its page waits for, in words. */
+  readonly lockedBy?: string | null;
   readonly ratePerSecond: number;
   readonly inOrder: readonly InOrder[];
   readonly owner: string;
@@ -94,6 +96,7 @@ export function toStatus(parts: StatusParts): ProjectionStatus {
       parts.storeProblem ??
       sinceWhen(snapshot?.context.detail ?? null, parts.backingOffSince) ??
       (parts.waitsForRoom === true ? WAITS_FOR_ROOM : null) ??
+      lockDetail(parts.lockedBy ?? null) ??
       turnDetail(parts.waitedMs) ??
       holderDetail(parts.holders) ??
       skippedDetail(view?.skipped ?? 0),
@@ -130,6 +133,10 @@ function holderDetail(holders: readonly OpenAppender[]): string | null {
   const who = oldest.pid === null ? 'a prepared transaction' : `the transaction of pid ${oldest.pid}`;
   const age = oldest.seconds === null ? '' : `, open for ${Math.floor(oldest.seconds)} s`;
   return `waiting for ${who} that appends events${age}`;
+}
+
+function lockDetail(holders: string | null): string | null {
+  return holders === null ? null : `its page waits for a lock; in the way: ${holders}`;
 }
 
 /** Handlers of other projections keep every connection for pages. */

@@ -2,7 +2,7 @@ import { type ClientBase, type Connection, Query } from 'pg';
 import { EngineError } from '../core/errors.ts';
 import { answerOf } from './answer-watch.ts';
 import { toParameter } from './parameters.ts';
-import { planName } from './plan-names.ts';
+import { prepareOn, rememberParsed } from './prepared-query.ts';
 import { send, toError } from './session.ts';
 import { pooled } from './session-proof.ts';
 import type { Rendered } from './statement.ts';
@@ -18,11 +18,13 @@ export async function runAtOnce(client: ClientBase, options: string, statements:
   const prelude = pooled.get(client);
   const begin = [`BEGIN ${options}`, ...(prelude === undefined ? [] : [prelude])].map((text) => ({ text, values: [] }));
   const all = [...begin, ...statements, { text: 'COMMIT', values: [] }];
-  const toMessage = prelude === undefined ? named : unnamed;
+  const messages = all.map(({ text, values }) => ({ text, values: values.map(toParameter) }));
+  // Behind a pooler the next transaction may be in another session, which has prepared nothing.
+  const prepares = prelude === undefined;
   try {
     const ask = () =>
       new Promise<string>((resolve, reject) => {
-        client.query(new AtOnce(all.map(toMessage), (error, done) => (error ? reject(error) : resolve(done))));
+        client.query(new AtOnce(messages, prepares, (error, done) => (error ? reject(error) : resolve(done))));
       });
     const tag = await answerOf(client, ask);
     if (tag !== 'COMMIT') throw new EngineError('COMMIT_REFUSED');
@@ -34,25 +36,9 @@ export async function runAtOnce(client: ClientBase, options: string, statements:
 }
 
 interface Message {
-  /** Empty: planned each time. */
-  readonly name: string;
   readonly text: string;
   readonly values: (string | Buffer | null)[];
 }
-
-/** Another name than that of the same text alone: the driver keeps its own account of those. */
-function named({ text, values }: Rendered): Message {
-  const name = planName(text);
-  return { name: name === undefined ? '' : `${name}_at_once`, text, values: values.map(toParameter) };
-}
-
-/** Behind a pooler the next transaction may be in another session, which has prepared nothing. */
-function unnamed({ text, values }: Rendered): Message {
-  return { name: '', text, values: values.map(toParameter) };
-}
-
-/** Texts that a connection has prepared for certain. */
-const prepared = new WeakMap<Connection, Set<string>>();
 
 /**
  * What the driver calls as the answers to its messages come in. How it ends is left to the driver's own code, errors and
@@ -61,30 +47,27 @@ const prepared = new WeakMap<Connection, Set<string>>();
  */
 class AtOnce extends Query {
   readonly #messages: readonly Message[];
+  readonly #prepares: boolean;
+  /** What was bound by name, once it was sent. */
+  readonly #bound: { readonly connection: Connection; readonly name: string; readonly text: string }[] = [];
   #tag = '';
 
-  constructor(messages: readonly Message[], done: (error: Error | undefined, tag: string) => void) {
+  constructor(messages: readonly Message[], prepares: boolean, done: (error: Error | undefined, tag: string) => void) {
     super({ text: '' }, (error) => {
-      if (!error) this.#remember();
+      // Everything went well: what was sent by name is prepared.
+      if (!error) for (const { connection, name, text } of this.#bound) rememberParsed(connection, name, text);
       done(error, this.#tag);
     });
     this.#messages = messages;
+    this.#prepares = prepares;
   }
 
-  /** Its connection, once it was sent. */
-  #connection: Connection | null = null;
-
   override submit = (connection: Connection): void => {
-    this.#connection = connection;
-    const known = prepared.get(connection) ?? new Set();
-    prepared.set(connection, known);
     connection.stream.cork();
-    for (const { name, text, values } of this.#messages) {
-      if (name === '' || !known.has(name)) {
-        // After an error nobody knows which of the texts before it were prepared; to close what is not there is no error.
-        if (name !== '') connection.close({ type: 'S', name }, true);
-        connection.parse({ name, text, types: [] }, true);
-      }
+    for (const { text, values } of this.#messages) {
+      const name = this.#prepares ? prepareOn(connection, text, true) : '';
+      if (name !== '') this.#bound.push({ connection, name, text });
+      else if (!this.#prepares) connection.parse({ name, text, types: [] }, true);
       connection.bind({ statement: name, values }, true);
       connection.execute(null, true);
     }
@@ -98,11 +81,5 @@ class AtOnce extends Query {
 
   handleCommandComplete({ text }: { readonly text: string }): void {
     this.#tag = text;
-  }
-
-  /** Everything went well: what was sent by name is prepared. */
-  #remember(): void {
-    const known = this.#connection === null ? undefined : prepared.get(this.#connection);
-    for (const { name } of this.#messages) known?.add(name);
   }
 }

@@ -1,4 +1,3 @@
-import { ENCODE_PASSWORD, isAmbiguousUrl } from '../core/ambiguous-url.ts';
 import { ENGINE_TABLES } from '../core/engine-tables.ts';
 import { EngineError, isEngineError } from '../core/errors.ts';
 import { type DatabaseAddress, describeAddress, type Sql } from './connect.ts';
@@ -18,12 +17,10 @@ export async function checkDatabase(sql: Sql, address: DatabaseAddress): Promise
     ([first]) => first,
     (error: unknown) => {
       if (isEngineError(error)) throw error;
-      // The driver would name a part of the password as the host that it did not find.
-      const ambiguous = 'url' in address && isAmbiguousUrl(address.url);
       const said = error instanceof Error && error.message !== '' ? error.message : String(sqlstateOf(error) ?? error);
       throw new EngineError(
         'DATABASE_UNREACHABLE',
-        { address: describeAddress(address), reason: ambiguous ? ENCODE_PASSWORD : oneLine(said) },
+        { address: describeAddress(address), reason: oneLine(said) },
         { cause: error },
       );
     },

@@ -1,13 +1,14 @@
 import { Client, type ClientBase, type ClientConfig, Pool, type PoolClient } from 'pg';
-import { isAmbiguousUrl } from '../core/ambiguous-url.ts';
 import { abandon, isWellCancelled, settlingOf, watchAnswers } from './answer-watch.ts';
 import { runAtOnce } from './at-once.ts';
 import { type Listening, listen } from './listen.ts';
+import { watchEvictions } from './prepared-query.ts';
 import { resultTypes } from './result-types.ts';
 import { type Queryable, queryable, runTransaction, sendAlone, type Tx, toError } from './session.ts';
 import { SettingsRefused, sessionClient } from './session-client.ts';
 import { isConnectionLost, isStalePlan } from './sqlstate.ts';
 import { type Rendered, Statement } from './statement.ts';
+import { describeUrl, urlConfig } from './tls.ts';
 
 export type { Queryable, Tx } from './session.ts';
 
@@ -44,6 +45,8 @@ export interface PoolCounts {
   readonly busy: number;
   readonly idle: number;
   readonly waiting: number;
+  /** Prepared statements that were closed to make room for others, since the start. Often: their plans are made anew. */
+  readonly evicted: number;
 }
 
 /** A pool of connections. Whoever asks for one while all are in use waits for its turn. */
@@ -73,17 +76,21 @@ export interface Sql extends Queryable {
 
 /** A pool that connects when first used. Close it with `end`. */
 export function connect(options: ConnectOptions): Sql {
-  const config = clientConfig(options);
+  const { plainWillDo, ...config } = clientConfig(options);
   const { schema = 'public', extensionSchemas = [], connectWithinMs = 5000 } = options;
   const path = { schema, extensionSchemas };
-  const Session = sessionClient({ ...path, connectWithinMs });
+  const Session = sessionClient({ ...path, connectWithinMs, plainWillDo });
   // No time-out of the pool's own: waiting for a turn is not a failure.
   const pool = new Pool({ ...config, Client: Session, max: options.max, idleTimeoutMillis: 0 });
   const closing = new Map<ClientBase, Promise<void>>();
+  let evicted = 0;
   // A connection that breaks while nobody uses it is removed by the pool; without a listener it would end the process.
   pool.on('error', () => undefined);
   pool.on('connect', (client) => {
     if (options.answerWithinMs !== undefined) watchAnswers(client, options.answerWithinMs);
+    watchEvictions(client, () => {
+      evicted += 1;
+    });
     closing.set(client, new Promise((resolve) => client.on('end', resolve)));
   });
   pool.on('remove', (client) => {
@@ -119,6 +126,7 @@ export function connect(options: ConnectOptions): Sql {
         busy: pool.totalCount - pool.idleCount,
         idle: pool.idleCount,
         waiting: pool.waitingCount,
+        evicted,
       }),
       end: ({ timeout = 5 }: { readonly timeout?: number } = {}) => {
         ended ??= endPool(pool, closing, timeout * 1000);
@@ -194,9 +202,13 @@ async function endPool(pool: Pool, closing: ReadonlyMap<ClientBase, Promise<void
   clearTimeout(timer);
 }
 
-function clientConfig({ address, applicationName }: ConnectOptions): ClientConfig {
+function clientConfig({ address, applicationName }: ConnectOptions): ClientConfig & { readonly plainWillDo: boolean } {
+  // The private server has no TLS, whatever PGSSLMODE says.
+  const { config, plainWillDo } =
+    'url' in address ? urlConfig(address.url) : { config: { ...address, ssl: false }, plainWillDo: false };
   return {
-    ...('url' in address ? { connectionString: address.url } : address),
+    ...config,
+    plainWillDo,
     application_name: applicationName.slice(0, 63),
     types: resultTypes,
     pipeline: true,
@@ -208,11 +220,5 @@ function clientConfig({ address, applicationName }: ConnectOptions): ClientConfi
 /** For messages: where we tried to go, without user or password. */
 export function describeAddress(address: DatabaseAddress): string {
   if (!('url' in address)) return `${address.host} (private server)`;
-  if (isAmbiguousUrl(address.url)) return 'the given URL';
-  try {
-    const { hostname, port, pathname } = new URL(address.url);
-    return `${hostname || 'localhost'}:${port || '5432'}${pathname}`;
-  } catch {
-    return 'the given URL';
-  }
+  return describeUrl(address.url);
 }

@@ -31,6 +31,32 @@ export async function describeLockHolders(
   return `in the way: ${holders.map(describe).join(', ')}`;
 }
 
+/** Sessions named at most for one that waits: behind one lock a long queue may stand. */
+const NAMED = 3;
+
+/**
+ * Who is in the way of each of these sessions (by application name) that waits for a lock now, in words. Asked from a
+ * session of its own, while they wait.
+ */
+export async function readLockWaits(sql: Queryable, programs: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const rows = await sql<(LockHolder & { readonly waiting: string })[]>`
+    SELECT DISTINCT w.application_name AS waiting, nullif(b.pid, 0) AS pid, h.application_name AS program, h.state,
+           floor(extract(epoch FROM clock_timestamp() - h.xact_start))::int AS seconds
+    FROM pg_stat_activity AS w CROSS JOIN LATERAL unnest(pg_blocking_pids(w.pid)) AS b (pid)
+         LEFT JOIN pg_stat_activity AS h ON h.pid = b.pid
+    WHERE w.datname = current_database() AND w.wait_event_type = 'Lock'
+      AND w.application_name = ANY(${[...programs]}::text[])
+    ORDER BY 1, seconds DESC NULLS LAST, 2 LIMIT 200`;
+  const found = new Map<string, LockHolder[]>();
+  for (const row of rows) found.set(row.waiting, [...(found.get(row.waiting) ?? []), row]);
+  return new Map([...found].map(([program, holders]) => [program, describeAll(holders)]));
+}
+
+function describeAll(holders: readonly LockHolder[]): string {
+  const named = holders.slice(0, NAMED).map(describe).join(', ');
+  return holders.length > NAMED ? `${named} and ${holders.length - NAMED} more` : named;
+}
+
 function describe({ pid, program, state, seconds }: LockHolder): string {
   if (pid === null) return 'a prepared transaction';
   const known = [program, state, seconds === null ? null : `for ${seconds} s`].filter(Boolean).join(', ');

@@ -23,13 +23,18 @@ const LIVENESS = [
   ['client_connection_check_interval', '500ms'],
 ] as const;
 
+/** Name of the session that applies a page, while it does. The server keeps 63 bytes of it. */
+export function pageProgram(owner: string, projection: string): string {
+  return `proj:${owner}:${projection}`.slice(0, 63);
+}
+
 /**
  * Limits of this transaction only: they hold behind a pooler too. The liveness settings are Linux's; a server on another
  * system refuses the last one and would log the others with every page, so there they are left as they are.
  */
 export function limitPage(tx: Queryable, limits: PageLimits): Statement {
   return tx`
-    SELECT set_config('application_name', ${limits.applicationName.slice(0, 63)}, true),
+    SELECT set_config('application_name', ${limits.applicationName}, true),
            set_config('statement_timeout', ${String(limits.statementMs)}, true),
            set_config('lock_timeout', '2s', true),
            set_config('idle_in_transaction_session_timeout', ${String(limits.nextStatementMs)}, true),

@@ -9,7 +9,10 @@ type OnConnect = ((error: Error) => void) | ((error: null, client: Client) => vo
 /** What every pooler takes in the start-up message. */
 const POOLERS_TAKE = ['TimeZone', 'DateStyle', 'standard_conforming_strings'];
 
-/** A pooler has refused the settings in the start-up message. The next connection goes without them: connect again. */
+/**
+ * A pooler has refused the settings in the start-up message, or a server TLS where it is preferred only. The next
+ * connection goes without: connect again.
+ */
 export class SettingsRefused extends Error {}
 
 /**
@@ -21,21 +24,24 @@ export class SettingsRefused extends Error {}
 export function sessionClient(
   options: SearchPath & {
     readonly connectWithinMs: number;
+    /** A server that has no TLS is connected to without (sslmode=prefer). */
+    readonly plainWillDo: boolean;
   },
 ): new (
   config?: ClientConfig,
 ) => Client {
-  const { connectWithinMs } = options;
+  const { connectWithinMs, plainWillDo } = options;
   const gate = new ConnectGate();
   const settings = sessionSettings(options);
   const proof = proofOf(settings);
   let refused = false;
+  let plain = false;
   return class extends Client {
     readonly #applicationName: string | undefined;
     readonly #options: string | undefined;
 
     constructor(config: ClientConfig = {}) {
-      super({ ...config, connectionTimeoutMillis: connectWithinMs });
+      super({ ...config, ...(plain && { ssl: false }), connectionTimeoutMillis: connectWithinMs });
       this.#applicationName = config.application_name;
       this.#options = optionsOf(this, settings);
       // Whoever uses it hears of a loss by its statements; an error that nobody listens for would end the process.
@@ -57,7 +63,9 @@ export function sessionClient(
         try {
           await super.connect();
         } catch (error) {
-          if (refused || !isRefusal(error)) throw error;
+          if (plainWillDo && !plain && isWithoutTls(error)) plain = true;
+          else if (!refused && isRefusal(error)) refused = true;
+          else throw error;
           return false;
         }
         const own = await proveSession(this, proof, connectWithinMs);
@@ -65,8 +73,7 @@ export function sessionClient(
         return true;
       };
       if (await gate.pass(open)) return this;
-      refused = true;
-      throw new SettingsRefused('the pooler refuses settings in the start-up message');
+      throw new SettingsRefused('refused as it was, and to be tried otherwise');
     }
 
     /** The driver calls it for the start-up message. */
@@ -85,6 +92,11 @@ export function sessionClient(
 
 function isRefusal(error: unknown): boolean {
   return error instanceof DatabaseError && error.message.startsWith('unsupported startup parameter: ');
+}
+
+/** The driver has no code for it. */
+function isWithoutTls(error: unknown): boolean {
+  return error instanceof Error && error.message === 'The server does not support SSL connections';
 }
 
 /**

@@ -3,7 +3,7 @@ import { EngineError } from '../core/errors.ts';
 import { answerOf } from './answer-watch.ts';
 import { ENGINE_SAVEPOINT } from './lent-statement.ts';
 import { toParameter } from './parameters.ts';
-import { planName } from './plan-names.ts';
+import { PreparedQuery } from './prepared-query.ts';
 import { pooled } from './session-proof.ts';
 import { isConnectionLost, ofOurDatabase } from './sqlstate.ts';
 import { Identifier, type Rendered, type Run, type RunOptions, Statement } from './statement.ts';
@@ -147,24 +147,27 @@ const PLAIN: RunOptions = { prepare: false, arrays: false };
 /** Sends one statement over this connection. @throws the server's error, or one whose code says the connection is lost */
 export function send(client: ClientBase, { text, values }: Rendered, options: RunOptions): Promise<Answer> {
   // A pooler may have the text prepared in another session than the one that gets to run it.
-  const name = options.prepare && !pooled.has(client) ? planName(text) : undefined;
+  const prepare = options.prepare && !pooled.has(client);
   const query = {
     text,
-    ...(name !== undefined && { name }),
-    // With values or a name the driver takes the extended protocol; the simple one is for several statements in one text.
-    ...((values.length > 0 || name !== undefined) && { values: values.map(toParameter) }),
+    // With values the driver takes the extended protocol; the simple one is for several statements in one text.
+    ...((values.length > 0 || prepare) && { values: values.map(toParameter) }),
+    // Also where the text turns out to be too long for a plan that is kept.
+    ...(prepare && { queryMode: 'extended' }),
     ...(options.arrays && { rowMode: 'array' as const }),
   };
   const ask = () =>
     new Promise<Answer>((resolve, reject) => {
       gatherWrites(client);
-      client.query(query, (error: Error | null, result: QueryResult | readonly QueryResult[]) => {
+      const answered = (error: Error | null | undefined, result: QueryResult | readonly QueryResult[]): void => {
         if (error) reject(toError(error));
         else if (isOne(result) && options.changes !== undefined && result.rowCount !== options.changes) {
           const [written, wanted] = [result.rowCount, options.changes];
           reject(new EngineError('ROWS_NOT_WRITTEN', { statement: text, written, wanted }));
         } else resolve(isOne(result) ? { rows: result.rows, command: result.command } : { rows: [], command: '' });
-      });
+      };
+      if (prepare) client.query(new PreparedQuery(query, answered));
+      else client.query(query, answered);
     });
   return answerOf(client, ask);
 }

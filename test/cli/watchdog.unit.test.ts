@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { lastWords, listenOnce, readBoard } from '../../src/cli/watchdog-thread.mjs';
+import type { StoredEvent } from '../../src/core/event.ts';
+import { defineProjection } from '../../src/core/projection.ts';
+import { HandlerAnswers } from '../../src/engine/handler-answers.ts';
 import { HandlerBoard } from '../../src/engine/handler-slot.ts';
+import { PageMeter } from '../../src/engine/page-meter.ts';
 
 /** Looks every second; each pair is what the watched thread's counter says and the milliseconds since the look before. */
 function silence(...looks: readonly (readonly [beat: number, elapsedMs: number])[]): number {
@@ -35,6 +39,29 @@ describe('the board', () => {
     board.slot('event')?.leave();
     expect(name(board)).toEqual([]);
     expect(board.slot('nobody')).toBeNull();
+  });
+
+  // Seen red with: `back` left out of HandlerAnswers' call (the handler is blamed), and `prepare` that stores nothing.
+  test('blames no handler for the time that a page takes to be planned and encoded', () => {
+    const board = new HandlerBoard(['band', 'prices']);
+    const projection = defineProjection<{ name: 'Noted'; payload: object }>()({
+      name: 'prices',
+      tables: { prices: { key: ['id'] } },
+      on: { Noted: () => [] },
+    });
+    const events = [5n, 6n].map((position) => ({ position, name: 'Noted', payload: {} }) as StoredEvent);
+    const meter = new PageMeter(board.slot('prices'));
+    expect(new HandlerAnswers(projection, 0n, meter).ahead(events)).toBeNull();
+    expect(name(board)).toEqual([{ projection: 'prices', position: '5', events: 2 }]);
+    const about = { silentMs: 30_000, pid: 7, daemon: 'box:7', time: '2026-01-01T00:00:00.000Z' };
+    expect(JSON.parse(lastWords(name(board), about)).msg).toBe(
+      "the event loop has been blocked for 30 s, preparing a page of 2 events for 'prices', from position 5 on (no handler): the process is ended",
+    );
+    board.slot('band')?.enter(9n);
+    expect(name(board)).toEqual([{ projection: 'band', position: '9' }]);
+    meter.handled();
+    board.slot('band')?.leave();
+    expect(name(board)).toEqual([]);
   });
 
   // Seen red with: the sort left out.

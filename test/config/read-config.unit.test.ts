@@ -86,7 +86,7 @@ describe('settings', () => {
     expect(read).not.toThrow(/hunt/);
   });
 
-  it.each([['postgres://u:p@h:5432/d'], ['postgresql://h/d?sslmode=require'], ['postgres://a:1,b:2/d']])(
+  it.each([['postgres://u:p@h:5432/d'], ['postgresql://h/d?sslmode=require'], ['postgres:///d?host=/run/pg']])(
     'take DATABASE_URL=%s',
     (databaseUrl) => expect(readConfig({ env: { DATABASE_URL: databaseUrl } })).toMatchObject({ databaseUrl }),
   );

@@ -174,7 +174,8 @@ test('a handler is known as whose code runs, at which event, and gets what its s
     },
     { Noted: schema },
   );
-  const slot = { enter: (position: bigint) => positions.push(position), leave: () => undefined };
+  const enter = (position: bigint) => positions.push(position);
+  const slot = { enter, back: () => undefined, prepare: () => undefined, leave: () => undefined };
   new HandlerAnswers(band, 0n, new PageMeter(slot)).ahead([event(7n), event(8n, 'Other')]);
   expect(seen).toEqual([{ projection: 'band', event: event(7n) }]);
   expect(payloads).toEqual(['checked']);

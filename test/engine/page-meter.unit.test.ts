@@ -104,7 +104,12 @@ test('figures that were given out do not change any more', () => {
 
 test('whoever watches is told which event is handled, and when that is over; nobody need watch', () => {
   const seen: (bigint | null)[] = [];
-  const meter = new PageMeter({ enter: (position) => seen.push(position), leave: () => seen.push(null) });
+  const meter = new PageMeter({
+    enter: (position) => seen.push(position),
+    back: () => undefined,
+    prepare: () => undefined,
+    leave: () => seen.push(null),
+  });
   meter.handling(7n);
   meter.handled();
   expect(seen).toEqual([7n, null]);

@@ -2,6 +2,7 @@ import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connect, type Queryable } from '../../src/store/connect.ts';
 import { PINNED_NAMES, sessionSettings } from '../../src/store/session-settings.ts';
+import { isConnectionLost } from '../../src/store/sqlstate.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startDaemon, untilCaughtUp } from '../support/engine.ts';
 import { ledger } from '../support/ledger.ts';
@@ -62,6 +63,26 @@ describe.skipIf(!hasPgBouncer)('behind PgBouncer in transaction mode', () => {
     const other = postgres(pooler.url, { max: 1, prepare: false });
     expect(await other`SHOW search_path`).toEqual([{ search_path: 'public' }]);
     await other.end();
+    await sql.end({ timeout: 1 });
+  });
+
+  // Seen red with: `cancelRequest` left out of AnswerWatch (the statement then waits on at the server).
+  test('what is given up is cancelled at the server, since the pooler passes the request on', async () => {
+    await using pooler = await startPgBouncer(database, { sessions: 2, ignore: IGNORED });
+    await database.sql`CREATE TABLE held ()`;
+    const sql = connect({ address: { url: pooler.url }, applicationName: 'test', max: 1, answerWithinMs: 500 });
+    await sql`SELECT 1`;
+    const waiting = () => database.sql`
+      SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+    await database.sql.begin(async (holder) => {
+      await holder`LOCK TABLE held IN ACCESS EXCLUSIVE MODE`;
+      for (let turn = 0; turn < 2; turn += 1) {
+        await expect(sql`SELECT FROM held`).rejects.toSatisfy(isConnectionLost);
+        await expect.poll(waiting, { timeout: 5000 }).toEqual([]);
+      }
+      expect(await sql`SELECT 1 AS one`).toEqual([{ one: 1 }]);
+    });
+    expect(await sql`SELECT FROM held`).toEqual([]);
     await sql.end({ timeout: 1 });
   });
 

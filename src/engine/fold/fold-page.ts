@@ -40,9 +40,14 @@ export async function foldPage(
   try {
     const because = context.answers.ahead(events);
     if (because !== null) return new CannotFold(because);
+    // While the database is waited for, others run.
+    context.meter?.handled();
     const wanted = await resolve(tx, projection, events, context);
+    context.meter?.preparing(events);
     const encoded = encodeAll(groupByTable(wanted, context.catalog.tables));
-    const differences = await foldTables(tx, projection, encoded, context);
+    context.meter?.handled();
+    const differences = await foldTables(tx, projection, encoded, context, () => context.meter?.preparing(events));
+    context.meter?.handled();
     writes = true;
     for (const [table, difference, readMs] of differences) {
       const began = performance.now();
@@ -101,6 +106,7 @@ async function foldTables(
   projection: Projection,
   encoded: ReadonlyMap<TableInfo, readonly EncodedWrite[]>,
   { catalog }: FoldContext,
+  computing: () => void,
 ): Promise<readonly (readonly [table: TableInfo, difference: Difference, readMs: number])[]> {
   if (encoded.size === 0) return [];
   const began = performance.now();
@@ -114,6 +120,7 @@ async function foldTables(
   const [{ mark }] = await marked;
   if (mark !== catalog.mark) throw new CatalogMoved();
   const rows = await read;
+  computing();
   const readMs = (performance.now() - began) / encoded.size;
   return [...encoded].map(([table, writes], index) => {
     const fold = new TableFold(table, rows[index] ?? []);

@@ -86,6 +86,13 @@ export const DAEMON_FAMILIES: readonly Family[] = [
     labels: ['pool'],
     read: ({ pools }) => Object.entries(pools).map(([pool, { waiting }]) => [waiting, pool]),
   },
+  {
+    name: 'projectionist_pool_plans_evicted_total',
+    help: 'Prepared statements that made room for others on their session.',
+    type: 'counter',
+    labels: ['pool'],
+    read: ({ pools }) => Object.entries(pools).map(([pool, { evicted }]) => [evicted, pool]),
+  },
   one(
     'gauge',
     'page_memory_bytes',

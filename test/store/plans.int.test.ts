@@ -1,0 +1,80 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { connect, type Queryable, type Sql } from '../../src/store/connect.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+
+const READ_COMMITTED = 'ISOLATION LEVEL READ COMMITTED';
+/** Of one connection, as src/store/plan-names.ts has it. */
+const MOST = 500;
+let database: TestDatabase;
+let pool: Sql;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database.drop());
+
+async function withPool(work: () => Promise<void>): Promise<void> {
+  pool = connect({ address: { url: database.url }, applicationName: 'plans', max: 1, answerWithinMs: 20_000 });
+  try {
+    await work();
+  } finally {
+    await pool.end({ timeout: 1 });
+  }
+}
+
+const numbered = (n: number) => `SELECT $1::int + ${n} AS sum`;
+const run = (n: number, sql: Queryable = pool) => sql.unsafe<{ sum: number }[]>(numbered(n), [1], { prepare: true });
+const prepared = async () => await pool.unsafe<{ statement: string }[]>('SELECT statement FROM pg_prepared_statements');
+
+// Seen red with: the loop that evicts left out of `PlanNames.use` (1200), and `connection.close` left out of
+// `prepareOn` (1200 at the server, with 500 on the account).
+test('a session that meets ever new statements keeps the latest 500, at the server too', async () => {
+  await withPool(async () => {
+    for (let from = 0; from < 1200; from += 100) {
+      await pool.begin(async (tx) => {
+        const sent = Array.from({ length: 100 }, (_, index) => run(from + index, tx).execute());
+        for (const [index, rows] of sent.entries()) expect(await rows).toEqual([{ sum: from + index + 1 }]);
+      });
+    }
+    const kept = (await prepared()).map(({ statement }) => statement);
+    expect(kept).toHaveLength(MOST);
+    expect(kept).toContain(numbered(1199));
+    expect(kept).not.toContain(numbered(0));
+    expect(pool.counts().evicted).toBe(1200 - MOST);
+    // What was closed is prepared again, as the first time.
+    expect(await run(0)).toEqual([{ sum: 1 }]);
+    expect((await prepared()).map(({ statement }) => statement)).toContain(numbered(0));
+  });
+});
+
+// Seen red with: an account of its own in `AtOnce` (twice the statements at the server).
+test('a text is prepared once, whether it is sent alone or with a whole transaction', async () => {
+  await withPool(async () => {
+    const sum = { text: numbered(7), values: [1] };
+    await pool.atOnce(READ_COMMITTED, [sum]);
+    expect(await run(7)).toEqual([{ sum: 8 }]);
+    await pool.atOnce(READ_COMMITTED, [sum, sum]);
+    expect((await prepared()).filter(({ statement }) => statement === numbered(7))).toHaveLength(1);
+  });
+});
+
+// Seen red with: the Close in front of a Parse left out of `prepareOn` ("prepared statement … already exists").
+test('what a transaction that failed may have prepared is no obstacle to preparing it', async () => {
+  await withPool(async () => {
+    const failing = pool.atOnce(READ_COMMITTED, [{ text: numbered(9), values: [1] }, pool`SELECT 1 / ${0}::int`]);
+    await expect(failing).rejects.toMatchObject({ code: '22012' });
+    expect(await run(9)).toEqual([{ sum: 10 }]);
+    await pool.atOnce(READ_COMMITTED, [{ text: numbered(9), values: [2] }]);
+  });
+});
+
+// Seen red with: `has` left out of `rememberParsed` (the server no longer knows what it is then asked to bind).
+test('a transaction of more statements than a session keeps runs, and so do those statements afterwards', async () => {
+  await withPool(async () => {
+    const many = Array.from({ length: MOST + 100 }, (_, n) => ({ text: numbered(n), values: [1] }));
+    for (let turn = 0; turn < 2; turn += 1) await pool.atOnce(READ_COMMITTED, many);
+    expect(await run(0)).toEqual([{ sum: 1 }]);
+    expect(await run(MOST + 99)).toEqual([{ sum: MOST + 100 }]);
+    expect(await prepared()).toHaveLength(MOST);
+  });
+});
