@@ -21,8 +21,8 @@ export interface Share {
  * one. Whoever finds none left waits in turn.
  *
  * Nobody waits while holding a page: a page read ahead is taken with `tryTake`, which does not wait. So there is no
- * circle, and the first in the line always gets its part when the pages in hand are done with; a page of one event
- * that is larger than all of it is let through when nothing else is held.
+ * circle. Whatever is given back goes to the line first, so nobody overtakes it. One event may be larger than all of it: it
+ * holds up the rest while it is in hand.
  */
 export class PageBudget {
   readonly total: number;
@@ -51,7 +51,7 @@ export class PageBudget {
 
   /** Room at once, or null: for what can as well be read later. */
   tryTake(): Share | null {
-    return this.#line.length > 0 ? null : this.#take();
+    return this.#take();
   }
 
   /** Room, when it is this one's turn. @throws the signal's reason */
@@ -81,7 +81,7 @@ export class PageBudget {
   #take(): Share | null {
     const bytes = this.#part();
     // What a single event has beyond its share counts too, so there may be less than nothing left.
-    if (this.#held > 0 && this.#held + bytes > this.total) return null;
+    if (this.#held + bytes > this.total) return null;
     let mine = bytes;
     let open = true;
     this.#held += bytes;

@@ -10,6 +10,7 @@ import { flush } from '../../src/engine/idle-moves.ts';
 import { silentLog } from '../../src/engine/log.ts';
 import { readViews } from '../../src/engine/status.ts';
 import { create, createEventStore, defineProjection, type EventShape } from '../../src/index.ts';
+import { adopt } from '../../src/store/adopt.ts';
 import { append, appendNew } from '../../src/store/append.ts';
 import { noteStart } from '../../src/store/attempts.ts';
 import { createAuditor } from '../../src/store/audit.ts';
@@ -130,6 +131,7 @@ async function askEverything(): Promise<void> {
   await readPage(sql, { ...request, after: 1_000_000n, names: ['Type1', 'Type2'] });
   await readPage(sql, { ...request, after: 1_000_000n, names: ['Type1'], limit: 10 });
   await readPage(sql, { ...request, after: 500_000n, names: null });
+  await readPage(sql, { ...request, after: head, head: head + 500_000n, names: TYPES });
   await readRawPage(sql, { ...request, after: head - 10n, names: null });
   await newestWithin(sql, 0n, 250_000n);
   for await (const page of readEventTexts(sql, { after: head - 1500n, head })) expect(page.length).toBeGreaterThan(0);
@@ -158,6 +160,8 @@ async function askEverything(): Promise<void> {
     () => undefined,
   );
   await failAndSkip();
+  await sql`UPDATE projection_state SET refused = 'a test' WHERE name = 'rare'`;
+  await adopt(sql, { projection: rare, projections: [rare], position: HEAD, head: HEAD, owner: 'test' });
   const file = { file: 'none', projections: [rare], sample: null, traffic: null, onHalt: null, settings: {} };
   const sample = {
     address: { url: database.url },
@@ -182,16 +186,25 @@ async function failAndSkip(): Promise<void> {
   await skipEvent(sql, { name: 'rare', handled: ['Rare'], owner: 'test', command });
 }
 
-const PLACES = /\b(?:FROM|JOIN|INTO|UPDATE)\s+(?:ONLY\s+)?events\b[^`$]*/g;
+const PLACES = /^.*\b(?:FROM|JOIN|INTO|UPDATE)\s+(?:ONLY\s+)?events\b.*$/gm;
 const flat = (text: string): string => text.replaceAll(/\s+/g, ' ').trim();
 
-/** Where the source asks something of `events`, with the words up to the next parameter. */
-async function placesInSource(): Promise<readonly (readonly [file: string, words: string])[]> {
+/** A line of the source as it is found in what was sent: of the template alone, with anything for its holes. */
+function asSent(line: string): RegExp {
+  const template = flat(line.replace(/^.*`(?=.*\b(?:FROM|JOIN|INTO|UPDATE)\b)/, '').replace(/`.*$/, ''));
+  const parts = template
+    .split(/\$\{(?:[^{}]|\{[^{}]*\})*\}/)
+    .map((part) => part.replaceAll(/[.*+?^()[\]{}|\\$]/g, '\\$&'));
+  return new RegExp(parts.join('.+?'));
+}
+
+/** The lines of the source that ask something of `events`. */
+async function placesInSource(): Promise<readonly (readonly [file: string, line: string])[]> {
   const files = (await readdir('src', { recursive: true })).filter((file) => file.endsWith('.ts'));
   const places = await Promise.all(
     files.map(async (file) => {
       const text = (await readFile(join('src', file), 'utf8')).replaceAll(/^\s*(?:\/\/|\*|\/\*).*$/gm, '');
-      return [...text.matchAll(PLACES)].map(([words]) => [file, flat(words)] as const);
+      return [...text.matchAll(PLACES)].map(([line]) => [file, line] as const);
     }),
   );
   return places.flat();
@@ -199,7 +212,7 @@ async function placesInSource(): Promise<readonly (readonly [file: string, words
 
 // Seen red with: newestOf without OFFSET 0 (walks events_tstamp_idx backwards over 2,000,000 rows); the upper bound taken
 // out of the page's statement; `AND position <= ...` out of the auditor's; one more `SELECT count(*) FROM events` in
-// src/store/history.ts (not among the statements that were sent).
+// src/store/history.ts (not among the statements that were sent); adopt not asked here (its line is listed).
 test('every statement on events touches so many rows at most, whatever the store holds', {
   timeout: 180_000,
 }, async () => {
@@ -213,7 +226,7 @@ test('every statement on events touches so many rows at most, whatever the store
     .filter(({ text }) => /\bevents\b/.test(text) && !/^\s*(?:ALTER|CREATE|LOCK|PREPARE|VACUUM)/.test(text));
 
   const texts = sent.map(({ text }) => flat(text));
-  const unasked = (await placesInSource()).filter(([, words]) => !texts.some((text) => text.includes(words)));
+  const unasked = (await placesInSource()).filter(([, line]) => !texts.some((text) => asSent(line).test(text)));
   expect(unasked).toEqual([]);
 
   const byText = new Map<string, SentStatement[]>();
