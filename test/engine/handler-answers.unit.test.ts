@@ -138,6 +138,9 @@ test('what has not had its turn when the attempt is over is refused, and reaches
   });
   const answers = new HandlerAnswers(band, 0n);
   answers.ahead([event(7n)]);
+  // It has sent its statement by then, which waits.
+  await new Promise(setImmediate);
+  expect(outcome).toBe('none');
   answers.close();
   await new Promise(setImmediate);
   process.off('unhandledRejection', unhandled);
