@@ -44,7 +44,7 @@ afterAll(async () => {
 const LONG = '12345678901234567.890123456789';
 const AMOUNTS = ['0.00000000000000000001', '-0.5', '12.50', LONG];
 
-// Seen red with: isExactNumber always true; Decimal left out of toParameter, of encode's numeric, of stringifyJson.
+// Seen red with: isExactNumber always true; Decimal left out of encode's numeric; of stringifyJson.
 test.each([
   ['in order', { foldFrom: 99, atOnce: false }],
   ['folded', { foldFrom: 1, atOnce: false }],

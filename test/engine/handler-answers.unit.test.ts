@@ -100,7 +100,7 @@ test('a handler that is declared async, or has returned a promise before, is not
   expect(called).toHaveBeenCalledTimes(1);
 });
 
-// Seen red with: the gate left out, the transaction's sender in its place.
+// Seen red with: the gate not opened by inTurn.
 test('what a handler sends that was called ahead waits until its turn, and goes to the transaction of then', async () => {
   const sent: string[] = [];
   const sender: Sender = {
@@ -138,6 +138,9 @@ test('what has not had its turn when the attempt is over is refused, and reaches
   });
   const answers = new HandlerAnswers(band, 0n);
   answers.ahead([event(7n)]);
+  // It has sent its statement by then, which waits.
+  await new Promise(setImmediate);
+  expect(outcome).toBe('none');
   answers.close();
   await new Promise(setImmediate);
   process.off('unhandledRejection', unhandled);

@@ -121,7 +121,7 @@ test.each<[string, readonly string[], object, number]>([
   if (failsAt > 0) expect(await rows()).toEqual([{ id: 1, note: null }]);
 });
 
-// Seen red with: the gate of a handler that is called ahead left open from the start (its row was there before the first).
+// Seen red with: the promise awaited in foldPage, before what precedes it has been written.
 test('SQL of a handler that was called ahead runs when its turn comes, after what precedes it', async () => {
   await sql`CREATE TABLE IF NOT EXISTS seen (id int, before int)`;
   const looking = defineProjection<{ name: string; payload: unknown }>()({
