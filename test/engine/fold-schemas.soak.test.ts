@@ -10,6 +10,8 @@ let sql: Sql;
 beforeAll(async () => {
   database = await createTestDatabase();
   await database.sql.unsafe(settingsText(String(database.connection.database), Object.keys(SETTINGS)));
+  // Thousands of small transactions, and nothing to lose.
+  await database.sql.unsafe(`ALTER DATABASE ${database.connection.database} SET synchronous_commit = off`);
   sql = await openStore(database, [maker]);
   await sql.unsafe(PREPARE);
 });

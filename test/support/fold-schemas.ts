@@ -24,8 +24,8 @@ interface Kind {
 
 /** Text that no index takes, however it is packed. */
 const LONG = Array.from({ length: 4000 }, (_, n) => String.fromCodePoint(0x4e00 + ((n * 7919) % 20_000))).join('');
-const TEXTS = ['a', 'A', LONG, 'å', 'ab ', '', null];
-const NUMBERS = [1, 2, 0, 99, 100, '1', 'x', null];
+const TEXTS = ['a', 'A', LONG, 'ab ', null];
+const NUMBERS = [1, 2, 0, 100, 'x', null];
 
 const column = (name: string, type: string, values: readonly ColumnValue[], counts = false): Kind => ({
   column: { name, type, values, counts },
@@ -108,7 +108,7 @@ export const PREPARE = `
   CREATE TABLE parent (id int PRIMARY KEY);
   INSERT INTO parent VALUES (1), (2);
   CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN IF NEW.tr = 99 THEN RAISE EXCEPTION 'no'; END IF; RETURN NEW; END $$;`;
+    BEGIN IF NEW.tr = 100 THEN RAISE EXCEPTION 'no'; END IF; RETURN NEW; END $$;`;
 
 const KEYS = ['one', 'composite', 'partitioned'] as const;
 
@@ -154,7 +154,6 @@ export function trapsOf(kind: string): readonly (readonly (readonly Statement[])
       [row('k', { [name]: first })],
       [update('made', { [name]: value }, { id: 'k' })],
       [update('made', { [name]: first }, { id: 'k' })],
-      ...others,
     ]),
     ...[first, second].map((value) => [
       [row('k', { [name]: first })],
