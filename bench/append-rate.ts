@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { connect } from '../src/store/connect.ts';
+import { connect } from '../src/postgres/pool.ts';
 import { listenTo } from './listening.ts';
 import type { Store } from './store.ts';
 import { switchTriggers } from './triggers.ts';

@@ -1,5 +1,5 @@
 import { createDaemon, type Daemon, type DaemonOptions, type Projection } from '../src/index.ts';
-import type { DatabaseAddress } from '../src/store/connect.ts';
+import type { DatabaseAddress } from '../src/postgres/pool.ts';
 
 const PATIENCE_MS = 900_000;
 

@@ -1,5 +1,5 @@
 import type { Projection } from '../src/index.ts';
-import type { Sql } from '../src/store/connect.ts';
+import type { Sql } from '../src/postgres/pool.ts';
 import { REFERENCE_SCHEMA } from './store.ts';
 
 /**

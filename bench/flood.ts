@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { connect } from 'amqplib';
 import { band } from '../examples/dancefinder/projections/band.ts';
 import { createDaemon, type Daemon } from '../src/index.ts';
-import type { DatabaseAddress } from '../src/store/connect.ts';
+import type { DatabaseAddress } from '../src/postgres/pool.ts';
 
 const LOCAL = 'amqp://guest:guest@127.0.0.1:5672';
 const QUIET_MS = 5000;

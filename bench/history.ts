@@ -1,8 +1,8 @@
 import { newBand, renamedBand, repeatedBand, takenOverName } from '../examples/dancefinder/history/bands.ts';
 import { createWorld, type Draft, type World } from '../examples/dancefinder/history/world.ts';
 import type { HistoryEvent } from '../examples/dancefinder/history.ts';
-import { append } from '../src/store/append.ts';
-import type { Sql } from '../src/store/connect.ts';
+import { append } from '../src/event-store/append.ts';
+import type { Sql } from '../src/postgres/pool.ts';
 
 /** In the proportions of the DanceFinder history: new, under another's name, renamed, sent twice. */
 const BAND_ACTS: readonly (readonly [(world: World) => Draft, number])[] = [

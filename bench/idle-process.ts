@@ -1,4 +1,4 @@
-import type { DatabaseAddress } from '../src/store/connect.ts';
+import type { DatabaseAddress } from '../src/postgres/pool.ts';
 import { startCaughtUp } from './catch-up.ts';
 import { projections } from './projections.ts';
 

@@ -1,5 +1,5 @@
 import { create, defineProjection, type EventShape } from '../src/index.ts';
-import type { DatabaseAddress } from '../src/store/connect.ts';
+import type { DatabaseAddress } from '../src/postgres/pool.ts';
 import { startCaughtUp } from './catch-up.ts';
 
 /** A thousand projections of an event that never comes. */

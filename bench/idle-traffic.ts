@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { append } from '../src/store/append.ts';
-import type { Sql } from '../src/store/connect.ts';
+import { append } from '../src/event-store/append.ts';
+import type { Sql } from '../src/postgres/pool.ts';
 import { answer } from './idle.ts';
 import type { Store } from './store.ts';
 

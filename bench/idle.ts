@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { DatabaseAddress, Sql } from '../src/store/connect.ts';
+import type { DatabaseAddress, Sql } from '../src/postgres/pool.ts';
 
 // A server process reports its transactions at most once a second, and when it has been idle for ten.
 const SETTLE_MS = 12_000;

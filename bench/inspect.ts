@@ -6,8 +6,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { createActor } from 'xstate';
 import { childId, daemonMachine, type ProjectionActor } from '../machines/daemon.ts';
+import { type Observer, observers } from '../machines/observers.ts';
 import type { ProjectionHands } from '../src/core/port.ts';
-import { type Observer, observers } from '../src/engine/observers.ts';
 import { openConnections } from '../src/inspect/connections.ts';
 import { Hub } from '../src/inspect/hub.ts';
 

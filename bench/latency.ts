@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createRandom } from '../examples/dancefinder/history/random.ts';
-import type { FailpointHook } from '../src/engine/failpoint.ts';
 import type { Projection } from '../src/index.ts';
-import type { Sql } from '../src/store/connect.ts';
+import type { Sql } from '../src/postgres/pool.ts';
+import type { FailpointHook } from '../src/projector/failpoint.ts';
 import { startCaughtUp } from './catch-up.ts';
 import { listenTo } from './listening.ts';
 import { band } from './projections.ts';

@@ -1,5 +1,5 @@
-import type { Sql } from '../src/store/connect.ts';
-import type { Listening } from '../src/store/listen.ts';
+import type { Listening } from '../src/postgres/listen.ts';
+import type { Sql } from '../src/postgres/pool.ts';
 
 /** Resolves when the server has taken the LISTEN: what is notified from then on is heard. */
 export function listenTo(sql: Sql, channel: string, onNotify: () => void): Promise<Listening> {

@@ -1,5 +1,5 @@
 import { create, defineProjection, type EventShape, type Projection } from '../src/index.ts';
-import type { Sql } from '../src/store/connect.ts';
+import type { Sql } from '../src/postgres/pool.ts';
 import { startCaughtUp, timeCatchUp } from './catch-up.ts';
 import { type Figure, type Part, ratio } from './figures.ts';
 import { bandHistory, load } from './history.ts';

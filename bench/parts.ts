@@ -1,7 +1,7 @@
 import { generateHistory } from '../examples/dancefinder/history.ts';
+import { readRawPage } from '../src/event-store/read.ts';
 import type { Projection } from '../src/index.ts';
 import { type Message, toMessage } from '../src/publisher/message.ts';
-import { readRawPage } from '../src/store/read.ts';
 import { measureAppends } from './append-rate.ts';
 import { startCaughtUp, timeCatchUp } from './catch-up.ts';
 import { assertEqualRows } from './equal-rows.ts';

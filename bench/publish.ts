@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { type ChannelModel, type ConfirmChannel, connect } from 'amqplib';
 import { createDaemon, publisher } from '../src/index.ts';
+import type { DatabaseAddress, Sql } from '../src/postgres/pool.ts';
 import type { Message } from '../src/publisher/message.ts';
-import type { DatabaseAddress, Sql } from '../src/store/connect.ts';
 
 /** Messages in flight of the bare loop; the publisher's own default. */
 const IN_FLIGHT = 4000;

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { StoredEvent } from '../src/core/event.ts';
-import type { Sql } from '../src/store/connect.ts';
-import { readPage } from '../src/store/read.ts';
+import { readPage } from '../src/event-store/read.ts';
+import type { Sql } from '../src/postgres/pool.ts';
 
 const FOLDER = new URL('./sql/', import.meta.url);
 

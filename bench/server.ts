@@ -3,7 +3,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startEmbeddedPostgres } from '../src/embedded/start.ts';
-import { connect, type DatabaseAddress, type Sql } from '../src/store/connect.ts';
+import { connect, type DatabaseAddress, type Sql } from '../src/postgres/pool.ts';
 
 /** A PostgreSQL for one run, with databases of the run's own. */
 export interface BenchServer extends AsyncDisposable {

@@ -1,7 +1,7 @@
+import { migrate } from '../src/event-store/migrate.ts';
 import type { Projection } from '../src/index.ts';
-import { connect, type DatabaseAddress, type Sql } from '../src/store/connect.ts';
-import { migrate } from '../src/store/migrate.ts';
-import { register } from '../src/store/register.ts';
+import { connect, type DatabaseAddress, type Sql } from '../src/postgres/pool.ts';
+import { register } from '../src/state/register.ts';
 
 /** Where the references write: the same tables with the same indexes, beside the projections' own. */
 export const REFERENCE_SCHEMA = 'reference';

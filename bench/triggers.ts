@@ -1,4 +1,4 @@
-import type { Sql } from '../src/store/connect.ts';
+import type { Sql } from '../src/postgres/pool.ts';
 
 /** The engine's two triggers on `events`, both on or both off. Nothing may be projecting while they are off. */
 export async function switchTriggers(sql: Sql, on: boolean): Promise<void> {

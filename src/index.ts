@@ -21,9 +21,9 @@ export {
 export type { EventSchemas, EventsOf, StandardSchema } from './core/standard-schema.ts';
 export type { ArrayElement, Change, Changes, ColumnValue, Row, Statement, Where } from './core/statement.ts';
 export { copy, create, lookup, none, remove, several, update, upsert } from './core/statements.ts';
-export type { BrokerOptions } from './engine/broker.ts';
-export { createDaemon, Daemon } from './engine/daemon.ts';
-export type { DaemonOptions } from './engine/daemon-options.ts';
-export type { StartPublisher } from './engine/publisher-port.ts';
+export type { BrokerOptions } from './daemon/broker-pushes.ts';
+export { createDaemon, Daemon } from './daemon/daemon.ts';
+export type { DaemonOptions } from './daemon/options.ts';
+export type { StartPublisher } from './daemon/publisher-port.ts';
+export { createEventStore, type EventStore, type EventStoreOptions } from './event-store/event-store.ts';
 export { type PublisherOptions, publisher } from './publisher/publisher.ts';
-export { createEventStore, type EventStore, type EventStoreOptions } from './store/event-store.ts';

@@ -1,11 +1,11 @@
 import { loadConfigFile } from '../config/load-projections.ts';
 import { readConfig } from '../config/read-config.ts';
-import { appendNew } from '../store/append.ts';
-import { checkDatabase, checkStore } from '../store/checks.ts';
-import { checkEventsThere, lastVisible, readEventTexts } from '../store/export.ts';
-import { refuseForeignStore } from '../store/foreign-store.ts';
-import { createHeadReader } from '../store/head.ts';
-import { migrate } from '../store/migrate.ts';
+import { appendNew } from '../event-store/append.ts';
+import { checkDatabase, checkStore } from '../event-store/checks.ts';
+import { refuseForeignStore } from '../event-store/foreign-store.ts';
+import { createHeadReader } from '../event-store/high-water-mark.ts';
+import { migrate } from '../event-store/migrate.ts';
+import { checkEventsThere, lastVisible, readEventTexts } from '../event-store/raw-events.ts';
 import { stateFolder } from './client-actions.ts';
 import { withDatabase } from './database.ts';
 import { exportTo, exportToFile } from './export-events.ts';

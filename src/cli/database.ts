@@ -1,7 +1,7 @@
 import type { Config } from '../config/read-config.ts';
 import { startEmbeddedPostgres } from '../embedded/start.ts';
 import type { ServerChange } from '../embedded/supervisor.ts';
-import { connect, type Sql } from '../store/connect.ts';
+import { connect, type Sql } from '../postgres/pool.ts';
 import { readDaemonFile } from './daemon-file.ts';
 
 interface PrivateAddress {

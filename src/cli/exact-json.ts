@@ -1,4 +1,4 @@
-import { type JsonText, jsonText, parseJson } from '../store/json.ts';
+import { type JsonText, jsonText, parseJson } from '../postgres/json.ts';
 
 /** Escapes of what PostgreSQL's text and jsonb cannot hold, NUL and halves of surrogate pairs. */
 const UNSTORABLE = /\\u(0000|d[89a-f])/i;

@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { EngineError } from '../core/errors.ts';
-import type { EventText } from '../store/export.ts';
+import type { EventText } from '../event-store/raw-events.ts';
 
 type Place = { readonly cwd: string; readonly signal: AbortSignal };
 type Pages = AsyncIterable<readonly EventText[]>;

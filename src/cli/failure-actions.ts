@@ -2,8 +2,8 @@ import { loadConfigFile } from '../config/load-projections.ts';
 import { readConfig } from '../config/read-config.ts';
 import { EngineError } from '../core/errors.ts';
 import type { FailureRecord, TryReport } from '../core/failure.ts';
-import { checkDatabase } from '../store/checks.ts';
-import { checkEventsThere } from '../store/export.ts';
+import { checkDatabase } from '../event-store/checks.ts';
+import { checkEventsThere } from '../event-store/raw-events.ts';
 import { clientFor, stateFolder } from './client-actions.ts';
 import { painter } from './colours.ts';
 import { withDatabase } from './database.ts';
@@ -61,7 +61,7 @@ async function tryWithFile(
   const config = readConfig({ flags, env, file: file.settings });
   const { schema, extensionSchemas } = config;
   // Imported when needed: the other commands start faster.
-  const { tryFailed } = await import('../engine/failures/try-failed.ts');
+  const { tryFailed } = await import('../operations/dry-run/dry-run.ts');
   return await withDatabase({ config, folder: stateFolder(cwd), signal, command: 'try' }, async (sql, database) => {
     await checkDatabase(sql, database);
     await checkEventsThere(sql, schema);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { EngineError } from '../core/errors.ts';
 import type { NewEvent } from '../core/event.ts';
-import { jsonText } from '../store/json.ts';
+import { jsonText } from '../postgres/json.ts';
 import { eventIdOf } from './event-id.ts';
 import { exactField, parseExactJson } from './exact-json.ts';
 

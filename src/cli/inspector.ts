@@ -1,5 +1,5 @@
+import type { Observer } from '../../machines/observers.ts';
 import type { Config } from '../config/read-config.ts';
-import type { Observer } from '../engine/observers.ts';
 import { type Connections, openConnections } from '../inspect/connections.ts';
 import { Hub } from '../inspect/hub.ts';
 import { openStockInspector } from '../inspect/stock.ts';

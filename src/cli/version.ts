@@ -1,1 +1,1 @@
-export { packageVersion } from '../engine/version.ts';
+export { packageVersion } from '../daemon/version.ts';

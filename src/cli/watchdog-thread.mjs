@@ -21,7 +21,7 @@ export function listenOnce(before, { beat, elapsedMs, everyMs }) {
 }
 
 /**
- * What the board of `src/engine/handler-slot.ts` says: what ran last first, then async handlers that are pending.
+ * What the board of `src/projector/handler-board.ts` says: what ran last first, then async handlers that are pending.
  * `events`: it was no handler, but the planning and encoding of a page of so many.
  * @param {SharedArrayBuffer} memory
  * @param {readonly string[]} names

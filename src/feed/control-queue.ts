@@ -1,6 +1,6 @@
 import type { Observable } from 'rxjs';
+import { type LinkOptions, openLink } from '../broker/connection.ts';
 import type { BrokerEvent } from '../core/broker.ts';
-import { type LinkOptions, openLink } from './broker.ts';
 import { MAX_PUSH_BYTES, parseObject } from './push.ts';
 
 export interface ControlQueueOptions extends LinkOptions {

@@ -1,5 +1,5 @@
 import { NEVER, Observable } from 'rxjs';
-import type { Sql } from '../store/connect.ts';
+import type { Sql } from '../postgres/pool.ts';
 
 /**
  * Emits for each NOTIFY of an append, and once whenever listening begins (again): what was announced while the

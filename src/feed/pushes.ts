@@ -1,7 +1,7 @@
 import type { Channel } from 'amqp-connection-manager';
 import { type Observable, Subject } from 'rxjs';
+import { type LinkOptions, openLink } from '../broker/connection.ts';
 import type { BrokerEvent } from '../core/broker.ts';
-import { type LinkOptions, openLink } from './broker.ts';
 import { type Push, readPush } from './push.ts';
 
 export interface PushOptions extends LinkOptions {

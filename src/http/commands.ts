@@ -1,7 +1,7 @@
 import type { CommandRequest } from '../core/command.ts';
 import { orAborted } from '../core/deadline.ts';
 import type { CommandOutcome } from '../core/status.ts';
-import type { DaemonPort } from '../engine/daemon-port.ts';
+import type { DaemonPort } from '../daemon/api.ts';
 import type { Log } from './guards.ts';
 
 /** How long a command that nobody waits for is followed, for the log; it is carried out also after that. */

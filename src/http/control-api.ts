@@ -1,6 +1,6 @@
 import { Hono } from 'hono';
 import { EngineError } from '../core/errors.ts';
-import type { DaemonPort } from '../engine/daemon-port.ts';
+import type { DaemonPort } from '../daemon/api.ts';
 import type { Connections } from '../inspect/connections.ts';
 import { checkBind } from './bind.ts';
 import { commandRoutes } from './command-routes.ts';

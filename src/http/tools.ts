@@ -1,5 +1,5 @@
 import { orLate } from '../core/deadline.ts';
-import type { DaemonPort } from '../engine/daemon-port.ts';
+import type { DaemonPort } from '../daemon/api.ts';
 import type { Log } from './guards.ts';
 import type { Route } from './route.ts';
 

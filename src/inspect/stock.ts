@@ -1,6 +1,6 @@
 import type { StatelyInspectionEvent } from '@statelyai/inspect';
+import type { Observer } from '../../machines/observers.ts';
 import { EngineError } from '../core/errors.ts';
-import type { Observer } from '../engine/observers.ts';
 import { shownEvent, shownSnapshot } from './shown.ts';
 
 /** Stately's own inspector under way: it sends to a server of theirs, which may show it in their online viewer. */

@@ -1,10 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Actor, createActor, type SnapshotFrom, waitFor } from 'xstate';
+import { type Observer, observers } from '../../machines/observers.ts';
 import { type PublisherEvent, publisherMachine } from '../../machines/publisher.ts';
 import { deathsInARow, fullJitter } from '../core/backoff.ts';
+import type { Log } from '../core/log.ts';
 import { PUBLISHER_NAME, type PublisherHands } from '../core/publisher.ts';
-import type { Log } from '../engine/log.ts';
-import { type Observer, observers } from '../engine/observers.ts';
 
 export interface KeeperOptions {
   readonly hands: PublisherHands;

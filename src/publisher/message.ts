@@ -1,4 +1,4 @@
-import type { RawEvent } from '../store/read.ts';
+import type { RawEvent } from '../event-store/read.ts';
 
 /** One event as it goes to the exchange. */
 export interface Message {

@@ -1,6 +1,6 @@
 import type { Channel } from 'amqp-connection-manager';
 import type { ConfirmChannel } from 'amqplib';
-import { openLink } from '../feed/broker.ts';
+import { openLink } from '../broker/connection.ts';
 import { Outlet } from './outlet.ts';
 
 export interface OutletsOptions {

@@ -1,7 +1,7 @@
-import type { Observer } from '../engine/observers.ts';
-import { Progress } from '../engine/progress.ts';
-import type { PublisherSurroundings, RunningPublisher, StartPublisher } from '../engine/publisher-port.ts';
-import { connect, type Sql } from '../store/connect.ts';
+import type { Observer } from '../../machines/observers.ts';
+import type { PublisherSurroundings, RunningPublisher, StartPublisher } from '../daemon/publisher-port.ts';
+import { connect, type Sql } from '../postgres/pool.ts';
+import { Progress } from '../projector/progress.ts';
 import { Keeper } from './keeper.ts';
 import { type Outlets, openOutlets } from './outlets.ts';
 import { Relay } from './relay.ts';

@@ -1,12 +1,12 @@
 import { EngineError, isEngineError } from '../core/errors.ts';
 import { PUBLISHER_NAME, type PublisherHands, type RelayOutcome } from '../core/publisher.ts';
 import { untilAborted } from '../core/signals.ts';
-import type { HeadSource } from '../engine/head-source.ts';
-import type { Progress } from '../engine/progress.ts';
-import type { Sql, Tx } from '../store/connect.ts';
-import { checkHistory } from '../store/history.ts';
-import { isConnectionLost, isLockNotAvailable } from '../store/sqlstate.ts';
-import { advance, lockState, registerPublisher } from '../store/state.ts';
+import { checkHistory } from '../event-store/history.ts';
+import { isConnectionLost, isLockNotAvailable } from '../postgres/errors.ts';
+import type { Sql, Tx } from '../postgres/pool.ts';
+import type { HeadSource } from '../projector/head-source.ts';
+import type { Progress } from '../projector/progress.ts';
+import { advance, lockState, registerPublisher } from '../state/projection-state.ts';
 import type { Outlet } from './outlet.ts';
 import type { Sender } from './sender.ts';
 

@@ -1,8 +1,8 @@
 import { setImmediate as breathe } from 'node:timers/promises';
 import type { RelayOutcome } from '../core/publisher.ts';
-import type { HeadSource } from '../engine/head-source.ts';
-import type { Sql } from '../store/connect.ts';
-import type { RawEvent } from '../store/read.ts';
+import type { RawEvent } from '../event-store/read.ts';
+import type { Sql } from '../postgres/pool.ts';
+import type { HeadSource } from '../projector/head-source.ts';
 import { Bell } from './bell.ts';
 import { toMessage } from './message.ts';
 import type { Outlet } from './outlet.ts';

@@ -1,7 +1,7 @@
 import type { SnapshotFrom } from 'xstate';
 import type { publisherMachine } from '../../machines/publisher.ts';
 import type { PublisherStatus } from '../core/publisher.ts';
-import type { PublisherRow } from '../engine/publisher-port.ts';
+import type { PublisherRow } from '../daemon/publisher-port.ts';
 
 /** Confirms may take a moment. */
 const SILENT_MS = 3000;

@@ -1,6 +1,6 @@
-import type { HeadSource } from '../engine/head-source.ts';
-import type { Sql } from '../store/connect.ts';
-import { type RawEvent, readRawPage } from '../store/read.ts';
+import { type RawEvent, readRawPage } from '../event-store/read.ts';
+import type { Sql } from '../postgres/pool.ts';
+import type { HeadSource } from '../projector/head-source.ts';
 
 const PAGE = 2000;
 /** Payload bytes of one page at most; two pages are held. */

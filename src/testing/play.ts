@@ -1,7 +1,7 @@
 import { AssertionError } from 'node:assert';
 import type { FailedEvent, PullOutcome } from '../core/port.ts';
 import type { Projection } from '../core/projection.ts';
-import { stringifyJson } from '../store/json.ts';
+import { stringifyJson } from '../postgres/json.ts';
 import type { Stage, TestRow } from './stage.ts';
 import type { CompleteEvent } from './test-event.ts';
 

@@ -1,6 +1,6 @@
 import { EngineError } from '../core/errors.ts';
 import type { StoredEvent } from '../core/event.ts';
-import { deepFreeze, parseJson, stringifyJson } from '../store/json.ts';
+import { deepFreeze, parseJson, stringifyJson } from '../postgres/json.ts';
 import type { CompleteEvent } from './test-event.ts';
 
 /** As the store gives it back: the payload went through JSON, the time has all its digits, everything is frozen. */

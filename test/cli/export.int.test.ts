@@ -6,9 +6,9 @@ import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'v
 import { databaseActions } from '../../src/cli/database-actions.ts';
 import { exportLine } from '../../src/cli/export-events.ts';
 import { importEvents } from '../../src/cli/import-events.ts';
-import { append, appendNew } from '../../src/store/append.ts';
-import type { Sql } from '../../src/store/connect.ts';
-import { readEventTexts } from '../../src/store/export.ts';
+import { append, appendNew } from '../../src/event-store/append.ts';
+import { readEventTexts } from '../../src/event-store/raw-events.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { emptyStore } from '../support/empty-store.ts';
 import { openStore } from '../support/engine.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { exportTo, exportToFile } from '../../src/cli/export-events.ts';
-import type { EventText } from '../../src/store/export.ts';
+import type { EventText } from '../../src/event-store/raw-events.ts';
 
 function eventText(position: bigint): EventText {
   return {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { importEvents } from '../../src/cli/import-events.ts';
-import { appendNew } from '../../src/store/append.ts';
-import type { Sql } from '../../src/store/connect.ts';
+import { appendNew } from '../../src/event-store/append.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { emptyStore } from '../support/empty-store.ts';
 import { openStore } from '../support/engine.ts';

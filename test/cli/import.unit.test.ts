@@ -10,7 +10,7 @@ import { importFile } from '../../src/cli/import-file.ts';
 import { type ImportedEvent, parseImportLine } from '../../src/cli/import-line.ts';
 import { readLines } from '../../src/cli/lines.ts';
 import { EngineError } from '../../src/core/errors.ts';
-import { stringifyJson } from '../../src/store/json.ts';
+import { stringifyJson } from '../../src/postgres/json.ts';
 import { capturedContext } from './captured.ts';
 
 const EVENT = {

@@ -2,8 +2,8 @@ import { EventEmitter } from 'node:events';
 import { expect, test, vi } from 'vitest';
 import { watchLeftBehind } from '../../src/cli/left-behind.ts';
 import { watchMemory } from '../../src/cli/memory-limit.ts';
-import { attributed } from '../../src/engine/attribution.ts';
 import type { StoredEvent } from '../../src/index.ts';
+import { attributed } from '../../src/projector/handler-origin.ts';
 import { capturingLog } from '../support/scene.ts';
 
 const event: StoredEvent = {

@@ -2,7 +2,7 @@ import { readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { readDaemonFile } from '../../src/cli/daemon-file.ts';
-import { connect } from '../../src/store/connect.ts';
+import { connect } from '../../src/postgres/pool.ts';
 import { checkout, killAll, projectionist, type Running, startDanceFinder, untilSaid } from '../support/command.ts';
 
 /** The daemon while its private PostgreSQL dies in every way. */

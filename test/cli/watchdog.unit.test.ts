@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { lastWords, listenOnce, readBoard } from '../../src/cli/watchdog-thread.mjs';
 import type { StoredEvent } from '../../src/core/event.ts';
 import { defineProjection } from '../../src/core/projection.ts';
-import { HandlerAnswers } from '../../src/engine/handler-answers.ts';
-import { HandlerBoard } from '../../src/engine/handler-slot.ts';
-import { PageMeter } from '../../src/engine/page-meter.ts';
+import { HandlerAnswers } from '../../src/projector/handler-answers.ts';
+import { HandlerBoard } from '../../src/projector/handler-board.ts';
+import { PageMeter } from '../../src/projector/page-metrics.ts';
 
 /** Looks every second; each pair is what the watched thread's counter says and the milliseconds since the look before. */
 function silence(...looks: readonly (readonly [beat: number, elapsedMs: number])[]): number {

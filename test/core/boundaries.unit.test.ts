@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { deathsInARow, fullJitter } from '../../src/core/backoff.ts';
 import { checkIdentifier, quoteIdentifier } from '../../src/core/identifier.ts';
-import { nextPageSize, PAGE_MAX, PAGE_MIN } from '../../src/core/page-size.ts';
 import { parsePosition } from '../../src/core/position.ts';
+import { nextPageSize, PAGE_MAX, PAGE_MIN } from '../../src/projector/page-size-bounds.ts';
 
 // Seen red with: {0,63} in the pattern (PostgreSQL cuts names at 63 bytes without an error); `__proto__` let through.
 test('an identifier is lower-case letters, digits and underscores, at most 63 of them', () => {

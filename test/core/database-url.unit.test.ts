@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { readDatabaseUrl } from '../../src/core/database-url.ts';
-import { connect, describeAddress } from '../../src/store/connect.ts';
+import { connect, describeAddress } from '../../src/postgres/pool.ts';
 
 // Seen red with: any of the checks left out of `readDatabaseUrl`.
 test.each([

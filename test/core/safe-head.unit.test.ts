@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type HeadMark, safeHead } from '../../src/core/safe-head.ts';
+import { type HeadMark, safeHead } from '../../src/event-store/announced-bounds.ts';
 
 const low = (position: bigint) => position & (2n ** 31n - 1n);
 

@@ -34,7 +34,7 @@ async function compile(output: string): Promise<void> {
   const options = ['--ignoreConfig', '--noCheck', '--rewriteRelativeImportExtensions', '--rootDir', REPOSITORY];
   const target = ['--target', 'es2023', '--module', 'nodenext', '--outDir', output];
   const tsc = join(REPOSITORY, 'node_modules/typescript/bin/tsc');
-  const files = ['src/embedded/start.ts', 'src/store/connect.ts'].map((file) => join(REPOSITORY, file));
+  const files = ['src/embedded/start.ts', 'src/postgres/pool.ts'].map((file) => join(REPOSITORY, file));
   await promisify(execFile)(process.execPath, [tsc, ...options, ...target, ...files], { cwd: REPOSITORY });
 }
 

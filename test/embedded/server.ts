@@ -1,7 +1,7 @@
 import { type EmbeddedOptions, type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/embedded/start.ts';
 import type { ServerChange } from '../../src/embedded/supervisor.ts';
 import { until } from '../../src/embedded/wait.ts';
-import { connect, type DatabaseAddress } from '../../src/store/connect.ts';
+import { connect, type DatabaseAddress } from '../../src/postgres/pool.ts';
 
 export interface Started extends EmbeddedPostgres, AsyncDisposable {
   /** What it has told about the server since the start. */

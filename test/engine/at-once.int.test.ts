@@ -1,7 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import { applyAtOnce } from '../../src/engine/apply-at-once.ts';
-import { HandlerAnswers } from '../../src/engine/handler-answers.ts';
-import { returnedStatements } from '../../src/engine/statement-handlers.ts';
+import { readPage } from '../../src/event-store/read.ts';
 import {
   create,
   defineProjection,
@@ -10,8 +8,10 @@ import {
   type StoredEvent,
   type Transaction,
 } from '../../src/index.ts';
-import { EMPTY_CATALOG, readCatalog } from '../../src/store/catalog.ts';
-import { readPage } from '../../src/store/read.ts';
+import { applyAtOnce } from '../../src/projector/apply-in-one-round-trip.ts';
+import { HandlerAnswers } from '../../src/projector/handler-answers.ts';
+import { returnedStatements } from '../../src/projector/statement-returning.ts';
+import { EMPTY_CATALOG, readCatalog } from '../../src/read-model/catalog.ts';
 import { untilCaughtUp } from '../support/engine.ts';
 import { createLedger, noted, readLedger } from '../support/noted-ledger.ts';
 import { pageSettings } from '../support/page.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { BackingOffs } from '../../src/engine/backing-off.ts';
+import { BackingOffs } from '../../src/daemon/backing-off.ts';
 import { capturingLog } from '../support/scene.ts';
 
 const REASON = 'backing off: permission denied for table band';

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { HALT_AT_ONCE } from '../../src/core/failure-policy.ts';
-import { applyPage } from '../../src/engine/apply-page.ts';
+import { append } from '../../src/event-store/append.ts';
+import { readPage } from '../../src/event-store/read.ts';
 import { create, defineProjection, remove, type Statement, update, upsert } from '../../src/index.ts';
-import { append } from '../../src/store/append.ts';
-import { type Catalog, readCatalog } from '../../src/store/catalog.ts';
-import { connect, type Sql } from '../../src/store/connect.ts';
-import { readPage } from '../../src/store/read.ts';
+import { connect, type Sql } from '../../src/postgres/pool.ts';
+import { applyPage } from '../../src/projector/apply-page.ts';
+import { type Catalog, readCatalog } from '../../src/read-model/catalog.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openStore } from '../support/engine.ts';
 

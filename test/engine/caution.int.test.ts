@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { StoredEvent } from '../../src/core/event.ts';
-import { Caution, Turns } from '../../src/engine/caution.ts';
-import type { PageOutcome } from '../../src/engine/outcome.ts';
-import { beginAttempt, noteStart, type StartNote } from '../../src/store/attempts.ts';
+import { Caution, Turns } from '../../src/projector/crash-loop-guard.ts';
+import type { PageOutcome } from '../../src/projector/page-outcome.ts';
+import { beginAttempt, noteStart, type StartNote } from '../../src/state/attempts.ts';
 import { createLedger, noted } from '../support/noted-ledger.ts';
 import { handPuller } from '../support/page.ts';
 import { capturingLog, gate, openScene, type Scene } from '../support/scene.ts';

@@ -3,7 +3,7 @@ import type { StoredEvent } from '../../src/core/event.ts';
 import { defineProjection } from '../../src/core/projection.ts';
 import type { StandardSchema } from '../../src/core/standard-schema.ts';
 import { none } from '../../src/core/statements.ts';
-import { checkedEvent } from '../../src/engine/checked-event.ts';
+import { checkedEvent } from '../../src/projector/checked-event.ts';
 
 const noted: StoredEvent = Object.freeze({
   position: 7n,

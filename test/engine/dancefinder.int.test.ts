@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { generateHistory } from '../../examples/dancefinder/history.ts';
 import { projections } from '../../examples/dancefinder/projectionist.config.ts';
-import { append } from '../../src/store/append.ts';
-import type { Sql } from '../../src/store/connect.ts';
+import { append } from '../../src/event-store/append.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
 import { expectedTables, readTables } from '../support/dancefinder.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openStore, startDaemon, untilCaughtUp } from '../support/engine.ts';

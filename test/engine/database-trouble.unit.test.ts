@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
-import { DatabaseTrouble } from '../../src/engine/database-trouble.ts';
-import { silentLog } from '../../src/engine/log.ts';
-import { ofOurDatabase } from '../../src/store/sqlstate.ts';
+import { silentLog } from '../../src/core/log.ts';
+import { DatabaseTrouble } from '../../src/daemon/database-availability.ts';
+import { ofOurDatabase } from '../../src/postgres/errors.ts';
 
 test('whoever backs off is told once for each time that the database comes back, and not while it answers', () => {
   const onBack = vi.fn();

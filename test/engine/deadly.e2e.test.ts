@@ -1,9 +1,9 @@
 import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { append } from '../../src/store/append.ts';
-import { connect, type Sql } from '../../src/store/connect.ts';
-import { migrate } from '../../src/store/migrate.ts';
+import { append } from '../../src/event-store/append.ts';
+import { migrate } from '../../src/event-store/migrate.ts';
+import { connect, type Sql } from '../../src/postgres/pool.ts';
 import { checkout, killAll, type Running, run } from '../support/command.ts';
 import { createTestDatabase } from '../support/database.ts';
 

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { HALT_AT_ONCE } from '../../src/core/failure-policy.ts';
-import { applyPage } from '../../src/engine/apply-page.ts';
+import { readPage } from '../../src/event-store/read.ts';
 import { type ColumnValue, type Decimal, defineProjection, increment, upsert } from '../../src/index.ts';
-import { readCatalog } from '../../src/store/catalog.ts';
-import type { Sql } from '../../src/store/connect.ts';
-import { readPage } from '../../src/store/read.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
+import { applyPage } from '../../src/projector/apply-page.ts';
+import { readCatalog } from '../../src/read-model/catalog.ts';
 import { createMemoryStage } from '../../src/testing/index.ts';
 import { play } from '../../src/testing/play.ts';
 import { createCompletion } from '../../src/testing/test-event.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { append } from '../../src/event-store/append.ts';
 import { create, defineProjection, remove, type Statement, update } from '../../src/index.ts';
-import { append } from '../../src/store/append.ts';
-import type { Sql } from '../../src/store/connect.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openStore, startDaemon, untilCaughtUp, untilStatus } from '../support/engine.ts';
 

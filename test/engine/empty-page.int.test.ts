@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { band } from '../../examples/dancefinder/projections/band.ts';
-import type { HeadSource } from '../../src/engine/head-source.ts';
-import { append } from '../../src/store/append.ts';
+import { append } from '../../src/event-store/append.ts';
+import type { HeadSource } from '../../src/projector/head-source.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { openStore } from '../support/engine.ts';
 import { createPuller } from '../support/puller.ts';

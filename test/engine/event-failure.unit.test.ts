@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { EngineError } from '../../src/core/errors.ts';
 import type { StoredEvent } from '../../src/core/event.ts';
-import { eventFailed, toEventFailed } from '../../src/engine/event-failure.ts';
-import { EventFailed, LookupWaits } from '../../src/engine/outcome.ts';
-import { ofOurDatabase } from '../../src/store/sqlstate.ts';
+import { ofOurDatabase } from '../../src/postgres/errors.ts';
+import { eventFailed, toEventFailed } from '../../src/projector/event-failure.ts';
+import { EventFailed, LookupWaits } from '../../src/projector/page-outcome.ts';
 
 const place = {
   aggregateName: 'test.Stream',

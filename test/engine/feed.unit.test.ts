@@ -1,7 +1,7 @@
 import { Observable, Subject, throwError } from 'rxjs';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { type FeedParts, startFeed } from '../../src/engine/feed.ts';
-import type { Sql } from '../../src/store/connect.ts';
+import { type FeedParts, startFeed } from '../../src/daemon/feed.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
 import { capturingLog } from '../support/scene.ts';
 
 beforeEach(() => void vi.useFakeTimers());

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Statement } from '../../src/core/statement.ts';
 import { create, lookup, none, remove, several } from '../../src/core/statements.ts';
-import { flattenStatements } from '../../src/engine/flatten.ts';
+import { flattenStatements } from '../../src/projector/flatten.ts';
 
 const [first, second, third] = [create('t', { a: 1 }), remove('t', { a: 1 }), create('t', { a: 2 })];
 

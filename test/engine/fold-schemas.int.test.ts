@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Sql } from '../../src/store/connect.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openStore } from '../support/engine.ts';
 import { describeSeen, expectLawOfSchemas, expectNoTraps, maker } from '../support/fold-schema-run.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Halt } from '../../src/core/halt.ts';
-import { haltWebhook } from '../../src/engine/halt-webhook.ts';
+import { haltWebhook } from '../../src/daemon/halt-webhook.ts';
 import { startReceiver } from '../support/receiver.ts';
 
 const halt: Halt = {

@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
 import type { Halt } from '../../src/index.ts';
-import { readStandingFailure } from '../../src/store/failures.ts';
-import { readHalt } from '../../src/store/halt.ts';
+import { readStandingFailure } from '../../src/state/failures.ts';
+import { readHalt } from '../../src/state/halt.ts';
 import { untilCaughtUp, untilStatus } from '../support/engine.ts';
 import { createLedger, noted } from '../support/noted-ledger.ts';
 import { startReceiver } from '../support/receiver.ts';

@@ -3,11 +3,11 @@ import type { StoredEvent } from '../../src/core/event.ts';
 import { defineProjection, type Handler } from '../../src/core/projection.ts';
 import type { StandardSchema } from '../../src/core/standard-schema.ts';
 import { create, none, several } from '../../src/core/statements.ts';
-import { findCulprit } from '../../src/engine/attribution.ts';
-import { HandlerAnswers } from '../../src/engine/handler-answers.ts';
-import { PageMeter } from '../../src/engine/page-meter.ts';
-import { returnsStatements } from '../../src/engine/statement-handlers.ts';
-import type { Sender } from '../../src/store/transaction.ts';
+import type { Sender } from '../../src/postgres/guarded-transaction.ts';
+import { HandlerAnswers } from '../../src/projector/handler-answers.ts';
+import { findCulprit } from '../../src/projector/handler-origin.ts';
+import { PageMeter } from '../../src/projector/page-metrics.ts';
+import { returnsStatements } from '../../src/projector/statement-returning.ts';
 
 const event = (position: bigint, name = 'Noted', payload: unknown = {}): StoredEvent =>
   ({ position, name, payload }) as StoredEvent;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { HeadTimeline } from '../../src/engine/head-timeline.ts';
+import { HeadTimeline } from '../../src/projector/high-water-mark-timeline.ts';
 
 function timeline() {
   const clock = { ms: 0 };

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { DEFAULT_POLICY } from '../../src/core/failure-policy.ts';
-import { Caution, Turns } from '../../src/engine/caution.ts';
-import { silentLog } from '../../src/engine/log.ts';
-import { Progress } from '../../src/engine/progress.ts';
+import { silentLog } from '../../src/core/log.ts';
 import { defineProjection, type EventShape } from '../../src/index.ts';
+import { Caution, Turns } from '../../src/projector/crash-loop-guard.ts';
+import { Progress } from '../../src/projector/progress.ts';
 import { handPuller } from '../support/page.ts';
 import { openScene, type Scene } from '../support/scene.ts';
 

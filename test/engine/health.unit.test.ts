@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { DEFAULT_POLICY } from '../../src/core/failure-policy.ts';
-import { healthOf, stallLimit } from '../../src/engine/health.ts';
-import { Progress } from '../../src/engine/progress.ts';
+import { healthOf, stallLimit } from '../../src/daemon/health.ts';
+import { Progress } from '../../src/projector/progress.ts';
 
 function rig() {
   let ms = 1000;

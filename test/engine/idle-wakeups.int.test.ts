@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { flush } from '../../src/engine/idle-moves.ts';
-import { silentLog } from '../../src/engine/log.ts';
+import { silentLog } from '../../src/core/log.ts';
+import { flush } from '../../src/daemon/checkpoint-flush.ts';
 import type { Daemon, NewEvent } from '../../src/index.ts';
 import { untilApplied, untilCaughtUp, untilStatus } from '../support/engine.ts';
 import { createLedger, noted } from '../support/noted-ledger.ts';

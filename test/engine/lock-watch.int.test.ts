@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { connect } from '../../src/store/connect.ts';
+import { connect } from '../../src/postgres/pool.ts';
 import { untilApplied } from '../support/engine.ts';
 import { createLedger, noted } from '../support/noted-ledger.ts';
 import { openScene, type Scene } from '../support/scene.ts';

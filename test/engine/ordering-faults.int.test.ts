@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { Log } from '../../src/engine/log.ts';
+import type { Log } from '../../src/core/log.ts';
 import type { Daemon, DaemonOptions } from '../../src/index.ts';
-import { connect, type Sql } from '../../src/store/connect.ts';
+import { connect, type Sql } from '../../src/postgres/pool.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openStore, startDaemon, untilCaughtUp, untilStatus } from '../support/engine.ts';
 import { expectedLedger, ledger, readLedger } from '../support/ledger.ts';

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ENGINE_TABLES } from '../../src/core/engine-tables.ts';
+import { append } from '../../src/event-store/append.ts';
+import { migrate } from '../../src/event-store/migrate.ts';
 import {
   create,
   createDaemon,
@@ -10,9 +12,7 @@ import {
   type Projection,
   upsert,
 } from '../../src/index.ts';
-import { append } from '../../src/store/append.ts';
-import { connect, type Sql } from '../../src/store/connect.ts';
-import { migrate } from '../../src/store/migrate.ts';
+import { connect, type Sql } from '../../src/postgres/pool.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startDaemon, untilCaughtUp, untilStatus } from '../support/engine.ts';
 import { createLedger, noted } from '../support/noted-ledger.ts';

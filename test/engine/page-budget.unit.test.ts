@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { PageBudget, type Share } from '../../src/engine/page-budget.ts';
+import { PageBudget, type Share } from '../../src/projector/page-budget.ts';
 
 const NEVER = new AbortController().signal;
 const small = () => new PageBudget({ total: 1000, most: 400, least: 100 });

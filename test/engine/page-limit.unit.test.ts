@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { PAGE_MAX, PAGE_MIN } from '../../src/core/page-size.ts';
-import { PageLimit } from '../../src/engine/page-limit.ts';
+import { PageLimit } from '../../src/projector/page-size.ts';
+import { PAGE_MAX, PAGE_MIN } from '../../src/projector/page-size-bounds.ts';
 
 const QUICK = { full: true, ms: 10 };
 const SLOW = { full: true, ms: 2000 };

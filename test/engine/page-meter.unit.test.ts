@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { PageMeter } from '../../src/engine/page-meter.ts';
+import { PageMeter } from '../../src/projector/page-metrics.ts';
 
 type Cut = Parameters<PageMeter['cut']>[1];
 const events = [7n, 8n, 9n].map((position) => ({ position }));

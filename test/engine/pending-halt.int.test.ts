@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
-import { storeHalt } from '../../src/engine/pending-halt.ts';
 import { defineProjection } from '../../src/index.ts';
-import type { Sql, Tx } from '../../src/store/connect.ts';
+import type { Sql, Tx } from '../../src/postgres/pool.ts';
+import { storeHalt } from '../../src/projector/pending-halt.ts';
 import { untilCaughtUp, untilStatus } from '../support/engine.ts';
 import { createLedger, noted, readLedger } from '../support/noted-ledger.ts';
 import { handPuller } from '../support/page.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Progress } from '../../src/engine/progress.ts';
+import { Progress } from '../../src/projector/progress.ts';
 
 function progress() {
   let now = 1000;

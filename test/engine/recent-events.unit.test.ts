@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { StoredEvent } from '../../src/core/event.ts';
-import { RecentEvents } from '../../src/engine/recent-events.ts';
+import { RecentEvents } from '../../src/projector/recent-events.ts';
 
 const event = (position: bigint, name = 'Noted'): StoredEvent =>
   ({ position, id: `id-${position}`, name, tstamp: 1000n + position }) as StoredEvent;

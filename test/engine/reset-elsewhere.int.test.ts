@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import type { HeadSource } from '../../src/engine/head-source.ts';
-import { append } from '../../src/store/append.ts';
-import { reset } from '../../src/store/reset.ts';
+import { append } from '../../src/event-store/append.ts';
+import { reset } from '../../src/operations/reset.ts';
+import type { HeadSource } from '../../src/projector/head-source.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { openStore } from '../support/engine.ts';
 import { createLedger, noted, readLedger } from '../support/noted-ledger.ts';

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { writeDifference } from '../../src/engine/fold/write-difference.ts';
 import { create, type Daemon, defineProjection, type EventShape, upsert } from '../../src/index.ts';
-import { readCatalog } from '../../src/store/catalog.ts';
-import type { Sql } from '../../src/store/connect.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
+import { writeDifference } from '../../src/projector/fold/write-difference.ts';
+import { readCatalog } from '../../src/read-model/catalog.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openStore, startDaemon, untilStatus } from '../support/engine.ts';
 

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { tableOwners } from '../../src/core/table-owners.ts';
-import { resolveLookup } from '../../src/engine/lookups.ts';
 import { defineProjection, lookup, none, remove } from '../../src/index.ts';
-import type { Sql, Tx } from '../../src/store/connect.ts';
+import type { Sql, Tx } from '../../src/postgres/pool.ts';
+import { resolveLookup } from '../../src/projector/lookups.ts';
 import { createLedger, noted, readLedger } from '../support/noted-ledger.ts';
 import { handPuller } from '../support/page.ts';
 import { openScene } from '../support/scene.ts';

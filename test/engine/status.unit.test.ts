@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { type FailureStatus, STATES } from '../../src/core/status.ts';
-import { fullStateOf, type StatusParts, type StoredView, stateOf, toStatus } from '../../src/engine/status.ts';
+import { fullStateOf, type StatusParts, type StoredView, stateOf, toStatus } from '../../src/daemon/status.ts';
 import { type Answer, createRig, delivered } from '../machines/projection-rig.ts';
 
 async function snapshotAfter(...answers: readonly Answer[]) {

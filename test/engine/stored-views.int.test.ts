@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { band } from '../../examples/dancefinder/projections/band.ts';
-import { StoredViews } from '../../src/engine/stored-views.ts';
-import { connect } from '../../src/store/connect.ts';
+import { StoredViews } from '../../src/daemon/stored-views.ts';
+import { connect } from '../../src/postgres/pool.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { openStore } from '../support/engine.ts';
 

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { silentLog } from '../../src/engine/log.ts';
-import { TransitionLog } from '../../src/engine/transition-log.ts';
-import type { Sql } from '../../src/store/connect.ts';
-import { ofOurDatabase } from '../../src/store/sqlstate.ts';
+import { silentLog } from '../../src/core/log.ts';
+import { TransitionLog } from '../../src/daemon/transition-log.ts';
+import { ofOurDatabase } from '../../src/postgres/errors.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();

@@ -1,9 +1,9 @@
 import { expect, test, vi } from 'vitest';
 import { createActor, type InspectionEvent, SimulatedClock } from 'xstate';
 import { projectionMachine } from '../../machines/projection.ts';
-import type { Transition } from '../../src/engine/daemon-port.ts';
-import { type Log, silentLog } from '../../src/engine/log.ts';
-import { watchTransitions } from '../../src/engine/transitions.ts';
+import { type Log, silentLog } from '../../src/core/log.ts';
+import type { Transition } from '../../src/daemon/api.ts';
+import { watchTransitions } from '../../src/daemon/transition-observer.ts';
 import { type Answer, delivered, GatedHands, leafOf } from '../machines/projection-rig.ts';
 
 function watched(

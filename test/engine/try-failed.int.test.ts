@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { tryFailed } from '../../src/engine/failures/try-failed.ts';
 import { create, lookup, type Projection, remove, update, upsert } from '../../src/index.ts';
+import { tryFailed } from '../../src/operations/dry-run/dry-run.ts';
 import { untilStatus } from '../support/engine.ts';
 import { brokenStock, type CountHandler, mendedStock, shop, stockWith } from '../support/halted-stock.ts';
 import { gate, openScene, type Scene } from '../support/scene.ts';

@@ -1,8 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { PageTurns } from '../../src/core/page-turns.ts';
-import { Progress } from '../../src/engine/progress.ts';
-import { Turned } from '../../src/engine/turned.ts';
+import { Progress } from '../../src/projector/progress.ts';
+import { Turned } from '../../src/projector/turned.ts';
 import { promised } from '../support/promised.ts';
 
 const live = new AbortController().signal;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { silentLog } from '../../src/engine/log.ts';
-import { Waits, type WaitsOptions } from '../../src/engine/waits.ts';
+import { silentLog } from '../../src/core/log.ts';
+import { Waits, type WaitsOptions } from '../../src/daemon/wait-for-position.ts';
 
 /** What the database says, what this daemon has looked at, and how often the database was asked. */
 let row: { cursor: bigint; generation: bigint };

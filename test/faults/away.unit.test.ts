@@ -3,8 +3,8 @@ import { runInNewContext } from 'node:vm';
 import { expect, test, vi } from 'vitest';
 import { createActor, SimulatedClock } from 'xstate';
 import { projectionMachine } from '../../machines/projection.ts';
-import { silentLog } from '../../src/engine/log.ts';
-import { watchTransitions } from '../../src/engine/transitions.ts';
+import { silentLog } from '../../src/core/log.ts';
+import { watchTransitions } from '../../src/daemon/transition-observer.ts';
 import { delivered } from '../machines/projection-rig.ts';
 
 const MINUTE = 60_000;

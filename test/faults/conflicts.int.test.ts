@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest';
+import { append } from '../../src/event-store/append.ts';
 import { defineProjection, type NewEvent, type Projection, type Transaction } from '../../src/index.ts';
-import { append } from '../../src/store/append.ts';
 import { untilCaughtUp, untilStatus } from '../support/engine.ts';
 import { openFaultScene } from '../support/fault-scene.ts';
 import { gate } from '../support/scene.ts';

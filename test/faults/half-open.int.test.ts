@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { append } from '../../src/event-store/append.ts';
 import { defineProjection } from '../../src/index.ts';
-import { append } from '../../src/store/append.ts';
-import { connect } from '../../src/store/connect.ts';
-import { limitPage } from '../../src/store/page-limits.ts';
+import { connect } from '../../src/postgres/pool.ts';
+import { limitPage } from '../../src/state/transaction-limits.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openStore, startDaemon, untilCaughtUp } from '../support/engine.ts';
 import { openFaultScene } from '../support/fault-scene.ts';

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { createHeads } from '../../src/engine/heads.ts';
-import { flush } from '../../src/engine/idle-moves.ts';
-import { silentLog } from '../../src/engine/log.ts';
-import type { Sql } from '../../src/store/connect.ts';
-import { createHeadReader } from '../../src/store/head.ts';
+import { silentLog } from '../../src/core/log.ts';
+import { flush } from '../../src/daemon/checkpoint-flush.ts';
+import { createHeadReader } from '../../src/event-store/high-water-mark.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
+import { createHeads } from '../../src/projector/high-water-mark-cache.ts';
 import { untilCaughtUp } from '../support/engine.ts';
 import { createLedger, noted, readLedger } from '../support/noted-ledger.ts';
 import { createPuller } from '../support/puller.ts';

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import type { Failpoint } from '../../src/engine/failpoint.ts';
+import type { Failpoint } from '../../src/projector/failpoint.ts';
 import { openFaultScene } from '../support/fault-scene.ts';
 import { witnesses } from '../support/witnesses.ts';
 

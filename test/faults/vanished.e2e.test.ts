@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import { append } from '../../src/store/append.ts';
+import { append } from '../../src/event-store/append.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { openStore } from '../support/engine.ts';
 import { compileVictims } from '../support/victims.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { connectFailure, describeBroker, reasonOf } from '../../src/feed/broker-address.ts';
+import { connectFailure, describeBroker, reasonOf } from '../../src/broker/address.ts';
 
 // Seen red with: the slice taken out; replaceAll without the `+`.
 test('a reason is short, its own words go before its code, and what has no code is named by its kind', () => {

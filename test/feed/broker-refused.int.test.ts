@@ -1,6 +1,6 @@
 import { filter, firstValueFrom, timeout } from 'rxjs';
 import { afterAll, describe, expect, test } from 'vitest';
-import { openLink } from '../../src/feed/broker.ts';
+import { openLink } from '../../src/broker/connection.ts';
 import { openBroker } from '../support/broker.ts';
 
 const opened = await openBroker();

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { expect, onTestFinished, test, vi } from 'vitest';
+import { openLink } from '../../src/broker/connection.ts';
 import type { BrokerEvent } from '../../src/core/broker.ts';
-import { openLink } from '../../src/feed/broker.ts';
 
 /** What listens there takes connections and does this with them. */
 async function listen(greet: (socket: Socket) => void) {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Latency } from '../../src/feed/latency.ts';
+import { Latency } from '../../src/projector/latency.ts';
 
 const START = Date.parse('2026-03-01T19:00:00.000Z');
 

@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, test, vi } from 'vitest';
+import { openLink } from '../../src/broker/connection.ts';
 import type { BrokerEvent } from '../../src/core/broker.ts';
-import { openLink } from '../../src/feed/broker.ts';
 import { openBroker, type TestBroker } from '../support/broker.ts';
 import { untilCaughtUp, untilStatus } from '../support/engine.ts';
 import { createLedger, noted, readLedger } from '../support/noted-ledger.ts';

@@ -1,6 +1,6 @@
 import { NEVER, VirtualTimeScheduler } from 'rxjs';
 import { expect, test } from 'vitest';
-import { type Look, wakes } from '../../src/feed/wakes.ts';
+import { type Look, wakes } from '../../src/feed/wakeups.ts';
 
 /** A store whose answers a test sets; time is simulated, promises settle between its steps. */
 function watch() {

@@ -1,8 +1,8 @@
 import { map, NEVER, type Observable } from 'rxjs';
 import { type RunHelpers, TestScheduler } from 'rxjs/testing';
 import { expect, test } from 'vitest';
-import { HintMetrics } from '../../src/feed/hint-metrics.ts';
-import { type Look, type WakeSources, wakes } from '../../src/feed/wakes.ts';
+import { HintMetrics } from '../../src/feed/wakeup-metrics.ts';
+import { type Look, type WakeSources, wakes } from '../../src/feed/wakeups.ts';
 
 /** The real feed over a store that the marbles change; the schedule is far away unless a test says so. */
 function feed(

@@ -1,7 +1,7 @@
 import { map, NEVER, type Observable } from 'rxjs';
 import { type RunHelpers, TestScheduler } from 'rxjs/testing';
 import { expect, test } from 'vitest';
-import { type Seen, type WakeSources, wakes } from '../../src/feed/wakes.ts';
+import { type Seen, type WakeSources, wakes } from '../../src/feed/wakeups.ts';
 
 /** A store that the marbles change while the feed looks at it. */
 interface Store {

@@ -7,12 +7,12 @@ import type { FailureRecord, TryReport } from '../../src/core/failure.ts';
 import type { PublisherStatus } from '../../src/core/publisher.ts';
 import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../../src/core/status.ts';
 import type { TransitionRecord } from '../../src/core/transition.ts';
-import type { DaemonFigures } from '../../src/engine/daemon-figures.ts';
-import type { DaemonPort, SendOptions, WaitOptions } from '../../src/engine/daemon-port.ts';
-import type { Health } from '../../src/engine/health.ts';
-import { PageMeter } from '../../src/engine/page-meter.ts';
-import { HintMetrics } from '../../src/feed/hint-metrics.ts';
-import { Latency, type LatencyFigures } from '../../src/feed/latency.ts';
+import type { DaemonPort, SendOptions, WaitOptions } from '../../src/daemon/api.ts';
+import type { Health } from '../../src/daemon/health.ts';
+import type { DaemonFigures } from '../../src/daemon/metrics.ts';
+import { HintMetrics } from '../../src/feed/wakeup-metrics.ts';
+import { Latency, type LatencyFigures } from '../../src/projector/latency.ts';
+import { PageMeter } from '../../src/projector/page-metrics.ts';
 
 export function statusOf(name: string, changes: Partial<ProjectionStatus> = {}): ProjectionStatus {
   return {

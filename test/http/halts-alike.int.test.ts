@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { watchLeftBehind } from '../../src/cli/left-behind.ts';
 import type { FailureStatus } from '../../src/core/status.ts';
-import type { Appended } from '../../src/store/append.ts';
+import type { Appended } from '../../src/event-store/append.ts';
 import { untilCaughtUp } from '../support/engine.ts';
 import { arm, BAD, FAULTS, faulty, leftBehind, WITNESSES } from '../support/faulty.ts';
 import { noted } from '../support/noted-ledger.ts';

@@ -1,7 +1,7 @@
 import { setImmediate as settled } from 'node:timers/promises';
 import { expect, onTestFinished, test, vi } from 'vitest';
+import { silentLog } from '../../src/core/log.ts';
 import type { RelayOutcome } from '../../src/core/publisher.ts';
-import { silentLog } from '../../src/engine/log.ts';
 import { Keeper } from '../../src/publisher/keeper.ts';
 import { toStatus } from '../../src/publisher/status.ts';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { RawEvent } from '../../src/event-store/read.ts';
 import { toMessage } from '../../src/publisher/message.ts';
-import type { RawEvent } from '../../src/store/read.ts';
 
 const event: RawEvent = {
   position: 7n,

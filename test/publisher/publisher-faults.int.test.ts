@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { append } from '../../src/store/append.ts';
-import type { Sql } from '../../src/store/connect.ts';
+import { append } from '../../src/event-store/append.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
 import { onNode, skipped, type TestBroker } from '../support/broker.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { emptyStore } from '../support/empty-store.ts';

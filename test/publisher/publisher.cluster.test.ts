@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { freePort } from '../../src/embedded/settings.ts';
-import { append } from '../../src/store/append.ts';
+import { append } from '../../src/event-store/append.ts';
 import { onNode } from '../support/broker.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { openStore, untilCaughtUp } from '../support/engine.ts';

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { append } from '../../src/event-store/append.ts';
+import type { RawEvent } from '../../src/event-store/read.ts';
 import { defineProjection } from '../../src/index.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
 import { type Message, toMessage } from '../../src/publisher/message.ts';
 import { Outlet } from '../../src/publisher/outlet.ts';
-import { append } from '../../src/store/append.ts';
-import type { Sql } from '../../src/store/connect.ts';
-import type { RawEvent } from '../../src/store/read.ts';
 import { openBroker } from '../support/broker.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { emptyStore } from '../support/empty-store.ts';

@@ -1,6 +1,6 @@
 import { setInterval as every } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { append } from '../../src/store/append.ts';
+import { append } from '../../src/event-store/append.ts';
 import { onNode } from '../support/broker.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { openStore, untilCaughtUp } from '../support/engine.ts';

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import type { FailpointHook } from '../../src/engine/failpoint.ts';
+import { append } from '../../src/event-store/append.ts';
 import { createControlApi } from '../../src/http/control-api.ts';
 import { createDaemon, type Daemon, type DaemonOptions } from '../../src/index.ts';
-import { append } from '../../src/store/append.ts';
-import type { Sql } from '../../src/store/connect.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
+import type { FailpointHook } from '../../src/projector/failpoint.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { emptyStore } from '../support/empty-store.ts';
 import { openStore, startDaemon, untilCaughtUp, untilStatus } from '../support/engine.ts';

@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { band } from '../../examples/dancefinder/projections/band.ts';
-import type { FailpointHook } from '../../src/engine/failpoint.ts';
+import type { FailpointHook } from '../../src/projector/failpoint.ts';
 import { dance, uuid } from '../support/dances.ts';
 import { untilCaughtUp, untilStatus } from '../support/engine.ts';
 import { createLedger, noted, readLedger } from '../support/noted-ledger.ts';

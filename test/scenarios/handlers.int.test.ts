@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { projections } from '../../examples/dancefinder/projections.ts';
 import type { NewEvent } from '../../src/index.ts';
-import type { Sql } from '../../src/store/connect.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
 import { dance, uuid } from '../support/dances.ts';
 import { untilCaughtUp, untilStatus } from '../support/engine.ts';
 import { openScene } from '../support/scene.ts';

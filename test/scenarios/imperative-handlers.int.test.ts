@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { defineProjection, type HandlerContext, type StoredEvent } from '../../src/index.ts';
-import type { Tx } from '../../src/store/connect.ts';
+import type { Tx } from '../../src/postgres/pool.ts';
 import { untilCaughtUp, untilStatus } from '../support/engine.ts';
 import { noted } from '../support/noted-ledger.ts';
 import { handPuller } from '../support/page.ts';

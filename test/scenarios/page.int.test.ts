@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { applyPage } from '../../src/engine/apply-page.ts';
-import type { FailpointHook } from '../../src/engine/failpoint.ts';
-import { readCatalog } from '../../src/store/catalog.ts';
-import { connect } from '../../src/store/connect.ts';
-import { readPage } from '../../src/store/read.ts';
+import { readPage } from '../../src/event-store/read.ts';
+import { connect } from '../../src/postgres/pool.ts';
+import { applyPage } from '../../src/projector/apply-page.ts';
+import type { FailpointHook } from '../../src/projector/failpoint.ts';
+import { readCatalog } from '../../src/read-model/catalog.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { startDaemon, untilCaughtUp, untilStatus } from '../support/engine.ts';
 import { createLedger, noted, readLedger } from '../support/noted-ledger.ts';

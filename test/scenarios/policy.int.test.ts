@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest';
+import { append } from '../../src/event-store/append.ts';
 import { type Projection, withEvents } from '../../src/index.ts';
-import { append } from '../../src/store/append.ts';
 import { untilCaughtUp, untilStatus } from '../support/engine.ts';
 import { createLedger, noted, readLedger } from '../support/noted-ledger.ts';
 import { capturingLog, openScene, type Scene } from '../support/scene.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { generateHistory } from '../../examples/dancefinder/history.ts';
 import { projections } from '../../examples/dancefinder/projections.ts';
-import type { FailpointHook } from '../../src/engine/failpoint.ts';
+import type { FailpointHook } from '../../src/projector/failpoint.ts';
 import { readTables } from '../support/dancefinder.ts';
 import { untilCaughtUp } from '../support/engine.ts';
 import { gate, openScene } from '../support/scene.ts';

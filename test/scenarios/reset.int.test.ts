@@ -1,8 +1,8 @@
 import { expect, test, vi } from 'vitest';
 import { generateHistory } from '../../examples/dancefinder/history.ts';
 import { projections } from '../../examples/dancefinder/projections.ts';
-import type { FailpointHook } from '../../src/engine/failpoint.ts';
 import { create, defineProjection } from '../../src/index.ts';
+import type { FailpointHook } from '../../src/projector/failpoint.ts';
 import { expectedTables, readTables } from '../support/dancefinder.ts';
 import { untilCaughtUp, untilStatus } from '../support/engine.ts';
 import { createLedger, noted, readLedger } from '../support/noted-ledger.ts';

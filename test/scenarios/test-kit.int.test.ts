@@ -1,7 +1,7 @@
 import { afterAll, expect, inject, test } from 'vitest';
 import { band } from '../../examples/dancefinder/projections/band.ts';
 import { defineProjection } from '../../src/index.ts';
-import { connect } from '../../src/store/connect.ts';
+import { connect } from '../../src/postgres/pool.ts';
 import { createTestKit } from '../../src/testing/index.ts';
 import { uuid } from '../support/dances.ts';
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { projections } from '../../examples/dancefinder/projectionist.config.ts';
-import type { Sql } from '../../src/store/connect.ts';
-import { advance, lockState } from '../../src/store/state.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
+import { advance, lockState } from '../../src/state/projection-state.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openStore } from '../support/engine.ts';
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { connect, type Sql } from '../../src/store/connect.ts';
-import { createHeadReader, type HeadReader } from '../../src/store/head.ts';
-import { migrate } from '../../src/store/migrate.ts';
+import { createHeadReader, type HeadReader } from '../../src/event-store/high-water-mark.ts';
+import { migrate } from '../../src/event-store/migrate.ts';
+import { connect, type Sql } from '../../src/postgres/pool.ts';
 import { createAppenderRole } from '../support/appenders.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openSession, type Session } from '../support/session.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { append, appendNew } from '../../src/event-store/append.ts';
 import type { NewEvent } from '../../src/index.ts';
-import { append, appendNew } from '../../src/store/append.ts';
-import { connect, type Sql } from '../../src/store/connect.ts';
+import { connect, type Sql } from '../../src/postgres/pool.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openStore } from '../support/engine.ts';
 

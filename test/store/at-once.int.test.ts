@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { connect, type Sql } from '../../src/store/connect.ts';
-import { isConnectionLost } from '../../src/store/sqlstate.ts';
+import { isConnectionLost } from '../../src/postgres/errors.ts';
+import { connect, type Sql } from '../../src/postgres/pool.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 const READ_COMMITTED = 'ISOLATION LEVEL READ COMMITTED';

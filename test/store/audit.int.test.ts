@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type Auditor, createAuditor, fullXid } from '../../src/store/audit.ts';
-import { connect, type Sql } from '../../src/store/connect.ts';
-import { createHeadReader, type HeadReader } from '../../src/store/head.ts';
-import { migrate } from '../../src/store/migrate.ts';
-import { register } from '../../src/store/register.ts';
+import { createHeadReader, type HeadReader } from '../../src/event-store/high-water-mark.ts';
+import { type Auditor, createAuditor, fullXid } from '../../src/event-store/late-arrivals.ts';
+import { migrate } from '../../src/event-store/migrate.ts';
+import { connect, type Sql } from '../../src/postgres/pool.ts';
+import { register } from '../../src/state/register.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { ledger } from '../support/ledger.ts';
 import { openSession, type Session } from '../support/session.ts';

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { checkStore } from '../../src/event-store/checks.ts';
+import { migrate } from '../../src/event-store/migrate.ts';
 import { createDaemon } from '../../src/index.ts';
-import { checkStore } from '../../src/store/checks.ts';
-import { connect, type Sql } from '../../src/store/connect.ts';
-import { migrate } from '../../src/store/migrate.ts';
+import { connect, type Sql } from '../../src/postgres/pool.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { ledger } from '../support/ledger.ts';
 

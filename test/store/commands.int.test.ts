@@ -1,6 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import type { CommandRequest } from '../../src/core/command.ts';
+import { setPaused } from '../../src/operations/pause.ts';
+import { reset } from '../../src/operations/reset.ts';
+import { skipEvent } from '../../src/operations/skip.ts';
+import { isLockNotAvailable } from '../../src/postgres/errors.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
 import {
   CommandEnded,
   commandDone,
@@ -10,15 +15,10 @@ import {
   refuseUnknown,
   storeCommand,
   tidyCommands,
-} from '../../src/store/commands.ts';
-import type { Sql } from '../../src/store/connect.ts';
-import { readHalt } from '../../src/store/halt.ts';
-import { setPaused } from '../../src/store/pause.ts';
-import { reset } from '../../src/store/reset.ts';
-import { skipEvent } from '../../src/store/skip.ts';
-import { isLockNotAvailable } from '../../src/store/sqlstate.ts';
-import { registerPublisher } from '../../src/store/state.ts';
-import { readTransitions, storeTransitions } from '../../src/store/transitions.ts';
+} from '../../src/state/commands.ts';
+import { readHalt } from '../../src/state/halt.ts';
+import { registerPublisher } from '../../src/state/projection-state.ts';
+import { readTransitions, storeTransitions } from '../../src/state/transitions.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { emptyStore } from '../support/empty-store.ts';
 import { openStore } from '../support/engine.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ConnectGate } from '../../src/store/connect-gate.ts';
+import { ConnectGate } from '../../src/postgres/connect-gate.ts';
 import { promised } from '../support/promised.ts';
 
 const REFUSED = new Error('refused');

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { connect, type Queryable, type Sql, type Tx } from '../../src/store/connect.ts';
-import { isConnectionLost } from '../../src/store/sqlstate.ts';
+import { isConnectionLost } from '../../src/postgres/errors.ts';
+import { connect, type Queryable, type Sql, type Tx } from '../../src/postgres/pool.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { promised } from '../support/promised.ts';
 

@@ -3,28 +3,28 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { appendSample } from '../../src/cli/sample.ts';
 import { readConfig } from '../../src/config/read-config.ts';
-import { PAGE_MAX } from '../../src/core/page-size.ts';
+import { silentLog } from '../../src/core/log.ts';
 import { SPAN_MAX } from '../../src/core/page-span.ts';
-import { createHeads } from '../../src/engine/heads.ts';
-import { flush } from '../../src/engine/idle-moves.ts';
-import { silentLog } from '../../src/engine/log.ts';
-import { readViews } from '../../src/engine/status.ts';
+import { flush } from '../../src/daemon/checkpoint-flush.ts';
+import { readViews } from '../../src/daemon/status.ts';
+import { append, appendNew } from '../../src/event-store/append.ts';
+import { checkStore } from '../../src/event-store/checks.ts';
+import { createHeadReader } from '../../src/event-store/high-water-mark.ts';
+import { checkHistory } from '../../src/event-store/history.ts';
+import { createAuditor } from '../../src/event-store/late-arrivals.ts';
+import { newestWithin } from '../../src/event-store/newest.ts';
+import { checkEventsThere, lastVisible, readEventTexts } from '../../src/event-store/raw-events.ts';
+import { readPage, readRawPage } from '../../src/event-store/read.ts';
+import { readNeighbours } from '../../src/event-store/surrounding-events.ts';
 import { create, createEventStore, defineProjection, type EventShape } from '../../src/index.ts';
-import { adopt } from '../../src/store/adopt.ts';
-import { append, appendNew } from '../../src/store/append.ts';
-import { noteStart } from '../../src/store/attempts.ts';
-import { createAuditor } from '../../src/store/audit.ts';
-import { checkStore } from '../../src/store/checks.ts';
-import { pendingCommands, storeCommand } from '../../src/store/commands.ts';
-import { connect, type Sql } from '../../src/store/connect.ts';
-import { checkEventsThere, lastVisible, readEventTexts } from '../../src/store/export.ts';
-import { createHeadReader } from '../../src/store/head.ts';
-import { checkHistory } from '../../src/store/history.ts';
-import { readNeighbours } from '../../src/store/neighbours.ts';
-import { newestWithin } from '../../src/store/newest.ts';
-import { readPage, readRawPage } from '../../src/store/read.ts';
-import { skipEvent } from '../../src/store/skip.ts';
-import { advance, lockState, moveIdle } from '../../src/store/state.ts';
+import { adopt } from '../../src/operations/adopt.ts';
+import { skipEvent } from '../../src/operations/skip.ts';
+import { connect, type Sql } from '../../src/postgres/pool.ts';
+import { createHeads } from '../../src/projector/high-water-mark-cache.ts';
+import { PAGE_MAX } from '../../src/projector/page-size-bounds.ts';
+import { noteStart } from '../../src/state/attempts.ts';
+import { pendingCommands, storeCommand } from '../../src/state/commands.ts';
+import { advance, lockState, moveIdle } from '../../src/state/projection-state.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openStore } from '../support/engine.ts';
 import { fillStore } from '../support/million-events.ts';
@@ -212,7 +212,7 @@ async function placesInSource(): Promise<readonly (readonly [file: string, line:
 
 // Seen red with: newestOf without OFFSET 0 (walks events_tstamp_idx backwards over 2,000,000 rows); the upper bound taken
 // out of the page's statement; `AND position <= ...` out of the auditor's; one more `SELECT count(*) FROM events` in
-// src/store/history.ts (not among the statements that were sent); adopt not asked here (its line is listed).
+// src/event-store/history.ts (not among the statements that were sent); adopt not asked here (its line is listed).
 test('every statement on events touches so many rows at most, whatever the store holds', {
   timeout: 180_000,
 }, async () => {

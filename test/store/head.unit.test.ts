@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import type { Queryable, Sql } from '../../src/store/connect.ts';
-import { createHeadReader } from '../../src/store/head.ts';
-import { queryable } from '../../src/store/session.ts';
+import { createHeadReader } from '../../src/event-store/high-water-mark.ts';
+import type { Queryable, Sql } from '../../src/postgres/pool.ts';
+import { queryable } from '../../src/postgres/session.ts';
 
 /** Stands in for a pool: keeps what is sent in its order, answers when the test says so. */
 function recorder() {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { moveIdle } from '../../src/store/state.ts';
+import { moveIdle } from '../../src/state/projection-state.ts';
 import { createLedger, noted } from '../support/noted-ledger.ts';
 import { openScene, type Scene } from '../support/scene.ts';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Decimal, plainDecimal } from '../../src/core/decimal.ts';
-import { deepFreeze, parseJson, stringifyJson } from '../../src/store/json.ts';
+import { deepFreeze, parseJson, stringifyJson } from '../../src/postgres/json.ts';
 
 /** What JSON can say, with integers beyond 2^53 as bigint and texts that look like anything this module may use inside. */
 const value = fc.letrec<{ any: unknown }>((tie) => ({

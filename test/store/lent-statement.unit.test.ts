@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readLentStatement } from '../../src/store/lent-statement.ts';
+import { readLentStatement } from '../../src/postgres/guarded-statement.ts';
 
 test.each([
   'COMMIT',

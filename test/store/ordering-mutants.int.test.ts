@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { safeHead } from '../../src/core/safe-head.ts';
-import { connect, type Sql } from '../../src/store/connect.ts';
-import { migrate } from '../../src/store/migrate.ts';
+import { safeHead } from '../../src/event-store/announced-bounds.ts';
+import { migrate } from '../../src/event-store/migrate.ts';
+import { connect, type Sql } from '../../src/postgres/pool.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { account, createFollower, type Follower, type NextPage, NOTHING_WRONG } from '../support/follower.ts';
 import { engineReader, pageTo, plainPages, storedEvents } from '../support/readers.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { arrayLiteral } from '../../src/store/parameters.ts';
-import { resultTypes } from '../../src/store/result-types.ts';
+import { arrayLiteral } from '../../src/postgres/parameters.ts';
+import { resultTypes } from '../../src/postgres/result-types.ts';
 
 const TEXT_ARRAY = 1009;
 const parse = (literal: string): unknown => resultTypes.getTypeParser(TEXT_ARRAY)(literal);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { PlanNames } from '../../src/store/plan-names.ts';
+import { PlanNames } from '../../src/postgres/plan-names.ts';
 
 const SMALL = { statements: 3, characters: 1000 };
 

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { connect, type Queryable, type Sql } from '../../src/store/connect.ts';
+import { connect, type Queryable, type Sql } from '../../src/postgres/pool.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 const READ_COMMITTED = 'ISOLATION LEVEL READ COMMITTED';
-/** Of one connection, as src/store/plan-names.ts has it. */
+/** Of one connection, as src/postgres/plan-names.ts has it. */
 const MOST = 500;
 let database: TestDatabase;
 let pool: Sql;

@@ -1,8 +1,8 @@
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { connect, type Queryable } from '../../src/store/connect.ts';
-import { PINNED_NAMES, sessionSettings } from '../../src/store/session-settings.ts';
-import { isConnectionLost } from '../../src/store/sqlstate.ts';
+import { isConnectionLost } from '../../src/postgres/errors.ts';
+import { connect, type Queryable } from '../../src/postgres/pool.ts';
+import { PINNED_NAMES, sessionSettings } from '../../src/postgres/session-settings.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startDaemon, untilCaughtUp } from '../support/engine.ts';
 import { ledger } from '../support/ledger.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { append } from '../../src/store/append.ts';
-import type { Sql } from '../../src/store/connect.ts';
-import { readPage } from '../../src/store/read.ts';
+import { append } from '../../src/event-store/append.ts';
+import { readPage } from '../../src/event-store/read.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openStore } from '../support/engine.ts';
 

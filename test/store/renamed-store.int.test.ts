@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
-import { connect, type Sql } from '../../src/store/connect.ts';
-import { createHeadReader } from '../../src/store/head.ts';
-import { migrate } from '../../src/store/migrate.ts';
+import { createHeadReader } from '../../src/event-store/high-water-mark.ts';
+import { migrate } from '../../src/event-store/migrate.ts';
+import { connect, type Sql } from '../../src/postgres/pool.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { startDaemon, untilCaughtUp } from '../support/engine.ts';
 import { ledger } from '../support/ledger.ts';

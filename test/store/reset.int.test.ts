@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { create, defineProjection, type EventShape, type Projection, type Transaction } from '../../src/index.ts';
-import { type PendingCommand, pendingCommands } from '../../src/store/commands.ts';
-import { connect, type Sql, type Tx } from '../../src/store/connect.ts';
-import { reset } from '../../src/store/reset.ts';
+import { reset } from '../../src/operations/reset.ts';
+import { connect, type Sql, type Tx } from '../../src/postgres/pool.ts';
+import { type PendingCommand, pendingCommands } from '../../src/state/commands.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openStore } from '../support/engine.ts';
 import { startProxy } from '../support/proxy.ts';

@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { migrate } from '../../src/event-store/migrate.ts';
 import { create, createDaemon, defineProjection, type EventShape } from '../../src/index.ts';
-import { connect } from '../../src/store/connect.ts';
-import { migrate } from '../../src/store/migrate.ts';
+import { connect } from '../../src/postgres/pool.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { ledger } from '../support/ledger.ts';
 

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { resolveLookup } from '../../src/engine/lookups.ts';
 import { lookup, none } from '../../src/index.ts';
-import { noteStart } from '../../src/store/attempts.ts';
-import type { Sql } from '../../src/store/connect.ts';
-import { setPaused } from '../../src/store/pause.ts';
-import { isLockNotAvailable } from '../../src/store/sqlstate.ts';
-import { advance, lockState, moveIdle } from '../../src/store/state.ts';
+import { setPaused } from '../../src/operations/pause.ts';
+import { isLockNotAvailable } from '../../src/postgres/errors.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
+import { resolveLookup } from '../../src/projector/lookups.ts';
+import { noteStart } from '../../src/state/attempts.ts';
+import { advance, lockState, moveIdle } from '../../src/state/projection-state.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openStore } from '../support/engine.ts';
 import { createLedger } from '../support/noted-ledger.ts';

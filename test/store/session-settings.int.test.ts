@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { checkDatabase } from '../../src/store/checks.ts';
-import { connect } from '../../src/store/connect.ts';
-import { PINNED_NAMES, REQUIRED_NAMES, sessionSettings } from '../../src/store/session-settings.ts';
+import { checkDatabase } from '../../src/event-store/checks.ts';
+import { connect } from '../../src/postgres/pool.ts';
+import { PINNED_NAMES, REQUIRED_NAMES, sessionSettings } from '../../src/postgres/session-settings.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { HARMLESS } from '../support/harmless-settings.ts';
 

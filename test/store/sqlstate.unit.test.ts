@@ -8,7 +8,7 @@ import {
   isTransient,
   ofOurDatabase,
   sqlstateOf,
-} from '../../src/store/sqlstate.ts';
+} from '../../src/postgres/errors.ts';
 
 /** As somebody else's driver throws them: an Error with a code. */
 function foreign(code: string, message = 'no'): Error {

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { arrayAppend, arrayIntersect, arrayRemove, type Changes, increment, update, upsert } from '../../src/index.ts';
-import { connect, type Sql } from '../../src/store/connect.ts';
-import { toSql } from '../../src/store/statement-sql.ts';
+import { connect, type Sql } from '../../src/postgres/pool.ts';
+import { toSql } from '../../src/read-model/write-sql.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 let database: TestDatabase;

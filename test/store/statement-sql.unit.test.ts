@@ -11,7 +11,7 @@ import {
   update,
   upsert,
 } from '../../src/index.ts';
-import { toSql } from '../../src/store/statement-sql.ts';
+import { toSql } from '../../src/read-model/write-sql.ts';
 
 // Seen red with: the values of SET and WHERE numbered from 1 each.
 test('each kind of write has one text, values as parameters in order', () => {

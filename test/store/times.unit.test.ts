@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { toIso } from '../../src/store/read.ts';
+import { toIso } from '../../src/event-store/read.ts';
 
 // Seen red with: a digit less taken; the length not looked at.
 test.each([

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { connect, describeAddress } from '../../src/store/connect.ts';
+import { connect, describeAddress } from '../../src/postgres/pool.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 const hasOpenSsl = spawnSync('openssl', ['version']).status === 0;

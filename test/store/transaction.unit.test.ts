@@ -2,8 +2,8 @@ import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { EngineError } from '../../src/core/errors.ts';
 import type { Transaction } from '../../src/core/projection.ts';
-import { queryable } from '../../src/store/session.ts';
-import { lend } from '../../src/store/transaction.ts';
+import { lend } from '../../src/postgres/guarded-transaction.ts';
+import { queryable } from '../../src/postgres/session.ts';
 import { promised } from '../support/promised.ts';
 import { watchUncaught } from '../support/uncaught.ts';
 

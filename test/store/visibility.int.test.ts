@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ENGINE_TABLES } from '../../src/core/engine-tables.ts';
+import { checkStore } from '../../src/event-store/checks.ts';
+import { migrate } from '../../src/event-store/migrate.ts';
 import {
   createDaemon,
   type Daemon,
@@ -10,9 +12,7 @@ import {
   type StoredEvent,
   upsert,
 } from '../../src/index.ts';
-import { checkStore } from '../../src/store/checks.ts';
-import { connect, type Sql } from '../../src/store/connect.ts';
-import { migrate } from '../../src/store/migrate.ts';
+import { connect, type Sql } from '../../src/postgres/pool.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { untilCaughtUp, untilStatus } from '../support/engine.ts';
 

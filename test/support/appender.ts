@@ -1,6 +1,6 @@
 import type { HistoryEvent } from '../../examples/dancefinder/history.ts';
-import { append } from '../../src/store/append.ts';
-import type { Sql } from '../../src/store/connect.ts';
+import { append } from '../../src/event-store/append.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
 
 /** Appends a history in small transactions, each as soon as the last one is in. */
 export async function appendInBatches(

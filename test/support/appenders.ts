@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { createRandom, type Random } from '../../examples/dancefinder/history/random.ts';
-import { connect, type Sql, type Tx } from '../../src/store/connect.ts';
-import { sqlstateOf } from '../../src/store/sqlstate.ts';
+import { sqlstateOf } from '../../src/postgres/errors.ts';
+import { connect, type Sql, type Tx } from '../../src/postgres/pool.ts';
 import type { TestDatabase } from './database.ts';
 
 export interface AppendersOptions {

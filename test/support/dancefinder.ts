@@ -1,6 +1,6 @@
 import { foldHistory } from '../../examples/dancefinder/fold.ts';
-import type { Sql } from '../../src/store/connect.ts';
-import { readPage } from '../../src/store/read.ts';
+import { readPage } from '../../src/event-store/read.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
 
 type Tables = ReturnType<typeof foldHistory>;
 

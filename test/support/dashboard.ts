@@ -1,5 +1,5 @@
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import type { DaemonPort } from '../../src/engine/daemon-port.ts';
+import type { DaemonPort } from '../../src/daemon/api.ts';
 import { type ControlApiOptions, createControlApi } from '../../src/http/control-api.ts';
 import type { Listening } from '../../src/http/listen.ts';
 

@@ -1,5 +1,5 @@
 import type { Projection } from '../../src/index.ts';
-import type { Sql } from '../../src/store/connect.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
 
 /** As on the first day: no events, no rows, every projection at 0. No daemon may be running. */
 export async function emptyStore(sql: Sql, projections: readonly Projection[]): Promise<void> {

@@ -1,8 +1,8 @@
 import { expect, vi } from 'vitest';
+import { migrate } from '../../src/event-store/migrate.ts';
 import { createDaemon, type Daemon, type DaemonOptions, type Projection } from '../../src/index.ts';
-import { connect, type Sql } from '../../src/store/connect.ts';
-import { migrate } from '../../src/store/migrate.ts';
-import { register } from '../../src/store/register.ts';
+import { connect, type Sql } from '../../src/postgres/pool.ts';
+import { register } from '../../src/state/register.ts';
 import type { TestDatabase } from './database.ts';
 
 /** A pool as the engine uses it, on a database that has been migrated and knows these projections. */

@@ -1,9 +1,9 @@
 import { expect } from 'vitest';
 import { generateHistory, type HistoryEvent } from '../../examples/dancefinder/history.ts';
+import { migrate } from '../../src/event-store/migrate.ts';
 import { createDaemon, type Daemon, type DaemonOptions, type Projection } from '../../src/index.ts';
-import { connect, type DatabaseAddress, type Sql } from '../../src/store/connect.ts';
-import { migrate } from '../../src/store/migrate.ts';
-import { register } from '../../src/store/register.ts';
+import { connect, type DatabaseAddress, type Sql } from '../../src/postgres/pool.ts';
+import { register } from '../../src/state/register.ts';
 import { appendInBatches } from './appender.ts';
 import { createTestDatabase } from './database.ts';
 import { untilCaughtUp } from './engine.ts';

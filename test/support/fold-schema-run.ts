@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import { HALT_AT_ONCE } from '../../src/core/failure-policy.ts';
-import { applyPage } from '../../src/engine/apply-page.ts';
+import { append } from '../../src/event-store/append.ts';
+import { readPage } from '../../src/event-store/read.ts';
 import { defineProjection, type Statement } from '../../src/index.ts';
-import { append } from '../../src/store/append.ts';
-import { type Catalog, readCatalog } from '../../src/store/catalog.ts';
-import type { Sql } from '../../src/store/connect.ts';
-import { stringifyJson } from '../../src/store/json.ts';
-import { readPage } from '../../src/store/read.ts';
-import { readState } from '../../src/store/state.ts';
+import { stringifyJson } from '../../src/postgres/json.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
+import { applyPage } from '../../src/projector/apply-page.ts';
+import { type Catalog, readCatalog } from '../../src/read-model/catalog.ts';
+import { readState } from '../../src/state/projection-state.ts';
 import { KINDS, type Made, madeTables, tableText, trapsOf } from './fold-schemas.ts';
 
 /** Outside of the payloads: JSON has no way to write `increment`. */

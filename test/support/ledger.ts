@@ -1,5 +1,5 @@
 import { create, defineProjection, type EventShape, type Projection } from '../../src/index.ts';
-import type { Queryable } from '../../src/store/connect.ts';
+import type { Queryable } from '../../src/postgres/pool.ts';
 
 /** Writes down each event in the order in which it was applied; no key would stop a second row. */
 export const ledger: Projection = defineProjection<EventShape>()({

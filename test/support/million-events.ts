@@ -1,4 +1,4 @@
-import type { Sql } from '../../src/store/connect.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
 
 /**
  * Fills an empty store quickly: without a write-ahead log, without the triggers, its indexes built in the end. One type

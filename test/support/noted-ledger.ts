@@ -6,7 +6,7 @@ import {
   type Statement,
   type StoredEvent,
 } from '../../src/index.ts';
-import type { Sql } from '../../src/store/connect.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
 
 interface Noted {
   readonly name: 'Noted';

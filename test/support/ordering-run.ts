@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { connect } from '../../src/store/connect.ts';
-import { createHeadReader, type HeadReader } from '../../src/store/head.ts';
-import { migrate } from '../../src/store/migrate.ts';
+import { createHeadReader, type HeadReader } from '../../src/event-store/high-water-mark.ts';
+import { migrate } from '../../src/event-store/migrate.ts';
+import { connect } from '../../src/postgres/pool.ts';
 import { type AppendersOptions, startAppenders, type Tally } from './appenders.ts';
 import { createTestDatabase } from './database.ts';
 import { type Account, account, createFollower, type Follower } from './follower.ts';

@@ -1,12 +1,12 @@
 import { HALT_AT_ONCE } from '../../src/core/failure-policy.ts';
+import { silentLog } from '../../src/core/log.ts';
 import type { Projection } from '../../src/core/projection.ts';
 import { tableOwners } from '../../src/core/table-owners.ts';
-import type { Caution } from '../../src/engine/caution.ts';
-import { silentLog } from '../../src/engine/log.ts';
-import type { PageSettings } from '../../src/engine/page-work.ts';
-import { Progress } from '../../src/engine/progress.ts';
-import { Puller } from '../../src/engine/puller.ts';
-import type { Sql } from '../../src/store/connect.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
+import type { Caution } from '../../src/projector/crash-loop-guard.ts';
+import type { PageSettings } from '../../src/projector/page-request.ts';
+import { Progress } from '../../src/projector/progress.ts';
+import { Puller } from '../../src/projector/run-loop.ts';
 
 /** What a page of this projection is applied with: one attempt, never folded. */
 export function pageSettings(sql: Sql, projection: Projection, more: Partial<PageSettings> = {}): PageSettings {

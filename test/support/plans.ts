@@ -1,4 +1,4 @@
-import type { Sql, Tx } from '../../src/store/connect.ts';
+import type { Sql, Tx } from '../../src/postgres/pool.ts';
 import type { SentStatement } from './sent-statements.ts';
 
 /** A node of EXPLAIN (ANALYZE, FORMAT JSON), of which only this is looked at. */

@@ -2,7 +2,7 @@ import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/embedded/start.ts';
-import { connect } from '../../src/store/connect.ts';
+import { connect } from '../../src/postgres/pool.ts';
 import type { Stage } from './fault-scene.ts';
 
 /** Commits are flushed, to survive a crash of the server; nothing else flushes at a moment of its own. */

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { TableName } from '../../examples/dancefinder/fold/tables.ts';
 import { projections } from '../../examples/dancefinder/projectionist.config.ts';
-import type { Queryable, Sql } from '../../src/store/connect.ts';
+import type { Queryable, Sql } from '../../src/postgres/pool.ts';
 import { expectedTables, readTables } from './dancefinder.ts';
 
 /**

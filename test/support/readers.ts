@@ -1,6 +1,6 @@
-import type { Sql } from '../../src/store/connect.ts';
-import { createHeadReader, type HeadReader } from '../../src/store/head.ts';
-import { readPage } from '../../src/store/read.ts';
+import { createHeadReader, type HeadReader } from '../../src/event-store/high-water-mark.ts';
+import { readPage } from '../../src/event-store/read.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
 import type { NextPage, Sighting } from './follower.ts';
 
 /** Pages of 50, so that a page is often cut inside of one transaction's events. */

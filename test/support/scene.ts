@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { vi } from 'vitest';
+import { type Appended, append } from '../../src/event-store/append.ts';
 import type { Daemon, DaemonOptions, NewEvent, Projection } from '../../src/index.ts';
-import { type Appended, append } from '../../src/store/append.ts';
-import type { Sql } from '../../src/store/connect.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
 import { openStore, startDaemon } from './engine.ts';
 

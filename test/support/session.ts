@@ -1,5 +1,5 @@
-import { connect, type DatabaseAddress, type Queryable } from '../../src/store/connect.ts';
-import { queryable } from '../../src/store/session.ts';
+import { connect, type DatabaseAddress, type Queryable } from '../../src/postgres/pool.ts';
+import { queryable } from '../../src/postgres/session.ts';
 
 /** One session of a scripted interleaving: statements run in the order given, the transaction stays open in between. */
 export interface Session extends AsyncDisposable {

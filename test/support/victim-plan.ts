@@ -1,4 +1,4 @@
-import type { Failpoint } from '../../src/engine/failpoint.ts';
+import type { Failpoint } from '../../src/projector/failpoint.ts';
 
 export interface VictimPlan {
   readonly url: string;

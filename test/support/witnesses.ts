@@ -8,7 +8,7 @@ import {
   type Projection,
   type StoredEvent,
 } from '../../src/index.ts';
-import type { Queryable, Sql } from '../../src/store/connect.ts';
+import type { Queryable, Sql } from '../../src/postgres/pool.ts';
 
 /** What DanceFinder handles. The histories hold other events too, which these witnesses must pass over. */
 const HANDLED = Object.keys(AGGREGATE_OF);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import type { Capsule } from '../../src/core/capsule.ts';
-import { makeCapsule } from '../../src/engine/failures/capsule.ts';
 import { lookup, type Projection, update } from '../../src/index.ts';
+import { makeCapsule } from '../../src/operations/dry-run/capsule.ts';
 import { capsuleEvents, createMemoryKit, createTestKit, replayCapsule, type TestKit } from '../../src/testing/index.ts';
 import { untilStatus } from '../support/engine.ts';
 import { brokenStock, type CountHandler, mendedStock, shop, stockWith } from '../support/halted-stock.ts';

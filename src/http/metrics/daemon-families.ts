@@ -1,6 +1,6 @@
 import { BROKER_STATES } from '../../core/broker.ts';
 import { PUBLISHER_STATES } from '../../core/publisher.ts';
-import type { DaemonFigures } from '../../engine/daemon-figures.ts';
+import type { DaemonFigures } from '../../daemon/metrics.ts';
 import type { Family, Sample } from './family.ts';
 
 /** What the daemon as a whole is at. docs/metrics.md lists them; a test compares. */

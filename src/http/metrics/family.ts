@@ -1,5 +1,5 @@
 import { type Metric, Registry } from 'prom-client';
-import type { DaemonFigures } from '../../engine/daemon-figures.ts';
+import type { DaemonFigures } from '../../daemon/metrics.ts';
 
 /** A number and the values of the family's labels, in their order. */
 export type Sample = readonly [value: number, ...labels: readonly string[]];

@@ -1,6 +1,6 @@
 import { STATES } from '../../core/status.ts';
-import type { DaemonFigures, ProjectionFigures } from '../../engine/daemon-figures.ts';
-import type { Timing } from '../../engine/page-meter.ts';
+import type { DaemonFigures, ProjectionFigures } from '../../daemon/metrics.ts';
+import type { Timing } from '../../projector/page-metrics.ts';
 import type { Family, Sample } from './family.ts';
 
 /** What each projection is at. docs/metrics.md lists them; a test compares. */

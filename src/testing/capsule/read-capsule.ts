@@ -2,7 +2,7 @@ import { CAPSULE_VERSION, type Capsule, type CapsuleEvent } from '../../core/cap
 import { EngineError } from '../../core/errors.ts';
 import type { StoredEvent } from '../../core/event.ts';
 import type { Projection } from '../../core/projection.ts';
-import { deepFreeze, parseJson } from '../../store/json.ts';
+import { deepFreeze, parseJson } from '../../postgres/json.ts';
 import type { EventOf, TestEvent } from '../test-event.ts';
 
 /**

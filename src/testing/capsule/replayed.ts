@@ -1,7 +1,7 @@
 import type { TableShape } from '../../core/projection.ts';
 import { pairRows } from '../../core/row-changes.ts';
-import { EventFailed } from '../../engine/outcome.ts';
-import { stringifyJson } from '../../store/json.ts';
+import { stringifyJson } from '../../postgres/json.ts';
+import { EventFailed } from '../../projector/page-outcome.ts';
 import type { TestRow } from '../stage.ts';
 
 /** What came of applying the event of a capsule to the rows of the capsule. */

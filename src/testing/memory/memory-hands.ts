@@ -4,9 +4,9 @@ import type { FailedEvent, ProjectionHands, PullMode, PullOutcome } from '../../
 import type { Projection } from '../../core/projection.ts';
 import type { StoredStatus } from '../../core/status.ts';
 import type { TableOwners } from '../../core/table-owners.ts';
-import { toEventFailed } from '../../engine/event-failure.ts';
-import { lookupMissed } from '../../engine/lookups.ts';
-import { EventFailed, LookupWaits } from '../../engine/outcome.ts';
+import { toEventFailed } from '../../projector/event-failure.ts';
+import { lookupMissed } from '../../projector/lookups.ts';
+import { EventFailed, LookupWaits } from '../../projector/page-outcome.ts';
 import type { MemoryTables, Resolve } from './memory-tables.ts';
 
 /** Where a projection stands: what `projection_state` holds. */

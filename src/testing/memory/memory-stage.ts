@@ -2,7 +2,7 @@ import { EngineError } from '../../core/errors.ts';
 import type { StoredEvent } from '../../core/event.ts';
 import type { Projection } from '../../core/projection.ts';
 import { type TableOwners, tableOwners } from '../../core/table-owners.ts';
-import { stringifyJson } from '../../store/json.ts';
+import { stringifyJson } from '../../postgres/json.ts';
 import type { Stage } from '../stage.ts';
 import { toStored } from '../stored-event.ts';
 import { createMemoryHands, type Place } from './memory-hands.ts';

@@ -2,9 +2,9 @@ import { EngineError } from '../../core/errors.ts';
 import type { StoredEvent } from '../../core/event.ts';
 import type { HandlerContext, Projection } from '../../core/projection.ts';
 import type { Lookup } from '../../core/statement.ts';
-import { checkedEvent } from '../../engine/checked-event.ts';
-import { type FlatStatement, flattenStatements } from '../../engine/flatten.ts';
-import { lookupMissed } from '../../engine/lookups.ts';
+import { checkedEvent } from '../../projector/checked-event.ts';
+import { type FlatStatement, flattenStatements } from '../../projector/flatten.ts';
+import { lookupMissed } from '../../projector/lookups.ts';
 import { MemoryTable } from './memory-table.ts';
 
 /** What a look-up finds: the text, or null for a miss that is fine. It throws when the miss is not. */

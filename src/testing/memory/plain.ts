@@ -1,5 +1,5 @@
 import type { ColumnValue } from '../../core/statement.ts';
-import { stringifyJson } from '../../store/json.ts';
+import { stringifyJson } from '../../postgres/json.ts';
 import { utcText } from '../stored-event.ts';
 
 /**

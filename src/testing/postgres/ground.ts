@@ -1,11 +1,11 @@
 import { quoteIdentifier } from '../../core/identifier.ts';
 import type { Projection } from '../../core/projection.ts';
 import { tableOwners } from '../../core/table-owners.ts';
-import { checkTables } from '../../engine/check-tables.ts';
-import { readCatalog } from '../../store/catalog.ts';
-import { connect, type DatabaseAddress, type Sql } from '../../store/connect.ts';
-import { migrate } from '../../store/migrate.ts';
-import { register } from '../../store/register.ts';
+import { checkTables } from '../../daemon/check-tables.ts';
+import { migrate } from '../../event-store/migrate.ts';
+import { connect, type DatabaseAddress, type Sql } from '../../postgres/pool.ts';
+import { readCatalog } from '../../read-model/catalog.ts';
+import { register } from '../../state/register.ts';
 import { createRowReader, type RowReader } from './read-rows.ts';
 
 /** A schema of its own with an event store and the tables of some projections, and nothing else. */

@@ -1,16 +1,16 @@
 import { EngineError } from '../../core/errors.ts';
 import { resolvePolicy } from '../../core/failure-policy.ts';
+import { silentLog } from '../../core/log.ts';
 import type { ProjectionHands } from '../../core/port.ts';
 import type { Projection } from '../../core/projection.ts';
 import { tableOwners } from '../../core/table-owners.ts';
-import { createHands } from '../../engine/hands.ts';
-import { createHeads } from '../../engine/heads.ts';
-import { flush } from '../../engine/idle-moves.ts';
-import { silentLog } from '../../engine/log.ts';
-import { Progress } from '../../engine/progress.ts';
-import { Puller } from '../../engine/puller.ts';
-import { append } from '../../store/append.ts';
-import { createHeadReader } from '../../store/head.ts';
+import { flush } from '../../daemon/checkpoint-flush.ts';
+import { createHands } from '../../daemon/projection-operations.ts';
+import { append } from '../../event-store/append.ts';
+import { createHeadReader } from '../../event-store/high-water-mark.ts';
+import { createHeads } from '../../projector/high-water-mark-cache.ts';
+import { Progress } from '../../projector/progress.ts';
+import { Puller } from '../../projector/run-loop.ts';
 import type { Stage } from '../stage.ts';
 import type { Ground, Grounds } from './ground.ts';
 

@@ -1,9 +1,9 @@
 import { EngineError } from '../../core/errors.ts';
 import type { Row } from '../../core/statement.ts';
-import { readCatalog } from '../../store/catalog.ts';
-import type { Queryable } from '../../store/connect.ts';
-import { stringifyJson } from '../../store/json.ts';
-import { toIso } from '../../store/read.ts';
+import { toIso } from '../../event-store/read.ts';
+import { stringifyJson } from '../../postgres/json.ts';
+import type { Queryable } from '../../postgres/pool.ts';
+import { readCatalog } from '../../read-model/catalog.ts';
 import type { TestRow } from '../stage.ts';
 
 /** Reads tables for tests, and expected values as if they had been read: each goes through its own column's type. */

@@ -1,11 +1,11 @@
 import type { EventShape, Projection, Transaction } from '../../core/projection.ts';
-import { EventFailed } from '../../engine/outcome.ts';
-import { runEvents } from '../../engine/run-events.ts';
-import type { Tx } from '../../store/connect.ts';
-import { deferredConstraints } from '../../store/constraints.ts';
-import { readJsonColumns } from '../../store/json-columns.ts';
-import { rolledBack } from '../../store/rolled-back.ts';
-import { lend } from '../../store/transaction.ts';
+import { lend } from '../../postgres/guarded-transaction.ts';
+import type { Tx } from '../../postgres/pool.ts';
+import { rolledBack } from '../../postgres/rolled-back.ts';
+import { runEvents } from '../../projector/apply-in-order.ts';
+import { EventFailed } from '../../projector/page-outcome.ts';
+import { deferredConstraints } from '../../read-model/constraints.ts';
+import { readJsonColumns } from '../../read-model/json-columns.ts';
 import { toStored } from '../stored-event.ts';
 import { createCompletion, type TestEvent } from '../test-event.ts';
 import type { Ground } from './ground.ts';

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EngineError, isEngineError } from '../../core/errors.ts';
 import { startEmbeddedPostgres } from '../../embedded/start.ts';
-import { checkDatabase } from '../../store/checks.ts';
-import { connect, type DatabaseAddress, describeAddress, type Sql } from '../../store/connect.ts';
+import { checkDatabase } from '../../event-store/checks.ts';
+import { connect, type DatabaseAddress, describeAddress, type Sql } from '../../postgres/pool.ts';
 
 /** An empty database that belongs to one kit. */
 export interface OwnDatabase {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { EngineError } from '../../../src/core/errors.ts';
-import { deliver } from '../../../src/engine/commands/deliver.ts';
+import { deliver } from '../../../src/operations/deliver-to-machine.ts';
 import { type Answer, createRig, delivered, type Rig } from '../../machines/projection-rig.ts';
 
 /** A projection that is live, and a count of everything that was hung onto it and not taken off again. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { add, canAdd } from '../../../src/engine/fold/add.ts';
+import { add, canAdd } from '../../../src/projector/fold/add.ts';
 
 const INTEGERS = [
   ['int2', 15n],

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { arrayAppend, increment, not } from '../../../src/core/changes.ts';
 import type { Changes, Where } from '../../../src/core/statement.ts';
 import { copy, create, remove, update, upsert } from '../../../src/core/statements.ts';
-import { CannotFold, encodeWrite, keyText } from '../../../src/engine/fold/encode-write.ts';
-import type { Write } from '../../../src/store/statement-sql.ts';
+import { CannotFold, encodeWrite, keyText } from '../../../src/projector/fold/encode-write.ts';
+import type { Write } from '../../../src/read-model/write-sql.ts';
 import { limited, needed, personTable, withDefault } from './person-table.ts';
 
 const table = personTable();

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { ColumnValue } from '../../../src/core/statement.ts';
-import { encode } from '../../../src/engine/fold/encode.ts';
+import { encode } from '../../../src/projector/fold/encode.ts';
 
 const UUID = '0b9c2c3e-36b4-4e9d-8b5c-3a1d0a8f3c11';
 

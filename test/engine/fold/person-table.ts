@@ -1,4 +1,4 @@
-import type { ColumnInfo, TableInfo } from '../../../src/store/table-info.ts';
+import type { ColumnInfo, TableInfo } from '../../../src/read-model/table-info.ts';
 
 const column = (name: string, plainType: string | null, more: Partial<ColumnInfo> = {}): ColumnInfo => ({
   name,

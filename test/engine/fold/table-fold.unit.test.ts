@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { increment, not } from '../../../src/core/changes.ts';
 import { create, remove, update, upsert } from '../../../src/core/statements.ts';
-import { CannotFold, encodeWrite, type TextRow } from '../../../src/engine/fold/encode-write.ts';
-import { TableFold } from '../../../src/engine/fold/table-fold.ts';
-import type { Write } from '../../../src/store/statement-sql.ts';
+import { CannotFold, encodeWrite, type TextRow } from '../../../src/projector/fold/encode-write.ts';
+import { TableFold } from '../../../src/projector/fold/table-fold.ts';
+import type { Write } from '../../../src/read-model/write-sql.ts';
 import { personTable } from './person-table.ts';
 
 const table = personTable();

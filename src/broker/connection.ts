@@ -1,0 +1,154 @@
+import { type AmqpConnectionManager, type Channel, type ChannelWrapper, connect } from 'amqp-connection-manager';
+import { type Observable, Subject } from 'rxjs';
+import { fullJitter } from '../core/backoff.ts';
+import type { BrokerEvent } from '../core/broker.ts';
+import { connectFailure, reasonOf } from './address.ts';
+
+export interface LinkOptions {
+  /** The nodes of one cluster; the next one is tried when one is away. */
+  readonly urls: readonly string[];
+  /** Shown by `rabbitmqctl list_connections`. */
+  readonly name: string;
+  /** Seconds; a silent broker is found out after two to three of them. Default 5. */
+  readonly heartbeatSeconds?: number;
+  /** Milliseconds that the broker may take for everything that is declared. Default 15000. */
+  readonly setupMs?: number;
+  readonly random?: () => number;
+}
+
+/**
+ * Declares and consumes on the raw channel it is given, which is a new one after every reconnect; acks on that one too
+ * (the library's own ack takes a tag of the old channel to the new one, where it is another message's). `again` declares
+ * everything anew on the same channel, when the broker has cancelled the consumer.
+ */
+type Setup = (channel: Channel, again: (reason: string) => void) => Promise<void>;
+
+/** One connection, kept up for as long as it is not closed. */
+export interface BrokerLink {
+  readonly events$: Observable<BrokerEvent>;
+  /** One per link: an error of any channel takes the whole connection with it. */
+  openChannel(setup: Setup, options: { readonly confirm: boolean }): ChannelWrapper;
+  /** Gives the present connection up, as if the network had: another one follows. */
+  reset(reason: string): void;
+  /** Within a few seconds, whatever the broker does. Idempotent. */
+  close(): Promise<void>;
+}
+
+const RECONNECT = { baseMs: 400, capMs: 15_000 } as const;
+/** Never at once, whatever the dice say: a broker that refuses us would be asked in a hot loop. */
+const RECONNECT_AFTER_MS = 100;
+const CONNECT_MS = 5_000;
+const CLOSE_MS = 2_000;
+
+/** Begins to connect at once and never gives up; what becomes of it is told by `events$`. */
+export function openLink(options: LinkOptions): BrokerLink {
+  const { urls, name, heartbeatSeconds = 5, setupMs = 15_000, random = Math.random } = options;
+  const events = new Subject<BrokerEvent>();
+  const manager = connect([...urls], {
+    heartbeatIntervalInSeconds: heartbeatSeconds,
+    connectionOptions: { timeout: CONNECT_MS, clientProperties: { connection_name: name } },
+  });
+  let failures = 0;
+  /** Counts the connections: what an old one still says is not about the present one. */
+  let lost = 0;
+  let ready = false;
+  let closing: Promise<void> | null = null;
+  /** Why nothing was declared has been told; that the connection is dropped for it says less. */
+  let told = false;
+  const timers = new Set<NodeJS.Timeout>();
+
+  /** The library reads its delay after it has told of the failure; its own is the same every time. */
+  const failed = (): void => {
+    failures += 1;
+    const ms = RECONNECT_AFTER_MS + fullJitter(failures, RECONNECT, random());
+    manager.reconnectTimeInSeconds = closing === null ? ms / 1000 : 0.001;
+  };
+  manager.on('connectFailed', ({ err, url }) => {
+    failed();
+    const tried = typeof url === 'string' ? url : (urls[0] ?? '');
+    events.next({ type: 'FAILED', reason: connectFailure(tried, err) });
+  });
+  manager.on('disconnect', ({ err }) => {
+    lost += 1;
+    failed();
+    // A refusal ends the connection before the refused call hears of it.
+    if (ready) events.next({ type: 'LOST', reason: `lost RabbitMQ: ${reasonOf(err)}` });
+    else if (!told) events.next({ type: 'FAILED', reason: undeclared(err) });
+    ready = false;
+    told = false;
+  });
+  manager.on('blocked', ({ reason }) => events.next({ type: 'BLOCKED', reason }));
+  manager.on('unblocked', () => events.next({ type: 'UNBLOCKED' }));
+
+  const setUp = async (channel: Channel, setup: Setup): Promise<void> => {
+    const here = lost;
+    const tooLong = setTimeout(() => drop(channel.connection, `no answer within ${setupMs} ms`), setupMs);
+    timers.add(tooLong);
+    try {
+      await setup(channel, (reason) => {
+        if (lost !== here || closing !== null) return;
+        events.next({ type: 'LOST', reason });
+        const timer = setTimeout(() => void setUp(channel, setup), RECONNECT_AFTER_MS);
+        timers.add(timer);
+      });
+      if (lost !== here) return;
+      failures = 0;
+      ready = true;
+      events.next({ type: 'READY' });
+    } catch (error) {
+      if (lost === here) {
+        events.next({ type: 'FAILED', reason: undeclared(error) });
+        told = true;
+      }
+      // A connection on which nothing was declared would stay as it is, healthy to look at. The next one declares anew.
+      drop(channel.connection, 'nothing could be declared');
+    } finally {
+      clearTimeout(tooLong);
+      timers.delete(tooLong);
+    }
+  };
+
+  const close = async (): Promise<void> => {
+    for (const timer of timers) clearTimeout(timer);
+    await closeWithin(manager, CLOSE_MS);
+    events.complete();
+  };
+  return {
+    events$: events.asObservable(),
+    openChannel: (setup, { confirm }) => {
+      const wrapper = manager.createChannel({ confirm, setup: (channel: Channel) => setUp(channel, setup) });
+      // Told by FAILED already; without a listener it would end the process.
+      wrapper.on('error', () => undefined);
+      return wrapper;
+    },
+    reset: (reason) => drop(manager.connection?.connection, reason),
+    close: () => {
+      closing ??= close();
+      return closing;
+    },
+  };
+}
+
+function undeclared(error: unknown): string {
+  return `nothing can be declared in RabbitMQ: ${reasonOf(error)}`;
+}
+
+/** A broker that is frozen never answers the farewell, and would hold this process until the heartbeat gives it up. */
+async function closeWithin(manager: AmqpConnectionManager, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(() => {
+      drop(manager.connection?.connection, 'the broker did not answer the farewell');
+      resolve();
+    }, ms);
+  });
+  await Promise.race([manager.close().catch(() => undefined), late]);
+  clearTimeout(timer);
+}
+
+/** Ends the socket under a connection, as if the network had; what reconnects sees no difference. */
+function drop(connection: object | undefined, reason: string): void {
+  if (connection === undefined || !('stream' in connection)) return;
+  const { stream } = connection as { readonly stream: { destroy(error: Error): void } };
+  stream.destroy(new Error(reason));
+}

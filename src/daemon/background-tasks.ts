@@ -1,0 +1,103 @@
+import type { Log } from '../core/log.ts';
+import type { TableOwners } from '../core/table-owners.ts';
+import { checkStore } from '../event-store/checks.ts';
+import { createAuditor } from '../event-store/late-arrivals.ts';
+import type { Heads } from '../projector/high-water-mark-cache.ts';
+import { readPlaces } from '../state/projection-state.ts';
+import type { Worker } from './actors.ts';
+import type { Transition } from './api.ts';
+import { BackingOffs } from './backing-off.ts';
+import { checkTables } from './check-tables.ts';
+import type { IdleMovesOptions } from './checkpoint-flush.ts';
+import { Halts } from './halt-notifier.ts';
+import { haltWebhook } from './halt-webhook.ts';
+import type { DaemonOptions } from './options.ts';
+import type { Pools } from './pools.ts';
+import { createRowWatch, type RowWatch } from './state-watch.ts';
+import type { ProjectionSnapshot } from './status.ts';
+import { createStoreWatch, type StoreWatch } from './store-watch.ts';
+import { TransitionLog } from './transition-log.ts';
+import { Waits } from './wait-for-position.ts';
+import { WakeupDispatcher } from './wakeup-dispatch.ts';
+
+/** What goes on beside the projections while a daemon runs. */
+export interface Watches {
+  readonly store: StoreWatch;
+  readonly rows: RowWatch;
+  readonly waits: Waits;
+  readonly transitions: TransitionLog;
+  readonly halts: Halts;
+  readonly dispatcher: WakeupDispatcher;
+  readonly idle: IdleMovesOptions;
+  readonly backingOff: BackingOffs;
+  /** A projection has changed its state. */
+  readonly heard: (change: Transition) => void;
+  /** Once a second. */
+  readonly check: () => void;
+}
+
+export interface WatchesOptions {
+  readonly daemon: Pick<DaemonOptions, 'projections' | 'notify' | 'onHalt' | 'haltWebhookUrl'>;
+  readonly id: string;
+  readonly pools: Pools;
+  readonly names: readonly string[];
+  readonly owners: TableOwners;
+  readonly workers: ReadonlyMap<string, Worker>;
+  readonly heads: Heads;
+  readonly snapshot: (name: string) => ProjectionSnapshot | null;
+  readonly wake: (name: string) => void;
+  /** Has a projection's machine read its row again. */
+  readonly reopen: (name: string) => void;
+  readonly log: Log;
+}
+
+export function createWatches(options: WatchesOptions): Watches {
+  const { daemon, id, pools, names, workers, heads, owners, snapshot, wake, reopen, log } = options;
+  const { projections, notify = true, onHalt, haltWebhookUrl } = daemon;
+  const waits = new Waits({
+    names,
+    read: (which) => readPlaces(pools.views, which),
+    scanned: (name, generation) => workers.get(name)?.puller.checkpoint.scannedIn(generation) ?? 0n,
+    heads,
+    log,
+  });
+  const store = createStoreWatch({
+    auditor: createAuditor(pools.reader),
+    check: async () => {
+      await checkStore(pools.reader, { notify });
+      await checkTables(pools.reader, owners);
+    },
+    log,
+  });
+  const rows = createRowWatch({ sql: pools.views, workers, snapshot, reopen, log });
+  const furthest = (name: string) => workers.get(name)?.puller.checkpoint.scanned ?? 0n;
+  const backingOff = new BackingOffs({ furthest, now: () => Date.now(), log });
+  const transitions = new TransitionLog({ sql: pools.views, log });
+  const halts = new Halts({
+    sql: pools.views,
+    id,
+    receivers: {
+      ...(onHalt !== undefined && { onHalt }),
+      ...(typeof haltWebhookUrl === 'string' && { webhook: haltWebhook(haltWebhookUrl) }),
+    },
+    historyCode: (name) => workers.get(name)?.puller.historyCode ?? null,
+    log,
+  });
+  return {
+    store,
+    rows,
+    waits,
+    dispatcher: new WakeupDispatcher({ projections, workers, heads, wake, onPassed: () => waits.check() }),
+    idle: { sql: pools.views, owner: id, onTakenBack: heads.forget, log },
+    backingOff,
+    transitions,
+    halts,
+    heard: (change) => {
+      if (change.to === 'idle.paused' || change.to === 'failed.halted') rows.doubt();
+      if (change.news) transitions.note({ ...change, position: String(furthest(change.name)), daemon: id });
+      halts.heard(change);
+      backingOff.heard(change);
+    },
+    check: () => backingOff.check(),
+  };
+}

@@ -1,0 +1,47 @@
+import { describeError } from '../core/describe-error.ts';
+import type { Log } from '../core/log.ts';
+import { isConnectionLost } from '../postgres/errors.ts';
+
+/**
+ * Whether the database answers the polls. The log says so once when it stops and once when it is back, not with every
+ * attempt between.
+ */
+export class DatabaseTrouble {
+  readonly #log: Log;
+  readonly #onBack: () => void;
+  #since: Date | null = null;
+  #refusal: string | null = null;
+
+  /** @param onBack it answers again: what backs off for its sake need not wait any longer */
+  constructor(log: Log, onBack: () => void = () => undefined) {
+    this.#log = log;
+    this.#onBack = onBack;
+  }
+
+  get away(): boolean {
+    return this.#since !== null;
+  }
+
+  /** Why no event is found although the database is there; null where it is away, or answers. */
+  get detail(): string | null {
+    if (this.#since === null || this.#refusal === null) return null;
+    return `no event can be found since ${this.#since.toISOString().slice(0, 19)}Z: ${this.#refusal}`;
+  }
+
+  readonly refused = (error: unknown): void => {
+    const lost = isConnectionLost(error);
+    this.#refusal = lost ? null : describeError(error);
+    if (this.#since !== null) return;
+    this.#since = new Date();
+    const what = lost ? 'the database does not answer' : 'the database refuses to be polled for events';
+    this.#log.warn({ err: error }, `${what}; looking again with every hint`);
+  };
+
+  readonly answered = (): void => {
+    if (this.#since === null) return;
+    this.#since = null;
+    this.#refusal = null;
+    this.#log.info({}, 'the database answers again');
+    this.#onBack();
+  };
+}

@@ -1,0 +1,55 @@
+import { defer, type Observable, type Subscription } from 'rxjs';
+import type { Log } from '../core/log.ts';
+import { notifications } from '../feed/notify.ts';
+import { type Look, wakes } from '../feed/wakeups.ts';
+import type { Sql } from '../postgres/pool.ts';
+import type { Heads } from '../projector/high-water-mark-cache.ts';
+import { restarted } from './restarted.ts';
+
+const HEARTBEAT_MS = 1000;
+
+export interface FeedParts {
+  readonly heads: Heads;
+  /** Listens for NOTIFY. */
+  readonly listener: Sql;
+  readonly schema: string;
+  /** Default true: NOTIFY is listened to. */
+  readonly notify?: boolean;
+  readonly push$: Observable<unknown>;
+  readonly requeueEveryMs?: number;
+  readonly log: Log;
+  readonly onLook: (look: Look) => void;
+  /** The database answered a look. */
+  readonly onAnswer: () => void;
+  /** The database refused a look or a heartbeat. */
+  readonly onTrouble: (error: unknown) => void;
+}
+
+/** Everything that says when to look, until it is unsubscribed. */
+export function startFeed(parts: FeedParts): Subscription {
+  const { heads, listener, schema, notify = true, push$, requeueEveryMs = 60_000, log, onLook } = parts;
+  const { onAnswer, onTrouble } = parts;
+  const channel = notify ? `projectionist:${schema}` : null;
+  // Each source by itself, so that the others go on meanwhile; and all of it, for what dies between them.
+  const polls$ = defer(() =>
+    wakes({
+      requeueEveryMs,
+      onAnswer,
+      onTrouble,
+      notify$: notifications(listener, channel).pipe(restarted('notify', log)),
+      push$: push$.pipe(restarted('push', log)),
+      heartbeatMs: HEARTBEAT_MS,
+      drawn: () => heads.drawn(),
+      look: () => heads.look(),
+      epoch: () => heads.epoch(),
+    }),
+  );
+  return polls$.pipe(restarted('feed', log)).subscribe((look) => {
+    try {
+      onLook(look);
+    } catch (error) {
+      // RxJS would throw it out of a timer, which ends the process.
+      log.error({ err: error }, 'a wakeup could not be delivered');
+    }
+  });
+}

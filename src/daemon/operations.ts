@@ -1,0 +1,113 @@
+import type { CommandRecord, CommandRequest } from '../core/command.ts';
+import { EngineError } from '../core/errors.ts';
+import type { Projection } from '../core/projection.ts';
+import type { CommandOutcome, OperatorEvent } from '../core/status.ts';
+import { adopt } from '../operations/adopt.ts';
+import type { CommandDesk } from '../operations/command-inbox.ts';
+import type { FailureDesk } from '../operations/dry-run/failure-service.ts';
+import { forget } from '../operations/unregister.ts';
+import type { Heads } from '../projector/high-water-mark-cache.ts';
+import { readCommands } from '../state/commands.ts';
+import { readTransitions, type TransitionsOptions } from '../state/transitions.ts';
+import type { DaemonPort, SendOptions, WaitOptions } from './api.ts';
+import type { Watches } from './background-tasks.ts';
+import type { Pools } from './pools.ts';
+
+/** The parts of a running daemon that answer operators. */
+export interface OperatingParts {
+  /** Of the daemon. */
+  readonly id: string;
+  readonly projections: readonly Projection[];
+  readonly names: readonly string[];
+  readonly pools: Pools;
+  readonly desk: CommandDesk;
+  readonly watches: Watches;
+  readonly heads: Heads;
+  readonly failures: FailureDesk;
+}
+
+type Operations = Pick<
+  DaemonPort,
+  | 'send'
+  | 'submit'
+  | 'command'
+  | 'commands'
+  | 'awaitCommand'
+  | 'outcome'
+  | 'transitions'
+  | 'waitFor'
+  | 'forget'
+  | 'adopt'
+  | 'failures'
+  | 'tryFailed'
+  | 'capsule'
+>;
+
+/** What operators ask of a daemon, each handed to the part that does it. */
+export abstract class DaemonOperations implements Operations {
+  /** @throws EngineError DAEMON_STARTING before the start has ended, DAEMON_STOPPED after the end */
+  protected abstract operating(): OperatingParts;
+  /** @throws EngineError DAEMON_STOPPED as soon as it is stopping */
+  protected abstract refuseWhileStopping(): void;
+
+  async send(name: string, event: OperatorEvent, options: SendOptions = {}): Promise<CommandOutcome> {
+    options.signal?.throwIfAborted();
+    const { id } = await this.submit({ name, event, by: options.by ?? 'library' });
+    return await this.outcome(id, options);
+  }
+
+  async submit(request: CommandRequest): Promise<CommandRecord> {
+    this.refuseWhileStopping();
+    return await this.operating().desk.submit(request);
+  }
+
+  async command(id: string): Promise<CommandRecord | null> {
+    return await this.operating().desk.command(id);
+  }
+
+  async commands({ name, limit = 100 }: { readonly name?: string; readonly limit?: number } = {}) {
+    return await readCommands(this.operating().pools.views, { name: name ?? null, limit });
+  }
+
+  async awaitCommand(id: string, options?: WaitOptions): Promise<CommandRecord> {
+    return await this.operating().desk.awaitCommand(id, options);
+  }
+
+  async outcome(id: string, options?: WaitOptions): Promise<CommandOutcome> {
+    return await this.operating().desk.outcome(id, options);
+  }
+
+  async transitions(name: string, options?: TransitionsOptions) {
+    return await readTransitions(this.operating().pools.views, name, options);
+  }
+
+  async waitFor(...asked: Parameters<DaemonPort['waitFor']>) {
+    return await this.operating().watches.waits.until(...asked);
+  }
+
+  async forget(name: string): Promise<readonly string[]> {
+    const { pools, names } = this.operating();
+    return await forget(pools.operators, name, names);
+  }
+
+  async adopt(name: string, position: bigint): Promise<void> {
+    this.refuseWhileStopping();
+    const { id: owner, projections, names, pools, heads, watches } = this.operating();
+    const projection = projections.find((one) => one.name === name);
+    if (projection === undefined) throw new EngineError('PROJECTION_UNKNOWN', { name, known: names.join(', ') });
+    await adopt(pools.operators, { projection, projections, position, head: await heads.refresh(), owner });
+    await watches.rows.look();
+  }
+
+  async failures(...asked: Parameters<DaemonPort['failures']>) {
+    return await this.operating().failures.list(...asked);
+  }
+
+  async tryFailed(...asked: Parameters<DaemonPort['tryFailed']>) {
+    return await this.operating().failures.try(...asked);
+  }
+
+  async capsule(...asked: Parameters<DaemonPort['capsule']>) {
+    return await this.operating().failures.capsule(...asked);
+  }
+}

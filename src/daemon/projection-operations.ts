@@ -1,0 +1,69 @@
+import { EngineError } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
+import type { ProjectionHands } from '../core/port.ts';
+import type { Projection } from '../core/projection.ts';
+import type { InHand } from '../operations/command-runner.ts';
+import { setPaused } from '../operations/pause.ts';
+import { reset } from '../operations/reset.ts';
+import { skipEvent } from '../operations/skip.ts';
+import type { PageSettings } from '../projector/page-request.ts';
+import type { Puller } from '../projector/run-loop.ts';
+import { readState } from '../state/projection-state.ts';
+
+export interface HandsOptions {
+  readonly projection: Projection;
+  /** All of this daemon. */
+  readonly projections: readonly Projection[];
+  readonly puller: Puller;
+  readonly settings: Pick<PageSettings, 'sql' | 'owner' | 'failpoint'>;
+  /** The command that an operation carries out. */
+  readonly inHand: InHand;
+  readonly log: Log;
+  /** A reset has ended, well or not: other projections may have been reset with this one. */
+  readonly onReset: () => void;
+}
+
+/** Gives a projection's machine its hands: each operation is one thing done to the database. */
+export function createHands(options: HandsOptions): ProjectionHands {
+  const { projection, projections, puller, inHand, log } = options;
+  const { sql, owner, failpoint } = options.settings;
+  const { name } = projection;
+  return {
+    open: async () => {
+      puller.forget();
+      const state = await readState(sql, name);
+      if (state === null) throw new EngineError('PROJECTION_ROW_MISSING', { name });
+      puller.checkpoint.opened(state.generation);
+      // A pause is the operator's and stays; else a refused projection stands still as a halted one does.
+      if (state.refused !== null && state.status !== 'paused') return { status: 'halted', detail: state.refused };
+      return { status: state.status, detail: state.alarm };
+    },
+    pull: (mode, signal) => puller.pull(mode, signal),
+    reset: async () => {
+      // Whatever the outcome, also an unknown one: the row is read again before the next page.
+      puller.forget();
+      try {
+        const { command } = inHand;
+        const done = await reset(sql, { projection, projections, owner, command, failpoint });
+        await failpoint?.('reset-committed', projection.name);
+        puller.checkpoint.opened(done.generation);
+        if (done.warning !== null) log.warn({ projection: name, warning: done.warning }, 'a reset took others along');
+        return { status: done.status };
+      } finally {
+        options.onReset();
+      }
+    },
+    setPaused: async (paused) => {
+      // While it is paused, it passes over no events either.
+      puller.forget();
+      return { status: await setPaused(sql, { name, paused, owner, command: inHand.command }) };
+    },
+    skip: async () => {
+      puller.forget();
+      const { command } = inHand;
+      // What to skip, and why, is the operator's to say.
+      if (command === null) throw new EngineError('SKIP_MOVED', { name, where: 'was given no position' });
+      await skipEvent(sql, { name, handled: [...projection.handlers.keys()], owner, command });
+    },
+  };
+}

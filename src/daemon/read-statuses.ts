@@ -1,0 +1,61 @@
+import type { Projection } from '../core/projection.ts';
+import type { ProjectionStatus } from '../core/status.ts';
+import type { Sql } from '../postgres/pool.ts';
+import type { Heads } from '../projector/high-water-mark-cache.ts';
+import type { Worker } from './actors.ts';
+import { type ProjectionSnapshot, type StoredView, toStatus } from './status.ts';
+import type { StoredViews } from './stored-views.ts';
+
+export interface StatusSources {
+  readonly projections: readonly Projection[];
+  readonly sql: Sql;
+  readonly stored: StoredViews;
+  readonly heads: Heads;
+  readonly workers: ReadonlyMap<string, Worker>;
+  /** Null where no machine runs. */
+  readonly snapshot: (name: string) => ProjectionSnapshot | null;
+  /** What the last scheduled check found wrong with the store. */
+  readonly storeProblem: string | null;
+  /** Since when a projection backs off, in milliseconds since 1970; null while it does not. */
+  readonly backingOffSince: (name: string) => number | null;
+  readonly owner: string;
+}
+
+/** How every projection stands, and what is stored about each (the publisher too). */
+export interface Statuses {
+  readonly projections: readonly ProjectionStatus[];
+  readonly views: ReadonlyMap<string, StoredView>;
+}
+
+/** One look at the database. */
+export async function readStatuses(sources: StatusSources): Promise<Statuses> {
+  const { projections: declared, sql, stored, heads, workers, owner } = sources;
+  // States first, then rows: a failure is stored before its projection is shown as failed, so it is never missing.
+  const snapshots = new Map(declared.map(({ name }) => [name, sources.snapshot(name)]));
+  const { views, failures, away } = await stored.read(sql);
+  const head = heads.latest() ?? 0n;
+  const holders = heads.holders();
+  const projections = declared.map(({ name, tables }) =>
+    toStatus({
+      name,
+      tables: [...tables.keys()],
+      snapshot: snapshots.get(name) ?? null,
+      view: views.get(name),
+      failure: failures.get(name) ?? null,
+      historyCode: workers.get(name)?.puller.historyCode ?? null,
+      scanned: workers.get(name)?.puller.checkpoint.scannedIn(views.get(name)?.generation ?? 0n) ?? 0n,
+      head,
+      secondsAbove: (cursor) => heads.secondsAbove(cursor, workers.get(name)?.progress.generationSince ?? 0),
+      holders,
+      storeProblem: away ?? sources.storeProblem,
+      backingOffSince: sources.backingOffSince(name),
+      waitsForRoom: workers.get(name)?.puller.waitsForRoom ?? false,
+      waitedMs: workers.get(name)?.progress.waitedMs ?? 0,
+      lockedBy: workers.get(name)?.progress.lockedBy ?? null,
+      ratePerSecond: workers.get(name)?.progress.ratePerSecond ?? 0,
+      inOrder: workers.get(name)?.puller.inOrder ?? [],
+      owner,
+    }),
+  );
+  return { projections, views };
+}

@@ -1,0 +1,37 @@
+import { isConnectionLost, sqlstateOf } from '../postgres/errors.ts';
+import type { Sql } from '../postgres/pool.ts';
+import { readViews } from './status.ts';
+
+type Views = Awaited<ReturnType<typeof readViews>>;
+
+/**
+ * What the database says about every projection; while it is away, what it said last and why there is nothing newer: an
+ * operator who asks then needs an answer most of all.
+ */
+export class StoredViews {
+  readonly #known: () => string | null;
+  #last: Views = { views: new Map(), failures: new Map() };
+
+  /** @param known why the database is known to be away, null when it is not */
+  constructor(known: () => string | null = () => null) {
+    this.#known = known;
+  }
+
+  async read(sql: Sql): Promise<Views & { readonly away: string | null }> {
+    let away = this.#known();
+    try {
+      if (away === null) this.#last = await readViews(sql);
+    } catch (error) {
+      away = this.#known() ?? refusal(error);
+      if (away === null) throw error;
+    }
+    return { ...this.#last, away };
+  }
+}
+
+/** Why the database says nothing (a right that was taken, or rows that a policy hides); null where that is our doing. */
+function refusal(error: unknown): string | null {
+  if (isConnectionLost(error)) return 'the database does not answer; this is what it said last';
+  if (sqlstateOf(error) !== '42501' || !(error instanceof Error)) return null;
+  return `the database refuses to be read (${error.message}); this is what it said last`;
+}

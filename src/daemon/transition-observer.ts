@@ -1,0 +1,71 @@
+import type { InspectionEvent } from 'xstate';
+import type { Log } from '../core/log.ts';
+import type { Transition } from './api.ts';
+import { fullStateOf, type ProjectionSnapshot } from './status.ts';
+
+/**
+ * An XState inspection observer that turns snapshots of projections into changes of state. It must never throw: an
+ * exception here would leave the actor's mailbox stuck for good.
+ */
+export function watchTransitions(announce: (change: Transition) => void, log: Log): (event: InspectionEvent) => void {
+  const last = new Map<string, string>();
+  const isNews = newsFilter();
+  return (event) => {
+    try {
+      if (event.type !== '@xstate.snapshot') return;
+      const id = String(Reflect.get(event.actorRef, 'id'));
+      if (!id.startsWith('projection.')) return;
+      const name = id.slice('projection.'.length);
+      const snapshot = event.snapshot as ProjectionSnapshot;
+      if (snapshot.status !== 'active') {
+        if (snapshot.status === 'error')
+          log.error({ projection: name, err: snapshot.error }, 'the actor died and is put back');
+        return;
+      }
+      const to = fullStateOf(snapshot);
+      const from = last.get(name) ?? 'idle.stopped';
+      if (from === to) return;
+      last.set(name, to);
+      const { detail } = snapshot.context;
+      const level = to.startsWith('failed') ? 'warn' : 'info';
+      const cause = event.event.type;
+      const news = isNews(name, from, to);
+      log[news ? level : 'debug']({ projection: name, from, to, detail, cause }, 'transition');
+      announce({ name, from, to, detail, cause, news });
+    } catch (error) {
+      try {
+        log.error({ err: error }, 'a transition could not be announced');
+      } catch {
+        // The log itself throws: there is nobody left to tell.
+      }
+    }
+  };
+}
+
+const WAITS = new Set([
+  'idle.standby',
+  'catching-up.waiting',
+  'catching-up.backing-off',
+  'live.backing-off',
+  'failed.backing-off',
+]);
+const WORKS = new Set(['idle.opening', 'catching-up.working', 'live.working', 'failed.attempting']);
+
+/**
+ * Tells what is worth a line. A projection that waits for its database, or for another daemon, tries again and again:
+ * the first wait of a kind is news, what repeats it is not until the projection has got somewhere.
+ */
+function newsFilter(): (name: string, from: string, to: string) => boolean {
+  const waits = new Map<string, ReadonlySet<string>>();
+  return (name, from, to) => {
+    const known = waits.get(name) ?? new Set();
+    const alwaysSo = from.startsWith('live') && to.startsWith('live');
+    if (WAITS.has(to)) {
+      waits.set(name, new Set([...known, to]));
+      return !known.has(to);
+    }
+    if (WORKS.has(to)) return known.size === 0 && !alwaysSo;
+    waits.delete(name);
+    return known.size > 0 || !alwaysSo;
+  };
+}

@@ -1,0 +1,74 @@
+import type { Projection } from '../core/projection.ts';
+import type { Look } from '../feed/wakeups.ts';
+import type { Passed } from '../projector/checkpoint.ts';
+import type { Heads } from '../projector/high-water-mark-cache.ts';
+import { newestOf } from '../projector/recent-events.ts';
+import type { Worker } from './actors.ts';
+
+export interface DispatchOptions {
+  readonly projections: readonly Pick<Projection, 'name' | 'handlers'>[];
+  readonly workers: ReadonlyMap<string, Pick<Worker, 'puller'>>;
+  readonly heads: Pick<Heads, 'since'>;
+  /** Wakes the machine of a projection. */
+  readonly wake: (name: string) => void;
+  /** Projections have passed over events. */
+  readonly onPassed: () => void;
+}
+
+/** What was appended after a position, and which projections handle any of it. */
+interface News extends Passed {
+  readonly handledBy: ReadonlySet<string>;
+}
+
+/**
+ * Takes what a poll found to the projections. Only those that handle an event of it are woken; the others move over it
+ * in memory, all of them in one loop: a thousand machines that each run for nothing cost 150 ms of CPU.
+ */
+export class WakeupDispatcher {
+  readonly #options: DispatchOptions;
+  readonly #handlers = new Map<string, string[]>();
+
+  constructor(options: DispatchOptions) {
+    this.#options = options;
+    for (const { name, handlers } of options.projections) {
+      for (const event of handlers.keys()) this.#handlers.set(event, [...(this.#handlers.get(event) ?? []), name]);
+    }
+  }
+
+  /**
+   * Where the events of the poll are not known (the first one, a flood), all are woken; after a lost connection all of
+   * them say so themselves.
+   */
+  deliver(poll: Pick<Look, 'source'>): void {
+    const { workers, wake, onPassed } = this.#options;
+    const all = poll.source === 'schedule';
+    const known = new Map<bigint, News | null>();
+    const newsAfter = (after: bigint): News | null => {
+      const found = known.get(after);
+      if (found !== undefined) return found;
+      const news = this.#newsAfter(after);
+      known.set(after, news);
+      return news;
+    };
+    let passed = false;
+    for (const [name, { puller }] of workers) {
+      const { wakeup } = puller;
+      if (wakeup === 'useless') continue;
+      const news = all || wakeup === 'needed' ? null : newsAfter(puller.checkpoint.scanned);
+      if (news === null || news.handledBy.has(name)) wake(name);
+      else {
+        puller.checkpoint.passOver(news);
+        passed = true;
+      }
+    }
+    if (passed) onPassed();
+  }
+
+  #newsAfter(after: bigint): News | null {
+    const appended = this.#options.heads.since(after);
+    if (appended === null) return null;
+    const { to, toId, events } = appended;
+    const handledBy = new Set(events.flatMap(({ name }) => this.#handlers.get(name) ?? []));
+    return { to, toId, newest: newestOf(events), handledBy };
+  }
+}

@@ -1,0 +1,103 @@
+import { ENGINE_TABLES } from '../core/engine-tables.ts';
+import { EngineError, isEngineError } from '../core/errors.ts';
+import { sqlstateOf } from '../postgres/errors.ts';
+import { toLiteral } from '../postgres/literal.ts';
+import { checkNames } from '../postgres/names.ts';
+import { type DatabaseAddress, describeAddress, type Sql } from '../postgres/pool.ts';
+import { readTriggers } from './triggers.ts';
+
+/**
+ * Before anything else: is it a database this program can use at all?
+ * @throws EngineError DATABASE_UNREACHABLE, DATABASE_VERSION, DATABASE_ENCODING, DATABASE_IN_RECOVERY
+ */
+export async function checkDatabase(sql: Sql, address: DatabaseAddress): Promise<void> {
+  const row = await sql<[{ version: number; text: string; encoding: string; standby: boolean }]>`
+    SELECT current_setting('server_version_num')::int AS version, current_setting('server_version') AS text,
+           current_setting('server_encoding') AS encoding, pg_is_in_recovery() AS standby`.then(
+    ([first]) => first,
+    (error: unknown) => {
+      if (isEngineError(error)) throw error;
+      const said = error instanceof Error && error.message !== '' ? error.message : String(sqlstateOf(error) ?? error);
+      throw new EngineError(
+        'DATABASE_UNREACHABLE',
+        { address: describeAddress(address), reason: oneLine(said) },
+        { cause: error },
+      );
+    },
+  );
+  if (row.version < 140_000) throw new EngineError('DATABASE_VERSION', { version: row.text });
+  if (row.encoding !== 'UTF8') throw new EngineError('DATABASE_ENCODING', { encoding: row.encoding });
+  if (row.standby) throw new EngineError('DATABASE_IN_RECOVERY');
+}
+
+export const STORE_COLUMNS =
+  'position id instance_id aggregate_name aggregate_id sequence_no name tstamp occurred_at payload metadata'.split(' ');
+
+/**
+ * What the safe head rests on: the triggers stand and always fire, positions are drawn one by one, the sequence is not
+ * behind the table. Run at start and on schedule: any of these can be undone by hand at any time.
+ * @throws EngineError STORE_MISSING, SCHEMA_MISPLACED, SCHEMA_SHADOWED, ROW_SECURITY, STORE_COLUMNS, STORE_TRIGGER,
+ *   STORE_CACHE, STORE_POSITION, STORE_SUBSCRIBED, DATABASE_IN_RECOVERY
+ */
+export async function checkStore(sql: Sql, options: { readonly notify: boolean }): Promise<void> {
+  const [missing] = await checkNames(sql, ENGINE_TABLES);
+  if (missing !== undefined) throw new EngineError('STORE_MISSING', { table: missing, schema: sql.path.schema });
+  await checkColumns(sql, options.notify);
+  await checkSubscriptions(sql);
+}
+
+async function checkColumns(sql: Sql, notify: boolean): Promise<void> {
+  const [store] = await sql<[{ columns: string[]; sequence: string | null; standby: boolean }]>`
+    SELECT array_agg(attname::text) AS columns, pg_get_serial_sequence('events', 'position') AS sequence,
+           pg_is_in_recovery() AS standby
+    FROM pg_attribute WHERE attrelid = 'events'::regclass AND attnum > 0 AND NOT attisdropped`;
+  if (store.standby) throw new EngineError('DATABASE_IN_RECOVERY');
+  const missing = STORE_COLUMNS.filter((column) => !store.columns.includes(column));
+  if (missing.length > 0 || store.sequence === null) {
+    throw new EngineError('STORE_COLUMNS', {
+      table: 'events',
+      columns: missing.length > 0 ? missing.join(', ') : 'an identity on position',
+    });
+  }
+  await checkTriggers(sql, notify);
+  await checkSequence(sql, store.sequence);
+}
+
+async function checkTriggers(sql: Sql, notify: boolean): Promise<void> {
+  for (const { table, trigger, problem } of await readTriggers(sql)) {
+    if (problem === null || (trigger === 'projectionist_notify' && !notify)) continue;
+    throw new EngineError('STORE_TRIGGER', { table, trigger, problem });
+  }
+}
+
+/** What a subscription writes fires no statement triggers, ENABLE ALWAYS or not: nothing would be announced. */
+async function checkSubscriptions(sql: Sql): Promise<void> {
+  const [row] = await sql<{ table: string; subscription: string }[]>`
+    WITH parts AS (SELECT relid FROM pg_partition_tree('events') UNION SELECT 'events'::regclass)
+    SELECT p.relid::regclass::text AS table, s.subname AS subscription
+    FROM parts AS p JOIN pg_subscription_rel AS r ON r.srrelid = p.relid JOIN pg_subscription AS s ON s.oid = r.srsubid`;
+  if (row !== undefined) throw new EngineError('STORE_SUBSCRIBED', { ...row });
+}
+
+async function checkSequence(sql: Sql, sequence: string): Promise<void> {
+  // pg_sequence_last_value answers null to a role without SELECT on the sequence (PostgreSQL 17): the head would stay at
+  // 0 for ever, without a word. This is refused by the server itself.
+  await sql.unsafe(`SELECT last_value FROM ${sequence}`);
+  const [row] = await sql<[{ cache: bigint; last: bigint; max: bigint }]>`
+    SELECT seqcache AS cache, coalesce(pg_sequence_last_value(seqrelid), 0) AS last,
+           coalesce((SELECT max(position) FROM events), 0) AS max
+    FROM pg_sequence WHERE seqrelid = ${sequence}::regclass`;
+  if (row.cache !== 1n) throw new EngineError('STORE_CACHE', { cache: row.cache, sequence });
+  if (row.max > row.last) {
+    // Read again: appends between the two look-ups of one statement are no fault.
+    const [again] = await sql<
+      [{ last: bigint }]
+    >`SELECT coalesce(pg_sequence_last_value(${sequence}::regclass), 0) AS last`;
+    const repair = `SELECT setval(${toLiteral(sequence)}, ${row.max})`;
+    if (row.max > again.last) throw new EngineError('STORE_POSITION', { max: row.max, last: again.last, repair });
+  }
+}
+
+function oneLine(text: string): string {
+  return text.replaceAll(/\s+/g, ' ').trim();
+}

@@ -1,0 +1,53 @@
+import type { CapsuleEvent } from '../core/capsule.ts';
+import type { StoredEvent } from '../core/event.ts';
+import type { Queryable } from '../postgres/pool.ts';
+import type { Statement } from '../postgres/sql.ts';
+import { toIso } from './read.ts';
+
+type Fragment = Statement<readonly object[]>;
+
+/** Characters of one payload. */
+const PAYLOAD_MAX = 1024 * 1024;
+/** Positions that are looked through for events of the types wanted: they may be rare. */
+const LOOKED_BACK = 100_000n;
+
+/** An event and what stands around it, as texts. */
+export interface Neighbourhood {
+  readonly event: CapsuleEvent;
+  /** Of its stream, in order: 20 at most before it, 5 after it. */
+  readonly before: readonly CapsuleEvent[];
+  readonly after: readonly CapsuleEvent[];
+  /** The last 5 before it of these types, in order. */
+  readonly handledBefore: readonly CapsuleEvent[];
+}
+
+export async function readNeighbours(
+  sql: Queryable,
+  event: StoredEvent,
+  names: readonly string[],
+): Promise<Neighbourhood | null> {
+  const { position, sequenceNo, instanceId, aggregateName, aggregateId } = event;
+  const stream = sql`instance_id = ${instanceId} AND aggregate_name = ${aggregateName} AND aggregate_id = ${aggregateId}`;
+  const before = await read(
+    sql,
+    sql`WHERE ${stream} AND sequence_no < ${sequenceNo} ORDER BY sequence_no DESC LIMIT 20`,
+  );
+  const after = await read(sql, sql`WHERE ${stream} AND sequence_no > ${sequenceNo} ORDER BY sequence_no LIMIT 5`);
+  const handled = await read(
+    sql,
+    sql`WHERE position < ${position} AND position >= ${position - LOOKED_BACK} AND name = ANY(${[...names]}::text[])
+        ORDER BY events.position DESC LIMIT 5`,
+  );
+  const [found] = await read(sql, sql`WHERE position = ${position}`);
+  if (found === undefined) return null;
+  return { event: found, before: before.reverse(), after, handledBefore: handled.reverse() };
+}
+
+async function read(sql: Queryable, which: Fragment): Promise<CapsuleEvent[]> {
+  const rows = await sql<CapsuleEvent[]>`
+    SELECT position::text, id, instance_id AS "instanceId", aggregate_name AS "aggregateName", aggregate_id AS "aggregateId",
+           sequence_no::text AS "sequenceNo", name, occurred_at AS "occurredAt", left(payload::text, ${PAYLOAD_MAX}::int) AS payload,
+           length(payload::text) AS "payloadLength", metadata::text AS metadata
+    FROM events ${which}`;
+  return rows.map((row) => ({ ...row, occurredAt: toIso(row.occurredAt) }));
+}

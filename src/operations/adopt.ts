@@ -1,0 +1,64 @@
+import { EngineError } from '../core/errors.ts';
+import type { Projection } from '../core/projection.ts';
+import { isLockNotAvailable } from '../postgres/errors.ts';
+import type { Sql } from '../postgres/pool.ts';
+import { claimsOf, lockClaims, objections } from '../state/claims.ts';
+import { tablesOf } from '../state/register.ts';
+
+const LOCK_MS = 5_000;
+/** Events whose greatest time is taken for that of all that are adopted: times nearly follow positions. */
+const NEWEST = 1000;
+
+export interface AdoptOptions {
+  readonly projection: Projection;
+  /** All of this daemon. */
+  readonly projections: readonly Projection[];
+  /** The rows are taken for the result of every event up to here. */
+  readonly position: bigint;
+  /** The high-water mark: nothing can appear at or below it any more. */
+  readonly head: bigint;
+  readonly owner: string;
+}
+
+/**
+ * Gives a refused projection its tables with the rows that are in them. The generation counts up, so that its workers
+ * notice everywhere.
+ * @throws EngineError ADOPT_REFUSED, TABLE_SHARED, TABLE_UNFIT, PROJECTION_ROW_MISSING: nothing has changed
+ */
+export async function adopt(sql: Sql, options: AdoptOptions): Promise<{ readonly generation: bigint }> {
+  const { projection, projections, position, head, owner } = options;
+  const { name } = projection;
+  const refuse = (reason: string) => new EngineError('ADOPT_REFUSED', { name, reason });
+  if (position > head) throw refuse(`position ${position} is above ${head}, up to where events are stored`);
+  try {
+    return await sql.begin(async (tx) => {
+      await tx`SELECT set_config('lock_timeout', ${String(LOCK_MS)}, true)`;
+      await lockClaims(tx, 'exclusive');
+      const [row] = await tx<{ refused: string | null }[]>`
+        SELECT refused FROM projection_state WHERE name = ${name} AND instance_id = '' FOR UPDATE`;
+      if (row === undefined) throw new EngineError('PROJECTION_ROW_MISSING', { name });
+      if (row.refused === null) throw refuse('its tables are its own already');
+      const here = projections.map((one) => one.name);
+      const against = await objections(tx, claimsOf([projection]), { filled: false, here });
+      for (const error of against.values()) throw error;
+      const [adopted] = await tx<[{ generation: bigint }]>`
+        WITH last AS (
+          SELECT position, id FROM events WHERE position <= ${position} ORDER BY position DESC LIMIT 1
+        ), published AS (
+          UPDATE readviews SET position = (
+            SELECT coalesce(max(tstamp), 0) FROM (
+              SELECT tstamp FROM events WHERE position <= ${position} ORDER BY position DESC LIMIT ${NEWEST}) AS newest)
+          WHERE name = ${name}
+        )
+        UPDATE projection_state
+        SET refused = NULL, tables = string_to_array(${tablesOf(projection)}, ','), version = ${projection.version},
+            cursor = coalesce((SELECT position FROM last), 0), last_event_id = (SELECT id FROM last),
+            generation = generation + 1, starts = 0, owner = ${owner}, updated_at = now()
+        WHERE name = ${name} AND instance_id = '' RETURNING generation`;
+      return adopted;
+    });
+  } catch (error) {
+    if (isLockNotAvailable(error)) throw refuse('another daemon works on it; try again in a moment');
+    throw error;
+  }
+}

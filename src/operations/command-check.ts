@@ -1,0 +1,43 @@
+import type { CommandRecord, CommandRequest } from '../core/command.ts';
+import { EngineError } from '../core/errors.ts';
+import { PUBLISHER_NAME } from '../core/publisher.ts';
+
+const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
+const REASON_LENGTH = 500;
+
+/** @throws EngineError PUBLISHER_TAKES_NO_COMMANDS, PROJECTION_UNKNOWN, COMMAND_INVALID */
+export function checkRequest(request: CommandRequest, names: readonly string[]): void {
+  const { name, event } = request;
+  if (name === PUBLISHER_NAME) throw new EngineError('PUBLISHER_TAKES_NO_COMMANDS', { event });
+  if (!names.includes(name)) throw new EngineError('PROJECTION_UNKNOWN', { name, known: names.join(', ') });
+  const reason = faultOf(request);
+  if (reason !== null) throw new EngineError('COMMAND_INVALID', { event, name, reason });
+}
+
+function faultOf({ event, position, reason, generation, id }: CommandRequest): string | null {
+  if (id !== undefined && !UUID.test(id)) return 'its id is not a UUID';
+  if (generation !== undefined && generation < 0n) return 'its generation is below 0';
+  if (event !== 'SKIP')
+    return position === undefined && reason === undefined ? null : 'only SKIP has position and reason';
+  if (position === undefined || position <= 0n) return 'it needs the position of the event that failed';
+  if (reason === undefined || reason.trim() === '') return 'it needs a reason, for the record';
+  // Characters as PostgreSQL counts them, which cannot store a NUL.
+  if ([...reason].length > REASON_LENGTH) return `its reason has more than ${REASON_LENGTH} characters`;
+  return reason.includes('\0') ? 'its reason has a NUL in it' : null;
+}
+
+/** @throws EngineError COMMAND_INVALID when another command is stored under the id of this one */
+export function checkSame({ name, event, position, reason, generation }: CommandRequest, stored: CommandRecord): void {
+  const same =
+    stored.name === name &&
+    stored.event === event &&
+    stored.position === (position?.toString() ?? null) &&
+    stored.reason === (reason ?? null) &&
+    stored.generation === (generation?.toString() ?? null);
+  if (same) return;
+  throw new EngineError('COMMAND_INVALID', {
+    event,
+    name,
+    reason: `its id belongs to another command, ${stored.event}`,
+  });
+}

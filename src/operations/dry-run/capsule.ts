@@ -1,0 +1,36 @@
+import { CAPSULE_VERSION, type Capsule } from '../../core/capsule.ts';
+import { EngineError } from '../../core/errors.ts';
+import { packageVersion } from '../../daemon/version.ts';
+import { readNeighbours } from '../../event-store/surrounding-events.ts';
+import { readCapsuleTables } from './capsule-tables.ts';
+import { findProjection, inTry, readStanding, reportOf, type TryPlace } from './dry-run.ts';
+import { observed } from './recorded-handlers.ts';
+
+/**
+ * Everything about the event a projection stands before that a test needs to make it fail again. Made by a try of it.
+ * @throws as `tryFailed`
+ */
+export async function makeCapsule(place: TryPlace, name: string, signal: AbortSignal): Promise<Capsule> {
+  const { projections } = place;
+  const projection = findProjection(projections, name);
+  return await inTry(place, name, signal, async (sql, giveUp) => {
+    const standing = await readStanding(sql, name);
+    const watched = observed(projection);
+    const report = await reportOf(sql, { projection: watched.projection, projections, standing, giveUp });
+    const { outcome, error, code, sqlstate, statements, moreStatements } = report;
+    const handles = [...projection.handlers.keys()].sort();
+    const around = await readNeighbours(sql, standing.event, handles);
+    if (around === null) throw new EngineError('NOTHING_FAILED', { name, reason: 'its event was removed just now' });
+    return {
+      capsule: CAPSULE_VERSION,
+      engine: packageVersion(),
+      projection: { name, version: projection.version, handles },
+      event: around.event,
+      stream: { before: around.before, after: around.after },
+      handledBefore: around.handledBefore,
+      failure: standing.failure,
+      attempt: { outcome, error, code, sqlstate, statements, moreStatements },
+      tables: await readCapsuleTables(sql, watched, projections, report.changes),
+    };
+  });
+}

@@ -1,0 +1,61 @@
+import { EngineError } from '../core/errors.ts';
+import type { Projection } from '../core/projection.ts';
+import { settleHandler, TransactionEnded } from '../postgres/await-handler.ts';
+import { lend } from '../postgres/guarded-transaction.ts';
+import type { Tx } from '../postgres/pool.ts';
+import type { ResetPlan } from './reset-plan.ts';
+
+/**
+ * Empties everything that a reset comes to: handlers whose tables the TRUNCATE has to name, then that one TRUNCATE, then
+ * the other handlers. `xid` is the transaction's id. Identity columns and sequences that columns own start again, so that
+ * a replay draws the numbers that it drew before.
+ * @returns sequences that go on where they were, since only their owner may restart them
+ * @throws EngineError RESET_REFUSED, RESET_DAMAGED; what a handler throws; the driver's errors
+ */
+export async function emptyTables(tx: Tx, name: string, plan: ResetPlan, xid: string): Promise<readonly string[]> {
+  const run = async (projection: Projection): Promise<void> => {
+    const lent = lend(tx);
+    const work = async () => await projection.reset?.({ tx: lent.tx });
+    await settleHandler(tx, lent, work(), xid).catch((error: unknown) => {
+      if (!(error instanceof TransactionEnded)) throw error;
+      const names = plan.projections.map((one) => one.name).join(', ');
+      throw new EngineError('RESET_DAMAGED', { names }, { cause: error.cause });
+    });
+  };
+  for (const projection of plan.handlersBefore) await run(projection);
+  const kept = await notEmpty(tx, plan.mustBeEmpty);
+  if (kept !== null) {
+    const reason = `its projection's own reset keeps rows of ${kept}, which has a foreign key into what is truncated: drop the foreign key`;
+    throw new EngineError('RESET_REFUSED', { name, reason });
+  }
+  const foreign = plan.truncate.length > 0 ? await foreignSequences(tx, plan.truncate) : [];
+  // RESTART IDENTITY is undone with the transaction; setval, which needs no owner, is not.
+  const restart = foreign.length === 0 ? 'RESTART IDENTITY' : 'CONTINUE IDENTITY';
+  if (plan.truncate.length > 0) await tx.unsafe(`TRUNCATE ${plan.truncate.join(', ')} ${restart} RESTRICT`);
+  for (const projection of plan.handlersAfter) await run(projection);
+  return foreign;
+}
+
+/** Sequences of these tables, and of what inherits from them, that this role does not own. */
+async function foreignSequences(tx: Tx, tables: readonly string[]): Promise<readonly string[]> {
+  const rows = await tx<{ sequence: string }[]>`
+    WITH RECURSIVE emptied (oid) AS (
+      SELECT t::regclass::oid FROM unnest(${[...tables]}::text[]) AS t
+      UNION
+      SELECT i.inhrelid FROM pg_inherits AS i JOIN emptied AS e ON i.inhparent = e.oid
+    )
+    SELECT s.oid::regclass::text AS sequence
+    FROM emptied AS e
+    JOIN pg_depend AS d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = e.oid AND d.refobjsubid > 0
+     AND d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
+    JOIN pg_class AS s ON s.oid = d.objid AND s.relkind = 'S'
+    WHERE NOT pg_has_role(s.relowner, 'USAGE') ORDER BY 1`;
+  return rows.map(({ sequence }) => sequence);
+}
+
+async function notEmpty(tx: Tx, tables: readonly string[]): Promise<string | null> {
+  if (tables.length === 0) return null;
+  const looks = tables.map((table, index) => `SELECT $${index + 1}::text AS kept WHERE EXISTS (SELECT FROM ${table})`);
+  const [row] = await tx.unsafe<{ kept: string }[]>(looks.join(' UNION ALL '), [...tables], { prepare: true });
+  return row?.kept ?? null;
+}

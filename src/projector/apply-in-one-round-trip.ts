@@ -1,0 +1,93 @@
+import type { StoredEvent } from '../core/event.ts';
+import { isConnectionLost } from '../postgres/errors.ts';
+import { encodeJson } from '../read-model/json-columns.ts';
+import { orFail, type SqlText, toSql } from '../read-model/write-sql.ts';
+import { advanceOrFail, holdRow } from '../state/projection-state.ts';
+import { limitPage, pageProgram } from '../state/transaction-limits.ts';
+import type { HandlerAnswers } from './handler-answers.ts';
+import { pageMarks } from './page-marks.ts';
+import type { PageOutcome } from './page-outcome.ts';
+import { newestTime, type PageSettings, type PageWork } from './page-request.ts';
+import { returnsStatements } from './statement-returning.ts';
+
+/**
+ * Applies a page in one round trip: its handlers are asked first, then everything from BEGIN to COMMIT is sent at once.
+ * That takes a page whose handlers are known to return statements, without look-ups, and a row that stands where the page begins with
+ * nothing against it. Null for any other page and for one of which anything failed: nothing has happened then, and
+ * whoever goes through it step by step sees what is in the way.
+ *
+ * Rejects when the connection was lost: the outcome is unknown.
+ */
+export async function applyAtOnce(
+  settings: PageSettings,
+  work: PageWork,
+  answers: HandlerAnswers,
+): Promise<PageOutcome | null> {
+  const { catalog } = work;
+  if (work.attempt || catalog.deferred.length > 0) return null;
+  const writes = planWrites(work, answers);
+  if (writes === null) return null;
+  const { sql, owner, policy } = settings;
+  const { projection, page, generation, progress } = work;
+  const { name } = projection;
+  const began = performance.now();
+  try {
+    await sql.atOnce('ISOLATION LEVEL READ COMMITTED', [
+      limitPage(sql, {
+        applicationName: pageProgram(owner, name),
+        // Together no longer than a page may take: the deadline of a page could not tell which session to end.
+        statementMs: Math.ceil(policy.pageTimeoutMs / (writes.length + 2)),
+        nextStatementMs: policy.pageTimeoutMs,
+      }),
+      holdRow(sql, name),
+      ...writes,
+      advanceOrFail(sql, {
+        name,
+        from: work.cursor,
+        to: page.to,
+        generation,
+        owner,
+        newest: newestTime(work.newest ?? null, page.newest),
+        knownTo: page.to,
+        marks: pageMarks(work, page.to),
+        catalog: { tables: [...projection.tables.keys()], mark: catalog.mark },
+      }),
+    ]);
+  } catch (error) {
+    if (isConnectionLost(error)) throw error;
+    return null;
+  }
+  // Answered together, so each of them gets its share.
+  const share = (performance.now() - began) / Math.max(1, writes.length);
+  for (const { event } of writes) progress?.pages.statement(event.name, share);
+  return { kind: 'applied', cursor: page.to, mode: 'at_once' };
+}
+
+interface PlannedWrite extends SqlText {
+  readonly event: StoredEvent;
+}
+
+/** What a page writes, in order; null where that is known only step by step, or a handler throws. */
+function planWrites(
+  { projection, page, progress, catalog }: PageWork,
+  answers: HandlerAnswers,
+): readonly PlannedWrite[] | null {
+  const handlers = page.events.map(({ name }) => projection.handlers.get(name));
+  if (!handlers.every((handler) => handler === undefined || returnsStatements(handler))) return null;
+  const writes: PlannedWrite[] = [];
+  try {
+    if (answers.ahead(page.events) !== null) return null;
+    for (const event of page.events) {
+      for (const statement of answers.statements(event)) {
+        if (statement.kind === 'lookup' || !projection.tables.has(statement.table)) return null;
+        const { text, values } = orFail(toSql(encodeJson(statement, catalog.json)));
+        writes.push({ text: text + catalog.suffix, values, event });
+      }
+    }
+    return writes;
+  } catch {
+    return null;
+  } finally {
+    progress?.pages.handled();
+  }
+}

@@ -1,0 +1,147 @@
+import { EngineError } from '../core/errors.ts';
+import type { StoredEvent } from '../core/event.ts';
+import type { Projection } from '../core/projection.ts';
+import type { TableOwners } from '../core/table-owners.ts';
+import { settleHandler, TransactionEnded } from '../postgres/await-handler.ts';
+import { isAborted } from '../postgres/errors.ts';
+import type { Lent, Sender } from '../postgres/guarded-transaction.ts';
+import type { Tx } from '../postgres/pool.ts';
+import { checkConstraints } from '../read-model/constraints.ts';
+import { encodeJson, type JsonColumns } from '../read-model/json-columns.ts';
+import { toSql } from '../read-model/write-sql.ts';
+import { toEventFailed } from './event-failure.ts';
+import { type FlatStatement, flattenStatements } from './flatten.ts';
+import { HandlerAnswers } from './handler-answers.ts';
+import { resolveLookup } from './lookups.ts';
+import type { PageDeadline } from './page-deadline.ts';
+import type { PageMeter } from './page-metrics.ts';
+import { EventFailed } from './page-outcome.ts';
+import { createPipeline, type Pipeline } from './pipeline.ts';
+
+export interface RunContext {
+  readonly owners: TableOwners;
+  /** Head first seen after a start or reset: events up to it are replayed. */
+  readonly replayUntil: bigint;
+  /** The transaction's id when it began. */
+  readonly xid: string;
+  /** Deferred constraints: every event is checked against them at its end. Null: there are none. */
+  readonly deferred: readonly string[] | null;
+  readonly json: JsonColumns;
+  /** What the statements' texts end in, so that they are planned anew once columns have other types. Default nothing. */
+  readonly suffix?: string;
+  /** Handlers that have been called for these events already are not called again. Default none have. */
+  readonly answers?: HandlerAnswers;
+  /** Null: a handler may take any time. */
+  readonly deadline: PageDeadline | null;
+  /** Told of what takes how long. Default nobody. */
+  readonly meter?: PageMeter | undefined;
+}
+
+/**
+ * Applies events one after the other inside `tx`. Writes are sent without waiting for each other's answers (they run in
+ * the order sent); the first that fails decides which event failed. `then` is sent right behind the last write.
+ * @throws EventFailed with the index of the event; LookupWaits; the driver's error when the database is at fault
+ */
+export async function runEvents(
+  tx: Tx,
+  projection: Projection,
+  events: readonly StoredEvent[],
+  context: RunContext,
+  then: () => Promise<void> = () => Promise.resolve(),
+): Promise<void> {
+  const pipeline = createPipeline(tx, events, context.meter);
+  await sendEvents(tx, projection, events, context, pipeline);
+  const after = then();
+  // After a write that failed it fails too, and only the write's error says why.
+  after.catch(() => undefined);
+  await pipeline.settled();
+  await after;
+}
+
+async function sendEvents(
+  tx: Tx,
+  projection: Projection,
+  events: readonly StoredEvent[],
+  context: RunContext,
+  pipeline: Pipeline,
+): Promise<void> {
+  const { meter, suffix = '' } = context;
+  const answers = context.answers ?? new HandlerAnswers(projection, context.replayUntil, meter);
+  const sender: Sender =
+    suffix === '' ? tx : { unsafe: (text, values, options) => tx.unsafe(text + suffix, values, options) };
+  for (const [index, event] of events.entries()) {
+    if (!projection.handlers.has(event.name)) continue;
+    const run = async (statements: readonly FlatStatement[]): Promise<void> => {
+      for (const statement of statements) {
+        if (statement.kind !== 'lookup') {
+          if (!projection.tables.has(statement.table)) throw notDeclared(projection, statement.table);
+          const write = toSql(encodeJson(statement, context.json));
+          pipeline.send(index, { ...write, text: write.text + suffix }, statement);
+          continue;
+        }
+        await pipeline.settled();
+        const began = performance.now();
+        const found = await resolveLookup(statement, {
+          tx,
+          owners: context.owners,
+          name: projection.name,
+          index,
+          position: event.position,
+        });
+        meter?.statement(event.name, performance.now() - began);
+        if (found !== null) await run(flattenStatements(statement.use(found)));
+      }
+    };
+    let lent: Lent | null = null;
+    let statement: string | null = null;
+    let called = false;
+    try {
+      const answer = answers.inTurn(event, sender);
+      if (answer.kind === 'failed') {
+        statement = answer.statement;
+        throw answer.error;
+      }
+      if (answer.kind === 'promise') {
+        lent = answer.lent;
+        called = true;
+        const began = performance.now();
+        const inTime = context.deadline?.event(answer.promise, index, event, lent) ?? answer.promise;
+        await settleImperative({ tx, lent, xid: context.xid }, projection, event, inTime);
+        called = false;
+        meter?.statement(event.name, performance.now() - began);
+      } else await run(answer.statements);
+      if (context.deferred !== null) {
+        await pipeline.settled();
+        await checkConstraints(tx, context.deferred);
+      }
+    } catch (error) {
+      // An earlier write may have failed first: then this is only its echo.
+      await pipeline.settled();
+      const failed = toEventFailed(error, index, event, lent?.failed(error) ?? statement);
+      throw called && failed instanceof EventFailed ? failed.final() : failed;
+    } finally {
+      meter?.handled();
+    }
+    if (pipeline.hasFailed()) break;
+  }
+}
+
+/** An async handler runs its own SQL; whatever it did, the transaction must still be the page's. */
+async function settleImperative(
+  { tx, lent, xid }: { readonly tx: Tx; readonly lent: Lent; readonly xid: string },
+  projection: Projection,
+  event: StoredEvent,
+  result: Promise<unknown>,
+): Promise<void> {
+  const value = await settleHandler(tx, lent, result, xid).catch((error: unknown) => {
+    const { name } = projection;
+    if (isAborted(error)) throw new EngineError('HANDLER_IGNORED_ERROR', { name }, { cause: error });
+    if (!(error instanceof TransactionEnded)) throw error;
+    throw new EngineError('HANDLER_ENDED_TRANSACTION', { name, position: event.position }, { cause: error.cause });
+  });
+  if (value !== undefined) throw new EngineError('HANDLER_RESULT_INVALID', { result: `a promise of ${typeof value}` });
+}
+
+function notDeclared({ name }: Projection, table: string): EngineError {
+  return new EngineError('TABLE_NOT_DECLARED', { name, table });
+}

@@ -1,0 +1,145 @@
+import { EngineError, isEngineError } from '../core/errors.ts';
+import { isTransient, sqlstateOf } from '../postgres/errors.ts';
+import { terminateSession } from '../postgres/terminate-session.ts';
+import { catalogMark } from '../read-model/catalog.ts';
+import { applyAtOnce } from './apply-in-one-round-trip.ts';
+import { eventFailed } from './event-failure.ts';
+import { CannotFold } from './fold/encode-write.ts';
+import { haltDamaged } from './halt-damaged.ts';
+import { HandlerAnswers } from './handler-answers.ts';
+import { PageDeadline } from './page-deadline.ts';
+import {
+  CatalogMoved,
+  EventFailed,
+  HeldElsewhere,
+  LookupWaits,
+  type PageOutcome,
+  PageTooSlow,
+} from './page-outcome.ts';
+import type { PageSettings, PageWork } from './page-request.ts';
+import { applyPart, type Part, type Way } from './page-transaction.ts';
+
+/**
+ * Applies one page in one transaction: lock the row, run the events, compare-and-set the cursor, commit. A small page
+ * tries that in one round trip first. When a folded
+ * page cannot be told in memory, it is rolled back and run in order. When an event fails, the transaction is rolled back
+ * and run again up to it: what precedes it commits, together with the record of the failure. (A savepoint per event
+ * would make every good page pay for the bad one.)
+ *
+ * Rejects when the database is at fault; then nothing was committed, or the commit's outcome is unknown and reading the
+ * row again tells. Never repeat a page after that without reading the row.
+ */
+export async function applyPage(settings: PageSettings, work: PageWork): Promise<PageOutcome> {
+  const answers = new HandlerAnswers(work.projection, work.replayUntil, work.progress?.pages);
+  try {
+    return await applyWith(settings, work, answers);
+  } finally {
+    answers.close();
+  }
+}
+
+async function applyWith(settings: PageSettings, work: PageWork, answers: HandlerAnswers): Promise<PageOutcome> {
+  let part: Part = { kind: 'whole' };
+  let deferred = work.catalog.deferred.length > 0 ? work.catalog.deferred : null;
+  // Folding costs one more round trip, which a handful of events does not earn back.
+  let fold = deferred === null && work.page.events.length >= settings.foldFrom;
+  let fresh = false;
+  let moves = 0;
+  if (settings.atOnce === true && !fold) {
+    work.progress?.pulling();
+    const applied = await applyAtOnce(settings, work, answers);
+    if (applied !== null) return applied;
+  }
+  // Each round stops at an earlier event than the last one, or gives up something, or commits.
+  for (let round = 0; round <= work.page.events.length + 3 + CATALOG_MOVES; round++) {
+    work.progress?.pulling();
+    const deadline = createDeadline(settings);
+    try {
+      const way = { fold, deferred, deadline, fresh, compare: moves < CATALOG_MOVES, answers };
+      return await inTransaction(settings, work, part, way);
+    } catch (caught) {
+      await deadline.stop();
+      // A session that was ended by the deadline says so in its own way: what counts is why.
+      const error = deadline.verdict ?? caught;
+      if (error instanceof HeldElsewhere) return { kind: 'elsewhere' };
+      if (error instanceof PageTooSlow && work.page.events.length > 1) return { kind: 'too slow' };
+      // A statement of the whole page ran into its limit, as a page of the same size would again.
+      if (sqlstateOf(error) === '57014' && work.page.events.length > 1) return { kind: 'too slow' };
+      const damage = damageOf(error, work);
+      if (damage !== null) return { kind: 'must halt', halt: haltDamaged(work, damage) };
+      const next = await nextPart(error, deadline, { settings, work, fresh });
+      // What the catalog said may be why it failed: the next round asks it itself.
+      fresh = true;
+      if (error instanceof CatalogMoved) {
+        moves += 1;
+        if (moves >= CATALOG_MOVES) fold = false;
+        continue;
+      }
+      if (next !== null) part = next;
+      else if (error instanceof CannotFold) fold = false;
+      else if (deferred === null && sqlstateOf(error) !== null && !isTransient(error)) {
+        // COMMIT itself was refused: something was checked only then. Check after each event, to find the one at fault.
+        deferred = [];
+        fold = false;
+      } else throw error;
+    }
+  }
+  throw new EngineError('CURSOR_MOVED', { name: work.projection.name });
+}
+
+/** Tables may change so often under one page; then it is applied by what was read last. */
+const CATALOG_MOVES = 3;
+
+async function inTransaction(settings: PageSettings, work: PageWork, part: Part, way: Way): Promise<PageOutcome> {
+  return await settings.sql.begin('ISOLATION LEVEL READ COMMITTED', async (tx) => {
+    try {
+      return await applyPart(tx, settings, work, part, way);
+    } finally {
+      await way.deadline.stop();
+    }
+  });
+}
+
+function createDeadline({ control, policy }: PageSettings): PageDeadline {
+  return new PageDeadline({
+    pageMs: policy.pageTimeoutMs,
+    eventMs: policy.eventTimeoutMs,
+    terminate: (pid) => terminateSession(control, pid),
+  });
+}
+
+/** What is left to do of the page when an event could not be applied, or has to wait. */
+async function nextPart(
+  error: unknown,
+  deadline: PageDeadline,
+  { settings, work, fresh }: { readonly settings: PageSettings; readonly work: PageWork; readonly fresh: boolean },
+): Promise<Part | null> {
+  const { page } = work;
+  if (error instanceof LookupWaits) return { kind: 'before', index: error.index, detail: error.message };
+  if (error instanceof EventFailed) {
+    const { index, failure, cause, isFinal } = error;
+    // What has run into its deadline would take as long again.
+    const final = isFinal && (fresh || !(await hasMoved(settings, work)));
+    return deadline.verdict === null && !final
+      ? { kind: 'suspect', index }
+      : { kind: 'given up', index, failure, cause };
+  }
+  const [event] = page.events;
+  if (!(error instanceof PageTooSlow) || event === undefined) return null;
+  const late = new EngineError('HANDLER_TIMEOUT', { event: event.name, ms: error.ms });
+  return { kind: 'given up', index: 0, failure: eventFailed(late, 0, event).failure, cause: late };
+}
+
+/** Whether the tables are no longer what was read of them: then a statement may have failed by that alone. */
+async function hasMoved({ sql }: PageSettings, { projection, catalog }: PageWork): Promise<boolean> {
+  const [{ mark }] = await sql<[{ mark: string }]>`SELECT ${catalogMark(sql, [...projection.tables.keys()])} AS mark`;
+  return mark !== catalog.mark;
+}
+
+/** A handler has ended the transaction itself. Where that was seen only in the end, any event of the page may have done it. */
+function damageOf(error: unknown, { page }: PageWork): EventFailed | null {
+  if (error instanceof EventFailed) return isEngineError(error.cause, 'HANDLER_ENDED_TRANSACTION') ? error : null;
+  const [event] = page.events;
+  if (!isEngineError(error, 'HANDLER_ENDED_TRANSACTION') || event === undefined) return null;
+  return eventFailed(error, 0, event);
+}

@@ -1,0 +1,166 @@
+import { isChange, isNot } from '../../core/changes.ts';
+import type { Change, Changes, ColumnValue, Where } from '../../core/statement.ts';
+import type { ColumnInfo, TableInfo } from '../../read-model/table-info.ts';
+import type { Write } from '../../read-model/write-sql.ts';
+import { canAdd } from './add.ts';
+import { encode } from './encode.ts';
+
+/** A row as PostgreSQL's texts, in the order of the table's columns. */
+export type TextRow = readonly (string | null)[];
+
+/** Thrown when the outcome of a page cannot be told in memory, or is a failure: run it in order instead. */
+export class CannotFold extends Error {
+  /** The table that it is about, where it is about one. */
+  table: string | null = null;
+}
+
+/** The one row that a condition with a whole unique key can match. */
+export interface EncodedWhere {
+  /** Which of the table's unique keys. */
+  readonly place: number;
+  readonly key: string;
+  readonly texts: readonly string[];
+  /** Every condition again, by column: the row found must satisfy them all. */
+  readonly all: readonly { readonly column: number; readonly text: string | null; readonly not: boolean }[];
+}
+
+/** What a write gives its row. */
+export interface EncodedValues {
+  /** Whole row; what is left out is null. */
+  readonly row: TextRow;
+  /** The columns whose value is the row's: an upsert overwrites only these. */
+  readonly given: readonly number[];
+  /** The columns that the row's value is added to; in a new row it is the value. */
+  readonly added: readonly number[];
+}
+
+/** `onConflict`: 'fail', 'keep', or which unique key decides whether the row exists. */
+type EncodedInsert = EncodedValues & { readonly kind: 'insert'; readonly onConflict: 'fail' | 'keep' | number };
+
+/** A write with everything in it checked and encoded once. */
+export type EncodedWrite =
+  | EncodedInsert
+  | (EncodedValues & { readonly kind: 'update'; readonly where: EncodedWhere })
+  | { readonly kind: 'remove'; readonly where: EncodedWhere };
+
+/** @throws CannotFold where PostgreSQL might refuse a value, or where more than one row could be met */
+export function encodeWrite(table: TableInfo, write: Write): EncodedWrite {
+  switch (write.kind) {
+    case 'create':
+      return encodeInsert(table, write.values, write.onConflict);
+    case 'upsert': {
+      const arbiter = table.keys.findIndex((key) => sameColumns(table, key, write.conflict));
+      if (arbiter === -1) throw new CannotFold('no such unique key');
+      return encodeInsert(table, write.values, arbiter);
+    }
+    case 'update': {
+      const { row, given, added } = encodeRow(table, write.set);
+      if (given.some((column) => isInKey(table, column))) throw new CannotFold('it sets a key');
+      return { kind: 'update', row, given, added, where: encodeWhere(table, write.where) };
+    }
+    case 'remove':
+      return { kind: 'remove', where: encodeWhere(table, write.where) };
+    case 'copy':
+      throw new CannotFold('a copy reads rows that the page may write');
+  }
+}
+
+/**
+ * The text of one unique key of a row. Lengths keep ('a', 'bc') and ('ab', 'c') apart. NULLs are never equal to each
+ * other, so a key with one cannot be looked up.
+ */
+export function keyText(table: TableInfo, place: number, row: TextRow): string {
+  const key = table.keys[place] ?? [];
+  let text = '';
+  for (const column of key) {
+    const value = row[column];
+    if (value == null) throw new CannotFold('a key has no value');
+    if (key.length === 1) return value;
+    text += `${value.length}:${value}`;
+  }
+  return text;
+}
+
+function encodeRow(table: TableInfo, values: Changes): EncodedValues {
+  const row: (string | null)[] = new Array<null>(table.columns.length).fill(null);
+  const given: number[] = [];
+  const added: number[] = [];
+  for (const name in values) {
+    const column = table.indexes.get(name) ?? -1;
+    const info = infoOf(table, column, name);
+    const value = values[name] as ColumnValue | Change;
+    const text = encode(info.plainType, isChange(value) ? addend(value) : value);
+    if (text === undefined || (text === null && info.notNull) || isTooLong(info, text))
+      throw new CannotFold(`'${name}' may not be acceptable: a value for ${info.type} that PostgreSQL has to look at`);
+    // Of a sum in a key it is known too late which rows it could clash with.
+    if (isChange(value) && (isInKey(table, column) || !canAdd(info.plainType)))
+      throw new CannotFold(`it adds to '${name}'`);
+    row[column] = text;
+    (isChange(value) ? added : given).push(column);
+  }
+  return { row, given, added };
+}
+
+/** An index refuses what is too long for it, and the value may be gone again before the page is written. */
+function isTooLong({ maxBytes }: ColumnInfo, text: string | null): boolean {
+  // A UTF-16 unit is three bytes at most.
+  return maxBytes !== null && text !== null && text.length * 3 > maxBytes && Buffer.byteLength(text) > maxBytes;
+}
+
+function infoOf(table: TableInfo, column: number, name: string): ColumnInfo {
+  const info = table.columns[column];
+  if (info === undefined) throw new CannotFold(`there is no column '${name}'`);
+  return info;
+}
+
+/** The other changes are to arrays, which are not taken apart in memory. */
+function addend(change: Change): ColumnValue {
+  if (change.change !== 'increment') throw new CannotFold(`${change.change} runs in order`);
+  return change.by;
+}
+
+function isInKey(table: TableInfo, column: number): boolean {
+  return table.keys.some((key) => key.includes(column));
+}
+
+/** PostgreSQL checks the row to be inserted before it looks for a conflict. */
+function encodeInsert(table: TableInfo, values: Changes, onConflict: EncodedInsert['onConflict']): EncodedInsert {
+  const { row, given, added } = encodeRow(table, values);
+  if (given.length + added.length < table.columns.length) {
+    for (const [column, { name, notNull, hasDefault }] of table.columns.entries()) {
+      if ((hasDefault || notNull) && !given.includes(column) && !added.includes(column))
+        throw new CannotFold(`'${name}' is left to the database`);
+    }
+  }
+  return { kind: 'insert', row, given, added, onConflict };
+}
+
+function encodeWhere(table: TableInfo, where: Where): EncodedWhere {
+  const row: (string | null)[] = new Array<null>(table.columns.length).fill(null);
+  const all: { column: number; text: string | null; not: boolean }[] = [];
+  for (const name of Object.keys(where)) {
+    const wanted = where[name] as Where[string];
+    const column = table.indexes.get(name) ?? -1;
+    const not = isNot(wanted);
+    const text = comparable(infoOf(table, column, name), not ? wanted.not : wanted);
+    if (!not) row[column] = text;
+    all.push({ column, text, not });
+  }
+  const place = table.keys.findIndex((key) => key.every((column) => row[column] !== null));
+  if (place === -1) throw new CannotFold('the condition names no whole unique key');
+  const texts = (table.keys[place] ?? []).map((column) => row[column] ?? '');
+  return { place, key: keyText(table, place, row), texts, all };
+}
+
+const COMPARABLE = new Set<string | null>(['uuid', 'text', 'varchar', 'int2', 'int4', 'int8', 'date', 'bool']);
+
+/** For comparing in memory, so only of types where equal values have equal texts. */
+function comparable({ name, plainType }: ColumnInfo, value: ColumnValue): string | null {
+  const text = COMPARABLE.has(plainType) ? encode(plainType, value) : undefined;
+  if (text === undefined) throw new CannotFold(`'${name}' cannot be compared here`);
+  return text;
+}
+
+function sameColumns(table: TableInfo, key: readonly number[], names: readonly string[]): boolean {
+  return key.length === names.length && names.every((name) => key.includes(table.indexes.get(name) ?? -1));
+}

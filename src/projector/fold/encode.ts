@@ -1,0 +1,141 @@
+import { Decimal, plainDecimal } from '../../core/decimal.ts';
+import type { ColumnValue } from '../../core/statement.ts';
+import { stringifyJson } from '../../postgres/json.ts';
+
+/** Text for PostgreSQL, NULL, or undefined: it is not certain that the database would take it. */
+export type Encoded = string | null | undefined;
+
+/**
+ * A value as the canonical text of a column's type: two equal values give the same text, and PostgreSQL is certain to
+ * take it. Whatever is in doubt gives undefined, and the page runs in order, where PostgreSQL itself decides.
+ * (A value that folding leaves out is never seen by PostgreSQL, and yet must have been acceptable.)
+ */
+export function encode(plainType: string | null, value: ColumnValue): Encoded {
+  if (value === null) return null;
+  return ENCODERS.get(plainType)?.(value);
+}
+
+type Encoder = (value: Exclude<ColumnValue, null>) => string | undefined;
+
+const ENCODERS: ReadonlyMap<string | null, Encoder> = new Map<string, Encoder>([
+  ['uuid', uuid],
+  ['text', text],
+  ['varchar', text],
+  ['int2', (value) => integer(value, 2n ** 15n)],
+  ['int4', (value) => integer(value, 2n ** 31n)],
+  ['int8', (value) => integer(value, 2n ** 63n)],
+  ['float8', double],
+  ['numeric', numeric],
+  ['bool', (value) => (typeof value === 'boolean' ? String(value) : undefined)],
+  ['date', (value) => (typeof value === 'string' && isDate(value) ? value : undefined)],
+  ['timestamptz', (value) => dateTime(value instanceof Date ? validIso(value) : value)],
+  ['jsonb', json],
+  ['json', json],
+]);
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+function uuid(value: ColumnValue): string | undefined {
+  if (typeof value !== 'string') return undefined;
+  if (UUID.test(value)) return value;
+  const lower = value.toLowerCase();
+  return UUID.test(lower) ? lower : undefined;
+}
+
+function text(value: ColumnValue): string | undefined {
+  return typeof value === 'string' && !value.includes('\u0000') && value.isWellFormed() ? value : undefined;
+}
+
+function integer(value: ColumnValue, limit: bigint): string | undefined {
+  const exact =
+    typeof value === 'bigint'
+      ? value
+      : typeof value === 'number' && Number.isSafeInteger(value)
+        ? BigInt(value)
+        : decimal(value);
+  return exact !== undefined && exact >= -limit && exact < limit ? String(exact) : undefined;
+}
+
+function decimal(value: ColumnValue): bigint | undefined {
+  return typeof value === 'string' && /^-?\d{1,19}$/.test(value) ? BigInt(value) : undefined;
+}
+
+/** Written out, so that equal values differ in their scale alone, as they do in PostgreSQL. */
+function numeric(value: ColumnValue): string | undefined {
+  if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'string')
+    return plainDecimal(String(value));
+  return value instanceof Decimal ? plainDecimal(value.text) : undefined;
+}
+
+/** What is too near to zero is an error for PostgreSQL, and zero for JavaScript. */
+const NEAR_ZERO = 1e-300;
+
+function double(value: ColumnValue): string | undefined {
+  if (typeof value === 'number') return Number.isFinite(value) ? String(value) : undefined;
+  const written = value instanceof Decimal ? value.text : value;
+  const plain = typeof written === 'string' ? plainDecimal(written) : undefined;
+  if (plain === undefined) return undefined;
+  const read = Number(plain);
+  return Number.isFinite(read) && Math.abs(read) > NEAR_ZERO ? String(read) : undefined;
+}
+
+/** The last day that was found to be one: the times of a page are mostly of one. */
+let validDay = '';
+
+function isDate(text: string): boolean {
+  if (text === validDay) return true;
+  const [, year, month, day] = /^(\d{4})-(\d\d)-(\d\d)$/.exec(text) ?? [];
+  if (year === undefined || year === '0000') return false;
+  const last = new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate();
+  const valid = Number(month) >= 1 && Number(month) <= 12 && Number(day) >= 1 && Number(day) <= last;
+  if (valid) validDay = text;
+  return valid;
+}
+
+function dateTime(value: ColumnValue | undefined): string | undefined {
+  const written =
+    typeof value === 'string' && /^[\d-]{10}T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?Z$/.test(value);
+  return written && isDate(value.slice(0, 10)) ? value : undefined;
+}
+
+function validIso(value: Date): string | undefined {
+  return Number.isNaN(value.getTime()) ? undefined : value.toISOString();
+}
+
+/** Nested deeper than this a JSON value may end on the server's stack; so long, or with such numbers, it may not fit. */
+const JSON_DEPTH = 500;
+const JSON_LENGTH = 16 * 1024 * 1024;
+const MAYBE_HUGE = /\d{1000}|\d[eE][+-]?\d{4}/;
+
+/** jsonb refuses NUL and half surrogates, which JSON.stringify writes as escapes. */
+function json(value: ColumnValue): string | undefined {
+  const written = stringifyJson(value);
+  if (/\\u(?:0000|d[89a-f])/i.test(written) || written.length > JSON_LENGTH) return undefined;
+  if (written.length > JSON_DEPTH && isDeep(written)) return undefined;
+  return MAYBE_HUGE.test(written) && holdsHuge(value) ? undefined : written;
+}
+
+function isDeep(written: string): boolean {
+  let opened = 0;
+  for (let place = 0; place < written.length && opened <= JSON_DEPTH; place += 1) {
+    const character = written[place];
+    if (character === '[' || character === '{') opened += 1;
+  }
+  if (opened <= JSON_DEPTH) return false;
+  let depth = 0;
+  for (const [bracket] of written.replaceAll(/"[^"\\]*(?:\\.[^"\\]*)*"/g, '').matchAll(/[[\]{}]/g)) {
+    depth += bracket === '[' || bracket === '{' ? 1 : -1;
+    if (depth > JSON_DEPTH) return true;
+  }
+  return false;
+}
+
+function holdsHuge(value: unknown): boolean {
+  for (const rest = [value]; rest.length > 0; ) {
+    const part = rest.pop();
+    if (typeof part === 'bigint' || part instanceof Decimal) {
+      if (plainDecimal(String(part)) === undefined) return true;
+    } else if (typeof part === 'object' && part !== null) rest.push(...(Object.values(part) as unknown[]));
+  }
+  return false;
+}

@@ -1,0 +1,195 @@
+import { EngineError } from '../core/errors.ts';
+import type { StoredEvent } from '../core/event.ts';
+import type { Handler, HandlerContext, Projection } from '../core/projection.ts';
+import { type Lent, lend, type Sender } from '../postgres/guarded-transaction.ts';
+import { checkedEvent } from './checked-event.ts';
+import { type FlatStatement, flattenStatements } from './flatten.ts';
+import { attributed } from './handler-origin.ts';
+import type { PageMeter } from './page-metrics.ts';
+import { returnedPromise, returnedStatements, returnsStatements, runsSql } from './statement-returning.ts';
+
+/** What came of calling the handler of one event. */
+export type Answer =
+  | { readonly kind: 'statements'; readonly statements: readonly FlatStatement[] }
+  /** `statement`: the one of its own SQL that it failed with. */
+  | { readonly kind: 'failed'; readonly error: unknown; readonly statement: string | null }
+  /** It runs SQL of its own, over `lent`. */
+  | { readonly kind: 'promise'; readonly promise: Promise<unknown>; readonly lent: Lent };
+
+const NOTHING: Answer = { kind: 'statements', statements: [] };
+
+/**
+ * Calls the handlers for one attempt at a page, and keeps their answers: the page may be planned, folded, rolled back
+ * and run in order, and no handler is called a second time for it. Only what a handler did in a transaction that was
+ * rolled back it has to do again.
+ */
+export class HandlerAnswers {
+  readonly #projection: Projection;
+  readonly #replayUntil: bigint;
+  readonly #meter: PageMeter | undefined;
+  readonly #known = new Map<StoredEvent, Answer>();
+  readonly #gates = new Map<StoredEvent, Gate>();
+  #ahead: Ahead | null = null;
+  #ranSql = false;
+
+  constructor(projection: Projection, replayUntil: bigint, meter?: PageMeter) {
+    this.#projection = projection;
+    this.#replayUntil = replayUntil;
+    this.#meter = meter;
+  }
+
+  /** A handler has had its turn with SQL of its own, in whichever transaction. */
+  get ranSql(): boolean {
+    return this.#ranSql;
+  }
+
+  /** The answer for an event whose turn it is in this transaction. */
+  inTurn(event: StoredEvent, tx: Sender): Answer {
+    const known = this.#known.get(event);
+    if (known === undefined) {
+      const handler = this.#projection.handlers.get(event.name);
+      if (handler === undefined) return NOTHING;
+      const lent = lend(tx);
+      const answer = this.#call(handler, event, lent, this.#context(event, lent));
+      if (answer.kind === 'promise') this.#ranSql = true;
+      return answer;
+    }
+    if (known.kind === 'promise') {
+      this.#ranSql = true;
+      // The next transaction has to call it again.
+      this.#known.delete(event);
+      this.#gates.get(event)?.open(tx);
+      this.#gates.delete(event);
+    }
+    return known;
+  }
+
+  /**
+   * Calls the handlers of all these events before any of them has its turn. What a handler sends on its own waits until
+   * then.
+   * @returns why not every event has statements, after which the rest has not been called; null: they all have
+   */
+  ahead(events: readonly StoredEvent[]): string | null {
+    const { handlers } = this.#projection;
+    const sql = events.find(({ name }) => {
+      const handler = handlers.get(name);
+      return handler !== undefined && runsSql(handler);
+    });
+    if (sql !== undefined) return `the handler of ${sql.name} runs SQL of its own`;
+    this.#meter?.preparing(events);
+    for (const event of events) {
+      const answer = this.#known.get(event) ?? this.#callAhead(event);
+      if (answer.kind === 'promise') return `the handler of ${event.name} returns a promise`;
+      if (answer.kind === 'failed') return `the handler of ${event.name} fails`;
+    }
+    return null;
+  }
+
+  /** The statements of an event that has been called ahead. */
+  statements(event: StoredEvent): readonly FlatStatement[] {
+    const answer = this.#known.get(event);
+    return answer?.kind === 'statements' ? answer.statements : [];
+  }
+
+  /** The attempt is over: what handlers still send is refused. */
+  close(): void {
+    this.#ahead?.lent.revoke();
+    this.#ahead?.gate.refuse();
+    for (const [event, gate] of this.#gates) {
+      const answer = this.#known.get(event);
+      if (answer?.kind === 'promise') answer.lent.revoke();
+      gate.refuse();
+    }
+    this.#gates.clear();
+    this.#ahead = null;
+  }
+
+  #callAhead(event: StoredEvent): Answer {
+    const handler = this.#projection.handlers.get(event.name);
+    if (handler === undefined) return NOTHING;
+    // One loan for all that are known not to use it: making one for each event costs more than the call.
+    const shared = returnsStatements(handler);
+    const ahead = (shared ? this.#ahead : null) ?? openAhead();
+    if (shared) this.#ahead = ahead;
+    const context = event.position <= this.#replayUntil ? ahead.replaying : ahead.live;
+    const answer = this.#call(handler, event, ahead.lent, context);
+    this.#known.set(event, answer);
+    if (answer.kind === 'promise' || ahead.lent.used) this.#ahead = null;
+    if (answer.kind === 'promise') {
+      this.#gates.set(event, ahead.gate);
+      // Whatever it comes to before its turn is seen then.
+      answer.promise.catch(() => undefined);
+    }
+    return answer;
+  }
+
+  #context(event: StoredEvent, lent: Lent): HandlerContext {
+    return Object.freeze({ tx: lent.tx, replaying: event.position <= this.#replayUntil });
+  }
+
+  #call(handler: Handler<StoredEvent>, event: StoredEvent, lent: Lent, context: HandlerContext): Answer {
+    this.#meter?.handling(event.position);
+    const answer = this.#answer(handler, event, lent, context);
+    if (answer.kind === 'promise') return answer;
+    this.#meter?.returned();
+    this.#known.set(event, answer);
+    return answer;
+  }
+
+  #answer(handler: Handler<StoredEvent>, event: StoredEvent, lent: Lent, context: HandlerContext): Answer {
+    const { name } = this.#projection;
+    try {
+      const checked = checkedEvent(this.#projection, event);
+      const result: unknown = attributed({ projection: name, event }, () => handler(checked, context));
+      if (result instanceof Promise) {
+        returnedPromise(handler);
+        return { kind: 'promise', promise: result, lent };
+      }
+      // The loan that is shared is taken back when the attempt is over.
+      const statement = lent.used || lent !== this.#ahead?.lent ? lent.end() : null;
+      if (statement !== null) throw new EngineError('HANDLER_NOT_AWAITED', { statement });
+      const statements = flattenStatements(result);
+      returnedStatements(handler);
+      return { kind: 'statements', statements };
+    } catch (error) {
+      return { kind: 'failed', error, statement: lent.failed(error) };
+    }
+  }
+}
+
+interface Ahead {
+  readonly gate: Gate;
+  readonly lent: Lent;
+  readonly replaying: HandlerContext;
+  readonly live: HandlerContext;
+}
+
+function openAhead(): Ahead {
+  const gate = new Gate();
+  const lent = lend(gate.sender);
+  return {
+    gate,
+    lent,
+    replaying: Object.freeze({ tx: lent.tx, replaying: true }),
+    live: Object.freeze({ tx: lent.tx, replaying: false }),
+  };
+}
+
+/** Holds back what is sent through it until there is a transaction that it may go to. */
+class Gate {
+  readonly #opened: Promise<Sender>;
+  open: (tx: Sender) => void = () => undefined;
+  refuse: () => void = () => undefined;
+
+  constructor() {
+    this.#opened = new Promise((resolve, reject) => {
+      this.open = resolve;
+      this.refuse = () => reject(new EngineError('TRANSACTION_OVER'));
+    });
+    this.#opened.catch(() => undefined);
+  }
+
+  readonly sender: Sender = {
+    unsafe: async (text, values, options) => await (await this.#opened).unsafe(text, values, options),
+  };
+}

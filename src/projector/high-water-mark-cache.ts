@@ -1,0 +1,95 @@
+import { type Log, silentLog } from '../core/log.ts';
+import type { Projection } from '../core/projection.ts';
+import type { InstanceEvents, UnhandledEvents } from '../core/status.ts';
+import type { Beat, HeadReader, OpenAppender } from '../event-store/high-water-mark.ts';
+import type { HeadSource } from './head-source.ts';
+import { HeadTimeline } from './high-water-mark-timeline.ts';
+import { InstanceEventsNotice } from './instance-events.ts';
+import { type Appended, RecentEvents } from './recent-events.ts';
+import { UnhandledCounter } from './unhandled-events.ts';
+
+/** The safe head, read once per daemon and shared by all projections. */
+export interface Heads extends HeadSource {
+  look(): Promise<{ readonly position: bigint; readonly drawn: bigint; readonly open: boolean }>;
+  drawn(): Promise<bigint>;
+  /** What goes with `latest`: between the two there is no event and never will be. 0 before the first look. */
+  safe(): bigint;
+  /** What was appended after `after`, up to the last head seen; null where the polls have not read all of it. */
+  since(after: bigint): Appended | null;
+  /** Event types that no projection handles, as the looks have come across them. */
+  unhandled(): readonly UnhandledEvents[];
+  /** The first event of an instance, of those that looks and pages have come across; null: there was none. */
+  instanceEvents(): InstanceEvents | null;
+  /** As `HeadTimeline.secondsAbove`. */
+  secondsAbove(cursor: bigint, notBefore: number): number | null;
+  /** Appenders that held the head at the last look. */
+  holders(): readonly OpenAppender[];
+}
+
+/** `onBeat` is told what else the heartbeat has seen, with every look at what was drawn. */
+export function createHeads(
+  reader: HeadReader,
+  projections: readonly Pick<Projection, 'handlers'>[],
+  onBeat: (beat: Beat) => void,
+  log: Log = silentLog,
+): Heads {
+  const instances = new InstanceEventsNotice(log);
+  const unhandled = new UnhandledCounter(projections);
+  let latest: bigint | null = null;
+  let latestId: string | null = null;
+  let safe = 0n;
+  let holders: readonly OpenAppender[] = [];
+  const recent = new RecentEvents();
+  const timeline = new HeadTimeline(() => performance.now());
+
+  async function look() {
+    try {
+      const head = await reader.read();
+      latest = head.position;
+      latestId = head.id;
+      timeline.note(head.position);
+      safe = head.safe;
+      holders = head.holders;
+      if (head.recent === null) recent.forget();
+      else {
+        recent.add(head.recent.after, head.position, head.recent.events);
+        unhandled.add(head.recent.events);
+        instances.add(head.recent.events);
+      }
+      return { position: head.position, drawn: head.drawn, open: head.holders.length > 0 };
+    } catch (error) {
+      forget();
+      throw error;
+    }
+  }
+
+  async function drawn(): Promise<bigint> {
+    const beat = await reader.beat();
+    onBeat(beat);
+    return beat.drawn;
+  }
+
+  function forget(): void {
+    latest = null;
+    recent.forget();
+    reader.forget();
+  }
+
+  return {
+    look,
+    drawn,
+    latest: () => latest,
+    idAt: (position) => (position === latest ? latestId : null),
+    since: (after) => recent.since(after),
+    recent: (after, names, limit) => recent.page(after, names, limit),
+    safe: () => safe,
+    secondsAbove: (cursor, notBefore) => timeline.secondsAbove(cursor, notBefore),
+    refresh: async () => (await look()).position,
+    forget,
+    epoch: () => reader.epoch(),
+    holders: () => holders,
+    unhandled: () => unhandled.figures(),
+    passed: (events) => instances.add(events),
+    instanceEvents: () => instances.first,
+  };
+}

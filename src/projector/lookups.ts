@@ -1,0 +1,92 @@
+import { EngineError } from '../core/errors.ts';
+import { quoteIdentifier } from '../core/identifier.ts';
+import type { Lookup } from '../core/statement.ts';
+import type { TableOwners } from '../core/table-owners.ts';
+import type { Tx } from '../postgres/pool.ts';
+import { LookupWaits } from './page-outcome.ts';
+
+export interface LookupContext {
+  readonly tx: Tx;
+  readonly owners: TableOwners;
+  /** The projection that looks. */
+  readonly name: string;
+  readonly index: number;
+  /** Position of the event that looks. */
+  readonly position: bigint;
+}
+
+/**
+ * Resolves one look-up. On a miss the other projection's cursor is read first and the row looked for again after it: if
+ * the cursor is at this event or past it, a row that earlier events made is visible now, so a second miss is final.
+ * @returns null when there is nothing to be found and the look-up says that is fine
+ * @throws LookupWaits while the table's own projection is behind this event
+ * @throws EngineError LOOKUP_MISSED
+ */
+export async function resolveLookup(lookup: Lookup, context: LookupContext): Promise<string | null> {
+  const found = await find(context.tx, lookup);
+  if (found !== null) return found;
+  const owner = context.owners.get(lookup.table);
+  if (owner !== undefined && owner !== context.name) {
+    const [row] = await context.tx<{ cursor: bigint }[]>`
+      SELECT cursor FROM projection_state WHERE name = ${owner} AND instance_id = ''`;
+    const again = await find(context.tx, lookup);
+    if (again !== null) return again;
+    if (row !== undefined && row.cursor < context.position) {
+      throw new LookupWaits(context.index, waitingText({ name: owner, cursor: row.cursor }, context.position));
+    }
+  }
+  if (lookup.absent === 'nothing') return null;
+  throw lookupMissed(lookup);
+}
+
+export function waitingText(other: { readonly name: string; readonly cursor: bigint }, position: bigint): string {
+  return `waiting for '${other.name}' to reach position ${position} (it is at ${other.cursor})`;
+}
+
+/**
+ * Looks up many at once: one query per table and column. What it does not find is not known to be missing.
+ * @returns what was found for a look-up, else null
+ */
+export async function readLookups(tx: Tx, lookups: readonly Lookup[]): Promise<(lookup: Lookup) => string | null> {
+  const wanted = new Map<string, { readonly lookup: Lookup; readonly column: string; readonly values: Set<string> }>();
+  for (const lookup of lookups) {
+    const [[column, value] = ['', ''], ...more] = Object.entries(lookup.where);
+    if (more.length > 0) continue;
+    const group = wanted.get(groupOf(lookup)) ?? { lookup, column, values: new Set() };
+    group.values.add(value);
+    wanted.set(groupOf(lookup), group);
+  }
+  const found = new Map<string, Map<string, string>>();
+  await Promise.all(
+    [...wanted].map(async ([group, { lookup, column, values }]) => {
+      const rows = await tx.unsafe<{ key: string; found: string | null }[]>(
+        `SELECT ${quoteIdentifier(column)}::text AS key, ${quoteIdentifier(lookup.select)}::text AS found
+         FROM ${quoteIdentifier(lookup.table)} WHERE ${quoteIdentifier(column)} = ANY($1)`,
+        [[...values]],
+        { prepare: true },
+      );
+      found.set(group, new Map(rows.flatMap((row) => (row.found === null ? [] : [[row.key, row.found]]))));
+    }),
+  );
+  return (lookup) => found.get(groupOf(lookup))?.get(Object.values(lookup.where)[0] ?? '') ?? null;
+}
+
+function groupOf({ table, select, where }: Lookup): string {
+  return [table, select, ...Object.keys(where)].join(' ');
+}
+
+async function find(tx: Tx, { table, select, where }: Lookup): Promise<string | null> {
+  const columns = Object.keys(where);
+  const condition = columns.map((column, index) => `${quoteIdentifier(column)} = $${index + 1}`).join(' AND ');
+  const [row] = await tx.unsafe<{ found: string }[]>(
+    `SELECT ${quoteIdentifier(select)}::text AS found FROM ${quoteIdentifier(table)} WHERE ${condition} LIMIT 1`,
+    Object.values(where),
+    { prepare: true },
+  );
+  return row?.found ?? null;
+}
+
+export function lookupMissed({ table, where }: Lookup): EngineError {
+  const described = Object.entries(where).map(([column, value]) => `${column} = '${value.slice(0, 100)}'`);
+  return new EngineError('LOOKUP_MISSED', { table, where: described.join(' and ') });
+}

@@ -1,0 +1,41 @@
+import type { Log } from '../core/log.ts';
+import type { PageTurns } from '../core/page-turns.ts';
+import type { PullMode } from '../core/port.ts';
+import type { Projection } from '../core/projection.ts';
+import type { Sql } from '../postgres/pool.ts';
+import type { Caution } from './crash-loop-guard.ts';
+import type { HeadSource } from './head-source.ts';
+import type { PageBudget } from './page-budget.ts';
+import type { PageSettings } from './page-request.ts';
+import type { Progress } from './progress.ts';
+
+export interface PullerOptions {
+  readonly projection: Projection;
+  readonly settings: PageSettings;
+  /** Undefined: there is no earlier process to learn from. */
+  readonly caution?: Caution;
+  /** Pages are read here, while another connection writes the one before. */
+  readonly reader: Sql;
+  /** In front of the connections of `reader`. Undefined: there are enough of them. */
+  readonly readTurns?: PageTurns;
+  readonly heads: HeadSource;
+  /** Fixed number of events per page, or null to let it adapt. */
+  readonly pageSize: number | null;
+  /** Memory for pages, shared with the other projections. Default one of its own. */
+  readonly budget?: PageBudget;
+  readonly progress: Progress;
+  /** More events have been looked at. It must not throw. */
+  readonly onScanned?: () => void;
+  readonly log: Log;
+  readonly now: () => number;
+}
+
+/** One page of a pull. */
+export interface Step {
+  readonly mode: PullMode;
+  /** When the page was asked for. */
+  readonly began: number;
+  /** The safe head is further on than the page. */
+  readonly more: boolean;
+  readonly signal: AbortSignal;
+}

@@ -1,0 +1,149 @@
+import { isChange, isNot } from '../core/changes.ts';
+import { quoteIdentifier } from '../core/identifier.ts';
+import type { Change, ColumnValue, Copy, Create, Remove, Row, Update, Upsert, Where } from '../core/statement.ts';
+import { arrayLiteral } from '../postgres/parameters.ts';
+
+/** A statement that writes: what is left when look-ups are resolved and compounds are taken apart. */
+export type Write = Create | Upsert | Update | Remove | Copy;
+
+export interface SqlText {
+  readonly text: string;
+  readonly values: readonly ColumnValue[];
+  /** How many rows it changes whatever is stored; not set where that depends on the rows. */
+  readonly changes?: number | undefined;
+}
+
+/** Takes a value as the statement's next parameter, and says how it is written there. */
+type Place = (value: ColumnValue) => string;
+
+/** One write as SQL. The text depends on its shape alone, so a page prepares a handful of statements. */
+export function toSql(write: Write): SqlText {
+  const values: ColumnValue[] = [];
+  const place: Place = (value) => `$${values.push(value)}`;
+  return { text: textOf(write, place), values, changes: changesOf(write) };
+}
+
+/** A new row, or one in its place: a table that takes neither (a trigger, a rule) has lost it. */
+function changesOf(write: Write): number | undefined {
+  return write.kind === 'upsert' || (write.kind === 'create' && write.onConflict === 'fail') ? 1 : undefined;
+}
+
+/** The same for a transaction whose COMMIT is on its way already: where no row is changed, the division takes it back. */
+export function orFail(sql: SqlText): SqlText {
+  if (sql.changes === undefined) return sql;
+  return { ...sql, text: `WITH w AS (${sql.text} RETURNING 1) SELECT 1 / count(*) FROM w` };
+}
+
+/** The rows that match, from alias `r`; `columns` as after SELECT. */
+export function toSelect(table: string, columns: string, where: Where, limit: number): SqlText {
+  const values: ColumnValue[] = [];
+  const matching = condition(where, (value) => `$${values.push(value)}`);
+  const text = `SELECT ${columns} FROM ${quoteIdentifier(table)} AS r${matching === '' ? '' : ` WHERE ${matching}`}`;
+  return { text: `${text} LIMIT ${limit}`, values };
+}
+
+function textOf(write: Write, place: Place): string {
+  const table = quoteIdentifier(write.table);
+  switch (write.kind) {
+    case 'create':
+      return `${insertInto(table, write.values, place)}${write.onConflict === 'keep' ? ' ON CONFLICT DO NOTHING' : ''}`;
+    case 'upsert':
+      return upsertText(table, write, place);
+    case 'update': {
+      const assignments = Object.entries(write.set).map(([column, value]) => {
+        const name = quoteIdentifier(column);
+        return `${name} = ${isChange(value) ? changed(name, value, placeOf(value, place)) : place(value)}`;
+      });
+      return `UPDATE ${table} SET ${assignments.join(', ')} WHERE ${condition(write.where, place)}`;
+    }
+    case 'remove':
+      return `DELETE FROM ${table} WHERE ${condition(write.where, place)}`;
+    case 'copy':
+      return copyText(table, write, place);
+  }
+}
+
+function insertInto(table: string, row: Row, place: Place): string {
+  return `INSERT INTO ${table} (${list(Object.keys(row))}) VALUES (${Object.values(row).map(place).join(', ')})`;
+}
+
+function upsertText(table: string, { values, conflict }: Upsert, place: Place): string {
+  const fresh: string[] = [];
+  const assignments: string[] = [];
+  for (const [column, value] of Object.entries(values)) {
+    const name = quoteIdentifier(column);
+    if (isChange(value)) {
+      const given = placeOf(value, place);
+      fresh.push(value.change === 'increment' || value.change === 'arrayAppend' ? given : "'{}'");
+      assignments.push(`${name} = ${changed(`${table}.${name}`, value, given)}`);
+    } else {
+      fresh.push(place(value));
+      if (!conflict.includes(column)) assignments.push(overwritten(column));
+    }
+  }
+  return (
+    `INSERT INTO ${table} (${list(Object.keys(values))}) VALUES (${fresh.join(', ')})` +
+    ` ON CONFLICT (${list(conflict)}) DO UPDATE SET ${assignments.join(', ')}`
+  );
+}
+
+function copyText(table: string, { from, to, set, where, conflict }: Copy, place: Place): string {
+  const copied = to.flatMap((column, index) =>
+    Object.hasOwn(set, column) ? [] : [[column, from[index] ?? ''] as const],
+  );
+  const columns = [...copied.map(([column]) => column), ...Object.keys(set)];
+  const read = [...copied.map(([, source]) => quoteIdentifier(source)), ...Object.values(set).map(place)];
+  const assignments = columns.filter((column) => !conflict.includes(column)).map(overwritten);
+  return (
+    `INSERT INTO ${table} (${list(columns)}) SELECT ${read.join(', ')} FROM ${table} WHERE ${condition(where, place)}` +
+    ` ON CONFLICT (${list(conflict)}) DO UPDATE SET ${assignments.join(', ')}`
+  );
+}
+
+function overwritten(column: string): string {
+  return `${quoteIdentifier(column)} = EXCLUDED.${quoteIdentifier(column)}`;
+}
+
+/** What becomes of `current`. NULL counts as 0 or as the empty array: left alone, it would swallow every change. */
+function changed(current: string, { change }: Change, given: string): string {
+  switch (change) {
+    case 'increment':
+      return `coalesce(${current}, 0) + ${given}`;
+    case 'arrayAppend':
+      return `array_cat(coalesce(${current}, '{}'), ${given})`;
+    case 'arrayRemove':
+      return `array_remove(coalesce(${current}, '{}'), ${given})`;
+    case 'arrayIntersect':
+      return (
+        `ARRAY(SELECT e FROM unnest(coalesce(${current}, '{}')) WITH ORDINALITY AS u (e, n)` +
+        ` WHERE array_position(${given}, e) IS NOT NULL ORDER BY n)`
+      );
+  }
+}
+
+/** The column's type decides what the parameter is; an array goes as PostgreSQL's literal, so its elements' does too. */
+function placeOf(change: Change, place: Place): string {
+  switch (change.change) {
+    case 'increment':
+      return place(change.by);
+    case 'arrayAppend':
+      return place(arrayLiteral([change.element]));
+    case 'arrayRemove':
+      return place(change.element);
+    case 'arrayIntersect':
+      return place(arrayLiteral(change.elements));
+  }
+}
+
+function condition(where: Where, place: Place): string {
+  const parts = Object.entries(where).map(([column, wanted]) => {
+    const name = quoteIdentifier(column);
+    if (wanted === null) return `${name} IS NULL`;
+    return isNot(wanted) ? `${name} IS DISTINCT FROM ${place(wanted.not)}` : `${name} = ${place(wanted)}`;
+  });
+  return parts.join(' AND ');
+}
+
+function list(columns: readonly string[]): string {
+  return columns.map(quoteIdentifier).join(', ');
+}

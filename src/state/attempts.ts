@@ -1,0 +1,59 @@
+import type { StoredEvent } from '../core/event.ts';
+import type { Queryable } from '../postgres/pool.ts';
+
+/** What a process that starts finds out about the ones before it. */
+export interface StartNote {
+  readonly name: string;
+  /** Starts in a row, this one included, without the projection having moved although there was something to do. */
+  readonly starts: number;
+  /** The event whose attempts no process has survived; null: none is known. */
+  readonly position: bigint | null;
+  readonly deaths: number;
+}
+
+/**
+ * Counts this start for every projection that has something to do, and each attempt that was under way when the last
+ * process ended. A row that somebody holds may belong to a process that lives: nothing is counted, but what earlier
+ * processes left on record is read all the same, or a held row would hide a deadly event.
+ */
+export async function noteStart(sql: Queryable, names: readonly string[]): Promise<ReadonlyMap<string, StartNote>> {
+  const rows = await sql<StartNote[]>`
+    WITH due AS (
+      SELECT name, starts FROM projection_state
+      WHERE name = ANY(${[...names]}::text[]) AND instance_id = '' AND status <> 'paused' AND refused IS NULL
+        AND cursor < (SELECT coalesce(max(position), 0) FROM events)
+    ), free AS (
+      SELECT name FROM projection_state JOIN due USING (name) WHERE instance_id = ''
+      FOR UPDATE OF projection_state SKIP LOCKED
+    ), started AS (
+      UPDATE projection_state AS s SET starts = starts + 1 FROM free AS f
+      WHERE s.name = f.name AND s.instance_id = '' RETURNING s.name, s.starts
+    ), died AS (
+      UPDATE projection_attempts AS a SET deaths = deaths + running::int, running = false FROM free AS f
+      WHERE a.name = f.name AND a.instance_id = '' RETURNING a.name, a.position, a.deaths
+    )
+    SELECT due.name, coalesce(started.starts, due.starts) AS starts, coalesce(died.position, a.position) AS position,
+           coalesce(died.deaths, a.deaths, 0) AS deaths
+    FROM due LEFT JOIN started USING (name) LEFT JOIN died USING (name)
+      LEFT JOIN projection_attempts AS a ON a.name = due.name AND a.instance_id = ''`;
+  return new Map(rows.map((row) => [row.name, row]));
+}
+
+/** Committed before the event is tried: afterwards there may be nobody left to do it. */
+export async function beginAttempt(
+  sql: Queryable,
+  name: string,
+  { position, id, name: type }: StoredEvent,
+): Promise<void> {
+  await sql`
+    INSERT INTO projection_attempts AS a (name, position, event_id, event_name, running)
+    VALUES (${name}, ${position}, ${id}, ${type}, true)
+    ON CONFLICT (name, instance_id) DO UPDATE
+    SET position = EXCLUDED.position, event_id = EXCLUDED.event_id, event_name = EXCLUDED.event_name, running = true,
+        deaths = CASE a.position WHEN EXCLUDED.position THEN a.deaths ELSE 0 END`;
+}
+
+/** The process has survived it, whatever became of the event. */
+export async function endAttempt(sql: Queryable, name: string): Promise<void> {
+  await sql`DELETE FROM projection_attempts WHERE name = ${name} AND instance_id = ''`;
+}

@@ -1,0 +1,159 @@
+import type { CommandRecord, CommandRequest } from '../core/command.ts';
+import { EngineError } from '../core/errors.ts';
+import { PUBLISHER_NAME } from '../core/publisher.ts';
+import type { OperatorEvent } from '../core/status.ts';
+import type { Queryable } from '../postgres/pool.ts';
+
+/** A command that is still to be carried out. */
+export interface PendingCommand {
+  readonly id: string;
+  readonly name: string;
+  readonly event: OperatorEvent;
+  readonly position: bigint | null;
+  readonly reason: string | null;
+  readonly generation: bigint | null;
+  readonly requestedBy: string;
+  readonly acceptedBy: string;
+  /** Since it was asked for, by the database's clock. */
+  readonly seconds: number;
+}
+
+/** Thrown inside the transaction of an effect, so that it rolls back: somebody else has ended this command. */
+export class CommandEnded extends Error {}
+
+const ENDED = 'the command was ended by somebody else';
+
+/** Stores a command, or finds the one that is there under its id. @returns as it stands now; null if it is gone already */
+export async function storeCommand(
+  sql: Queryable,
+  request: CommandRequest & { readonly id: string },
+  acceptedBy: string,
+): Promise<CommandRecord | null> {
+  const { id, name, event, position = null, reason = null, generation = null, by } = request;
+  await sql`
+    INSERT INTO projection_commands (id, name, event, position, reason, generation, requested_by, accepted_by)
+    VALUES (${id}, ${name}, ${event}, ${position}, ${reason}, ${generation}, ${by}, ${acceptedBy})
+    ON CONFLICT (id) DO NOTHING`;
+  return await readCommand(sql, id);
+}
+
+export async function readCommand(sql: Queryable, id: string): Promise<CommandRecord | null> {
+  const [row] = await sql<CommandRecord[]>`SELECT ${recordColumns(sql)} FROM projection_commands WHERE id = ${id}`;
+  return row ?? null;
+}
+
+/** Newest first; of every projection without a name. */
+export async function readCommands(
+  sql: Queryable,
+  { name, limit }: { readonly name: string | null; readonly limit: number },
+): Promise<readonly CommandRecord[]> {
+  return await sql<CommandRecord[]>`
+    SELECT ${recordColumns(sql)} FROM projection_commands
+    WHERE ${name}::text IS NULL OR name = ${name}::text ORDER BY number DESC LIMIT ${limit}`;
+}
+
+function recordColumns(sql: Queryable) {
+  return sql`
+    id, name, event, position::text AS position, reason, generation::text AS generation,
+    requested_by AS "requestedBy", accepted_by AS "acceptedBy",
+    to_char(requested_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS "requestedAt", state,
+    carried_out_by AS "carriedOutBy", to_char(ended_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS "endedAt",
+    code, message, warning`;
+}
+
+/** What these projections are still asked to do, in order. */
+export async function pendingCommands(sql: Queryable, names: readonly string[]): Promise<readonly PendingCommand[]> {
+  return await sql<PendingCommand[]>`
+    SELECT id, name, event, position, reason, generation, requested_by AS "requestedBy", accepted_by AS "acceptedBy",
+           extract(epoch FROM clock_timestamp() - requested_at)::float8 AS seconds
+    FROM projection_commands
+    WHERE state = 'pending' AND instance_id = '' AND name = ANY(${[...names]}::text[]) ORDER BY number`;
+}
+
+/** For an effect that is too much to be done in vain. @throws CommandEnded when it is not pending any more */
+export async function lockCommand(tx: Queryable, id: string): Promise<void> {
+  const rows = await tx`SELECT FROM projection_commands WHERE id = ${id} AND state = 'pending' FOR UPDATE`;
+  if (rows.length !== 1) throw new CommandEnded(ENDED);
+}
+
+/**
+ * Writes into the transaction of its effect that a command is done: either both stand or neither does.
+ * @throws CommandEnded when it is not pending any more
+ */
+export async function commandDone(
+  tx: Queryable,
+  id: string,
+  { by, warning = null }: { readonly by: string; readonly warning?: string | null },
+): Promise<void> {
+  const ended = await tx`
+    UPDATE projection_commands
+    SET state = 'done', carried_out_by = ${by}, ended_at = clock_timestamp(), warning = ${warning}
+    WHERE id = ${id} AND state = 'pending' RETURNING id`;
+  if (ended.length !== 1) throw new CommandEnded(ENDED);
+}
+
+/** Nothing was done, and nothing will be: says why. One that has ended meanwhile stays as it is. */
+export async function refuseCommand(
+  sql: Queryable,
+  id: string,
+  { by, code, message }: { readonly by: string; readonly code: string; readonly message: string },
+): Promise<void> {
+  await sql`
+    UPDATE projection_commands
+    SET state = 'failed', carried_out_by = ${by}, ended_at = clock_timestamp(), code = ${code}, message = ${message}
+    WHERE id = ${id} AND state = 'pending'`;
+}
+
+/** @throws EngineError COMMAND_STALE when the command was meant for another generation than this one */
+export function checkGeneration(
+  { name, event, generation: expected }: Pick<PendingCommand, 'name' | 'event' | 'generation'>,
+  found: bigint,
+): void {
+  if (expected !== null && expected !== found) throw new EngineError('COMMAND_STALE', { event, name, expected, found });
+}
+
+/** @throws EngineError COMMAND_STALE: for an effect without a transaction of its own that could look */
+export async function expectGeneration(sql: Queryable, command: PendingCommand): Promise<void> {
+  const [row] = await sql<{ generation: bigint }[]>`
+    SELECT generation FROM projection_state WHERE name = ${command.name} AND instance_id = ''`;
+  if (row !== undefined) checkGeneration(command, row.generation);
+}
+
+/** Seconds that a row waits for a daemon that is just about to register the projection. */
+const UNKNOWN_AFTER_S = 2;
+
+/**
+ * Refuses what no daemon would ever carry out, and would stay pending without a word: rows that SQL has inserted for a
+ * projection that no daemon has ever had, or for an instance, of which there are none yet.
+ */
+export async function refuseUnknown(sql: Queryable, by: string): Promise<readonly RefusedCommand[]> {
+  return await sql<RefusedCommand[]>`
+    WITH known AS (SELECT DISTINCT name FROM projection_state WHERE name <> ${PUBLISHER_NAME})
+    UPDATE projection_commands AS c
+    SET state = 'failed', carried_out_by = ${by}, ended_at = clock_timestamp(),
+        code = CASE WHEN c.name IN (SELECT name FROM known) THEN 'COMMAND_INVALID' ELSE 'PROJECTION_UNKNOWN' END,
+        message = CASE WHEN c.name IN (SELECT name FROM known)
+          THEN format('no projection is per instance yet: leave instance_id out to reach all of %L', c.name)
+          ELSE format('no daemon has a projection named %L: known are %s', c.name,
+                      (SELECT left(coalesce(string_agg(name, ', ' ORDER BY name), 'none'), 500) FROM known)) END
+    WHERE c.state = 'pending'
+      AND (c.instance_id <> '' OR
+           c.name NOT IN (SELECT name FROM known)
+           AND c.requested_at < clock_timestamp() - make_interval(secs => ${UNKNOWN_AFTER_S}))
+    RETURNING c.id, c.name, c.event, c.requested_by AS "requestedBy", c.code, c.message`;
+}
+
+export interface RefusedCommand extends Pick<PendingCommand, 'id' | 'name' | 'event' | 'requestedBy'> {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** Removes what ended more than 90 days ago beyond the newest 1000 commands of each projection. */
+export async function tidyCommands(sql: Queryable): Promise<void> {
+  await sql`
+    WITH ranked AS (
+      SELECT id, row_number() OVER (PARTITION BY name ORDER BY number DESC) AS place FROM projection_commands
+    )
+    DELETE FROM projection_commands AS c USING ranked AS r
+    WHERE r.id = c.id AND r.place > 1000 AND c.ended_at < now() - interval '90 days'`;
+}

@@ -1,0 +1,92 @@
+import type { FailureRecord } from '../core/failure.ts';
+import { type FailurePolicy, type Verdict, verdictOf } from '../core/failure-policy.ts';
+import type { FailedEvent } from '../core/port.ts';
+import type { FailureStatus } from '../core/status.ts';
+import type { Queryable, Tx } from '../postgres/pool.ts';
+
+/** Why one event could not be applied, as it is written down. */
+export interface EventFailure extends FailedEvent {
+  readonly eventId: string;
+  /** Its stream and its time, for whoever looks for its cause. */
+  readonly aggregateName: string;
+  readonly aggregateId: string;
+  readonly sequenceNo: bigint;
+  readonly occurredAt: string;
+  readonly statement: string | null;
+}
+
+/**
+ * Counts one more failed attempt at an event, in the transaction that commits what precedes it, and carries out what the
+ * policy says: the projection is halted, and stays so over restarts, or the event stays on record as skipped.
+ */
+export async function recordFailure(
+  tx: Tx,
+  name: string,
+  failure: EventFailure,
+  policy: FailurePolicy,
+): Promise<{ readonly attempts: number; readonly verdict: Verdict }> {
+  const [row] = await tx<[{ attempts: number }]>`
+    INSERT INTO projection_failures (name, position, event_id, event_name, attempts, error, code, sqlstate, statement)
+    VALUES (${name}, ${failure.position}, ${failure.eventId}, ${failure.eventName}, 1, ${failure.error},
+            ${failure.code}, ${failure.sqlstate}, ${failure.statement})
+    ON CONFLICT (name, instance_id, position) DO UPDATE
+    SET attempts = projection_failures.attempts + 1, event_id = EXCLUDED.event_id, event_name = EXCLUDED.event_name,
+        error = EXCLUDED.error, code = EXCLUDED.code, sqlstate = EXCLUDED.sqlstate, statement = EXCLUDED.statement, last_at = now()
+    RETURNING attempts`;
+  const verdict = verdictOf(policy, row.attempts);
+  const status = verdict === 'halt' ? 'halted' : 'running';
+  await tx`UPDATE projection_state SET status = ${status}, updated_at = now() WHERE name = ${name} AND instance_id = ''`;
+  if (verdict === 'skip') {
+    const reason = `the policy skips an event at attempt ${policy.maxFailureCount}`;
+    await tx`
+      UPDATE projection_failures SET skipped_at = now(), skipped_by = 'policy', skip_reason = ${reason}
+      WHERE name = ${name} AND instance_id = '' AND position = ${failure.position}`;
+  }
+  return { attempts: row.attempts, verdict };
+}
+
+/** The failures of events that have been applied since; those that were skipped stay on record. */
+export async function clearFailures(tx: Tx, name: string, upTo: bigint): Promise<void> {
+  await tx`
+    DELETE FROM projection_failures
+    WHERE name = ${name} AND instance_id = '' AND position <= ${upTo} AND skipped_at IS NULL`;
+}
+
+/** The event each projection stands before, if it failed; by name. */
+export async function readFailures(sql: Queryable): Promise<ReadonlyMap<string, FailureStatus>> {
+  const rows = await sql<({ name: string } & FailureStatus)[]>`
+    SELECT DISTINCT ON (name) name, event_id AS "eventId", position::text AS position, event_name AS "eventName", attempts,
+           error, sqlstate, code, statement, to_char(last_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at
+    FROM projection_failures WHERE instance_id = '' AND skipped_at IS NULL ORDER BY name, position`;
+  return new Map(rows.map(({ name, ...failure }) => [name, failure]));
+}
+
+const LISTED = 1000;
+
+/**
+ * Failures of one projection, or of all of them, newest position first. A column that a later migration adds is read from
+ * the row as a whole: a command may come before that migration has run.
+ */
+export async function listFailures(sql: Queryable, name: string | null): Promise<readonly FailureRecord[]> {
+  return await sql<FailureRecord[]>`
+    SELECT name, position::text AS position, event_id AS "eventId", event_name AS "eventName", attempts, error,
+           to_jsonb(f) ->> 'code' AS code, sqlstate, statement,
+           to_char(first_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS "firstAt", to_char(last_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS "lastAt",
+           CASE WHEN to_jsonb(f) ->> 'skipped_at' IS NOT NULL THEN json_build_object(
+             'at', to_char((to_jsonb(f) ->> 'skipped_at')::timestamptz, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+             'by', to_jsonb(f) ->> 'skipped_by', 'reason', to_jsonb(f) ->> 'skip_reason') END AS skipped
+    FROM projection_failures AS f
+    WHERE instance_id = '' AND (${name}::text IS NULL OR name = ${name})
+    ORDER BY name, f.position DESC LIMIT ${LISTED}`;
+}
+
+/** The failure that a projection stands before; null when there is none. */
+export async function readStandingFailure(sql: Queryable, name: string): Promise<FailureRecord | null> {
+  const [state] = await sql<{ cursor: bigint }[]>`
+    SELECT cursor FROM projection_state WHERE name = ${name} AND instance_id = ''`;
+  // Not of one that is applied (what its handler left behind failed later), and a SKIP moves the cursor onto its event.
+  const failures = (await listFailures(sql, name)).filter(
+    ({ position }) => state !== undefined && BigInt(position) > state.cursor,
+  );
+  return failures.at(-1) ?? null;
+}
