@@ -43,3 +43,10 @@ export interface CommandRecord {
   /** What else it did: a reset that took other projections along. */
   readonly warning: string | null;
 }
+
+/** How long somebody waits for a command to end. */
+export interface WaitOptions {
+  readonly signal?: AbortSignal;
+  /** Default 30000. */
+  readonly timeoutMs?: number;
+}

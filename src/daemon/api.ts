@@ -1,6 +1,6 @@
 import type { BrokerStatus } from '../core/broker.ts';
 import type { Capsule } from '../core/capsule.ts';
-import type { CommandRecord, CommandRequest } from '../core/command.ts';
+import type { CommandRecord, CommandRequest, WaitOptions } from '../core/command.ts';
 import type { FailureRecord, TryReport } from '../core/failure.ts';
 import type { PublisherStatus } from '../core/publisher.ts';
 import type {
@@ -28,13 +28,6 @@ export interface Transition {
   readonly cause: string;
   /** False for what happens with every wake, and for what repeats itself. */
   readonly news: boolean;
-}
-
-/** How long somebody waits for a command to end. */
-export interface WaitOptions {
-  readonly signal?: AbortSignal;
-  /** Default 30000. */
-  readonly timeoutMs?: number;
 }
 
 export interface SendOptions extends WaitOptions {

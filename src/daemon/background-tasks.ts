@@ -1,3 +1,4 @@
+import type { ProjectionSnapshot } from '../../machines/state-names.ts';
 import type { Log } from '../core/log.ts';
 import type { TableOwners } from '../core/table-owners.ts';
 import { checkStore } from '../event-store/checks.ts';
@@ -14,7 +15,6 @@ import { haltWebhook } from './halt-webhook.ts';
 import type { DaemonOptions } from './options.ts';
 import type { Pools } from './pools.ts';
 import { createRowWatch, type RowWatch } from './state-watch.ts';
-import type { ProjectionSnapshot } from './status.ts';
 import { createStoreWatch, type StoreWatch } from './store-watch.ts';
 import { TransitionLog } from './transition-log.ts';
 import { Waits } from './wait-for-position.ts';

@@ -9,7 +9,7 @@ import { type Log, silentLog } from '../core/log.ts';
 import type { PublisherStatus } from '../core/publisher.ts';
 import type { ProjectionStatus } from '../core/status.ts';
 import { type TableOwners, tableOwners } from '../core/table-owners.ts';
-import { type Beat, createHeadReader } from '../event-store/high-water-mark.ts';
+import { createHeadReader } from '../event-store/high-water-mark.ts';
 import { type HintFigures, HintMetrics } from '../feed/wakeup-metrics.ts';
 import type { Look } from '../feed/wakeups.ts';
 import { CommandDesk } from '../operations/command-inbox.ts';
@@ -17,6 +17,7 @@ import { FailureDesk } from '../operations/dry-run/failure-service.ts';
 import { haltCulprit } from '../projector/halt-culprit.ts';
 import type { Culprit } from '../projector/handler-origin.ts';
 import { createHeads, type Heads } from '../projector/high-water-mark-cache.ts';
+import { type Heartbeat, readHeartbeat } from '../state/heartbeat.ts';
 import { type ActorsOptions, childOf, startActors, type Worker } from './actors.ts';
 import type { DaemonPort, Transition } from './api.ts';
 import { createWatches, type Watches } from './background-tasks.ts';
@@ -35,6 +36,7 @@ import type { RunningPublisher } from './publisher-port.ts';
 import { readStatuses } from './read-statuses.ts';
 import { StoredViews } from './stored-views.ts';
 import { watchTransitions } from './transition-observer.ts';
+import { packageVersion } from './version.ts';
 
 /** A daemon that has not started yet; nothing is connected. @throws EngineError TABLE_SHARED, PROJECTION_INVALID */
 export function createDaemon(options: DaemonOptions): Daemon {
@@ -74,7 +76,8 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     });
     this.#owners = tableOwners(options.projections);
     this.#stored = new StoredViews(options.databaseTrouble);
-    this.#failures = new FailureDesk({ schema: 'public', ...options }, () => this.#pools?.views ?? null);
+    const place = { schema: 'public', version: packageVersion(), ...options };
+    this.#failures = new FailureDesk(place, () => this.#pools?.views ?? null);
     this.id = options.id ?? `${hostname()}:${process.pid}`;
     this.names = options.projections.map(({ name }) => name);
   }
@@ -99,11 +102,12 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     });
     // Stopped meanwhile: what began now would have nobody to end it.
     if (this.#stopping !== null) throw new EngineError('DAEMON_STOPPED');
-    const heard = ({ standings, pending }: Beat): void => {
+    const heard = ({ standings, pending }: Heartbeat): void => {
       this.#watches?.rows.heard(standings);
       this.#desk?.beat(pending);
     };
-    const heads = createHeads(createHeadReader(pools.control), projections, heard, this.#log);
+    const { control } = pools;
+    const heads = createHeads(createHeadReader(control), () => readHeartbeat(control), projections, heard, this.#log);
     this.#heads = heads;
     this.#watches = createWatches({
       daemon: this.#options,

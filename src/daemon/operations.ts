@@ -1,4 +1,4 @@
-import type { CommandRecord, CommandRequest } from '../core/command.ts';
+import type { CommandRecord, CommandRequest, WaitOptions } from '../core/command.ts';
 import { EngineError } from '../core/errors.ts';
 import type { Projection } from '../core/projection.ts';
 import type { CommandOutcome, OperatorEvent } from '../core/status.ts';
@@ -9,7 +9,7 @@ import { forget } from '../operations/unregister.ts';
 import type { Heads } from '../projector/high-water-mark-cache.ts';
 import { readCommands } from '../state/commands.ts';
 import { readTransitions, type TransitionsOptions } from '../state/transitions.ts';
-import type { DaemonPort, SendOptions, WaitOptions } from './api.ts';
+import type { DaemonPort, SendOptions } from './api.ts';
 import type { Watches } from './background-tasks.ts';
 import type { Pools } from './pools.ts';
 

@@ -1,9 +1,10 @@
+import type { ProjectionSnapshot } from '../../machines/state-names.ts';
 import type { Projection } from '../core/projection.ts';
 import type { ProjectionStatus } from '../core/status.ts';
 import type { Sql } from '../postgres/pool.ts';
 import type { Heads } from '../projector/high-water-mark-cache.ts';
 import type { Worker } from './actors.ts';
-import { type ProjectionSnapshot, type StoredView, toStatus } from './status.ts';
+import { type StoredView, toStatus } from './status.ts';
 import type { StoredViews } from './stored-views.ts';
 
 export interface StatusSources {

@@ -1,9 +1,9 @@
+import type { ProjectionSnapshot } from '../../machines/state-names.ts';
 import type { Log } from '../core/log.ts';
 import type { StoredStatus } from '../core/status.ts';
 import type { Sql } from '../postgres/pool.ts';
 import { readStandings } from '../state/projection-state.ts';
 import type { Worker } from './actors.ts';
-import type { ProjectionSnapshot } from './status.ts';
 
 export interface RowWatchOptions {
   readonly sql: Sql;

@@ -1,23 +1,8 @@
-import type { SnapshotFrom } from 'xstate';
-import type { projectionMachine } from '../../machines/projection.ts';
-import type { FailureStatus, InOrder, ProjectionState, ProjectionStatus } from '../core/status.ts';
+import { fullStateOf, type ProjectionSnapshot, stateOf } from '../../machines/state-names.ts';
+import type { FailureStatus, InOrder, ProjectionStatus } from '../core/status.ts';
 import type { OpenAppender } from '../event-store/high-water-mark.ts';
 import type { Sql } from '../postgres/pool.ts';
 import { readFailures } from '../state/failures.ts';
-
-export type ProjectionSnapshot = SnapshotFrom<typeof projectionMachine>;
-
-/** The top-level state of a snapshot: exactly one of five. */
-export function stateOf(snapshot: ProjectionSnapshot): ProjectionState {
-  const { value } = snapshot;
-  return typeof value === 'string' ? value : ((Object.keys(value)[0] ?? 'idle') as ProjectionState);
-}
-
-/** With its substate, for logs: `live.waiting`. */
-export function fullStateOf(snapshot: ProjectionSnapshot): string {
-  const { value } = snapshot;
-  return typeof value === 'string' ? value : Object.entries(value).flat().join('.');
-}
 
 /** What is stored about every projection; one statement for them all. */
 export interface StoredView {

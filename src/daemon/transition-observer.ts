@@ -1,7 +1,7 @@
 import type { InspectionEvent } from 'xstate';
+import { fullStateOf, type ProjectionSnapshot } from '../../machines/state-names.ts';
 import type { Log } from '../core/log.ts';
 import type { Transition } from './api.ts';
-import { fullStateOf, type ProjectionSnapshot } from './status.ts';
 
 /**
  * An XState inspection observer that turns snapshots of projections into changes of state. It must never throw: an

@@ -1,7 +1,6 @@
 import type { StoredEvent } from '../core/event.ts';
 import { isConnectionLost } from '../postgres/errors.ts';
 import type { Queryable, Sql } from '../postgres/pool.ts';
-import { fingerprint } from '../state/projection-state.ts';
 import { type HeadMark, safeHead } from './announced-bounds.ts';
 import { readRecent } from './read.ts';
 
@@ -27,20 +26,9 @@ interface Head {
   readonly recent: { readonly after: bigint; readonly events: readonly StoredEvent[] } | null;
 }
 
-export interface Beat {
-  /** Highest position drawn so far. */
-  readonly drawn: bigint;
-  /** Changes with every reset, pause and halt of any projection, and with their ends. */
-  readonly standings: string;
-  /** One of the projections asked for has a command to carry out. */
-  readonly pending: boolean;
-}
-
 export interface HeadReader {
   /** Looks now. Calls at the same time share one look that starts after each of them. */
   read(): Promise<Head>;
-  /** One cheap statement, once a second. */
-  beat(): Promise<Beat>;
   /** After a lost connection: a restarted server may have taken drawn positions back. */
   forget(): void;
   /** Counts up whenever what was seen before no longer counts; whoever remembers something of the store compares it. */
@@ -113,7 +101,6 @@ export function createHeadReader(sql: Sql): HeadReader {
 
   return {
     read,
-    beat: () => readBeat(sql),
     forget,
     epoch: () => epoch,
   };
@@ -143,14 +130,6 @@ async function tryRecent(sql: Queryable, after: bigint): Promise<readonly Stored
     if (isConnectionLost(error)) throw error;
     return null;
   });
-}
-
-async function readBeat(sql: Sql): Promise<Beat> {
-  const [row] = await sql<[Beat]>`
-    SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence('events', 'position')::regclass), 0) AS drawn,
-           (SELECT coalesce(${fingerprint(sql)}, 0)::text FROM projection_state WHERE instance_id = '') AS standings,
-           EXISTS (SELECT FROM projection_commands WHERE state = 'pending') AS pending`;
-  return row;
 }
 
 /** Any pid, also none: a prepared transaction keeps its announcement. */

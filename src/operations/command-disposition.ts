@@ -1,7 +1,7 @@
 import { ELSEWHERE } from '../../machines/projection-transitions.ts';
+import type { ProjectionSnapshot } from '../../machines/state-names.ts';
 import { describeError } from '../core/describe-error.ts';
 import { EngineError, isEngineError } from '../core/errors.ts';
-import type { ProjectionSnapshot } from '../daemon/status.ts';
 import { isTransient } from '../postgres/errors.ts';
 import { CommandEnded, type PendingCommand } from '../state/commands.ts';
 

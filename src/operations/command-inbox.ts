@@ -1,12 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { filter, firstValueFrom, Subject } from 'rxjs';
-import type { CommandRecord, CommandRequest } from '../core/command.ts';
+import { stateOf } from '../../machines/state-names.ts';
+import type { CommandRecord, CommandRequest, WaitOptions } from '../core/command.ts';
 import { orAborted } from '../core/deadline.ts';
 import { EngineError } from '../core/errors.ts';
 import { isTimeout, untilAborted } from '../core/signals.ts';
 import type { CommandOutcome, ProjectionState } from '../core/status.ts';
-import type { WaitOptions } from '../daemon/api.ts';
-import { stateOf } from '../daemon/status.ts';
 import { isTransient } from '../postgres/errors.ts';
 import { readCommand, storeCommand, tidyCommands } from '../state/commands.ts';
 import { checkRequest, checkSame } from './command-check.ts';

@@ -1,11 +1,11 @@
 import { waitFor } from 'xstate';
 import type { ProjectionActor } from '../../machines/daemon.ts';
 import { ELSEWHERE } from '../../machines/projection-transitions.ts';
+import { fullStateOf, stateOf } from '../../machines/state-names.ts';
 import { describeError } from '../core/describe-error.ts';
 import { EngineError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { ProjectionState } from '../core/status.ts';
-import { fullStateOf, stateOf } from '../daemon/status.ts';
 import type { Sql } from '../postgres/pool.ts';
 import {
   commandDone,

@@ -1,7 +1,7 @@
 import type { ProjectionActor } from '../../machines/daemon.ts';
+import { stateOf } from '../../machines/state-names.ts';
 import { EngineError } from '../core/errors.ts';
 import type { OperatorEvent, ProjectionState } from '../core/status.ts';
-import { stateOf } from '../daemon/status.ts';
 
 /** How the machine has answered a command. */
 export interface Delivered {

@@ -6,6 +6,7 @@ import type { StoredStatus } from '../core/status.ts';
 import { isConnectionLost, isLockNotAvailable, sqlstateOf } from '../postgres/errors.ts';
 import { describeLockHolders } from '../postgres/lock-holders.ts';
 import type { Sql, Tx } from '../postgres/pool.ts';
+import type { ResetPoint } from '../projector/failpoint.ts';
 import { reachedTables } from '../read-model/foreign-keys.ts';
 import { claimsOf, lockClaims, objections } from '../state/claims.ts';
 import { CommandEnded, checkGeneration, commandDone, lockCommand, type PendingCommand } from '../state/commands.ts';
@@ -14,9 +15,6 @@ import { emptyTables } from './empty-tables.ts';
 import { planReset, type ResetPlan } from './reset-plan.ts';
 
 const ASK_AGAIN_MS = 250;
-
-/** The state rows are locked; they are at 0; the tables are empty. Then COMMIT. */
-export type ResetPoint = 'reset-locked' | 'reset-begun' | 'reset-emptied';
 
 export interface ResetOptions {
   readonly projection: Projection;

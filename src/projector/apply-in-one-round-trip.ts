@@ -1,5 +1,6 @@
 import type { StoredEvent } from '../core/event.ts';
 import { isConnectionLost } from '../postgres/errors.ts';
+import { catalogMark } from '../read-model/catalog.ts';
 import { encodeJson } from '../read-model/json-columns.ts';
 import { orFail, type SqlText, toSql } from '../read-model/write-sql.ts';
 import { advanceOrFail, holdRow } from '../state/projection-state.ts';
@@ -50,7 +51,7 @@ export async function applyAtOnce(
         newest: newestTime(work.newest ?? null, page.newest),
         knownTo: page.to,
         marks: pageMarks(work, page.to),
-        catalog: { tables: [...projection.tables.keys()], mark: catalog.mark },
+        unchanged: sql`${catalogMark(sql, [...projection.tables.keys()])} = ${catalog.mark}`,
       }),
     ]);
   } catch (error) {

@@ -1,4 +1,5 @@
-import type { ResetPoint } from '../operations/reset.ts';
+/** The state rows are locked; they are at 0; the tables are empty. Then COMMIT. */
+export type ResetPoint = 'reset-locked' | 'reset-begun' | 'reset-emptied';
 
 /**
  * Named points at which the crash tests end the process. Of a page: the row is locked; the rows are written; the cursor

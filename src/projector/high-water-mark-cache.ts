@@ -1,7 +1,8 @@
 import { type Log, silentLog } from '../core/log.ts';
 import type { Projection } from '../core/projection.ts';
 import type { InstanceEvents, UnhandledEvents } from '../core/status.ts';
-import type { Beat, HeadReader, OpenAppender } from '../event-store/high-water-mark.ts';
+import type { HeadReader, OpenAppender } from '../event-store/high-water-mark.ts';
+import type { Heartbeat } from '../state/heartbeat.ts';
 import type { HeadSource } from './head-source.ts';
 import { HeadTimeline } from './high-water-mark-timeline.ts';
 import { InstanceEventsNotice } from './instance-events.ts';
@@ -26,11 +27,12 @@ export interface Heads extends HeadSource {
   holders(): readonly OpenAppender[];
 }
 
-/** `onBeat` is told what else the heartbeat has seen, with every look at what was drawn. */
+/** `onHeartbeat` gets what else the heartbeat has seen, with every look at the last position allocated. */
 export function createHeads(
   reader: HeadReader,
+  heartbeat: () => Promise<Heartbeat>,
   projections: readonly Pick<Projection, 'handlers'>[],
-  onBeat: (beat: Beat) => void,
+  onHeartbeat: (seen: Heartbeat) => void,
   log: Log = silentLog,
 ): Heads {
   const instances = new InstanceEventsNotice(log);
@@ -64,9 +66,9 @@ export function createHeads(
   }
 
   async function drawn(): Promise<bigint> {
-    const beat = await reader.beat();
-    onBeat(beat);
-    return beat.drawn;
+    const seen = await heartbeat();
+    onHeartbeat(seen);
+    return seen.drawn;
   }
 
   function forget(): void {

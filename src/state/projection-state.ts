@@ -3,7 +3,6 @@ import type { StoredStatus } from '../core/status.ts';
 import { newestOf } from '../event-store/newest.ts';
 import type { Queryable, Sql, Tx } from '../postgres/pool.ts';
 import type { Statement } from '../postgres/sql.ts';
-import { catalogMark } from '../read-model/catalog.ts';
 
 export interface StateRow {
   readonly cursor: bigint;
@@ -146,11 +145,14 @@ function standing(sql: Queryable, marks: readonly EventMark[] = []) {
  */
 export function advanceOrFail(
   sql: Queryable,
-  move: Advance & { readonly catalog: { readonly tables: readonly string[]; readonly mark: string } },
+  move: Advance & {
+    /** Whether the tables are still what the page was made for: an expression. */
+    readonly unchanged: Statement;
+  },
 ): Statement {
   const plain = sql`status = 'running' AND NOT EXISTS (
     SELECT FROM projection_failures AS f WHERE f.name = ${move.name} AND f.instance_id = '' AND f.skipped_at IS NULL)
-    AND ${catalogMark(sql, move.catalog.tables)} = ${move.catalog.mark}`;
+    AND ${move.unchanged}`;
   return sql`WITH ${moving(sql, move, plain)} SELECT 1 / count(*) FROM moved`;
 }
 

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
+import { fullStateOf, stateOf } from '../../machines/state-names.ts';
 import { type FailureStatus, STATES } from '../../src/core/status.ts';
-import { fullStateOf, type StatusParts, type StoredView, stateOf, toStatus } from '../../src/daemon/status.ts';
+import { type StatusParts, type StoredView, toStatus } from '../../src/daemon/status.ts';
 import { type Answer, createRig, delivered } from '../machines/projection-rig.ts';
 
 async function snapshotAfter(...answers: readonly Answer[]) {

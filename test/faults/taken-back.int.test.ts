@@ -4,6 +4,7 @@ import { flush } from '../../src/daemon/checkpoint-flush.ts';
 import { createHeadReader } from '../../src/event-store/high-water-mark.ts';
 import type { Sql } from '../../src/postgres/pool.ts';
 import { createHeads } from '../../src/projector/high-water-mark-cache.ts';
+import { readHeartbeat } from '../../src/state/heartbeat.ts';
 import { untilCaughtUp } from '../support/engine.ts';
 import { createLedger, noted, readLedger } from '../support/noted-ledger.ts';
 import { createPuller } from '../support/puller.ts';
@@ -50,7 +51,12 @@ for (const count of [1, 12]) {
 test('events that were passed over and are taken back move no row, and the store is read anew', async () => {
   const { projection } = createLedger();
   await using scene = await openScene([projection]);
-  const heads = createHeads(createHeadReader(scene.sql), [], () => undefined);
+  const heads = createHeads(
+    createHeadReader(scene.sql),
+    () => readHeartbeat(scene.sql),
+    [],
+    () => undefined,
+  );
   const puller = createPuller(scene.sql, projection, heads);
   const { signal } = new AbortController();
   const workers = new Map([[projection.name, { puller }]]);

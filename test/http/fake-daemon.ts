@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { BrokerStatus } from '../../src/core/broker.ts';
 import type { Capsule } from '../../src/core/capsule.ts';
-import type { CommandRecord, CommandRequest } from '../../src/core/command.ts';
+import type { CommandRecord, CommandRequest, WaitOptions } from '../../src/core/command.ts';
 import { EngineError } from '../../src/core/errors.ts';
 import type { FailureRecord, TryReport } from '../../src/core/failure.ts';
 import type { PublisherStatus } from '../../src/core/publisher.ts';
 import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../../src/core/status.ts';
 import type { TransitionRecord } from '../../src/core/transition.ts';
-import type { DaemonPort, SendOptions, WaitOptions } from '../../src/daemon/api.ts';
+import type { DaemonPort, SendOptions } from '../../src/daemon/api.ts';
 import type { Health } from '../../src/daemon/health.ts';
 import type { DaemonFigures } from '../../src/daemon/metrics.ts';
 import { HintMetrics } from '../../src/feed/wakeup-metrics.ts';

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createHeadReader, type HeadReader } from '../../src/event-store/high-water-mark.ts';
 import { migrate } from '../../src/event-store/migrate.ts';
 import { connect, type Sql } from '../../src/postgres/pool.ts';
+import { readHeartbeat } from '../../src/state/heartbeat.ts';
 import { createAppenderRole } from '../support/appenders.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openSession, type Session } from '../support/session.ts';
@@ -102,7 +103,7 @@ test('a session that replicates (session_replication_role = replica) announces t
 test('a role with INSERT on events and nothing else appends and announces, and cannot read the sequence', async () => {
   await using one = session();
   const role = await createAppenderRole(sql);
-  const drawn = (await head.beat()).drawn;
+  const drawn = (await readHeartbeat(control)).drawn;
   await one.run(`SET ROLE ${role}`);
   await one.run('BEGIN');
   await one.insert();
@@ -129,13 +130,13 @@ test.each([
     CREATE OR REPLACE VIEW events_view AS SELECT * FROM events;
     CREATE OR REPLACE FUNCTION append_one() RETURNS void LANGUAGE sql AS $$ INSERT INTO events (${ROW} $$`);
   await using one = session();
-  const drawn = (await head.beat()).drawn;
+  const drawn = (await readHeartbeat(control)).drawn;
   await one.run('BEGIN');
   await one.run(statement);
   const [lock] = await sql<[{ low: bigint }]>`
     SELECT objid::bigint AS low FROM pg_locks WHERE locktype = 'advisory' AND pid = ${await one.pid()}`;
   expect(lock).toEqual({ low: drawn });
-  expect((await head.beat()).drawn).toBeGreaterThan(drawn);
+  expect((await readHeartbeat(control)).drawn).toBeGreaterThan(drawn);
   await one.run('ROLLBACK');
 });
 
@@ -203,7 +204,7 @@ test('A7: a prepared transaction, possible without NOTIFY, holds the head with n
   await other.insert();
   expect(await head.read()).toMatchObject({ position: before, holders: [{ pid: null, seconds: null }] });
   await one.run("COMMIT PREPARED 'left behind'");
-  expect(await head.read()).toMatchObject({ position: (await head.beat()).drawn, holders: [] });
+  expect(await head.read()).toMatchObject({ position: (await readHeartbeat(control)).drawn, holders: [] });
   await migrate(sql, { schema: 'public', notify: true, projections: [] });
 });
 

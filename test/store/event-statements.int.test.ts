@@ -24,6 +24,7 @@ import { createHeads } from '../../src/projector/high-water-mark-cache.ts';
 import { PAGE_MAX } from '../../src/projector/page-size-bounds.ts';
 import { noteStart } from '../../src/state/attempts.ts';
 import { pendingCommands, storeCommand } from '../../src/state/commands.ts';
+import { readHeartbeat } from '../../src/state/heartbeat.ts';
 import { advance, lockState, moveIdle } from '../../src/state/projection-state.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openStore } from '../support/engine.ts';
@@ -71,7 +72,12 @@ afterAll(async () => {
 
 /** A puller as a daemon has it, and the heads it goes by. */
 function createRarePuller() {
-  const heads = createHeads(createHeadReader(control), [], () => undefined);
+  const heads = createHeads(
+    createHeadReader(control),
+    () => readHeartbeat(control),
+    [],
+    () => undefined,
+  );
   return createPuller(sql, rare, heads);
 }
 
@@ -124,7 +130,7 @@ async function askEverything(): Promise<void> {
   await sql`UPDATE projection_state SET cursor = ${HEAD}, last_event_id = NULL WHERE name = 'rare'`;
   const heads = createHeadReader(control);
   const { position: head } = await heads.read();
-  await heads.beat();
+  await readHeartbeat(control);
   await heads.read();
   const request = { head, limit: PAGE_MAX, maxBytes: 8_000_000 };
   await readPage(sql, { ...request, after: 0n, names: TYPES });

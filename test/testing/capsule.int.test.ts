@@ -36,7 +36,12 @@ afterAll(async () => {
 
 /** As the daemon would make it, did it run this code. */
 async function capsuleOf(projection: Projection): Promise<Capsule> {
-  const place = { database: { url: scene.database.url }, schema: 'public', projections: [shop, projection] };
+  const place = {
+    database: { url: scene.database.url },
+    schema: 'public',
+    version: '1',
+    projections: [shop, projection],
+  };
   const capsule = await makeCapsule(place, 'stock', new AbortController().signal);
   return JSON.parse(JSON.stringify(capsule)) as Capsule;
 }

@@ -1,16 +1,20 @@
 import { CAPSULE_VERSION, type Capsule } from '../../core/capsule.ts';
 import { EngineError } from '../../core/errors.ts';
-import { packageVersion } from '../../daemon/version.ts';
 import { readNeighbours } from '../../event-store/surrounding-events.ts';
 import { readCapsuleTables } from './capsule-tables.ts';
 import { findProjection, inTry, readStanding, reportOf, type TryPlace } from './dry-run.ts';
 import { observed } from './recorded-handlers.ts';
 
+/** A daemon's place, and the version of this package. */
+export interface CapsulePlace extends TryPlace {
+  readonly version: string;
+}
+
 /**
  * Everything about the event a projection stands before that a test needs to make it fail again. Made by a try of it.
  * @throws as `tryFailed`
  */
-export async function makeCapsule(place: TryPlace, name: string, signal: AbortSignal): Promise<Capsule> {
+export async function makeCapsule(place: CapsulePlace, name: string, signal: AbortSignal): Promise<Capsule> {
   const { projections } = place;
   const projection = findProjection(projections, name);
   return await inTry(place, name, signal, async (sql, giveUp) => {
@@ -23,7 +27,7 @@ export async function makeCapsule(place: TryPlace, name: string, signal: AbortSi
     if (around === null) throw new EngineError('NOTHING_FAILED', { name, reason: 'its event was removed just now' });
     return {
       capsule: CAPSULE_VERSION,
-      engine: packageVersion(),
+      engine: place.version,
       projection: { name, version: projection.version, handles },
       event: around.event,
       stream: { before: around.before, after: around.after },

@@ -4,21 +4,21 @@ import type { FailureRecord, TryReport } from '../../core/failure.ts';
 import { untilAborted } from '../../core/signals.ts';
 import type { Queryable } from '../../postgres/pool.ts';
 import { listFailures } from '../../state/failures.ts';
-import { makeCapsule } from './capsule.ts';
-import { findProjection, type TryPlace, tryFailed } from './dry-run.ts';
+import { type CapsulePlace, makeCapsule } from './capsule.ts';
+import { findProjection, tryFailed } from './dry-run.ts';
 
 /** Tries at once: each holds three connections. */
 const TRIES = 2;
 
 /** What a daemon says about failed events. Nothing here changes anything. */
 export class FailureDesk {
-  readonly #place: TryPlace;
+  readonly #place: CapsulePlace;
   readonly #sql: () => Queryable | null;
   readonly #stopped = new AbortController();
   readonly #underWay = new Set<Promise<unknown>>();
 
   /** `sql`: null while the daemon is not running. */
-  constructor(place: TryPlace, sql: () => Queryable | null) {
+  constructor(place: CapsulePlace, sql: () => Queryable | null) {
     this.#place = place;
     this.#sql = sql;
   }

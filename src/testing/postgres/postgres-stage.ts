@@ -11,6 +11,7 @@ import { createHeadReader } from '../../event-store/high-water-mark.ts';
 import { createHeads } from '../../projector/high-water-mark-cache.ts';
 import { Progress } from '../../projector/progress.ts';
 import { Puller } from '../../projector/run-loop.ts';
+import { readHeartbeat } from '../../state/heartbeat.ts';
 import type { Stage } from '../stage.ts';
 import type { Ground, Grounds } from './ground.ts';
 
@@ -66,7 +67,12 @@ function createAllHands(
   const owners = tableOwners(projections);
   const policy = resolvePolicy({ retries: maxAttempts - 1 });
   const settings = { sql, control, owner: OWNER, owners, policy, foldFrom };
-  const heads = createHeads(createHeadReader(control), [], () => undefined);
+  const heads = createHeads(
+    createHeadReader(control),
+    () => readHeartbeat(control),
+    [],
+    () => undefined,
+  );
   const now = () => performance.now();
   const workers = new Map<string, { readonly puller: Puller }>();
   const all = new Map<Projection, ProjectionHands>();
