@@ -17,7 +17,7 @@ interface Setting {
 
 /**
  * Every setting that changes which rows or values are read or written, at PostgreSQL's own default (times in UTC). A
- * database, a role or a pooler may set each of them otherwise, without a word. test/store/session-settings.int.test.ts
+ * database, a role or a pooler may set each of them otherwise, without a word. test/postgres/session-settings.int.test.ts
  * compares this list with the server's, so that a setting of a new PostgreSQL is judged before anybody meets it.
  */
 const PINNED: readonly Setting[] = [

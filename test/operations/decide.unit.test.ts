@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { EngineError } from '../../../src/core/errors.ts';
-import { fateOf, isForAnother, isPassing } from '../../../src/operations/command-disposition.ts';
-import { ofOurDatabase } from '../../../src/postgres/errors.ts';
-import { CommandEnded } from '../../../src/state/commands.ts';
-import { createRig, delivered } from '../../machines/projection-rig.ts';
+import { EngineError } from '../../src/core/errors.ts';
+import { fateOf, isForAnother, isPassing } from '../../src/operations/command-disposition.ts';
+import { ofOurDatabase } from '../../src/postgres/errors.ts';
+import { CommandEnded } from '../../src/state/commands.ts';
+import { createRig, delivered } from '../machines/projection-rig.ts';
 
 const ELSEWHERE = 'another daemon works on it';
 

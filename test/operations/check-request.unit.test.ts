@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { CommandRecord, CommandRequest } from '../../../src/core/command.ts';
-import { checkRequest, checkSame } from '../../../src/operations/command-check.ts';
+import type { CommandRecord, CommandRequest } from '../../src/core/command.ts';
+import { checkRequest, checkSame } from '../../src/operations/command-check.ts';
 
 const UUID = '0b9c2c3e-36b4-4e9d-8b5c-3a1d0a8f3c11';
 const RESET: CommandRequest = { name: 'band', event: 'RESET', by: 'test' };

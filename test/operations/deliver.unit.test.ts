@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { EngineError } from '../../../src/core/errors.ts';
-import { deliver } from '../../../src/operations/deliver-to-machine.ts';
-import { type Answer, createRig, delivered, type Rig } from '../../machines/projection-rig.ts';
+import { EngineError } from '../../src/core/errors.ts';
+import { deliver } from '../../src/operations/deliver-to-machine.ts';
+import { type Answer, createRig, delivered, type Rig } from '../machines/projection-rig.ts';
 
 /** A projection that is live, and a count of everything that was hung onto it and not taken off again. */
 async function live() {
