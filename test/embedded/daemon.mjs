@@ -1,7 +1,7 @@
 // A daemon as small as it can be: starts the private PostgreSQL, says so in JSON lines, and obeys stdin and signals.
 import { createInterface } from 'node:readline';
 import { startEmbeddedPostgres } from './dist/src/embedded/start.js';
-import { connect } from './dist/src/store/connect.js';
+import { connect } from './dist/src/postgres/pool.js';
 
 const say = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
 const log = (line) => process.stderr.write(`${line}\n`);
