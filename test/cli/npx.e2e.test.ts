@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { CONFIG, isRunning, killAll, MAIN, run, untilSaid } from '../support/command.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
@@ -32,6 +32,10 @@ test.each([
   await untilSaid(npx, /^4 live, 0 failed, 0 paused$/m);
   const file = join(folder, '.projectionist/daemon.json');
   const { pid } = JSON.parse(await readFile(file, 'utf8')) as { pid: number };
+  // What killAll knows of is npx, which has ended by then.
+  onTestFinished(() => {
+    if (isRunning(pid)) process.kill(pid, 'SIGKILL');
+  });
   npx.child.kill(signal);
   await vi.waitFor(() => expect(isRunning(pid)).toBe(false), { timeout: 10_000, interval: 25 });
   expect(npx.err()).toContain('daemon.stopped');
