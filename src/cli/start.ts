@@ -18,6 +18,7 @@ import { openInspector } from './inspector.ts';
 import { watchLeftBehind } from './left-behind.ts';
 import { createLogger } from './logger.ts';
 import { watchMemory } from './memory-limit.ts';
+import { watchNpmParent } from './npm-parent.ts';
 import type { CommandContext, ExitCode, StartOptions } from './program.ts';
 import { reportProgress } from './progress.ts';
 import { appendSample, appendTraffic } from './sample.ts';
@@ -57,6 +58,11 @@ export async function start(options: StartOptions, context: CommandContext): Pro
       exit: (code) => exit(code, resolve),
       source: process,
     });
+    const unwatch = watchNpmParent({
+      child: process,
+      onEnded: () => void shutDown('the npm that started the daemon has ended'),
+    });
+    closers.push(async () => unwatch());
     run({
       options,
       context,

@@ -6,8 +6,8 @@ import { pathToFileURL } from 'node:url';
 import { expect, vi } from 'vitest';
 
 const ROOT = resolve(import.meta.dirname, '../..');
-const MAIN = join(ROOT, 'dist/src/cli/main.js');
-const CONFIG = join(ROOT, 'dist/examples/dancefinder/projectionist.config.js');
+export const MAIN = join(ROOT, 'dist/src/cli/main.js');
+export const CONFIG = join(ROOT, 'dist/examples/dancefinder/projectionist.config.js');
 
 /** A program under way, with what it has said so far. */
 export interface Running {
