@@ -196,7 +196,8 @@ describe.skipIf(!hasOpenSsl)('over TLS', () => {
     const [{ folders, port }] = await sql<[{ folders: string; port: string }]>`
       SELECT current_setting('unix_socket_directories') AS folders, current_setting('port') AS port`;
     await sql.end({ timeout: 1 });
-    const [socket = ''] = folders.split(',');
+    // A list, in which PostgreSQL quotes what it was given in quotes.
+    const [socket = ''] = folders.replaceAll('"', '').split(',');
     const { username, password, pathname } = new URL(database.url);
     const url = `postgres://${username}:${password || 'geheim'}@/${pathname.slice(1)}?host=${socket}&port=${port}&sslmode=require`;
     expect(describeAddress({ url })).toBe(`${socket}/.s.PGSQL.${port}${pathname}`);
