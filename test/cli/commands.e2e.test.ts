@@ -57,7 +57,7 @@ test('export through a pipe: whole for a slow reader, quiet after `| head`, ende
     async () => {
       const [{ count }] = await database.sql<[{ count: number }]>`
         SELECT count(*)::int AS count FROM pg_stat_activity
-        WHERE application_name = 'projectionist:export' AND datname = current_database() AND state = 'idle' AND query LIKE '%payload::text%'`;
+        WHERE application_name = 'projectionist:export' AND datname = current_database() AND state = 'idle' AND query LIKE '%WITH seen AS%'`;
       expect(count).toBe(1);
     },
     { timeout: 30_000, interval: 25 },
