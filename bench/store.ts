@@ -18,7 +18,9 @@ export interface Store extends AsyncDisposable {
 
 export async function openStore(address: DatabaseAddress, projections: readonly Projection[]): Promise<Store> {
   const sql = connect({ address, applicationName: 'bench', max: 4 });
-  const reference = connect({ address, schema: REFERENCE_SCHEMA, applicationName: 'bench:reference', max: 1 });
+  // Its statements read `events` and call uuid-ossp, which are in public.
+  const path = { schema: REFERENCE_SCHEMA, extensionSchemas: ['public'] };
+  const reference = connect({ address, ...path, applicationName: 'bench:reference', max: 1 });
   const writer = connect({ address, applicationName: 'bench:writer', max: 1 });
   await migrate(sql, { schema: 'public', notify: true, projections });
   await register(sql, projections);
