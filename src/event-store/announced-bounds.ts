@@ -1,4 +1,4 @@
-/** What one look at the store found: see store/head.ts for the statements. */
+/** What one look at the store found: see src/event-store/high-water-mark.ts for the statements. */
 export interface HeadSighting {
   /** Highest position drawn so far, whether or not its transaction has committed. */
   readonly drawn: bigint;

@@ -41,7 +41,6 @@ export interface HeadReader {
  * 1. the highest position drawn, before 2. the announcements held; an appender that is missing in 2 takes its lock
  * later, draws later still, and so draws above 1. Only then may 3. look at rows: those after the last look's position,
  * which also spares whoever waits for them a question of its own. A page that is read later may look at all of them.
- *
  */
 export function createHeadReader(sql: Sql): HeadReader {
   let previous: (HeadMark & Top) | null = null;

@@ -21,10 +21,9 @@ import { applyPart, type Part, type Way } from './page-transaction.ts';
 
 /**
  * Applies one page in one transaction: lock the row, run the events, compare-and-set the cursor, commit. A small page
- * tries that in one round trip first. When a folded
- * page cannot be told in memory, it is rolled back and run in order. When an event fails, the transaction is rolled back
- * and run again up to it: what precedes it commits, together with the record of the failure. (A savepoint per event
- * would make every good page pay for the bad one.)
+ * tries that in one round trip first. A folded page that cannot be decided in memory is rolled back and run in order.
+ * When an event fails, the transaction is rolled back and run again up to it: what precedes it commits, together with
+ * the record of the failure. (A savepoint per event would make every good page pay for the bad one.)
  *
  * Rejects when the database is at fault; then nothing was committed, or the commit's outcome is unknown and reading the
  * row again tells. Never repeat a page after that without reading the row.

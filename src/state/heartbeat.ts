@@ -7,7 +7,7 @@ export interface Heartbeat {
   readonly drawn: bigint;
   /** Changes with every reset, pause and halt of any projection, and with their ends. */
   readonly standings: string;
-  /** One of the projections asked for has a command to carry out. */
+  /** A command of any projection waits to be carried out. */
   readonly pending: boolean;
 }
 
