@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { access, readdir, readFile } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
@@ -115,6 +115,116 @@ test('a room may import only rooms that stand above it in the list, so there is 
     allowed.filter((one) => !order.slice(0, order.indexOf(room)).includes(one)).map((one) => `${room} -> ${one}`),
   );
   expect(back).toEqual([]);
+});
+
+/** `a --> b` of the picture in docs/architecture.md, as rooms. */
+function arrowsOf(page: string): readonly (readonly [from: string, to: string])[] {
+  const picture = /```mermaid\n([\s\S]*?)```/.exec(page)?.[1] ?? '';
+  const room = (id: string): string =>
+    id === 'index' ? 'src/index.ts' : ['machines', 'examples'].includes(id) ? id : `src/${id}`;
+  return [...picture.matchAll(/^ *([\w-]+) --> ([\w-]+)/gm)].map(([, from = '', to = '']) => [room(from), room(to)]);
+}
+
+// Seen red with: the arrow from http to dashboard taken out; one from embedded to postgres.
+test('the picture in docs/architecture.md shows which rooms may import which', async () => {
+  const arrows = arrowsOf(await readFile(new URL('docs/architecture.md', root), 'utf8'));
+  const reached = (room: string): readonly string[] => {
+    const all = new Set([room]);
+    // A set that grows while it is walked.
+    for (const one of all) for (const [from, to] of arrows) if (from === one) all.add(to);
+    return ORDER.filter((one) => one !== room && all.has(one));
+  };
+  const drawn = ORDER.map((room) => [room, ONLY[room] === undefined ? reached(room) : arrows.flatMap(toOf(room))]);
+  expect(Object.fromEntries(drawn)).toEqual(ROOMS);
+});
+
+function toOf(room: string) {
+  return ([from, to]: readonly [string, string]): readonly string[] => (from === room ? [to] : []);
+}
+
+/** Rooms that are folders; the examples have pages of their own. */
+const FOLDERS = ORDER.filter((room) => room !== 'src/index.ts' && room !== 'examples');
+/** machines/README.md is generated: pictures and tables of every machine. */
+const LONG = ['machines'];
+
+test('every room has a README of at most 70 lines', async () => {
+  const found = await Promise.all(
+    FOLDERS.map(async (room) => {
+      const text = await readFile(new URL(`${room}/README.md`, root), 'utf8').catch(() => null);
+      if (text === null) return [`${room} has no README.md`];
+      const lines = text.split('\n').length - 1;
+      return lines > 70 && !LONG.includes(room) ? [`${room}/README.md has ${lines} lines`] : [];
+    }),
+  );
+  expect(found.flat()).toEqual([]);
+});
+
+const TOPS = 'src|machines|sql|test|docs|examples|bench|scripts';
+
+/** The repository's paths in links and in backticks: those from the root, and names of files with their ending. */
+function pathsIn(text: string): readonly string[] {
+  const links = [...text.matchAll(/\]\((?!\w+:|#)([^)\s#]+)/g)];
+  const spans = [...text.replaceAll(/```[\s\S]*?```/g, '').matchAll(/`([^`\s]+)`/g)].filter(([, span = '']) =>
+    new RegExp(`^(?:(?:${TOPS})/[\\w./-]*|[\\w./-]+\\.(?:ts|mjs|sql|css|md))$`).test(span),
+  );
+  return [...links, ...spans].flatMap(([, path]) => path ?? []);
+}
+
+/** A path stands from the root or from the folder of its page. */
+async function isThere(page: string, path: string): Promise<boolean> {
+  const from = [new URL(path, root), new URL(posix.join(posix.dirname(page), path), root)];
+  const found = await Promise.all(from.map((url) => access(url).then(...TRUE_OR_FALSE)));
+  return found.includes(true);
+}
+
+const TRUE_OR_FALSE = [() => true, () => false] as const;
+
+// Seen red with: `reset-plans.ts` in src/operations/README.md; a link to ../src/feed/wakes.ts in docs/architecture.md.
+test('every path that the page of a room, or docs/architecture.md, names is there', async () => {
+  const pages = [...FOLDERS.map((room) => `${room}/README.md`), 'docs/architecture.md'];
+  const found = await Promise.all(
+    pages.map(async (page) => {
+      const paths = pathsIn(await readFile(new URL(page, root), 'utf8').catch(() => ''));
+      const there = await Promise.all(paths.map(async (path) => await isThere(page, path)));
+      return paths.filter((_, at) => there[at] !== true).map((path) => `${page} names ${path}`);
+    }),
+  );
+  expect(found.flat()).toEqual([]);
+});
+
+/** Names that more than one file in src has, with how many. It only gets shorter: a file's name says what is in it. */
+const SHARED_NAMES: Readonly<Record<string, number>> = {
+  'capsule.ts': 2,
+  'commands.ts': 3,
+  'errors.ts': 2,
+  'halt.ts': 2,
+  'history.ts': 3,
+  'index.ts': 2,
+  'listen.ts': 2,
+  'main.ts': 2,
+  'progress.ts': 2,
+  'publisher.ts': 2,
+  'reset.ts': 2,
+  'rolled-back.ts': 2,
+  'row-changes.ts': 2,
+  'server.ts': 2,
+  'start.ts': 2,
+  'statements.ts': 2,
+  'status.ts': 4,
+  'try-report.ts': 2,
+  'version.ts': 2,
+};
+
+// Seen red with: an empty src/feed/pool.ts; `errors.ts` taken out of the list.
+test('no two files in src have the same name, but for those of the list', async () => {
+  const entries = await readdir(new URL('src/', root), { recursive: true });
+  const names = entries
+    .map((entry) => posix.basename(entry.replaceAll('\\', '/')))
+    .filter((name) => /\.(?:ts|mjs|css|html|svg)$/.test(name));
+  const counts = new Map<string, number>();
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
+  const shared = [...counts].filter(([, count]) => count > 1);
+  expect(Object.fromEntries(shared)).toEqual(SHARED_NAMES);
 });
 
 test('every decision in docs/adr has a number of its own, from 1 on without a gap', async () => {
