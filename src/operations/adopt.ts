@@ -1,13 +1,13 @@
 import { EngineError } from '../core/errors.ts';
 import type { Projection } from '../core/projection.ts';
+import { newestWithin } from '../event-store/newest.ts';
 import { isLockNotAvailable } from '../postgres/errors.ts';
-import type { Sql } from '../postgres/pool.ts';
+import type { Queryable, Sql } from '../postgres/pool.ts';
+import type { Statement } from '../postgres/sql.ts';
 import { claimsOf, lockClaims, objections } from '../state/claims.ts';
 import { tablesOf } from '../state/register.ts';
 
 const LOCK_MS = 5_000;
-/** Events whose greatest time is taken for that of all that are adopted: times nearly follow positions. */
-const NEWEST = 1000;
 
 export interface AdoptOptions {
   readonly projection: Projection;
@@ -30,14 +30,21 @@ export async function adopt(sql: Sql, options: AdoptOptions): Promise<{ readonly
   const { name } = projection;
   const refuse = (reason: string) => new EngineError('ADOPT_REFUSED', { name, reason });
   if (position > head) throw refuse(`position ${position} is above ${head}, up to where events are stored`);
+  const checkRefused = async (from: Queryable, lock: Statement<readonly object[]>): Promise<void> => {
+    const [row] = await from<{ refused: string | null }[]>`
+      SELECT refused FROM projection_state WHERE name = ${name} AND instance_id = '' ${lock}`;
+    if (row === undefined) throw new EngineError('PROJECTION_ROW_MISSING', { name });
+    if (row.refused === null) throw refuse('its tables are its own already');
+  };
+  // Reads every event up to the position, in many statements, so it is done before anything is locked; below the head
+  // its answer does not change.
+  await checkRefused(sql, sql``);
+  const newest = await newestWithin(sql, 0n, position);
   try {
     return await sql.begin(async (tx) => {
       await tx`SELECT set_config('lock_timeout', ${String(LOCK_MS)}, true)`;
       await lockClaims(tx, 'exclusive');
-      const [row] = await tx<{ refused: string | null }[]>`
-        SELECT refused FROM projection_state WHERE name = ${name} AND instance_id = '' FOR UPDATE`;
-      if (row === undefined) throw new EngineError('PROJECTION_ROW_MISSING', { name });
-      if (row.refused === null) throw refuse('its tables are its own already');
+      await checkRefused(tx, tx`FOR UPDATE`);
       const here = projections.map((one) => one.name);
       const against = await objections(tx, claimsOf([projection]), { filled: false, here });
       for (const error of against.values()) throw error;
@@ -45,10 +52,7 @@ export async function adopt(sql: Sql, options: AdoptOptions): Promise<{ readonly
         WITH last AS (
           SELECT position, id FROM events WHERE position <= ${position} ORDER BY position DESC LIMIT 1
         ), published AS (
-          UPDATE readviews SET position = (
-            SELECT coalesce(max(tstamp), 0) FROM (
-              SELECT tstamp FROM events WHERE position <= ${position} ORDER BY position DESC LIMIT ${NEWEST}) AS newest)
-          WHERE name = ${name}
+          UPDATE readviews SET position = ${newest ?? 0n} WHERE name = ${name}
         )
         UPDATE projection_state
         SET refused = NULL, tables = string_to_array(${tablesOf(projection)}, ','), version = ${projection.version},

@@ -307,3 +307,22 @@ test('after a RESET, identity columns and serials draw the numbers that they dre
   expect(await rowsOf('numbered')).toEqual(before);
   await daemon.stop();
 });
+
+// Seen red with: the newest of the last 1000 events taken for that of all of them.
+test('adopt publishes the newest time of every event up to the position, however far back that event stands', async () => {
+  await counters('published');
+  await sql`INSERT INTO published VALUES ('a', 3)`;
+  await sql`
+    INSERT INTO events (aggregate_name, aggregate_id, sequence_no, name, occurred_at, payload)
+    SELECT 'Other', 'far back', n, 'Unhandled', timestamptz '2090-01-01Z' - n * interval '1 year', '{}'
+    FROM generate_series(1, 1010) AS n`;
+  const [{ head }] = await sql<[{ head: bigint }]>`SELECT max(position) AS head FROM events`;
+  const daemon = await start([counting('published', 'published')], 'ninth');
+  await untilStatus(daemon, 'published', halted);
+  await daemon.adopt('published', head);
+  const published = await sql`
+    SELECT r.position = (SELECT max(tstamp) FROM events WHERE position <= s.cursor) AS newest, s.cursor
+    FROM readviews AS r JOIN projection_state AS s USING (name) WHERE name = 'published'`;
+  expect(published).toEqual([{ newest: true, cursor: head }]);
+  await daemon.stop();
+});
