@@ -20,9 +20,9 @@ import {
  * One projection. Five top-level states, each with what it is doing inside:
  *
  *   idle         not running here      stopped · opening · standby · pausing · paused · resuming
- *   catching-up  pulls to the head     working · backing-off
+ *   catching-up  pulls to the head     working · waiting · backing-off
  *   live         pulls when woken      waiting · working · backing-off
- *   failed       stands before an event that cannot be applied   retrying · attempting · skipping · halted
+ *   failed       stands before an event that cannot be applied   retrying · attempting · backing-off · skipping · halted
  *   resetting    the reset's transaction runs
  *
  * One operation at a time: XState aborts an invoked promise when its state is left, but does not wait for it, so two
