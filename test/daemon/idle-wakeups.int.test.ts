@@ -66,7 +66,6 @@ test('whoever waits for a projection that passes over an event is answered at on
   expect(await waits).toEqual({ applied: true, lagEvents: 0 });
 });
 
-// Seen red with: one flush for each projection (as many transactions as projections), and `published` left out of moveIdle.
 test('idle projections are moved in one statement, and readviews with them', async () => {
   await untilCaughtUp(daemon, scene.sql);
   const [appended] = await scene.append(...unheard());

@@ -91,8 +91,6 @@ const storedOf = async (name: string) => {
   return row;
 };
 
-// Seen red with: SPAN_MAX put up to 10,000,000 (the first page reads to the head, nothing moves on the way); the newest
-// time left out of idleMove; `this.#scanned` of a new puller at 0 in place of the stored cursor.
 test('a projection of a rare type comes to the head in small steps, which are stored, and a restart goes on from there', async () => {
   const began = wire.sent.length;
   const seen: bigint[] = [];

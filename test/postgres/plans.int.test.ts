@@ -47,7 +47,6 @@ test('a session that meets ever new statements keeps the latest 500, at the serv
   });
 });
 
-// Seen red with: an account of its own in `AtOnce` (twice the statements at the server).
 test('a text is prepared once, whether it is sent alone or with a whole transaction', async () => {
   await withPool(async () => {
     const sum = { text: numbered(7), values: [1] };

@@ -89,7 +89,7 @@ test('a check constraint that is added while the daemon runs halts at the value 
   expect(await rows()).toEqual([{ id: 1, age: 1 }]);
 });
 
-// Seen red with: the mark compared in front of the lock in foldTables.
+// Seen red with: the mark not compared.
 test('a unique index that is made while a page waits for its rows is not passed over', async () => {
   const catalog = await openTable(
     'CREATE TABLE thing (id int PRIMARY KEY, age int)',

@@ -308,7 +308,6 @@ test('after a RESET, identity columns and serials draw the numbers that they dre
   await daemon.stop();
 });
 
-// Seen red with: the newest of the last 1000 events taken for that of all of them.
 test('adopt publishes the newest time of every event up to the position, however far back that event stands', async () => {
   await counters('published');
   await sql`INSERT INTO published VALUES ('a', 3)`;
