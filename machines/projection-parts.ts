@@ -1,7 +1,10 @@
 import { assign, emit, fromPromise, setup } from 'xstate';
 import { fullJitter } from '../src/core/backoff.ts';
+import type { PendingCommand } from '../src/core/command.ts';
+import type { CommandEvent } from '../src/core/operator-commands/command-definition.ts';
+import { operatorCommand } from '../src/core/operator-commands/command-registry.ts';
 import type { ProjectionHands, PullMode, PullOutcome } from '../src/core/port.ts';
-import type { OperatorEvent, StoredStatus } from '../src/core/status.ts';
+import type { StoredStatus } from '../src/core/status.ts';
 
 /** What a projection's machine is made of: what it knows, what it hears, what it can do. The chart is projection.ts. */
 export interface ProjectionInput {
@@ -15,6 +18,8 @@ export interface ProjectionInput {
 
 export interface ProjectionContext extends ProjectionInput {
   readonly wanted: { readonly stop: boolean; readonly reset: boolean; readonly pause: boolean };
+  /** Of the operator's event that came last; null when that had none. The operation that it leads to ends it. */
+  readonly command: PendingCommand | null;
   readonly woken: boolean;
   /** A process start is an attempt at a halted event; coming back from standby or a failed reset is not. */
   readonly starting: boolean;
@@ -29,14 +34,13 @@ export type ProjectionEvent =
   | { readonly type: 'WAKE' }
   /** The database answers again. */
   | { readonly type: 'DATABASE_BACK' }
-  /** Somebody else has reset the projection: its row is to be read again. */
-  | { readonly type: 'REOPEN' }
-  | { readonly type: OperatorEvent };
+  /** Of these REOPEN comes from the daemon too, when another daemon has changed the row: the row is to be read again. */
+  | { readonly type: CommandEvent; readonly command?: PendingCommand };
 
 /** Tells whoever sent a command how it ended. @public named by the machine's type */
 export interface CommandSettled {
   readonly type: 'settled';
-  readonly command: OperatorEvent;
+  readonly command: CommandEvent;
   readonly error: unknown;
 }
 
@@ -56,11 +60,12 @@ export const projectionParts = setup({
     pull: fromPromise(({ input: { context, mode } }: { input: { context: ProjectionContext; mode: PullMode } }) =>
       context.hands.pull(mode, context.operation.signal),
     ),
-    reset: fromPromise(({ input }: { input: ProjectionContext }) => input.hands.reset()),
-    setPaused: fromPromise(({ input }: { input: { hands: ProjectionHands; paused: boolean } }) =>
-      input.hands.setPaused(input.paused),
+    reset: fromPromise(({ input }: { input: ProjectionContext }) => input.hands.reset(commandOf(input, 'RESET'))),
+    setPaused: fromPromise(
+      ({ input: { context, paused } }: { input: { context: ProjectionContext; paused: boolean } }) =>
+        context.hands.setPaused(paused, commandOf(context, paused ? 'PAUSE' : 'RESUME')),
     ),
-    skip: fromPromise(({ input }: { input: ProjectionContext }) => input.hands.skip()),
+    skip: fromPromise(({ input }: { input: ProjectionContext }) => input.hands.skip(commandOf(input, 'SKIP'))),
   },
   actions: {
     beginOperation: assign({ operation: () => new AbortController(), woken: false }),
@@ -71,6 +76,7 @@ export const projectionParts = setup({
     noPauseWanted: assign({ wanted: ({ context }) => ({ ...context.wanted, pause: false }) }),
     noResetWanted: assign({ wanted: ({ context }) => ({ ...context.wanted, reset: false }) }),
     nothingWanted: assign({ wanted: NOTHING_WANTED }),
+    noteCommand: assign({ command: ({ event }) => ('command' in event ? (event.command ?? null) : null) }),
     noteWake: assign({ woken: true }),
     noteStart: assign({ starting: true, wanted: NOTHING_WANTED, backoffs: 0 }),
     started: assign({ starting: false }),
@@ -83,7 +89,7 @@ export const projectionParts = setup({
     /** The next wait is as short as the first one, and as random: all of them come back within half a second, not at once. */
     noteBack: assign({ backoffs: 1 }),
     noteWaiting: assign({ backoffs: ({ context }) => context.backoffs + 1 }),
-    settle: emit((_, params: { readonly command: OperatorEvent; readonly error?: unknown }) => ({
+    settle: emit((_, params: { readonly command: CommandEvent; readonly error?: unknown }) => ({
       type: 'settled' as const,
       command: params.command,
       error: params.error ?? null,
@@ -114,6 +120,11 @@ export const projectionParts = setup({
     retryFailedAfter: ({ context }) => Math.min(LONGEST_MS, context.retryFailedAfterMs),
   },
 });
+
+/** The command that asked for this operation: an event that came later without one, or with another, is not it. */
+function commandOf({ command }: ProjectionContext, event: CommandEvent): PendingCommand | null {
+  return command !== null && operatorCommand(command.event).machineEvent === event ? command : null;
+}
 
 /** Anything can be thrown, also what cannot be made a string; an exception here would end the actor. */
 function messageOf(error: unknown): string {

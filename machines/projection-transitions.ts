@@ -1,5 +1,6 @@
+import type { CommandEvent } from '../src/core/operator-commands/command-definition.ts';
 import type { PullMode, PullOutcome } from '../src/core/port.ts';
-import type { OperatorEvent, StoredStatus } from '../src/core/status.ts';
+import type { StoredStatus } from '../src/core/status.ts';
 import type { ProjectionContext } from './projection-parts.ts';
 
 /** `detail` from when a pull found the row held until one gets through. */
@@ -8,8 +9,8 @@ export const ELSEWHERE = 'another daemon works on it';
 /** While an operation runs: note what is wanted and ask it to end. */
 export const whileWorking = {
   STOP: { actions: ['wantStop', 'endOperation'] },
-  RESET: { actions: ['wantReset', 'endOperation'] },
-  PAUSE: { actions: ['wantPause', 'endOperation'] },
+  RESET: { actions: ['wantReset', 'noteCommand', 'endOperation'] },
+  PAUSE: { actions: ['wantPause', 'noteCommand', 'endOperation'] },
   WAKE: { actions: 'noteWake' },
   // The operation finds out by itself, and if it has looked already, it looks again.
   REOPEN: { actions: 'noteWake' },
@@ -18,15 +19,21 @@ export const whileWorking = {
 /** While a short transaction runs whose outcome must be known: it is not asked to end. */
 export const whileCommitting = {
   STOP: { actions: 'wantStop' },
-  RESET: { actions: 'wantReset' },
-  PAUSE: { actions: 'wantPause' },
+  RESET: { actions: ['wantReset', 'noteCommand'] },
+  PAUSE: { actions: ['wantPause', 'noteCommand'] },
+} as const;
+
+/** In front of an event that failed: try it again, or pass over it. */
+export const whileFailed = {
+  RETRY: { target: '#projection.failed.attempting', actions: 'noteCommand' },
+  SKIP: { target: '#projection.failed.skipping', actions: 'noteCommand' },
 } as const;
 
 /** While nothing runs: do it. */
 export const whileWaiting = {
   STOP: '#projection.idle.stopped',
-  RESET: '#projection.resetting',
-  PAUSE: '#projection.idle.pausing',
+  RESET: { target: '#projection.resetting', actions: 'noteCommand' },
+  PAUSE: { target: '#projection.idle.pausing', actions: 'noteCommand' },
   REOPEN: '#projection.idle.opening',
 } as const;
 
@@ -42,8 +49,8 @@ export const stopOrResetFirst = [
 export const wantedFirst = [...stopOrResetFirst, { guard: 'wantsPause', target: '#projection.idle.pausing' }] as const;
 
 /** Tells the sender how its command ended, on the way to wherever the settled operation leads. */
-export const done = (command: OperatorEvent) => ({ type: 'settle', params: { command } }) as const;
-export const failed = (command: OperatorEvent) =>
+export const done = (command: CommandEvent) => ({ type: 'settle', params: { command } }) as const;
+export const failed = (command: CommandEvent) =>
   ({
     type: 'settle',
     params: ({ event }: { readonly event: { readonly error: unknown } }) => ({ command, error: event.error }),

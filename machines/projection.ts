@@ -12,6 +12,7 @@ import {
   untilBack,
   wantedFirst,
   whileCommitting,
+  whileFailed,
   whileWaiting,
   whileWorking,
 } from './projection-transitions.ts';
@@ -34,6 +35,7 @@ export const projectionMachine = projectionParts.createMachine({
   context: ({ input }) => ({
     ...input,
     wanted: NOTHING_WANTED,
+    command: null,
     woken: false,
     starting: false,
     operation: new AbortController(),
@@ -82,7 +84,7 @@ export const projectionMachine = projectionParts.createMachine({
           on: whileWorking,
           invoke: {
             src: 'setPaused',
-            input: ({ context }) => ({ hands: context.hands, paused: true }),
+            input: ({ context }) => ({ context, paused: true }),
             onDone: [
               ...stopOrResetFirst.map((transition) => ({ ...transition, actions: done('PAUSE') }) as const),
               { target: 'paused', actions: done('PAUSE') },
@@ -97,14 +99,19 @@ export const projectionMachine = projectionParts.createMachine({
         },
         paused: {
           entry: { type: 'noteDetail', params: { detail: 'paused by an operator' } },
-          on: { STOP: 'stopped', RESET: '#projection.resetting', RESUME: 'resuming', REOPEN: 'opening' },
+          on: {
+            STOP: 'stopped',
+            RESET: { target: '#projection.resetting', actions: 'noteCommand' },
+            RESUME: { target: 'resuming', actions: 'noteCommand' },
+            REOPEN: 'opening',
+          },
         },
         resuming: {
           entry: 'beginOperation',
           on: whileWorking,
           invoke: {
             src: 'setPaused',
-            input: ({ context }) => ({ hands: context.hands, paused: false }),
+            input: ({ context }) => ({ context, paused: false }),
             onDone: [
               ...wantedFirst.map((transition) => ({ ...transition, actions: done('RESUME') }) as const),
               // It was halted when it was paused.
@@ -161,7 +168,7 @@ export const projectionMachine = projectionParts.createMachine({
       initial: 'retrying',
       states: {
         retrying: {
-          on: { ...whileWaiting, RETRY: 'attempting', SKIP: 'skipping' },
+          on: { ...whileWaiting, ...whileFailed },
           after: { retryFailedAfter: 'attempting' },
         },
         attempting: {
@@ -178,12 +185,11 @@ export const projectionMachine = projectionParts.createMachine({
           on: {
             ...whileWaiting,
             ...untilBack('#projection.failed.backing-off'),
-            RETRY: 'attempting',
-            SKIP: 'skipping',
+            ...whileFailed,
           },
           after: { backoff: 'attempting' },
         },
-        halted: { on: { ...whileWaiting, RETRY: 'attempting', SKIP: 'skipping' } },
+        halted: { on: { ...whileWaiting, ...whileFailed } },
         skipping: {
           entry: 'beginOperation',
           on: whileCommitting,

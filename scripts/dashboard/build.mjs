@@ -5,6 +5,7 @@ import { basename } from 'node:path';
 import { build } from 'esbuild';
 import * as walk from '../../dist/machines/arrows.js';
 import { projectionMachine } from '../../dist/machines/projection.js';
+import { COMMAND_EVENTS } from '../../dist/src/core/operator-commands/command-definition.js';
 import { layOut } from './statechart.mjs';
 
 const FROM = 'src/dashboard';
@@ -25,7 +26,7 @@ export async function buildDashboard() {
     legalComments: 'eof',
     metafile: true,
     logLevel: 'warning',
-    define: { PROJECTION_CHART: JSON.stringify(await layOut(projectionMachine, walk)) },
+    define: { PROJECTION_CHART: JSON.stringify(await layOut(projectionMachine, walk, Object.keys(COMMAND_EVENTS))) },
   });
   const names = Object.keys(metafile.outputs).map((path) => basename(path));
   const page = readFileSync(`${FROM}/page.html`, 'utf8').replaceAll(/\{(\w+)\.(\w+)\}/g, (_, name, extension) => {

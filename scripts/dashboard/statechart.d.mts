@@ -5,4 +5,5 @@ import type { Chart } from '../../src/dashboard/chart/chart.ts';
 export function layOut(
   machine: AnyStateMachine,
   walk: { readonly arrowsOf: typeof arrowsOf; readonly leavesOf: typeof leavesOf },
+  commandEvents: readonly string[],
 ): Promise<Chart>;

@@ -4,8 +4,6 @@ import ElkModule from 'elkjs';
 
 /** Arrows that nearly every state has: all of them together would hide the others. The page says so in words. */
 const LEFT_OUT = ['STOP', 'RESET', 'PAUSE', 'REOPEN', 'wantsStop', 'wantsReset', 'wantsPause'];
-/** What an operator may send, beside what only the daemon sends. */
-const OPERATORS = ['RESET', 'PAUSE', 'RESUME', 'RETRY', 'SKIP', 'REBUILD'];
 
 const LAYOUT = {
   'elk.algorithm': 'layered',
@@ -33,11 +31,12 @@ const INSIDE = {
 
 /**
  * @param walk `arrowsOf` and `leavesOf` of machines/arrows.ts, compiled or not
+ * @param commandEvents the events of the machine that operators' commands are
  * @returns boxes and lines in pixels: `{ width, height, states: [{ path, x, y, width, height }], lines: [{ between: [from,
  * to], ends, points }], takes }`, where `ends` says at which of its ends a line has an arrow, and `takes` which events of
  * an operator each state that the machine can rest in takes.
  */
-export async function layOut(machine, walk) {
+export async function layOut(machine, walk, commandEvents) {
   const leaves = walk.leavesOf(machine);
   const arrows = walk.arrowsOf(machine);
   const tops = [...new Set(leaves.map(topOf))];
@@ -55,7 +54,7 @@ export async function layOut(machine, walk) {
     edges: ways.filter(({ from }) => tops.includes(from)).map(toEdge),
   };
   const Elk = ElkModule.default ?? ElkModule;
-  return toChart(await new Elk().layout(graph), takesOf(arrows, leaves));
+  return toChart(await new Elk().layout(graph), takesOf(arrows, leaves, commandEvents));
 }
 
 /** Between two states one line, whatever leads there and back; between states of two boxes it joins the boxes. */
@@ -108,9 +107,9 @@ function toChart(laidOut, takes) {
   };
 }
 
-function takesOf(arrows, leaves) {
+function takesOf(arrows, leaves, commandEvents) {
   const takes = (leaf) =>
-    OPERATORS.filter((event) =>
+    commandEvents.filter((event) =>
       arrows.some(
         (arrow) => arrow.event === event && (arrow.from === leaf || arrow.from === topOf(leaf) || arrow.from === ''),
       ),

@@ -3,8 +3,9 @@ import type { Capsule } from '../core/capsule.ts';
 import type { CommandRecord } from '../core/command.ts';
 import { EngineError } from '../core/errors.ts';
 import type { FailureRecord, TryReport } from '../core/failure.ts';
+import { OPERATOR_EVENTS } from '../core/operator-commands/command-registry.ts';
 import { untilAborted } from '../core/signals.ts';
-import { OPERATOR_EVENTS, type ProjectionStatus } from '../core/status.ts';
+import type { ProjectionStatus } from '../core/status.ts';
 import type { TransitionRecord } from '../core/transition.ts';
 import { capsuleSchema, failuresSchema, trySchema } from '../http/failure-schemas.ts';
 import {

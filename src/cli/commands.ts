@@ -1,8 +1,13 @@
 import { type Command, Option } from 'commander';
+import type { OperatorCommandDefinition } from '../core/operator-commands/command-definition.ts';
+import { OPERATOR_COMMANDS } from '../core/operator-commands/command-registry.ts';
 import { SENDABLE } from './client.ts';
 import type { Actions, CommandContext, ExitCode } from './program.ts';
 
 type Result = { code: ExitCode };
+
+/** What needs no more than the name of a projection. */
+const SENT = OPERATOR_COMMANDS.filter(({ fields = [] }: OperatorCommandDefinition) => fields.length === 0);
 
 const MAX_POSITION = 2n ** 63n - 1n;
 
@@ -36,14 +41,17 @@ export function addSend(program: Command, actions: Actions, context: CommandCont
     .command('send')
     .description('send an event to a projection, and say how it ended')
     .argument('<name>')
-    .argument('<event>', SENDABLE.join(', '))
+    .argument('<event>', SENT.map(({ name }) => name).join(', '))
     .option('--wait', 'until the projection is live again', false)
     .option('--json', 'the outcome as an object, for programs', false)
+    .addHelpText('after', `\nEvents:\n${SENT.map(({ name, summary }) => `  ${name.padEnd(8)} ${summary}`).join('\n')}`)
     .addHelpText('after', examples('send band PAUSE', 'send band RESUME --wait', 'send band RETRY'));
   command.action(async (name: string, given: string, { wait, json }: { wait: boolean; json: boolean }) => {
     const event = SENDABLE.find((one) => one === given);
     if (event === undefined) return command.error(`error: no event '${given}': use one of ${SENDABLE.join(', ')}`);
-    if (event === 'SKIP') return command.error('error: SKIP needs more: use skip NAME --position P --reason TEXT');
+    if (!SENT.some(({ name }) => name === event)) {
+      return command.error(`error: ${event} needs more: use ${event.toLowerCase()} NAME --position P --reason TEXT`);
+    }
     result.code = await actions.send({ name, event, wait, json }, context);
   });
 }

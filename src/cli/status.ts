@@ -1,9 +1,10 @@
 import { PUBLISHER_NAME, type PublisherStatus } from '../core/publisher.ts';
+import { duration, grouped } from '../core/readable.ts';
 import type { ProjectionStatus } from '../core/status.ts';
 import type { DaemonClient, Fleet } from './client.ts';
 import { type Colour, type Paint, plain } from './colours.ts';
 import { describeStanding } from './failure-report.ts';
-import { duration, grouped, type Output, oneLine, table } from './terminal.ts';
+import { type Output, oneLine, table } from './terminal.ts';
 
 const TITLES = ['NAME', 'STATE', 'CURSOR/HEAD', 'LAG', 'RATE', 'ETA', 'DETAIL'];
 

@@ -42,34 +42,6 @@ export function table(
     .join('');
 }
 
-/** 1234567 is `1,234,567`, whatever the locale. */
-export function grouped(number: number): string {
-  return Math.round(number)
-    .toString()
-    .replaceAll(/\B(?=(\d{3})+$)/g, ',');
-}
-
-/** 5 is `5 s`, 90 is `1 min 30 s`, 7260 is `2 h 1 min`, and so on up to days. */
-export function duration(seconds: number): string {
-  const whole = Math.max(0, Math.round(seconds));
-  const [days, hours, minutes, rest] = [
-    Math.floor(whole / 86_400),
-    Math.floor(whole / 3600) % 24,
-    Math.floor(whole / 60) % 60,
-    whole % 60,
-  ];
-  const parts = [
-    [days, 'd'],
-    [hours, 'h'],
-    [minutes, 'min'],
-    [rest, 's'],
-  ] as const;
-  const first = parts.findIndex(([amount]) => amount > 0);
-  if (first === -1) return '0 s';
-  const shown = parts.slice(first, first + 2).filter(([amount]) => amount > 0);
-  return shown.map(([amount, unit]) => `${amount} ${unit}`).join(' ');
-}
-
 /** Paints a text over the one before it, cut to the terminal: what wraps or scrolls away cannot be painted over. */
 export function repainter(stdout: Output): (text: string) => void {
   let height = 0;

@@ -1,4 +1,4 @@
-import type { OperatorEvent } from './status.ts';
+import type { OperatorEvent } from './operator-commands/command-registry.ts';
 
 /** How a command stands: `pending` until its effect is committed, or it is refused. @public */
 export const COMMAND_STATES = ['pending', 'done', 'failed'] as const;
@@ -21,11 +21,26 @@ export interface CommandRequest {
   readonly by: string;
 }
 
+/** A command that is still to be carried out. */
+export interface PendingCommand {
+  readonly id: string;
+  readonly name: string;
+  readonly event: OperatorEvent;
+  readonly position: bigint | null;
+  readonly reason: string | null;
+  readonly generation: bigint | null;
+  readonly requestedBy: string;
+  readonly acceptedBy: string;
+  /** Since it was asked for, by the database's clock. */
+  readonly seconds: number;
+}
+
 /** A row of `projection_commands`; positions and generations are decimal strings, times ISO 8601 UTC. */
 export interface CommandRecord {
   readonly id: string;
   readonly name: string;
-  readonly event: OperatorEvent;
+  /** An operator's event; another text where a newer daemon, or SQL, has written one that this version does not know. */
+  readonly event: string;
   readonly position: string | null;
   readonly reason: string | null;
   readonly generation: string | null;

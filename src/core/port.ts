@@ -1,3 +1,4 @@
+import type { PendingCommand } from './command.ts';
 import type { ErrorCode } from './errors.ts';
 import type { StoredStatus } from './status.ts';
 
@@ -38,16 +39,17 @@ export type PullOutcome =
 /**
  * The hands of one projection's machine. At most one operation runs at a time: the machine enters a state only when the
  * last operation has settled. Rejecting means that the database could not do it now; the machine backs off and tries
- * again. The machine retries, the hands never do.
+ * again. The machine retries, the hands never do. An operation that carries out a command ends the command's row in its
+ * own transaction; `null` where the machine was asked without a command.
  */
 export interface ProjectionHands {
   /** Reads the row; nothing is applied. */
   open(signal: AbortSignal): Promise<{ readonly status: StoredStatus; readonly detail: string | null }>;
   pull(mode: PullMode, signal: AbortSignal): Promise<PullOutcome>;
   /** One short transaction, bounded, not abortable. */
-  reset(): Promise<{ readonly status: StoredStatus }>;
+  reset(command: PendingCommand | null): Promise<{ readonly status: StoredStatus }>;
   /** Waits for the page in flight. Resolves with what the row says then: a resumed one may be halted. */
-  setPaused(paused: boolean): Promise<{ readonly status: StoredStatus }>;
+  setPaused(paused: boolean, command: PendingCommand | null): Promise<{ readonly status: StoredStatus }>;
   /** Passes over the event that failed: one short transaction, not abortable. */
-  skip(): Promise<void>;
+  skip(command: PendingCommand | null): Promise<void>;
 }

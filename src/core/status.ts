@@ -5,10 +5,6 @@ export type ProjectionState = (typeof STATES)[number];
 /** What is wanted of a projection, as its row keeps it over restarts. */
 export type StoredStatus = 'running' | 'paused' | 'halted';
 
-/** What an operator may send to a projection. */
-export const OPERATOR_EVENTS = ['RESET', 'PAUSE', 'RESUME', 'RETRY', 'SKIP'] as const;
-export type OperatorEvent = (typeof OPERATOR_EVENTS)[number];
-
 /** The event a projection stands before because it could not be applied. */
 export interface FailureStatus {
   /** Null where no event is at fault (the store's history does not fit the projection). */

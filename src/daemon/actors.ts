@@ -5,7 +5,6 @@ import { type FailurePolicy, resolvePolicy } from '../core/failure-policy.ts';
 import type { Log } from '../core/log.ts';
 import { PageTurns } from '../core/page-turns.ts';
 import type { TableOwners } from '../core/table-owners.ts';
-import type { InHand } from '../operations/command-runner.ts';
 import { Caution, Turns } from '../projector/crash-loop-guard.ts';
 import type { HeadSource } from '../projector/head-source.ts';
 import { LockWatch } from '../projector/lock-watch.ts';
@@ -27,7 +26,6 @@ const FOLD_FROM = 10;
 export interface Worker {
   readonly puller: Puller;
   readonly progress: Progress;
-  readonly inHand: InHand;
   /** Milliseconds in which a pull that gets nowhere has to end by itself. */
   readonly stallMs: number;
 }
@@ -82,10 +80,9 @@ export function startActors(options: ActorsOptions): Actor<typeof daemonMachine>
       log,
       now,
     });
-    const inHand: InHand = { command: null };
-    workers.set(name, { puller, progress, inHand, stallMs: stallLimit(policy, daemon.patience) });
+    workers.set(name, { puller, progress, stallMs: stallLimit(policy, daemon.patience) });
     const operating = { ...settings, sql: pools.operators };
-    const hands = createHands({ projection, projections, puller, settings: operating, inHand, log, onReset });
+    const hands = createHands({ projection, projections, puller, settings: operating, log, onReset });
     return { name, hands, retryFailedAfterMs: policy.retryFailedAfterMs, backoff: BACKOFF };
   });
   const root = createActor(daemonMachine, {

@@ -2,14 +2,9 @@ import type { BrokerStatus } from '../core/broker.ts';
 import type { Capsule } from '../core/capsule.ts';
 import type { CommandRecord, CommandRequest, WaitOptions } from '../core/command.ts';
 import type { FailureRecord, TryReport } from '../core/failure.ts';
+import type { OperatorEvent } from '../core/operator-commands/command-registry.ts';
 import type { PublisherStatus } from '../core/publisher.ts';
-import type {
-  CommandOutcome,
-  InstanceEvents,
-  OperatorEvent,
-  ProjectionStatus,
-  UnhandledEvents,
-} from '../core/status.ts';
+import type { CommandOutcome, InstanceEvents, ProjectionStatus, UnhandledEvents } from '../core/status.ts';
 import type { TransitionRecord } from '../core/transition.ts';
 import type { LatencyFigures } from '../projector/latency.ts';
 import type { TransitionsOptions } from '../state/transitions.ts';

@@ -152,7 +152,6 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
       id: this.id,
       names: this.names,
       child: (name) => this.#child(name),
-      inHand: (name) => this.#workers.get(name)?.inHand ?? null,
       log: this.#log,
     });
     desk.start();

@@ -1,7 +1,8 @@
 import type { CommandRecord, CommandRequest, WaitOptions } from '../core/command.ts';
 import { EngineError } from '../core/errors.ts';
+import type { OperatorEvent } from '../core/operator-commands/command-registry.ts';
 import type { Projection } from '../core/projection.ts';
-import type { CommandOutcome, OperatorEvent } from '../core/status.ts';
+import type { CommandOutcome } from '../core/status.ts';
 import { adopt } from '../operations/adopt.ts';
 import type { CommandDesk } from '../operations/command-inbox.ts';
 import type { FailureDesk } from '../operations/dry-run/failure-service.ts';

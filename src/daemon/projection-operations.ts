@@ -2,7 +2,6 @@ import { EngineError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { ProjectionHands } from '../core/port.ts';
 import type { Projection } from '../core/projection.ts';
-import type { InHand } from '../operations/command-runner.ts';
 import { setPaused } from '../operations/pause.ts';
 import { reset } from '../operations/reset.ts';
 import { skipEvent } from '../operations/skip.ts';
@@ -16,8 +15,6 @@ export interface HandsOptions {
   readonly projections: readonly Projection[];
   readonly puller: Puller;
   readonly settings: Pick<PageSettings, 'sql' | 'owner' | 'failpoint'>;
-  /** The command that an operation carries out. */
-  readonly inHand: InHand;
   readonly log: Log;
   /** A reset has ended, well or not: other projections may have been reset with this one. */
   readonly onReset: () => void;
@@ -25,7 +22,7 @@ export interface HandsOptions {
 
 /** Gives a projection's machine its hands: each operation is one thing done to the database. */
 export function createHands(options: HandsOptions): ProjectionHands {
-  const { projection, projections, puller, inHand, log } = options;
+  const { projection, projections, puller, log } = options;
   const { sql, owner, failpoint } = options.settings;
   const { name } = projection;
   return {
@@ -39,11 +36,10 @@ export function createHands(options: HandsOptions): ProjectionHands {
       return { status: state.status, detail: state.alarm };
     },
     pull: (mode, signal) => puller.pull(mode, signal),
-    reset: async () => {
+    reset: async (command) => {
       // Whatever the outcome, also an unknown one: the row is read again before the next page.
       puller.forget();
       try {
-        const { command } = inHand;
         const done = await reset(sql, { projection, projections, owner, command, failpoint });
         await failpoint?.('reset-committed', projection.name);
         puller.checkpoint.opened(done.generation);
@@ -53,14 +49,13 @@ export function createHands(options: HandsOptions): ProjectionHands {
         options.onReset();
       }
     },
-    setPaused: async (paused) => {
+    setPaused: async (paused, command) => {
       // While it is paused, it passes over no events either.
       puller.forget();
-      return { status: await setPaused(sql, { name, paused, owner, command: inHand.command }) };
+      return { status: await setPaused(sql, { name, paused, owner, command }) };
     },
-    skip: async () => {
+    skip: async (command) => {
       puller.forget();
-      const { command } = inHand;
       // What to skip, and why, is the operator's to say.
       if (command === null) throw new EngineError('SKIP_MOVED', { name, where: 'was given no position' });
       await skipEvent(sql, { name, handled: [...projection.handlers.keys()], owner, command });

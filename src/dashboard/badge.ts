@@ -1,7 +1,7 @@
+import { grouped } from '../core/readable.ts';
 import type { ProjectionStatus } from '../core/status.ts';
 import { make, set, write } from './element.ts';
 import { insideOf } from './fleet.ts';
-import { grouped } from './format.ts';
 import { skippedIcon, stateIcon } from './icons.ts';
 
 /** A projection's state: shape, word, and what it is doing inside; beside it how many events its rows lack. */

@@ -1,8 +1,8 @@
 import type { FailureRecord, TryReport } from '../core/failure.ts';
+import type { OperatorEvent } from '../core/operator-commands/command-registry.ts';
 import type { ProjectionStatus } from '../core/status.ts';
 import type { TransitionRecord } from '../core/transition.ts';
 import type { Fleet } from './fleet.ts';
-import type { Order } from './projection/orders.ts';
 
 /** How long an answer may take, in milliseconds, beside the time that the daemon was asked to wait. */
 const ANSWER_MS = 10_000;
@@ -44,7 +44,7 @@ export interface DaemonClient {
   /** Whether this is the daemon's token. */
   accepts(token: string): Promise<boolean>;
   /** Gives an order and waits for how it ended. */
-  order(name: string, order: Order, given: Given): Promise<Outcome>;
+  order(name: string, event: OperatorEvent, given: Given): Promise<Outcome>;
   /** Null where this daemon does not keep them. */
   transitions(name: string): Promise<readonly TransitionRecord[] | null>;
   failures(name: string): Promise<readonly FailureRecord[] | null>;

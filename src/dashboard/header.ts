@@ -1,5 +1,6 @@
+import { duration, grouped } from '../core/readable.ts';
 import { make, set, write } from './element.ts';
-import { clock, duration, grouped } from './format.ts';
+import { clock } from './format.ts';
 import type { Look } from './polling.ts';
 import { TokenForm, type TokenFormOptions } from './token-form.ts';
 

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { orLate } from '../core/deadline.ts';
 import { EngineError } from '../core/errors.ts';
+import { OPERATOR_COMMANDS, OPERATOR_EVENTS } from '../core/operator-commands/command-registry.ts';
 import { PUBLISHER_NAME } from '../core/publisher.ts';
 import { isTimeout } from '../core/signals.ts';
-import { OPERATOR_EVENTS } from '../core/status.ts';
 import { createCommands } from './commands.ts';
 import { refuse, remoteOf, sendJson, sendProblem } from './guards.ts';
 import { outcomeProblem } from './problem.ts';
@@ -27,7 +27,9 @@ const headers = z.object({
 });
 
 const body = z.strictObject({
-  type: z.enum(OPERATOR_EVENTS, { error: `is not one of ${OPERATOR_EVENTS.join(', ')}` }),
+  type: z
+    .enum(OPERATOR_EVENTS, { error: `is not one of ${OPERATOR_EVENTS.join(', ')}` })
+    .describe(OPERATOR_COMMANDS.map(({ name, summary }) => `${name}: ${summary}`).join('; ')),
   position: position('SKIP: of the event that failed').optional(),
   reason: z.string().optional().describe('SKIP: why, for the record; 1 to 500 characters'),
   generation: z

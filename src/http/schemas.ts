@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { BROKER_STATES, type BrokerStatus } from '../core/broker.ts';
 import { COMMAND_STATES, type CommandRecord } from '../core/command.ts';
+import { OPERATOR_EVENTS } from '../core/operator-commands/command-registry.ts';
 import { PUBLISHER_STATES, type PublisherStatus } from '../core/publisher.ts';
-import { type FailureStatus, OPERATOR_EVENTS, type ProjectionStatus, STATES } from '../core/status.ts';
+import { type FailureStatus, type ProjectionStatus, STATES } from '../core/status.ts';
 import type { TransitionRecord } from '../core/transition.ts';
 
 /**
@@ -197,7 +198,7 @@ export const commandSchema = named(
   z.looseObject({
     id: z.string(),
     name: z.string().describe('of the projection'),
-    event: z.enum(OPERATOR_EVENTS),
+    event: z.string().describe('an event of operators; another where a newer daemon, or SQL, has written it'),
     position: z.string().nullable().describe('SKIP: of the event that failed'),
     reason: z.string().nullable(),
     generation: z.string().nullable().describe('the one it was meant for'),

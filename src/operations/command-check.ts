@@ -1,5 +1,6 @@
 import type { CommandRecord, CommandRequest } from '../core/command.ts';
 import { EngineError } from '../core/errors.ts';
+import { type OperatorEvent, operatorCommand } from '../core/operator-commands/command-registry.ts';
 import { PUBLISHER_NAME } from '../core/publisher.ts';
 
 const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
@@ -17,9 +18,20 @@ export function checkRequest(request: CommandRequest, names: readonly string[]):
 function faultOf({ event, position, reason, generation, id }: CommandRequest): string | null {
   if (id !== undefined && !UUID.test(id)) return 'its id is not a UUID';
   if (generation !== undefined && generation < 0n) return 'its generation is below 0';
-  if (event !== 'SKIP')
-    return position === undefined && reason === undefined ? null : 'only SKIP has position and reason';
-  if (position === undefined || position <= 0n) return 'it needs the position of the event that failed';
+  const { fields = [] } = operatorCommand(event);
+  return (
+    faultOfPosition(position, event, fields.includes('position')) ??
+    faultOfReason(reason, event, fields.includes('reason'))
+  );
+}
+
+function faultOfPosition(position: bigint | undefined, event: OperatorEvent, needed: boolean): string | null {
+  if (!needed) return position === undefined ? null : `${event} has no position`;
+  return position === undefined || position <= 0n ? 'it needs the position of the event that failed' : null;
+}
+
+function faultOfReason(reason: string | undefined, event: OperatorEvent, needed: boolean): string | null {
+  if (!needed) return reason === undefined ? null : `${event} has no reason`;
   if (reason === undefined || reason.trim() === '') return 'it needs a reason, for the record';
   // Characters as PostgreSQL counts them, which cannot store a NUL.
   if ([...reason].length > REASON_LENGTH) return `its reason has more than ${REASON_LENGTH} characters`;

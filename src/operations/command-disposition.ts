@@ -1,9 +1,10 @@
 import { ELSEWHERE } from '../../machines/projection-transitions.ts';
 import type { ProjectionSnapshot } from '../../machines/state-names.ts';
+import type { PendingCommand } from '../core/command.ts';
 import { describeError } from '../core/describe-error.ts';
 import { EngineError, isEngineError } from '../core/errors.ts';
 import { isTransient } from '../postgres/errors.ts';
-import { CommandEnded, type PendingCommand } from '../state/commands.ts';
+import { CommandEnded } from '../state/commands.ts';
 
 /** Seconds for which a command is left to the daemon that accepted it, and to the one that has the projection's row. */
 const ACCEPTER_S = 1;

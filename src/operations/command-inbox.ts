@@ -129,10 +129,9 @@ export class CommandDesk {
    * that ran: what the command led to is known when this daemon's runner has it out of its hand.
    */
   async #stateAfter(id: string, name: string): Promise<ProjectionState> {
-    const { inHand } = this.#options;
-    if (inHand(name)?.command?.id === id) {
+    if (this.#runner.isExecuting(id)) {
       const ended = firstValueFrom(this.#news.pipe(filter((one) => one === id)), { defaultValue: null });
-      if (inHand(name)?.command?.id === id) await orAborted(ended, AbortSignal.timeout(LEAVING_MS)).catch(() => null);
+      if (this.#runner.isExecuting(id)) await orAborted(ended, AbortSignal.timeout(LEAVING_MS)).catch(() => null);
     }
     return this.#states.get(id) ?? this.#stateOf(name);
   }

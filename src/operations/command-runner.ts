@@ -2,26 +2,16 @@ import { waitFor } from 'xstate';
 import type { ProjectionActor } from '../../machines/daemon.ts';
 import { ELSEWHERE } from '../../machines/projection-transitions.ts';
 import { fullStateOf, stateOf } from '../../machines/state-names.ts';
+import type { PendingCommand } from '../core/command.ts';
 import { describeError } from '../core/describe-error.ts';
 import { EngineError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
+import { operatorCommand } from '../core/operator-commands/command-registry.ts';
 import type { ProjectionState } from '../core/status.ts';
 import type { Sql } from '../postgres/pool.ts';
-import {
-  commandDone,
-  expectGeneration,
-  type PendingCommand,
-  pendingCommands,
-  refuseCommand,
-  refuseUnknown,
-} from '../state/commands.ts';
+import { commandDone, expectGeneration, pendingCommands, refuseCommand, refuseUnknown } from '../state/commands.ts';
 import { fateOf, isForAnother, isPassing, type Refusal } from './command-disposition.ts';
 import { deliver } from './deliver-to-machine.ts';
-
-/** The command that a projection's machine is carrying out: its hands write its end into the transaction of the effect. */
-export interface InHand {
-  command: PendingCommand | null;
-}
 
 export interface RunnerOptions {
   readonly sql: Sql;
@@ -30,7 +20,6 @@ export interface RunnerOptions {
   readonly names: readonly string[];
   /** Undefined where a projection does not run now. */
   readonly child: (name: string) => ProjectionActor | undefined;
-  readonly inHand: (name: string) => InHand | null;
   readonly log: Log;
   /** A command was found ended, by this daemon or another one. */
   readonly onEnded: (id: string, state: ProjectionState) => void;
@@ -55,6 +44,8 @@ export class CommandRunner {
   readonly #working = new Map<string, Promise<void>>();
   /** Had something new while they were at work. */
   readonly #missed = new Set<string>();
+  /** Ids of the commands that a machine of this daemon is carrying out. */
+  readonly #executing = new Set<string>();
   #looking: Promise<void> | null = null;
   #lookAgain = false;
 
@@ -70,6 +61,11 @@ export class CommandRunner {
       this.#looking = null;
       if (this.#lookAgain) this.look();
     });
+  }
+
+  /** Whether a machine of this daemon is carrying out this command, or has just done so and is leaving the state of it. */
+  isExecuting(id: string): boolean {
+    return this.#executing.has(id);
   }
 
   /** Begins nothing more; resolves when what is under way has ended. */
@@ -140,16 +136,17 @@ export class CommandRunner {
   async #effect(command: PendingCommand): Promise<'later' | Ended> {
     const { id, sql, child: childOf } = this.#options;
     const { name, event, generation } = command;
+    const { machineEvent, endedBy } = operatorCommand(event);
     const child = childOf(name);
     if (child === undefined || isForAnother(command, { id, ...child.getSnapshot().context })) return 'later';
     await this.#outOfPassing(child, command);
     let before = child.getSnapshot();
     try {
-      // The others look in the transaction of their effect. An attempt is a page of its own.
-      if (event === 'RETRY' && generation !== null) await expectGeneration(sql, command);
+      // The others look in the transaction of their effect.
+      if (endedBy === 'runner' && generation !== null) await expectGeneration(sql, command);
       before = child.getSnapshot();
       if (before.status !== 'active' || before.matches({ idle: 'stopped' })) return 'later';
-      if (before.can({ type: event })) return await this.#have(child, command);
+      if (before.can({ type: machineEvent })) return await this.#execute(child, command);
       if (isPassing(before)) return 'later';
       throw new EngineError('COMMAND_REFUSED', { event, name, state: fullStateOf(before) });
     } catch (error) {
@@ -161,29 +158,28 @@ export class CommandRunner {
     }
   }
 
-  async #have(child: ProjectionActor, command: PendingCommand): Promise<'later' | Ended> {
-    const { sql, id: by, inHand, log } = this.#options;
+  async #execute(child: ProjectionActor, command: PendingCommand): Promise<'later' | Ended> {
+    const { sql, id: by, log } = this.#options;
     const { id, name, event } = command;
-    const hand = inHand(name);
-    if (hand === null) return 'later';
-    hand.command = command;
+    this.#executing.add(id);
     log.debug({ command: id, projection: name, event }, 'a command is carried out');
     try {
-      const { error, state } = await deliver(child, event);
+      const { error, state } = await deliver(child, command);
       if (error !== null) throw error instanceof Error ? error : new Error(describeError(error));
-      if (event === 'RETRY') {
+      if (operatorCommand(event).endedBy === 'runner') {
         // Another daemon has the row: no attempt was made.
         if (child.getSnapshot().context.detail === ELSEWHERE) return 'later';
         await commandDone(sql, id, { by });
       }
       return { state };
     } finally {
-      hand.command = null;
+      this.#executing.delete(id);
     }
   }
 
   async #outOfPassing(child: ProjectionActor, { event }: PendingCommand): Promise<void> {
-    const passed = waitFor(child, (one) => one.status !== 'active' || one.can({ type: event }) || !isPassing(one), {
+    const { machineEvent: type } = operatorCommand(event);
+    const passed = waitFor(child, (one) => one.status !== 'active' || one.can({ type }) || !isPassing(one), {
       timeout: PASSING_MS,
       signal: this.#stopped.signal,
     });

@@ -1,7 +1,10 @@
 import type { ProjectionActor } from '../../machines/daemon.ts';
 import { stateOf } from '../../machines/state-names.ts';
+import type { PendingCommand } from '../core/command.ts';
 import { EngineError } from '../core/errors.ts';
-import type { OperatorEvent, ProjectionState } from '../core/status.ts';
+import { COMMAND_EVENTS } from '../core/operator-commands/command-definition.ts';
+import { operatorCommand } from '../core/operator-commands/command-registry.ts';
+import type { ProjectionState } from '../core/status.ts';
 
 /** How the machine has answered a command. */
 export interface Delivered {
@@ -12,16 +15,21 @@ export interface Delivered {
 }
 
 /**
- * Sends an operator's event to a projection's machine and waits until the machine says how it ended: as long as that
- * takes, one at a time, and only what the machine `can`.
+ * Sends a command to a projection's machine, as the event that its definition names, and waits until the machine says how
+ * its operation ended, as long as that takes. One command at a time, and only what the machine `can`.
  * @throws EngineError DAEMON_STOPPED when the machine stops or has stopped; what the actor died of
  */
-export async function deliver(child: ProjectionActor, event: OperatorEvent): Promise<Delivered> {
+export async function deliver(child: ProjectionActor, command: PendingCommand): Promise<Delivered> {
   // It would drop the event without a word, and never call back.
   if (child.getSnapshot().status !== 'active') throw new EngineError('DAEMON_STOPPED');
+  const { machineEvent: type } = operatorCommand(command.event);
+  if (!COMMAND_EVENTS[type].settles) {
+    child.send({ type, command });
+    return { error: null, state: stateOf(child.getSnapshot()) };
+  }
   return await new Promise<Delivered>((resolve, reject) => {
-    const settled = child.on('settled', ({ command, error }) => {
-      if (command !== event) return;
+    const settled = child.on('settled', ({ command: ended, error }) => {
+      if (ended !== type) return;
       finish();
       // The event is emitted on the way out of the old state: the new one stands a moment later.
       queueMicrotask(() => resolve({ error, state: stateOf(child.getSnapshot()) }));
@@ -42,6 +50,6 @@ export async function deliver(child: ProjectionActor, event: OperatorEvent): Pro
       settled.unsubscribe();
       states.unsubscribe();
     }
-    child.send({ type: event });
+    child.send({ type, command });
   });
 }

@@ -1,7 +1,8 @@
+import type { PendingCommand } from '../core/command.ts';
 import { EngineError } from '../core/errors.ts';
 import type { StoredStatus } from '../core/status.ts';
 import type { Sql } from '../postgres/pool.ts';
-import { checkGeneration, commandDone, type PendingCommand } from '../state/commands.ts';
+import { checkGeneration, commandDone } from '../state/commands.ts';
 
 export interface PauseOptions {
   readonly name: string;

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import type { PendingCommand } from '../core/command.ts';
 import { describeError } from '../core/describe-error.ts';
 import { EngineError, isEngineError } from '../core/errors.ts';
 import type { Projection } from '../core/projection.ts';
@@ -9,7 +10,7 @@ import type { Sql, Tx } from '../postgres/pool.ts';
 import type { ResetPoint } from '../projector/failpoint.ts';
 import { reachedTables } from '../read-model/foreign-keys.ts';
 import { claimsOf, lockClaims, objections } from '../state/claims.ts';
-import { CommandEnded, checkGeneration, commandDone, lockCommand, type PendingCommand } from '../state/commands.ts';
+import { CommandEnded, checkGeneration, commandDone, lockCommand } from '../state/commands.ts';
 import { tablesOf } from '../state/register.ts';
 import { emptyTables } from './empty-tables.ts';
 import { planReset, type ResetPlan } from './reset-plan.ts';

@@ -1,7 +1,8 @@
+import type { PendingCommand } from '../core/command.ts';
 import { EngineError } from '../core/errors.ts';
 import { newestWithin } from '../event-store/newest.ts';
 import type { Sql, Tx } from '../postgres/pool.ts';
-import { checkGeneration, commandDone, type PendingCommand } from '../state/commands.ts';
+import { checkGeneration, commandDone } from '../state/commands.ts';
 import { advance } from '../state/projection-state.ts';
 
 export interface SkipOptions {

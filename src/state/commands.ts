@@ -1,22 +1,8 @@
-import type { CommandRecord, CommandRequest } from '../core/command.ts';
+import type { CommandRecord, CommandRequest, PendingCommand } from '../core/command.ts';
 import { EngineError } from '../core/errors.ts';
+import { OPERATOR_EVENTS } from '../core/operator-commands/command-registry.ts';
 import { PUBLISHER_NAME } from '../core/publisher.ts';
-import type { OperatorEvent } from '../core/status.ts';
 import type { Queryable } from '../postgres/pool.ts';
-
-/** A command that is still to be carried out. */
-export interface PendingCommand {
-  readonly id: string;
-  readonly name: string;
-  readonly event: OperatorEvent;
-  readonly position: bigint | null;
-  readonly reason: string | null;
-  readonly generation: bigint | null;
-  readonly requestedBy: string;
-  readonly acceptedBy: string;
-  /** Since it was asked for, by the database's clock. */
-  readonly seconds: number;
-}
 
 /** Thrown inside the transaction of an effect, so that it rolls back: somebody else has ended this command. */
 export class CommandEnded extends Error {}
@@ -67,7 +53,9 @@ export async function pendingCommands(sql: Queryable, names: readonly string[]):
     SELECT id, name, event, position, reason, generation, requested_by AS "requestedBy", accepted_by AS "acceptedBy",
            extract(epoch FROM clock_timestamp() - requested_at)::float8 AS seconds
     FROM projection_commands
-    WHERE state = 'pending' AND instance_id = '' AND name = ANY(${[...names]}::text[]) ORDER BY number`;
+    WHERE state = 'pending' AND instance_id = '' AND name = ANY(${[...names]}::text[])
+      AND event = ANY(${[...OPERATOR_EVENTS]}::text[])  -- another is a newer daemon's, or refused soon
+    ORDER BY number`;
 }
 
 /** For an effect that is too much to be done in vain. @throws CommandEnded when it is not pending any more */
@@ -121,10 +109,12 @@ export async function expectGeneration(sql: Queryable, command: PendingCommand):
 
 /** Seconds that a row waits for a daemon that is just about to register the projection. */
 const UNKNOWN_AFTER_S = 2;
+/** Seconds that a command of an unknown kind waits for a daemon of a newer version, which may know it. */
+const UNKNOWN_KIND_AFTER_S = 10;
 
 /**
  * Refuses what no daemon would ever carry out, and would stay pending without a word: rows that SQL has inserted for a
- * projection that no daemon has ever had, or for an instance, of which there are none yet.
+ * projection that no daemon has ever had, of a kind that there is not, or for an instance, of which there are none yet.
  */
 export async function refuseUnknown(sql: Queryable, by: string): Promise<readonly RefusedCommand[]> {
   return await sql<RefusedCommand[]>`
@@ -132,12 +122,17 @@ export async function refuseUnknown(sql: Queryable, by: string): Promise<readonl
     UPDATE projection_commands AS c
     SET state = 'failed', carried_out_by = ${by}, ended_at = clock_timestamp(),
         code = CASE WHEN c.name IN (SELECT name FROM known) THEN 'COMMAND_INVALID' ELSE 'PROJECTION_UNKNOWN' END,
-        message = CASE WHEN c.name IN (SELECT name FROM known)
+        message = CASE
+          WHEN c.event <> ALL(${[...OPERATOR_EVENTS]}::text[])
+          THEN format('there is no command %L: use one of %s', left(c.event, 100), ${OPERATOR_EVENTS.join(', ')}::text)
+          WHEN c.name IN (SELECT name FROM known)
           THEN format('no projection is per instance yet: leave instance_id out to reach all of %L', c.name)
           ELSE format('no daemon has a projection named %L: known are %s', c.name,
                       (SELECT left(coalesce(string_agg(name, ', ' ORDER BY name), 'none'), 500) FROM known)) END
     WHERE c.state = 'pending'
       AND (c.instance_id <> '' OR
+           c.event <> ALL(${[...OPERATOR_EVENTS]}::text[])
+           AND c.requested_at < clock_timestamp() - make_interval(secs => ${UNKNOWN_KIND_AFTER_S}) OR
            c.name NOT IN (SELECT name FROM known)
            AND c.requested_at < clock_timestamp() - make_interval(secs => ${UNKNOWN_AFTER_S}))
     RETURNING c.id, c.name, c.event, c.requested_by AS "requestedBy", c.code, c.message`;

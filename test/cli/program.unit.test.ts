@@ -138,10 +138,10 @@ describe('parsing', () => {
     ['start --config', "option '--config <file>' argument missing"],
     ['import', "missing required argument 'file'"],
     ['send band', "missing required argument 'event'"],
-    ['send band WAKE', "no event 'WAKE': use one of RESET, PAUSE, RESUME, RETRY, SKIP"],
+    ['send band WAKE', "no event 'WAKE': use one of PAUSE, RESUME, RETRY, SKIP, RESET"],
     // Seen red with: REBUILD in SENDABLE, which no daemon takes.
-    ['send band REBUILD', "no event 'REBUILD': use one of RESET, PAUSE, RESUME, RETRY, SKIP"],
-    ['send band reset', "no event 'reset': use one of RESET, "],
+    ['send band REBUILD', "no event 'REBUILD': use one of PAUSE, RESUME, RETRY, SKIP, RESET"],
+    ['send band reset', "no event 'reset': use one of PAUSE, "],
     ['send band SKIP', 'SKIP needs more: use skip NAME --position P --reason TEXT'],
     ['skip band --reason x', "required option '--position <position>' not specified"],
     ['skip band --position 7', "required option '--reason <text>' not specified"],

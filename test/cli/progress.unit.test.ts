@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { progressLine, reportProgress } from '../../src/cli/progress.ts';
-import { duration, grouped } from '../../src/cli/terminal.ts';
+import { duration, grouped } from '../../src/core/readable.ts';
 import type { ProjectionStatus } from '../../src/core/status.ts';
 import { FakeDaemon, statusOf } from '../http/fake-daemon.ts';
 import { Captured } from './captured.ts';

@@ -1,7 +1,13 @@
 import { describe, expect, test } from 'vitest';
+import {
+  OPERATOR_COMMANDS,
+  type OperatorEvent,
+  operatorCommand,
+} from '../../src/core/operator-commands/command-registry.ts';
+import { count, duration, grouped } from '../../src/core/readable.ts';
+import type { ProjectionStatus } from '../../src/core/status.ts';
 import { insideOf, keyOf } from '../../src/dashboard/fleet.ts';
-import { clock, count, duration, grouped, percent, rate } from '../../src/dashboard/format.ts';
-import { explain, ORDERS } from '../../src/dashboard/projection/orders.ts';
+import { clock, percent, rate } from '../../src/dashboard/format.ts';
 import { statusOf } from '../http/fake-daemon.ts';
 
 describe('figures are written', () => {
@@ -47,6 +53,8 @@ test('a projection is named with its instance, and with what it does where that 
   expect(insideOf({ state: 'live', substate: 'live.working' })).toBe('');
 });
 
+const explain = (event: OperatorEvent, status: ProjectionStatus) => operatorCommand(event).dialog(status);
+
 describe('what an order will do', () => {
   const failure = {
     eventId: 'e',
@@ -61,8 +69,8 @@ describe('what an order will do', () => {
   };
 
   test('is said of every order, and names the projection', () => {
-    for (const order of ORDERS) {
-      const { title, says, confirm } = explain(order, statusOf('band', { failure }));
+    for (const { dialog } of OPERATOR_COMMANDS) {
+      const { title, says, confirm } = dialog(statusOf('band', { failure }));
       expect(`${title} ${says.join(' ')}`).toContain('band');
       expect(confirm).not.toBe('');
     }
@@ -78,10 +86,10 @@ describe('what an order will do', () => {
   });
 
   test('SKIP: which event will be missing where, and that it wants a reason', () => {
-    const { says, needsReason, grave } = explain('SKIP', statusOf('band', { failure }));
+    const { says, grave } = explain('SKIP', statusOf('band', { failure }));
     expect(says[0]).toBe(
       'The event at position 18,742 (BandCreated) is passed over: what it says will not be in table band. band then goes on behind it.',
     );
-    expect([needsReason, grave]).toEqual([true, true]);
+    expect([operatorCommand('SKIP').fields, grave]).toEqual([['position', 'reason'], true]);
   });
 });

@@ -306,7 +306,7 @@ describe('a command', () => {
     ['{', 'it is not JSON'],
     ['[]', 'expected object'],
     ['null', 'expected object'],
-    ['{}', 'type is not one of RESET, PAUSE, RESUME, RETRY'],
+    ['{}', 'type is not one of PAUSE, RESUME, RETRY, SKIP, RESET'],
     ['{"type":"DROP"}', 'type is not one of'],
     ['{"type":"RESET","also":1}', 'also'],
     ['{"__proto__":{"type":"RESET"}}', 'type is not one of'],

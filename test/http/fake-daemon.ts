@@ -4,8 +4,9 @@ import type { Capsule } from '../../src/core/capsule.ts';
 import type { CommandRecord, CommandRequest, WaitOptions } from '../../src/core/command.ts';
 import { EngineError } from '../../src/core/errors.ts';
 import type { FailureRecord, TryReport } from '../../src/core/failure.ts';
+import type { OperatorEvent } from '../../src/core/operator-commands/command-registry.ts';
 import type { PublisherStatus } from '../../src/core/publisher.ts';
-import type { CommandOutcome, OperatorEvent, ProjectionStatus } from '../../src/core/status.ts';
+import type { CommandOutcome, ProjectionStatus } from '../../src/core/status.ts';
 import type { TransitionRecord } from '../../src/core/transition.ts';
 import type { DaemonPort, SendOptions } from '../../src/daemon/api.ts';
 import type { Health } from '../../src/daemon/health.ts';
@@ -148,7 +149,7 @@ export class FakeDaemon implements DaemonPort {
   async awaitCommand(id: string, options: WaitOptions = {}): Promise<CommandRecord> {
     const record = this.#requests.get(id);
     if (record === undefined) throw new Error(`nothing was sent under ${id}`);
-    const outcome = await this.onSend(record.name, record.event, options);
+    const outcome = await this.onSend(record.name, record.event as OperatorEvent, options);
     const ended = { carriedOutBy: this.id, endedAt: new Date().toISOString() };
     return outcome.kind === 'done'
       ? { ...record, ...ended, state: 'done', warning: outcome.warning ?? null }
@@ -158,7 +159,7 @@ export class FakeDaemon implements DaemonPort {
   async outcome(id: string, options: WaitOptions = {}): Promise<CommandOutcome> {
     const record = this.#requests.get(id);
     if (record === undefined) throw new Error(`nothing was sent under ${id}`);
-    return await this.onSend(record.name, record.event, options);
+    return await this.onSend(record.name, record.event as OperatorEvent, options);
   }
 
   async transitions(): Promise<readonly TransitionRecord[]> {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
-import type { OperatorEvent } from '../../src/core/status.ts';
+import type { CommandEvent } from '../../src/core/operator-commands/command-definition.ts';
 import {
   type Answer,
   createRig,
@@ -27,7 +27,7 @@ const EVENTS = [
   'SKIP',
 ] as const;
 type Event = (typeof EVENTS)[number];
-const isCommand = (event: Event): event is OperatorEvent =>
+const isCommand = (event: Event): event is CommandEvent =>
   !['START', 'STOP', 'WAKE', 'REOPEN', 'DATABASE_BACK'].includes(event);
 
 /** What happens next: an event comes, the operation that runs settles (well, badly, the nth way), or time goes by. */
@@ -78,7 +78,7 @@ class World {
   #resetDue = false;
   #skipDue = false;
   #stopped = true;
-  readonly #unanswered = new Set<OperatorEvent>();
+  readonly #unanswered = new Set<CommandEvent>();
   readonly violations: string[] = [];
 
   constructor() {

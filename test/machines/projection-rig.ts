@@ -1,5 +1,6 @@
 import { type ActorRefFrom, createActor, SimulatedClock, type StateValueFrom } from 'xstate';
 import { projectionMachine } from '../../machines/projection.ts';
+import type { PendingCommand } from '../../src/core/command.ts';
 import type { ProjectionHands, PullOutcome } from '../../src/core/port.ts';
 import type { StoredStatus } from '../../src/core/status.ts';
 
@@ -57,6 +58,8 @@ export class GatedHands implements ProjectionHands {
   readonly running: RunningOperation[] = [];
   /** Labels of everything that was ever begun. */
   readonly begun: string[] = [];
+  /** Each operation that a command can ask for, and the id of the command that it was given. */
+  readonly commands: (readonly [string, string | null])[] = [];
   /** Called when an operation begins, before it is counted. */
   onBegin: (label: string) => void = () => undefined;
 
@@ -68,15 +71,18 @@ export class GatedHands implements ProjectionHands {
     return this.#begin<PullOutcome>('pull', `pull ${mode}`, signal);
   }
 
-  reset() {
+  reset(command: PendingCommand | null) {
+    this.commands.push(['reset', command?.id ?? null]);
     return this.#begin<Awaited<ReturnType<ProjectionHands['reset']>>>('reset', 'reset', null);
   }
 
-  setPaused(paused: boolean) {
+  setPaused(paused: boolean, command: PendingCommand | null) {
+    this.commands.push([`setPaused ${paused}`, command?.id ?? null]);
     return this.#begin<Awaited<ReturnType<ProjectionHands['setPaused']>>>('setPaused', `setPaused ${paused}`, null);
   }
 
-  skip() {
+  skip(command: PendingCommand | null) {
+    this.commands.push(['skip', command?.id ?? null]);
     return this.#begin<void>('skip', 'skip', null);
   }
 

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
+import type { PendingCommand } from '../../src/core/command.ts';
 import { EngineError } from '../../src/core/errors.ts';
+import type { OperatorEvent } from '../../src/core/operator-commands/command-registry.ts';
 import { deliver } from '../../src/operations/deliver-to-machine.ts';
 import { type Answer, createRig, delivered, type Rig } from '../machines/projection-rig.ts';
 
@@ -28,6 +30,20 @@ async function live() {
   return { rig, left: () => listeners };
 }
 
+function pending(event: OperatorEvent): PendingCommand {
+  return {
+    id: `${event} by a test`,
+    name: 'band',
+    event,
+    position: null,
+    reason: null,
+    generation: null,
+    requestedBy: 'test',
+    acceptedBy: 'here:1',
+    seconds: 0,
+  };
+}
+
 async function answer(rig: Rig, how: Answer): Promise<void> {
   rig.hands.running[0]?.settle(how);
   await delivered();
@@ -36,18 +52,18 @@ async function answer(rig: Rig, how: Answer): Promise<void> {
 // Seen red with: `settled.unsubscribe()` left out.
 test('a command that was carried out says which state it led to', async () => {
   const { rig, left } = await live();
-  const outcome = deliver(rig.actor, 'RESET');
+  const outcome = deliver(rig.actor, pending('RESET'));
   expect(left()).toBe(2);
   await answer(rig, 'reset:running');
   expect(await outcome).toEqual({ error: null, state: 'catching-up' });
   expect(left()).toBe(0);
 });
 
-// Seen red with: `if (command !== event) return` left out.
+// Seen red with: `if (ended !== type) return` left out.
 test('a command that comes while another is carried out waits for its own end', async () => {
   const { rig, left } = await live();
-  const reset = deliver(rig.actor, 'RESET');
-  const pause = deliver(rig.actor, 'PAUSE');
+  const reset = deliver(rig.actor, pending('RESET'));
+  const pause = deliver(rig.actor, pending('PAUSE'));
   let paused = false;
   const noted = pause.then(() => {
     paused = true;
@@ -62,15 +78,45 @@ test('a command that comes while another is carried out waits for its own end', 
   expect(left()).toBe(0);
 });
 
+// Seen red with: `noteCommand` left out of whileWorking, of whileCommitting, of whileWaiting; the comparison in commandOf.
+test('an operation gets the command that asked for it, also one that was noted while another operation ran', async () => {
+  const { rig } = await live();
+  const first = deliver(rig.actor, pending('PAUSE'));
+  await answer(rig, 'setPaused:paused');
+  await first;
+  const second = deliver(rig.actor, pending('RESUME'));
+  await answer(rig, 'setPaused:running');
+  await second;
+  // Noted: the run under way ends first.
+  const third = deliver(rig.actor, pending('RESET'));
+  await answer(rig, 'pull:stopped');
+  // Noted during the reset, whose transaction is not asked to end.
+  const fourth = deliver(rig.actor, pending('PAUSE'));
+  await answer(rig, 'reset:running');
+  await third;
+  await answer(rig, 'setPaused:paused');
+  await fourth;
+  // Without a command: the last one must not be ended a second time.
+  rig.actor.send({ type: 'RESET' });
+  await answer(rig, 'reset:paused');
+  expect(rig.hands.commands).toEqual([
+    ['setPaused true', 'PAUSE by a test'],
+    ['setPaused false', 'RESUME by a test'],
+    ['reset', 'RESET by a test'],
+    ['setPaused true', 'PAUSE by a test'],
+    ['reset', null],
+  ]);
+});
+
 test('a command that failed is told with what was thrown', async () => {
   const { rig, left } = await live();
-  const refused = deliver(rig.actor, 'RESET');
+  const refused = deliver(rig.actor, pending('RESET'));
   await answer(rig, 'rejected');
   expect(await refused).toMatchObject({ error: { message: 'the database does not answer' }, state: 'idle' });
   rig.hands.reset = () => Promise.reject(new EngineError('RESET_FAILED', { name: 'band', reason: 'a lock' }));
   await answer(rig, 'open:running');
   await answer(rig, 'pull:caught-up');
-  expect(await deliver(rig.actor, 'RESET')).toMatchObject({ error: { code: 'RESET_FAILED' } });
+  expect(await deliver(rig.actor, pending('RESET'))).toMatchObject({ error: { code: 'RESET_FAILED' } });
   expect(left()).toBe(0);
 });
 
@@ -78,7 +124,7 @@ test('a command that failed is told with what was thrown', async () => {
 test.each(['STOP', 'stop()'])('a daemon that stops (%s) meanwhile is told at once', async (how) => {
   const { rig, left } = await live();
   rig.actor.send({ type: 'WAKE' });
-  const stopped = expect(deliver(rig.actor, 'RESET')).rejects.toMatchObject({ code: 'DAEMON_STOPPED' });
+  const stopped = expect(deliver(rig.actor, pending('RESET'))).rejects.toMatchObject({ code: 'DAEMON_STOPPED' });
   if (how === 'STOP') {
     rig.actor.send({ type: 'STOP' });
     await answer(rig, 'pull:stopped');
@@ -94,7 +140,7 @@ test('H16: an event for an actor that has stopped, or died, is an error at once 
   rig.actor.stop();
   const sent: unknown[] = [];
   Reflect.set(rig.actor, 'send', (event: unknown) => sent.push(event));
-  await expect(deliver(rig.actor, 'PAUSE')).rejects.toMatchObject({ code: 'DAEMON_STOPPED' });
+  await expect(deliver(rig.actor, pending('PAUSE'))).rejects.toMatchObject({ code: 'DAEMON_STOPPED' });
   await delivered();
   expect(sent).toEqual([]);
   expect(left()).toBe(0);

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import type { PendingCommand } from '../../src/core/command.ts';
 import { create, defineProjection, type EventShape, type Projection, type Transaction } from '../../src/index.ts';
 import { reset } from '../../src/operations/reset.ts';
 import { connect, type Sql, type Tx } from '../../src/postgres/pool.ts';
-import { type PendingCommand, pendingCommands } from '../../src/state/commands.ts';
+import { pendingCommands } from '../../src/state/commands.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openStore } from '../support/engine.ts';
 import { startProxy } from '../support/proxy.ts';

@@ -211,18 +211,23 @@ test('what no daemon would carry out is refused with the names there are: an unk
   await sql`
     INSERT INTO projection_commands (name, instance_id, event, requested_at)
     VALUES ('gone', '', 'RESET', now() - interval '3 s'), ('$publisher', '', 'RESET', now() - interval '3 s'),
-           ('soon', '', 'RESET', now()), ('ledger', 'eu', 'RESET', now())`;
+           ('soon', '', 'RESET', now()), ('ledger', 'eu', 'RESET', now()),
+           ('ledger', '', 'RESTE', now() - interval '11 s'), ('ledger', '', 'NEWER', now() - interval '9 s')`;
   const refused = await refuseUnknown(sql, 'me');
   expect(refused.map(({ name, code, message }) => [name, code, message]).sort()).toEqual([
     ['$publisher', 'PROJECTION_UNKNOWN', "no daemon has a projection named '$publisher': known are ledger"],
     ['gone', 'PROJECTION_UNKNOWN', "no daemon has a projection named 'gone': known are ledger"],
     ['ledger', 'COMMAND_INVALID', "no projection is per instance yet: leave instance_id out to reach all of 'ledger'"],
+    ['ledger', 'COMMAND_INVALID', "there is no command 'RESTE': use one of PAUSE, RESUME, RETRY, SKIP, RESET"],
   ]);
   const left = await sql`SELECT name, instance_id FROM projection_commands WHERE state = 'pending' ORDER BY number`;
   expect([...left]).toEqual([
     { name: 'ledger', instance_id: '' },
     { name: 'soon', instance_id: '' },
+    { name: 'ledger', instance_id: '' },
   ]);
+  // A newer daemon may know it; this one must not be held up by it.
+  expect((await pendingCommands(sql, ['ledger'])).map(({ event }) => event)).toEqual(['RESET']);
   expect(await readCommand(sql, kept.id)).toMatchObject({ state: 'pending' });
 });
 

@@ -5,7 +5,8 @@ import { failureActions } from '../../src/cli/failure-actions.ts';
 import { operatorActions } from '../../src/cli/operator-actions.ts';
 import { type Actions, runProgram } from '../../src/cli/program.ts';
 import type { FailureRecord } from '../../src/core/failure.ts';
-import type { OperatorEvent, ProjectionStatus } from '../../src/core/status.ts';
+import type { OperatorEvent } from '../../src/core/operator-commands/command-registry.ts';
+import type { ProjectionStatus } from '../../src/core/status.ts';
 import { Captured } from '../cli/captured.ts';
 
 export interface Ended {

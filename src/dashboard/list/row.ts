@@ -1,8 +1,9 @@
+import { duration, grouped } from '../../core/readable.ts';
 import type { ProjectionStatus } from '../../core/status.ts';
 import { Badge } from '../badge.ts';
 import { breakable, make, set, write } from '../element.ts';
 import { keyOf } from '../fleet.ts';
-import { duration, grouped, percent, rate } from '../format.ts';
+import { percent, rate } from '../format.ts';
 
 /** What stands in the way, or why it waits; empty when all is well. */
 function remarkOf({ failure, detail }: ProjectionStatus): string {

@@ -1,3 +1,9 @@
+import {
+  OPERATOR_COMMANDS,
+  type OperatorEvent,
+  operatorCommand,
+} from '../../core/operator-commands/command-registry.ts';
+import { grouped } from '../../core/readable.ts';
 import type { ProjectionStatus } from '../../core/status.ts';
 import type { Announcer } from '../announcer.ts';
 import { projectionChart } from '../chart/chart.ts';
@@ -5,9 +11,7 @@ import { takes } from '../chart/lighting.ts';
 import { type DaemonClient, RefusedError } from '../daemon-client.ts';
 import { button, make, set } from '../element.ts';
 import { insideOf } from '../fleet.ts';
-import { grouped } from '../format.ts';
 import { askFor } from './dialog.ts';
-import { explain, ORDERS, type Order } from './orders.ts';
 
 export interface ActionsOptions {
   readonly client: DaemonClient;
@@ -23,14 +27,14 @@ export interface ActionsOptions {
 export class Actions {
   readonly element: HTMLElement;
   readonly #options: ActionsOptions;
-  readonly #buttons: ReadonlyMap<Order, HTMLButtonElement>;
+  readonly #buttons: ReadonlyMap<OperatorEvent, HTMLButtonElement>;
   #status: ProjectionStatus | null = null;
   #answers = true;
-  #under: Order | null = null;
+  #under: OperatorEvent | null = null;
 
   constructor(options: ActionsOptions) {
     this.#options = options;
-    const buttons = ORDERS.map((order) => {
+    const buttons = OPERATOR_COMMANDS.map(({ name: order }) => {
       const attributes = { class: order === 'RESET' ? 'danger-quiet' : '', 'data-order': order };
       return [order, button(order, attributes, () => void this.#use(order))] as const;
     });
@@ -53,33 +57,37 @@ export class Actions {
   }
 
   /** Why an order cannot be given now; null: it can. */
-  #whyNot(order: Order): string | null {
+  #whyNot(order: OperatorEvent): string | null {
     const status = this.#status;
     if (status === null || !this.#answers) return 'The daemon does not answer.';
     if (this.#under !== null) return `${this.#under} is under way.`;
     const { state, substate, failure, name } = status;
     if (order === 'SKIP' && failure?.eventId === null) return 'No single event is at fault, so there is none to skip.';
-    if (takes(projectionChart(), substate, order)) return null;
+    if (takes(projectionChart(), substate, operatorCommand(order).machineEvent)) return null;
     const inside = insideOf(status);
     return `${order} does nothing while ${name} is ${state}${inside === '' ? '' : ` (${inside})`}.`;
   }
 
-  async #use(order: Order): Promise<void> {
+  async #use(order: OperatorEvent): Promise<void> {
     const { announcer, mayOrder, askForToken } = this.#options;
     const [status, whyNot] = [this.#status, this.#whyNot(order)];
     if (status === null || whyNot !== null) return announcer.say('refused', whyNot ?? 'Not yet.');
     if (!mayOrder()) return askForToken();
-    const decision = await askFor(explain(order, status));
+    const { dialog, fields = [] } = operatorCommand(order);
+    const decision = await askFor(dialog(status), { needsReason: fields.includes('reason') });
     if (decision === null) return;
     const position = status.failure?.position;
-    const given =
-      order === 'SKIP' && position !== undefined && decision.reason !== null
-        ? { position, reason: decision.reason }
-        : {};
-    await this.#give(order, status, given);
+    await this.#give(order, status, {
+      ...(fields.includes('position') && position !== undefined && { position }),
+      ...(decision.reason !== null && { reason: decision.reason }),
+    });
   }
 
-  async #give(order: Order, status: ProjectionStatus, given: { position?: string; reason?: string }): Promise<void> {
+  async #give(
+    order: OperatorEvent,
+    status: ProjectionStatus,
+    given: { position?: string; reason?: string },
+  ): Promise<void> {
     const { client, announcer, askForToken, onDone } = this.#options;
     this.#under = order;
     this.update(status, this.#answers);

@@ -1,5 +1,5 @@
+import type { CommandDialog } from '../../core/operator-commands/command-definition.ts';
 import { make } from '../element.ts';
-import type { Explained } from './orders.ts';
 
 /** What whoever is asked has decided: null is to leave it. */
 export type Decision = { readonly reason: string | null } | null;
@@ -8,7 +8,10 @@ export type Decision = { readonly reason: string | null } | null;
  * Says what will happen and waits for yes or no. What takes rows away has `Cancel` under the finger first; Escape is no;
  * the focus goes back to where it was.
  */
-export function askFor({ title, says, confirm, grave, needsReason }: Explained): Promise<Decision> {
+export function askFor(
+  { title, says, confirm, grave = false }: CommandDialog,
+  { needsReason }: { readonly needsReason: boolean },
+): Promise<Decision> {
   const reason = make('textarea', { id: 'reason', maxlength: '500', rows: '2', required: true });
   const yes = make('button', { type: 'submit', class: grave ? 'danger' : 'primary' }, confirm);
   const no = make('button', { type: 'button' }, 'Cancel');

@@ -1,6 +1,7 @@
+import { count, duration, grouped } from '../../core/readable.ts';
 import type { ProjectionStatus } from '../../core/status.ts';
 import { breakable, make, set } from '../element.ts';
-import { clock, count, duration, grouped, percent, rate } from '../format.ts';
+import { clock, percent, rate } from '../format.ts';
 import { timeBehind } from '../list/row.ts';
 
 type Fact = readonly [title: string, value: (status: ProjectionStatus) => string];

@@ -1,7 +1,8 @@
+import { count, grouped } from '../../core/readable.ts';
 import type { FailureStatus, ProjectionStatus } from '../../core/status.ts';
 import { type DaemonClient, RefusedError } from '../daemon-client.ts';
 import { button, make, set, write } from '../element.ts';
-import { clock, count, grouped } from '../format.ts';
+import { clock } from '../format.ts';
 import { payloadOf, showTry } from './try-report.ts';
 
 export interface FailureCardOptions {

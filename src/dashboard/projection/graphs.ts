@@ -1,6 +1,7 @@
 import uPlot from 'uplot';
+import { grouped } from '../../core/readable.ts';
 import { make, set, write } from '../element.ts';
-import { grouped, rate } from '../format.ts';
+import { rate } from '../format.ts';
 import type { Series } from '../samples.ts';
 
 const HEIGHT = 150;

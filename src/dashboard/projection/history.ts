@@ -1,7 +1,8 @@
 import type { FailureRecord } from '../../core/failure.ts';
+import { grouped } from '../../core/readable.ts';
 import type { TransitionRecord } from '../../core/transition.ts';
 import { make } from '../element.ts';
-import { clock, grouped } from '../format.ts';
+import { clock } from '../format.ts';
 import type { Step } from '../inspection.ts';
 
 const MOST = 50;

@@ -1,6 +1,6 @@
 import type { RowText, TryReport } from '../../core/failure.ts';
+import { count } from '../../core/readable.ts';
 import { make } from '../element.ts';
-import { count } from '../format.ts';
 
 const OUTCOMES: Readonly<Record<TryReport['outcome'], string>> = {
   applied: 'It would be applied now: RETRY goes on from here.',

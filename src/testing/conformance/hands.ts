@@ -115,18 +115,18 @@ export const handsCases: readonly ConformanceCase[] = [
     name: 'a pause holds back what is to come, and a halt is still there after it',
     run: async (stage) => {
       const { append, did, pull, expect } = await openScene(stage);
-      await stage.hands(things).setPaused(true);
+      await stage.hands(things).setPaused(true, null);
       await did(create('thing', { id: 'a' }));
       deepEqual(await pull(), { kind: 'paused' });
       await expect('thing');
-      await stage.hands(things).setPaused(false);
+      await stage.hands(things).setPaused(false, null);
       deepEqual(await pull(), { kind: 'caught-up' });
       await expect('thing', { id: 'a' });
       await append({ name: 'Threw' });
       equal((await pull()).kind, 'failed');
-      deepEqual(await stage.hands(things).setPaused(true), { status: 'paused' });
+      deepEqual(await stage.hands(things).setPaused(true, null), { status: 'paused' });
       deepEqual(await pull(), { kind: 'paused' });
-      deepEqual(await stage.hands(things).setPaused(false), { status: 'halted' });
+      deepEqual(await stage.hands(things).setPaused(false, null), { status: 'halted' });
       equal((await pull()).kind, 'halted');
     },
   },
@@ -139,13 +139,13 @@ export const handsCases: readonly ConformanceCase[] = [
       await append({ name: 'Saw', payload: { list: [] } });
       await append({ name: 'Threw' });
       equal((await pull()).kind, 'failed');
-      deepEqual(await hands.reset(), { status: 'running' });
+      deepEqual(await hands.reset(null), { status: 'running' });
       await expect('thing');
       equal((await pull()).kind, 'failed');
       await expect('thing', { id: 'a' }, { id: 'seer' });
-      deepEqual(await hands.reset(), { status: 'running' });
-      await hands.setPaused(true);
-      deepEqual(await hands.reset(), { status: 'paused' });
+      deepEqual(await hands.reset(null), { status: 'running' });
+      await hands.setPaused(true, null);
+      deepEqual(await hands.reset(null), { status: 'paused' });
       deepEqual(await pull(), { kind: 'paused' });
       await expect('thing');
     },

@@ -86,7 +86,6 @@ function createAllHands(
       projections,
       puller,
       settings,
-      inHand: { command: null },
       log: silentLog,
       onReset,
     });

@@ -1,0 +1,14 @@
+import { count, grouped } from '../readable.ts';
+import { defineOperatorCommand } from './command-definition.ts';
+
+export const resume = defineOperatorCommand({
+  name: 'RESUME',
+  summary: 'end a pause',
+  machineEvent: 'RESUME',
+  endedBy: 'operation',
+  dialog: ({ name, cursor, lagEvents }) => ({
+    title: `Resume ${name}?`,
+    says: [`It goes on after position ${grouped(cursor)}; ${count(lagEvents, 'event')} are to come at most.`],
+    confirm: 'Resume',
+  }),
+});
