@@ -3,7 +3,7 @@ import type { Capsule } from '../core/capsule.ts';
 import type { CommandRecord } from '../core/command.ts';
 import { EngineError } from '../core/errors.ts';
 import type { FailureRecord, TryReport } from '../core/failure.ts';
-import { OPERATOR_EVENTS } from '../core/operator-commands/command-registry.ts';
+import type { OperatorEvent } from '../core/operator-commands/command-registry.ts';
 import { untilAborted } from '../core/signals.ts';
 import type { ProjectionStatus } from '../core/status.ts';
 import type { TransitionRecord } from '../core/transition.ts';
@@ -22,10 +22,6 @@ import {
 import { isRunning, readDaemonFile } from './daemon-file.ts';
 
 export const DEFAULT_URL = 'http://127.0.0.1:4400';
-/** What `send` offers: what a daemon takes, and nothing that does not exist. */
-export const SENDABLE = OPERATOR_EVENTS;
-export type Sendable = (typeof SENDABLE)[number];
-
 /** Of an answer, beyond the time the daemon was asked to wait itself. */
 const ANSWER_MS = 15_000;
 /** What a daemon takes for a try at most. */
@@ -107,7 +103,7 @@ export interface DaemonClient {
 
 /** What is asked of a projection. */
 interface SentCommand {
-  readonly type: Sendable;
+  readonly type: OperatorEvent;
   /** SKIP: of the event that failed, in decimal digits; and why. */
   readonly position?: string;
   readonly reason?: string;

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { resolve } from 'node:path';
 import { EngineError } from '../core/errors.ts';
 import { type AppendBatch, type Imported, importEvents } from './import-events.ts';
-import type { CommandContext } from './program.ts';
+import type { CommandContext } from './verbs/verb.ts';
 
 /**
  * `projectionist import FILE|-`: says how many events were appended and how many were there already.

@@ -1,124 +1,7 @@
 import { Command, CommanderError } from 'commander';
-import { flagOf, SETTING_NAMES, SETTING_SOURCES, settingsSchema } from '../config/schema.ts';
 import { type ErrorCode, isEngineError } from '../core/errors.ts';
-import type { Sendable } from './client.ts';
-import { addExport, addReset, addSend, addWatch, examples } from './commands.ts';
-import type { Confirm } from './confirm.ts';
-import { addFailures, addTry } from './failure-commands.ts';
-import { addOperatorCommands } from './operator-commands.ts';
 import { oneLine, type Terminal } from './terminal.ts';
-
-/** 0 done, 1 the thing asked failed, 2 bad usage. */
-export type ExitCode = 0 | 1 | 2;
-
-/** What every command gets beside its own options. */
-export interface CommandContext {
-  readonly terminal: Terminal;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly cwd: string;
-  /** Null or left out where no person sits at the terminal: then nothing is asked. */
-  readonly confirm?: Confirm | null;
-  /** Aborted by Ctrl-C, except for `start`, which handles signals itself. */
-  readonly signal: AbortSignal;
-  /** Aborted when whoever reads stdout went away: a command that would write for ever ends then. */
-  readonly outputGone: AbortSignal;
-}
-
-export interface StartOptions {
-  /** Path as given; undefined: look in `cwd`. */
-  readonly config: string | undefined;
-  /** 'always' with --sample, 'never' with --no-sample, else 'if-embedded': only an empty private database gets it. */
-  readonly sample: 'always' | 'never' | 'if-embedded';
-  readonly traffic: boolean;
-  /** For `readConfig`. */
-  readonly flags: Readonly<Record<string, unknown>>;
-}
-
-/**
- * What the commands do. Each gives its exit code, having told the reason itself if it is 1, or throws: then the error's
- * message is told here.
- */
-export interface Actions {
-  start(options: StartOptions, context: CommandContext): Promise<ExitCode>;
-  status(
-    options: { readonly name: string | undefined; readonly json: boolean },
-    context: CommandContext,
-  ): Promise<ExitCode>;
-  watch(
-    options: { readonly name: string | undefined; readonly json: boolean; readonly states: boolean },
-    context: CommandContext,
-  ): Promise<ExitCode>;
-  send(
-    options: { readonly name: string; readonly event: Sendable; readonly wait: boolean; readonly json: boolean },
-    context: CommandContext,
-  ): Promise<ExitCode>;
-  reset(
-    options: {
-      readonly name: string | undefined;
-      readonly wait: boolean;
-      readonly timeoutMs: number;
-      readonly json: boolean;
-      /** Answers the question that a person is asked. */
-      readonly yes: boolean;
-    },
-    context: CommandContext,
-  ): Promise<ExitCode>;
-  /** `position` in decimal digits. */
-  skip(
-    options: { readonly name: string; readonly position: string; readonly reason: string; readonly json: boolean },
-    context: CommandContext,
-  ): Promise<ExitCode>;
-  /** `position` in decimal digits, or `head`. */
-  wait(
-    options: { readonly name: string; readonly position: string; readonly timeoutMs: number; readonly json: boolean },
-    context: CommandContext,
-  ): Promise<ExitCode>;
-  forget(options: { readonly name: string; readonly json: boolean }, context: CommandContext): Promise<ExitCode>;
-  /** `position` in decimal digits. */
-  adopt(
-    options: { readonly name: string; readonly position: string; readonly json: boolean },
-    context: CommandContext,
-  ): Promise<ExitCode>;
-  commands(
-    options: { readonly name: string | undefined; readonly limit: number; readonly json: boolean },
-    context: CommandContext,
-  ): Promise<ExitCode>;
-  transitions(
-    options: { readonly name: string; readonly limit: number; readonly json: boolean },
-    context: CommandContext,
-  ): Promise<ExitCode>;
-  failures(
-    options: { readonly name: string | undefined; readonly json: boolean },
-    context: CommandContext,
-  ): Promise<ExitCode>;
-  showFailure(options: { readonly name: string; readonly json: boolean }, context: CommandContext): Promise<ExitCode>;
-  /** `out`: a file; undefined for stdout. */
-  exportCapsule(
-    options: { readonly name: string; readonly out: string | undefined },
-    context: CommandContext,
-  ): Promise<ExitCode>;
-  /** `config`: a file whose projections are tried on the database itself; undefined: the daemon tries its own. */
-  tryFailed(
-    options: {
-      readonly name: string;
-      readonly config: string | undefined;
-      readonly json: boolean;
-      readonly flags: StartOptions['flags'];
-    },
-    context: CommandContext,
-  ): Promise<ExitCode>;
-  /** `file` is '-' for stdin. */
-  importFile(
-    options: { readonly file: string; readonly flags: StartOptions['flags'] },
-    context: CommandContext,
-  ): Promise<ExitCode>;
-  /** `from`: the first position wanted, 1 for all. `out`: a file; undefined for stdout. */
-  exportEvents(
-    options: { readonly from: bigint; readonly out: string | undefined; readonly flags: StartOptions['flags'] },
-    context: CommandContext,
-  ): Promise<ExitCode>;
-  migrate(options: Pick<StartOptions, 'config' | 'flags'>, context: CommandContext): Promise<ExitCode>;
-}
+import type { CommandContext, Execute, ExitCode, Verb } from './verbs/verb.ts';
 
 export interface ProgramOptions extends Omit<CommandContext, 'signal'> {
   readonly version: string;
@@ -129,23 +12,26 @@ export interface ProgramOptions extends Omit<CommandContext, 'signal'> {
 /** The ways in which the command was given, not what it does, is wrong. */
 const USAGE_ERRORS: ReadonlySet<ErrorCode> = new Set(['CONFIG_INVALID', 'CONFIG_FILE', 'BIND_NEEDS_TOKEN']);
 
-/** Parses the arguments (without node and script), runs the command, tells an error in one line. It never rejects. */
+/**
+ * Parses the arguments (without node and script) and runs the verb. An error is written to stderr as one line. Never
+ * rejects.
+ */
 export async function runProgram(
   args: readonly string[],
-  actions: Actions,
+  verbs: readonly Verb[],
   options: ProgramOptions,
 ): Promise<ExitCode> {
   const { terminal } = options;
   const interrupted = new AbortController();
-  const result: { code: ExitCode } = { code: 0 };
-  const program = buildProgram(actions, { ...options, signal: interrupted.signal }, result);
+  let code: ExitCode = 0;
   let release = (): void => undefined;
-  program.hook('preAction', (_program, command) => {
-    if (command.name() !== 'start') release = options.onInterrupt(() => interrupted.abort(new Error('interrupted')));
-  });
+  const execute: Execute = async (verb, _given, run) => {
+    if (verb !== 'start') release = options.onInterrupt(() => interrupted.abort(new Error('interrupted')));
+    code = await run({ ...options, signal: interrupted.signal });
+  };
   try {
-    await program.parseAsync([...args], { from: 'user' });
-    return result.code;
+    await buildProgram(verbs, execute, options).parseAsync([...args], { from: 'user' });
+    return code;
   } catch (error) {
     if (error instanceof CommanderError) return explainUsage(error, terminal);
     terminal.stderr.write(`projectionist: ${describe(error)}\n`);
@@ -157,81 +43,15 @@ export async function runProgram(
   }
 }
 
-function buildProgram(
-  actions: Actions,
-  context: CommandContext & { readonly version: string },
-  result: { code: ExitCode },
-): Command {
+function buildProgram(verbs: readonly Verb[], execute: Execute, { version, terminal }: ProgramOptions): Command {
   const program = new Command('projectionist')
     .description('Keeps SQL read models right: event store in PostgreSQL, one state machine per projection.')
-    .version(context.version)
+    .version(version)
     .exitOverride()
-    // What is wrong is told once, by explainUsage.
-    .configureOutput({ writeOut: (text) => void context.terminal.stdout.write(text), writeErr: () => undefined });
-  const start = program
-    .command('start')
-    .description('run the daemon in the foreground until SIGTERM or SIGINT')
-    .option('--config <file>', 'file that exports the projections (default: projectionist.config.js here)')
-    .option('--sample', 'append the sample history to an empty store, whichever it is')
-    .option('--no-sample', 'leave an empty private database empty')
-    .option('--traffic', 'go on appending live events', false)
-    .addHelpText('after', examples('start', 'start --config dist/projectionist.config.js --port 0'));
-  addSettings(start, () => true);
-  start.action(async (given: Record<string, unknown>) => {
-    const { config, sample, traffic, ...flags } = given;
-    const when = sample === undefined ? 'if-embedded' : sample === true ? 'always' : 'never';
-    result.code = await actions.start(
-      { config: textOf(config), sample: when, traffic: traffic === true, flags },
-      context,
-    );
-  });
-  program
-    .command('status')
-    .description('show every projection, or one')
-    .argument('[name]')
-    .option('--json', 'what the daemon says, for programs', false)
-    .addHelpText('after', examples('status', 'status band', 'status band --json'))
-    .action(async (name: string | undefined, { json }: { json: boolean }) => {
-      result.code = await actions.status({ name, json }, context);
-    });
-  addWatch(program, actions, context, result);
-  addSend(program, actions, context, result);
-  addReset(program, actions, context, result);
-  addOperatorCommands(program, actions, context, result);
-  addFailures(program, actions, context, result);
-  addSettings(addTry(program, actions, context, result), isPlace);
-  const importing = program
-    .command('import')
-    .description('append events from a file, one JSON object a line')
-    .argument('<file>', 'a path, or - for stdin')
-    .addHelpText('after', examples('import history.ndjson', 'import - < history.ndjson'));
-  addSettings(importing, isPlace);
-  importing.action(async (file: string, flags: Record<string, unknown>) => {
-    result.code = await actions.importFile({ file, flags }, context);
-  });
-  addSettings(addExport(program, actions, context, result), isPlace);
-  const migrating = program
-    .command('migrate')
-    .description('bring the tables of the engine and of the projections up to date')
-    .option('--config <file>', 'file that exports the projections (default: projectionist.config.js here)')
-    .addHelpText('after', examples('migrate', 'migrate --schema app'));
-  addSettings(migrating, isPlace);
-  migrating.action(async ({ config, ...flags }: Record<string, unknown>) => {
-    result.code = await actions.migrate({ config: textOf(config), flags }, context);
-  });
+    // What is wrong is written once, by explainUsage.
+    .configureOutput({ writeOut: (text) => void terminal.stdout.write(text), writeErr: () => undefined });
+  for (const verb of verbs) verb.addTo(program, execute);
   return program;
-}
-
-/** Where tables are is asked of the commands that speak to the database themselves, too. */
-function isPlace(name: string): boolean {
-  return name === 'schema' || name === 'extensionSchemas';
-}
-
-function addSettings(command: Command, which: (name: string) => boolean): void {
-  for (const name of SETTING_NAMES) {
-    if (!SETTING_SOURCES[name].flag || !which(name)) continue;
-    command.option(`${flagOf(name)} <value>`, settingsSchema.shape[name].description);
-  }
 }
 
 function explainUsage(error: CommanderError, { stderr }: Terminal): ExitCode {
@@ -243,8 +63,4 @@ function explainUsage(error: CommanderError, { stderr }: Terminal): ExitCode {
 
 function describe(error: unknown): string {
   return oneLine(error instanceof Error && error.message !== '' ? error.message : String(error)).slice(0, 1_000);
-}
-
-function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' ? value : undefined;
 }

@@ -1,11 +1,12 @@
+import type { OperatorEvent } from '../core/operator-commands/command-registry.ts';
 import type { ProjectionStatus } from '../core/status.ts';
-import type { DaemonClient, Sendable } from './client.ts';
+import type { DaemonClient } from './client.ts';
 import { notLive, untilSettled } from './settled.ts';
 import { oneLine, type Terminal } from './terminal.ts';
 
 export interface SendOptions {
   readonly name: string;
-  readonly event: Sendable;
+  readonly event: OperatorEvent;
   /** SKIP: of the event that failed, in decimal digits; and why. */
   readonly position?: string;
   readonly reason?: string;

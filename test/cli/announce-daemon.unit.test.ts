@@ -4,8 +4,8 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
-import { announceDaemon } from '../../src/cli/announce-daemon.ts';
 import { readDaemonFile, writeDaemonFile } from '../../src/cli/daemon-file.ts';
+import { announceDaemon } from '../../src/cli/start/announce-daemon.ts';
 import { capturingLog } from '../support/scene.ts';
 
 let folder: string;

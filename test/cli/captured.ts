@@ -1,5 +1,5 @@
-import type { CommandContext } from '../../src/cli/program.ts';
 import type { Output } from '../../src/cli/terminal.ts';
+import type { CommandContext } from '../../src/cli/verbs/verb.ts';
 
 export class Captured implements Output {
   text = '';

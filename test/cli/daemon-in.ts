@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { stateFolder } from '../../src/cli/client-actions.ts';
 import { writeDaemonFile } from '../../src/cli/daemon-file.ts';
+import { stateFolder } from '../../src/cli/find-client.ts';
 import { createControlApi } from '../../src/http/control-api.ts';
 import { FakeDaemon } from '../http/fake-daemon.ts';
 

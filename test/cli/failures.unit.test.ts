@@ -2,7 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { expect, it } from 'vitest';
-import { failureActions } from '../../src/cli/failure-actions.ts';
+import { failuresExportVerb } from '../../src/cli/verbs/failures-export-verb.ts';
+import { failuresShowVerb } from '../../src/cli/verbs/failures-show-verb.ts';
+import { failuresVerb } from '../../src/cli/verbs/failures-verb.ts';
+import { tryVerb } from '../../src/cli/verbs/try-verb.ts';
 import { capsule, failedEvent, tryReport } from '../support/failed-event.ts';
 import { Captured, capturedContext } from './captured.ts';
 import { daemonIn } from './daemon-in.ts';
@@ -42,7 +45,7 @@ it would be applied; rolled back, nothing of it was kept
 it('shows a try as a diff: what stays on one line, what changes below it', async () => {
   const { daemon, context, out } = await scene();
   daemon.onTry = async () => tryReport;
-  expect(await failureActions.tryFailed({ name: 'band', config: undefined, json: false, flags: {} }, context)).toBe(0);
+  expect(await tryVerb.run({ name: 'band', config: undefined, json: false, flags: {} }, context)).toBe(0);
   expect(out()).toBe(REPORT);
 });
 
@@ -53,7 +56,7 @@ it('colours it on a terminal only, and not with NO_COLOR', async () => {
   ] as const) {
     const { daemon, context, out } = await scene({ terminal: true, env });
     daemon.onTry = async () => tryReport;
-    await failureActions.tryFailed({ name: 'band', config: undefined, json: false, flags: {} }, context);
+    await tryVerb.run({ name: 'band', config: undefined, json: false, flags: {} }, context);
     expect(out().includes('\x1b[31m    - name=Band\x1b[0m')).toBe(coloured);
     expect(stripVTControlCharacters(out())).toBe(REPORT);
   }
@@ -64,24 +67,24 @@ it('a try that fails, or waits, says why and exits with 1', async () => {
   const options = { name: 'band', config: undefined, json: false, flags: {} };
   const failed = { ...tryReport, moreStatements: 0, changes: [], moreChanges: 0, error: 'no\nname', sqlstate: '23502' };
   daemon.onTry = async () => ({ ...failed, outcome: 'failed' });
-  expect(await failureActions.tryFailed(options, context)).toBe(1);
+  expect(await tryVerb.run(options, context)).toBe(1);
   expect(out()).toMatch(/\$2 = NULL\n\nit fails: no name \(23502\)\n$/);
   daemon.onTry = async () => ({ ...failed, outcome: 'waiting', sqlstate: null });
-  expect(await failureActions.tryFailed(options, context)).toBe(1);
+  expect(await tryVerb.run(options, context)).toBe(1);
   expect(out()).toMatch(/\nit waits: no name\n$/);
   daemon.onTry = async () => tryReport;
-  expect(await failureActions.tryFailed({ ...options, json: true }, context)).toBe(0);
+  expect(await tryVerb.run({ ...options, json: true }, context)).toBe(0);
   expect(JSON.parse(out().slice(out().lastIndexOf('\n{\n')))).toEqual(tryReport);
 });
 
 it('lists failures of every projection or of one, and shows the one it stands before', async () => {
   const { daemon, context, out } = await scene();
-  expect(await failureActions.failures({ name: undefined, json: false }, context)).toBe(0);
+  expect(await failuresVerb.run({ name: undefined, json: false }, context)).toBe(0);
   expect(out()).toBe('no failed events\n');
   const skipped = { ...failedEvent, position: '7', skipped: { at: failedEvent.lastAt, by: 'policy', reason: 'a bot' } };
   daemon.failed = [failedEvent, skipped, { ...failedEvent, name: 'event' }];
   context.terminal.stdout.text = '';
-  await failureActions.failures({ name: undefined, json: false }, context);
+  await failuresVerb.run({ name: undefined, json: false }, context);
   expect(
     out()
       .split('\n')
@@ -94,29 +97,27 @@ it('lists failures of every projection or of one, and shows the one it stands be
     [''],
   ]);
   context.terminal.stdout.text = '';
-  await failureActions.failures({ name: 'band', json: true }, context);
+  await failuresVerb.run({ name: 'band', json: true }, context);
   expect(JSON.parse(out())).toEqual({ failures: [failedEvent, skipped] });
   context.terminal.stdout.text = '';
-  await failureActions.showFailure({ name: 'band', json: false }, context);
+  await failuresShowVerb.run({ name: 'band', json: false }, context);
   expect(out()).toContain('event       BandCreated at position 43\n');
   expect(out()).toContain('statement   INSERT INTO "band" ("id") VALUES ($1)\n');
   daemon.failed = [skipped];
-  await expect(failureActions.showFailure({ name: 'band', json: false }, context)).rejects.toMatchObject({
+  await expect(failuresShowVerb.run({ name: 'band', json: false }, context)).rejects.toMatchObject({
     code: 'NOTHING_FAILED',
   });
 });
 
 it('writes a capsule to stdout, or to a file that is there only when it is complete', async () => {
   const { cwd, daemon, context, out } = await scene();
-  await expect(failureActions.exportCapsule({ name: 'band', out: 'c.json' }, context)).rejects.toThrow(
-    'no failed event',
-  );
+  await expect(failuresExportVerb.run({ name: 'band', out: 'c.json' }, context)).rejects.toThrow('no failed event');
   await expect(readFile(join(cwd, 'c.json'))).rejects.toThrow('ENOENT');
   daemon.exported = capsule;
-  await failureActions.exportCapsule({ name: 'band', out: undefined }, context);
+  await failuresExportVerb.run({ name: 'band', out: undefined }, context);
   expect(JSON.parse(out())).toEqual(capsule);
   context.terminal.stdout.text = '';
-  await failureActions.exportCapsule({ name: 'band', out: 'c.json' }, context);
+  await failuresExportVerb.run({ name: 'band', out: 'c.json' }, context);
   expect(out()).toBe("the capsule of 'band' is in c.json\n");
   expect(JSON.parse(await readFile(join(cwd, 'c.json'), 'utf8'))).toEqual(capsule);
 });

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { expect, test, vi } from 'vitest';
-import { watchLeftBehind } from '../../src/cli/left-behind.ts';
-import { watchMemory } from '../../src/cli/memory-limit.ts';
+import { watchLeftBehind } from '../../src/cli/start/left-behind.ts';
+import { watchMemory } from '../../src/cli/start/memory-limit.ts';
 import type { StoredEvent } from '../../src/index.ts';
 import { attributed } from '../../src/projector/handler-origin.ts';
 import { capturingLog } from '../support/scene.ts';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type ProcessInfo, watchNpmParent } from '../../src/cli/npm-parent.ts';
+import { type ProcessInfo, watchNpmParent } from '../../src/cli/start/npm-parent.ts';
 
 const NPM = 10;
 const SHELL = 20;

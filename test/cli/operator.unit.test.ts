@@ -1,6 +1,11 @@
 import { expect, it } from 'vitest';
-import { clientActions } from '../../src/cli/client-actions.ts';
-import { operatorActions } from '../../src/cli/operator-actions.ts';
+import { adoptVerb } from '../../src/cli/verbs/adopt-verb.ts';
+import { commandsVerb } from '../../src/cli/verbs/commands-verb.ts';
+import { forgetVerb } from '../../src/cli/verbs/forget-verb.ts';
+import { skipVerb } from '../../src/cli/verbs/skip-verb.ts';
+import { statusVerb } from '../../src/cli/verbs/status-verb.ts';
+import { transitionsVerb } from '../../src/cli/verbs/transitions-verb.ts';
+import { waitVerb } from '../../src/cli/verbs/wait-verb.ts';
 import { EngineError } from '../../src/core/errors.ts';
 import { statusOf } from '../http/fake-daemon.ts';
 import { Captured, capturedContext } from './captured.ts';
@@ -18,7 +23,7 @@ it('skip sends position and reason, and says how it ended', async () => {
   daemon.onSend = async () => ({ kind: 'done', state: 'catching-up' });
   const skip = { name: 'band', position: '9007199254740993', reason: 'a test of ours', json: false };
   const context = capturedContext({ cwd });
-  expect(ran(context, await operatorActions.skip(skip, context))).toEqual({
+  expect(ran(context, await skipVerb.run(skip, context))).toEqual({
     code: 0,
     stdout: 'band: SKIP done, now catching-up\n',
     stderr: '',
@@ -27,7 +32,7 @@ it('skip sends position and reason, and says how it ended', async () => {
     { event: 'SKIP', position: '9007199254740993', reason: 'a test of ours', requestedBy: 'http 127.0.0.1' },
   ]);
   const json = capturedContext({ cwd });
-  await operatorActions.skip({ ...skip, json: true }, json);
+  await skipVerb.run({ ...skip, json: true }, json);
   expect(JSON.parse(json.terminal.stdout.text)).toMatchObject({ event: 'SKIP', kind: 'done', state: 'catching-up' });
 });
 
@@ -35,7 +40,7 @@ it('skip passes on why the daemon refuses it', async () => {
   const { cwd, daemon } = await daemonIn();
   daemon.onSend = async () => ({ kind: 'failed', code: 'SKIP_MOVED', message: 'nothing was skipped' });
   const skip = { name: 'band', position: '7', reason: 'x', json: false };
-  await expect(operatorActions.skip(skip, capturedContext({ cwd }))).rejects.toMatchObject({
+  await expect(skipVerb.run(skip, capturedContext({ cwd }))).rejects.toMatchObject({
     status: 409,
     code: 'SKIP_MOVED',
     message: 'nothing was skipped',
@@ -51,20 +56,20 @@ it('wait says when it is applied, and passes on how far it still was', async () 
   };
   const wait = { name: 'band', position: 'head', timeoutMs: 1000, json: false };
   const context = capturedContext({ cwd });
-  expect(ran(context, await operatorActions.wait(wait, context))).toEqual({
+  expect(ran(context, await waitVerb.run(wait, context))).toEqual({
     code: 0,
     stdout: 'band: everything that was stored is applied\n',
     stderr: '',
   });
   const json = capturedContext({ cwd });
-  await operatorActions.wait({ ...wait, position: '7', json: true }, json);
+  await waitVerb.run({ ...wait, position: '7', json: true }, json);
   expect(json.terminal.stdout.text).toBe('{"name":"band","position":"7","applied":true,"lagEvents":0}\n');
   expect(asked).toEqual([
     ['band', 'head'],
     ['band', 7n],
   ]);
   daemon.onWait = async () => ({ applied: false, lagEvents: 3 });
-  await expect(operatorActions.wait(wait, capturedContext({ cwd }))).rejects.toMatchObject({
+  await expect(waitVerb.run(wait, capturedContext({ cwd }))).rejects.toMatchObject({
     status: 504,
     message: expect.stringContaining("'band' was 3 positions before head after 1000 ms"),
   });
@@ -73,7 +78,7 @@ it('wait says when it is applied, and passes on how far it still was', async () 
 it('forget names the tables that stay, and passes on why it is refused', async () => {
   const { cwd, daemon } = await daemonIn();
   const context = capturedContext({ cwd });
-  expect(ran(context, await operatorActions.forget({ name: 'gone', json: false }, context))).toEqual({
+  expect(ran(context, await forgetVerb.run({ name: 'gone', json: false }, context))).toEqual({
     code: 0,
     stdout: 'gone: forgotten; its tables are still there: old_prices\n',
     stderr: '',
@@ -81,7 +86,7 @@ it('forget names the tables that stay, and passes on why it is refused', async (
   daemon.onForget = async (name) => {
     throw new EngineError('FORGET_REFUSED', { name, reason: 'this daemon declares it' });
   };
-  await expect(operatorActions.forget({ name: 'band', json: true }, capturedContext({ cwd }))).rejects.toMatchObject({
+  await expect(forgetVerb.run({ name: 'band', json: true }, capturedContext({ cwd }))).rejects.toMatchObject({
     status: 409,
     message: "'band' was not forgotten, nothing changed: this daemon declares it",
   });
@@ -93,7 +98,7 @@ it('adopt sends the position, and passes on why it is refused', async () => {
   daemon.onAdopt = async (...given) => void adopted.push(given);
   const context = capturedContext({ cwd });
   const options = { name: 'band', position: '42', json: false };
-  expect(ran(context, await operatorActions.adopt(options, context))).toEqual({
+  expect(ran(context, await adoptVerb.run(options, context))).toEqual({
     code: 0,
     stdout: 'band: its rows are taken over, it goes on after 42\n',
     stderr: '',
@@ -102,7 +107,7 @@ it('adopt sends the position, and passes on why it is refused', async () => {
   daemon.onAdopt = async (name) => {
     throw new EngineError('ADOPT_REFUSED', { name, reason: 'its tables are its own already' });
   };
-  await expect(operatorActions.adopt(options, capturedContext({ cwd }))).rejects.toMatchObject({
+  await expect(adoptVerb.run(options, capturedContext({ cwd }))).rejects.toMatchObject({
     status: 409,
     message: "'band' was not adopted, nothing changed: its tables are its own already",
   });
@@ -117,8 +122,8 @@ it('commands and transitions show a line each, or what the daemon said', async (
   ];
   const shown = async (json: boolean) => {
     const context = capturedContext({ cwd });
-    await operatorActions.commands({ name: 'band', limit: 20, json }, context);
-    await operatorActions.transitions({ name: 'band', limit: 20, json }, context);
+    await commandsVerb.run({ name: 'band', limit: 20, json }, context);
+    await transitionsVerb.run({ name: 'band', limit: 20, json }, context);
     return context.terminal.stdout.text;
   };
   expect(await shown(false)).toMatchInlineSnapshot(`
@@ -140,10 +145,7 @@ it('status has colours on a terminal alone, and none with NO_COLOR', async () =>
   const shown = async (isTTY: boolean, env: Record<string, string>) => {
     const context = capturedContext({ cwd, env });
     const stdout = new Captured(isTTY);
-    await clientActions.status(
-      { name: undefined, json: false },
-      { ...context, terminal: { ...context.terminal, stdout } },
-    );
+    await statusVerb.run({ name: undefined, json: false }, { ...context, terminal: { ...context.terminal, stdout } });
     return stdout.text;
   };
   const plain = await shown(false, {});

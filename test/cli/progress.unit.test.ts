@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { progressLine, reportProgress } from '../../src/cli/progress.ts';
+import { progressLine, reportProgress } from '../../src/cli/start/progress.ts';
 import { duration, grouped } from '../../src/core/readable.ts';
 import type { ProjectionStatus } from '../../src/core/status.ts';
 import { FakeDaemon, statusOf } from '../http/fake-daemon.ts';

@@ -1,14 +1,14 @@
 import { expect, it } from 'vitest';
-import { clientActions } from '../../src/cli/client-actions.ts';
+import { sendVerb } from '../../src/cli/verbs/send-verb.ts';
 import { statusOf } from '../http/fake-daemon.ts';
 import { capturedContext } from './captured.ts';
 import { daemonIn } from './daemon-in.ts';
 
-type Options = Parameters<typeof clientActions.send>[0];
+type Options = Parameters<typeof sendVerb.run>[0];
 
 async function send(cwd: string, event: Options['event'], more: Partial<Options> = {}) {
   const context = capturedContext({ cwd });
-  const code = await clientActions.send({ name: 'band', event, wait: false, json: false, ...more }, context);
+  const code = await sendVerb.run({ name: 'band', event, wait: false, json: false, ...more }, context);
   return { code, stdout: context.terminal.stdout.text, stderr: context.terminal.stderr.text };
 }
 

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { onShutdown, type ShutdownOptions } from '../../src/cli/shutdown.ts';
+import { onShutdown, type ShutdownOptions } from '../../src/cli/start/shutdown.ts';
 
 const log = { info: () => undefined, error: () => undefined };
 

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { start } from '../../src/cli/start.ts';
+import { start } from '../../src/cli/start/start.ts';
 import { capturedContext } from './captured.ts';
 
 // Seen red with: the comparison of NODE_ENV left out of start.ts (a private PostgreSQL is then made in the folder).

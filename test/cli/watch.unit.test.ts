@@ -2,8 +2,9 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { type DaemonClient, RefusedError } from '../../src/cli/client.ts';
-import { clientActions, stateFolder } from '../../src/cli/client-actions.ts';
+import { stateFolder } from '../../src/cli/find-client.ts';
 import { type Look, pollStatuses } from '../../src/cli/poll.ts';
+import { watchVerb } from '../../src/cli/verbs/watch-verb.ts';
 import { showLooks } from '../../src/cli/watch.ts';
 import { EngineError } from '../../src/core/errors.ts';
 import type { ProjectionStatus } from '../../src/core/status.ts';
@@ -252,7 +253,7 @@ describe('the command', () => {
     daemon.statuses = [statusOf('band', { state: 'catching-up' })];
     const interrupt = new AbortController();
     const context = capturedContext({ cwd, signal: interrupt.signal });
-    const watching = clientActions.watch({ name: undefined, json: false, states: false }, context);
+    const watching = watchVerb.run({ name: undefined, json: false, states: false }, context);
     await vi.waitFor(() => expect(texts(context)).toContain('band catching-up 42/42'), { timeout: 10_000 });
     await close();
     await rm(join(stateFolder(cwd), 'daemon.json'));
@@ -272,7 +273,7 @@ describe('the command', () => {
   it('ends when whoever reads its output went away', async () => {
     const { cwd } = await daemonIn();
     const gone = new AbortController();
-    const watching = clientActions.watch(
+    const watching = watchVerb.run(
       { name: 'band', json: false, states: false },
       capturedContext({ cwd, outputGone: gone.signal }),
     );

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { lastWords, listenOnce, readBoard } from '../../src/cli/watchdog-thread.mjs';
+import { lastWords, listenOnce, readBoard } from '../../src/cli/start/watchdog-thread.mjs';
 import type { StoredEvent } from '../../src/core/event.ts';
 import { defineProjection } from '../../src/core/projection.ts';
 import { HandlerAnswers } from '../../src/projector/handler-answers.ts';

@@ -74,7 +74,7 @@ describe.skipIf(browser === null)('the buttons of the dashboard, on a real daemo
 
     faults.get('mouse')?.clear();
     await page.getByRole('button', { name: 'RETRY' }).click();
-    await page.getByText('is applied again at once').waitFor();
+    await page.getByText('is applied once more, now').waitFor();
     await page.getByRole('dialog').getByRole('button', { name: 'Retry' }).click();
     await outcome(page).getByText('RETRY of mouse: done').waitFor();
     await vi.waitFor(async () => expect(await rowsOf('mouse')).toBe(await total()), { timeout: 10_000, interval: 20 });

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { appendSample } from '../../src/cli/sample.ts';
+import { appendSample } from '../../src/cli/start/sample.ts';
 import { readConfig } from '../../src/config/read-config.ts';
 import { silentLog } from '../../src/core/log.ts';
 import { SPAN_MAX } from '../../src/core/page-span.ts';

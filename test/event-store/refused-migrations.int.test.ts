@@ -2,7 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { databaseActions } from '../../src/cli/database-actions.ts';
+import { exportVerb } from '../../src/cli/verbs/export-verb.ts';
+import { importVerb } from '../../src/cli/verbs/import-verb.ts';
 import { migrate } from '../../src/event-store/migrate.ts';
 import { createDaemon, defineProjection } from '../../src/index.ts';
 import { connect, type Sql } from '../../src/postgres/pool.ts';
@@ -35,8 +36,8 @@ async function ways(): Promise<Readonly<Record<string, (schema: string) => Promi
       await daemon.start();
     },
     migrate: (schema) => migrate(sql, { schema, notify: true, projections: [] }),
-    import: (schema) => databaseActions.importFile({ file: 'one.ndjson', flags: { schema } }, context),
-    export: (schema) => databaseActions.exportEvents({ from: 1n, out: 'all.ndjson', flags: { schema } }, context),
+    import: (schema) => importVerb.run({ file: 'one.ndjson', flags: { schema } }, context),
+    export: (schema) => exportVerb.run({ from: 1n, out: 'all.ndjson', flags: { schema } }, context),
   };
 }
 

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { watchLeftBehind } from '../../src/cli/left-behind.ts';
+import { watchLeftBehind } from '../../src/cli/start/left-behind.ts';
 import type { FailureStatus } from '../../src/core/status.ts';
 import type { Appended } from '../../src/event-store/append.ts';
 import { untilCaughtUp } from '../support/engine.ts';

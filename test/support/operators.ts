@@ -1,9 +1,6 @@
 import { vi } from 'vitest';
-import { clientActions } from '../../src/cli/client-actions.ts';
-import { databaseActions } from '../../src/cli/database-actions.ts';
-import { failureActions } from '../../src/cli/failure-actions.ts';
-import { operatorActions } from '../../src/cli/operator-actions.ts';
-import { type Actions, runProgram } from '../../src/cli/program.ts';
+import { runProgram } from '../../src/cli/program.ts';
+import { VERBS } from '../../src/cli/verbs/verb-registry.ts';
 import type { FailureRecord } from '../../src/core/failure.ts';
 import type { OperatorEvent } from '../../src/core/operator-commands/command-registry.ts';
 import type { ProjectionStatus } from '../../src/core/status.ts';
@@ -52,20 +49,12 @@ export function byApi(url: () => string): Operator {
   };
 }
 
-const ACTIONS: Actions = {
-  ...clientActions,
-  ...operatorActions,
-  ...databaseActions,
-  ...failureActions,
-  start: async () => 1,
-};
-
 /** What a command of the command line writes, started in this folder. */
 export async function runCommand(cwd: string, ...args: readonly string[]): Promise<Ended> {
   const terminal = { stdout: new Captured(), stderr: new Captured() };
   const outputGone = new AbortController().signal;
   const onInterrupt = () => () => undefined;
-  const code = await runProgram(args, ACTIONS, { version: '1', terminal, env: {}, cwd, outputGone, onInterrupt });
+  const code = await runProgram(args, VERBS, { version: '1', terminal, env: {}, cwd, outputGone, onInterrupt });
   return { ok: code === 0, said: terminal.stdout.text + terminal.stderr.text };
 }
 

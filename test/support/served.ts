@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { stateFolder } from '../../src/cli/client-actions.ts';
 import { writeDaemonFile } from '../../src/cli/daemon-file.ts';
+import { stateFolder } from '../../src/cli/find-client.ts';
 import { createControlApi } from '../../src/http/control-api.ts';
 import type { Listening } from '../../src/http/listen.ts';
 import type { Daemon, DaemonOptions, Projection } from '../../src/index.ts';

@@ -1,10 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { orLate } from '../core/deadline.ts';
-import { duration, grouped } from '../core/readable.ts';
-import { untilAborted } from '../core/signals.ts';
-import type { ProjectionStatus } from '../core/status.ts';
-import type { DaemonPort } from '../daemon/api.ts';
-import { type Output, oneLine } from './terminal.ts';
+import { orLate } from '../../core/deadline.ts';
+import { duration, grouped } from '../../core/readable.ts';
+import { untilAborted } from '../../core/signals.ts';
+import type { ProjectionStatus } from '../../core/status.ts';
+import type { DaemonPort } from '../../daemon/api.ts';
+import { type Output, oneLine } from '../terminal.ts';
 
 /** Between two lines: a terminal shows one that moves, a file or a log collector should not fill up. */
 const TERMINAL_MS = 250;

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
-import type { Log } from '../core/log.ts';
-import type { HandlerBoard } from '../projector/handler-board.ts';
+import type { Log } from '../../core/log.ts';
+import type { HandlerBoard } from '../../projector/handler-board.ts';
 
 export interface WatchdogOptions {
   /** What the thread reads. */

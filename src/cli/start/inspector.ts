@@ -1,8 +1,8 @@
-import type { Observer } from '../../machines/observers.ts';
-import type { Config } from '../config/read-config.ts';
-import { type Connections, openConnections } from '../inspect/connections.ts';
-import { Hub } from '../inspect/hub.ts';
-import { openStockInspector } from '../inspect/stock.ts';
+import type { Observer } from '../../../machines/observers.ts';
+import type { Config } from '../../config/read-config.ts';
+import { type Connections, openConnections } from '../../inspect/connections.ts';
+import { Hub } from '../../inspect/hub.ts';
+import { openStockInspector } from '../../inspect/stock.ts';
 
 /** What `INSPECT` asks for. */
 export interface Inspector {

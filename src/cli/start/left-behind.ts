@@ -1,5 +1,5 @@
-import type { Log } from '../core/log.ts';
-import { type Culprit, findCulprit } from '../projector/handler-origin.ts';
+import type { Log } from '../../core/log.ts';
+import { type Culprit, findCulprit } from '../../projector/handler-origin.ts';
 
 const EVENTS = ['unhandledRejection', 'uncaughtException'] as const;
 

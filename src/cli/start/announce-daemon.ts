@@ -1,6 +1,6 @@
-import { describeError } from '../core/describe-error.ts';
-import type { Log } from '../core/log.ts';
-import { type DaemonFile, daemonFilePath, otherDaemonIn, removeDaemonFile, writeDaemonFile } from './daemon-file.ts';
+import { describeError } from '../../core/describe-error.ts';
+import type { Log } from '../../core/log.ts';
+import { type DaemonFile, daemonFilePath, otherDaemonIn, removeDaemonFile, writeDaemonFile } from '../daemon-file.ts';
 
 /** How often a daemon looks whether the one that had the file before it has ended. */
 const TAKE_OVER_MS = 5_000;

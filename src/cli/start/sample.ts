@@ -1,10 +1,10 @@
-import type { ConfigFile, EventSource } from '../config/load-projections.ts';
-import type { Config } from '../config/read-config.ts';
-import type { NewEvent } from '../core/event.ts';
-import { append } from '../event-store/append.ts';
-import { checkDatabase } from '../event-store/checks.ts';
-import { migrate } from '../event-store/migrate.ts';
-import { connect, type DatabaseAddress } from '../postgres/pool.ts';
+import type { ConfigFile, EventSource } from '../../config/load-projections.ts';
+import type { Config } from '../../config/read-config.ts';
+import type { NewEvent } from '../../core/event.ts';
+import { append } from '../../event-store/append.ts';
+import { checkDatabase } from '../../event-store/checks.ts';
+import { migrate } from '../../event-store/migrate.ts';
+import { connect, type DatabaseAddress } from '../../postgres/pool.ts';
 
 const BATCH = 1000;
 

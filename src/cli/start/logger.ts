@@ -1,5 +1,5 @@
 import { destination, type Logger, pino, stdTimeFunctions } from 'pino';
-import type { LogLevel } from '../config/schema.ts';
+import type { LogLevel } from '../../config/schema.ts';
 
 /** Keys whose values are secrets wherever they turn up. */
 const SECRET_KEYS = ['token', 'password', 'authorization', 'databaseUrl', 'amqpUrl', 'connectionString', 'cookie'];

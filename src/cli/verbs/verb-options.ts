@@ -1,0 +1,33 @@
+import type { Command } from 'commander';
+import { flagOf, SETTING_NAMES, SETTING_SOURCES, settingsSchema } from '../../config/schema.ts';
+
+const MAX_POSITION = 2n ** 63n - 1n;
+
+/** Ends with wrong usage unless the text is a position. */
+export function checkPosition(command: Command, flag: string, text: string): bigint {
+  const position = /^\d{1,19}$/.test(text) ? BigInt(text) : -1n;
+  if (position < 0n || position > MAX_POSITION) command.error(`error: ${flag} is a position, a whole number`);
+  return position;
+}
+
+export function checkLimit(command: Command, text: string): number {
+  if (!/^\d{1,4}$/.test(text) || Number(text) > 1000) command.error('error: --limit is a whole number, at most 1000');
+  return Number(text);
+}
+
+/** Options for all settings of the daemon that have a flag. */
+export function addSettings(command: Command): void {
+  addFlags(command, () => true);
+}
+
+/** Options that say where the tables are: verbs that open the database themselves need them too. */
+export function addPlaceSettings(command: Command): void {
+  addFlags(command, (name) => name === 'schema' || name === 'extensionSchemas');
+}
+
+function addFlags(command: Command, which: (name: string) => boolean): void {
+  for (const name of SETTING_NAMES) {
+    if (!SETTING_SOURCES[name].flag || !which(name)) continue;
+    command.option(`${flagOf(name)} <value>`, settingsSchema.shape[name].description);
+  }
+}
