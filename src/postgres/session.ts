@@ -6,7 +6,7 @@ import { ENGINE_SAVEPOINT } from './guarded-statement.ts';
 import { toParameter } from './parameters.ts';
 import { PreparedQuery } from './prepared-query.ts';
 import { pooled } from './session-proof.ts';
-import { Identifier, type Rendered, type Run, type RunOptions, Statement } from './sql.ts';
+import { type ChangedRows, Identifier, type Rendered, type Run, type RunOptions, Statement } from './sql.ts';
 
 type Rows = readonly object[];
 
@@ -20,7 +20,7 @@ export interface Queryable {
   unsafe<T extends Rows = Record<string, unknown>[]>(
     text: string,
     values?: readonly unknown[],
-    options?: { readonly prepare?: boolean; readonly changes?: number | undefined },
+    options?: { readonly prepare?: boolean; readonly changes?: ChangedRows | undefined },
   ): Statement<T>;
 }
 
@@ -36,7 +36,7 @@ export function queryable(run: Run): Queryable {
   const unsafe: Queryable['unsafe'] = <T extends Rows>(
     text: string,
     values: readonly unknown[] = [],
-    { prepare = false, changes }: { readonly prepare?: boolean; readonly changes?: number | undefined } = {},
+    { prepare = false, changes }: { readonly prepare?: boolean; readonly changes?: ChangedRows | undefined } = {},
   ) => {
     const literal: Run = (_, options) => run({ text, values }, { ...options, changes });
     return new Statement<T>(literal, [text], [], prepare);
@@ -160,11 +160,15 @@ export function send(client: ClientBase, { text, values }: Rendered, options: Ru
     new Promise<Answer>((resolve, reject) => {
       gatherWrites(client);
       const answered = (error: Error | null | undefined, result: QueryResult | readonly QueryResult[]): void => {
+        const { changes } = options;
+        const written = !error && isOne(result) ? (result.rowCount ?? 0) : 0;
         if (error) reject(toError(error));
-        else if (isOne(result) && options.changes !== undefined && result.rowCount !== options.changes) {
-          const [written, wanted] = [result.rowCount, options.changes];
-          reject(new EngineError('ROWS_NOT_WRITTEN', { statement: text, written, wanted }));
-        } else resolve(isOne(result) ? { rows: result.rows, command: result.command } : { rows: [], command: '' });
+        else if (typeof changes === 'number' && written !== changes) {
+          reject(new EngineError('ROWS_NOT_WRITTEN', { statement: text, written, wanted: changes }));
+        } else {
+          if (typeof changes === 'function') changes(written);
+          resolve(isOne(result) ? { rows: result.rows, command: result.command } : { rows: [], command: '' });
+        }
       };
       if (prepare) client.query(new PreparedQuery(query, answered));
       else client.query(query, answered);

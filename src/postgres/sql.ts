@@ -14,9 +14,11 @@ export interface RunOptions {
   readonly prepare: boolean;
   /** Rows as arrays of column values in place of objects. */
   readonly arrays: boolean;
-  /** How many rows it must change: fewer are a failure. Not set: any number. */
-  readonly changes?: number | undefined;
+  readonly changes?: ChangedRows | undefined;
 }
+
+/** How many rows a statement must change: another number is a failure. Or what is notified of the number. Not set: any. */
+export type ChangedRows = number | ((written: number) => void);
 
 /** A name that is written into the text, quoted. */
 export class Identifier {

@@ -1,8 +1,8 @@
 import type { StoredEvent } from '../core/event.ts';
 import { isConnectionLost } from '../postgres/errors.ts';
 import { catalogMark } from '../read-model/catalog.ts';
-import { encodeJson } from '../read-model/json-columns.ts';
-import { orFail, type SqlText, toSql } from '../read-model/write-sql.ts';
+import { catalogSqlOrFail } from '../read-model/catalog-sql.ts';
+import type { SqlText } from '../read-model/write-sql.ts';
 import { advanceOrFail, holdRow } from '../state/projection-state.ts';
 import { limitPage, pageProgram } from '../state/transaction-limits.ts';
 import type { HandlerAnswers } from './handler-answers.ts';
@@ -81,8 +81,7 @@ function planWrites(
     for (const event of page.events) {
       for (const statement of answers.statements(event)) {
         if (statement.kind === 'lookup' || !projection.tables.has(statement.table)) return null;
-        const { text, values } = orFail(toSql(encodeJson(statement, catalog.json)));
-        writes.push({ text: text + catalog.suffix, values, event });
+        writes.push({ ...catalogSqlOrFail(statement, catalog), event });
       }
     }
     return writes;

@@ -6,9 +6,9 @@ import { settleHandler, TransactionEnded } from '../postgres/await-handler.ts';
 import { isAborted } from '../postgres/errors.ts';
 import type { Lent, Sender } from '../postgres/guarded-transaction.ts';
 import type { Tx } from '../postgres/pool.ts';
+import type { Catalog } from '../read-model/catalog.ts';
+import { catalogSql } from '../read-model/catalog-sql.ts';
 import { checkConstraints } from '../read-model/constraints.ts';
-import { encodeJson, type JsonColumns } from '../read-model/json-columns.ts';
-import { toSql } from '../read-model/write-sql.ts';
 import { toEventFailed } from './event-failure.ts';
 import { type FlatStatement, flattenStatements } from './flatten.ts';
 import { HandlerAnswers } from './handler-answers.ts';
@@ -26,9 +26,7 @@ export interface RunContext {
   readonly xid: string;
   /** Deferred constraints: every event is checked against them at its end. Null: there are none. */
   readonly deferred: readonly string[] | null;
-  readonly json: JsonColumns;
-  /** What the statements' texts end in, so that they are planned anew once columns have other types. Default nothing. */
-  readonly suffix?: string;
+  readonly catalog: Catalog;
   /** Handlers that have been called for these events already are not called again. Default none have. */
   readonly answers?: HandlerAnswers;
   /** Null: a handler may take any time. */
@@ -65,7 +63,8 @@ async function sendEvents(
   context: RunContext,
   pipeline: Pipeline,
 ): Promise<void> {
-  const { meter, suffix = '' } = context;
+  const { meter, catalog } = context;
+  const { suffix } = catalog;
   const answers = context.answers ?? new HandlerAnswers(projection, context.replayUntil, meter);
   const sender: Sender =
     suffix === '' ? tx : { unsafe: (text, values, options) => tx.unsafe(text + suffix, values, options) };
@@ -75,8 +74,7 @@ async function sendEvents(
       for (const statement of statements) {
         if (statement.kind !== 'lookup') {
           if (!projection.tables.has(statement.table)) throw notDeclared(projection, statement.table);
-          const write = toSql(encodeJson(statement, context.json));
-          pipeline.send(index, { ...write, text: write.text + suffix }, statement);
+          pipeline.send(index, catalogSql(statement, catalog), statement);
           continue;
         }
         await pipeline.settled();

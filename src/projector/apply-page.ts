@@ -2,6 +2,7 @@ import { EngineError, isEngineError } from '../core/errors.ts';
 import { isTransient, sqlstateOf } from '../postgres/errors.ts';
 import { terminateSession } from '../postgres/terminate-session.ts';
 import { catalogMark } from '../read-model/catalog.ts';
+import { renewSuffix } from '../read-model/statement-suffix.ts';
 import { applyAtOnce } from './apply-in-one-round-trip.ts';
 import { eventFailed } from './event-failure.ts';
 import { CannotFold } from './fold/encode-write.ts';
@@ -67,6 +68,9 @@ async function applyWith(settings: PageSettings, work: PageWork, answers: Handle
       const damage = damageOf(error, work);
       if (damage !== null) return { kind: 'must halt', halt: haltDamaged(work, damage) };
       const next = await nextPart(error, deadline, { settings, work, fresh });
+      if (error instanceof CatalogMoved || isEngineError(causeOf(error), 'ROWS_NOT_WRITTEN')) {
+        renewSuffix([...work.projection.tables.keys()]);
+      }
       // What the catalog said may be why it failed: the next round asks it itself.
       fresh = true;
       if (error instanceof CatalogMoved) {
@@ -84,6 +88,10 @@ async function applyWith(settings: PageSettings, work: PageWork, answers: Handle
     }
   }
   throw new EngineError('CURSOR_MOVED', { name: work.projection.name });
+}
+
+function causeOf(error: unknown): unknown {
+  return error instanceof EventFailed ? error.cause : error;
 }
 
 /** Tables may change so often under one page; then it is applied by what was read last. */

@@ -67,8 +67,6 @@ export async function applyPart(
     replayUntil,
     xid: locked.xid,
     deferred: way.deferred ?? (catalog.deferred.length > 0 ? catalog.deferred : null),
-    json: catalog.json,
-    suffix: catalog.suffix,
     deadline,
     meter: progress?.pages,
     answers,

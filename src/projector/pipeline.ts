@@ -1,3 +1,4 @@
+import { EngineError } from '../core/errors.ts';
 import type { StoredEvent } from '../core/event.ts';
 import type { Tx } from '../postgres/pool.ts';
 import type { SqlText, Write } from '../read-model/write-sql.ts';
@@ -21,9 +22,8 @@ export function createPipeline(tx: Tx, events: readonly StoredEvent[], meter?: P
     send(index: number, sql: SqlText, write: Write): void {
       const event = events[index];
       const sentAt = performance.now();
-      const query = tx.unsafe(sql.text, sql.values, { prepare: true, changes: sql.changes });
       pending.push(
-        query.then(
+        execute(tx, sql).then(
           () => {
             // Until the answer before it the server was at work on that one.
             const began = Math.max(sentAt, answeredAt);
@@ -46,4 +46,19 @@ export function createPipeline(tx: Tx, events: readonly StoredEvent[], meter?: P
       if (first !== null) throw first;
     },
   };
+}
+
+/** Sent before it returns: a statement that is only awaited is sent a microtask later, behind one made after it. */
+function execute(tx: Tx, sql: SqlText): Promise<unknown> {
+  if (sql.counting !== undefined) return executeCounted(tx, sql, sql.counting);
+  return tx.unsafe(sql.text, sql.values, { prepare: true, changes: sql.changes }).execute();
+}
+
+/** The rows that match are counted before the write: afterwards they may match no more. */
+async function executeCounted(tx: Tx, { text, values }: SqlText, counting: SqlText): Promise<void> {
+  let written = 0;
+  const counted = tx.unsafe<[{ rows: number }]>(counting.text, counting.values, { prepare: true }).execute();
+  const write = tx.unsafe(text, values, { prepare: true, changes: (rows) => (written = rows) }).execute();
+  const [[{ rows: wanted }]] = await Promise.all([counted, write]);
+  if (written !== wanted) throw new EngineError('ROWS_NOT_WRITTEN', { statement: text, written, wanted });
 }

@@ -1,6 +1,7 @@
 import type { Queryable } from '../postgres/pool.ts';
 import type { Statement } from '../postgres/sql.ts';
 import type { JsonColumns } from './json-columns.ts';
+import { suffixOf } from './statement-suffix.ts';
 import { type CatalogRow, type TableInfo, toTableInfo } from './table-info.ts';
 
 /** What the database says about some tables. */
@@ -10,13 +11,22 @@ export interface Catalog {
   readonly json: JsonColumns;
   /** The constraints that are checked only at COMMIT unless told otherwise, quoted and qualified. */
   readonly deferred: readonly string[];
+  /** Tables that may leave an update or a delete out without an error: a trigger, a rule or a child table does. */
+  readonly lossy: ReadonlySet<string>;
   /** Changes with every change of these tables' definitions; see `catalogMark`. */
   readonly mark: string;
-  /** For the end of statements' texts, a comment or nothing: another one when columns have got other types. */
+  /** For the end of statements' texts, a comment or nothing: another one when column types or rules have changed. */
   readonly suffix: string;
 }
 
-export const EMPTY_CATALOG: Catalog = { tables: new Map(), json: new Map(), deferred: [], mark: '0', suffix: '' };
+export const EMPTY_CATALOG: Catalog = {
+  tables: new Map(),
+  json: new Map(),
+  deferred: [],
+  lossy: new Set(),
+  mark: '0',
+  suffix: '',
+};
 
 /** Reads all of it in one statement, so the mark stands for what is read. */
 export async function readCatalog(sql: Queryable, tables: readonly string[]): Promise<Catalog> {
@@ -25,7 +35,8 @@ export async function readCatalog(sql: Queryable, tables: readonly string[]): Pr
       CASE
         WHEN c.relkind <> 'r' OR c.relispartition OR c.relpersistence = 't' THEN 'it is not an ordinary table'
         WHEN c.relam <> (SELECT oid FROM pg_am WHERE amname = 'heap') THEN 'its storage is not PostgreSQL''s own'
-        WHEN c.relhasrules THEN 'it has a rule'
+        -- Not relhasrules, which stays true until a VACUUM.
+        WHEN EXISTS (SELECT FROM pg_rewrite AS w WHERE w.ev_class = c.oid) THEN 'it has a rule'
         WHEN c.relrowsecurity THEN 'it has row level security'
         WHEN EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal) THEN 'it has a trigger'
         WHEN EXISTS (SELECT FROM pg_constraint AS k WHERE k.conrelid = c.oid AND k.contype = 'c') THEN 'it has a check constraint'
@@ -42,6 +53,12 @@ export async function readCatalog(sql: Queryable, tables: readonly string[]): Pr
                      AND (to_jsonb(p) ->> 'prqual' IS NOT NULL OR to_jsonb(p) ->> 'prattrs' IS NOT NULL))
           THEN 'it is published in part'
       END AS odd,
+      (SELECT coalesce(json_agg(concat_ws(' ', w.oid, w.xmin) ORDER BY w.oid), '[]')
+       FROM pg_rewrite AS w WHERE w.ev_class = c.oid) AS rules,
+      -- tgtype: 1 is FOR EACH ROW, 2 BEFORE, 64 INSTEAD OF. A partition or child table may have one of its own.
+      EXISTS (SELECT FROM pg_rewrite AS w WHERE w.ev_class = c.oid)
+        OR EXISTS (SELECT FROM pg_inherits AS h WHERE h.inhparent = c.oid)
+        OR EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = c.oid AND g.tgtype & 1 <> 0 AND g.tgtype & 66 <> 0) AS lossy,
       (SELECT coalesce(json_agg(json_build_object(
           'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'base', b.typname, 'kind', y.typtype,
           'plain', a.atttypmod = -1 AND y.typtype = 'b' AND y.typnamespace = 'pg_catalog'::regnamespace
@@ -76,25 +93,9 @@ export async function readCatalog(sql: Queryable, tables: readonly string[]): Pr
     json: new Map(rows.map((row) => [row.name, jsonColumns(row)] as const).filter(([, columns]) => columns.size > 0)),
     deferred: rows.flatMap(({ deferred }) => deferred),
     mark: rows[0]?.mark ?? '0',
-    suffix: suffixOf(rows),
+    lossy: new Set(rows.filter(({ lossy }) => lossy).map(({ name }) => name)),
+    suffix: suffixOf(tables, rows),
   };
-}
-
-/** By the names of the tables, the definitions of their columns that were met in this process. */
-const definitions = new Map<string, string[]>();
-
-/**
- * A session has prepared a statement for the types that its columns had then, and goes on reading the parameters as
- * those: a number too large for the old `integer` would be refused although the column is `bigint` by now.
- */
-function suffixOf(rows: readonly CatalogRow[]): string {
-  const key = rows.map(({ name }) => name).join();
-  const definition = JSON.stringify(rows.map(({ columns }) => columns.map(({ name, type }) => [name, type])));
-  const met = definitions.get(key) ?? [];
-  definitions.set(key, met);
-  if (!met.includes(definition)) met.push(definition);
-  const place = met.indexOf(definition);
-  return place === 0 ? '' : ` /* definition ${place + 1} */`;
 }
 
 function jsonColumns({ columns }: CatalogRow): ReadonlySet<string> {
@@ -103,8 +104,8 @@ function jsonColumns({ columns }: CatalogRow): ReadonlySet<string> {
 
 /**
  * An expression that changes with every change of the definition of one of these tables: which table the name stands
- * for, its row, columns, indexes, constraints, triggers, parents and publications by the versions of their rows in the
- * catalog, and what the role may do. About 0.05 ms for two tables.
+ * for, its row, columns, indexes, constraints, triggers, rules, parents and publications by the versions of their rows
+ * in the catalog, and what the role may do. About 0.05 ms for two tables.
  */
 export function catalogMark(sql: Queryable, tables: readonly string[]): Statement {
   return sql`
@@ -119,6 +120,7 @@ export function catalogMark(sql: Queryable, tables: readonly string[]): Statemen
        UNION ALL SELECT concat_ws(' ', 'i', i.indexrelid, i.xmin) FROM pg_index AS i WHERE i.indrelid = c.oid
        UNION ALL SELECT concat_ws(' ', 'k', k.oid, k.xmin) FROM pg_constraint AS k WHERE k.conrelid = c.oid
        UNION ALL SELECT concat_ws(' ', 'g', g.oid, g.xmin) FROM pg_trigger AS g WHERE g.tgrelid = c.oid
+       UNION ALL SELECT concat_ws(' ', 'w', w.oid, w.xmin) FROM pg_rewrite AS w WHERE w.ev_class = c.oid
        UNION ALL SELECT concat_ws(' ', 'h', h.inhrelid, h.inhparent) FROM pg_inherits AS h WHERE h.inhrelid = c.oid OR h.inhparent = c.oid
        UNION ALL SELECT concat_ws(' ', 'p', p.oid, p.xmin) FROM pg_publication_rel AS p WHERE p.prrelid = c.oid
      ) AS v)`;

@@ -56,6 +56,10 @@ interface IndexRow {
 export interface CatalogRow {
   readonly name: string;
   readonly odd: string | null;
+  /** Each rule by its identity and version. */
+  readonly rules: readonly string[];
+  /** It may leave an update or a delete out without an error. */
+  readonly lossy: boolean;
   readonly columns: readonly ColumnRow[];
   readonly indexes: readonly IndexRow[];
   readonly deferred: readonly string[];

@@ -11,16 +11,36 @@ export interface SqlText {
   readonly values: readonly ColumnValue[];
   /** How many rows it changes whatever is stored; not set where that depends on the rows. */
   readonly changes?: number | undefined;
+  /** Selects the number of rows that it must change, if that depends on the rows and the table may leave some out. */
+  readonly counting?: SqlText | undefined;
 }
 
 /** Takes a value as the statement's next parameter, and says how it is written there. */
 type Place = (value: ColumnValue) => string;
 
 /** One write as SQL. The text depends on its shape alone, so a page prepares a handful of statements. */
-export function toSql(write: Write): SqlText {
+export function toSql(write: Write, lossy = false): SqlText {
+  const sql = render((place) => textOf(write, place));
+  if (changesOf(write) !== undefined) return { ...sql, changes: changesOf(write) };
+  return lossy && 'where' in write ? { ...sql, counting: render((place) => countText(write, place)) } : sql;
+}
+
+/**
+ * The same for a transaction whose COMMIT is on its way already: where another number of rows is changed, the division
+ * takes it back. The rows are counted as they were before the statement, whose changes no part of it sees.
+ */
+export function toSqlOrFail(write: Write, lossy = false): SqlText {
+  return render((place) => {
+    const text = textOf(write, place);
+    if (changesOf(write) !== undefined) return `WITH w AS (${text} RETURNING 1) SELECT 1 / count(*) FROM w`;
+    if (!lossy || !('where' in write)) return text;
+    return `WITH w AS (${text} RETURNING 1) SELECT 1 / (count(*) = (${countText(write, place)}))::int FROM w`;
+  });
+}
+
+function render(write: (place: Place) => string): SqlText {
   const values: ColumnValue[] = [];
-  const place: Place = (value) => `$${values.push(value)}`;
-  return { text: textOf(write, place), values, changes: changesOf(write) };
+  return { text: write((value) => `$${values.push(value)}`), values };
 }
 
 /** A new row, or one in its place: a table that takes neither (a trigger, a rule) has lost it. */
@@ -28,18 +48,17 @@ function changesOf(write: Write): number | undefined {
   return write.kind === 'upsert' || (write.kind === 'create' && write.onConflict === 'fail') ? 1 : undefined;
 }
 
-/** The same for a transaction whose COMMIT is on its way already: where no row is changed, the division takes it back. */
-export function orFail(sql: SqlText): SqlText {
-  if (sql.changes === undefined) return sql;
-  return { ...sql, text: `WITH w AS (${sql.text} RETURNING 1) SELECT 1 / count(*) FROM w` };
+function countText({ table, where }: Update | Remove | Copy, place: Place): string {
+  return `SELECT count(*)::int AS rows FROM ${quoteIdentifier(table)} WHERE ${condition(where, place)}`;
 }
 
 /** The rows that match, from alias `r`; `columns` as after SELECT. */
 export function toSelect(table: string, columns: string, where: Where, limit: number): SqlText {
-  const values: ColumnValue[] = [];
-  const matching = condition(where, (value) => `$${values.push(value)}`);
-  const text = `SELECT ${columns} FROM ${quoteIdentifier(table)} AS r${matching === '' ? '' : ` WHERE ${matching}`}`;
-  return { text: `${text} LIMIT ${limit}`, values };
+  return render((place) => {
+    const matching = condition(where, place);
+    const text = `SELECT ${columns} FROM ${quoteIdentifier(table)} AS r${matching === '' ? '' : ` WHERE ${matching}`}`;
+    return `${text} LIMIT ${limit}`;
+  });
 }
 
 function textOf(write: Write, place: Place): string {

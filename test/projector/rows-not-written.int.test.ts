@@ -50,7 +50,7 @@ const TRIGGER = 'CREATE TRIGGER leaving_out BEFORE INSERT ON visit FOR EACH ROW 
 const RULE = `CREATE RULE leaving_out AS ON INSERT TO visit WHERE NEW.id LIKE 'left%' DO INSTEAD NOTHING`;
 
 describe('a row that the table does not take is a failure of its event, and the cursor stays before it', () => {
-  // Seen red with: `changes` left out of pipeline.ts (in order), `orFail` left out of apply-at-once.ts (at once).
+  // Seen red with: `changes` left out of pipeline.ts (in order), left out of toSqlOrFail (at once).
   test.each([
     { how: 'in order', name: 'Created', before: 30, by: TRIGGER },
     { how: 'in order', name: 'Upserted', before: 30, by: TRIGGER },

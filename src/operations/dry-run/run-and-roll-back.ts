@@ -8,9 +8,9 @@ import { runEvents } from '../../projector/apply-in-order.ts';
 import { referencedProjection } from '../../projector/foreign-key-waits.ts';
 import { waitingText } from '../../projector/lookups.ts';
 import { EventFailed, LookupWaits } from '../../projector/page-outcome.ts';
+import { readCatalog } from '../../read-model/catalog.ts';
 import { readColumns } from '../../read-model/columns.ts';
 import { deferredConstraints } from '../../read-model/constraints.ts';
-import { readJsonColumns } from '../../read-model/json-columns.ts';
 import { readChanges } from '../../read-model/row-changes.ts';
 import { limitPage } from '../../state/transaction-limits.ts';
 import { recorded } from './recorded-transaction.ts';
@@ -57,7 +57,7 @@ async function tryIn(tx: Tx, outside: Queryable, { projection, projections, even
     xid,
     // Never null: what COMMIT would check is checked here, whoever's table it belongs to.
     deferred: await deferredConstraints(outside, names),
-    json: await readJsonColumns(outside, names),
+    catalog: await readCatalog(outside, names),
     // The try as a whole has one.
     deadline: null,
   };

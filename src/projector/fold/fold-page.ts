@@ -4,7 +4,6 @@ import type { Projection } from '../../core/projection.ts';
 import type { Lookup } from '../../core/statement.ts';
 import { isTransient, sqlstateOf } from '../../postgres/errors.ts';
 import type { Tx } from '../../postgres/pool.ts';
-import type { Catalog } from '../../read-model/catalog.ts';
 import { catalogMark } from '../../read-model/catalog.ts';
 import type { TableInfo } from '../../read-model/table-info.ts';
 import type { Write } from '../../read-model/write-sql.ts';
@@ -20,7 +19,6 @@ import { writeDifference } from './write-difference.ts';
 
 export interface FoldContext extends RunContext {
   readonly answers: HandlerAnswers;
-  readonly catalog: Catalog;
 }
 
 /**

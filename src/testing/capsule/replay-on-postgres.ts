@@ -5,9 +5,9 @@ import type { Projection } from '../../core/projection.ts';
 import type { Queryable, Tx } from '../../postgres/pool.ts';
 import { rolledBack } from '../../postgres/rolled-back.ts';
 import { runEvents } from '../../projector/apply-in-order.ts';
+import { readCatalog } from '../../read-model/catalog.ts';
 import { readColumns } from '../../read-model/columns.ts';
 import { deferredConstraints } from '../../read-model/constraints.ts';
-import { readJsonColumns } from '../../read-model/json-columns.ts';
 import { quoteColumn } from '../../read-model/row-text.ts';
 import type { Ground } from '../postgres/ground.ts';
 import { createRowReader } from '../postgres/read-rows.ts';
@@ -39,7 +39,7 @@ async function run(tx: Tx, projection: Projection, capsule: Capsule): Promise<vo
     replayUntil: event.position,
     xid,
     deferred: await deferredConstraints(tx, names),
-    json: await readJsonColumns(tx, names),
+    catalog: await readCatalog(tx, names),
     deadline: null,
   });
 }
