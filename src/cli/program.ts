@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { ABSENT_SETTINGS } from '../config/no-effect.ts';
 import { flagOf, SETTING_NAMES, SETTING_SOURCES, settingsSchema } from '../config/schema.ts';
 import { type ErrorCode, isEngineError } from '../core/errors.ts';
 import type { Sendable } from './client.ts';
@@ -175,6 +176,7 @@ function buildProgram(
     .option('--sample', 'append the sample history to an empty store, whichever it is')
     .option('--no-sample', 'leave an empty private database empty')
     .option('--traffic', 'go on appending live events', false)
+    .addHelpText('after', absentSettings)
     .addHelpText('after', examples('start', 'start --config dist/projectionist.config.js --port 0'));
   addSettings(start, () => true);
   start.action(async (given: Record<string, unknown>) => {
@@ -220,6 +222,10 @@ function buildProgram(
     result.code = await actions.migrate({ config: textOf(config), flags }, context);
   });
   return program;
+}
+
+function absentSettings(): string {
+  return `\nNot there yet:\n${ABSENT_SETTINGS.map(({ setting, reason }) => `  ${setting}: ${reason}`).join('\n')}`;
 }
 
 /** Where tables are is asked of the commands that speak to the database themselves, too. */
