@@ -85,7 +85,8 @@ export function startActors(options: ActorsOptions): Actor<typeof daemonMachine>
     const inHand: InHand = { command: null };
     workers.set(name, { puller, progress, inHand, stallMs: stallLimit(policy, daemon.patience) });
     const operating = { ...settings, sql: pools.operators };
-    const hands = createHands({ projection, projections, puller, settings: operating, inHand, log, onReset });
+    const deadly = start?.halted === true;
+    const hands = createHands({ projection, projections, puller, settings: operating, inHand, log, deadly, onReset });
     return { name, hands, retryFailedAfterMs: policy.retryFailedAfterMs, backoff: BACKOFF };
   });
   const root = createActor(daemonMachine, {
