@@ -101,8 +101,8 @@ export const projectionParts = setup({
     wantsPause: ({ context }) => context.wanted.pause,
     woken: ({ context }) => context.woken,
     stored: (_, params: { readonly status: StoredStatus; readonly as: StoredStatus }) => params.status === params.as,
-    haltedAtStart: ({ context }, params: { readonly status: StoredStatus }) =>
-      context.starting && params.status === 'halted',
+    haltedAtStart: ({ context }, params: { readonly status: StoredStatus; readonly deadly: boolean }) =>
+      context.starting && params.status === 'halted' && !params.deadly,
     ended: (_, params: { readonly outcome: PullOutcome; readonly as: PullOutcome['kind'] }) =>
       params.outcome.kind === params.as,
     halted: (_, params: { readonly outcome: PullOutcome }) =>

@@ -60,9 +60,10 @@ type StatusDone = { readonly event: { readonly output: { readonly status: Stored
 /** What the row says that was opened or reset. */
 export const stored = (as: StoredStatus) =>
   ({ type: 'stored', params: ({ event }: StatusDone) => ({ status: event.output.status, as }) }) as const;
+type OpenDone = { readonly event: { readonly output: { readonly status: StoredStatus; readonly deadly?: boolean } } };
 export const haltedAtStart = {
   type: 'haltedAtStart',
-  params: ({ event }: StatusDone) => ({ status: event.output.status }),
+  params: ({ event }: OpenDone) => ({ status: event.output.status, deadly: event.output.deadly === true }),
 } as const;
 
 type PullDone = { readonly event: { readonly output: PullOutcome } };

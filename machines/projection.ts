@@ -65,7 +65,7 @@ export const projectionMachine = projectionParts.createMachine({
               {
                 guard: stored('halted'),
                 target: '#projection.failed.halted',
-                actions: { type: 'noteDetail', params: ({ event }) => ({ detail: event.output.detail }) },
+                actions: ['started', { type: 'noteDetail', params: ({ event }) => ({ detail: event.output.detail }) }],
               },
               { target: '#projection.catching-up', actions: 'started' },
             ],

@@ -36,7 +36,8 @@ const ONLY: Readonly<Record<string, readonly string[]>> = {
   'src/embedded': ['src/core'],
   'src/config': ['src/core'],
   'src/dashboard': ['src/core'],
-  // The public API.
+  // The public API: a program that imports it must not load the command line, HTTP or the private PostgreSQL.
+  'src/index.ts': ['src/core', 'src/event-store', 'src/daemon', 'src/publisher'],
   examples: ['src/index.ts'],
 };
 
@@ -252,6 +253,7 @@ describe('the rules find', () => {
     ],
     ['the daemon that knows its users', 'src/daemon/a.ts', "import '../http/a.ts'"],
     ['the HTTP API that knows the command line', 'src/http/a.ts', "import { x } from '../cli/a.ts'"],
+    ['the public API that exports the command line', 'src/index.ts', "export { start } from './cli/start.ts'"],
     ['a private server that knows the store', 'src/embedded/a.ts', "import { connect } from '../postgres/pool.ts'"],
     ['an example that reaches behind the public API', 'examples/a/b.ts', "import { x } from '../../src/core/a.ts'"],
     ['a room that nobody planned', 'src/helpers/a.ts', ''],

@@ -1,3 +1,4 @@
+import { ABSENT_SETTINGS } from './no-effect.ts';
 import { flagOf, SETTING_NAMES, SETTING_SOURCES, settingsSchema } from './schema.ts';
 
 /** The text of docs/reference/config.md. A test keeps the file equal to it; `vitest run test/config -u` writes it anew. */
@@ -10,6 +11,11 @@ export function renderConfigReference(): string {
     shownDefault(defaults[name]),
     settingsSchema.shape[name].description ?? '',
   ]);
+  const absent = ABSENT_SETTINGS.map(({ setting, taken, reason }) => [
+    `\`${setting}\``,
+    taken === 'any' ? 'any value, with a warning' : taken.length === 0 ? 'no value' : `only \`${taken.join(', ')}\``,
+    reason,
+  ]);
   return `# Settings
 
 Generated from \`src/config/schema.ts\`. A flag of \`start\` wins over the environment, that over \`settings\` in the
@@ -21,6 +27,13 @@ ${markdownTable(['environment', 'flag', 'in `settings`', 'default', 'what it doe
 
 Commands that speak to a daemon also read \`PROJECTIONIST_URL\`: where it listens. Not set: what
 \`.projectionist/daemon.json\` says, else \`http://127.0.0.1:4400\`.
+
+## Settings that do not exist
+
+\`start\` looks at these environment variables too, since other descriptions name them. A value that asks for what the
+daemon does not do stops the start.
+
+${markdownTable(['environment', 'taken', 'why'], absent)}
 `;
 }
 

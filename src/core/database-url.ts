@@ -38,9 +38,10 @@ export function readDatabaseUrl(text: string): DatabaseUrl | { readonly problem:
   const hosts = [authority.slice(at + 1), parameters.get('host') ?? ''];
   if (hosts.some((host) => host.includes(','))) return { problem: SEVERAL };
   if (parameters.has('hostaddr')) return { problem: 'has hostaddr: put the address where the host stands' };
+  if (hasBadPort(hosts[0] ?? '')) return { problem: BAD_PORT };
   if (!isHost(hosts[0] ?? '', scheme) || !isDecodable(authority)) return { problem: NO_URL };
   const port = parameters.get('port') || '5432';
-  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) return { problem: 'has a port that is no number up to 65535' };
+  if (!isPort(port)) return { problem: BAD_PORT };
   const tls = readTls(parameters);
   if (tls !== null && 'problem' in tls) return tls;
   const rest = pairs.filter((pair) => !OURS.has(pair.split('=')[0] ?? ''));
@@ -49,6 +50,18 @@ export function readDatabaseUrl(text: string): DatabaseUrl | { readonly problem:
 
 const SEVERAL =
   'names several hosts: name one, that of the primary or of a proxy (a name in the DNS will do) that leads to it';
+
+const BAD_PORT = 'has a port that is no number from 1 to 65535';
+
+function isPort(text: string): boolean {
+  return /^\d{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 65_535;
+}
+
+/** Digits alone: other text behind the colon may be a password whose URL is not one. */
+function hasBadPort(host: string): boolean {
+  const [, port] = /:(\d+)$/.exec(host.startsWith('[') ? host.slice(host.indexOf(']')) : host) ?? [];
+  return port !== undefined && !isPort(port);
+}
 
 /** None is one too: the environment or `?host=` names it then. */
 function isHost(text: string, scheme: string): boolean {

@@ -44,7 +44,12 @@ export type PullOutcome =
  */
 export interface ProjectionHands {
   /** Reads the row; nothing is applied. */
-  open(signal: AbortSignal): Promise<{ readonly status: StoredStatus; readonly detail: string | null }>;
+  open(signal: AbortSignal): Promise<{
+    readonly status: StoredStatus;
+    readonly detail: string | null;
+    /** Processes have died of the event it halted at: the start of another one must not try it. */
+    readonly deadly?: boolean;
+  }>;
   pull(mode: PullMode, signal: AbortSignal): Promise<PullOutcome>;
   /** One short transaction, bounded, not abortable. */
   reset(command: PendingCommand | null): Promise<{ readonly status: StoredStatus }>;

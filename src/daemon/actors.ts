@@ -82,7 +82,8 @@ export function startActors(options: ActorsOptions): Actor<typeof daemonMachine>
     });
     workers.set(name, { puller, progress, stallMs: stallLimit(policy, daemon.patience) });
     const operating = { ...settings, sql: pools.operators };
-    const hands = createHands({ projection, projections, puller, settings: operating, log, onReset });
+    const deadly = start?.halted === true;
+    const hands = createHands({ projection, projections, puller, settings: operating, log, deadly, onReset });
     return { name, hands, retryFailedAfterMs: policy.retryFailedAfterMs, backoff: BACKOFF };
   });
   const root = createActor(daemonMachine, {

@@ -1,6 +1,6 @@
 import { defer, type Observable, type Subscription } from 'rxjs';
 import type { Log } from '../core/log.ts';
-import { notifications } from '../feed/notify.ts';
+import { channelOf, notifications } from '../feed/notify.ts';
 import { type Look, wakes } from '../feed/wakeups.ts';
 import type { Sql } from '../postgres/pool.ts';
 import type { Heads } from '../projector/high-water-mark-cache.ts';
@@ -29,7 +29,7 @@ export interface FeedParts {
 export function startFeed(parts: FeedParts): Subscription {
   const { heads, listener, schema, notify = true, push$, requeueEveryMs = 60_000, log, onLook } = parts;
   const { onAnswer, onTrouble } = parts;
-  const channel = notify ? `projectionist:${schema}` : null;
+  const channel = notify ? channelOf(schema) : null;
   // Each source by itself, so that the others go on meanwhile; and all of it, for what dies between them.
   const polls$ = defer(() =>
     wakes({

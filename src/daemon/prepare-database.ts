@@ -1,11 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { fullJitter } from '../core/backoff.ts';
-import { EngineError } from '../core/errors.ts';
+import { EngineError, isEngineError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { TableOwners } from '../core/table-owners.ts';
-import { checkDatabase, checkStore } from '../event-store/checks.ts';
+import { checkDatabase, checkStore, unusable } from '../event-store/checks.ts';
 import { migrate } from '../event-store/migrate.ts';
-import { isTransient } from '../postgres/errors.ts';
+import { isTransient, sqlstateOf } from '../postgres/errors.ts';
 import { connect } from '../postgres/pool.ts';
 import { noteStart, type StartNote } from '../state/attempts.ts';
 import { checkReserved } from '../state/claims.ts';
@@ -42,12 +42,18 @@ export async function prepareDatabase(pools: Pools, options: PrepareOptions): Pr
     } catch (error) {
       if (signal.aborted) throw new EngineError('DAEMON_STOPPED', {}, { cause: error });
       // A database that was never reached is a wrong address more often than not.
-      if (!reached || attempt === ATTEMPTS || !passes(error)) throw error;
+      if (!reached || attempt === ATTEMPTS || !passes(error))
+        throw isTimedOut(error) ? unusable(error, database) : error;
       log.warn({ err: error, attempt }, 'the database could not be prepared and is tried again in a moment');
     }
     const ms = 20 + fullJitter(attempt, BACKOFF, Math.random());
     await pause(ms, undefined, { signal }).catch(() => undefined);
   }
+}
+
+/** A role may have a statement_timeout that not even the start's short statements keep. */
+function isTimedOut(error: unknown): boolean {
+  return !isEngineError(error) && sqlstateOf(error) === '57014';
 }
 
 /** Whatever wraps it. */

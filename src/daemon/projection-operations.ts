@@ -16,6 +16,8 @@ export interface HandsOptions {
   readonly puller: Puller;
   readonly settings: Pick<PageSettings, 'sql' | 'owner' | 'failpoint'>;
   readonly log: Log;
+  /** The row was halted when the process started, since processes had died of its event. */
+  readonly deadly?: boolean;
   /** A reset has ended, well or not: other projections may have been reset with this one. */
   readonly onReset: () => void;
 }
@@ -33,7 +35,7 @@ export function createHands(options: HandsOptions): ProjectionHands {
       puller.checkpoint.opened(state.generation);
       // A pause is the operator's and stays; else a refused projection stands still as a halted one does.
       if (state.refused !== null && state.status !== 'paused') return { status: 'halted', detail: state.refused };
-      return { status: state.status, detail: state.alarm };
+      return { status: state.status, detail: state.alarm, deadly: options.deadly === true };
     },
     pull: (mode, signal) => puller.pull(mode, signal),
     reset: async (command) => {

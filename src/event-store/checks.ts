@@ -1,6 +1,6 @@
 import { ENGINE_TABLES } from '../core/engine-tables.ts';
 import { EngineError, isEngineError } from '../core/errors.ts';
-import { sqlstateOf } from '../postgres/errors.ts';
+import { describeConnectFailure } from '../postgres/connect-failure.ts';
 import { toLiteral } from '../postgres/literal.ts';
 import { checkNames } from '../postgres/names.ts';
 import { type DatabaseAddress, describeAddress, type Sql } from '../postgres/pool.ts';
@@ -8,7 +8,7 @@ import { readTriggers } from './triggers.ts';
 
 /**
  * Before anything else: is it a database this program can use at all?
- * @throws EngineError DATABASE_UNREACHABLE, DATABASE_VERSION, DATABASE_ENCODING, DATABASE_IN_RECOVERY
+ * @throws EngineError DATABASE_UNREACHABLE, DATABASE_REFUSED, DATABASE_VERSION, DATABASE_ENCODING, DATABASE_IN_RECOVERY
  */
 export async function checkDatabase(sql: Sql, address: DatabaseAddress): Promise<void> {
   const row = await sql<[{ version: number; text: string; encoding: string; standby: boolean }]>`
@@ -17,17 +17,19 @@ export async function checkDatabase(sql: Sql, address: DatabaseAddress): Promise
     ([first]) => first,
     (error: unknown) => {
       if (isEngineError(error)) throw error;
-      const said = error instanceof Error && error.message !== '' ? error.message : String(sqlstateOf(error) ?? error);
-      throw new EngineError(
-        'DATABASE_UNREACHABLE',
-        { address: describeAddress(address), reason: oneLine(said) },
-        { cause: error },
-      );
+      throw unusable(error, address);
     },
   );
   if (row.version < 140_000) throw new EngineError('DATABASE_VERSION', { version: row.text });
   if (row.encoding !== 'UTF8') throw new EngineError('DATABASE_ENCODING', { encoding: row.encoding });
   if (row.standby) throw new EngineError('DATABASE_IN_RECOVERY');
+}
+
+/** An error of the database, as one that says what to do. */
+export function unusable(error: unknown, address: DatabaseAddress): EngineError {
+  const { answered, reason, hint } = describeConnectFailure(error);
+  const code = answered ? 'DATABASE_REFUSED' : 'DATABASE_UNREACHABLE';
+  return new EngineError(code, { address: describeAddress(address), reason, hint }, { cause: error });
 }
 
 export const STORE_COLUMNS =
@@ -96,8 +98,4 @@ async function checkSequence(sql: Sql, sequence: string): Promise<void> {
     const repair = `SELECT setval(${toLiteral(sequence)}, ${row.max})`;
     if (row.max > again.last) throw new EngineError('STORE_POSITION', { max: row.max, last: again.last, repair });
   }
-}
-
-function oneLine(text: string): string {
-  return text.replaceAll(/\s+/g, ' ').trim();
 }

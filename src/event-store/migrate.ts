@@ -13,8 +13,8 @@ import { areFunctionsMissing, repairTriggers } from './triggers.ts';
 /** Any fixed number: daemons that migrate at the same time take turns on it. */
 const MIGRATION_LOCK = 7_203_511n;
 const FOLDER = new URL('../../sql/', import.meta.url);
-/** May run again at any time. */
-const TRIGGER_FUNCTIONS = '005_ownership.sql';
+/** In this order; they may run again at any time. */
+const TRIGGER_FUNCTIONS = ['005_ownership.sql', '006_channel.sql'];
 
 export interface MigrateOptions {
   readonly schema: string;
@@ -51,7 +51,7 @@ export async function migrate(sql: Sql, options: MigrateOptions): Promise<number
       number integer PRIMARY KEY, file text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`;
     const ran = await runFiles(tx, files);
     // The files have run for good; what they made may have been dropped by hand since.
-    if (await areFunctionsMissing(tx)) await tx.unsafe(await readFile(new URL(TRIGGER_FUNCTIONS, FOLDER), 'utf8'));
+    if (await areFunctionsMissing(tx)) for (const file of TRIGGER_FUNCTIONS) await runFile(tx, file);
     const repaired = await repairTriggers(tx, options.notify);
     // The first migration makes them all.
     if (ran < files.length) for (const text of repaired) options.onRepair?.(text);
@@ -86,8 +86,12 @@ async function runFiles(tx: Tx, files: readonly string[]): Promise<number> {
   const [row] = await lastMigration(tx);
   if (row.last > files.length) throw new EngineError('SCHEMA_NEWER', { found: row.last, known: files.length });
   for (const file of files.slice(row.last)) {
-    await tx.unsafe(await readFile(new URL(file, FOLDER), 'utf8'));
+    await runFile(tx, file);
     await tx`INSERT INTO projection_migrations (number, file) VALUES (${Number(file.slice(0, 3))}, ${file})`;
   }
   return files.length - row.last;
+}
+
+async function runFile(tx: Tx, file: string): Promise<void> {
+  await tx.unsafe(await readFile(new URL(file, FOLDER), 'utf8'));
 }

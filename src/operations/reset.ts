@@ -130,7 +130,8 @@ async function resetIn(tx: Tx, xid: string, options: ResetOptions, underWay: Und
       WHERE s.name = p.name AND s.instance_id = ''
       RETURNING s.name, s.generation, s.status
     ), published AS (UPDATE readviews AS r SET position = 0 FROM reset WHERE r.name = reset.name),
-    cleared AS (DELETE FROM projection_failures AS f USING reset WHERE f.name = reset.name AND f.instance_id = '')
+    cleared AS (DELETE FROM projection_failures AS f USING reset WHERE f.name = reset.name AND f.instance_id = ''),
+    forgiven AS (DELETE FROM projection_attempts AS a USING reset WHERE a.name = reset.name AND a.instance_id = '')
     SELECT generation, status FROM reset WHERE name = ${name}`;
   underWay.done = { ...own, warning: null };
   await failpoint?.('reset-begun', name);

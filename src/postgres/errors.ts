@@ -88,7 +88,8 @@ export function columnOf(error: unknown): string | null {
   return textField(error, 'column');
 }
 
-function codeOf(error: unknown): string | null {
+/** The driver's code, whatever it is of. */
+export function codeOf(error: unknown): string | null {
   return textField(error, 'code');
 }
 

@@ -37,7 +37,8 @@ export class Caution {
     const { start, events } = options;
     this.#options = options;
     this.#left = start !== undefined && (start.starts >= STARTS || start.position !== null) ? events : 0;
-    if (start !== undefined && start.position !== null && start.deaths >= DEATHS) {
+    // Once the halt is stored, no start tries the event, and a RETRY does: this start may have brought a new handler.
+    if (start !== undefined && start.position !== null && start.deaths >= DEATHS && !start.halted) {
       this.#deadly = { position: start.position, deaths: start.deaths };
     }
   }

@@ -9,17 +9,20 @@ export interface StartNote {
   /** The event whose attempts no process has survived; null: none is known. */
   readonly position: bigint | null;
   readonly deaths: number;
+  /** The halt for these deaths is stored: an attempt at the event is what an operator asks for now. */
+  readonly halted: boolean;
 }
 
 /**
  * Counts this start for every projection that has something to do, and each attempt that was under way when the last
  * process ended. A row that somebody holds may belong to a process that lives: nothing is counted, but what earlier
- * processes left on record is read all the same, or a held row would hide a deadly event.
+ * processes left on record is read all the same, or a held row would hide a deadly event. A start of a halted projection
+ * attempts nothing, so it is not counted either.
  */
 export async function noteStart(sql: Queryable, names: readonly string[]): Promise<ReadonlyMap<string, StartNote>> {
   const rows = await sql<StartNote[]>`
     WITH due AS (
-      SELECT name, starts FROM projection_state
+      SELECT name, starts, status FROM projection_state
       WHERE name = ANY(${[...names]}::text[]) AND instance_id = '' AND status <> 'paused' AND refused IS NULL
         AND cursor < (SELECT coalesce(max(position), 0) FROM events)
     ), free AS (
@@ -27,13 +30,16 @@ export async function noteStart(sql: Queryable, names: readonly string[]): Promi
       FOR UPDATE OF projection_state SKIP LOCKED
     ), started AS (
       UPDATE projection_state AS s SET starts = starts + 1 FROM free AS f
-      WHERE s.name = f.name AND s.instance_id = '' RETURNING s.name, s.starts
+      WHERE s.name = f.name AND s.instance_id = '' AND s.status <> 'halted' RETURNING s.name, s.starts
     ), died AS (
       UPDATE projection_attempts AS a SET deaths = deaths + running::int, running = false FROM free AS f
       WHERE a.name = f.name AND a.instance_id = '' RETURNING a.name, a.position, a.deaths
     )
     SELECT due.name, coalesce(started.starts, due.starts) AS starts, coalesce(died.position, a.position) AS position,
-           coalesce(died.deaths, a.deaths, 0) AS deaths
+           coalesce(died.deaths, a.deaths, 0) AS deaths,
+           due.status = 'halted' AND EXISTS (
+             SELECT FROM projection_failures AS f WHERE f.name = due.name AND f.instance_id = ''
+               AND f.position = a.position AND f.code = 'PROCESS_DIED' AND f.skipped_at IS NULL) AS halted
     FROM due LEFT JOIN started USING (name) LEFT JOIN died USING (name)
       LEFT JOIN projection_attempts AS a ON a.name = due.name AND a.instance_id = ''`;
   return new Map(rows.map((row) => [row.name, row]));

@@ -130,7 +130,7 @@ test('a database that cannot be used is one line on stderr that says what to do,
   });
   expect(await refused.ended).toEqual({ code: 1, signal: null });
   expect(refused.err()).toMatch(
-    /^projectionist: cannot reach the database at 127\.0\.0\.1:1\/none: [^\n]+; check DATABASE_URL\n$/,
+    /^projectionist: cannot reach the database at 127\.0\.0\.1:1\/none: [^\n]+; start PostgreSQL, or correct host and port in DATABASE_URL\n$/,
   );
   expect(refused.err()).not.toMatch(/secret/);
 });

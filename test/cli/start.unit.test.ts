@@ -5,25 +5,25 @@ import { expect, it, onTestFinished } from 'vitest';
 import { start } from '../../src/cli/start/start.ts';
 import { capturedContext } from './captured.ts';
 
+const CONFIG = `
+    const projection = { name: 'one', version: 1, schema: '', tables: new Map([['one', { key: ['id'] }]]),
+      handlers: new Map(), events: new Map(), policy: {}, reset: null };
+    export const projections = [projection];`;
+
+async function folder(): Promise<string> {
+  const cwd = await mkdtemp(join(tmpdir(), 'start-'));
+  onTestFinished(() => rm(cwd, { recursive: true }));
+  await writeFile(join(cwd, 'projectionist.config.mjs'), CONFIG);
+  return cwd;
+}
+
+const options = { config: 'projectionist.config.mjs', sample: 'never', traffic: false, flags: { port: '0' } } as const;
+
 // Seen red with: the comparison of NODE_ENV left out of start.ts (a private PostgreSQL is then made in the folder).
 it.each([{}, { DATABASE_URL: '' }])(
   'start without a database in production is refused before anything is made: %o',
   async (env) => {
-    const cwd = await mkdtemp(join(tmpdir(), 'start-'));
-    onTestFinished(() => rm(cwd, { recursive: true }));
-    await writeFile(
-      join(cwd, 'projectionist.config.mjs'),
-      `
-    const projection = { name: 'one', version: 1, schema: '', tables: new Map([['one', { key: ['id'] }]]),
-      handlers: new Map(), events: new Map(), policy: {}, reset: null };
-    export const projections = [projection];`,
-    );
-    const options = {
-      config: 'projectionist.config.mjs',
-      sample: 'never',
-      traffic: false,
-      flags: { port: '0' },
-    } as const;
+    const cwd = await folder();
     await expect(
       start(options, capturedContext({ cwd, env: { NODE_ENV: 'production', ...env } })),
     ).rejects.toMatchObject({
@@ -33,3 +33,11 @@ it.each([{}, { DATABASE_URL: '' }])(
     expect(await readdir(cwd)).toEqual(['projectionist.config.mjs']);
   },
 );
+
+// Seen red with: settingsWithoutEffect not called by start (DATABASE_URL is then what is refused).
+it('start is refused before anything is made with a setting that asks for what the daemon does not do', async () => {
+  const cwd = await folder();
+  const env = { MAX_PROJECTIONS: '3', NODE_ENV: 'production' };
+  await expect(start(options, capturedContext({ cwd, env }))).rejects.toThrow('MAX_PROJECTIONS: there is no ceiling');
+  expect(await readdir(cwd)).toEqual(['projectionist.config.mjs']);
+});

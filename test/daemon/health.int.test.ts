@@ -71,7 +71,7 @@ test('a projection that waits for its turn after a crash is not stalled, however
       return super.take(work);
     }
   }
-  const start = { name: 'slow', starts: 3, position: null, deaths: 0 };
+  const start = { name: 'slow', starts: 3, position: null, deaths: 0, halted: false };
   const caution = new Caution({ sql: scene.sql, name: 'slow', start, events: 2, turns: new Crowded(), log: silentLog });
   expect(await pulling(6, caution)).toEqual({ kind: 'caught-up' });
   expect(waited).toEqual([0, 0]);

@@ -1,6 +1,7 @@
 import { expect, test, vi } from 'vitest';
 import { createHeadReader } from '../../src/event-store/high-water-mark.ts';
 import { migrate } from '../../src/event-store/migrate.ts';
+import { channelOf } from '../../src/feed/notify.ts';
 import { connect, type Sql } from '../../src/postgres/pool.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { startDaemon, untilCaughtUp } from '../support/engine.ts';
@@ -128,3 +129,28 @@ test('eight migrations of an empty database at once take turns: one does the wor
   expect(ran.filter((files) => files > 0)).toHaveLength(1);
   await Promise.all(pools.map((pool) => pool.end()));
 });
+
+// Seen red with: the functions of 005 alone (`channel name too long` for every append); channelOf without the hash.
+test.each([49, 50, 63])(
+  'a schema whose name has %i characters is appended to, and its appends are announced',
+  async (length) => {
+    await using database = await createTestDatabase();
+    const schema = 'a'.repeat(length);
+    const sql = open(database.url, schema, 3);
+    await migrate(sql, { schema, notify: true, projections: [] });
+    let notified = 0;
+    const { unlisten } = await new Promise<{ unlisten: () => Promise<void> }>((resolve) => {
+      const listening = sql.listen(
+        channelOf(schema),
+        () => {
+          notified += 1;
+        },
+        () => resolve(listening),
+      );
+    });
+    await sql.unsafe(INSERT);
+    await vi.waitFor(() => expect(notified).toBeGreaterThan(0), { timeout: 10_000, interval: 5 });
+    await unlisten();
+    await sql.end();
+  },
+);

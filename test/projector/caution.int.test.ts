@@ -28,7 +28,7 @@ function event(index: number): StoredEvent {
 }
 
 function careful(start: Partial<StartNote> = {}, log = capturingLog(), turns = new Turns()) {
-  const note = { name: 'ledger', starts: 3, position: null, deaths: 0, ...start };
+  const note = { name: 'ledger', starts: 3, position: null, deaths: 0, halted: false, ...start };
   return new Caution({ sql: scene.sql, name: 'ledger', start: note, events: 2, turns, log });
 }
 

@@ -50,6 +50,50 @@ test('an event that two processes died of is halted at although its row is held:
   expect(await readLedger(scene.sql)).toEqual(['a1', 'a2']);
 });
 
+/** Two processes have died of this event, under its own name. */
+async function deadlyEvent(scene: Scene): Promise<bigint> {
+  const [deadly] = await scene.append(...noted('a', 1, 2));
+  await scene.sql`
+    INSERT INTO projection_attempts (name, position, event_id, event_name, running, deaths)
+    VALUES ('ledger', ${deadly?.position ?? 0n}, ${deadly?.id ?? ''}, 'Noted', true, 1)`;
+  return deadly?.position ?? 0n;
+}
+
+// Seen red with: `!params.deadly` left out of haltedAtStart (the restart tries the event); `!start.halted` left out of the
+// crash-loop guard (the RETRY halts again without having tried it); the starts of a halted projection counted.
+test('a restart brings a new handler: what PROCESS_DIED halted is tried by the first RETRY, and no start counts as an attempt', async () => {
+  const { projection, calls } = createLedger();
+  await using scene = await openScene([projection]);
+  const position = await deadlyEvent(scene);
+  const first = await scene.start();
+  await untilStatus(first, 'ledger', ({ state }) => state === 'failed');
+  await first.stop();
+  const starts = () => scene.sql`SELECT starts FROM projection_state WHERE name = 'ledger'`;
+  const before = await starts();
+  const daemon = await scene.start();
+  await untilStatus(daemon, 'ledger', ({ substate }) => substate === 'failed.halted');
+  expect(await failures(scene)).toMatchObject([{ position, code: 'PROCESS_DIED', attempts: 1 }]);
+  expect(await starts()).toEqual(before);
+  expect(calls).toEqual([]);
+  expect(await daemon.send('ledger', 'RETRY')).toMatchObject({ kind: 'done' });
+  await untilCaughtUp(daemon, scene.sql);
+  expect(await readLedger(scene.sql)).toEqual(['a1', 'a2']);
+  expect(await scene.sql`SELECT FROM projection_attempts`).toEqual([]);
+});
+
+// Seen red with: projection_attempts left as it is by a reset (a later start would halt at the event without having tried it).
+test('a reset forgets the deaths of an event', async () => {
+  const { projection, calls } = createLedger();
+  await using scene = await openScene([projection]);
+  await deadlyEvent(scene);
+  const daemon = await scene.start();
+  await untilStatus(daemon, 'ledger', ({ substate }) => substate === 'failed.halted');
+  await daemon.send('ledger', 'PAUSE');
+  await daemon.send('ledger', 'RESET');
+  expect(await scene.sql`SELECT FROM projection_attempts`).toEqual([]);
+  expect(calls).toEqual([]);
+});
+
 // Seen red with: the halt stored with NOWAIT; the pending halt not kept (`this.mustHalt` left out).
 test('a handler that ended the transaction while its row is held is not run again before its halt is stored', async () => {
   const sessions: Tx[] = [];

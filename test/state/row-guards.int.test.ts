@@ -128,8 +128,8 @@ test('a start is counted only where there is something to do, and the row is fre
   });
   expect(notes).toEqual(
     new Map([
-      ['as_planned', { name: 'as_planned', starts: 3, position: null, deaths: 0 }],
-      ['held', { name: 'held', starts: 2, position: null, deaths: 0 }],
+      ['as_planned', { name: 'as_planned', starts: 3, position: null, deaths: 0, halted: false }],
+      ['held', { name: 'held', starts: 2, position: null, deaths: 0, halted: false }],
     ]),
   );
 });

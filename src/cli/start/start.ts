@@ -37,13 +37,14 @@ type Closer = () => Promise<void>;
 export async function start(options: StartOptions, context: CommandContext): Promise<ExitCode> {
   const file = await loadConfigFile({ path: options.config, cwd: context.cwd });
   const config = readConfig({ flags: options.flags, env: context.env, file: file.settings });
+  const withoutEffect = settingsWithoutEffect(context.env);
   checkBind(config.host, config.token);
   if (config.databaseUrl === null && context.env['NODE_ENV'] === 'production') {
     const reason = 'is not set, and NODE_ENV is production: a private PostgreSQL is for trying things out';
     throw new EngineError('CONFIG_INVALID', { setting: 'DATABASE_URL', reason });
   }
   const log = createLogger({ level: config.logLevel, secrets: secretsOf(config) });
-  for (const one of settingsWithoutEffect(context.env)) log.warn(one, 'a setting has no effect');
+  for (const one of withoutEffect) log.warn(one, 'a setting has no effect');
   log.debug({ config: redactedConfig(config), file: file.file }, 'daemon.config');
 
   const closers: Closer[] = [];

@@ -1,3 +1,4 @@
+import { ABSENT_SETTINGS } from '../../config/no-effect.ts';
 import { defineVerb, examples } from './verb.ts';
 import { addSettings } from './verb-options.ts';
 
@@ -20,6 +21,7 @@ export const startVerb = defineVerb<StartOptions>({
       .option('--sample', 'append the sample history to an empty store, whichever it is')
       .option('--no-sample', 'leave an empty private database empty')
       .option('--traffic', 'go on appending live events', false)
+      .addHelpText('after', absentSettings)
       .addHelpText('after', examples('start', 'start --config dist/projectionist.config.js --port 0'));
     addSettings(command);
     command.action(async (given: { config?: string; sample?: boolean; traffic: boolean }) => {
@@ -34,3 +36,7 @@ export const startVerb = defineVerb<StartOptions>({
     return await start(options, context);
   },
 });
+
+function absentSettings(): string {
+  return `\nNot there yet:\n${ABSENT_SETTINGS.map(({ setting, reason }) => `  ${setting}: ${reason}`).join('\n')}`;
+}
