@@ -1,6 +1,6 @@
 export type { BrokerStatus } from './core/broker.ts';
 export type { Capsule, CapsuleEvent } from './core/capsule.ts';
-export { arrayAppend, arrayIntersect, arrayRemove, increment, not } from './core/changes.ts';
+export { not } from './core/changes.ts';
 export { Decimal } from './core/decimal.ts';
 export { EngineError, ERROR_CODES, type ErrorCode, isEngineError } from './core/errors.ts';
 export type { NewEvent, StoredEvent } from './core/event.ts';
@@ -27,3 +27,7 @@ export type { DaemonOptions } from './daemon/options.ts';
 export type { StartPublisher } from './daemon/publisher-port.ts';
 export { createEventStore, type EventStore, type EventStoreOptions } from './event-store/event-store.ts';
 export { type PublisherOptions, publisher } from './publisher/publisher.ts';
+export { arrayAppend } from './read-model/column-changes/array-append.ts';
+export { arrayIntersect } from './read-model/column-changes/array-intersect.ts';
+export { arrayRemove } from './read-model/column-changes/array-remove.ts';
+export { increment } from './read-model/column-changes/increment.ts';

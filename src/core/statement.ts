@@ -29,32 +29,11 @@ export interface Not {
 /** An element of a PostgreSQL array. */
 export type ArrayElement = string | number | bigint | boolean | null | Date | Decimal;
 
-/** What becomes of a column's value, instead of a value: NULL counts as 0, or as the empty array. */
-export type Change = Increment | ArrayAppend | ArrayRemove | ArrayIntersect;
-
-export interface Increment {
+/** What becomes of a column's value, in place of a value, such as `increment(1)`: NULL counts as 0, or as the empty array. */
+export interface Change {
   readonly [OPERATOR]: true;
-  readonly change: 'increment';
-  /** A text is a decimal number, exact. */
-  readonly by: number | bigint | string;
-}
-
-export interface ArrayAppend {
-  readonly [OPERATOR]: true;
-  readonly change: 'arrayAppend';
-  readonly element: ArrayElement;
-}
-
-export interface ArrayRemove {
-  readonly [OPERATOR]: true;
-  readonly change: 'arrayRemove';
-  readonly element: ArrayElement;
-}
-
-export interface ArrayIntersect {
-  readonly [OPERATOR]: true;
-  readonly change: 'arrayIntersect';
-  readonly elements: readonly ArrayElement[];
+  /** Its name in the registry of read-model/column-changes. */
+  readonly change: string;
 }
 
 /** Column by column: its new value, or what becomes of the one it has. */

@@ -1,7 +1,7 @@
 import { isChange, isNot } from '../core/changes.ts';
 import { quoteIdentifier } from '../core/identifier.ts';
 import type { Change, ColumnValue, Copy, Create, Remove, Row, Update, Upsert, Where } from '../core/statement.ts';
-import { arrayLiteral } from '../postgres/parameters.ts';
+import { changeDefinition } from './column-changes/change-registry.ts';
 
 /** A statement that writes: what is left when look-ups are resolved and compounds are taken apart. */
 export type Write = Create | Upsert | Update | Remove | Copy;
@@ -71,7 +71,7 @@ function textOf(write: Write, place: Place): string {
     case 'update': {
       const assignments = Object.entries(write.set).map(([column, value]) => {
         const name = quoteIdentifier(column);
-        return `${name} = ${isChange(value) ? changed(name, value, placeOf(value, place)) : place(value)}`;
+        return `${name} = ${isChange(value) ? changedText(name, value, place) : place(value)}`;
       });
       return `UPDATE ${table} SET ${assignments.join(', ')} WHERE ${condition(write.where, place)}`;
     }
@@ -92,9 +92,10 @@ function upsertText(table: string, { values, conflict }: Upsert, place: Place): 
   for (const [column, value] of Object.entries(values)) {
     const name = quoteIdentifier(column);
     if (isChange(value)) {
-      const given = placeOf(value, place);
-      fresh.push(value.change === 'increment' || value.change === 'arrayAppend' ? given : "'{}'");
-      assignments.push(`${name} = ${changed(`${table}.${name}`, value, given)}`);
+      const definition = changeDefinition(value);
+      const given = place(definition.parameter(value));
+      fresh.push(definition.inNewRow(given));
+      assignments.push(`${name} = ${definition.inRow(`${table}.${name}`, given)}`);
     } else {
       fresh.push(place(value));
       if (!conflict.includes(column)) assignments.push(overwritten(column));
@@ -119,39 +120,13 @@ function copyText(table: string, { from, to, set, where, conflict }: Copy, place
   );
 }
 
+function changedText(current: string, change: Change, place: Place): string {
+  const definition = changeDefinition(change);
+  return definition.inRow(current, place(definition.parameter(change)));
+}
+
 function overwritten(column: string): string {
   return `${quoteIdentifier(column)} = EXCLUDED.${quoteIdentifier(column)}`;
-}
-
-/** What becomes of `current`. NULL counts as 0 or as the empty array: left alone, it would swallow every change. */
-function changed(current: string, { change }: Change, given: string): string {
-  switch (change) {
-    case 'increment':
-      return `coalesce(${current}, 0) + ${given}`;
-    case 'arrayAppend':
-      return `array_cat(coalesce(${current}, '{}'), ${given})`;
-    case 'arrayRemove':
-      return `array_remove(coalesce(${current}, '{}'), ${given})`;
-    case 'arrayIntersect':
-      return (
-        `ARRAY(SELECT e FROM unnest(coalesce(${current}, '{}')) WITH ORDINALITY AS u (e, n)` +
-        ` WHERE array_position(${given}, e) IS NOT NULL ORDER BY n)`
-      );
-  }
-}
-
-/** The column's type decides what the parameter is; an array goes as PostgreSQL's literal, so its elements' does too. */
-function placeOf(change: Change, place: Place): string {
-  switch (change.change) {
-    case 'increment':
-      return place(change.by);
-    case 'arrayAppend':
-      return place(arrayLiteral([change.element]));
-    case 'arrayRemove':
-      return place(change.element);
-    case 'arrayIntersect':
-      return place(arrayLiteral(change.elements));
-  }
 }
 
 function condition(where: Where, place: Place): string {

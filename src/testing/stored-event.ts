@@ -1,6 +1,7 @@
 import { EngineError } from '../core/errors.ts';
 import type { StoredEvent } from '../core/event.ts';
 import { deepFreeze, parseJson, stringifyJson } from '../postgres/json.ts';
+import { utcText } from '../read-model/plain-value.ts';
 import type { CompleteEvent } from './test-event.ts';
 
 /** As the store gives it back: the payload went through JSON, the time has all its digits, everything is frozen. */
@@ -21,10 +22,4 @@ export function toStored(event: CompleteEvent, position: bigint): StoredEvent {
     payload: deepFreeze(parseJson(stringifyJson(event.payload))),
     metadata: deepFreeze({ ...event.metadata }),
   });
-}
-
-/** `2026-03-01T19:00:00Z` with all six digits of microseconds, as an event has it; any other text as it is. */
-export function utcText(text: string): string {
-  const [, seconds, fraction = ''] = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?Z$/.exec(text) ?? [];
-  return seconds === undefined ? text : `${seconds}.${fraction.padEnd(6, '0')}Z`;
 }

@@ -14,7 +14,7 @@ test.each([
   ['postgres://h/db?sslmode=allow', 'none of disable'],
   ['postgres://h/db?sslmode=verify-ca', 'without sslrootcert'],
   ['postgres://h/db?sslmode=require&sslrootcert=system', 'verify-full'],
-  ['postgres://h:70000/db', 'URL'],
+  ['postgres://h:70000/db', 'port'],
   ['postgres://h/db?port=70000', 'port'],
   ['postgres://u:a%ff@h/db', 'URL'],
 ])('%s is refused: %s', (url, problem) => {

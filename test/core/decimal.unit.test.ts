@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { increment } from '../../src/core/changes.ts';
 import { addDecimals, Decimal, plainDecimal } from '../../src/core/decimal.ts';
 import { encode } from '../../src/projector/fold/encode.ts';
+import { increment } from '../../src/read-model/column-changes/increment.ts';
 
 // Seen red with: `point` without the shift; zeros at the front kept; the sign of zero kept.
 test.each([

@@ -1,8 +1,9 @@
 import { isChange, isNot } from '../../core/changes.ts';
 import type { Change, Changes, ColumnValue, Where } from '../../core/statement.ts';
+import type { Combine } from '../../read-model/column-changes/change-definition.ts';
+import { changeDefinition } from '../../read-model/column-changes/change-registry.ts';
 import type { ColumnInfo, TableInfo } from '../../read-model/table-info.ts';
 import type { Write } from '../../read-model/write-sql.ts';
-import { canAdd } from './add.ts';
 import { encode } from './encode.ts';
 
 /** A row as PostgreSQL's texts, in the order of the table's columns. */
@@ -24,14 +25,20 @@ export interface EncodedWhere {
   readonly all: readonly { readonly column: number; readonly text: string | null; readonly not: boolean }[];
 }
 
+interface EncodedChange {
+  readonly column: number;
+  readonly operand: string;
+  readonly combine: Combine;
+}
+
 /** What a write gives its row. */
 export interface EncodedValues {
   /** Whole row; what is left out is null. */
   readonly row: TextRow;
   /** The columns whose value is the row's: an upsert overwrites only these. */
   readonly given: readonly number[];
-  /** The columns that the row's value is added to; in a new row it is the value. */
-  readonly added: readonly number[];
+  /** The columns that are changed in a row that is there; `row` has the values of a new row. */
+  readonly changed: readonly EncodedChange[];
 }
 
 /** `onConflict`: 'fail', 'keep', or which unique key decides whether the row exists. */
@@ -54,9 +61,9 @@ export function encodeWrite(table: TableInfo, write: Write): EncodedWrite {
       return encodeInsert(table, write.values, arbiter);
     }
     case 'update': {
-      const { row, given, added } = encodeRow(table, write.set);
+      const { row, given, changed } = encodeRow(table, write.set);
       if (given.some((column) => isInKey(table, column))) throw new CannotFold('it sets a key');
-      return { kind: 'update', row, given, added, where: encodeWhere(table, write.where) };
+      return { kind: 'update', row, given, changed, where: encodeWhere(table, write.where) };
     }
     case 'remove':
       return { kind: 'remove', where: encodeWhere(table, write.where) };
@@ -84,21 +91,41 @@ export function keyText(table: TableInfo, place: number, row: TextRow): string {
 function encodeRow(table: TableInfo, values: Changes): EncodedValues {
   const row: (string | null)[] = new Array<null>(table.columns.length).fill(null);
   const given: number[] = [];
-  const added: number[] = [];
+  const changed: EncodedChange[] = [];
   for (const name in values) {
     const column = table.indexes.get(name) ?? -1;
     const info = infoOf(table, column, name);
     const value = values[name] as ColumnValue | Change;
-    const text = encode(info.plainType, isChange(value) ? addend(value) : value);
-    if (text === undefined || (text === null && info.notNull) || isTooLong(info, text))
-      throw new CannotFold(`'${name}' may not be acceptable: a value for ${info.type} that PostgreSQL has to look at`);
-    // Of a sum in a key it is known too late which rows it could clash with.
-    if (isChange(value) && (isInKey(table, column) || !canAdd(info.plainType)))
-      throw new CannotFold(`it adds to '${name}'`);
-    row[column] = text;
-    (isChange(value) ? added : given).push(column);
+    if (isChange(value)) {
+      const { inNewRow, ...change } = encodeChange(info, value, isInKey(table, column));
+      row[column] = inNewRow;
+      changed.push({ column, ...change });
+    } else {
+      row[column] = acceptable(info, value);
+      given.push(column);
+    }
   }
-  return { row, given, added };
+  return { row, given, changed };
+}
+
+function acceptable(info: ColumnInfo, value: ColumnValue): string | null {
+  const text = encode(info.plainType, value);
+  if (text === undefined || (text === null && info.notNull) || isTooLong(info, text))
+    throw new CannotFold(
+      `'${info.name}' may not be acceptable: a value for ${info.type} that PostgreSQL has to look at`,
+    );
+  return text;
+}
+
+/** Of a changed value in a key it is known too late which rows it could clash with. */
+function encodeChange(info: ColumnInfo, change: Change, isKey: boolean) {
+  const { fold } = changeDefinition(change);
+  if (fold === undefined) throw new CannotFold(`${change.change} runs in order`);
+  const operand = acceptable(info, fold.operand(change));
+  const combine = fold.combine.get(info.plainType);
+  if (isKey || combine === undefined || operand === null)
+    throw new CannotFold(`${change.change} changes '${info.name}'`);
+  return { operand, combine, inNewRow: fold.inNewRow(operand) };
 }
 
 /** An index refuses what is too long for it, and the value may be gone again before the page is written. */
@@ -113,26 +140,20 @@ function infoOf(table: TableInfo, column: number, name: string): ColumnInfo {
   return info;
 }
 
-/** The other changes are to arrays, which are not taken apart in memory. */
-function addend(change: Change): ColumnValue {
-  if (change.change !== 'increment') throw new CannotFold(`${change.change} runs in order`);
-  return change.by;
-}
-
 function isInKey(table: TableInfo, column: number): boolean {
   return table.keys.some((key) => key.includes(column));
 }
 
 /** PostgreSQL checks the row to be inserted before it looks for a conflict. */
 function encodeInsert(table: TableInfo, values: Changes, onConflict: EncodedInsert['onConflict']): EncodedInsert {
-  const { row, given, added } = encodeRow(table, values);
-  if (given.length + added.length < table.columns.length) {
+  const { row, given, changed } = encodeRow(table, values);
+  if (given.length + changed.length < table.columns.length) {
     for (const [column, { name, notNull, hasDefault }] of table.columns.entries()) {
-      if ((hasDefault || notNull) && !given.includes(column) && !added.includes(column))
+      if ((hasDefault || notNull) && !given.includes(column) && !changed.some((one) => one.column === column))
         throw new CannotFold(`'${name}' is left to the database`);
     }
   }
-  return { kind: 'insert', row, given, added, onConflict };
+  return { kind: 'insert', row, given, changed, onConflict };
 }
 
 function encodeWhere(table: TableInfo, where: Where): EncodedWhere {

@@ -1,5 +1,4 @@
 import type { TableInfo } from '../../read-model/table-info.ts';
-import { add } from './add.ts';
 import {
   CannotFold,
   type EncodedValues,
@@ -97,13 +96,13 @@ export class TableFold {
     this.#index(row);
   }
 
-  #set({ values }: RowState, { row, given, added }: EncodedValues): void {
+  #set({ values }: RowState, { row, given, changed }: EncodedValues): void {
     for (const column of given) values[column] = row[column] ?? null;
-    for (const column of added) {
-      const { plainType = null, name } = this.#table.columns[column] ?? {};
-      const sum = add(plainType, values[column] ?? null, row[column] ?? '0');
-      if (sum === undefined) throw new CannotFold(`'${name}' may not hold the sum`);
-      values[column] = sum;
+    for (const { column, operand, combine } of changed) {
+      const combined = combine(values[column] ?? null, operand);
+      if (combined === undefined)
+        throw new CannotFold(`'${this.#table.columns[column]?.name}' may not hold the result`);
+      values[column] = combined;
     }
   }
 

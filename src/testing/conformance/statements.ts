@@ -1,7 +1,11 @@
 import { deepEqual, equal } from 'node:assert/strict';
-import { arrayAppend, arrayIntersect, arrayRemove, increment, not } from '../../core/changes.ts';
+import { not } from '../../core/changes.ts';
 import type { Row, Statement } from '../../core/statement.ts';
 import { copy, create, none, remove, several, update, upsert } from '../../core/statements.ts';
+import { arrayAppend } from '../../read-model/column-changes/array-append.ts';
+import { arrayIntersect } from '../../read-model/column-changes/array-intersect.ts';
+import { arrayRemove } from '../../read-model/column-changes/array-remove.ts';
+import { increment } from '../../read-model/column-changes/increment.ts';
 import { type ConformanceCase, expectFailed, labels, openScene } from './fixture.ts';
 
 const A = { id: 'a', name: 'Ann', size: 1, note: null };

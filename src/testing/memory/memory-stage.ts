@@ -3,11 +3,11 @@ import type { StoredEvent } from '../../core/event.ts';
 import type { Projection } from '../../core/projection.ts';
 import { type TableOwners, tableOwners } from '../../core/table-owners.ts';
 import { stringifyJson } from '../../postgres/json.ts';
+import { plain } from '../../read-model/plain-value.ts';
 import type { Stage } from '../stage.ts';
 import { toStored } from '../stored-event.ts';
 import { createMemoryHands, type Place } from './memory-hands.ts';
 import { MemoryTables } from './memory-tables.ts';
-import { plain } from './plain.ts';
 
 interface World {
   readonly events: StoredEvent[];

@@ -1,8 +1,8 @@
-import { isNot } from '../../core/changes.ts';
+import { isChange, isNot } from '../../core/changes.ts';
 import type { TableShape } from '../../core/projection.ts';
 import type { Changes, ColumnValue, Copy, Row, Where } from '../../core/statement.ts';
-import { applyChanges } from './changed.ts';
-import { plain, textOf } from './plain.ts';
+import { changeDefinition } from '../../read-model/column-changes/change-registry.ts';
+import { plain, textOf } from '../../read-model/plain-value.ts';
 
 /** Carries the SQLSTATE that PostgreSQL would give. */
 class Refused extends Error {
@@ -186,6 +186,16 @@ function matches(row: OpenRow, where: Where): boolean {
     // `= NULL` is never true, IS NULL is what null asks for.
     return textOf(value) === textOf(plain(wanted));
   });
+}
+
+/** The new values of a row, as PostgreSQL makes them of the ones that it has; of an empty row for one that is made. */
+function applyChanges(current: OpenRow, changes: Changes): OpenRow {
+  return Object.fromEntries(
+    Object.entries(changes).map(([column, value]) => [
+      column,
+      isChange(value) ? changeDefinition(value).inMemory(current[column] ?? null, value) : plain(value),
+    ]),
+  );
 }
 
 function plainRow(values: Row): OpenRow {

@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { arrayAppend, increment, not } from '../../../src/core/changes.ts';
+import { not } from '../../../src/core/changes.ts';
 import type { Changes, Where } from '../../../src/core/statement.ts';
 import { copy, create, remove, update, upsert } from '../../../src/core/statements.ts';
 import { CannotFold, encodeWrite, keyText } from '../../../src/projector/fold/encode-write.ts';
+import { arrayAppend } from '../../../src/read-model/column-changes/array-append.ts';
+import { increment } from '../../../src/read-model/column-changes/increment.ts';
 import type { Write } from '../../../src/read-model/write-sql.ts';
 import { limited, needed, personTable, withDefault } from './person-table.ts';
 
@@ -23,7 +25,7 @@ describe('a new row', () => {
       kind: 'insert',
       row: ['1', 'Anna', 'Ek', null, null],
       given: [0, 1, 2],
-      added: [],
+      changed: [],
       onConflict: 'fail',
     });
     expect(folds(create('person', { ...ANNA, tags: null }, { onConflict: 'keep' }))).toMatchObject({
@@ -46,7 +48,7 @@ describe('a new row', () => {
       kind: 'insert',
       row: ['1', 'Anna', 'Ek', '3', null],
       given: [0, 1, 2],
-      added: [3],
+      changed: [expect.objectContaining({ column: 3 })],
       onConflict: 0,
     });
   });
@@ -61,7 +63,9 @@ describe('a new row', () => {
     });
     const counted = { ...needed, name: 'times', plainType: 'int4' };
     const counting = upsert('person', { ...ANNA, times: increment() }, { conflict: ['id'] });
-    expect(folds(counting, personTable([counted]))).toMatchObject({ added: [5] });
+    expect(folds(counting, personTable([counted]))).toMatchObject({
+      changed: [expect.objectContaining({ column: 5 })],
+    });
     expect(folds(create('person', { ...ANNA, short: null }), personTable([limited]))).toMatchObject({
       given: [0, 1, 2, 5],
     });
@@ -83,7 +87,7 @@ describe('a value', () => {
     const words = { ...withDefault, name: 'words', plainType: 'text', hasDefault: false };
     refused(updateOf({ words: increment() }, { id: 1 }), "'words' may not be acceptable", personTable([words]));
     const truth = upsert('person', { ...ANNA, id: 2 }, { conflict: ['first', 'last'] });
-    refused({ ...truth, values: { ...truth.values, id: increment() } }, "it adds to 'id'");
+    refused({ ...truth, values: { ...truth.values, id: increment() } }, "increment changes 'id'");
   });
 });
 
@@ -93,10 +97,13 @@ describe('an update', () => {
       kind: 'update',
       row: [null, null, null, '7', null],
       given: [3, 4],
-      added: [],
+      changed: [],
       where: { place: 0, key: '1', texts: ['1'], all: [{ column: 0, text: '1', not: false }] },
     });
-    expect(folds(update('person', { visits: increment() }, { id: 1 }))).toMatchObject({ given: [], added: [3] });
+    expect(folds(update('person', { visits: increment() }, { id: 1 }))).toMatchObject({
+      given: [],
+      changed: [expect.objectContaining({ column: 3 })],
+    });
   });
 
   // Seen red with: `some` made `every`.

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { increment, not } from '../../../src/core/changes.ts';
+import { not } from '../../../src/core/changes.ts';
 import { create, remove, update, upsert } from '../../../src/core/statements.ts';
 import { CannotFold, encodeWrite, type TextRow } from '../../../src/projector/fold/encode-write.ts';
 import { TableFold } from '../../../src/projector/fold/table-fold.ts';
+import { increment } from '../../../src/read-model/column-changes/increment.ts';
 import type { Write } from '../../../src/read-model/write-sql.ts';
 import { personTable } from './person-table.ts';
 
@@ -119,7 +120,7 @@ describe('a sum', () => {
 
   test('that its column cannot hold is PostgreSQL’s to refuse, though a later one might bring it back', () => {
     const many = update('person', { visits: increment(32_767) }, { id: 1 });
-    expect(() => folded([ANNA], many)).toThrow("'visits' may not hold the sum");
+    expect(() => folded([ANNA], many)).toThrow("'visits' may not hold the result");
   });
 });
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { isChange, isNot } from '../../src/core/changes.ts';
-import { OPERATOR } from '../../src/core/statement.ts';
-import { arrayAppend, arrayIntersect, arrayRemove, increment, not } from '../../src/index.ts';
+import { isChange, isNot } from '../../../src/core/changes.ts';
+import { OPERATOR } from '../../../src/core/statement.ts';
+import { arrayAppend, arrayIntersect, arrayRemove, increment, not } from '../../../src/index.ts';
 
 const invalid = (change: string) =>
   expect.objectContaining({ code: 'CHANGE_INVALID', fields: expect.objectContaining({ change }) });

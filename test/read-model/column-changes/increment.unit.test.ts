@@ -1,6 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { add, canAdd } from '../../../src/projector/fold/add.ts';
+import { incrementChange } from '../../../src/read-model/column-changes/increment.ts';
+
+const combine = incrementChange.fold?.combine ?? new Map();
+const add = (type: string | null, current: string | null, by: string) => combine.get(type)?.(current, by);
+const canAdd = (type: string | null) => combine.has(type);
 
 const INTEGERS = [
   ['int2', 15n],
