@@ -2,7 +2,7 @@ import { Client, type ClientConfig, DatabaseError } from 'pg';
 import { EngineError } from '../core/errors.ts';
 import { ConnectGate } from './connect-gate.ts';
 import { pooled, proofOf, proveSession } from './session-proof.ts';
-import { type SearchPath, sessionSettings } from './session-settings.ts';
+import { keepalives, type SearchPath, sessionSettings } from './session-settings.ts';
 
 type OnConnect = ((error: Error) => void) | ((error: null, client: Client) => void);
 
@@ -78,7 +78,7 @@ export function sessionClient(
 
     /** The driver calls it for the start-up message. */
     getStartupConf(): Record<string, string | undefined> {
-      const sent = [...settings].filter(([name]) => !refused || POOLERS_TAKE.includes(name));
+      const sent = [...keepalives, ...settings].filter(([name]) => !refused || POOLERS_TAKE.includes(name));
       return {
         user: this.user,
         database: this.database,

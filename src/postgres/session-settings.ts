@@ -57,6 +57,27 @@ const PINNED: readonly Setting[] = [
   { name: 'exit_on_error', value: 'off', because: 'on: every error ends the session, so no failure could be recorded' },
 ];
 
+/** These change no row. They are set and proved like the others, so they hold behind a pooler and for every role. */
+const LIMITS: readonly Setting[] = [
+  {
+    name: 'idle_in_transaction_session_timeout',
+    value: '1min',
+    because: 'a client that is gone without a word would hold its locks until TCP gives up, after two hours',
+  },
+  { name: 'jit', value: 'off', because: 'the statements of a start took 450 ms to compile and 130 ms to run' },
+];
+
+/**
+ * How the server finds out that the client of a session is gone, so that it does not count against max_connections for
+ * two hours. Asked for in the start-up message and not proved: on a Unix socket they mean nothing, behind a pooler they
+ * are the pooler's. Pages have shorter ones of their own.
+ */
+const KEEPALIVES: readonly Setting[] = [
+  { name: 'tcp_keepalives_idle', value: '30', because: 'seconds of silence until the peer is probed' },
+  { name: 'tcp_keepalives_interval', value: '10', because: 'seconds between two probes' },
+  { name: 'tcp_keepalives_count', value: '3', because: 'probes without an answer until the peer is gone' },
+];
+
 /** Only a superuser may set these, so they can be looked at and not set. */
 const REQUIRED: readonly Setting[] = [
   { name: 'session_replication_role', value: 'origin', because: 'replica: no triggers, no foreign keys' },
@@ -64,13 +85,14 @@ const REQUIRED: readonly Setting[] = [
   { name: 'ignore_checksum_failure', value: 'off', because: 'on: damaged pages are read' },
 ];
 
-export const PINNED_NAMES: readonly string[] = ['search_path', ...PINNED.map(({ name }) => name)];
+export const PINNED_NAMES: readonly string[] = ['search_path', ...[...PINNED, ...LIMITS].map(({ name }) => name)];
 export const REQUIRED_NAMES: readonly string[] = REQUIRED.map(({ name }) => name);
 export const requiredSettings: ReadonlyMap<string, string> = toMap(REQUIRED);
+export const keepalives: ReadonlyMap<string, string> = toMap(KEEPALIVES);
 
 /** What a session has to be set to, by name. */
 export function sessionSettings(path: SearchPath): ReadonlyMap<string, string> {
-  return new Map([['search_path', searchPath(path)], ...toMap(PINNED)]);
+  return new Map([['search_path', searchPath(path)], ...toMap([...PINNED, ...LIMITS])]);
 }
 
 /** Temporary tables come last: first, as they are unless they are named, they would stand before tables of ours. */

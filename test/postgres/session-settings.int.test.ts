@@ -39,6 +39,8 @@ const HOSTILE: Readonly<Record<string, string>> = {
   row_security: 'on',
   default_transaction_isolation: 'serializable',
   exit_on_error: 'on',
+  idle_in_transaction_session_timeout: '7s',
+  jit: 'on',
 };
 
 async function settings(): Promise<Readonly<Record<string, string>>> {
@@ -74,6 +76,22 @@ test.each([
   }
   expect(await settings()).toEqual(wanted);
   await database.sql.unsafe(`ALTER ${whose} RESET ALL`);
+});
+
+// Seen red with: `...keepalives` left out of getStartupConf.
+test('a session has the server probe a silent client, whatever the database says', async () => {
+  const name = new URL(database.url).pathname.slice(1);
+  for (const setting of ['idle', 'interval', 'count'])
+    await database.sql.unsafe(`ALTER DATABASE ${name} SET tcp_keepalives_${setting} = 0`);
+  const sql = connect({ address: { url: database.url }, applicationName: 'test', max: 1 });
+  const [probes] = await sql<{ tcp: boolean; probes: string[] }[]>`
+    SELECT inet_client_addr() IS NOT NULL AS tcp,
+           ARRAY[current_setting('tcp_keepalives_idle'), current_setting('tcp_keepalives_interval'),
+                 current_setting('tcp_keepalives_count')] AS probes`;
+  // On a Unix socket the server shows 0: there is nothing to probe.
+  expect(probes?.probes).toEqual(probes?.tcp === true ? ['30', '10', '3'] : ['0', '0', '0']);
+  await sql.end({ timeout: 1 });
+  await database.sql.unsafe(`ALTER DATABASE ${name} RESET ALL`);
 });
 
 describe('a setting that only a superuser may take back', () => {

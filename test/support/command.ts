@@ -90,15 +90,28 @@ export function startProjections(config: string, options: Parameters<typeof run>
   return run(process.execPath, [MAIN, 'start', '--config', config], options);
 }
 
-/** Waits until stdout says this. */
+/** Waits until stdout says this. Rejects with the output when the program ends without having said it. */
 export async function untilSaid(running: Running, what: RegExp, timeout = 90_000): Promise<void> {
-  await vi.waitFor(
+  const waiting = new AbortController();
+  const said = vi.waitFor(
     () => {
-      if (running.child.exitCode !== null) throw new Error(`it has ended: ${running.out()}\n${running.err()}`);
-      expect(running.out()).toMatch(what);
+      if (!waiting.signal.aborted) expect(running.out()).toMatch(what);
     },
     { timeout, interval: 25 },
   );
+  const ended = running.ended.then(({ code, signal }) => {
+    if (what.test(running.out())) return;
+    throw new Error(
+      `the program ended (${signal ?? `exit code ${code}`}) without saying ${what}:\n${running.out()}\n${running.err()}`,
+    );
+  });
+  try {
+    await Promise.race([said, ended]);
+  } finally {
+    // `waitFor` cannot be cancelled: its next try succeeds.
+    waiting.abort();
+    said.catch(() => undefined);
+  }
 }
 
 /** True while there is such a process (a zombie counts as gone). */

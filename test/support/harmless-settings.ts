@@ -8,7 +8,7 @@ export const HARMLESS: Readonly<Record<string, readonly string[]>> = {
     enable_parallel_append enable_parallel_hash enable_partition_pruning enable_partitionwise_aggregate
     enable_partitionwise_join enable_presorted_aggregate enable_self_join_elimination enable_seqscan enable_sort
     enable_tidscan force_parallel_mode debug_parallel_query from_collapse_limit geqo geqo_effort geqo_generations
-    geqo_pool_size geqo_seed geqo_selection_bias geqo_threshold jit jit_above_cost jit_debugging_support
+    geqo_pool_size geqo_seed geqo_selection_bias geqo_threshold jit_above_cost jit_debugging_support
     jit_dump_bitcode jit_expressions jit_inline_above_cost jit_optimize_above_cost jit_profiling_support
     jit_tuple_deforming join_collapse_limit max_parallel_maintenance_workers max_parallel_workers
     max_parallel_workers_per_gather min_parallel_index_scan_size min_parallel_table_scan_size
@@ -29,7 +29,7 @@ export const HARMLESS: Readonly<Record<string, readonly string[]>> = {
   // Rows and cursor are of one transaction: a crash of the server takes both back, and the daemon applies them again.
   'how much a crash takes back: the choice of who runs the database': words('synchronous_commit'),
   'time limits: an error, and pages have their own': words(`
-    client_connection_check_interval deadlock_timeout idle_in_transaction_session_timeout idle_session_timeout
+    client_connection_check_interval deadlock_timeout idle_session_timeout
     lock_timeout statement_timeout tcp_keepalives_count tcp_keepalives_idle tcp_keepalives_interval tcp_user_timeout
     transaction_timeout wal_sender_timeout`),
   // Providers set it when a disk is nearly full, operators before a move.
