@@ -1,4 +1,4 @@
-import { catchError, defer, EMPTY, from, type Subscription, timer } from 'rxjs';
+import { catchError, defer, EMPTY, filter, from, type Subscription, tap, timer } from 'rxjs';
 import type { Log } from '../core/log.ts';
 import { conflateMap } from '../feed/conflate.ts';
 import type { Sql } from '../postgres/pool.ts';
@@ -15,17 +15,51 @@ export interface IdleMovesOptions {
 
 type Workers = ReadonlyMap<string, Pick<Worker, 'puller'>>;
 
-/**
- * Once a second, stores in one statement how far the projections have passed over events that they do not handle.
- * A thousand projections that all ignore an event would otherwise write a thousand rows for it.
- */
-export function storeIdleMoves(workers: Workers, options: IdleMovesOptions, everyMs = 1000): Subscription {
-  return timer(everyMs, everyMs)
+const TICK_MS = 1000;
+/** Rows a second on average: each one is a new version of a row, in the log too, and says nothing that memory does not. */
+const ROWS_PER_SECOND = 200;
+/** What a crash makes the daemon look at again, and how old readviews may be. */
+const LONGEST_MS = 10_000;
+
+/** Says when checkpoints are stored: every second, and less often where they are more than 200 rows. */
+export class FlushPacer {
+  /** Since the last flush. The first one does not wait. */
+  #ms = LONGEST_MS;
+
+  /**
+   * Once a second.
+   * @param wanted a projection waits for another one's row to pass an event: that is not put off
+   */
+  isDue(rows: number, wanted: boolean): boolean {
+    this.#ms += TICK_MS;
+    return rows > 0 && (wanted || this.#ms >= Math.min(LONGEST_MS, (rows / ROWS_PER_SECOND) * 1000));
+  }
+
+  /** One that failed is tried again with the next tick. */
+  flushed(): void {
+    this.#ms = 0;
+  }
+}
+
+/** Stores in one statement how far the projections have passed over events that they do not handle. */
+export function storeIdleMoves(workers: Workers, options: IdleMovesOptions): Subscription {
+  const pacer = new FlushPacer();
+  const isDue = (): boolean => {
+    const pullers = [...workers.values()].map(({ puller }) => puller);
+    const rows = pullers.filter(({ checkpoint }) => checkpoint.idleMove !== null).length;
+    return pacer.isDue(
+      rows,
+      pullers.some(({ waitsForAnother }) => waitsForAnother),
+    );
+  };
+  return timer(TICK_MS, TICK_MS)
     .pipe(
+      filter(isDue),
       conflateMap(() =>
         defer(() => from(flush(workers, options))).pipe(
+          tap(() => pacer.flushed()),
           catchError((error: unknown) => {
-            options.log.debug({ err: error }, 'idle moves not stored, tried again in a moment');
+            options.log.debug({ err: error }, 'checkpoints not stored, tried again in a moment');
             return EMPTY;
           }),
         ),

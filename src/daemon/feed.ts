@@ -40,6 +40,7 @@ export function startFeed(parts: FeedParts): Subscription {
       push$: push$.pipe(restarted('push', log)),
       heartbeatMs: HEARTBEAT_MS,
       drawn: () => heads.drawn(),
+      heartbeat: () => heads.heartbeat(),
       look: () => heads.look(),
       epoch: () => heads.epoch(),
     }),

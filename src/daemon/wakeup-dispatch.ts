@@ -42,14 +42,7 @@ export class WakeupDispatcher {
   deliver(poll: Pick<Look, 'source'>): void {
     const { workers, wake, onPassed } = this.#options;
     const all = poll.source === 'schedule';
-    const known = new Map<bigint, News | null>();
-    const newsAfter = (after: bigint): News | null => {
-      const found = known.get(after);
-      if (found !== undefined) return found;
-      const news = this.#newsAfter(after);
-      known.set(after, news);
-      return news;
-    };
+    const newsAfter = this.#newsByPosition();
     let passed = false;
     for (const [name, { puller }] of workers) {
       const { wakeup } = puller;
@@ -62,6 +55,20 @@ export class WakeupDispatcher {
       }
     }
     if (passed) onPassed();
+  }
+
+  /** Most projections stand at one position, and so at the same bigint: comparing that costs less than a look-up. */
+  #newsByPosition(): (after: bigint) => News | null {
+    const known = new Map<bigint, News | null>();
+    let [last, lastNews]: [bigint | null, News | null] = [null, null];
+    return (after) => {
+      if (after === last) return lastNews;
+      const found = known.get(after);
+      const news = found === undefined ? this.#newsAfter(after) : found;
+      known.set(after, news);
+      [last, lastNews] = [after, news];
+      return news;
+    };
   }
 
   #newsAfter(after: bigint): News | null {

@@ -29,6 +29,8 @@ interface Head {
 export interface HeadReader {
   /** Looks now. Calls at the same time share one look that starts after each of them. */
   read(): Promise<Head>;
+  /** Last allocated position: whether it is worth a look. */
+  drawn(): Promise<bigint>;
   /** After a lost connection: a restarted server may have taken drawn positions back. */
   forget(): void;
   /** Counts up whenever what was seen before no longer counts; whoever remembers something of the store compares it. */
@@ -100,6 +102,7 @@ export function createHeadReader(sql: Sql): HeadReader {
 
   return {
     read,
+    drawn: () => readDrawn(sql),
     forget,
     epoch: () => epoch,
   };

@@ -59,10 +59,12 @@ export interface WakeSources {
   readonly push$?: Observable<unknown>;
   /** Milliseconds between visits of everything. */
   readonly requeueEveryMs: number;
-  /** Milliseconds between glances at the sequence, which find what no hint announced. */
+  /** Milliseconds between heartbeats, which find what no hint announced. */
   readonly heartbeatMs: number;
-  /** Highest position drawn: one cheap statement. */
+  /** Last allocated position: the cheapest statement there is, since several follow each hint. */
   readonly drawn: () => ObservableInput<bigint>;
+  /** The same, with whatever else is read once a heartbeat. Default `drawn`. */
+  readonly heartbeat?: () => ObservableInput<bigint>;
   /** Looks for the safe head. */
   readonly look: () => ObservableInput<Seen>;
   /** Counts up when what earlier looks found no longer counts: a lost connection, positions taken back. */
@@ -104,9 +106,13 @@ export function wakes(sources: WakeSources): Observable<Look> {
     ),
   ).pipe(share());
   /** Where nothing was drawn since the last look, and nobody is open, there is nothing to look for. */
-  const glances = (at$: Observable<unknown>, source: HintSource): Observable<HintSource> =>
+  const glances = (
+    at$: Observable<unknown>,
+    source: HintSource,
+    lastAllocated: () => ObservableInput<bigint>,
+  ): Observable<HintSource> =>
     at$.pipe(
-      conflateMap(() => defer(() => sources.drawn()).pipe(catchError(report))),
+      conflateMap(() => defer(lastAllocated).pipe(catchError(report))),
       filter((seen) => seen !== drawn || epochNow() !== epoch),
       map(() => source),
     );
@@ -142,7 +148,10 @@ export function wakes(sources: WakeSources): Observable<Look> {
     return EMPTY;
   }
 
-  const glanced$ = merge(glances(afterHints$, 'again'), glances(beats$, 'heartbeat'));
+  const glanced$ = merge(
+    glances(afterHints$, 'again', () => sources.drawn()),
+    glances(beats$, 'heartbeat', () => (sources.heartbeat ?? sources.drawn)()),
+  );
   return merge(scheduled$, hints$, glanced$, whileOpen$).pipe(
     conflateMap(lookOnce, (waiting, arrived) => (PRECEDENCE[arrived] > PRECEDENCE[waiting] ? arrived : waiting)),
     filter((look) => look.head > look.from || look.again || look.source === 'schedule'),

@@ -12,7 +12,10 @@ import { UnhandledCounter } from './unhandled-events.ts';
 /** The safe head, read once per daemon and shared by all projections. */
 export interface Heads extends HeadSource {
   look(): Promise<{ readonly position: bigint; readonly drawn: bigint; readonly open: boolean }>;
+  /** Last allocated position, by the cheapest statement there is. */
   drawn(): Promise<bigint>;
+  /** The same, once a heartbeat: `onHeartbeat` gets what else was read. */
+  heartbeat(): Promise<bigint>;
   /** What goes with `latest`: between the two there is no event and never will be. 0 before the first look. */
   safe(): bigint;
   /** What was appended after `after`, up to the last head seen; null where the polls have not read all of it. */
@@ -27,10 +30,9 @@ export interface Heads extends HeadSource {
   holders(): readonly OpenAppender[];
 }
 
-/** `onHeartbeat` gets what else the heartbeat has seen, with every look at the last position allocated. */
 export function createHeads(
   reader: HeadReader,
-  heartbeat: () => Promise<Heartbeat>,
+  readHeartbeat: () => Promise<Heartbeat>,
   projections: readonly Pick<Projection, 'handlers'>[],
   onHeartbeat: (seen: Heartbeat) => void,
   log: Log = silentLog,
@@ -65,8 +67,8 @@ export function createHeads(
     }
   }
 
-  async function drawn(): Promise<bigint> {
-    const seen = await heartbeat();
+  async function heartbeat(): Promise<bigint> {
+    const seen = await readHeartbeat();
     onHeartbeat(seen);
     return seen.drawn;
   }
@@ -79,7 +81,8 @@ export function createHeads(
 
   return {
     look,
-    drawn,
+    drawn: () => reader.drawn(),
+    heartbeat,
     latest: () => latest,
     idAt: (position) => (position === latest ? latestId : null),
     since: (after) => recent.since(after),

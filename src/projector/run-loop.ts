@@ -43,6 +43,7 @@ export class Puller {
   #inOrder: InOrder | null = null;
   #historyCode: ErrorCode | null = null;
   #heldBefore = false;
+  #waitsForAnother = false;
 
   constructor(options: PullerOptions) {
     this.#options = options;
@@ -57,6 +58,11 @@ export class Puller {
   /** It waits until the pages of others are done with: together they take up all the memory there is for them. */
   get waitsForRoom(): boolean {
     return this.#pages.waitsForRoom;
+  }
+
+  /** The last run ended before an event that waits until another projection's stored row has passed it. */
+  get waitsForAnother(): boolean {
+    return this.#waitsForAnother;
   }
 
   /** What halted the last pull where no event is at fault: the store's history, or whose the tables are. No row says so. */
@@ -97,6 +103,7 @@ export class Puller {
     try {
       const outcome = await this.#loop(mode, signal);
       this.#caughtUp = outcome.kind === 'caught-up';
+      this.#waitsForAnother = outcome.kind === 'waiting';
       return outcome;
     } catch (error) {
       this.forget();

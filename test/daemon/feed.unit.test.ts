@@ -9,16 +9,17 @@ afterEach(() => void vi.useRealTimers());
 
 /** A feed on a store that gains an event with every poll, one part of which fails for the first three seconds. */
 async function pollsAfter(
-  broken: 'listen' | 'push' | 'push ends' | 'drawn' | 'look' | 'epoch' | 'onAnswer' | 'onLook',
+  broken: 'listen' | 'push' | 'push ends' | 'heartbeat' | 'look' | 'epoch' | 'onAnswer' | 'onLook',
 ) {
   const log = capturingLog();
   let [position, delivered, failing] = [0n, 0, true];
   const check = (part: typeof broken): void => {
     if (failing && part === broken) throw new Error(`${part} is broken`);
   };
-  const heads: Pick<FeedParts['heads'], 'drawn' | 'look' | 'epoch'> = {
-    drawn: async () => {
-      check('drawn');
+  const heads: Pick<FeedParts['heads'], 'drawn' | 'heartbeat' | 'look' | 'epoch'> = {
+    drawn: async () => position,
+    heartbeat: async () => {
+      check('heartbeat');
       return position + 1n;
     },
     look: async () => {
@@ -77,6 +78,6 @@ test.each(['listen', 'push', 'push ends', 'epoch', 'onAnswer', 'onLook'] as cons
   },
 );
 
-test.each(['drawn', 'look'] as const)('when %s is refused, projections are woken again', async (part) => {
+test.each(['heartbeat', 'look'] as const)('when %s is refused, projections are woken again', async (part) => {
   expect((await pollsAfter(part)).polls).toBeGreaterThan(0);
 });

@@ -1,4 +1,4 @@
-import { map, NEVER, type Observable } from 'rxjs';
+import { filter, map, NEVER, type Observable } from 'rxjs';
 import { type RunHelpers, TestScheduler } from 'rxjs/testing';
 import { expect, test } from 'vitest';
 import { type Seen, type WakeSources, wakes } from '../../src/feed/wakeups.ts';
@@ -94,6 +94,30 @@ test('a burst of NOTIFYs is one look, and one more for what came during it', () 
     helpers.expectObservable(wakes$, '^ 500ms !').toBe('-----s 9ms a', { s: 'schedule 0>0', a: 'notify 0>9' });
     helpers.flush();
     expect(looks).toEqual([0, 10, 15]);
+  });
+});
+
+// Seen red with: `sources.heartbeat` in place of `sources.drawn` after hints.
+test('what a heartbeat reads beside the sequence is not read after a NOTIFY', () => {
+  marbles((helpers, scheduler) => {
+    const read: string[] = [];
+    const answer = (what: string) => () => {
+      read.push(`${what} ${scheduler.now()}`);
+      return helpers.cold('-(s|)', { s: 1n });
+    };
+    const wakes$ = wakes({
+      notify$: helpers.hot<void>('10ms n'),
+      requeueEveryMs: 100_000,
+      heartbeatMs: 100,
+      look: () => helpers.cold('-(s|)', { s: { position: 1n, drawn: 1n, open: false } }),
+      drawn: answer('drawn'),
+      heartbeat: answer('heartbeat'),
+      onTrouble: () => undefined,
+      scheduler,
+    });
+    helpers.expectObservable(wakes$.pipe(filter(() => false)), '^ 250ms !').toBe('');
+    helpers.flush();
+    expect(read).toEqual(['drawn 14', 'drawn 26', 'drawn 74', 'heartbeat 100', 'heartbeat 200']);
   });
 });
 

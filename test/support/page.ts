@@ -56,6 +56,7 @@ export function handPuller(
     now,
   });
   return {
+    puller,
     pull: () => puller.pull('catch-up', new AbortController().signal),
     headIs: (position: bigint) => {
       head = position;
