@@ -2,6 +2,7 @@ import type { StoredEvent } from '../core/event.ts';
 import { SPAN_MAX } from '../core/page-span.ts';
 import { deepFreeze } from '../postgres/json.ts';
 import type { Queryable, Sql } from '../postgres/pool.ts';
+import { type Moment, momentOf, type ServerMoment, serverMoment } from '../postgres/server-moment.ts';
 import type { Statement } from '../postgres/sql.ts';
 import { beforeNext, newestIn } from './newest.ts';
 
@@ -36,6 +37,8 @@ export interface Page {
   readonly full: boolean;
   /** Greatest epoch second among all events after `after` up to `to`, wanted or not; null when there is none. */
   readonly newest: bigint | null;
+  /** When and where its events were read; null where that is not known. */
+  readonly readAt?: ServerMoment | null;
 }
 
 /** A page, and what is known of having read it. */
@@ -66,6 +69,8 @@ interface EventRow<Json> {
   metadata: Json;
   /** What it and those before it count for, where they had to be counted one by one. */
   bytes?: number;
+  /** Of the statement, in its first row where it is not part of the summary. */
+  moment?: Moment | null;
 }
 
 type FoundRow<Json> = EventRow<Json> & { readonly position: bigint };
@@ -78,6 +83,7 @@ type Summary = readonly [
   candidates: bigint,
   bytes: bigint,
   fits: bigint,
+  ...moment: Moment,
 ];
 
 /**
@@ -148,17 +154,19 @@ interface Range extends Omit<PageRequest, 'span'> {
 async function readSpan<Json>(sql: Sql, range: Range, json: Fragment): Promise<Rows<Json> | null> {
   const { after, head, upTo, limit } = range;
   const found = await readWhole<Json>(sql, range, json);
-  const [seen = 0n, last = null, newest = null, candidates = 0n, bytes = 0n, fits = 0n] = found[0]?.summary ?? [];
+  const [seen = 0n, last = null, newest = null, candidates = 0n, bytes = 0n, fits = 0n, ...moment] =
+    found[0]?.summary ?? [];
   if (seen === 0n) return null;
-  const whole = { after, to: upTo < head && last !== null ? last : head, newest };
   const rows = fits === 1n ? found.filter(isFound) : await readCut<Json>(sql, range, json);
+  const readAt = momentOf(fits === 1n ? moment : rows[0]?.moment);
+  const whole = { after, to: upTo < head && last !== null ? last : head, newest, readAt };
   const end = rows.at(-1);
   const held = fits === 1n ? Number(bytes) : (end?.bytes ?? 0);
   if (fits === 1n || (rows.length === Number(candidates) && rows.length < limit))
     return { ...whole, rows, full: rows.length >= limit, more: whole.to < head, bytes: held };
   // All of them may have been taken away between the two statements.
   const to = end?.position ?? after;
-  return { after, rows, to, full: true, more: to < head, newest: await newestIn(sql, after, to), bytes: held };
+  return { ...whole, rows, to, full: true, more: to < head, newest: await newestIn(sql, after, to), bytes: held };
 }
 
 function isFound<Row extends EventRow<unknown>>(row: Row): row is Row & { readonly position: bigint } {
@@ -192,7 +200,7 @@ async function readWhole<Json>(
       FROM seen
     )
     SELECT CASE WHEN e.position IS NULL OR e.position = page.first
-           THEN ARRAY[seen, last, newest, candidates, bytes, fits::int]::bigint[] END AS summary, e.*
+           THEN ARRAY[seen, last, newest, candidates, bytes, fits::int]::bigint[] || ${serverMoment(sql)} END AS summary, e.*
     FROM page LEFT JOIN LATERAL (
       SELECT ${eventColumns(sql)}, ${json} FROM events
       WHERE fits AND dense AND position > ${after} AND position <= ${upTo} AND ${wanted(sql, range)}
@@ -207,7 +215,8 @@ async function readWhole<Json>(
 async function readCut<Json>(sql: Sql, range: Range, json: Fragment): Promise<readonly FoundRow<Json>[]> {
   const { after, upTo, limit, maxBytes } = range;
   return await sql<FoundRow<Json>[]>`
-    SELECT ${eventColumns(sql)}, ${json}, bytes::float8 AS bytes
+    SELECT ${eventColumns(sql)}, ${json}, bytes::float8 AS bytes,
+           CASE WHEN place = 1 THEN ${serverMoment(sql)} END AS moment
     FROM (SELECT *, sum(${eventBytes(sql)}) OVER (ORDER BY position ROWS UNBOUNDED PRECEDING) AS bytes
           FROM (SELECT *, sum(${storedBytes(sql)}) OVER (ORDER BY position ROWS UNBOUNDED PRECEDING) AS stored,
                        row_number() OVER (ORDER BY position) AS place

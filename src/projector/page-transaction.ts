@@ -6,7 +6,7 @@ import { isLockNotAvailable } from '../postgres/errors.ts';
 import type { Tx } from '../postgres/pool.ts';
 import { catalogMark, readCatalog } from '../read-model/catalog.ts';
 import { clearFailures, type EventFailure, recordFailure } from '../state/failures.ts';
-import { advance, type LockedState, lockState } from '../state/projection-state.ts';
+import { advance, allStand, type LockedState, lockState } from '../state/projection-state.ts';
 import { limitPage, pageProgram } from '../state/transaction-limits.ts';
 import { type RunContext, runEvents } from './apply-in-order.ts';
 import { foldPage } from './fold/fold-page.ts';
@@ -14,7 +14,7 @@ import { referencedProjection } from './foreign-key-waits.ts';
 import type { HandlerAnswers } from './handler-answers.ts';
 import { waitingText } from './lookups.ts';
 import type { PageDeadline } from './page-deadline.ts';
-import { pageMarks } from './page-marks.ts';
+import { allMarks, pageMarks, restsOnRead } from './page-marks.ts';
 import { CatalogMoved, EventFailed, HeldElsewhere, LookupWaits, type PageOutcome } from './page-outcome.ts';
 import { newestTime, type PageSettings, type PageWork } from './page-request.ts';
 
@@ -189,7 +189,7 @@ async function moveTo(tx: Tx, settings: PageSettings, work: PageWork, locked: Lo
   const { page } = work;
   const { name } = work.projection;
   const whole = to === page.to;
-  const { moved, sameTransaction, stands } = await advance(tx, {
+  const { moved, sameTransaction, stands, unbroken } = await advance(tx, {
     name,
     from: work.cursor,
     to,
@@ -199,9 +199,11 @@ async function moveTo(tx: Tx, settings: PageSettings, work: PageWork, locked: Lo
     newest: whole ? newestTime(work.newest ?? null, page.newest) : (work.newest ?? null),
     knownTo: whole ? to : page.after,
     marks: pageMarks(work, to),
+    readAt: restsOnRead(work, to),
   });
   if (!sameTransaction) throw new EngineError('HANDLER_ENDED_TRANSACTION', { name, position: to });
-  if (!stands) throw new EngineError('EVENTS_TAKEN_BACK', { name, to });
+  if (!stands || (!unbroken && !(await allStand(tx, allMarks(work, to)))))
+    throw new EngineError('EVENTS_TAKEN_BACK', { name, to });
   if (!moved) throw new EngineError('CURSOR_MOVED', { name });
 }
 

@@ -2,6 +2,7 @@ import { PUBLISHER_NAME } from '../core/publisher.ts';
 import type { StoredStatus } from '../core/status.ts';
 import { newestOf } from '../event-store/newest.ts';
 import type { Queryable, Sql, Tx } from '../postgres/pool.ts';
+import { isUnbrokenSince, type ServerMoment } from '../postgres/server-moment.ts';
 import type { Statement } from '../postgres/sql.ts';
 
 export interface StateRow {
@@ -116,18 +117,31 @@ export async function advance(
   move: Advance & {
     /** The transaction's id when the row was locked. */
     readonly xid: string;
+    /** When the events were read; null: that makes no difference. */
+    readonly readAt?: ServerMoment | null;
   },
 ): Promise<{
   readonly moved: boolean;
   readonly sameTransaction: boolean;
   /** Every mark is still in the store. */
   readonly stands: boolean;
+  /** Nothing can have been taken back since `readAt`. */
+  readonly unbroken: boolean;
 }> {
   const same = tx`pg_current_xact_id() = ${move.xid}::text::xid8`;
-  const [row] = await tx<[{ moved: boolean; sameTransaction: boolean; stands: boolean }]>`
+  const { readAt = null } = move;
+  const unbroken = readAt === null ? tx`true` : isUnbrokenSince(tx, readAt);
+  const [row] = await tx<[{ moved: boolean; sameTransaction: boolean; stands: boolean; unbroken: boolean }]>`
     WITH ${moving(tx, move, same)}
-    SELECT EXISTS (SELECT FROM moved) AS moved, ${same} AS "sameTransaction", ${standing(tx, move.marks)} AS stands`;
+    SELECT EXISTS (SELECT FROM moved) AS moved, ${same} AS "sameTransaction", ${standing(tx, move.marks)} AS stands,
+           ${unbroken} AS unbroken`;
   return row;
+}
+
+/** Whether each of these events is still in the store. */
+export async function allStand(tx: Tx, marks: readonly EventMark[]): Promise<boolean> {
+  const [{ stands }] = await tx<[{ stands: boolean }]>`SELECT ${standing(tx, marks)} AS stands`;
+  return stands;
 }
 
 /** True while each of these events is in the store. A sub-select for each, so that every plan looks them up by position. */

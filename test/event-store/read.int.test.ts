@@ -56,7 +56,8 @@ test('a page that is full by count says so and where it ends; one that is not ha
     to: 20n,
   });
   const none = { events: [], to: 20n, full: false, more: false, bytes: 0 };
-  expect(await read({ names: ['None'] })).toEqual({ ...none, after: 0n, newest: NEWEST });
+  const readAt = { server: expect.any(BigInt), at: expect.any(BigInt) };
+  expect(await read({ names: ['None'] })).toEqual({ ...none, after: 0n, newest: NEWEST, readAt });
   expect(await read({ after: 20n })).toEqual({ ...none, after: 20n, newest: null });
   expect(await read({ head: 12n, after: 10n })).toMatchObject({ events: [11, 12], to: 12n, full: false });
 });
