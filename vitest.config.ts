@@ -6,7 +6,7 @@ import { defineConfig } from 'vitest/config';
  */
 
 /** What every wait of a test gets where it names no bound of its own. */
-const waits = { setupFiles: ['test/support/waits.ts'], expect: { poll: { timeout: 20_000 } } };
+const waits = { setupFiles: ['test/support/waits.ts'], expect: { poll: { timeout: 60_000 } } };
 
 export default defineConfig({
   test: {
@@ -16,8 +16,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.unit.test.ts'],
-          testTimeout: 30_000,
-          hookTimeout: 30_000,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
           ...waits,
         },
       },
@@ -27,8 +27,8 @@ export default defineConfig({
           include: ['test/**/*.int.test.ts'],
           globalSetup: ['test/support/servers.ts'],
           ...waits,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: 240_000,
+          hookTimeout: 240_000,
           maxWorkers: 3,
         },
       },
@@ -38,8 +38,8 @@ export default defineConfig({
           include: ['test/**/*.e2e.test.ts'],
           globalSetup: ['test/support/servers.ts'],
           ...waits,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
           maxWorkers: 3,
         },
       },

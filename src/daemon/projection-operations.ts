@@ -35,7 +35,7 @@ export function createHands(options: HandsOptions): ProjectionHands {
       puller.checkpoint.opened(state.generation);
       // A pause is the operator's and stays; else a refused projection stands still as a halted one does.
       if (state.refused !== null && state.status !== 'paused') return { status: 'halted', detail: state.refused };
-      return { status: state.status, detail: state.alarm, deadly: options.deadly === true };
+      return { status: state.status, detail: state.alarm, ...(options.deadly === true && { deadly: true }) };
     },
     pull: (mode, signal) => puller.pull(mode, signal),
     reset: async (command) => {
