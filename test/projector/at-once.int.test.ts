@@ -143,9 +143,9 @@ test('a connection that is lost is told, since nobody knows whether the page was
 test('a page that takes too long is given up, and nothing has happened', async () => {
   await using page = await openPage({ pageTimeoutMs: 500 });
   const { sql } = page.scene;
-  await sql.unsafe(`CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(5); RETURN NEW; END $$;
+  await sql.unsafe(`CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(2); RETURN NEW; END $$;
     CREATE TRIGGER slow BEFORE INSERT ON ledger FOR EACH ROW EXECUTE FUNCTION slow()`);
-  expect(await page.apply()).toBeNull();
+  expect(await page.apply({ catalog: await readCatalog(sql, ['ledger']) })).toBeNull();
   expect(await readLedger(sql)).toEqual([]);
 });
 
