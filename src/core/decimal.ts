@@ -76,13 +76,15 @@ export function addDecimals(a: string, b: string): string | undefined {
 
 /**
  * Whether a JavaScript number says what this text does: it is written so, in its shortest form or, as other languages
- * write a double, in 17 digits.
+ * write a double, in 17 digits. From 2^53 on the shortest form of a double is another integer than the double, so what
+ * is written in 17 digits there is exact as text alone.
  */
 export function isExactNumber(text: string): boolean {
   const number = Number(text);
   if (!Number.isFinite(number)) return false;
   const value = canonical(text);
-  return value === canonical(String(number)) || value === canonical(number.toPrecision(17));
+  if (value === canonical(String(number))) return true;
+  return Math.abs(number) < 2 ** 53 && value === canonical(number.toPrecision(17));
 }
 
 /** Equal for equal numbers: the digits from the first to the last that is no zero, and their exponent. */

@@ -13,7 +13,7 @@ export async function checkHistory(
   cursor: bigint,
   lastEventId: string | null,
 ): Promise<void> {
-  if (cursor === 0n || lastEventId === null) return;
+  if (lastEventId === null) return;
   const [row] = await sql<[{ id: string | null; last: bigint }]>`
     SELECT (SELECT id FROM events WHERE position = ${cursor}) AS id,
            greatest(coalesce(pg_sequence_last_value(pg_get_serial_sequence('events', 'position')::regclass), 0),

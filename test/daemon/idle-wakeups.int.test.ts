@@ -66,6 +66,7 @@ test('whoever waits for a projection that passes over an event is answered at on
   expect(await waits).toEqual({ applied: true, lagEvents: 0 });
 });
 
+// Seen red with: moveIdle once for each; the UPDATE of readviews left out; last_event_id left as it was.
 test('idle projections are moved in one statement, and readviews with them', async () => {
   await untilCaughtUp(daemon, scene.sql);
   const [appended] = await scene.append(...unheard());

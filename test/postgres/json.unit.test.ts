@@ -94,7 +94,7 @@ test('G10: a decimal that no number can hold is read as a Decimal, an integer of
 });
 
 // Seen red with: `\\d{16}` alone for LONG_NUMBER; isExactNumber that compares with String(number) alone (the doubles of
-// 17 digits); LONG_EXPONENT not asked.
+// 17 digits), or with the 17 digits of any number; LONG_EXPONENT not asked.
 test.each([
   ['0.1', 0.1],
   ['12.50', 12.5],
@@ -102,6 +102,8 @@ test.each([
   ['55.604999999999997', 55.605],
   ['12345678901234.567', new Decimal('12345678901234.567')],
   ['99999999999999.999', new Decimal('99999999999999.999')],
+  ['81627985606181936.0', new Decimal('81627985606181936.0')],
+  ['-9007199254740992.0', -9007199254740992],
   ['1234567890.12345678901', new Decimal('1234567890.12345678901')],
   ['-0.12345678901234567890', new Decimal('-0.12345678901234567890')],
   ['1e400', new Decimal('1e400')],

@@ -1,14 +1,18 @@
 import { expect, test, vi } from 'vitest';
+import { HALT_AT_ONCE } from '../../src/core/failure-policy.ts';
 import { readPage } from '../../src/event-store/read.ts';
 import {
   create,
   defineProjection,
   type EventShape,
   type HandlerContext,
+  lookup,
+  type Statement,
   type StoredEvent,
   type Transaction,
 } from '../../src/index.ts';
 import { applyAtOnce } from '../../src/projector/apply-in-one-round-trip.ts';
+import { applyPage } from '../../src/projector/apply-page.ts';
 import { HandlerAnswers } from '../../src/projector/handler-answers.ts';
 import { returnedStatements } from '../../src/projector/statement-returning.ts';
 import { EMPTY_CATALOG, readCatalog } from '../../src/read-model/catalog.ts';
@@ -18,7 +22,7 @@ import { pageSettings } from '../support/page.ts';
 import { openScene, type Scene } from '../support/scene.ts';
 
 /** A store with three events, and the page of them for a ledger, to be applied at once. */
-async function openPage({ throws = false } = {}) {
+async function openPage({ throws = false, pageTimeoutMs = HALT_AT_ONCE.pageTimeoutMs } = {}) {
   const { projection } = createLedger({
     handle: (event, row) => {
       if (throws && event.payload.text === 'a2') throw new Error('not a2');
@@ -32,7 +36,7 @@ async function openPage({ throws = false } = {}) {
   const page = await readPage(scene.sql, { after: 0n, head, names: ['Noted'], limit: 100, maxBytes: 1_000_000 });
   const catalog = await readCatalog(scene.sql, [...projection.tables.keys()]);
   const work = { projection, page, cursor: 0n, generation: 0n, replayUntil: 0n, attempt: false, catalog };
-  const settings = pageSettings(scene.sql, projection);
+  const settings = pageSettings(scene.sql, projection, { policy: { ...HALT_AT_ONCE, pageTimeoutMs } });
   return {
     scene,
     head,
@@ -133,6 +137,75 @@ test('a connection that is lost is told, since nobody knows whether the page was
   await expect.poll(busy).toHaveLength(1);
   await lost;
   expect(await readLedger(sql)).toEqual([]);
+});
+
+// Seen red with: statementMs of an hour in limitPage.
+test('a page that takes too long is given up, and nothing has happened', async () => {
+  await using page = await openPage({ pageTimeoutMs: 500 });
+  const { sql } = page.scene;
+  await sql.unsafe(`CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(2); RETURN NEW; END $$;
+    CREATE TRIGGER slow BEFORE INSERT ON ledger FOR EACH ROW EXECUTE FUNCTION slow()`);
+  expect(await page.apply({ catalog: await readCatalog(sql, ['ledger']) })).toBeNull();
+  expect(await readLedger(sql)).toEqual([]);
+});
+
+/** A handler for each event, by the text of the event; what it is known for, and whether it may be called. */
+const NOT_FOR_IT: Readonly<Record<string, Readonly<Record<string, () => Statement>>>> = {
+  'looks something up': {
+    a1: () => lookup('ledger', { select: 'text', where: { text: 'a0' }, absent: 'nothing' }, () => []),
+  },
+  'writes a table that is not declared': { a1: () => create('readviews', { name: 'a1', position: 1 }) },
+};
+
+// Seen red with: a look-up passed over; `projection.tables.has` left out.
+test.each(Object.entries(NOT_FOR_IT))(
+  'a handler that %s is nothing for it, and nothing has happened',
+  async (_, on) => {
+    const { projection } = createLedger({ handle: (event, row) => on[String(event.payload.text)]?.() ?? row });
+    for (const handler of projection.handlers.values()) returnedStatements(handler);
+    await using scene = await openScene([projection]);
+    await scene.append(...noted('a', 1, 2));
+    const before = await scene.row('ledger');
+    const request = { after: 0n, head: 2n, names: ['Noted'], limit: 100, maxBytes: 1_000_000 };
+    const page = await readPage(scene.sql, request);
+    const catalog = await readCatalog(scene.sql, ['ledger']);
+    const work = { projection, page, cursor: 0n, generation: 0n, replayUntil: 0n, attempt: false, catalog };
+    const answers = new HandlerAnswers(projection, 0n);
+    expect(await applyAtOnce(pageSettings(scene.sql, projection), work, answers)).toBeNull();
+    expect(await scene.row('ledger')).toEqual(before);
+    expect(await scene.sql`SELECT name FROM readviews`).toEqual([{ name: 'ledger' }]);
+  },
+);
+
+// Seen red with: the handlers not asked for what they are known to return; `some` for `every`.
+test('a handler of which nothing is known is not called before the row is held, nor is one beside it', async () => {
+  const called: string[] = [];
+  const on = (name: string) => () => {
+    called.push(name);
+    return [];
+  };
+  const projection = defineProjection<EventShape>()({
+    name: 'ledger',
+    schema: 'CREATE TABLE IF NOT EXISTS ledger (position bigint PRIMARY KEY)',
+    tables: { ledger: { key: ['position'] } },
+    on: { Known: on('Known'), Unknown: on('Unknown') },
+  });
+  const known = projection.handlers.get('Known');
+  if (known !== undefined) returnedStatements(known);
+  await using scene = await openScene([projection]);
+  const event = { aggregateName: 'a', aggregateId: 'a', payload: {} };
+  await scene.append({ ...event, sequenceNo: 1, name: 'Known' }, { ...event, sequenceNo: 2, name: 'Unknown' });
+  const request = { after: 0n, head: 2n, names: ['Known', 'Unknown'], limit: 100, maxBytes: 1_000_000 };
+  const page = await readPage(scene.sql, request);
+  const catalog = await readCatalog(scene.sql, ['ledger']);
+  const work = { projection, page, cursor: 0n, generation: 0n, replayUntil: 0n, attempt: false, catalog };
+  const settings = pageSettings(scene.sql, projection, { atOnce: true });
+  await scene.sql`UPDATE projection_state SET status = 'paused'`;
+  expect(await applyPage(settings, work)).toEqual({ kind: 'paused' });
+  expect(called).toEqual([]);
+  await scene.sql`UPDATE projection_state SET status = 'running'`;
+  expect(await applyPage(settings, work)).toMatchObject({ kind: 'applied' });
+  expect(called).toEqual(['Known', 'Unknown']);
 });
 
 // Seen red with: returnsStatements always true (each event is then handled twice).

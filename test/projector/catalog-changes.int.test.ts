@@ -90,7 +90,7 @@ test('a check constraint that is added while the daemon runs halts at the value 
   expect(await rows()).toEqual([{ id: 1, age: 1 }]);
 });
 
-// Seen red with: the mark not compared.
+// Seen red with: the mark not compared in foldTables; the indexes left out of catalogMark.
 test('a unique index that is made while a page waits for its rows is not passed over', async () => {
   const catalog = await openTable(
     'CREATE TABLE thing (id int PRIMARY KEY, age int)',

@@ -308,6 +308,7 @@ test('after a RESET, identity columns and serials draw the numbers that they dre
   await daemon.stop();
 });
 
+// Seen red with: the newest of the last thousand positions only; the time of the event at the position; nothing published.
 test('adopt publishes the newest time of every event up to the position, however far back that event stands', async () => {
   await counters('published');
   await sql`INSERT INTO published VALUES ('a', 3)`;

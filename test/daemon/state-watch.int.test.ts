@@ -1,0 +1,184 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { silentLog } from '../../src/core/log.ts';
+import type { StoredStatus } from '../../src/core/status.ts';
+import { createRowWatch, type RowWatch } from '../../src/daemon/state-watch.ts';
+import { connect, type Sql } from '../../src/postgres/pool.ts';
+import type { HeadSource } from '../../src/projector/head-source.ts';
+import { readStandings } from '../../src/state/projection-state.ts';
+import { type Answer, createRig, delivered, leafOf, type Rig } from '../machines/projection-rig.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { openStore } from '../support/engine.ts';
+import { createLedger } from '../support/noted-ledger.ts';
+import { createPuller } from '../support/puller.ts';
+
+const { projection } = createLedger();
+const STATUSES: readonly StoredStatus[] = ['running', 'paused', 'halted'];
+
+let database: TestDatabase;
+let store: Sql;
+/** One connection: what was asked over it before has been answered when the next answer is there. */
+let sql: Sql;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  store = await openStore(database, [projection]);
+  sql = connect({ address: { url: database.url }, applicationName: 'watch', max: 1 });
+});
+afterAll(async () => {
+  await sql.end();
+  await store.end();
+  await database.drop();
+});
+beforeEach(async () => {
+  await store`UPDATE projection_state SET cursor = 0, last_event_id = NULL, generation = 0, status = 'running'`;
+});
+
+const heads: HeadSource = {
+  latest: () => 0n,
+  refresh: async () => 0n,
+  recent: () => null,
+  idAt: () => null,
+  passed: () => undefined,
+  forget: () => undefined,
+  epoch: () => 0,
+};
+
+/** A machine in this state, by what its operations answered. */
+async function machineIn(...answers: readonly Answer[]): Promise<Rig> {
+  const rig = createRig();
+  rig.actor.send({ type: 'START' });
+  for (const answer of answers) {
+    await delivered();
+    rig.hands.running[0]?.settle(answer);
+  }
+  await delivered();
+  return rig;
+}
+
+/** A watch over the ledger, with a worker that has read its row. */
+async function openWatch(rig: Rig, from: Sql = sql) {
+  const puller = createPuller(store, projection, heads);
+  await puller.pull('catch-up', new AbortController().signal);
+  let reopened = 0;
+  const watch = createRowWatch({
+    sql: from,
+    workers: new Map([['ledger', { puller }]]),
+    snapshot: () => rig.actor.getSnapshot(),
+    reopen: () => {
+      reopened += 1;
+    },
+    log: silentLog,
+  });
+  return { watch, puller, reopened: () => reopened };
+}
+
+/** A heartbeat, and everything that came of it. */
+async function beat(watch: RowWatch): Promise<void> {
+  const { fingerprint } = await readStandings(store);
+  watch.heard(fingerprint);
+  await sql`SELECT 1`;
+  await delivered();
+}
+
+const LIVE = ['open:running', 'pull:caught-up'] as const;
+const MACHINES: readonly (readonly [leaf: string, answers: readonly Answer[], agrees: StoredStatus])[] = [
+  ['live.waiting', LIVE, 'running'],
+  ['idle.paused', ['open:paused'], 'paused'],
+  ['failed.halted', ['open:running', 'pull:failed for good'], 'halted'],
+];
+
+// Seen red with: `agrees` that is true for 'running', 'paused' and 'halted' in turn; the status not compared; every
+// machine opened anew.
+test.each(MACHINES.flatMap(([leaf, answers, agrees]) => STATUSES.map((status) => ({ leaf, answers, agrees, status }))))(
+  'a machine in $leaf, where the row says $status, reads its row again if they differ, once',
+  async ({ leaf, answers, agrees, status }) => {
+    const rig = await machineIn(...answers);
+    expect(leafOf(rig)).toBe(leaf);
+    const { watch, reopened } = await openWatch(rig);
+    await store`UPDATE projection_state SET status = ${status}`;
+    await beat(watch);
+    expect(reopened()).toBe(status === agrees ? 0 : 1);
+    // At rest it reads its row at once, so nothing is asked of it with the next heartbeat.
+    await beat(watch);
+    expect(reopened()).toBe(status === agrees ? 0 : 1);
+  },
+);
+
+// Seen red with: `behind` never true; isAtRest always true.
+test('a machine at work, which may have read its row too early, is asked again with each heartbeat', async () => {
+  const rig = await machineIn('open:running');
+  expect(leafOf(rig)).toBe('catching-up.working');
+  const { watch, reopened } = await openWatch(rig);
+  await store`UPDATE projection_state SET status = 'paused'`;
+  for (let beats = 1; beats <= 3; beats += 1) {
+    await beat(watch);
+    expect(reopened()).toBe(beats);
+  }
+});
+
+// Seen red with: `heard(generation)` not asked; its answer not kept in `behind`.
+test('a worker whose row was reset is asked until it has read the row, although the states agree', async () => {
+  const { watch, puller, reopened } = await openWatch(await machineIn(...LIVE));
+  await store`UPDATE projection_state SET generation = generation + 1`;
+  for (let beats = 1; beats <= 2; beats += 1) {
+    await beat(watch);
+    expect(reopened()).toBe(beats);
+  }
+  await puller.pull('catch-up', new AbortController().signal);
+  await beat(watch);
+  await beat(watch);
+  expect(reopened()).toBe(2);
+});
+
+// Seen red with: `settled` left as it is by doubt(); `doubts` not compared.
+test('a doubt has the same rows looked at again, also one that comes while they are looked at', async () => {
+  const rig = await machineIn(...LIVE);
+  const { watch, reopened } = await openWatch(rig);
+  await beat(watch);
+  await store`UPDATE projection_state SET status = 'paused'`;
+  await watch.look();
+  expect(reopened()).toBe(1);
+  await beat(watch);
+  expect(reopened()).toBe(1);
+  watch.doubt();
+  await beat(watch);
+  expect(reopened()).toBe(2);
+  const looking = watch.look();
+  watch.doubt();
+  await looking;
+  expect(reopened()).toBe(3);
+  await beat(watch);
+  expect(reopened()).toBe(4);
+});
+
+// Seen red with: `historyCode` not asked.
+test('a machine that stands for the store’s history is not asked: its row does not say so', async () => {
+  const { watch, puller, reopened } = await openWatch(await machineIn('open:running', 'pull:failed for good'));
+  await store`UPDATE projection_state SET cursor = 9, last_event_id = gen_random_uuid()`;
+  puller.forget();
+  expect(await puller.pull('catch-up', new AbortController().signal)).toMatchObject({ kind: 'failed', halted: true });
+  expect(puller.historyCode).toBe('HISTORY_AHEAD');
+  await beat(watch);
+  expect(reopened()).toBe(0);
+});
+
+// Seen red with: the error thrown on.
+test('rows that cannot be read are read with the next heartbeat, and a look never rejects', async () => {
+  const gone = connect({ address: { url: database.url }, applicationName: 'gone', max: 1 });
+  await gone.end();
+  const { watch, reopened } = await openWatch(await machineIn(...LIVE), gone);
+  await store`UPDATE projection_state SET status = 'paused'`;
+  await expect(watch.look()).resolves.toBeUndefined();
+  expect(reopened()).toBe(0);
+});
+
+// Seen red with: `looking` not asked.
+test('a heartbeat that comes while the rows are looked at begins no second look', async () => {
+  const { watch, reopened } = await openWatch(await machineIn(...LIVE));
+  await store`UPDATE projection_state SET status = 'paused'`;
+  const { fingerprint } = await readStandings(store);
+  for (let beats = 0; beats < 3; beats += 1) watch.heard(fingerprint);
+  await sql`SELECT 1`;
+  await delivered();
+  expect(reopened()).toBe(1);
+});
