@@ -92,6 +92,8 @@ const CATALOGUE = {
     '{setting} is {value} in sessions of this role on this database, it must be {required}: take back what ALTER ROLE, ALTER DATABASE or postgresql.conf says of it',
   SCHEMA_MISPLACED:
     "'{table}' is in schema {found}, and SCHEMA is {schema}: rows of another store would be written; run `projectionist migrate` with this SCHEMA, or set SCHEMA to {found}",
+  SCHEMA_GONE:
+    "schema '{schema}' is not there any more, it was renamed or dropped: rename it back, or restart the daemon with SCHEMA set to its new name",
   SCHEMA_SHADOWED:
     "schema {found} of EXTENSION_SCHEMAS has a '{table}' too, which would be written if the one in {schema} went: move the extension to a schema of its own (ALTER EXTENSION … SET SCHEMA)",
   ROW_SECURITY:
