@@ -16,7 +16,7 @@ const CATALOGUE = {
   PROJECTION_INVALID: "projection '{name}': {reason}",
   PROJECTION_UNKNOWN: "there is no projection '{name}': known are {known}",
   PROJECTION_ROW_MISSING:
-    "projection '{name}' has no row in projection_state: start the daemon once, it registers them",
+    "projection '{name}' has no row in projection_state, it was forgotten through another daemon: take it out of the config file, or restart the daemon, which registers it anew",
   TABLE_SHARED:
     "table '{table}' belongs to both '{first}' and '{second}': give each projection tables of its own, or forget the one that is gone",
   TABLE_RESERVED:
