@@ -1,10 +1,10 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { type Actions, runProgram } from '../../src/cli/program.ts';
+import { runProgram } from '../../src/cli/program.ts';
+import { VERBS } from '../../src/cli/verbs/verb-registry.ts';
 import { ABSENT_SETTINGS } from '../../src/config/no-effect.ts';
 import { SETTING_NAMES, SETTING_SOURCES } from '../../src/config/schema.ts';
 import { ERROR_CODES } from '../../src/core/errors.ts';
-import { OPERATOR_EVENTS } from '../../src/core/status.ts';
 import { createControlApi } from '../../src/http/control-api.ts';
 import { PROBLEMS } from '../../src/http/problem.ts';
 import { Captured, capturedContext } from '../cli/captured.ts';
@@ -28,7 +28,7 @@ async function helpOf(...args: readonly string[]): Promise<string> {
   const stdout = new Captured();
   const terminal = { stdout, stderr: new Captured() };
   const context = { ...capturedContext(), terminal, version: '1', onInterrupt: () => () => undefined };
-  await runProgram([...args, '--help'], {} as Actions, context);
+  await runProgram([...args, '--help'], VERBS, context);
   return stdout.text;
 }
 
@@ -116,7 +116,6 @@ test('every name in capitals with an underscore that a page has in backticks is 
     ...ABSENT_SETTINGS.map(({ setting }) => setting),
     ...ERROR_CODES,
     ...Object.keys(PROBLEMS),
-    ...OPERATOR_EVENTS,
     'PROJECTIONIST_URL',
     // Of the test kit.
     'TEST_DATABASE_URL',
