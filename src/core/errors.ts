@@ -16,7 +16,7 @@ const CATALOGUE = {
   PROJECTION_INVALID: "projection '{name}': {reason}",
   PROJECTION_UNKNOWN: "there is no projection '{name}': known are {known}",
   PROJECTION_ROW_MISSING:
-    "projection '{name}' has no row in projection_state: start the daemon once, it registers them",
+    "projection '{name}' has no row in projection_state, it was forgotten through another daemon: take it out of the config file, or restart the daemon, which registers it anew",
   TABLE_SHARED:
     "table '{table}' belongs to both '{first}' and '{second}': give each projection tables of its own, or forget the one that is gone",
   TABLE_RESERVED:
@@ -92,6 +92,8 @@ const CATALOGUE = {
     '{setting} is {value} in sessions of this role on this database, it must be {required}: take back what ALTER ROLE, ALTER DATABASE or postgresql.conf says of it',
   SCHEMA_MISPLACED:
     "'{table}' is in schema {found}, and SCHEMA is {schema}: rows of another store would be written; run `projectionist migrate` with this SCHEMA, or set SCHEMA to {found}",
+  SCHEMA_GONE:
+    "schema '{schema}' is not there any more, it was renamed or dropped: rename it back, or restart the daemon with SCHEMA set to its new name",
   SCHEMA_SHADOWED:
     "schema {found} of EXTENSION_SCHEMAS has a '{table}' too, which would be written if the one in {schema} went: move the extension to a schema of its own (ALTER EXTENSION … SET SCHEMA)",
   ROW_SECURITY:

@@ -98,6 +98,8 @@ export interface DaemonPort {
   /** From append to visible row, a histogram for each projection that has been started. */
   /** Projections that have backed off for 10 s and more without getting anywhere. */
   backingOff(): readonly BackingOff[];
+  /** What is wrong with the event store, and what to do; null while it is as it has to be. */
+  storeProblem(): string | null;
   /** Event types that no projection handles, as the polls have come across them since the start; 51 at most. */
   unhandled(): readonly UnhandledEvents[];
   /** The first event of an instance that it has read: projections apply such events as one history. Null: none. */

@@ -71,7 +71,8 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     super();
     this.#options = options;
     this.#log = options.log ?? silentLog;
-    this.#trouble = new DatabaseTrouble(this.#log, () => {
+    const examine = () => void this.#watches?.store.examine();
+    this.#trouble = new DatabaseTrouble(this.#log, examine, () => {
       for (const name of this.names) this.#child(name)?.send({ type: 'DATABASE_BACK' });
     });
     this.#owners = tableOwners(options.projections);
@@ -215,9 +216,8 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     return (await readStatuses(this.#sources())).projections;
   }
 
-  async publisher(): Promise<PublisherStatus | null> {
-    return this.#publisher === null ? null : (await this.figures()).publisher;
-  }
+  readonly publisher = async (): Promise<PublisherStatus | null> =>
+    this.#publisher === null ? null : (await this.figures()).publisher;
 
   readonly figures = async (): Promise<DaemonFigures> => await readFigures(this.#sources());
 
@@ -231,7 +231,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
       heads: this.#running(this.#heads),
       workers: this.#workers,
       snapshot: this.#snapshot,
-      storeProblem: this.#watches?.store.problem() ?? this.#trouble.detail,
+      storeProblem: this.storeProblem(),
       backingOffSince: (name) => this.#watches?.backingOff.since(name) ?? null,
       owner: this.id,
       trouble: this.#trouble,
@@ -248,6 +248,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     await haltCulprit({ sql, log: this.#log, workers: this.#workers, wake }, culprit, error);
   }
 
+  readonly storeProblem = () => this.#watches?.store.problem() ?? this.#trouble.detail;
   readonly unhandled = () => this.#heads?.unhandled() ?? [];
   readonly instanceEvents = () => this.#heads?.instanceEvents() ?? null;
   readonly backingOff = () => this.#watches?.backingOff.lasting() ?? [];

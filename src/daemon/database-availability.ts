@@ -8,13 +8,19 @@ import { isConnectionLost } from '../postgres/errors.ts';
  */
 export class DatabaseTrouble {
   readonly #log: Log;
+  readonly #examine: () => void;
   readonly #onBack: () => void;
   #since: Date | null = null;
   #refusal: string | null = null;
 
-  /** @param onBack it answers again: what backs off for its sake need not wait any longer */
-  constructor(log: Log, onBack: () => void = () => undefined) {
+  /**
+   * @param examine a poll was refused, or answered again after that: the store is to be checked now, since a refused poll
+   * comes to no scheduled check, and the check alone says what to do
+   * @param onBack it answers again: what backs off for its sake need not wait any longer
+   */
+  constructor(log: Log, examine: () => void = () => undefined, onBack: () => void = () => undefined) {
     this.#log = log;
+    this.#examine = examine;
     this.#onBack = onBack;
   }
 
@@ -31,6 +37,7 @@ export class DatabaseTrouble {
   readonly refused = (error: unknown): void => {
     const lost = isConnectionLost(error);
     this.#refusal = lost ? null : describeError(error);
+    if (!lost) this.#examine();
     if (this.#since !== null) return;
     this.#since = new Date();
     const what = lost ? 'the database does not answer' : 'the database refuses to be polled for events';
@@ -42,6 +49,7 @@ export class DatabaseTrouble {
     this.#since = null;
     this.#refusal = null;
     this.#log.info({}, 'the database answers again');
+    this.#examine();
     this.#onBack();
   };
 }

@@ -87,8 +87,8 @@ export abstract class DaemonOperations implements Operations {
   }
 
   async forget(name: string): Promise<readonly string[]> {
-    const { pools, names } = this.operating();
-    return await forget(pools.operators, name, names);
+    const { pools, names, id: by } = this.operating();
+    return await forget(pools.operators, name, { declared: names, by });
   }
 
   async adopt(name: string, position: bigint): Promise<void> {

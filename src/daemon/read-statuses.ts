@@ -33,7 +33,7 @@ export async function readStatuses(sources: StatusSources): Promise<Statuses> {
   const { projections: declared, sql, stored, heads, workers, owner } = sources;
   // States first, then rows: a failure is stored before its projection is shown as failed, so it is never missing.
   const snapshots = new Map(declared.map(({ name }) => [name, sources.snapshot(name)]));
-  const { views, failures, away } = await stored.read(sql);
+  const { views, failures, away, refused } = await stored.read(sql);
   const head = heads.latest() ?? 0n;
   const holders = heads.holders();
   const projections = declared.map(({ name, tables }) =>
@@ -48,7 +48,7 @@ export async function readStatuses(sources: StatusSources): Promise<Statuses> {
       head,
       secondsAbove: (cursor) => heads.secondsAbove(cursor, workers.get(name)?.progress.generationSince ?? 0),
       holders,
-      storeProblem: away ?? sources.storeProblem,
+      storeProblem: refused ? (sources.storeProblem ?? away) : (away ?? sources.storeProblem),
       backingOffSince: sources.backingOffSince(name),
       waitsForRoom: workers.get(name)?.puller.waitsForRoom ?? false,
       waitedMs: workers.get(name)?.progress.waitedMs ?? 0,

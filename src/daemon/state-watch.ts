@@ -50,6 +50,14 @@ export function createRowWatch({ sql, workers, snapshot, reopen, log }: RowWatch
         if (wasReset || (now !== null && !isAtRest(now))) behind = true;
         reopen(name);
       }
+      const there = new Set(rows.map(({ name }) => name));
+      for (const name of workers.keys()) {
+        const now = snapshot(name);
+        // Forgotten through another daemon. It finds out when it reads its row, and stands by from then on.
+        if (there.has(name) || now === null || now.matches({ idle: 'standby' })) continue;
+        behind = true;
+        reopen(name);
+      }
       settled = behind || began !== doubts ? null : fingerprint;
     } catch (error) {
       log.debug({ err: error }, 'standings not read, tried again with the next heartbeat');

@@ -1,4 +1,5 @@
 import { fullStateOf, type ProjectionSnapshot, stateOf } from '../../machines/state-names.ts';
+import { EngineError } from '../core/errors.ts';
 import type { FailureStatus, InOrder, ProjectionStatus } from '../core/status.ts';
 import type { OpenAppender } from '../event-store/high-water-mark.ts';
 import type { Sql } from '../postgres/pool.ts';
@@ -65,12 +66,14 @@ export interface StatusParts {
 export function toStatus(parts: StatusParts): ProjectionStatus {
   const { name, snapshot, view, failure, head } = parts;
   const stored = view?.cursor ?? 0n;
-  const cursor = parts.scanned > stored ? parts.scanned : stored;
+  // What is remembered of a row that is gone says nothing any more.
+  const gone = view === undefined;
+  const cursor = !gone && parts.scanned > stored ? parts.scanned : stored;
   const lag = head > cursor ? head - cursor : 0n;
   const state = snapshot === null ? 'idle' : stateOf(snapshot);
   const position = view?.position ?? 0n;
   // The measured rate falls slowly; what has stopped has none.
-  const ratePerSecond = state === 'catching-up' || state === 'live' ? parts.ratePerSecond : 0;
+  const ratePerSecond = !gone && (state === 'catching-up' || state === 'live') ? parts.ratePerSecond : 0;
   return {
     name,
     instance: '',
@@ -79,6 +82,7 @@ export function toStatus(parts: StatusParts): ProjectionStatus {
     detail:
       view?.alarm ??
       parts.storeProblem ??
+      (gone && snapshot !== null ? new EngineError('PROJECTION_ROW_MISSING', { name }).message : null) ??
       sinceWhen(snapshot?.context.detail ?? null, parts.backingOffSince) ??
       (parts.waitsForRoom === true ? WAITS_FOR_ROOM : null) ??
       lockDetail(parts.lockedBy ?? null) ??

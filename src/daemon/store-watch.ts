@@ -13,6 +13,8 @@ export interface StoreWatchOptions {
 export interface StoreWatch {
   /** On every scheduled look, right after its head was read. Never rejects; one at a time, one that is due meanwhile is left out. */
   look(head: bigint): Promise<void>;
+  /** Now, for a poll was refused, or the first one after that went well. Never rejects; left out while a look is under way. */
+  examine(): Promise<void>;
   /** What is wrong with the store now, for every projection's status; null when it is as it has to be. */
   problem(): string | null;
   /** After a lost connection. */
@@ -33,16 +35,11 @@ export function createStoreWatch({ auditor, check, log }: StoreWatchOptions): St
     problem = now;
   }
 
-  async function look(head: bigint): Promise<void> {
+  async function guarded(work: () => Promise<void>): Promise<void> {
     if (running) return;
     running = true;
     try {
-      // First: it remembers what can be seen with this head, and should do so at once.
-      for (const { kind, id, name, ...late } of await auditor.look(head)) {
-        const about = { position: String(late.position), event: id, name, head: String(late.head), kind };
-        if (kind === 'changed') log.warn(about, CHANGED);
-        else log.error(about, 'an event appeared below the head: projections that had passed it need a reset');
-      }
+      await work();
       await check();
       found(null);
     } catch (error) {
@@ -53,5 +50,19 @@ export function createStoreWatch({ auditor, check, log }: StoreWatchOptions): St
     }
   }
 
-  return { look, problem: () => problem, forget: () => auditor.forget() };
+  async function audit(head: bigint): Promise<void> {
+    // First: it remembers what can be seen with this head, and should do so at once.
+    for (const { kind, id, name, ...late } of await auditor.look(head)) {
+      const about = { position: String(late.position), event: id, name, head: String(late.head), kind };
+      if (kind === 'changed') log.warn(about, CHANGED);
+      else log.error(about, 'an event appeared below the head: projections that had passed it need a reset');
+    }
+  }
+
+  return {
+    look: (head) => guarded(() => audit(head)),
+    examine: () => guarded(async () => undefined),
+    problem: () => problem,
+    forget: () => auditor.forget(),
+  };
 }

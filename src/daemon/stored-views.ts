@@ -17,21 +17,27 @@ export class StoredViews {
     this.#known = known;
   }
 
-  async read(sql: Sql): Promise<Views & { readonly away: string | null }> {
+  /** `refused`: the database is there, and the scheduled check may know more of the reason. */
+  async read(sql: Sql): Promise<Views & { readonly away: string | null; readonly refused: boolean }> {
     let away = this.#known();
+    let refused = false;
     try {
       if (away === null) this.#last = await readViews(sql);
     } catch (error) {
       away = this.#known() ?? refusal(error);
       if (away === null) throw error;
+      refused = !isConnectionLost(error);
     }
-    return { ...this.#last, away };
+    return { ...this.#last, away, refused };
   }
 }
 
-/** Why the database says nothing (a right that was taken, or rows that a policy hides); null where that is our doing. */
+/** What an operator has done: taken a right, put up a policy, renamed a schema, dropped a table. */
+const DONE_TO_US = new Set(['42501', '42P01', '3F000']);
+
+/** Why the database says nothing; null where that is our doing. */
 function refusal(error: unknown): string | null {
   if (isConnectionLost(error)) return 'the database does not answer; this is what it said last';
-  if (sqlstateOf(error) !== '42501' || !(error instanceof Error)) return null;
+  if (!DONE_TO_US.has(sqlstateOf(error) ?? '') || !(error instanceof Error)) return null;
   return `the database refuses to be read (${error.message}); this is what it said last`;
 }

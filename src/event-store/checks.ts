@@ -38,14 +38,23 @@ export const STORE_COLUMNS =
 /**
  * What the safe head rests on: the triggers stand and always fire, positions are drawn one by one, the sequence is not
  * behind the table. Run at start and on schedule: any of these can be undone by hand at any time.
- * @throws EngineError STORE_MISSING, SCHEMA_MISPLACED, SCHEMA_SHADOWED, ROW_SECURITY, STORE_COLUMNS, STORE_TRIGGER,
+ * @throws EngineError STORE_MISSING, SCHEMA_GONE, SCHEMA_MISPLACED, SCHEMA_SHADOWED, ROW_SECURITY, STORE_COLUMNS, STORE_TRIGGER,
  *   STORE_CACHE, STORE_POSITION, STORE_SUBSCRIBED, DATABASE_IN_RECOVERY
  */
 export async function checkStore(sql: Sql, options: { readonly notify: boolean }): Promise<void> {
   const [missing] = await checkNames(sql, ENGINE_TABLES);
+  if (missing !== undefined) await checkSchema(sql);
   if (missing !== undefined) throw new EngineError('STORE_MISSING', { table: missing, schema: sql.path.schema });
   await checkColumns(sql, options.notify);
   await checkSubscriptions(sql);
+}
+
+/** Without it no table is missing by itself, and `migrate` would make an empty store beside the one that was renamed. */
+async function checkSchema(sql: Sql): Promise<void> {
+  const { schema } = sql.path;
+  const [row] = await sql<[{ there: boolean }]>`
+    SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = ${schema}) AS there`;
+  if (!row.there) throw new EngineError('SCHEMA_GONE', { schema });
 }
 
 async function checkColumns(sql: Sql, notify: boolean): Promise<void> {

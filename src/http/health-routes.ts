@@ -66,19 +66,22 @@ export const healthRoutes: RouteGroup = ({ daemon, version }, all) => [
     path: '/readyz',
     summary: 'Whether projections are moved forward: it has started, and the database answers',
     description:
-      'Without its broker a daemon polls, and misses nothing: that is `degraded`, with 200. So it is while some projections have backed off for 10 s and more: the others are moved forward.',
+      'Without its broker a daemon polls, and misses nothing: that is `degraded`, with 200. So it is while some projections have backed off for 10 s and more, or the scheduled check finds the store not as it has to be.',
     open: true,
     answers: { 200: readinessSchema, 503: readinessSchema },
     problems: [],
     handle: ({ context }) => {
-      if (!daemon.ready()) return sendJson(context, { status: 'unavailable' }, 503);
+      const problem = daemon.storeProblem();
+      const store = problem === null ? {} : { store: problem };
+      const mayRead = context.get('mayRead') === true;
+      if (!daemon.ready()) return sendJson(context, { status: 'unavailable', ...(mayRead ? store : {}) }, 503);
       const broker = daemon.broker();
       const unwell = broker === null || broker.state === 'healthy' ? {} : { broker };
       const lasting = daemon.backingOff().slice(0, 100);
       const backingOff = lasting.map((one) => ({ ...one, since: new Date(one.since).toISOString() }));
-      const more = { ...unwell, ...(backingOff.length > 0 && { backingOff }) };
+      const more = { ...store, ...unwell, ...(backingOff.length > 0 && { backingOff }) };
       if (Object.keys(more).length === 0) return sendJson(context, { status: 'ready' });
-      return sendJson(context, { status: 'degraded', ...(context.get('mayRead') === true ? more : {}) });
+      return sendJson(context, { status: 'degraded', ...(mayRead ? more : {}) });
     },
   }),
 ];

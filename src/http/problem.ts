@@ -1,6 +1,7 @@
 import { randomUUID, type UUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import { type EngineError, isEngineError } from '../core/errors.ts';
+import { sqlstateOf } from '../postgres/errors.ts';
 
 /** What the control API itself refuses. docs/reference/errors.md lists them; a test compares. */
 export const PROBLEMS = {
@@ -23,6 +24,7 @@ export const PROBLEMS = {
   TOO_MANY: [429, 'too many commands from your address: wait a second'],
   BUSY: [503, 'too many commands are under way: send it again in a moment'],
   UNAVAILABLE: [503, 'the database did not answer in time: try again'],
+  STORE_REFUSED: [503, 'the database lacks what the daemon needs, or refuses it; GET /projections says what to do'],
   UPGRADE_NEEDED: [426, 'this is a WebSocket: docs/inspector.md says how to read it'],
   INSPECTORS_FULL: [503, 'as many are reading along as may: close one of them'],
   INTERNAL: [500, 'something went wrong inside'],
@@ -111,8 +113,15 @@ export function errorProblem(error: unknown): Problem {
   if (isPublic(error)) return build(STATUS_OF[error.code], error.code, error.message);
   const id = randomUUID();
   const timedOut = error instanceof DOMException && error.name === 'TimeoutError';
-  const { status, code, detail } = problem(timedOut ? 'UNAVAILABLE' : 'INTERNAL');
+  const { status, code, detail } = problem(
+    timedOut ? 'UNAVAILABLE' : isDoneToTheStore(error) ? 'STORE_REFUSED' : 'INTERNAL',
+  );
   return { ...build(status, code, `${detail}; the log has more under ${id}`), id };
+}
+
+/** A schema renamed, a table dropped, a right taken: no fault of the daemon's. */
+function isDoneToTheStore(error: unknown): boolean {
+  return ['42501', '42P01', '3F000'].includes(sqlstateOf(error) ?? '');
 }
 
 function isPublic(error: unknown): error is EngineError & { readonly code: keyof typeof STATUS_OF } {

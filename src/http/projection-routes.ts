@@ -59,9 +59,12 @@ export const projectionRoutes: RouteGroup = (tools) => [
     problems: ['PROJECTION_UNKNOWN', 'DAEMON_STOPPED'],
     handle: async ({ context, query: { limit, before } }) => {
       const name = context.req.param('name') ?? '';
-      if (!tools.daemon.names.includes(name)) throw unknownProjection(name, tools.daemon.names);
       const asked = { limit, ...(before !== undefined && { before }) };
-      return sendJson(context, { transitions: await answered(tools.daemon.transitions(name, asked), tools) });
+      const transitions = await answered(tools.daemon.transitions(name, asked), tools);
+      // Those of a projection that was forgotten are kept for a while.
+      const known = transitions.length > 0 || tools.daemon.names.includes(name);
+      if (!known) throw unknownProjection(name, tools.daemon.names);
+      return sendJson(context, { transitions });
     },
   }),
   // Not DELETE /projections/NAME: whoever sends that expects the tables to go.

@@ -146,6 +146,7 @@ export const readinessSchema = named(
   'Readiness',
   z.looseObject({
     status: z.enum(['ready', 'degraded', 'unavailable']),
+    store: z.string().optional().describe('what is wrong with the event store, and what to do'),
     broker: brokerSchema.optional(),
     backingOff: z
       .array(z.looseObject({ name: z.string(), since: z.string(), detail: z.string().nullable() }))

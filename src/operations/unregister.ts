@@ -6,13 +6,18 @@ import type { Queryable, Sql } from '../postgres/pool.ts';
 const LOCK_MS = 5_000;
 
 /**
- * Removes every row about a projection that is declared no more, in one transaction. A page in flight ends first. The
- * tables that it filled are left.
- * @param declared names that may not be forgotten
+ * Removes what is known of a projection that is declared no more, in one transaction. A page in flight ends first. The
+ * tables that it filled are left, and so is the audit trail: its commands, of which the pending ones end, and its changes
+ * of state, with this as the last. What is left ages out: see `tidyCommands`.
+ * @param options `declared`: names that may not be forgotten; `by`: the daemon that does it
  * @returns the tables that are left, as the projection's last start declared them and as far as they are still there
  * @throws EngineError FORGET_REFUSED, PROJECTION_UNKNOWN
  */
-export async function forget(sql: Sql, name: string, declared: readonly string[]): Promise<readonly string[]> {
+export async function forget(
+  sql: Sql,
+  name: string,
+  { declared, by }: { readonly declared: readonly string[]; readonly by: string },
+): Promise<readonly string[]> {
   const refused = (reason: string) => new EngineError('FORGET_REFUSED', { name, reason });
   if (name === PUBLISHER_NAME) throw refused('without its row the publisher would send every event again');
   if (declared.includes(name)) throw refused('this daemon declares it; take it out of `projections` and restart first');
@@ -20,15 +25,23 @@ export async function forget(sql: Sql, name: string, declared: readonly string[]
     return await sql.begin(async (tx) => {
       await tx.unsafe(`SET LOCAL lock_timeout = ${LOCK_MS}`);
       const gone = await tx<{ tables: readonly string[] }[]>`
-        WITH gone AS (DELETE FROM projection_state WHERE name = ${name} RETURNING tables)
+        WITH gone AS (DELETE FROM projection_state WHERE name = ${name} RETURNING tables, status, cursor), noted AS (
+          INSERT INTO projection_transitions (name, from_state, to_state, cause, detail, position, daemon, at)
+          SELECT ${name}, status, 'forgotten', 'FORGET', 'its tables stay: ' || array_to_string(tables, ', '), cursor, ${by},
+                 clock_timestamp()
+          FROM gone)
         SELECT ARRAY(SELECT DISTINCT t FROM unnest(tables) AS t WHERE to_regclass(quote_ident(t)) IS NOT NULL ORDER BY t)
                AS tables FROM gone`;
       if (gone.length === 0) throw new EngineError('PROJECTION_UNKNOWN', { name, known: await rowsOf(tx) });
       await tx`DELETE FROM readviews WHERE name = ${name}`;
       await tx`DELETE FROM projection_failures WHERE name = ${name}`;
       await tx`DELETE FROM projection_attempts WHERE name = ${name}`;
-      await tx`DELETE FROM projection_commands WHERE name = ${name}`;
-      await tx`DELETE FROM projection_transitions WHERE name = ${name}`;
+      // A projection of that name that is declared later must not be sent what was meant for this one.
+      await tx`
+        UPDATE projection_commands
+        SET state = 'failed', carried_out_by = ${by}, ended_at = clock_timestamp(), code = 'PROJECTION_UNKNOWN',
+            message = format('%L was forgotten before this was carried out', name)
+        WHERE name = ${name} AND state = 'pending'`;
       return [...new Set(gone.flatMap(({ tables }) => tables))];
     });
   } catch (error) {

@@ -143,12 +143,19 @@ export interface RefusedCommand extends Pick<PendingCommand, 'id' | 'name' | 'ev
   readonly message: string;
 }
 
-/** Removes what ended more than 90 days ago beyond the newest 1000 commands of each projection. */
+/**
+ * Removes what ended more than 90 days ago beyond the newest 1000 commands of each projection, and all that is that old
+ * of a projection that was forgotten, its changes of state too: nothing else would ever remove those.
+ */
 export async function tidyCommands(sql: Queryable): Promise<void> {
   await sql`
-    WITH ranked AS (
+    WITH known AS (SELECT name FROM projection_state), ranked AS (
       SELECT id, row_number() OVER (PARTITION BY name ORDER BY number DESC) AS place FROM projection_commands
+    ), forgotten AS (
+      DELETE FROM projection_transitions AS t
+      WHERE t.at < now() - interval '90 days' AND t.name NOT IN (SELECT name FROM known)
     )
     DELETE FROM projection_commands AS c USING ranked AS r
-    WHERE r.id = c.id AND r.place > 1000 AND c.ended_at < now() - interval '90 days'`;
+    WHERE r.id = c.id AND (r.place > 1000 OR c.name NOT IN (SELECT name FROM known))
+      AND c.ended_at < now() - interval '90 days'`;
 }

@@ -5,7 +5,7 @@ import { ofOurDatabase } from '../../src/postgres/errors.ts';
 
 test('whoever backs off is told once for each time that the database comes back, and not while it answers', () => {
   const onBack = vi.fn();
-  const trouble = new DatabaseTrouble(silentLog, onBack);
+  const trouble = new DatabaseTrouble(silentLog, undefined, onBack);
   trouble.answered();
   expect(onBack).not.toHaveBeenCalled();
   trouble.refused(new Error('gone'));

@@ -89,6 +89,7 @@ export class FakeDaemon implements DaemonPort {
   ];
   isReady = true;
   stalled: Health['stalled'] = [];
+  problem: string | null = null;
   lasting: ReturnType<DaemonPort['backingOff']> = [];
   unhandledEvents: ReturnType<DaemonPort['unhandled']> = [];
   instanceEvent: ReturnType<DaemonPort['instanceEvents']> = null;
@@ -109,6 +110,10 @@ export class FakeDaemon implements DaemonPort {
     throw new EngineError('NOTHING_FAILED', { name, reason: 'it stands before none' });
   };
   readonly #listeners = new Set<(change: { name: string; from: string; to: string }) => void>();
+
+  storeProblem() {
+    return this.problem;
+  }
 
   backingOff() {
     return this.lasting;

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { create, defineProjection } from '../../src/index.ts';
-import { startDaemon, untilCaughtUp } from '../support/engine.ts';
+import { forget } from '../../src/operations/unregister.ts';
+import { tidyCommands } from '../../src/state/commands.ts';
+import { startDaemon, untilCaughtUp, untilStatus } from '../support/engine.ts';
 import { createLedger, noted } from '../support/noted-ledger.ts';
 import { gate, openScene } from '../support/scene.ts';
 
@@ -18,7 +20,7 @@ const gone = defineProjection<{ name: 'Noted'; payload: { text: string } }>()({
 
 // Seen red with: one DELETE after the other left out; the names of `declared` not looked at; the transaction's rollback
 // (an error thrown after the first DELETE, with sql in place of tx).
-test('a projection that is declared no more is forgotten: every row about it goes, its tables stay and are named', async () => {
+test('a projection that is declared no more is forgotten: its rows go but for the audit trail, its tables stay and are named', async () => {
   const { projection } = createLedger();
   await using scene = await openScene([projection, gone]);
   await scene.append(...noted('a', 1, 2));
@@ -60,7 +62,19 @@ test('a projection that is declared no more is forgotten: every row about it goe
     });
     expect(await rowsAbout('gone')).toEqual(before);
     expect(await daemon.forget('gone')).toEqual(['gone_rows']);
-    expect([...(await rowsAbout('gone'))].filter(([, n]) => n > 0)).toEqual([]);
+    expect(new Map([...(await rowsAbout('gone'))].filter(([, n]) => n > 0))).toEqual(
+      new Map([
+        ['projection_commands', before.get('projection_commands')],
+        ['projection_transitions', (before.get('projection_transitions') ?? 0) + 1],
+      ]),
+    );
+    expect((await daemon.transitions('gone'))[0]).toMatchObject({
+      from: 'halted',
+      to: 'forgotten',
+      cause: 'FORGET',
+      detail: 'its tables stay: gone_rows',
+      daemon: 'one',
+    });
     expect((await rowsAbout('ledger')).get('projection_state')).toBe(ledger.get('projection_state'));
     expect(await scene.sql`SELECT count(*) FROM gone_rows`).toEqual([{ count: 1n }]);
     await expect(daemon.forget('gone')).rejects.toMatchObject({ code: 'PROJECTION_UNKNOWN' });
@@ -93,4 +107,37 @@ test('one that another daemon is working on is not forgotten', async () => {
     goOn.open();
     await other.stop();
   }
+});
+
+// Seen red with: the UPDATE of pending commands left out; the second condition of tidyCommands.
+test('commands of a forgotten projection end, stay in the log, and age out with its changes of state', async () => {
+  await using scene = await openScene([gone]);
+  await scene.sql`INSERT INTO projection_commands (name, event) VALUES ('gone', 'RESET')`;
+  expect(await forget(scene.sql, 'gone', { declared: [], by: 'one' })).toEqual(['gone_rows']);
+  const log = () => scene.sql`SELECT event, state, code, carried_out_by AS by FROM projection_commands`;
+  const left = [{ event: 'RESET', state: 'failed', code: 'PROJECTION_UNKNOWN', by: 'one' }];
+  expect(await log()).toEqual(left);
+  await tidyCommands(scene.sql);
+  expect(await log()).toEqual(left);
+  expect(await scene.sql`SELECT to_state FROM projection_transitions`).toEqual([{ to_state: 'forgotten' }]);
+  await scene.sql`UPDATE projection_commands SET ended_at = now() - interval '91 days'`;
+  await scene.sql`UPDATE projection_transitions SET at = now() - interval '91 days'`;
+  await tidyCommands(scene.sql);
+  expect([await log(), await scene.sql`SELECT FROM projection_transitions`]).toEqual([[], []]);
+});
+
+// Seen red with: the second loop of createRowWatch left out (the state stays live); `gone` left out of toStatus.
+test('the daemon that ran a projection which another one forgot says so, and shows no figure of before', async () => {
+  const { projection } = createLedger();
+  await using scene = await openScene([projection, gone]);
+  await scene.append(...noted('a', 1, 1));
+  const daemon = await scene.start();
+  await untilCaughtUp(daemon, scene.sql);
+  await forget(scene.sql, 'gone', { declared: [], by: 'another' });
+  const said = { detail: expect.stringContaining('forgotten through another daemon: take it out of the config') };
+  const now = async () => (await daemon.status()).find(({ name }) => name === 'gone');
+  expect(await now()).toMatchObject({ ...said, cursor: '0', position: 0, ratePerSecond: 0, etaSeconds: null });
+  await untilStatus(daemon, 'gone', ({ state, owner }) => state === 'idle' && owner === null);
+  expect(await now()).toMatchObject(said);
+  expect((await daemon.status()).find(({ name }) => name === 'ledger')).toMatchObject({ state: 'live', detail: null });
 });
