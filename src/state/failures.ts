@@ -17,7 +17,8 @@ export interface EventFailure extends FailedEvent {
 
 /**
  * Counts one more failed attempt at an event, in the transaction that commits what precedes it, and carries out what the
- * policy says: the projection is halted, and stays so over restarts, or the event stays on record as skipped.
+ * policy says: the projection is halted, and stays so over restarts, or the event stays on record as skipped. An event
+ * that was skipped before and fails again is a new failure: as a skipped one it would be shown nowhere.
  */
 export async function recordFailure(
   tx: Tx,
@@ -30,7 +31,9 @@ export async function recordFailure(
     VALUES (${name}, ${failure.position}, ${failure.eventId}, ${failure.eventName}, 1, ${failure.error},
             ${failure.code}, ${failure.sqlstate}, ${failure.statement})
     ON CONFLICT (name, instance_id, position) DO UPDATE
-    SET attempts = projection_failures.attempts + 1, event_id = EXCLUDED.event_id, event_name = EXCLUDED.event_name,
+    SET attempts = CASE WHEN projection_failures.skipped_at IS NULL THEN projection_failures.attempts ELSE 0 END + 1,
+        first_at = CASE WHEN projection_failures.skipped_at IS NULL THEN projection_failures.first_at ELSE now() END,
+        skipped_at = NULL, skipped_by = NULL, skip_reason = NULL, event_id = EXCLUDED.event_id, event_name = EXCLUDED.event_name,
         error = EXCLUDED.error, code = EXCLUDED.code, sqlstate = EXCLUDED.sqlstate, statement = EXCLUDED.statement, last_at = now()
     RETURNING attempts`;
   const verdict = verdictOf(policy, row.attempts);
