@@ -25,6 +25,8 @@ const CATALOGUE = {
     "table '{table}' of '{name}' lacks {lack}, so it is not the declared one: rename or drop it, or declare another table",
   TABLE_NOT_EMPTY:
     "table '{table}' has rows, and '{name}' has not applied one event: they would be written over, or counted twice; RESET deletes them, `projectionist adopt {name} --position P` keeps them as the result of all events up to P, or declare another table",
+  TABLE_REPLACED:
+    "table '{table}' is not the one that '{name}' has filled (it was dropped, renamed or made anew by hand), so rows are missing: RESET deletes what is in it and applies every event, `projectionist adopt {name} --position P` keeps what is in it as the result of all events up to P, or declare another table",
   PROJECTION_REFUSED: '{reason}',
   ADOPT_REFUSED: "'{name}' was not adopted, nothing changed: {reason}",
   TABLE_NOT_DECLARED: "'{name}' does not declare table '{table}', and writes nothing else: add it to its tables",

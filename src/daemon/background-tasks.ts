@@ -3,6 +3,7 @@ import type { Log } from '../core/log.ts';
 import type { TableOwners } from '../core/table-owners.ts';
 import { checkStore } from '../event-store/checks.ts';
 import { createAuditor } from '../event-store/late-arrivals.ts';
+import { readReplaced } from '../event-store/table-oids.ts';
 import type { Heads } from '../projector/high-water-mark-cache.ts';
 import { readPlaces } from '../state/projection-state.ts';
 import type { Worker } from './actors.ts';
@@ -64,6 +65,8 @@ export function createWatches(options: WatchesOptions): Watches {
   const store = createStoreWatch({
     auditor: createAuditor(pools.reader),
     check: async () => {
+      // A projection with nothing to apply would not look at its tables.
+      for (const { name, refused } of await readReplaced(pools.reader, names)) if (!refused) reopen(name);
       await checkStore(pools.reader, { notify });
       await checkTables(pools.reader, owners);
     },

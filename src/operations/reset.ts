@@ -4,14 +4,16 @@ import { describeError } from '../core/describe-error.ts';
 import { EngineError, isEngineError } from '../core/errors.ts';
 import type { Projection } from '../core/projection.ts';
 import type { StoredStatus } from '../core/status.ts';
+import { readOids, readReplaced, recordOids } from '../event-store/table-oids.ts';
 import { isConnectionLost, isLockNotAvailable, sqlstateOf } from '../postgres/errors.ts';
 import { describeLockHolders } from '../postgres/lock-holders.ts';
 import type { Sql, Tx } from '../postgres/pool.ts';
 import type { ResetPoint } from '../projector/failpoint.ts';
 import { reachedTables } from '../read-model/foreign-keys.ts';
-import { claimsOf, lockClaims, objections } from '../state/claims.ts';
+import { claimsOf, firstFilled, lockClaims, objections } from '../state/claims.ts';
 import { CommandEnded, checkGeneration, commandDone, lockCommand } from '../state/commands.ts';
-import { tablesOf } from '../state/register.ts';
+import { refuseReplaced } from '../state/refusal.ts';
+import { startOver } from '../state/start-over.ts';
 import { emptyTables } from './empty-tables.ts';
 import { planReset, type ResetPlan } from './reset-plan.ts';
 
@@ -58,7 +60,7 @@ interface UnderWay {
  * TRUNCATE names every table and never cascades. Projections whose tables reference these by a foreign key are reset in
  * the same transaction.
  * @throws EngineError RESET_BLOCKED, RESET_REFUSED, RESET_FAILED, TABLE_MISSING, PROJECTION_ROW_MISSING, COMMAND_STALE,
- *   TABLE_SHARED, TABLE_RESERVED, TABLE_UNFIT: nothing has changed then; RESET_DAMAGED; RESET_UNKNOWN; CommandEnded: nor then
+ *   TABLE_SHARED, TABLE_RESERVED, TABLE_UNFIT, TABLE_REPLACED: nothing has changed then; RESET_DAMAGED; RESET_UNKNOWN; CommandEnded: nor then
  */
 export async function reset(sql: Sql, options: ResetOptions): Promise<ResetDone> {
   const { deadlineMs = 20_000 } = options;
@@ -106,13 +108,14 @@ async function resetIn(tx: Tx, xid: string, options: ResetOptions, underWay: Und
   const names = plan.projections.map((one) => one.name);
   // Before the rows, as a registration does.
   await lockClaims(tx, (await refusedOf(tx, names)).size > 0 ? 'exclusive' : 'shared');
-  const versions = plan.projections.map((one) => one.version);
   // In one order by all: two resets that share a projection wait for each other, and never both.
   const rows = await tx<{ name: string; generation: bigint }[]>`
     SELECT name, generation FROM projection_state
     WHERE name = ANY(${names}::text[]) AND instance_id = '' ORDER BY name FOR UPDATE`;
   const missing = names.find((one) => rows.every((row) => row.name !== one));
   if (missing !== undefined) throw new EngineError('PROJECTION_ROW_MISSING', { name: missing });
+  const truncated = plan.projections.filter((one) => one.reset === null).flatMap(({ tables }) => [...tables.keys()]);
+  const oids = await readOids(tx, truncated);
   await checkClaims(tx, name, plan, projections);
   // Before anything is emptied: a command that somebody else has carried out empties nothing.
   if (command !== null) {
@@ -120,23 +123,19 @@ async function resetIn(tx: Tx, xid: string, options: ResetOptions, underWay: Und
     await lockCommand(tx, command.id);
   }
   await failpoint?.('reset-locked', name);
-  const [own] = await tx<[{ generation: bigint; status: StoredStatus }]>`
-    WITH reset AS (
-      UPDATE projection_state AS s
-      SET cursor = 0, last_event_id = NULL, generation = generation + 1, version = p.version, alarm = NULL,
-          refused = NULL, tables = string_to_array(p.tables, ','),
-          status = CASE status WHEN 'halted' THEN 'running' ELSE status END, resume_to = 'running', starts = 0, owner = ${owner}, updated_at = now()
-      FROM unnest(${names}::text[], ${versions}::int[], ${plan.projections.map(tablesOf)}::text[]) AS p (name, version, tables)
-      WHERE s.name = p.name AND s.instance_id = ''
-      RETURNING s.name, s.generation, s.status
-    ), published AS (UPDATE readviews AS r SET position = 0 FROM reset WHERE r.name = reset.name),
-    cleared AS (DELETE FROM projection_failures AS f USING reset WHERE f.name = reset.name AND f.instance_id = ''),
-    forgiven AS (DELETE FROM projection_attempts AS a USING reset WHERE a.name = reset.name AND a.instance_id = '')
-    SELECT generation, status FROM reset WHERE name = ${name}`;
-  underWay.done = { ...own, warning: null };
+  const own = (await startOver(tx, plan.projections, owner)).find((one) => one.name === name);
+  if (own === undefined) throw new EngineError('PROJECTION_ROW_MISSING', { name });
+  const { generation, status } = own;
+  underWay.done = { generation, status, warning: null };
   await failpoint?.('reset-begun', name);
   const goOn = await emptyTables(tx, name, plan, xid);
-  underWay.done = { ...own, warning: warningOf(plan.also, goOn) };
+  underWay.done = { generation, status, warning: warningOf(plan.also, goOn) };
+  // What was truncated keeps its name until COMMIT, so this is what it was when it was proved. A reset handler may make its tables anew.
+  const now = await readOids(tx, truncated);
+  const swapped = truncated.find((table) => now.get(table) !== oids.get(table));
+  if (swapped !== undefined)
+    throw new EngineError('RESET_REFUSED', { name, reason: `${swapped} was made anew meanwhile: try again` });
+  await recordOids(tx, names);
   // Last: a handler that commits the transaction itself must not commit this.
   if (command !== null) await commandDone(tx, command.id, { by: owner, warning: underWay.done.warning });
   await failpoint?.('reset-emptied', name);
@@ -165,7 +164,7 @@ async function refusedOf(tx: Tx, names: readonly string[]): Promise<ReadonlyMap<
 /**
  * What is emptied belongs to these projections alone. The tables of a refused one are proved once more, except for their
  * rows, which the operator has asked to delete; that is no reason to delete those of another refused one.
- * @throws EngineError TABLE_SHARED, TABLE_RESERVED, TABLE_UNFIT, RESET_REFUSED
+ * @throws EngineError TABLE_SHARED, TABLE_RESERVED, TABLE_UNFIT, TABLE_REPLACED, RESET_REFUSED
  */
 async function checkClaims(tx: Tx, name: string, plan: ResetPlan, known: readonly Projection[]): Promise<void> {
   const refused = await refusedOf(tx, namesOf(plan.projections));
@@ -176,6 +175,15 @@ async function checkClaims(tx: Tx, name: string, plan: ResetPlan, known: readonl
         reason: `it would empty the tables of '${other}' too: ${reason}`,
       });
   }
+  const unseen = (await readReplaced(tx, namesOf(plan.projections))).filter((one) => !one.refused);
+  // An empty one has nothing to lose. Of one with rows the refusal is shown first: they are not this projection's.
+  const foreign = await firstFilled(
+    tx,
+    claimsOf(plan.projections).filter((claim) =>
+      unseen.some((one) => one.name === claim.name && one.table === claim.table),
+    ),
+  );
+  if (foreign !== null) throw new EngineError('TABLE_REPLACED', { name: foreign.name, table: foreign.table });
   const against = await objections(tx, claimsOf(plan.projections), { filled: false, here: namesOf(known) });
   for (const [one, error] of against) {
     // A table that was registered with another key than the declared one stays its projection's.
@@ -193,6 +201,8 @@ async function explain(sql: Sql, error: unknown, options: ResetOptions, underWay
   const { name } = projection;
   const { plan, done, xid, overdue } = underWay;
   if (isEngineError(error, 'RESET_DAMAGED') && plan !== null) await haltDamaged(sql, plan, error);
+  // Of this projection, or of one whose tables reference its own: from now on it is shown, and a RESET of it deletes the rows.
+  if (isEngineError(error, 'TABLE_REPLACED')) await refuseReplaced(sql, error);
   if (error instanceof CommandEnded) throw error;
   if (error instanceof EngineError && !error.code.startsWith('HANDLER_')) throw error;
   if (isLockNotAvailable(error)) {

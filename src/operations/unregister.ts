@@ -1,5 +1,6 @@
 import { EngineError } from '../core/errors.ts';
 import { PUBLISHER_NAME } from '../core/publisher.ts';
+import { oidOf } from '../event-store/table-oids.ts';
 import { isLockNotAvailable } from '../postgres/errors.ts';
 import type { Queryable, Sql } from '../postgres/pool.ts';
 
@@ -10,7 +11,8 @@ const LOCK_MS = 5_000;
  * tables that it filled are left, and so is the audit trail: its commands, of which the pending ones end, and its changes
  * of state, with this as the last. What is left ages out: see `tidyCommands`.
  * @param options `declared`: names that may not be forgotten; `by`: the daemon that does it
- * @returns the tables that are left, as the projection's last start declared them and as far as they are still there
+ * @returns the tables that are left, as the projection's last start declared them and as far as they are still there; not
+ *   another one of that name
  * @throws EngineError FORGET_REFUSED, PROJECTION_UNKNOWN
  */
 export async function forget(
@@ -24,14 +26,16 @@ export async function forget(
   try {
     return await sql.begin(async (tx) => {
       await tx.unsafe(`SET LOCAL lock_timeout = ${LOCK_MS}`);
+      const now = oidOf(tx, tx`t.name`);
       const gone = await tx<{ tables: readonly string[] }[]>`
-        WITH gone AS (DELETE FROM projection_state WHERE name = ${name} RETURNING tables, status, cursor), noted AS (
+        WITH gone AS (DELETE FROM projection_state WHERE name = ${name} RETURNING tables, table_oids, status, cursor), noted AS (
           INSERT INTO projection_transitions (name, from_state, to_state, cause, detail, position, daemon, at)
           SELECT ${name}, status, 'forgotten', 'FORGET', 'its tables stay: ' || array_to_string(tables, ', '), cursor, ${by},
                  clock_timestamp()
           FROM gone)
-        SELECT ARRAY(SELECT DISTINCT t FROM unnest(tables) AS t WHERE to_regclass(quote_ident(t)) IS NOT NULL ORDER BY t)
-               AS tables FROM gone`;
+        SELECT ARRAY(SELECT DISTINCT t.name FROM unnest(tables, table_oids) AS t (name, oid)
+                     WHERE t.name IS NOT NULL AND ${now} <> 0 AND ${now} = coalesce(t.oid, ${now}) ORDER BY 1) AS tables
+        FROM gone`;
       if (gone.length === 0) throw new EngineError('PROJECTION_UNKNOWN', { name, known: await rowsOf(tx) });
       await tx`DELETE FROM readviews WHERE name = ${name}`;
       await tx`DELETE FROM projection_failures WHERE name = ${name}`;

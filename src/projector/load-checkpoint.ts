@@ -17,11 +17,14 @@ export interface Place {
 
 /**
  * Reads the row anew, and makes sure that the history it stands in is still the store's.
- * @throws EngineError PROJECTION_REFUSED, HISTORY_AHEAD, HISTORY_DIVERGED
+ * @throws EngineError PROJECTION_REFUSED, TABLE_REPLACED, HISTORY_AHEAD, HISTORY_DIVERGED
  */
 export async function openPlace(sql: Sql, projection: Projection): Promise<Place> {
   const state = await readState(sql, projection.name);
   if (typeof state?.refused === 'string') throw new EngineError('PROJECTION_REFUSED', { reason: state.refused });
+  if (typeof state?.replaced === 'string') {
+    throw new EngineError('TABLE_REPLACED', { name: projection.name, table: state.replaced });
+  }
   const catalog = await readCatalog(sql, [...projection.tables.keys()]);
   const { cursor = 0n, generation = 0n, status = 'running' } = state ?? {};
   await checkHistory(sql, projection.name, cursor, state?.lastEventId ?? null);

@@ -56,6 +56,7 @@ export async function applyPart(
   if (locked.status === 'paused') return { kind: 'paused' };
   if (locked.status === 'halted' && !work.attempt) return { kind: 'halted' };
   if (locked.cursor !== work.cursor || locked.generation !== work.generation) return { kind: 'moved' };
+  refuseReplaced(projection.name, locked.replaced);
   await settings.failpoint?.('locked', projection.name);
 
   const { replayUntil, progress } = work;
@@ -181,6 +182,11 @@ async function lockRow(tx: Tx, settings: PageSettings, { projection: { name } }:
   return locked;
 }
 
+/** @throws EngineError TABLE_REPLACED: the page would write to a table that the projection has not filled */
+function refuseReplaced(name: string, table: string | null): void {
+  if (table !== null) throw new EngineError('TABLE_REPLACED', { name, table });
+}
+
 /** One statement of a page may take so long at least. */
 const STATEMENT_MS = 10_000;
 
@@ -189,7 +195,7 @@ async function moveTo(tx: Tx, settings: PageSettings, work: PageWork, locked: Lo
   const { page } = work;
   const { name } = work.projection;
   const whole = to === page.to;
-  const { moved, sameTransaction, stands, unbroken } = await advance(tx, {
+  const { moved, sameTransaction, stands, unbroken, replaced } = await advance(tx, {
     name,
     from: work.cursor,
     to,
@@ -204,6 +210,8 @@ async function moveTo(tx: Tx, settings: PageSettings, work: PageWork, locked: Lo
   if (!sameTransaction) throw new EngineError('HANDLER_ENDED_TRANSACTION', { name, position: to });
   if (!stands || (!unbroken && !(await allStand(tx, allMarks(work, to)))))
     throw new EngineError('EVENTS_TAKEN_BACK', { name, to });
+  // Once more: what the page has written keeps its name from then on, and may have got it since the row was locked.
+  refuseReplaced(name, replaced);
   if (!moved) throw new EngineError('CURSOR_MOVED', { name });
 }
 

@@ -4,6 +4,7 @@ import type { PullMode, PullOutcome } from '../core/port.ts';
 import type { InOrder } from '../core/status.ts';
 import type { Page } from '../event-store/read.ts';
 import { isConnectionLost } from '../postgres/errors.ts';
+import { refuseReplaced } from '../state/refusal.ts';
 import { applyPage } from './apply-page.ts';
 import { Checkpoint } from './checkpoint.ts';
 import { failedPull, logFailure, logTooSlow } from './failure-text.ts';
@@ -20,7 +21,7 @@ import { Turned } from './turned.ts';
 /** Milliseconds until a row that somebody held is tried once more. */
 const HELD_MS = 10;
 /** No repetition mends these: an operator decides. */
-const UNFIT = new Set<ErrorCode>(['PROJECTION_REFUSED', 'HISTORY_AHEAD', 'HISTORY_DIVERGED']);
+const UNFIT = new Set<ErrorCode>(['PROJECTION_REFUSED', 'TABLE_REPLACED', 'HISTORY_AHEAD', 'HISTORY_DIVERGED']);
 const HALTED = { kind: 'halted', detail: 'halted before an event that failed' } as const;
 
 /**
@@ -109,6 +110,8 @@ export class Puller {
       this.forget();
       if (signal.aborted && error === signal.reason) return { kind: 'stopped' };
       if (isConnectionLost(error) || isEngineError(error, 'EVENTS_TAKEN_BACK')) this.#options.heads.forget();
+      // Stored: a RESET empties such a table only after that was shown.
+      if (isEngineError(error, 'TABLE_REPLACED')) await refuseReplaced(this.#options.settings.sql, error);
       if (isEngineError(error) && UNFIT.has(error.code)) {
         this.#historyCode = error.code;
         return { kind: 'failed', halted: true, detail: error.message };

@@ -2,6 +2,7 @@ import { ENGINE_TABLES } from '../core/engine-tables.ts';
 import { EngineError } from '../core/errors.ts';
 import { quoteIdentifier } from '../core/identifier.ts';
 import type { Projection, TableShape } from '../core/projection.ts';
+import { VIEW_OID } from '../event-store/table-oids.ts';
 import type { Queryable, Tx } from '../postgres/pool.ts';
 
 /**
@@ -49,6 +50,11 @@ async function readOverlaps(sql: Queryable, claims: readonly Claim[]): Promise<r
       UNION
       SELECT s.name, t.declared, to_regclass(quote_ident(t.declared))::oid, false
       FROM projection_state AS s CROSS JOIN LATERAL unnest(s.tables) AS t (declared)
+      UNION
+      -- The table itself, if it has another name by now.
+      SELECT s.name, t.declared, t.oid, false
+      FROM projection_state AS s CROSS JOIN LATERAL unnest(s.tables, s.table_oids) AS t (declared, oid)
+      WHERE t.declared IS NOT NULL AND t.oid NOT IN (0, ${VIEW_OID}::oid)
       UNION
       SELECT NULL, e.declared, to_regclass(quote_ident(e.declared))::oid, false
       FROM unnest(${[...ENGINE_TABLES]}::text[]) AS e (declared)
@@ -121,8 +127,9 @@ async function writable(sql: Queryable, claims: readonly Claim[]): Promise<reado
   return claims.filter(({ table }) => names.has(table));
 }
 
-async function firstFilled(sql: Queryable, claims: readonly Claim[]): Promise<Claim | null> {
-  for (const claim of claims) {
+/** The first of these tables that has rows. One that is not there has none. */
+export async function firstFilled(sql: Queryable, claims: readonly Claim[]): Promise<Claim | null> {
+  for (const claim of await writable(sql, claims)) {
     const [row] = await sql.unsafe<{ filled: boolean }[]>(
       `SELECT EXISTS (SELECT FROM ${quoteIdentifier(claim.table)}) AS filled`,
     );
@@ -133,18 +140,22 @@ async function firstFilled(sql: Queryable, claims: readonly Claim[]): Promise<Cl
 
 /**
  * What speaks against giving these tables to these projections, by projection. Nothing is changed.
+ * @param replaced those of them that took the place of a table that was filled: empty or not, rows are missing
  * @param filled whether rows speak against it: they do unless they are about to be deleted, or were adopted
  * @param here all projections of this daemon: it empties a child of a table together with its parent's projection
  */
 export async function objections(
   sql: Queryable,
   claims: readonly Claim[],
-  { filled, here }: { readonly filled: boolean; readonly here: readonly string[] },
+  {
+    filled,
+    replaced = [],
+    here,
+  }: { readonly filled: boolean; readonly replaced?: readonly Claim[]; readonly here: readonly string[] },
 ): Promise<ReadonlyMap<string, EngineError>> {
   const found = new Map<string, EngineError>();
   const object = (name: string, error: EngineError) => void (found.has(name) || found.set(name, error));
   if (claims.length === 0) return found;
-  const there = await writable(sql, claims);
   for (const { name, table, owner, other, throughView } of await readOverlaps(sql, claims)) {
     if (owner !== null && here.includes(owner) && !throughView) continue;
     if (owner === null) object(name, new EngineError('TABLE_RESERVED', { name, table, other }));
@@ -159,12 +170,13 @@ export async function objections(
           : `a unique key on ${claims.find((one) => one.name === name && one.table === table)?.shape.key.join(', ')} (it has one on ${keys.join(' and on ')})`;
     if (lack !== null) object(name, new EngineError('TABLE_UNFIT', { name, table, lack }));
   }
+  for (const { name, table } of replaced) object(name, new EngineError('TABLE_REPLACED', { name, table }));
   if (!filled) return found;
   for (const name of new Set(claims.map((claim) => claim.name))) {
     if (found.has(name)) continue;
     const claim = await firstFilled(
       sql,
-      there.filter((one) => one.name === name),
+      claims.filter((one) => one.name === name),
     );
     if (claim !== null) object(name, new EngineError('TABLE_NOT_EMPTY', { name, table: claim.table }));
   }

@@ -1,6 +1,7 @@
 import { PUBLISHER_NAME } from '../core/publisher.ts';
 import type { StoredStatus } from '../core/status.ts';
 import { newestOf } from '../event-store/newest.ts';
+import { replacedTable } from '../event-store/table-oids.ts';
 import type { Queryable, Sql, Tx } from '../postgres/pool.ts';
 import { isUnbrokenSince, type ServerMoment } from '../postgres/server-moment.ts';
 import type { Statement } from '../postgres/sql.ts';
@@ -13,6 +14,8 @@ export interface StateRow {
   readonly alarm: string | null;
   /** Why the projection may not write its tables; null where they are its own. */
   readonly refused: string | null;
+  /** One of its tables whose name stands for another table by now, or for none. */
+  readonly replaced: string | null;
 }
 
 /** The row as a page's transaction holds it, locked. */
@@ -31,8 +34,9 @@ export async function registerPublisher(sql: Queryable): Promise<void> {
 
 export async function readState(sql: Queryable, name: string): Promise<StateRow | null> {
   const [row] = await sql<StateRow[]>`
-    SELECT cursor, generation, last_event_id AS "lastEventId", status, alarm, refused
-    FROM projection_state WHERE name = ${name} AND instance_id = ''`;
+    SELECT s.cursor, s.generation, s.last_event_id AS "lastEventId", s.status, s.alarm, s.refused,
+           ${replacedTable(sql)} AS replaced
+    FROM projection_state AS s WHERE s.name = ${name} AND s.instance_id = ''`;
   return row ?? null;
 }
 
@@ -76,7 +80,7 @@ export async function readStandings(
 export async function lockState(tx: Tx, name: string): Promise<LockedState | null> {
   const [row] = await tx<LockedState[]>`
     SELECT s.cursor, s.generation, s.last_event_id AS "lastEventId", s.status, s.alarm, pg_current_xact_id()::text AS xid,
-           pg_backend_pid() AS pid,
+           pg_backend_pid() AS pid, ${replacedTable(tx)} AS replaced,
            EXISTS (SELECT FROM projection_failures AS f WHERE f.name = s.name AND f.instance_id = s.instance_id AND f.skipped_at IS NULL) AS "hasFailures"
     FROM projection_state AS s WHERE s.name = ${name} AND s.instance_id = '' FOR UPDATE OF s NOWAIT`;
   return row ?? null;
@@ -127,14 +131,19 @@ export async function advance(
   readonly stands: boolean;
   /** Nothing can have been taken back since `readAt`. */
   readonly unbroken: boolean;
+  /** Its table of which the page wrote another one; null: none. */
+  readonly replaced: string | null;
 }> {
   const same = tx`pg_current_xact_id() = ${move.xid}::text::xid8`;
   const { readAt = null } = move;
   const unbroken = readAt === null ? tx`true` : isUnbrokenSince(tx, readAt);
-  const [row] = await tx<[{ moved: boolean; sameTransaction: boolean; stands: boolean; unbroken: boolean }]>`
+  const [row] = await tx<
+    [{ moved: boolean; sameTransaction: boolean; stands: boolean; unbroken: boolean; replaced: string | null }]
+  >`
     WITH ${moving(tx, move, same)}
     SELECT EXISTS (SELECT FROM moved) AS moved, ${same} AS "sameTransaction", ${standing(tx, move.marks)} AS stands,
-           ${unbroken} AS unbroken`;
+           ${unbroken} AS unbroken,
+           (SELECT ${replacedTable(tx)} FROM projection_state AS s WHERE s.name = ${move.name} AND s.instance_id = '') AS replaced`;
   return row;
 }
 
@@ -155,7 +164,7 @@ function standing(sql: Queryable, marks: readonly EventMark[] = []) {
 /**
  * The same for a page whose COMMIT is on its way already, so that nobody could look at the outcome: where the row does
  * not move, the division by zero takes the page back. Nor does it move a row that is paused or halted, or has a failure
- * on record, which all want more than this; or where the tables are no longer what the page was made for.
+ * on record, which all want more than this; or where the tables are not its own, or no longer what the page was made for.
  */
 export function advanceOrFail(
   sql: Queryable,
@@ -166,7 +175,7 @@ export function advanceOrFail(
 ): Statement {
   const plain = sql`status = 'running' AND NOT EXISTS (
     SELECT FROM projection_failures AS f WHERE f.name = ${move.name} AND f.instance_id = '' AND f.skipped_at IS NULL)
-    AND ${move.unchanged}`;
+    AND ${replacedTable(sql)} IS NULL AND ${move.unchanged}`;
   return sql`WITH ${moving(sql, move, plain)} SELECT 1 / count(*) FROM moved`;
 }
 
@@ -174,7 +183,7 @@ function moving(sql: Queryable, move: Advance, condition: Statement) {
   const { name, from, to, generation, owner, newest, knownTo, marks } = move;
   return sql`
     moved AS (
-      UPDATE projection_state
+      UPDATE projection_state AS s
       SET cursor = ${to}, last_event_id = coalesce((SELECT id FROM events WHERE position = ${to}), last_event_id),
           owner = ${owner}, starts = 0, updated_at = now()
       WHERE name = ${name} AND instance_id = '' AND cursor = ${from} AND generation = ${generation} AND ${condition}

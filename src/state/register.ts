@@ -1,21 +1,39 @@
 import type { EngineError } from '../core/errors.ts';
 import type { Projection } from '../core/projection.ts';
+import {
+  areOidsUnknown,
+  readOids,
+  recordOids,
+  recordUnknownOids,
+  replacedTable,
+  storeOids,
+  VIEW_OID,
+} from '../event-store/table-oids.ts';
 import type { Queryable, Sql, Tx } from '../postgres/pool.ts';
 import { type Claim, claimsOf, lockClaims, objections } from './claims.ts';
+import { startOver, tablesOf } from './start-over.ts';
 
 /** Of a table that is looked into, of a row that another daemon's page holds: longer than either has a right to. */
 const LOCK_TIMEOUT = '60s';
 
 interface Registered {
   readonly tables: readonly string[];
+  /** Beside `tables`. */
+  readonly oids: readonly string[];
   readonly refused: string | null;
+  readonly cursor: bigint;
+  /** Which tables it stands for is not known in this database. */
+  readonly unknown: boolean;
+  readonly replaced: string | null;
 }
 
 /**
  * Gives each projection its rows, at 0, before anything is read: a missing row could not be locked or compared. A table
  * that a projection has not had before is proved first: it must be empty, be the declared one and belong to nobody else.
- * A projection whose tables are not is registered as refused, and stands still until an operator decides: RESET, adopt,
- * or another table. One that was registered before keeps its tables unasked.
+ * A table is known by its oid: one that only has the name of a table that the projection had is another one, and is
+ * refused also if it is empty, since its rows up to the cursor are missing.
+ * A projection whose tables are not its own is registered as refused, and stands still until an operator decides: RESET,
+ * adopt, or another table.
  * @returns why the refused ones are, by name
  */
 export async function register(sql: Sql, projections: readonly Projection[]): Promise<ReadonlyMap<string, string>> {
@@ -29,13 +47,28 @@ export async function register(sql: Sql, projections: readonly Projection[]): Pr
 }
 
 async function registerIn(tx: Tx, projections: readonly Projection[]): Promise<ReadonlyMap<string, string>> {
+  // A role that may not migrate has not done it before.
+  await recordUnknownOids(tx);
   const before = await readRegistered(tx, projections);
+  const oids = await readOids(tx, [...new Set(projections.flatMap(({ tables }) => [...tables.keys()]))]);
   // First: a table that moves from one projection to another is free by then.
   await release(tx, projections, before);
-  const claims = claimsOf(projections).filter((claim) => isNew(claim, before.get(claim.name)));
-  const refused = await objections(tx, claims, { filled: true, here: projections.map(({ name }) => name) });
+  const claims = claimsOf(projections).filter((claim) => isNew(claim, before.get(claim.name), oids));
+  const filling = fillingOf(projections, claims, before);
+  const refused = await objections(tx, claims, {
+    filled: true,
+    replaced: claims.filter((claim) => isReplaced(claim, before.get(claim.name), filling.has(claim.name))),
+    here: projections.map(({ name }) => name),
+  });
   await insertRows(tx, projections);
-  await record(tx, projections, before, refused);
+  const granted = projections.filter(({ name }) => !refused.has(name));
+  const over = granted.filter(({ name }) => filling.has(name));
+  await startOver(tx, over, null);
+  await recordOids(
+    tx,
+    over.map(({ name }) => name),
+  );
+  await record(tx, { projections, before, oids, refused });
   return new Map([...refused].map(([name, error]) => [name, error.message]));
 }
 
@@ -44,33 +77,65 @@ async function readRegistered(
   projections: readonly Projection[],
 ): Promise<ReadonlyMap<string, Registered>> {
   const rows = await sql<(Registered & { name: string })[]>`
-    SELECT name, tables, refused FROM projection_state
-    WHERE name = ANY(${projections.map(({ name }) => name)}::text[]) AND instance_id = ''`;
+    SELECT s.name, s.tables, coalesce(s.table_oids, '{}')::text[] AS oids, s.refused, s.cursor,
+           ${areOidsUnknown(sql)} AS unknown, ${replacedTable(sql)} AS replaced
+    FROM projection_state AS s
+    WHERE s.name = ANY(${projections.map(({ name }) => name)}::text[]) AND s.instance_id = ''`;
   return new Map(rows.map((row) => [row.name, row]));
 }
 
 function isComplete(rows: ReadonlyMap<string, Registered>, projections: readonly Projection[]): boolean {
   return projections.every((one) => {
     const row = rows.get(one.name);
-    return row !== undefined && row.refused === null && row.tables.join() === tablesOf(one);
+    if (row === undefined || row.unknown || row.replaced !== null) return false;
+    return row.refused === null && row.tables.join() === tablesOf(one);
   });
 }
 
-/** As `tables` of projection_state is written: a name of a table has no comma in it. */
-export function tablesOf({ tables }: Pick<Projection, 'tables'>): string {
-  return [...tables.keys()].sort().join();
+/** A row without tables was written before they were recorded: its projection has filled them since. */
+function isNew({ table }: Claim, row: Registered | undefined, oids: ReadonlyMap<string, string>): boolean {
+  if (row === undefined) return true;
+  if (row.tables.length === 0 && row.refused === null) return false;
+  const oid = oids.get(table);
+  if (oid === undefined) return true;
+  // A table may have been renamed together with its declaration; of a view nothing but its name is known.
+  return oid === VIEW_OID ? row.oids[row.tables.indexOf(table)] !== oid : !row.oids.includes(oid);
 }
 
-/** A row without tables was written before they were recorded: its projection has filled them since. */
-function isNew({ table }: Claim, row: Registered | undefined): boolean {
-  return row === undefined || !(row.tables.includes(table) || (row.tables.length === 0 && row.refused === null));
+/**
+ * Refused projections that have moved before and declare none of the tables that they had: nothing of theirs is filled up
+ * to the cursor, so they begin again at 0 once their tables are found to be empty.
+ */
+function fillingOf(
+  projections: readonly Projection[],
+  claims: readonly Claim[],
+  before: ReadonlyMap<string, Registered>,
+): ReadonlySet<string> {
+  return new Set(
+    projections.flatMap(({ name, tables }) => {
+      const row = before.get(name);
+      if (row === undefined || row.refused === null || row.cursor === 0n) return [];
+      const own = claims.filter((claim) => claim.name === name);
+      return own.length === tables.size && own.every(({ table }) => !row.tables.includes(table)) ? [name] : [];
+    }),
+  );
+}
+
+/** It is not the table that the projection has filled up to its cursor, whatever is in it. */
+function isReplaced({ table }: Claim, row: Registered | undefined, fills: boolean): boolean {
+  if (row === undefined) return false;
+  // A refused one has lost a table, so what it declares in its place lacks the same rows.
+  return row.tables.includes(table) || (row.refused !== null && row.cursor > 0n && !fills);
 }
 
 async function release(tx: Tx, projections: readonly Projection[], before: ReadonlyMap<string, Registered>) {
   const left = projections.flatMap((one) => {
     const row = before.get(one.name);
-    const kept = row?.tables.filter((table) => one.tables.has(table)) ?? [];
-    return row === undefined || kept.length === row.tables.length ? [] : [{ name: one.name, kept: kept.join() }];
+    if (row === undefined) return [];
+    const kept = row.tables.flatMap((table, index) =>
+      one.tables.has(table) ? [{ table, oid: row.oids[index] ?? '0' }] : [],
+    );
+    return kept.length === row.tables.length ? [] : [{ name: one.name, tables: kept }];
   });
   await setTables(tx, left);
 }
@@ -83,19 +148,26 @@ async function insertRows(tx: Tx, projections: readonly Projection[]): Promise<v
     INSERT INTO projection_state (name, version) SELECT name, version FROM declared ORDER BY name ON CONFLICT DO NOTHING`;
 }
 
+interface Found {
+  readonly projections: readonly Projection[];
+  readonly before: ReadonlyMap<string, Registered>;
+  /** Of the declared tables, by name. */
+  readonly oids: ReadonlyMap<string, string>;
+  readonly refused: ReadonlyMap<string, EngineError>;
+}
+
 /** Only where it changes something: an UPDATE waits for a page in flight. */
-async function record(
-  tx: Tx,
-  projections: readonly Projection[],
-  before: ReadonlyMap<string, Registered>,
-  refused: ReadonlyMap<string, EngineError>,
-): Promise<void> {
+async function record(tx: Tx, { projections, before, oids, refused }: Found): Promise<void> {
   const granted = projections.filter(({ name }) => !refused.has(name));
+  const known = (one: Projection) =>
+    tablesOf(one)
+      .split(',')
+      .map((table) => ({ table, oid: oids.get(table) ?? '0' }));
   await setTables(
     tx,
     granted
-      .filter((one) => before.get(one.name)?.tables.join() !== tablesOf(one))
-      .map((one) => ({ name: one.name, kept: tablesOf(one) })),
+      .map((one) => ({ name: one.name, tables: one.tables.size === 0 ? [] : known(one) }))
+      .filter(({ name, tables }) => textOf(tables) !== textOf(recordedOf(before.get(name)))),
   );
   const reasons = projections
     .map(({ name }) => ({ name, reason: refused.get(name)?.message ?? null }))
@@ -109,13 +181,32 @@ async function record(
     WHERE s.name = d.name AND s.instance_id = '' AND s.refused IS DISTINCT FROM d.reason`;
 }
 
-async function setTables(tx: Tx, rows: readonly { readonly name: string; readonly kept: string }[]): Promise<void> {
+interface Recorded {
+  readonly table: string;
+  readonly oid: string;
+}
+
+function recordedOf(row: Registered | undefined): readonly Recorded[] {
+  return row?.tables.map((table, index) => ({ table, oid: row.oids[index] ?? '0' })) ?? [];
+}
+
+function textOf(tables: readonly Recorded[]): string {
+  return tables.map(({ table, oid }) => `${table} ${oid}`).join();
+}
+
+async function setTables(
+  tx: Tx,
+  rows: readonly { readonly name: string; readonly tables: readonly Recorded[] }[],
+): Promise<void> {
   if (rows.length === 0) return;
   await lockRows(tx, rows);
   await tx`
-    UPDATE projection_state AS s SET tables = string_to_array(d.tables, ',')
-    FROM unnest(${rows.map(({ name }) => name)}::text[], ${rows.map(({ kept }) => kept)}::text[]) AS d (name, tables)
-    WHERE s.name = d.name AND s.instance_id = '' AND s.tables <> string_to_array(d.tables, ',')`;
+    UPDATE projection_state AS s
+    SET tables = string_to_array(d.tables, ','), table_oids = string_to_array(d.oids, ',')::oid[], store_oids = ${storeOids(tx)}
+    FROM unnest(${rows.map(({ name }) => name)}::text[],
+                ${rows.map(({ tables }) => tables.map(({ table }) => table).join())}::text[],
+                ${rows.map(({ tables }) => tables.map(({ oid }) => oid).join())}::text[]) AS d (name, tables, oids)
+    WHERE s.name = d.name AND s.instance_id = ''`;
 }
 
 /** In the order in which a reset locks them too. */

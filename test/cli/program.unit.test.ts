@@ -344,6 +344,20 @@ describe('commands to a running daemon', () => {
     expect(daemon.sent).toEqual([{ name: 'band', event: 'RESET' }]);
   });
 
+  it('says before a reset why a projection was refused its tables: their rows may be another program’s', async () => {
+    const { cwd, daemon } = await daemonIn();
+    daemon.statuses = [statusOf('band', { state: 'failed', detail: "table 'band' is not the one", tables: ['band'] })];
+    const questions: string[] = [];
+    const confirm: Confirm = async (question) => {
+      questions.push(question);
+      return false;
+    };
+    await run('reset band', { runs: 'real', cwd, confirm });
+    expect(questions).toEqual([
+      "'band' does not run: table 'band' is not the one. Reset band? Every row of band is deleted, and made anew from the events.",
+    ]);
+  });
+
   // Seen red with: `yes` left out of the condition in find-client.ts; the answer not looked at in reset.ts.
   it.each([
     ['reset band', false, { code: 1, stdout: '', stderr: 'projectionist: nothing was reset\n' }, 0, 1],

@@ -36,7 +36,7 @@ async function move(place: { from: bigint; generation: bigint; xid?: string }): 
 // The lock, the page's own comparison and these guard the same thing twice over, so no run of daemons shows one of them
 // missing. Seen red with: `cursor = from` dropped; `generation = generation` dropped; the xid compared with itself.
 test('a cursor moves only from where the page was made for, in the same generation and transaction (D4)', async () => {
-  const refused = { moved: false, sameTransaction: true, stands: true, unbroken: true };
+  const refused = { moved: false, sameTransaction: true, stands: true, unbroken: true, replaced: null };
   expect(await move({ from: 1n, generation: 0n })).toEqual(refused);
   expect(await move({ from: 0n, generation: 1n })).toEqual(refused);
   expect(await move({ from: 0n, generation: 0n, xid: '3' })).toMatchObject({ moved: false, sameTransaction: false });

@@ -95,6 +95,10 @@ async function resetProjections(
 /** Names what is lost: a person may have another database in mind. */
 function questionOf(names: readonly string[], statuses: readonly ProjectionStatus[]): string {
   const tables = [...new Set(statuses.filter(({ name }) => names.includes(name)).flatMap((status) => status.tables))];
+  // What is in the table of a refused projection may be the rows of another program.
+  const refused = statuses
+    .filter(({ name, state, failure }) => names.includes(name) && state === 'failed' && !failure?.eventId)
+    .flatMap(({ name, detail }) => (detail === null ? [] : [`${oneLine(`'${name}' does not run: ${detail}`)}. `]));
   const which = names.length === 1 ? names.join() : `all ${names.length} projections`;
-  return `Reset ${oneLine(which)}? Every row of ${oneLine(tables.join(', ') || 'its tables')} is deleted, and made anew from the events.`;
+  return `${refused.join('')}Reset ${oneLine(which)}? Every row of ${oneLine(tables.join(', ') || 'its tables')} is deleted, and made anew from the events.`;
 }
