@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { createActor } from 'xstate';
 import { childId, daemonMachine, type ProjectionActor } from '../machines/daemon.ts';
 import { type Observer, observers } from '../machines/observers.ts';
-import type { ProjectionHands } from '../src/core/port.ts';
+import type { ProjectionOperations } from '../src/core/port.ts';
 import { openConnections } from '../src/inspect/connections.ts';
 import { Hub } from '../src/inspect/hub.ts';
 
@@ -55,9 +55,9 @@ export async function openInspected(): Promise<Inspected> {
 }
 
 /** Hands with nothing to do: what is left is what the machines cost, and whoever watches them. */
-const idle: ProjectionHands = {
+const idle: ProjectionOperations = {
   open: async () => ({ status: 'running', detail: null }),
-  pull: async () => ({ kind: 'caught-up' }),
+  run: async () => ({ kind: 'caught-up' }),
   reset: async () => ({ status: 'running' }),
   setPaused: async () => ({ status: 'running' }),
   skip: async () => undefined,
@@ -72,7 +72,7 @@ export interface Machines {
 export function startMachines(count: number, observe: Observer): Machines {
   const names = Array.from({ length: count }, (_, index) => `p${index}`);
   const backoff = { baseMs: 200, capMs: 30_000 };
-  const projections = names.map((name) => ({ name, hands: idle, retryFailedAfterMs: 1000, backoff }));
+  const projections = names.map((name) => ({ name, operations: idle, retryFailedAfterMs: 1000, backoff }));
   const root = createActor(daemonMachine, {
     ...observers(observe),
     input: { projections, backoff, drainMs: 1000 },
@@ -93,7 +93,7 @@ export async function loadOf(count: number, seconds: number, observe: Observer):
   const spell = 50;
   const share = Math.ceil((count * spell) / 2000);
   let next = 0;
-  const wakes = setInterval(() => {
+  const wakeups = setInterval(() => {
     for (let index = 0; index < share; index += 1, next += 1) actors[next % count]?.send({ type: 'WAKE' });
   }, spell);
   await pause(500);
@@ -101,7 +101,7 @@ export async function loadOf(count: number, seconds: number, observe: Observer):
   await pause(seconds * 1000);
   const { user, system } = process.cpuUsage(before);
   const used = (user + system) / 1000 / (performance.now() - began);
-  clearInterval(wakes);
+  clearInterval(wakeups);
   stop();
   return used * 100;
 }

@@ -81,7 +81,7 @@ function follow(sql: Sql, from: bigint, watch: Watch) {
   let woken = false;
   let running: Promise<void> = Promise.resolve();
   let busy = false;
-  const pull = async (): Promise<void> => {
+  const run = async (): Promise<void> => {
     while (woken) {
       woken = false;
       const rows = await sql<{ position: bigint; id: string; name: string; at: string }[]>`
@@ -104,7 +104,7 @@ function follow(sql: Sql, from: bigint, watch: Watch) {
       woken = true;
       if (busy) return;
       busy = true;
-      running = pull();
+      running = run();
     },
     idle: () => running,
   };

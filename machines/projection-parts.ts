@@ -3,13 +3,13 @@ import { fullJitter } from '../src/core/backoff.ts';
 import type { PendingCommand } from '../src/core/command.ts';
 import type { CommandEvent } from '../src/core/operator-commands/command-definition.ts';
 import { operatorCommand } from '../src/core/operator-commands/command-registry.ts';
-import type { ProjectionHands, PullMode, PullOutcome } from '../src/core/port.ts';
+import type { ProjectionOperations, RunMode, RunOutcome } from '../src/core/port.ts';
 import type { StoredStatus } from '../src/core/status.ts';
 
 /** What a projection's machine is made of: what it knows, what it hears, what it can do. The chart is projection.ts. */
 export interface ProjectionInput {
   readonly name: string;
-  readonly hands: ProjectionHands;
+  readonly operations: ProjectionOperations;
   /** Milliseconds between attempts at an event that failed. */
   readonly retryFailedAfterMs: number;
   /** Milliseconds: first ceiling and greatest one of the full-jitter backoff. */
@@ -56,16 +56,16 @@ export const projectionParts = setup({
     emitted: {} as CommandSettled,
   },
   actors: {
-    open: fromPromise(({ input }: { input: ProjectionContext }) => input.hands.open(input.operation.signal)),
-    pull: fromPromise(({ input: { context, mode } }: { input: { context: ProjectionContext; mode: PullMode } }) =>
-      context.hands.pull(mode, context.operation.signal),
+    open: fromPromise(({ input }: { input: ProjectionContext }) => input.operations.open(input.operation.signal)),
+    run: fromPromise(({ input: { context, mode } }: { input: { context: ProjectionContext; mode: RunMode } }) =>
+      context.operations.run(mode, context.operation.signal),
     ),
-    reset: fromPromise(({ input }: { input: ProjectionContext }) => input.hands.reset(commandOf(input, 'RESET'))),
+    reset: fromPromise(({ input }: { input: ProjectionContext }) => input.operations.reset(commandOf(input, 'RESET'))),
     setPaused: fromPromise(
       ({ input: { context, paused } }: { input: { context: ProjectionContext; paused: boolean } }) =>
-        context.hands.setPaused(paused, commandOf(context, paused ? 'PAUSE' : 'RESUME')),
+        context.operations.setPaused(paused, commandOf(context, paused ? 'PAUSE' : 'RESUME')),
     ),
-    skip: fromPromise(({ input }: { input: ProjectionContext }) => input.hands.skip(commandOf(input, 'SKIP'))),
+    skip: fromPromise(({ input }: { input: ProjectionContext }) => input.operations.skip(commandOf(input, 'SKIP'))),
   },
   actions: {
     beginOperation: assign({ operation: () => new AbortController(), woken: false }),
@@ -82,7 +82,7 @@ export const projectionParts = setup({
     started: assign({ starting: false }),
     goingWell: assign({ backoffs: 0, detail: null }),
     noteDetail: assign({ detail: (_, params: { readonly detail: string | null }) => params.detail }),
-    noteTrouble: assign({
+    noteError: assign({
       backoffs: ({ context }) => context.backoffs + 1,
       detail: (_, params: { readonly error: unknown }) => `backing off: ${messageOf(params.error)}`,
     }),
@@ -103,11 +103,11 @@ export const projectionParts = setup({
     stored: (_, params: { readonly status: StoredStatus; readonly as: StoredStatus }) => params.status === params.as,
     haltedAtStart: ({ context }, params: { readonly status: StoredStatus; readonly deadly: boolean }) =>
       context.starting && params.status === 'halted' && !params.deadly,
-    ended: (_, params: { readonly outcome: PullOutcome; readonly as: PullOutcome['kind'] }) =>
+    ended: (_, params: { readonly outcome: RunOutcome; readonly as: RunOutcome['kind'] }) =>
       params.outcome.kind === params.as,
-    halted: (_, params: { readonly outcome: PullOutcome }) =>
+    halted: (_, params: { readonly outcome: RunOutcome }) =>
       params.outcome.kind === 'halted' || (params.outcome.kind === 'failed' && params.outcome.halted),
-    caughtUpButWoken: ({ context }, params: { readonly outcome: PullOutcome }) =>
+    caughtUpButWoken: ({ context }, params: { readonly outcome: RunOutcome }) =>
       context.woken && params.outcome.kind === 'caught-up',
   },
   delays: {
@@ -116,7 +116,7 @@ export const projectionParts = setup({
     standby: ({ context }) =>
       250 + Math.min(LONGEST_MS - 250, fullJitter(Math.max(1, context.backoffs), context.backoff, Math.random())),
     /** A look-up that waits for another projection asks again soon: the other one is working on it. */
-    lookAgain: ({ context }) => Math.min(250, 10 * 2 ** Math.min(context.backoffs, 10)),
+    retryLookup: ({ context }) => Math.min(250, 10 * 2 ** Math.min(context.backoffs, 10)),
     retryFailedAfter: ({ context }) => Math.min(LONGEST_MS, context.retryFailedAfterMs),
   },
 });

@@ -1,10 +1,10 @@
 import type { CommandEvent } from '../src/core/operator-commands/command-definition.ts';
-import type { PullMode, PullOutcome } from '../src/core/port.ts';
+import type { RunMode, RunOutcome } from '../src/core/port.ts';
 import type { StoredStatus } from '../src/core/status.ts';
 import type { ProjectionContext } from './projection-parts.ts';
 
 /** `detail` from when a pull found the row held until one gets through. */
-export const ELSEWHERE = 'another daemon works on it';
+export const LOCKED_BY_OTHER = 'another daemon works on it';
 
 /** While an operation runs: note what is wanted and ask it to end. */
 export const whileWorking = {
@@ -66,25 +66,25 @@ export const haltedAtStart = {
   params: ({ event }: OpenDone) => ({ status: event.output.status, deadly: event.output.deadly === true }),
 } as const;
 
-type PullDone = { readonly event: { readonly output: PullOutcome } };
-const ended = (as: PullOutcome['kind']) =>
-  ({ type: 'ended', params: ({ event }: PullDone) => ({ outcome: event.output, as }) }) as const;
-const halted = { type: 'halted', params: ({ event }: PullDone) => ({ outcome: event.output }) } as const;
+type RunDone = { readonly event: { readonly output: RunOutcome } };
+const ended = (as: RunOutcome['kind']) =>
+  ({ type: 'ended', params: ({ event }: RunDone) => ({ outcome: event.output, as }) }) as const;
+const halted = { type: 'halted', params: ({ event }: RunDone) => ({ outcome: event.output }) } as const;
 const detailOf = {
   type: 'noteDetail',
-  params: ({ event }: PullDone) => ({ detail: 'detail' in event.output ? event.output.detail : null }),
+  params: ({ event }: RunDone) => ({ detail: 'detail' in event.output ? event.output.detail : null }),
 } as const;
-export const trouble = {
-  type: 'noteTrouble',
+export const databaseError = {
+  type: 'noteError',
   params: ({ event }: { readonly event: { readonly error: unknown } }) => ({ error: event.error }),
 } as const;
 
 /** What follows a pull, in every state that pulls. `wait` is where it goes when a look-up has to wait. */
-export const afterPull = (wait: string) =>
+export const afterRun = (wait: string) =>
   [
     ...wantedFirst,
     {
-      guard: { type: 'caughtUpButWoken', params: ({ event }: PullDone) => ({ outcome: event.output }) },
+      guard: { type: 'caughtUpButWoken', params: ({ event }: RunDone) => ({ outcome: event.output }) },
       target: '#projection.live.working',
       reenter: true,
       actions: 'goingWell',
@@ -96,13 +96,13 @@ export const afterPull = (wait: string) =>
     { guard: ended('waiting'), target: wait, actions: [detailOf, 'noteWaiting'] },
     { guard: ended('paused'), target: '#projection.idle.paused', actions: 'goingWell' },
     {
-      guard: ended('elsewhere'),
+      guard: ended('locked-by-other'),
       target: '#projection.idle.standby',
-      actions: { type: 'noteDetail', params: { detail: ELSEWHERE } },
+      actions: { type: 'noteDetail', params: { detail: LOCKED_BY_OTHER } },
     },
     // Asked to end by nobody who still wants it.
     { target: '#projection.catching-up.working', reenter: true },
   ] as const;
-export const afterTrouble = (backOff: string) => [...wantedFirst, { target: backOff, actions: trouble }] as const;
-export const pull = (mode: PullMode) =>
-  ({ src: 'pull', input: ({ context }: { readonly context: ProjectionContext }) => ({ context, mode }) }) as const;
+export const afterError = (backOff: string) => [...wantedFirst, { target: backOff, actions: databaseError }] as const;
+export const run = (mode: RunMode) =>
+  ({ src: 'run', input: ({ context }: { readonly context: ProjectionContext }) => ({ context, mode }) }) as const;

@@ -1,14 +1,14 @@
 import { NOTHING_WANTED, projectionParts } from './projection-parts.ts';
 import {
-  afterPull,
-  afterTrouble,
+  afterError,
+  afterRun,
+  databaseError,
   done,
   failed,
   haltedAtStart,
-  pull,
+  run,
   stopOrResetFirst,
   stored,
-  trouble,
   untilBack,
   wantedFirst,
   whileCommitting,
@@ -71,7 +71,7 @@ export const projectionMachine = projectionParts.createMachine({
             ],
             onError: [
               ...wantedFirst.map((transition) => ({ ...transition, actions: 'started' }) as const),
-              { target: 'standby', actions: trouble },
+              { target: 'standby', actions: databaseError },
             ],
           },
         },
@@ -91,7 +91,7 @@ export const projectionMachine = projectionParts.createMachine({
             ],
             onError: [
               ...stopOrResetFirst.map((transition) => ({ ...transition, actions: failed('PAUSE') }) as const),
-              { target: 'standby', actions: [trouble, failed('PAUSE')] },
+              { target: 'standby', actions: [databaseError, failed('PAUSE')] },
             ],
           },
           // Also one that was noted meanwhile: this was its answer, and after a RESUME it would pause again.
@@ -133,12 +133,12 @@ export const projectionMachine = projectionParts.createMachine({
           entry: 'beginOperation',
           on: whileWorking,
           invoke: {
-            ...pull('catch-up'),
-            onDone: afterPull('#projection.catching-up.waiting'),
-            onError: afterTrouble('#projection.catching-up.backing-off'),
+            ...run('catch-up'),
+            onDone: afterRun('#projection.catching-up.waiting'),
+            onError: afterError('#projection.catching-up.backing-off'),
           },
         },
-        waiting: { on: whileWaiting, after: { lookAgain: 'working' } },
+        waiting: { on: whileWaiting, after: { retryLookup: 'working' } },
         'backing-off': {
           on: { ...whileWaiting, ...untilBack('#projection.catching-up.backing-off') },
           after: { backoff: 'working' },
@@ -153,9 +153,9 @@ export const projectionMachine = projectionParts.createMachine({
           entry: 'beginOperation',
           on: whileWorking,
           invoke: {
-            ...pull('live'),
-            onDone: afterPull('#projection.catching-up.waiting'),
-            onError: afterTrouble('#projection.live.backing-off'),
+            ...run('live'),
+            onDone: afterRun('#projection.catching-up.waiting'),
+            onError: afterError('#projection.live.backing-off'),
           },
         },
         'backing-off': {
@@ -175,9 +175,9 @@ export const projectionMachine = projectionParts.createMachine({
           entry: 'beginOperation',
           on: whileWorking,
           invoke: {
-            ...pull('attempt'),
-            onDone: afterPull('#projection.failed.retrying'),
-            onError: afterTrouble('#projection.failed.backing-off'),
+            ...run('attempt'),
+            onDone: afterRun('#projection.failed.retrying'),
+            onError: afterError('#projection.failed.backing-off'),
           },
           exit: done('RETRY'),
         },

@@ -1,9 +1,9 @@
 import { assign, fromPromise, setup } from 'xstate';
 import { fullJitter } from '../src/core/backoff.ts';
-import type { PublisherHands, RelayOutcome } from '../src/core/publisher.ts';
+import type { PublisherOperations, RelayOutcome } from '../src/core/publisher.ts';
 
 interface PublisherInput {
-  readonly hands: PublisherHands;
+  readonly operations: PublisherOperations;
   /** Milliseconds: first ceiling and greatest one of the full-jitter backoff. */
   readonly backoff: { readonly baseMs: number; readonly capMs: number };
   /** Milliseconds until an event that cannot be sent is tried again: the broker's limits may have been changed. */
@@ -37,7 +37,7 @@ const LONGEST_MS = 2 ** 31 - 1;
 const parts = setup({
   types: { context: {} as PublisherContext, events: {} as PublisherEvent, input: {} as PublisherInput },
   actors: {
-    relay: fromPromise(({ input }: { input: PublisherContext }) => input.hands.relay(input.operation.signal)),
+    relay: fromPromise(({ input }: { input: PublisherContext }) => input.operations.relay(input.operation.signal)),
   },
   actions: {
     beginOperation: assign({ operation: () => new AbortController(), woken: false }),
@@ -57,7 +57,7 @@ const parts = setup({
     noteUnblocked: assign({ blocked: null }),
     goingWell: assign({ backoffs: 0, detail: null }),
     noteDetail: assign({ detail: (_, params: { readonly detail: string }) => params.detail }),
-    noteTrouble: assign({
+    noteError: assign({
       backoffs: ({ context }, params: { readonly afresh?: boolean; readonly detail: string }) =>
         params.afresh === true ? 1 : context.backoffs + 1,
       detail: (_, params: { readonly afresh?: boolean; readonly detail: string }) => `backing off: ${params.detail}`,
@@ -180,7 +180,7 @@ export const publisherMachine = parts.createMachine({
             guard: ended('refused'),
             target: 'backing-off',
             actions: {
-              type: 'noteTrouble',
+              type: 'noteError',
               params: ({ event }: Done) =>
                 event.output.kind === 'refused'
                   ? { detail: event.output.detail, afresh: event.output.progressed }
@@ -190,7 +190,7 @@ export const publisherMachine = parts.createMachine({
           { guard: 'disconnected', target: 'connecting' },
           { guard: 'blocked', target: 'blocked' },
           {
-            guard: ended('elsewhere'),
+            guard: ended('locked-by-other'),
             target: 'standby',
             actions: { type: 'noteDetail', params: { detail: 'another daemon publishes' } },
           },
@@ -204,7 +204,7 @@ export const publisherMachine = parts.createMachine({
           { guard: 'wantsStop', target: 'stopped' },
           {
             target: 'backing-off',
-            actions: { type: 'noteTrouble', params: ({ event }) => ({ detail: messageOf(event.error) }) },
+            actions: { type: 'noteError', params: ({ event }) => ({ detail: messageOf(event.error) }) },
           },
         ],
       },

@@ -17,7 +17,7 @@ export type OpenedDatabase = {
   /** Resolves with the reason when a private server has ended and cannot be started again. */
   readonly died: Promise<string> | null;
   /** Why a private server is away at this moment; null while it runs. */
-  readonly trouble: () => string | null;
+  readonly databaseError: () => string | null;
 } & (
   | { readonly embedded: true; readonly address: PrivateAddress }
   | { readonly embedded: false; readonly address: { readonly url: string } }
@@ -41,15 +41,15 @@ export async function openDatabase(options: {
   const { config, folder, log, signal } = options;
   if (config.databaseUrl !== null) {
     const address = { url: config.databaseUrl };
-    return { embedded: false, address, died: null, trouble: () => null, close: () => Promise.resolve() };
+    return { embedded: false, address, died: null, databaseError: () => null, close: () => Promise.resolve() };
   }
-  let trouble: string | null = null;
+  let databaseError: string | null = null;
   const server = await startEmbeddedPostgres({
     folder,
     signal,
     log: (line) => log.debug({ line }, 'postgres'),
     onChange: (change) => {
-      trouble = told(change, log);
+      databaseError = told(change, log);
     },
   });
   const { folder: data, fresh, adopted } = server;
@@ -58,7 +58,7 @@ export async function openDatabase(options: {
     embedded: true,
     address: server.connection,
     died: server.died.then(({ reason }) => `the private PostgreSQL ended: ${reason}`),
-    trouble: () => trouble,
+    databaseError: () => databaseError,
     close: () => server.stop(),
   };
 }

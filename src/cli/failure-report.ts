@@ -14,7 +14,7 @@ export function describeFailure(failure: FailureRecord): string {
 }
 
 /** What the projection of a status stands before. */
-export function describeStanding(failure: FailureStatus): string {
+export function describeCurrentFailure(failure: FailureStatus): string {
   return lined([...aboutEvent(failure), ['attempts', `${failure.attempts}, the last at ${failure.at}`]]);
 }
 

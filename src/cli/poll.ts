@@ -4,7 +4,7 @@ import type { ProjectionStatus } from '../core/status.ts';
 import type { DaemonClient } from './client.ts';
 
 /** What a look at the daemon found: every projection asked for, or why none can be seen. */
-export type Look =
+export type PollResult =
   | { readonly kind: 'seen'; readonly statuses: readonly ProjectionStatus[] }
   | { readonly kind: 'lost'; readonly reason: string };
 
@@ -24,23 +24,23 @@ export interface PollOptions {
  * it may come back.
  * @throws EngineError DAEMON_UNREACHABLE, PROJECTION_UNKNOWN; RefusedError: what the first look says
  */
-export async function* pollStatuses(options: PollOptions): AsyncGenerator<Look, void, undefined> {
+export async function* pollStatuses(options: PollOptions): AsyncGenerator<PollResult, void, undefined> {
   const { connect, name, signal, everyMs = 1_000 } = options;
   let client: DaemonClient | null = null;
   let begun = false;
   while (!signal.aborted) {
-    let look: Look;
+    let poll: PollResult;
     try {
       client ??= await connect();
-      look = { kind: 'seen', statuses: only(name, await client.statuses(signal), begun) };
+      poll = { kind: 'seen', statuses: only(name, await client.statuses(signal), begun) };
       begun = true;
     } catch (error) {
       if (signal.aborted) return;
       if (!begun) throw error;
       client = null;
-      look = { kind: 'lost', reason: error instanceof Error ? error.message : String(error) };
+      poll = { kind: 'lost', reason: error instanceof Error ? error.message : String(error) };
     }
-    yield look;
+    yield poll;
     await pause(everyMs, undefined, { signal }).catch(() => undefined);
   }
 }

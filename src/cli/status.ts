@@ -3,7 +3,7 @@ import { duration, grouped } from '../core/readable.ts';
 import type { ProjectionStatus } from '../core/status.ts';
 import type { DaemonClient, Fleet } from './client.ts';
 import { type Colour, type Paint, plain } from './colours.ts';
-import { describeStanding } from './failure-report.ts';
+import { describeCurrentFailure } from './failure-report.ts';
 import { type Output, oneLine, table } from './terminal.ts';
 
 const TITLES = ['NAME', 'STATE', 'CURSOR/HEAD', 'LAG', 'RATE', 'ETA', 'DETAIL'];
@@ -34,7 +34,7 @@ export async function showStatus(
   if (options.name !== undefined) {
     const status = await client.status(options.name, signal);
     const { failure } = status;
-    const about = inOrderLines([status]) + (failure === null ? '' : `\n${describeStanding(failure)}`);
+    const about = inOrderLines([status]) + (failure === null ? '' : `\n${describeCurrentFailure(failure)}`);
     stdout.write(
       options.json ? `${JSON.stringify(status, null, 2)}\n` : statusTable([status], undefined, options.paint) + about,
     );

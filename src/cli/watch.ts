@@ -1,5 +1,5 @@
 import type { ProjectionStatus } from '../core/status.ts';
-import type { Look } from './poll.ts';
+import type { PollResult } from './poll.ts';
 import { describeDetail, nameOf, statusTable } from './status.ts';
 import { type Output, oneLine, repainter } from './terminal.ts';
 
@@ -9,31 +9,31 @@ import { type Output, oneLine, repainter } from './terminal.ts';
  * @param now for the time in front of each line
  * @param json a JSON object for each change instead, also on a terminal
  */
-export async function showLooks(
-  looks: AsyncIterable<Look>,
+export async function showPolls(
+  polls: AsyncIterable<PollResult>,
   stdout: Output,
   now: () => Date = () => new Date(),
   json = false,
 ): Promise<void> {
   const show = json ? asObjects(stdout, now) : stdout.isTTY === true ? onTerminal(stdout) : asLines(stdout, now);
-  for await (const look of looks) show(look);
+  for await (const poll of polls) show(poll);
 }
 
-function onTerminal(stdout: Output): (look: Look) => void {
+function onTerminal(stdout: Output): (poll: PollResult) => void {
   const paint = repainter(stdout);
   let table = '';
-  return (look) => {
-    if (look.kind === 'seen') table = statusTable(look.statuses);
-    paint(look.kind === 'seen' ? table : `${table}${lost(look)}`);
+  return (poll) => {
+    if (poll.kind === 'seen') table = statusTable(poll.statuses);
+    paint(poll.kind === 'seen' ? table : `${table}${lost(poll)}`);
   };
 }
 
-function asLines(stdout: Output, now: () => Date): (look: Look) => void {
+function asLines(stdout: Output, now: () => Date): (poll: PollResult) => void {
   const write = (text: string): void => {
     stdout.write(`${now().toISOString()} ${oneLine(text)}\n`);
   };
   return eachChange({
-    lost: (look) => write(lost(look)),
+    lost: (poll) => write(lost(poll)),
     found: () => write('the daemon answers again'),
     changed: (name, last, status) => write(change(name, last, status)),
     gone: (name) => write(`${name} is gone`),
@@ -41,7 +41,7 @@ function asLines(stdout: Output, now: () => Date): (look: Look) => void {
 }
 
 /** `kind` tells what it is about: lost, found, changed or gone. */
-function asObjects(stdout: Output, now: () => Date): (look: Look) => void {
+function asObjects(stdout: Output, now: () => Date): (poll: PollResult) => void {
   const write = (what: object): void => {
     stdout.write(`${JSON.stringify({ at: now().toISOString(), ...what })}\n`);
   };
@@ -54,24 +54,24 @@ function asObjects(stdout: Output, now: () => Date): (look: Look) => void {
 }
 
 interface Changes {
-  readonly lost: (look: Look & { readonly kind: 'lost' }) => void;
+  readonly lost: (poll: PollResult & { readonly kind: 'lost' }) => void;
   readonly found: () => void;
   readonly changed: (name: string, last: ProjectionStatus | undefined, status: ProjectionStatus) => void;
   readonly gone: (name: string) => void;
 }
 
-function eachChange(tell: Changes): (look: Look) => void {
+function eachChange(tell: Changes): (poll: PollResult) => void {
   let before = new Map<string, ProjectionStatus>();
   let isLost = false;
-  return (look) => {
-    if (look.kind === 'lost') {
-      if (!isLost) tell.lost(look);
+  return (poll) => {
+    if (poll.kind === 'lost') {
+      if (!isLost) tell.lost(poll);
       isLost = true;
       return;
     }
     if (isLost) tell.found();
     isLost = false;
-    const seen = new Map(look.statuses.map((status) => [nameOf(status), status]));
+    const seen = new Map(poll.statuses.map((status) => [nameOf(status), status]));
     for (const [name, status] of seen) {
       const last = before.get(name);
       if (last === undefined || isChange(last, status)) tell.changed(name, last, status);
@@ -99,6 +99,6 @@ function change(name: string, last: ProjectionStatus | undefined, status: Projec
   return `${name} ${states} ${status.cursor}/${status.head}${why === '' ? '' : `: ${why}`}`;
 }
 
-function lost({ reason }: Look & { readonly kind: 'lost' }): string {
+function lost({ reason }: PollResult & { readonly kind: 'lost' }): string {
   return oneLine(`lost the daemon, looking for it again: ${reason}`);
 }

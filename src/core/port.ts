@@ -6,7 +6,7 @@ import type { StoredStatus } from './status.ts';
  * catch-up: pages until the safe head is reached. live: what a wake announced; gives up after a full page.
  * attempt: the page with the event that failed last, although the projection is halted.
  */
-export type PullMode = 'catch-up' | 'live' | 'attempt';
+export type RunMode = 'catch-up' | 'live' | 'attempt';
 
 /** Why one event could not be applied. */
 export interface FailedEvent {
@@ -19,7 +19,7 @@ export interface FailedEvent {
 }
 
 /** How a pull ended. Each of these leaves the stored rows and cursor consistent. */
-export type PullOutcome =
+export type RunOutcome =
   /** Everything up to the head has been applied. */
   | { readonly kind: 'caught-up' }
   /** Progress was made and there is more: a full page (live), or the failed event went through (attempt). */
@@ -29,7 +29,7 @@ export type PullOutcome =
   /** A look-up waits for another projection to come as far as this one. */
   | { readonly kind: 'waiting'; readonly detail: string }
   /** Another worker holds the row. */
-  | { readonly kind: 'elsewhere' }
+  | { readonly kind: 'locked-by-other' }
   /** The stored row says so: set by somebody else, or before this process. */
   | { readonly kind: 'paused' }
   | { readonly kind: 'halted'; readonly detail: string }
@@ -42,7 +42,7 @@ export type PullOutcome =
  * again. The machine retries, the hands never do. An operation that carries out a command ends the command's row in its
  * own transaction; `null` where the machine was asked without a command.
  */
-export interface ProjectionHands {
+export interface ProjectionOperations {
   /** Reads the row; nothing is applied. */
   open(signal: AbortSignal): Promise<{
     readonly status: StoredStatus;
@@ -50,7 +50,7 @@ export interface ProjectionHands {
     /** Processes have died of the event it halted at: the start of another one must not try it. */
     readonly deadly?: boolean;
   }>;
-  pull(mode: PullMode, signal: AbortSignal): Promise<PullOutcome>;
+  run(mode: RunMode, signal: AbortSignal): Promise<RunOutcome>;
   /** One short transaction, bounded, not abortable. */
   reset(command: PendingCommand | null): Promise<{ readonly status: StoredStatus }>;
   /** Waits for the page in flight. Resolves with what the row says then: a resumed one may be halted. */

@@ -20,7 +20,7 @@ export type RelayOutcome =
   /** Its time was over; there is more to send or to be confirmed. */
   | { readonly kind: 'behind' }
   /** Another daemon publishes. */
-  | { readonly kind: 'elsewhere' }
+  | { readonly kind: 'locked-by-other' }
   /** The broker takes nothing at present (a memory or disk alarm). */
   | { readonly kind: 'blocked' }
   /** There is no channel to the broker, or it was lost. */
@@ -36,7 +36,7 @@ export type RelayOutcome =
  * The hands of the publisher's machine. One operation at a time; rejecting means that the database could not do it now.
  * The machine retries, the hands never do.
  */
-export interface PublisherHands {
+export interface PublisherOperations {
   relay(signal: AbortSignal): Promise<RelayOutcome>;
 }
 

@@ -5,18 +5,18 @@ import { type FailurePolicy, resolvePolicy } from '../core/failure-policy.ts';
 import type { Log } from '../core/log.ts';
 import { PageTurns } from '../core/page-turns.ts';
 import type { TableOwners } from '../core/table-owners.ts';
-import { Caution, Turns } from '../projector/crash-loop-guard.ts';
-import type { HeadSource } from '../projector/head-source.ts';
+import { CrashLoopGuard, Mutex } from '../projector/crash-loop-guard.ts';
+import type { HighWaterMarkSource } from '../projector/head-source.ts';
 import { LockWatch } from '../projector/lock-watch.ts';
 import type { PageSettings } from '../projector/page-request.ts';
 import { PAGE_MIN } from '../projector/page-size-bounds.ts';
 import { Progress } from '../projector/progress.ts';
-import { Puller } from '../projector/run-loop.ts';
+import { ProjectionRunner } from '../projector/run-loop.ts';
 import type { StartNote } from '../state/attempts.ts';
 import { stallLimit } from './health.ts';
 import type { DaemonOptions } from './options.ts';
 import { type Pools, pagePlaces, READ_PLACES } from './pools.ts';
-import { createHands } from './projection-operations.ts';
+import { createProjectionOperations } from './projection-operations.ts';
 
 const BACKOFF = { baseMs: 200, capMs: 30_000 } as const;
 const DRAIN_MS = 10_000;
@@ -24,7 +24,7 @@ const FOLD_FROM = 10;
 
 /** What the daemon keeps of one projection beside its machine. */
 export interface Worker {
-  readonly puller: Puller;
+  readonly runner: ProjectionRunner;
   readonly progress: Progress;
   /** Milliseconds in which a pull that gets nowhere has to end by itself. */
   readonly stallMs: number;
@@ -38,7 +38,7 @@ export interface ActorsOptions {
   readonly owner: string;
   readonly owners: TableOwners;
   readonly pools: Pools;
-  readonly heads: HeadSource;
+  readonly highWaterMark: HighWaterMarkSource;
   /** Each projection's is put in here. */
   readonly workers: Map<string, Worker>;
   /** Hears what the actors do, before the daemon's own `inspect`. */
@@ -54,11 +54,11 @@ export interface ActorsOptions {
 
 /** Sets one actor per projection going, under one supervisor. */
 export function startActors(options: ActorsOptions): Actor<typeof daemonMachine> {
-  const { daemon, pools, heads, workers, log, onReset, onScanned } = options;
+  const { daemon, pools, highWaterMark, workers, log, onReset, onScanned } = options;
   const { projections, bulkLimit = null } = daemon;
   const shared = pageSettings(options);
   const now = () => performance.now();
-  const turns = new Turns();
+  const turns = new Mutex();
   const readTurns = new PageTurns(READ_PLACES);
   const inputs = projections.map((projection) => {
     const policy = resolvePolicy(daemon, projection.policy);
@@ -66,13 +66,13 @@ export function startActors(options: ActorsOptions): Actor<typeof daemonMachine>
     const { name } = projection;
     const progress = new Progress(now, daemon.board?.slot(name));
     const start = options.starts.get(name);
-    const puller = new Puller({
+    const runner = new ProjectionRunner({
       projection,
       settings,
-      caution: new Caution({ sql: pools.views, name, start, events: bulkLimit ?? PAGE_MIN, turns, log }),
+      crashLoopGuard: new CrashLoopGuard({ sql: pools.views, name, start, events: bulkLimit ?? PAGE_MIN, turns, log }),
       reader: pools.reader,
       readTurns,
-      heads,
+      highWaterMark,
       pageSize: bulkLimit,
       budget: pools.memory,
       progress,
@@ -80,11 +80,19 @@ export function startActors(options: ActorsOptions): Actor<typeof daemonMachine>
       log,
       now,
     });
-    workers.set(name, { puller, progress, stallMs: stallLimit(policy, daemon.patience) });
+    workers.set(name, { runner, progress, stallMs: stallLimit(policy, daemon.patience) });
     const operating = { ...settings, sql: pools.operators };
     const deadly = start?.halted === true;
-    const hands = createHands({ projection, projections, puller, settings: operating, log, deadly, onReset });
-    return { name, hands, retryFailedAfterMs: policy.retryFailedAfterMs, backoff: BACKOFF };
+    const operations = createProjectionOperations({
+      projection,
+      projections,
+      runner,
+      settings: operating,
+      log,
+      deadly,
+      onReset,
+    });
+    return { name, operations, retryFailedAfterMs: policy.retryFailedAfterMs, backoff: BACKOFF };
   });
   const root = createActor(daemonMachine, {
     ...observers(options.inspect, daemon.inspect),
@@ -110,7 +118,7 @@ function pageSettings({ daemon, owner, owners, pools, log }: ActorsOptions): Omi
     nextStatementMs: patience?.nextStatementMs,
     foldFrom: FOLD_FROM,
     // Whoever waits at the points of a page wants to see each of its steps.
-    atOnce: failpoint === undefined || failpoint.only === 'committed',
+    singleRoundTrip: failpoint === undefined || failpoint.only === 'committed',
     failpoint,
   };
 }

@@ -6,11 +6,11 @@ import type { OperatorEvent } from '../core/operator-commands/command-registry.t
 import type { PublisherStatus } from '../core/publisher.ts';
 import type { CommandOutcome, InstanceEvents, ProjectionStatus, UnhandledEvents } from '../core/status.ts';
 import type { TransitionRecord } from '../core/transition.ts';
-import type { LatencyFigures } from '../projector/latency.ts';
+import type { LatencyMetrics } from '../projector/latency.ts';
 import type { TransitionsOptions } from '../state/transitions.ts';
 import type { BackingOff } from './backing-off.ts';
 import type { Health } from './health.ts';
-import type { DaemonFigures } from './metrics.ts';
+import type { DaemonMetrics } from './metrics.ts';
 import type { WaitOutcome } from './wait-for-position.ts';
 
 /** A projection went from one state to another, substates included: `live.waiting`. */
@@ -88,7 +88,7 @@ export interface DaemonPort {
   /** Null where this daemon does not publish. */
   publisher(): Promise<PublisherStatus | null>;
   /** Everything that is measured, with one reading of the database. @throws EngineError DAEMON_STOPPED */
-  figures(): Promise<DaemonFigures>;
+  metrics(): Promise<DaemonMetrics>;
   /** Whether this process still works; never asks the database. */
   health(): Health;
   /** False before the start has ended, while stopping, and while the database cannot be reached. */
@@ -104,7 +104,7 @@ export interface DaemonPort {
   unhandled(): readonly UnhandledEvents[];
   /** The first event of an instance that it has read: projections apply such events as one history. Null: none. */
   instanceEvents(): InstanceEvents | null;
-  latency(): readonly LatencyFigures[];
+  latency(): readonly LatencyMetrics[];
   /** Calls back on each change of state; returns the way to end that. */
   onTransition(
     listener: (change: { readonly name: string; readonly from: string; readonly to: string }) => void,

@@ -4,14 +4,14 @@ import type { TableOwners } from '../core/table-owners.ts';
 import { checkStore } from '../event-store/checks.ts';
 import { createAuditor } from '../event-store/late-arrivals.ts';
 import { readReplaced } from '../event-store/table-oids.ts';
-import type { Heads } from '../projector/high-water-mark-cache.ts';
+import type { HighWaterMarkCache } from '../projector/high-water-mark-cache.ts';
 import { readPlaces } from '../state/projection-state.ts';
 import type { Worker } from './actors.ts';
 import type { Transition } from './api.ts';
 import { BackingOffs } from './backing-off.ts';
 import { checkTables } from './check-tables.ts';
-import type { IdleMovesOptions } from './checkpoint-flush.ts';
-import { Halts } from './halt-notifier.ts';
+import type { CheckpointFlushOptions } from './checkpoint-flush.ts';
+import { HaltNotifier } from './halt-notifier.ts';
 import { haltWebhook } from './halt-webhook.ts';
 import type { DaemonOptions } from './options.ts';
 import type { Pools } from './pools.ts';
@@ -22,14 +22,14 @@ import { Waits } from './wait-for-position.ts';
 import { WakeupDispatcher } from './wakeup-dispatch.ts';
 
 /** What goes on beside the projections while a daemon runs. */
-export interface Watches {
+export interface BackgroundTasks {
   readonly store: StoreWatch;
   readonly rows: RowWatch;
   readonly waits: Waits;
   readonly transitions: TransitionLog;
-  readonly halts: Halts;
+  readonly halts: HaltNotifier;
   readonly dispatcher: WakeupDispatcher;
-  readonly idle: IdleMovesOptions;
+  readonly idle: CheckpointFlushOptions;
   readonly backingOff: BackingOffs;
   /** A projection has changed its state. */
   readonly heard: (change: Transition) => void;
@@ -37,14 +37,14 @@ export interface Watches {
   readonly check: () => void;
 }
 
-export interface WatchesOptions {
+export interface BackgroundTasksOptions {
   readonly daemon: Pick<DaemonOptions, 'projections' | 'notify' | 'onHalt' | 'haltWebhookUrl'>;
   readonly id: string;
   readonly pools: Pools;
   readonly names: readonly string[];
   readonly owners: TableOwners;
   readonly workers: ReadonlyMap<string, Worker>;
-  readonly heads: Heads;
+  readonly highWaterMark: HighWaterMarkCache;
   readonly snapshot: (name: string) => ProjectionSnapshot | null;
   readonly wake: (name: string) => void;
   /** Has a projection's machine read its row again. */
@@ -52,14 +52,14 @@ export interface WatchesOptions {
   readonly log: Log;
 }
 
-export function createWatches(options: WatchesOptions): Watches {
-  const { daemon, id, pools, names, workers, heads, owners, snapshot, wake, reopen, log } = options;
+export function startBackgroundTasks(options: BackgroundTasksOptions): BackgroundTasks {
+  const { daemon, id, pools, names, workers, highWaterMark, owners, snapshot, wake, reopen, log } = options;
   const { projections, notify = true, onHalt, haltWebhookUrl } = daemon;
   const waits = new Waits({
     names,
     read: (which) => readPlaces(pools.views, which),
-    scanned: (name, generation) => workers.get(name)?.puller.checkpoint.scannedIn(generation) ?? 0n,
-    heads,
+    scanned: (name, generation) => workers.get(name)?.runner.checkpoint.scannedIn(generation) ?? 0n,
+    highWaterMark,
     log,
   });
   const store = createStoreWatch({
@@ -73,30 +73,30 @@ export function createWatches(options: WatchesOptions): Watches {
     log,
   });
   const rows = createRowWatch({ sql: pools.views, workers, snapshot, reopen, log });
-  const furthest = (name: string) => workers.get(name)?.puller.checkpoint.scanned ?? 0n;
+  const furthest = (name: string) => workers.get(name)?.runner.checkpoint.scanned ?? 0n;
   const backingOff = new BackingOffs({ furthest, now: () => Date.now(), log });
   const transitions = new TransitionLog({ sql: pools.views, log });
-  const halts = new Halts({
+  const halts = new HaltNotifier({
     sql: pools.views,
     id,
     receivers: {
       ...(onHalt !== undefined && { onHalt }),
       ...(typeof haltWebhookUrl === 'string' && { webhook: haltWebhook(haltWebhookUrl) }),
     },
-    historyCode: (name) => workers.get(name)?.puller.historyCode ?? null,
+    historyCode: (name) => workers.get(name)?.runner.historyCode ?? null,
     log,
   });
   return {
     store,
     rows,
     waits,
-    dispatcher: new WakeupDispatcher({ projections, workers, heads, wake, onPassed: () => waits.check() }),
-    idle: { sql: pools.views, owner: id, onTakenBack: heads.forget, log },
+    dispatcher: new WakeupDispatcher({ projections, workers, highWaterMark, wake, onPassed: () => waits.check() }),
+    idle: { sql: pools.views, owner: id, onTakenBack: highWaterMark.forget, log },
     backingOff,
     transitions,
     halts,
     heard: (change) => {
-      if (change.to === 'idle.paused' || change.to === 'failed.halted') rows.doubt();
+      if (change.to === 'idle.paused' || change.to === 'failed.halted') rows.markUnsettled();
       if (change.news) transitions.note({ ...change, position: String(furthest(change.name)), daemon: id });
       halts.heard(change);
       backingOff.heard(change);

@@ -65,9 +65,9 @@ export class BackingOffs {
   lasting(): readonly BackingOff[] {
     const { now } = this.#options;
     return [...this.#troubles.keys()].flatMap((name) => {
-      const trouble = this.#current(name);
-      if (trouble === null || now() - trouble.since < TOLD_AFTER_S * 1000) return [];
-      return [{ name, since: trouble.since, detail: trouble.detail }];
+      const databaseError = this.#current(name);
+      if (databaseError === null || now() - databaseError.since < TOLD_AFTER_S * 1000) return [];
+      return [{ name, since: databaseError.since, detail: databaseError.detail }];
     });
   }
 
@@ -76,13 +76,13 @@ export class BackingOffs {
     const { now, log } = this.#options;
     const due = new Map<string | null, { names: string[]; seconds: number }>();
     for (const name of [...this.#troubles.keys()]) {
-      const trouble = this.#current(name);
-      const seconds = trouble === null ? 0 : (now() - trouble.since) / 1000;
-      if (trouble === null || seconds < trouble.tellAt) continue;
-      this.#troubles.set(name, { ...trouble, tellAt: trouble.tellAt * 2 });
-      const same = due.get(trouble.detail) ?? { names: [], seconds: 0 };
+      const databaseError = this.#current(name);
+      const seconds = databaseError === null ? 0 : (now() - databaseError.since) / 1000;
+      if (databaseError === null || seconds < databaseError.tellAt) continue;
+      this.#troubles.set(name, { ...databaseError, tellAt: databaseError.tellAt * 2 });
+      const same = due.get(databaseError.detail) ?? { names: [], seconds: 0 };
       same.names.push(name);
-      due.set(trouble.detail, { ...same, seconds: Math.max(same.seconds, Math.floor(seconds)) });
+      due.set(databaseError.detail, { ...same, seconds: Math.max(same.seconds, Math.floor(seconds)) });
     }
     for (const [detail, { names, seconds }] of due) {
       const about = { projections: names.slice(0, NAMED), count: names.length, seconds, detail };

@@ -10,7 +10,7 @@ import type { CommandOutcome } from '../core/status.ts';
 import { type ControlQueue, openControlQueue } from '../feed/control-queue.ts';
 import type { Push } from '../feed/push.ts';
 import { openPushes } from '../feed/pushes.ts';
-import type { HintMetrics } from '../feed/wakeup-metrics.ts';
+import type { WakeupMetrics } from '../feed/wakeup-metrics.ts';
 
 /** Where pushes come from. A daemon without these options polls and listens, and misses nothing. */
 export interface BrokerOptions {
@@ -32,7 +32,7 @@ export interface BrokerParts extends BrokerOptions {
   readonly projections: readonly Projection[];
   /** @throws EngineError PROJECTION_UNKNOWN, COMMAND_TIMEOUT, DAEMON_STOPPED */
   readonly reset: (name: string) => Promise<CommandOutcome>;
-  readonly hints: HintMetrics;
+  readonly hints: WakeupMetrics;
   readonly log: Log;
 }
 
@@ -57,7 +57,7 @@ export function startBroker(parts: BrokerParts): Broker {
   const pushes = openPushes({ ...link, name: `projectionist:${id}:pushes`, exchange, eventNames });
   const events = pushes.link$.subscribe((event) => actor.send(event));
   const complain = sampled(SAMPLE_MS, (count) =>
-    log.warn({ exchange, count, pushes: hints.figures(0n).pushes }, 'messages that are no events; they were acked'),
+    log.warn({ exchange, count, pushes: hints.metrics(0n).pushes }, 'messages that are no events; they were acked'),
   );
   let refusedQueue: string | null = null;
   const control = controlQueue === null ? null : openControl(controlQueue);

@@ -2,10 +2,10 @@ import { catchError, defer, EMPTY, filter, from, type Subscription, tap, timer }
 import type { Log } from '../core/log.ts';
 import { conflateMap } from '../feed/conflate.ts';
 import type { Sql } from '../postgres/pool.ts';
-import { moveIdle } from '../state/projection-state.ts';
+import { flushIdleCheckpoints } from '../state/projection-state.ts';
 import type { Worker } from './actors.ts';
 
-export interface IdleMovesOptions {
+export interface CheckpointFlushOptions {
   readonly sql: Sql;
   readonly owner: string;
   /** Events that were passed over are not in the store any more. */
@@ -13,7 +13,7 @@ export interface IdleMovesOptions {
   readonly log: Log;
 }
 
-type Workers = ReadonlyMap<string, Pick<Worker, 'puller'>>;
+type Workers = ReadonlyMap<string, Pick<Worker, 'runner'>>;
 
 const TICK_MS = 1000;
 /** Rows a second on average: each one is a new version of a row, in the log too, and says nothing that memory does not. */
@@ -42,11 +42,11 @@ export class FlushPacer {
 }
 
 /** Stores in one statement how far the projections have passed over events that they do not handle. */
-export function storeIdleMoves(workers: Workers, options: IdleMovesOptions): Subscription {
+export function flushCheckpoints(workers: Workers, options: CheckpointFlushOptions): Subscription {
   const pacer = new FlushPacer();
   const isDue = (): boolean => {
-    const pullers = [...workers.values()].map(({ puller }) => puller);
-    const rows = pullers.filter(({ checkpoint }) => checkpoint.idleMove !== null).length;
+    const pullers = [...workers.values()].map(({ runner }) => runner);
+    const rows = pullers.filter(({ checkpoint }) => checkpoint.idleCheckpoint !== null).length;
     return pacer.isDue(
       rows,
       pullers.some(({ waitsForAnother }) => waitsForAnother),
@@ -69,20 +69,23 @@ export function storeIdleMoves(workers: Workers, options: IdleMovesOptions): Sub
 }
 
 /** @returns how many projections were moved */
-export async function flush(workers: Workers, { sql, owner, onTakenBack, log }: IdleMovesOptions): Promise<number> {
-  const moves = [...workers].flatMap(([name, { puller }]) => {
-    const move = puller.checkpoint.idleMove;
+export async function flush(
+  workers: Workers,
+  { sql, owner, onTakenBack, log }: CheckpointFlushOptions,
+): Promise<number> {
+  const moves = [...workers].flatMap(([name, { runner }]) => {
+    const move = runner.checkpoint.idleCheckpoint;
     return move === null ? [] : [{ name, ...move }];
   });
   if (moves.length === 0) return 0;
-  const stays = new Map((await moveIdle(sql, moves, owner)).map((stay) => [stay.name, stay]));
+  const stays = new Map((await flushIdleCheckpoints(sql, moves, owner)).map((stay) => [stay.name, stay]));
   for (const { name, from: begun, to, generation } of moves) {
-    const { puller } = workers.get(name) ?? {};
+    const { runner } = workers.get(name) ?? {};
     const stay = stays.get(name);
-    if (stay === undefined) puller?.checkpoint.found({ from: begun, cursor: to, generation });
+    if (stay === undefined) runner?.checkpoint.found({ from: begun, cursor: to, generation });
     // Moved by another daemon: from there on, or this one would try the same move for ever.
     else if (stay.cursor !== null && stay.generation === generation)
-      puller?.checkpoint.found({ from: begun, cursor: stay.cursor, generation });
+      runner?.checkpoint.found({ from: begun, cursor: stay.cursor, generation });
   }
   const takenBack = [...stays.values()].filter((stay) => stay.takenBack);
   if (takenBack.length > 0) {

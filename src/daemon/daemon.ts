@@ -9,32 +9,32 @@ import { type Log, silentLog } from '../core/log.ts';
 import type { PublisherStatus } from '../core/publisher.ts';
 import type { ProjectionStatus } from '../core/status.ts';
 import { type TableOwners, tableOwners } from '../core/table-owners.ts';
-import { createHeadReader } from '../event-store/high-water-mark.ts';
-import { type HintFigures, HintMetrics } from '../feed/wakeup-metrics.ts';
-import type { Look } from '../feed/wakeups.ts';
-import { CommandDesk } from '../operations/command-inbox.ts';
-import { FailureDesk } from '../operations/dry-run/failure-service.ts';
-import { haltCulprit } from '../projector/halt-culprit.ts';
-import type { Culprit } from '../projector/handler-origin.ts';
-import { createHeads, type Heads } from '../projector/high-water-mark-cache.ts';
+import { createHighWaterMarkReader } from '../event-store/high-water-mark.ts';
+import { type WakeupCounts, WakeupMetrics } from '../feed/wakeup-metrics.ts';
+import type { PollResult } from '../feed/wakeups.ts';
+import { CommandInbox } from '../operations/command-inbox.ts';
+import { FailureService } from '../operations/dry-run/failure-service.ts';
+import { haltForUncaughtError } from '../projector/halt-culprit.ts';
+import type { HandlerOrigin } from '../projector/handler-origin.ts';
+import { createHighWaterMarkCache, type HighWaterMarkCache } from '../projector/high-water-mark-cache.ts';
 import { type Heartbeat, readHeartbeat } from '../state/heartbeat.ts';
 import { type ActorsOptions, childOf, startActors, type Worker } from './actors.ts';
 import type { DaemonPort, Transition } from './api.ts';
-import { createWatches, type Watches } from './background-tasks.ts';
+import { type BackgroundTasks, startBackgroundTasks } from './background-tasks.ts';
 import { type Broker, startBroker } from './broker-pushes.ts';
-import { flush, storeIdleMoves } from './checkpoint-flush.ts';
-import { DatabaseTrouble } from './database-availability.ts';
+import { flush, flushCheckpoints } from './checkpoint-flush.ts';
+import { DatabaseAvailability } from './database-availability.ts';
 import { drained } from './drained.ts';
 import { startFeed } from './feed.ts';
 import { type Health, healthOf } from './health.ts';
-import { type DaemonFigures, type FigureSources, readFigures } from './metrics.ts';
+import { type DaemonMetrics, type MetricSources, readMetrics } from './metrics.ts';
 import { DaemonOperations, type OperatingParts } from './operations.ts';
 import type { DaemonOptions } from './options.ts';
 import { closePools, openPools, type Pools } from './pools.ts';
 import { prepareDatabase } from './prepare-database.ts';
 import type { RunningPublisher } from './publisher-port.ts';
 import { readStatuses } from './read-statuses.ts';
-import { StoredViews } from './stored-views.ts';
+import { StateCache } from './stored-views.ts';
 import { watchTransitions } from './transition-observer.ts';
 import { packageVersion } from './version.ts';
 
@@ -53,14 +53,14 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
   readonly #listeners = new Set<(change: Transition) => void>();
   readonly #workers = new Map<string, Worker>();
   readonly #subscriptions: Subscription[] = [];
-  readonly #stored: StoredViews;
-  readonly #hints = new HintMetrics();
-  readonly #trouble: DatabaseTrouble;
-  readonly #failures: FailureDesk;
+  readonly #stored: StateCache;
+  readonly #hints = new WakeupMetrics();
+  readonly #databaseError: DatabaseAvailability;
+  readonly #failures: FailureService;
   #pools: Pools | null = null;
-  #heads: Heads | null = null;
-  #watches: Watches | null = null;
-  #desk: CommandDesk | null = null;
+  #highWaterMark: HighWaterMarkCache | null = null;
+  #tasks: BackgroundTasks | null = null;
+  #inbox: CommandInbox | null = null;
   #publisher: RunningPublisher | null = null;
   #root: Actor<typeof daemonMachine> | null = null;
   #broker: Broker | null = null;
@@ -71,14 +71,14 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     super();
     this.#options = options;
     this.#log = options.log ?? silentLog;
-    const examine = () => void this.#watches?.store.examine();
-    this.#trouble = new DatabaseTrouble(this.#log, examine, () => {
+    const examine = () => void this.#tasks?.store.examine();
+    this.#databaseError = new DatabaseAvailability(this.#log, examine, () => {
       for (const name of this.names) this.#child(name)?.send({ type: 'DATABASE_BACK' });
     });
     this.#owners = tableOwners(options.projections);
-    this.#stored = new StoredViews(options.databaseTrouble);
+    this.#stored = new StateCache(options.databaseTrouble);
     const place = { schema: 'public', version: packageVersion(), ...options };
-    this.#failures = new FailureDesk(place, () => this.#pools?.views ?? null);
+    this.#failures = new FailureService(place, () => this.#pools?.views ?? null);
     this.id = options.id ?? `${hostname()}:${process.pid}`;
     this.names = options.projections.map(({ name }) => name);
   }
@@ -93,7 +93,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     const { broker = null, patience = {} } = this.#options;
     const place = { database, schema, extensionSchemas };
     const own = { ...place, projections, id: this.id };
-    const pools = openPools({ ...own, patience, onControlClosed: () => this.#heads?.forget() });
+    const pools = openPools({ ...own, patience, onControlClosed: () => this.#highWaterMark?.forget() });
     this.#pools = pools;
     const { signal } = this.#ending;
     const prepared = prepareDatabase(pools, { ...own, owners: this.#owners, notify, log: this.#log, signal });
@@ -104,92 +104,88 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     // Stopped meanwhile: what began now would have nobody to end it.
     if (this.#stopping !== null) throw new EngineError('DAEMON_STOPPED');
     const heard = ({ standings, pending }: Heartbeat): void => {
-      this.#watches?.rows.heard(standings);
-      this.#desk?.beat(pending);
+      this.#tasks?.rows.heard(standings);
+      this.#inbox?.heartbeat(pending);
     };
-    const { control } = pools;
-    const heads = createHeads(createHeadReader(control), () => readHeartbeat(control), projections, heard, this.#log);
-    this.#heads = heads;
-    this.#watches = createWatches({
+    const reader = createHighWaterMarkReader(pools.control);
+    const read = () => readHeartbeat(pools.control);
+    const highWaterMark = createHighWaterMarkCache(reader, read, projections, heard, this.#log);
+    this.#highWaterMark = highWaterMark;
+    this.#tasks = startBackgroundTasks({
       daemon: this.#options,
       id: this.id,
       pools,
       names: this.names,
       owners: this.#owners,
       workers: this.#workers,
-      heads,
+      highWaterMark,
       snapshot: this.#snapshot,
       wake: (name) => this.#child(name)?.send({ type: 'WAKE' }),
       reopen: (name) => this.#child(name)?.send({ type: 'REOPEN' }),
       log: this.#log,
     });
-    this.#root = this.#startActors(heads, pools, starts);
-    this.#desk = this.#openDesk(pools);
-    this.#publisher = this.#options.publisher?.({ ...place, owner: this.id, heads, log: this.#log }) ?? null;
+    this.#root = this.#startActors(highWaterMark, pools, starts);
+    this.#inbox = this.#openInbox(pools);
+    this.#publisher = this.#options.publisher?.({ ...place, owner: this.id, highWaterMark, log: this.#log }) ?? null;
     if (broker !== null) {
       const reset = (name: string) => this.send(name, 'RESET', { by: 'broker' });
       this.#broker = startBroker({ ...broker, id: this.id, projections, reset, hints: this.#hints, log: this.#log });
     }
     this.#subscriptions.push(
-      storeIdleMoves(this.#workers, this.#watches.idle),
+      flushCheckpoints(this.#workers, this.#tasks.idle),
       startFeed({
         ...this.#options,
-        heads,
+        highWaterMark,
         listener: pools.control,
         schema,
         push$: this.#broker?.push$ ?? NEVER,
         log: this.#log,
-        onLook: (look) => this.#deliver(look),
-        onTrouble: this.#trouble.refused,
-        onAnswer: this.#trouble.answered,
+        onPoll: (poll) => this.#deliver(poll),
+        onTrouble: this.#databaseError.refused,
+        onAnswer: this.#databaseError.answered,
       }),
-      interval(1000).subscribe(this.#watches.check),
+      interval(1000).subscribe(this.#tasks.check),
     );
   }
 
-  #openDesk({ views }: Pools): CommandDesk {
-    const desk = new CommandDesk({
-      sql: views,
-      id: this.id,
-      names: this.names,
-      child: (name) => this.#child(name),
-      log: this.#log,
-    });
-    desk.start();
-    return desk;
+  #openInbox({ views }: Pools): CommandInbox {
+    const { id, names } = this;
+    const inbox = new CommandInbox({ sql: views, id, names, child: this.#child, log: this.#log });
+    inbox.start();
+    return inbox;
   }
 
-  #startActors(heads: Heads, pools: Pools, starts: ActorsOptions['starts']): Actor<typeof daemonMachine> {
+  #startActors(highWaterMark: HighWaterMarkCache, pools: Pools, starts: ActorsOptions['starts']) {
     return startActors({
       daemon: this.#options,
       owner: this.id,
       owners: this.#owners,
       pools,
-      heads,
+      highWaterMark,
       workers: this.#workers,
       starts,
       inspect: watchTransitions((change) => this.#announce(change), this.#log),
-      onScanned: () => this.#watches?.waits.check(),
-      onReset: () => void this.#watches?.rows.look(),
+      onScanned: () => this.#tasks?.waits.check(),
+      onReset: () => void this.#tasks?.rows.poll(),
       log: this.#log,
     });
   }
 
-  #deliver(look: Look): void {
-    this.#hints.looked(look);
-    if (look.again) this.#watches?.store.forget();
-    if (look.source === 'schedule') {
-      void this.#watches?.store.look(look.head);
-      void this.#desk?.tidy();
+  #deliver(poll: PollResult): void {
+    this.#hints.looked(poll);
+    if (poll.again) this.#tasks?.store.forget();
+    if (poll.source === 'schedule') {
+      void this.#tasks?.store.poll(poll.head);
+      void this.#inbox?.tidy();
     }
-    if (look.source === 'heartbeat')
-      this.#log.debug({ from: String(look.from), to: String(look.head) }, 'found by the heartbeat, no hint came');
-    this.#watches?.dispatcher.deliver(look);
+    if (poll.source === 'heartbeat')
+      this.#log.debug({ from: String(poll.from), to: String(poll.head) }, 'found by the heartbeat, no hint came');
+    this.#tasks?.dispatcher.deliver(poll);
     this.#publisher?.wake();
   }
 
   #announce(change: Transition): void {
-    this.#watches?.heard(change);
+    this.#tasks?.heard(change);
     for (const listener of this.#listeners) listener(change);
   }
 
@@ -197,10 +193,11 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
   readonly #snapshot = (name: string) => this.#child(name)?.getSnapshot() ?? null;
 
   protected operating(): OperatingParts {
-    const [pools, desk] = [this.#running(this.#pools), this.#running(this.#desk)];
-    const [watches, heads] = [this.#running(this.#watches), this.#running(this.#heads)];
+    const [pools, inbox] = [this.#running(this.#pools), this.#running(this.#inbox)];
+    const [tasks, highWaterMark] = [this.#running(this.#tasks), this.#running(this.#highWaterMark)];
+    const { id, names } = this;
     const { projections } = this.#options;
-    return { id: this.id, projections, names: this.names, pools, desk, watches, heads, failures: this.#failures };
+    return { id, projections, names, pools, inbox, tasks, highWaterMark, failures: this.#failures };
   }
 
   protected refuseWhileStopping(): void {
@@ -217,24 +214,24 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
   }
 
   readonly publisher = async (): Promise<PublisherStatus | null> =>
-    this.#publisher === null ? null : (await this.figures()).publisher;
+    this.#publisher === null ? null : (await this.metrics()).publisher;
 
-  readonly figures = async (): Promise<DaemonFigures> => await readFigures(this.#sources());
+  readonly metrics = async (): Promise<DaemonMetrics> => await readMetrics(this.#sources());
 
-  #sources(): FigureSources {
+  #sources(): MetricSources {
     const pools = this.#running(this.#pools);
     return {
       projections: this.#options.projections,
       sql: pools.views,
       pools,
       stored: this.#stored,
-      heads: this.#running(this.#heads),
+      highWaterMark: this.#running(this.#highWaterMark),
       workers: this.#workers,
       snapshot: this.#snapshot,
       storeProblem: this.storeProblem(),
-      backingOffSince: (name) => this.#watches?.backingOff.since(name) ?? null,
+      backingOffSince: (name) => this.#tasks?.backingOff.since(name) ?? null,
       owner: this.id,
-      trouble: this.#trouble,
+      databaseError: this.#databaseError,
       hints: this.#hints,
       broker: this.#broker,
       publisher: this.#publisher,
@@ -242,23 +239,23 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
   }
 
   /** Halts the projection whose handler left this error behind: see `findCulprit`. */
-  async halt(culprit: Culprit, error: unknown): Promise<void> {
+  async halt(culprit: HandlerOrigin, error: unknown): Promise<void> {
     const { operators: sql } = this.#running(this.#pools);
     const wake = () => this.#child(culprit.projection)?.send({ type: 'WAKE' });
-    await haltCulprit({ sql, log: this.#log, workers: this.#workers, wake }, culprit, error);
+    await haltForUncaughtError({ sql, log: this.#log, workers: this.#workers, wake }, culprit, error);
   }
 
-  readonly storeProblem = () => this.#watches?.store.problem() ?? this.#trouble.detail;
-  readonly unhandled = () => this.#heads?.unhandled() ?? [];
-  readonly instanceEvents = () => this.#heads?.instanceEvents() ?? null;
-  readonly backingOff = () => this.#watches?.backingOff.lasting() ?? [];
+  readonly storeProblem = () => this.#tasks?.store.problem() ?? this.#databaseError.detail;
+  readonly unhandled = () => this.#highWaterMark?.unhandled() ?? [];
+  readonly instanceEvents = () => this.#highWaterMark?.instanceEvents() ?? null;
+  readonly backingOff = () => this.#tasks?.backingOff.lasting() ?? [];
   readonly health = (): Health => healthOf(this.#workers, this.#root?.getSnapshot().status !== 'error');
   readonly ready = (): boolean =>
-    this.#root?.getSnapshot().status === 'active' && this.#stopping === null && !this.#trouble.away;
+    this.#root?.getSnapshot().status === 'active' && this.#stopping === null && !this.#databaseError.away;
   readonly broker = (): BrokerStatus | null => this.#broker?.status() ?? null;
   /** How projections were woken, and what no hint announced, since the start. */
-  readonly hints = (): HintFigures => this.#hints.figures(this.#heads?.latest() ?? 0n);
-  readonly latency = () => [...this.#workers].map(([name, { progress }]) => progress.latency.figures(name));
+  readonly hints = (): WakeupCounts => this.#hints.metrics(this.#highWaterMark?.latest() ?? 0n);
+  readonly latency = () => [...this.#workers].map(([name, { progress }]) => progress.latency.metrics(name));
 
   onTransition(listener: (change: Transition) => void): () => void {
     this.#listeners.add(listener);
@@ -274,7 +271,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
   async #stop(): Promise<void> {
     this.#ending.abort();
     for (const subscription of this.#subscriptions.splice(0)) subscription.unsubscribe();
-    this.#watches?.waits.stop();
+    this.#tasks?.waits.stop();
     const farewell = Promise.all([this.#broker?.stop(), this.#publisher?.stop(), this.#failures.stop()]);
     const root = this.#root;
     if (root !== null) {
@@ -283,13 +280,13 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
       root.stop();
     }
     // Last words to a database that may not answer any more: bounded, here and below.
-    await atMost(2000, Promise.all([this.#desk?.stop(), this.#watches?.halts.stop()]));
+    await atMost(2000, Promise.all([this.#inbox?.stop(), this.#tasks?.halts.stop()]));
     await farewell;
     const pools = this.#pools;
     if (pools === null) return;
     // What was passed over since the last second; losing it would only mean looking at those events again.
-    if (root !== null && this.#watches !== null) await flush(this.#workers, this.#watches.idle).catch(() => 0);
-    await atMost(2000, this.#watches?.transitions.stop());
+    if (root !== null && this.#tasks !== null) await flush(this.#workers, this.#tasks.idle).catch(() => 0);
+    await atMost(2000, this.#tasks?.transitions.stop());
     await closePools(pools);
   }
 

@@ -6,7 +6,7 @@ import { isConnectionLost } from '../postgres/errors.ts';
  * Whether the database answers the polls. The log says so once when it stops and once when it is back, not with every
  * attempt between.
  */
-export class DatabaseTrouble {
+export class DatabaseAvailability {
   readonly #log: Log;
   readonly #examine: () => void;
   readonly #onBack: () => void;

@@ -11,7 +11,7 @@ import type { Transition } from './api.ts';
 const TELLING = 4;
 const READ_MS = 5_000;
 
-export interface HaltsOptions {
+export interface HaltNotifierOptions {
   readonly sql: Sql;
   /** Of this daemon. */
   readonly id: string;
@@ -28,14 +28,14 @@ export interface HaltsOptions {
  * Tells of halts. Each is told once: again only when the projection has left `failed` in between. Nothing waits for it,
  * and no receiver can harm a projection or another receiver.
  */
-export class Halts {
-  readonly #options: HaltsOptions;
+export class HaltNotifier {
+  readonly #options: HaltNotifierOptions;
   readonly #changes = new Subject<Transition>();
   readonly #told = new Set<string>();
   readonly #stopped = new AbortController();
   readonly #done: Promise<void>;
 
-  constructor(options: HaltsOptions) {
+  constructor(options: HaltNotifierOptions) {
     this.#options = options;
     this.#done = new Promise((resolve) => {
       this.#changes

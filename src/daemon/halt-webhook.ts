@@ -26,12 +26,12 @@ export function haltWebhook(address: string, { withinMs = WITHIN_MS, baseMs }: H
   return async (halt, { signal }) => {
     const body = JSON.stringify(halt);
     for (let attempt = 1; ; attempt += 1) {
-      const trouble = await untilAborted({ signals: [signal], ms: withinMs }, (deadline) =>
+      const databaseError = await untilAborted({ signals: [signal], ms: withinMs }, (deadline) =>
         post(url, { method: 'POST', headers, body, redirect: 'manual', signal: deadline }),
       );
-      if (trouble === null) return;
+      if (databaseError === null) return;
       signal.throwIfAborted();
-      if (attempt === TRIES) throw new Error(`the webhook did not take it in ${TRIES} tries: ${trouble}`);
+      if (attempt === TRIES) throw new Error(`the webhook did not take it in ${TRIES} tries: ${databaseError}`);
       const backoff = { ...BACKOFF, ...(baseMs !== undefined && { baseMs }) };
       await pause(fullJitter(attempt, backoff, Math.random()), undefined, { signal });
     }

@@ -1,6 +1,6 @@
 import type { FailurePolicy } from '../core/failure-policy.ts';
 import type { Worker } from './actors.ts';
-import type { Patience } from './pools.ts';
+import type { Timeouts } from './pools.ts';
 
 /** A projection whose pull has got nowhere for longer than anything it waits for may take. */
 interface Stalled {
@@ -15,7 +15,7 @@ export interface Health {
 }
 
 /** Milliseconds: a page up to its deadline, and one answer that its end or the next read waits for. */
-export function stallLimit({ pageTimeoutMs }: FailurePolicy, { stallMs, answerMs = 30_000 }: Partial<Patience> = {}) {
+export function stallLimit({ pageTimeoutMs }: FailurePolicy, { stallMs, answerMs = 30_000 }: Partial<Timeouts> = {}) {
   return stallMs ?? pageTimeoutMs + answerMs;
 }
 

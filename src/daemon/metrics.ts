@@ -1,19 +1,19 @@
 import type { BrokerStatus } from '../core/broker.ts';
 import { PUBLISHER_NAME, type PublisherStatus } from '../core/publisher.ts';
 import type { ProjectionStatus, UnhandledEvents } from '../core/status.ts';
-import type { HintFigures, HintMetrics } from '../feed/wakeup-metrics.ts';
+import type { WakeupCounts, WakeupMetrics } from '../feed/wakeup-metrics.ts';
 import type { PoolCounts } from '../postgres/pool.ts';
-import type { LatencyFigures } from '../projector/latency.ts';
-import type { PageFigures } from '../projector/page-metrics.ts';
+import type { LatencyMetrics } from '../projector/latency.ts';
+import type { PageMetrics } from '../projector/page-metrics.ts';
 import type { Progress } from '../projector/progress.ts';
-import type { DatabaseTrouble } from './database-availability.ts';
+import type { DatabaseAvailability } from './database-availability.ts';
 import type { Pools } from './pools.ts';
 import type { RunningPublisher } from './publisher-port.ts';
 import { readStatuses, type StatusSources } from './read-statuses.ts';
 import type { StoredView } from './status.ts';
 
 /** Everything that is measured about a daemon, as of one moment. */
-export interface DaemonFigures {
+export interface DaemonMetrics {
   readonly daemon: string;
   /** Whether the database answered the last look at it. */
   readonly databaseUp: boolean;
@@ -23,8 +23,8 @@ export interface DaemonFigures {
   readonly head: bigint | null;
   /** Transactions that hold the head, with their age in seconds (null: this role may not see it). */
   readonly holders: readonly { readonly seconds: number | null }[];
-  readonly projections: readonly ProjectionFigures[];
-  readonly hints: HintFigures;
+  readonly projections: readonly ProjectionMetrics[];
+  readonly hints: WakeupCounts;
   readonly unhandled: readonly UnhandledEvents[];
   readonly broker: BrokerStatus | null;
   readonly publisher: PublisherStatus | null;
@@ -33,15 +33,15 @@ export interface DaemonFigures {
   readonly pageMemory: { readonly held: number; readonly total: number; readonly waiting: number };
 }
 
-export interface ProjectionFigures {
+export interface ProjectionMetrics {
   readonly status: ProjectionStatus;
   /** Its rows can no longer be trusted: only a RESET helps. */
   readonly alarm: boolean;
   /** Events passed over since the last reset. */
   readonly skipped: number;
-  readonly pages: PageFigures;
+  readonly pages: PageMetrics;
   /** From append to visible row. */
-  readonly latency: LatencyFigures;
+  readonly latency: LatencyMetrics;
   /** How long the projection has been waiting for a connection to apply its page; 0 while it does not. */
   readonly turnSeconds: number;
   /** How long the pull under way has been at one try of a page, or at reading; 0 while there is none. */
@@ -51,31 +51,31 @@ export interface ProjectionFigures {
 }
 
 /** The parts of a running daemon that know something about it. */
-export interface FigureSources extends StatusSources {
+export interface MetricSources extends StatusSources {
   readonly pools: Pools;
-  readonly trouble: DatabaseTrouble;
-  readonly hints: HintMetrics;
+  readonly databaseError: DatabaseAvailability;
+  readonly hints: WakeupMetrics;
   readonly broker: { status(): BrokerStatus } | null;
   readonly publisher: RunningPublisher | null;
 }
 
 /** All figures, with one reading of the database. */
-export async function readFigures(sources: FigureSources): Promise<DaemonFigures> {
-  const { heads, hints, pools, publisher } = sources;
+export async function readMetrics(sources: MetricSources): Promise<DaemonMetrics> {
+  const { highWaterMark, hints, pools, publisher } = sources;
   const { memory } = pools;
   const { projections, views } = await readStatuses(sources);
   return {
     daemon: sources.owner,
-    databaseUp: !sources.trouble.away,
+    databaseUp: !sources.databaseError.away,
     storeWrong: sources.storeProblem !== null,
-    head: heads.latest(),
-    holders: heads.holders(),
+    head: highWaterMark.latest(),
+    holders: highWaterMark.holders(),
     projections: projections.flatMap((status) => {
       const progress = sources.workers.get(status.name)?.progress;
       return progress === undefined ? [] : [ofProjection(status, views.get(status.name), progress)];
     }),
-    hints: hints.figures(heads.latest() ?? 0n),
-    unhandled: heads.unhandled(),
+    hints: hints.metrics(highWaterMark.latest() ?? 0n),
+    unhandled: highWaterMark.unhandled(),
     broker: sources.broker?.status() ?? null,
     publisher: publisher?.status(views.get(PUBLISHER_NAME) ?? null) ?? null,
     pools: {
@@ -90,13 +90,13 @@ export async function readFigures(sources: FigureSources): Promise<DaemonFigures
   };
 }
 
-function ofProjection(status: ProjectionStatus, view: StoredView | undefined, progress: Progress): ProjectionFigures {
+function ofProjection(status: ProjectionStatus, view: StoredView | undefined, progress: Progress): ProjectionMetrics {
   return {
     status,
     alarm: (view?.alarm ?? null) !== null,
     skipped: view?.skipped ?? 0,
-    pages: progress.pages.figures(),
-    latency: progress.latency.figures(status.name),
+    pages: progress.pages.metrics(),
+    latency: progress.latency.metrics(status.name),
     turnSeconds: progress.waitedMs / 1000,
     stalledSeconds: progress.stalledMs / 1000,
     backingOffSeconds:

@@ -4,14 +4,14 @@ import type { OperatorEvent } from '../core/operator-commands/command-registry.t
 import type { Projection } from '../core/projection.ts';
 import type { CommandOutcome } from '../core/status.ts';
 import { adopt } from '../operations/adopt.ts';
-import type { CommandDesk } from '../operations/command-inbox.ts';
-import type { FailureDesk } from '../operations/dry-run/failure-service.ts';
+import type { CommandInbox } from '../operations/command-inbox.ts';
+import type { FailureService } from '../operations/dry-run/failure-service.ts';
 import { forget } from '../operations/unregister.ts';
-import type { Heads } from '../projector/high-water-mark-cache.ts';
+import type { HighWaterMarkCache } from '../projector/high-water-mark-cache.ts';
 import { readCommands } from '../state/commands.ts';
 import { readTransitions, type TransitionsOptions } from '../state/transitions.ts';
 import type { DaemonPort, SendOptions } from './api.ts';
-import type { Watches } from './background-tasks.ts';
+import type { BackgroundTasks } from './background-tasks.ts';
 import type { Pools } from './pools.ts';
 
 /** The parts of a running daemon that answer operators. */
@@ -21,10 +21,10 @@ export interface OperatingParts {
   readonly projections: readonly Projection[];
   readonly names: readonly string[];
   readonly pools: Pools;
-  readonly desk: CommandDesk;
-  readonly watches: Watches;
-  readonly heads: Heads;
-  readonly failures: FailureDesk;
+  readonly inbox: CommandInbox;
+  readonly tasks: BackgroundTasks;
+  readonly highWaterMark: HighWaterMarkCache;
+  readonly failures: FailureService;
 }
 
 type Operations = Pick<
@@ -59,11 +59,11 @@ export abstract class DaemonOperations implements Operations {
 
   async submit(request: CommandRequest): Promise<CommandRecord> {
     this.refuseWhileStopping();
-    return await this.operating().desk.submit(request);
+    return await this.operating().inbox.submit(request);
   }
 
   async command(id: string): Promise<CommandRecord | null> {
-    return await this.operating().desk.command(id);
+    return await this.operating().inbox.command(id);
   }
 
   async commands({ name, limit = 100 }: { readonly name?: string; readonly limit?: number } = {}) {
@@ -71,11 +71,11 @@ export abstract class DaemonOperations implements Operations {
   }
 
   async awaitCommand(id: string, options?: WaitOptions): Promise<CommandRecord> {
-    return await this.operating().desk.awaitCommand(id, options);
+    return await this.operating().inbox.awaitCommand(id, options);
   }
 
   async outcome(id: string, options?: WaitOptions): Promise<CommandOutcome> {
-    return await this.operating().desk.outcome(id, options);
+    return await this.operating().inbox.outcome(id, options);
   }
 
   async transitions(name: string, options?: TransitionsOptions) {
@@ -83,7 +83,7 @@ export abstract class DaemonOperations implements Operations {
   }
 
   async waitFor(...asked: Parameters<DaemonPort['waitFor']>) {
-    return await this.operating().watches.waits.until(...asked);
+    return await this.operating().tasks.waits.until(...asked);
   }
 
   async forget(name: string): Promise<readonly string[]> {
@@ -93,11 +93,11 @@ export abstract class DaemonOperations implements Operations {
 
   async adopt(name: string, position: bigint): Promise<void> {
     this.refuseWhileStopping();
-    const { id: owner, projections, names, pools, heads, watches } = this.operating();
+    const { id: owner, projections, names, pools, highWaterMark, tasks } = this.operating();
     const projection = projections.find((one) => one.name === name);
     if (projection === undefined) throw new EngineError('PROJECTION_UNKNOWN', { name, known: names.join(', ') });
-    await adopt(pools.operators, { projection, projections, position, head: await heads.refresh(), owner });
-    await watches.rows.look();
+    await adopt(pools.operators, { projection, projections, position, head: await highWaterMark.refresh(), owner });
+    await tasks.rows.poll();
   }
 
   async failures(...asked: Parameters<DaemonPort['failures']>) {

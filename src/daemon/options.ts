@@ -7,7 +7,7 @@ import type { DatabaseAddress } from '../postgres/pool.ts';
 import type { FailpointHook } from '../projector/failpoint.ts';
 import type { HandlerBoard } from '../projector/handler-board.ts';
 import type { BrokerOptions } from './broker-pushes.ts';
-import type { Patience } from './pools.ts';
+import type { Timeouts } from './pools.ts';
 import type { StartPublisher } from './publisher-port.ts';
 
 /** With the policy of all its projections; one that says otherwise itself has its own. */
@@ -27,7 +27,7 @@ export interface DaemonOptions extends Partial<FailurePolicy> {
   /** Whether appends send a NOTIFY and this daemon listens. Default true. */
   readonly notify?: boolean;
   /** How long silence is borne before a connection counts as lost. Each has its default. */
-  readonly patience?: Partial<Patience>;
+  readonly patience?: Partial<Timeouts>;
   /** Why the database is known to be away, for status; null (default) when nothing is known. */
   readonly databaseTrouble?: () => string | null;
   /** Relays the events to a broker: `publisher(…)`. Default none. */

@@ -25,7 +25,7 @@ export interface PoolOptions {
   readonly extensionSchemas?: readonly string[] | undefined;
   readonly projections: readonly Projection[];
   readonly id: string;
-  readonly patience: Partial<Patience>;
+  readonly patience: Partial<Timeouts>;
   /** A connection of `control` has closed. */
   readonly onControlClosed: () => void;
 }
@@ -34,7 +34,7 @@ export interface PoolOptions {
  * How long silence is borne, in milliseconds. A peer that is gone without a word would keep a projection waiting until
  * TCP gives up, many minutes later.
  */
-export interface Patience {
+export interface Timeouts {
   /** Of whoever connects. Default 5000. */
   readonly connectMs: number;
   /** For the answer to a statement of a page. Default 30000; the server ends one after 10 s by itself. */

@@ -1,19 +1,19 @@
 import { EngineError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
-import type { ProjectionHands } from '../core/port.ts';
+import type { ProjectionOperations } from '../core/port.ts';
 import type { Projection } from '../core/projection.ts';
 import { setPaused } from '../operations/pause.ts';
 import { reset } from '../operations/reset.ts';
 import { skipEvent } from '../operations/skip.ts';
 import type { PageSettings } from '../projector/page-request.ts';
-import type { Puller } from '../projector/run-loop.ts';
+import type { ProjectionRunner } from '../projector/run-loop.ts';
 import { readState } from '../state/projection-state.ts';
 
-export interface HandsOptions {
+export interface ProjectionOperationsOptions {
   readonly projection: Projection;
   /** All of this daemon. */
   readonly projections: readonly Projection[];
-  readonly puller: Puller;
+  readonly runner: ProjectionRunner;
   readonly settings: Pick<PageSettings, 'sql' | 'owner' | 'failpoint'>;
   readonly log: Log;
   /** The row was halted when the process started, since processes had died of its event. */
@@ -23,28 +23,28 @@ export interface HandsOptions {
 }
 
 /** Gives a projection's machine its hands: each operation is one thing done to the database. */
-export function createHands(options: HandsOptions): ProjectionHands {
-  const { projection, projections, puller, log } = options;
+export function createProjectionOperations(options: ProjectionOperationsOptions): ProjectionOperations {
+  const { projection, projections, runner, log } = options;
   const { sql, owner, failpoint } = options.settings;
   const { name } = projection;
   return {
     open: async () => {
-      puller.forget();
+      runner.forget();
       const state = await readState(sql, name);
       if (state === null) throw new EngineError('PROJECTION_ROW_MISSING', { name });
-      puller.checkpoint.opened(state.generation);
+      runner.checkpoint.opened(state.generation);
       // A pause is the operator's and stays; else a refused projection stands still as a halted one does.
       if (state.refused !== null && state.status !== 'paused') return { status: 'halted', detail: state.refused };
       return { status: state.status, detail: state.alarm, ...(options.deadly === true && { deadly: true }) };
     },
-    pull: (mode, signal) => puller.pull(mode, signal),
+    run: (mode, signal) => runner.run(mode, signal),
     reset: async (command) => {
       // Whatever the outcome, also an unknown one: the row is read again before the next page.
-      puller.forget();
+      runner.forget();
       try {
         const done = await reset(sql, { projection, projections, owner, command, failpoint });
         await failpoint?.('reset-committed', projection.name);
-        puller.checkpoint.opened(done.generation);
+        runner.checkpoint.opened(done.generation);
         if (done.warning !== null) log.warn({ projection: name, warning: done.warning }, 'a reset took others along');
         return { status: done.status };
       } finally {
@@ -53,11 +53,11 @@ export function createHands(options: HandsOptions): ProjectionHands {
     },
     setPaused: async (paused, command) => {
       // While it is paused, it passes over no events either.
-      puller.forget();
+      runner.forget();
       return { status: await setPaused(sql, { name, paused, owner, command }) };
     },
     skip: async (command) => {
-      puller.forget();
+      runner.forget();
       // What to skip, and why, is the operator's to say.
       if (command === null) throw new EngineError('SKIP_MOVED', { name, where: 'was given no position' });
       await skipEvent(sql, { name, handled: [...projection.handlers.keys()], owner, command });

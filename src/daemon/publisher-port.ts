@@ -1,7 +1,7 @@
 import type { Log } from '../core/log.ts';
 import type { PublisherStatus } from '../core/publisher.ts';
 import type { DatabaseAddress, PoolCounts } from '../postgres/pool.ts';
-import type { HeadSource } from '../projector/head-source.ts';
+import type { HighWaterMarkSource } from '../projector/head-source.ts';
 
 /** What a daemon lends to the publisher that runs beside its projections. */
 export interface PublisherSurroundings {
@@ -11,7 +11,7 @@ export interface PublisherSurroundings {
   readonly extensionSchemas?: readonly string[] | undefined;
   /** The daemon's id. */
   readonly owner: string;
-  readonly heads: HeadSource;
+  readonly highWaterMark: HighWaterMarkSource;
   readonly log: Log;
 }
 

@@ -2,16 +2,16 @@ import type { ProjectionSnapshot } from '../../machines/state-names.ts';
 import type { Projection } from '../core/projection.ts';
 import type { ProjectionStatus } from '../core/status.ts';
 import type { Sql } from '../postgres/pool.ts';
-import type { Heads } from '../projector/high-water-mark-cache.ts';
+import type { HighWaterMarkCache } from '../projector/high-water-mark-cache.ts';
 import type { Worker } from './actors.ts';
 import { type StoredView, toStatus } from './status.ts';
-import type { StoredViews } from './stored-views.ts';
+import type { StateCache } from './stored-views.ts';
 
 export interface StatusSources {
   readonly projections: readonly Projection[];
   readonly sql: Sql;
-  readonly stored: StoredViews;
-  readonly heads: Heads;
+  readonly stored: StateCache;
+  readonly highWaterMark: HighWaterMarkCache;
   readonly workers: ReadonlyMap<string, Worker>;
   /** Null where no machine runs. */
   readonly snapshot: (name: string) => ProjectionSnapshot | null;
@@ -30,12 +30,12 @@ export interface Statuses {
 
 /** One look at the database. */
 export async function readStatuses(sources: StatusSources): Promise<Statuses> {
-  const { projections: declared, sql, stored, heads, workers, owner } = sources;
+  const { projections: declared, sql, stored, highWaterMark, workers, owner } = sources;
   // States first, then rows: a failure is stored before its projection is shown as failed, so it is never missing.
   const snapshots = new Map(declared.map(({ name }) => [name, sources.snapshot(name)]));
   const { views, failures, away, refused } = await stored.read(sql);
-  const head = heads.latest() ?? 0n;
-  const holders = heads.holders();
+  const head = highWaterMark.latest() ?? 0n;
+  const holders = highWaterMark.holders();
   const projections = declared.map(({ name, tables }) =>
     toStatus({
       name,
@@ -43,18 +43,18 @@ export async function readStatuses(sources: StatusSources): Promise<Statuses> {
       snapshot: snapshots.get(name) ?? null,
       view: views.get(name),
       failure: failures.get(name) ?? null,
-      historyCode: workers.get(name)?.puller.historyCode ?? null,
-      scanned: workers.get(name)?.puller.checkpoint.scannedIn(views.get(name)?.generation ?? 0n) ?? 0n,
+      historyCode: workers.get(name)?.runner.historyCode ?? null,
+      scanned: workers.get(name)?.runner.checkpoint.scannedIn(views.get(name)?.generation ?? 0n) ?? 0n,
       head,
-      secondsAbove: (cursor) => heads.secondsAbove(cursor, workers.get(name)?.progress.generationSince ?? 0),
+      secondsAbove: (cursor) => highWaterMark.secondsAbove(cursor, workers.get(name)?.progress.generationSince ?? 0),
       holders,
       storeProblem: refused ? (sources.storeProblem ?? away) : (away ?? sources.storeProblem),
       backingOffSince: sources.backingOffSince(name),
-      waitsForRoom: workers.get(name)?.puller.waitsForRoom ?? false,
+      waitsForRoom: workers.get(name)?.runner.waitsForRoom ?? false,
       waitedMs: workers.get(name)?.progress.waitedMs ?? 0,
       lockedBy: workers.get(name)?.progress.lockedBy ?? null,
       ratePerSecond: workers.get(name)?.progress.ratePerSecond ?? 0,
-      inOrder: workers.get(name)?.puller.inOrder ?? [],
+      inOrder: workers.get(name)?.runner.inOrder ?? [],
       owner,
     }),
   );

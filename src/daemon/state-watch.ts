@@ -2,12 +2,12 @@ import type { ProjectionSnapshot } from '../../machines/state-names.ts';
 import type { Log } from '../core/log.ts';
 import type { StoredStatus } from '../core/status.ts';
 import type { Sql } from '../postgres/pool.ts';
-import { readStandings } from '../state/projection-state.ts';
+import { readStateSummaries } from '../state/projection-state.ts';
 import type { Worker } from './actors.ts';
 
 export interface RowWatchOptions {
   readonly sql: Sql;
-  readonly workers: ReadonlyMap<string, Pick<Worker, 'puller'>>;
+  readonly workers: ReadonlyMap<string, Pick<Worker, 'runner'>>;
   /** Of a projection's machine; null where none runs. */
   readonly snapshot: (name: string) => ProjectionSnapshot | null;
   /** Has a projection's machine read its row again. */
@@ -24,27 +24,27 @@ export interface RowWatch {
   /** With each heartbeat: the fingerprint of all rows. */
   heard(standings: string): void;
   /** A machine has come to rest by what its row said, which may be over: no fingerprint would tell. */
-  doubt(): void;
+  markUnsettled(): void;
   /** Now: something has been reset here. Never rejects. */
-  look(): Promise<void>;
+  poll(): Promise<void>;
 }
 
 export function createRowWatch({ sql, workers, snapshot, reopen, log }: RowWatchOptions): RowWatch {
   /** Null until every machine agrees with its row: until then they are told with each heartbeat. */
   let settled: string | null = null;
   let doubts = 0;
-  let looking: Promise<void> | null = null;
+  let polling: Promise<void> | null = null;
 
-  async function look(): Promise<void> {
+  async function poll(): Promise<void> {
     const began = doubts;
     try {
-      const { rows, fingerprint } = await readStandings(sql);
+      const { rows, fingerprint } = await readStateSummaries(sql);
       let behind = false;
       for (const { name, generation, status } of rows) {
-        const wasReset = workers.get(name)?.puller.checkpoint.heard(generation) === true;
+        const wasReset = workers.get(name)?.runner.checkpoint.heard(generation) === true;
         const now = snapshot(name);
         const differs =
-          now !== null && !agrees(now, status) && (workers.get(name)?.puller.historyCode !== null) !== true;
+          now !== null && !agrees(now, status) && (workers.get(name)?.runner.historyCode !== null) !== true;
         if (!wasReset && !differs) continue;
         // At rest it reads its row now. One at work may have read it before this: it is asked again.
         if (wasReset || (now !== null && !isAtRest(now))) behind = true;
@@ -66,16 +66,16 @@ export function createRowWatch({ sql, workers, snapshot, reopen, log }: RowWatch
 
   return {
     heard: (standings) => {
-      if (standings === settled || looking !== null) return;
-      looking = look().finally(() => {
-        looking = null;
+      if (standings === settled || polling !== null) return;
+      polling = poll().finally(() => {
+        polling = null;
       });
     },
-    doubt: () => {
+    markUnsettled: () => {
       doubts += 1;
       settled = null;
     },
-    look,
+    poll,
   };
 }
 

@@ -12,7 +12,7 @@ export interface StoreWatchOptions {
 /** Looks after the store while the daemon runs: what the safe head rests on can be undone by hand at any time. */
 export interface StoreWatch {
   /** On every scheduled look, right after its head was read. Never rejects; one at a time, one that is due meanwhile is left out. */
-  look(head: bigint): Promise<void>;
+  poll(head: bigint): Promise<void>;
   /** Now, for a poll was refused, or the first one after that went well. Never rejects; left out while a look is under way. */
   examine(): Promise<void>;
   /** What is wrong with the store now, for every projection's status; null when it is as it has to be. */
@@ -52,7 +52,7 @@ export function createStoreWatch({ auditor, check, log }: StoreWatchOptions): St
 
   async function audit(head: bigint): Promise<void> {
     // First: it remembers what can be seen with this head, and should do so at once.
-    for (const { kind, id, name, ...late } of await auditor.look(head)) {
+    for (const { kind, id, name, ...late } of await auditor.poll(head)) {
       const about = { position: String(late.position), event: id, name, head: String(late.head), kind };
       if (kind === 'changed') log.warn(about, CHANGED);
       else log.error(about, 'an event appeared below the head: projections that had passed it need a reset');
@@ -60,7 +60,7 @@ export function createStoreWatch({ auditor, check, log }: StoreWatchOptions): St
   }
 
   return {
-    look: (head) => guarded(() => audit(head)),
+    poll: (head) => guarded(() => audit(head)),
     examine: () => guarded(async () => undefined),
     problem: () => problem,
     forget: () => auditor.forget(),

@@ -8,7 +8,7 @@ type Views = Awaited<ReturnType<typeof readViews>>;
  * What the database says about every projection; while it is away, what it said last and why there is nothing newer: an
  * operator who asks then needs an answer most of all.
  */
-export class StoredViews {
+export class StateCache {
   readonly #known: () => string | null;
   #last: Views = { views: new Map(), failures: new Map() };
 

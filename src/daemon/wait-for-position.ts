@@ -2,7 +2,7 @@ import { orAborted } from '../core/deadline.ts';
 import { EngineError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { untilAborted } from '../core/signals.ts';
-import type { Heads } from '../projector/high-water-mark-cache.ts';
+import type { HighWaterMarkCache } from '../projector/high-water-mark-cache.ts';
 
 /** Where a projection's row stands. */
 interface Place {
@@ -16,7 +16,7 @@ export interface WaitsOptions {
   readonly read: (names: readonly string[]) => Promise<ReadonlyMap<string, Place>>;
   /** How far this daemon has looked at events for a projection, in this generation; ahead of the row or behind it. */
   readonly scanned: (name: string, generation: bigint) => bigint;
-  readonly heads: Pick<Heads, 'look' | 'latest' | 'safe'>;
+  readonly highWaterMark: Pick<HighWaterMarkCache, 'poll' | 'latest' | 'safe'>;
   readonly log: Log;
   /** Waits at once. Default 64. */
   readonly max?: number;
@@ -47,7 +47,7 @@ export class Waits {
   readonly #stopped = new AbortController();
   #underWay = 0;
   #timer: NodeJS.Timeout | null = null;
-  #looking = false;
+  #polling = false;
 
   constructor(options: WaitsOptions) {
     this.#options = options;
@@ -77,9 +77,9 @@ export class Waits {
   }
 
   async #until(name: string, position: bigint | 'head', timeoutMs: number, ending: AbortSignal): Promise<WaitOutcome> {
-    const { heads, read } = this.#options;
+    const { highWaterMark, read } = this.#options;
     ending.throwIfAborted();
-    const target = position === 'head' ? (await orAborted(heads.look(), ending)).drawn : position;
+    const target = position === 'head' ? (await orAborted(highWaterMark.poll(), ending)).lastAllocated : position;
     // A row that is read after the wait has begun: what was applied before a reset does not count after it.
     const place = (await orAborted(read([name]), ending)).get(name);
     if (place === undefined) throw new EngineError('PROJECTION_ROW_MISSING', { name });
@@ -105,7 +105,7 @@ export class Waits {
     const waiter: Waiter = { name, target, place, reached: () => resolve(true) };
     const timer = setTimeout(() => resolve(false), timeoutMs);
     this.#waiters.add(waiter);
-    this.#timer ??= setInterval(() => void this.#look(), this.#options.everyMs ?? 1000);
+    this.#timer ??= setInterval(() => void this.#poll(), this.#options.everyMs ?? 1000);
     try {
       this.check();
       if (await orAborted(promise, ending)) return { applied: true, lagEvents: 0 };
@@ -122,30 +122,30 @@ export class Waits {
 
   /** Positions up to the target at which something may be unapplied. */
   #missing({ name, target, place }: Waiter): bigint {
-    const { heads, scanned } = this.#options;
+    const { highWaterMark, scanned } = this.#options;
     const here = scanned(name, place.generation);
     const cursor = here > place.cursor ? here : place.cursor;
     // At the head there is nothing more up to its bound, though the cursor stands at the last event: the positions
     // between were drawn by transactions that rolled back.
-    const latest = heads.latest();
-    const safe = latest !== null && cursor >= latest ? heads.safe() : cursor;
+    const latest = highWaterMark.latest();
+    const safe = latest !== null && cursor >= latest ? highWaterMark.safe() : cursor;
     const applied = safe > cursor ? safe : cursor;
     return target > applied ? target - applied : 0n;
   }
 
-  async #look(): Promise<void> {
-    if (this.#looking) return;
-    this.#looking = true;
+  async #poll(): Promise<void> {
+    if (this.#polling) return;
+    this.#polling = true;
     try {
       const names = [...new Set([...this.#waiters].map(({ name }) => name))];
-      await this.#options.heads.look();
+      await this.#options.highWaterMark.poll();
       const places = await this.#options.read(names);
       for (const waiter of this.#waiters) waiter.place = places.get(waiter.name) ?? waiter.place;
       this.check();
     } catch (error) {
       this.#options.log.debug({ err: error }, 'rows not read for those who wait, tried again in a second');
     } finally {
-      this.#looking = false;
+      this.#polling = false;
     }
   }
 }

@@ -1,14 +1,14 @@
 import type { Projection } from '../core/projection.ts';
-import type { Look } from '../feed/wakeups.ts';
+import type { PollResult } from '../feed/wakeups.ts';
 import type { Passed } from '../projector/checkpoint.ts';
-import type { Heads } from '../projector/high-water-mark-cache.ts';
+import type { HighWaterMarkCache } from '../projector/high-water-mark-cache.ts';
 import { newestOf } from '../projector/recent-events.ts';
 import type { Worker } from './actors.ts';
 
 export interface DispatchOptions {
   readonly projections: readonly Pick<Projection, 'name' | 'handlers'>[];
-  readonly workers: ReadonlyMap<string, Pick<Worker, 'puller'>>;
-  readonly heads: Pick<Heads, 'since'>;
+  readonly workers: ReadonlyMap<string, Pick<Worker, 'runner'>>;
+  readonly highWaterMark: Pick<HighWaterMarkCache, 'since'>;
   /** Wakes the machine of a projection. */
   readonly wake: (name: string) => void;
   /** Projections have passed over events. */
@@ -16,7 +16,7 @@ export interface DispatchOptions {
 }
 
 /** What was appended after a position, and which projections handle any of it. */
-interface News extends Passed {
+interface ActorUpdate extends Passed {
   readonly handledBy: ReadonlySet<string>;
 }
 
@@ -39,18 +39,18 @@ export class WakeupDispatcher {
    * Where the events of the poll are not known (the first one, a flood), all are woken; after a lost connection all of
    * them say so themselves.
    */
-  deliver(poll: Pick<Look, 'source'>): void {
+  deliver(poll: Pick<PollResult, 'source'>): void {
     const { workers, wake, onPassed } = this.#options;
     const all = poll.source === 'schedule';
     const newsAfter = this.#newsByPosition();
     let passed = false;
-    for (const [name, { puller }] of workers) {
-      const { wakeup } = puller;
+    for (const [name, { runner }] of workers) {
+      const { wakeup } = runner;
       if (wakeup === 'useless') continue;
-      const news = all || wakeup === 'needed' ? null : newsAfter(puller.checkpoint.scanned);
+      const news = all || wakeup === 'needed' ? null : newsAfter(runner.checkpoint.scanned);
       if (news === null || news.handledBy.has(name)) wake(name);
       else {
-        puller.checkpoint.passOver(news);
+        runner.checkpoint.passOver(news);
         passed = true;
       }
     }
@@ -58,9 +58,9 @@ export class WakeupDispatcher {
   }
 
   /** Most projections stand at one position, and so at the same bigint: comparing that costs less than a look-up. */
-  #newsByPosition(): (after: bigint) => News | null {
-    const known = new Map<bigint, News | null>();
-    let [last, lastNews]: [bigint | null, News | null] = [null, null];
+  #newsByPosition(): (after: bigint) => ActorUpdate | null {
+    const known = new Map<bigint, ActorUpdate | null>();
+    let [last, lastNews]: [bigint | null, ActorUpdate | null] = [null, null];
     return (after) => {
       if (after === last) return lastNews;
       const found = known.get(after);
@@ -71,8 +71,8 @@ export class WakeupDispatcher {
     };
   }
 
-  #newsAfter(after: bigint): News | null {
-    const appended = this.#options.heads.since(after);
+  #newsAfter(after: bigint): ActorUpdate | null {
+    const appended = this.#options.highWaterMark.since(after);
     if (appended === null) return null;
     const { to, toId, events } = appended;
     const handledBy = new Set(events.flatMap(({ name }) => this.#handlers.get(name) ?? []));

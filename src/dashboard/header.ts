@@ -1,7 +1,7 @@
 import { duration, grouped } from '../core/readable.ts';
 import { make, set, write } from './element.ts';
 import { clock } from './format.ts';
-import type { Look } from './polling.ts';
+import type { PollResult } from './polling.ts';
 import { TokenForm, type TokenFormOptions } from './token-form.ts';
 
 /** Above every page: which daemon this is, whether it answers, and how the broker and the publisher are. */
@@ -30,7 +30,7 @@ export class Header {
     );
   }
 
-  update({ fleet, about, at, trouble }: Look): void {
+  update({ fleet, about, at, databaseError }: PollResult): void {
     write(this.#daemon, about === null ? '' : `${about.daemon} · ${about.version}`);
     const { broker, publisher, projections = [] } = fleet ?? {};
     const head = projections.reduce((greatest, one) => (BigInt(one.head) > greatest ? BigInt(one.head) : greatest), 0n);
@@ -43,7 +43,7 @@ export class Header {
     );
     this.#worry('Broker', broker?.detail ?? null, 0);
     this.#worry('Publisher', publisher?.detail ?? null, 1);
-    this.#warn(fleet === null ? null : at, trouble);
+    this.#warn(fleet === null ? null : at, databaseError);
   }
 
   #worry(of: string, why: string | null, at: number): void {
@@ -56,19 +56,19 @@ export class Header {
   }
 
   /** Written again only when it says something new: a screen reader reads it out each time. */
-  #warn(at: number | null, trouble: Look['trouble']): void {
-    this.banner.hidden = trouble === null;
-    if (trouble === null) {
+  #warn(at: number | null, databaseError: PollResult['databaseError']): void {
+    this.banner.hidden = databaseError === null;
+    if (databaseError === null) {
       write(this.banner, '');
       return;
     }
     const now = new Date();
-    const since = `since ${clock(new Date(trouble.since), now)}`;
-    const gone = duration(Math.floor((now.getTime() - trouble.since) / 10_000) * 10);
-    const what = trouble.needsToken
-      ? `This daemon shows nothing without its token: ${trouble.message}`
-      : `${trouble.message}, ${since}${gone === '0 s' ? '' : ` (${gone})`}`;
-    const shown = at === null || trouble.needsToken ? '' : ` What is shown is from ${clock(new Date(at), now)}.`;
+    const since = `since ${clock(new Date(databaseError.since), now)}`;
+    const gone = duration(Math.floor((now.getTime() - databaseError.since) / 10_000) * 10);
+    const what = databaseError.needsToken
+      ? `This daemon shows nothing without its token: ${databaseError.message}`
+      : `${databaseError.message}, ${since}${gone === '0 s' ? '' : ` (${gone})`}`;
+    const shown = at === null || databaseError.needsToken ? '' : ` What is shown is from ${clock(new Date(at), now)}.`;
     write(this.banner, `${what.charAt(0).toUpperCase()}${what.slice(1)}.${shown}`);
   }
 }

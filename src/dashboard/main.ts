@@ -7,7 +7,7 @@ import { Header } from './header.ts';
 import type { Step } from './inspection.ts';
 import { InspectionSocket } from './inspection-socket.ts';
 import { ListView } from './list/list-view.ts';
-import { type Look, Polling } from './polling.ts';
+import { Polling, type PollResult } from './polling.ts';
 import { ProjectionView } from './projection/projection-view.ts';
 import { Samples } from './samples.ts';
 import { Token } from './token.ts';
@@ -29,7 +29,7 @@ const header = new Header({
 });
 const place = make('div', { id: 'place' });
 
-let look: Look = { fleet: null, about: null, at: 0, trouble: null };
+let poll: PollResult = { fleet: null, about: null, at: 0, databaseError: null };
 let before: ReadonlyMap<string, ProjectionStatus> = new Map();
 let view: ListView | ProjectionView = open();
 
@@ -72,14 +72,14 @@ function open(): ListView | ProjectionView {
 function show(): void {
   place.replaceChildren(view.element);
   document.title = `${view.title} · Projectionist`;
-  view.update(look);
+  view.update(poll);
 }
 
-function looked(now: Look): void {
-  const isNew = now.trouble === null;
+function looked(now: PollResult): void {
+  const isNew = now.databaseError === null;
   // The first answer, or one after trouble: another daemon may be at this address.
-  if (isNew && (look.fleet === null || look.trouble !== null)) void header.tokenForm.check();
-  look = now;
+  if (isNew && (poll.fleet === null || poll.databaseError !== null)) void header.tokenForm.check();
+  poll = now;
   document.body.classList.toggle('stale', !isNew && now.fleet !== null);
   header.update(now);
   if (isNew) note(now);
@@ -89,7 +89,7 @@ function looked(now: Look): void {
 }
 
 /** Keeps a sample of each projection, and tells what has changed where nobody else does. */
-function note({ fleet, at }: Look): void {
+function note({ fleet, at }: PollResult): void {
   const statuses = new Map(fleet?.projections.map((status) => [keyOf(status), status]));
   for (const [key, { name, substate, lagEvents, ratePerSecond }] of statuses) {
     samples.add(key, at / 1000, lagEvents, ratePerSecond);

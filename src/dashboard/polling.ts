@@ -8,29 +8,29 @@ const HIDDEN_EVERY_MS = 5_000;
 const SOON_MS = 150;
 
 /** What the daemon said last, and whether it still says anything. */
-export interface Look {
+export interface PollResult {
   /** Null: it has not answered yet. */
   readonly fleet: Fleet | null;
   readonly about: { readonly version: string; readonly daemon: string } | null;
   /** When `fleet` came, epoch milliseconds. */
   readonly at: number;
   /** Null while it answers. */
-  readonly trouble: { readonly since: number; readonly message: string; readonly needsToken: boolean } | null;
+  readonly databaseError: { readonly since: number; readonly message: string; readonly needsToken: boolean } | null;
 }
 
 /** Asks the daemon once a second, one question at a time, for as long as the page is open. */
 export class Polling {
   readonly #client: DaemonClient;
-  readonly #onLook: (look: Look) => void;
-  #look: Look = { fleet: null, about: null, at: 0, trouble: null };
+  readonly #onPoll: (poll: PollResult) => void;
+  #poll: PollResult = { fleet: null, about: null, at: 0, databaseError: null };
   #timer = 0;
   #asking = false;
   #again = false;
   #isSoon = false;
 
-  constructor(client: DaemonClient, onLook: (look: Look) => void) {
+  constructor(client: DaemonClient, onPoll: (poll: PollResult) => void) {
     this.#client = client;
-    this.#onLook = onLook;
+    this.#onPoll = onPoll;
     document.addEventListener('visibilitychange', () => this.soon());
   }
 
@@ -57,26 +57,26 @@ export class Polling {
   async #ask(): Promise<void> {
     this.#asking = true;
     this.#isSoon = false;
-    this.#look = await this.#answer();
+    this.#poll = await this.#answer();
     this.#asking = false;
-    this.#onLook(this.#look);
+    this.#onPoll(this.#poll);
     const soon = this.#again;
     this.#again = false;
     this.#askIn(soon ? SOON_MS : document.hidden ? HIDDEN_EVERY_MS : EVERY_MS);
   }
 
-  async #answer(): Promise<Look> {
-    const before = this.#look;
+  async #answer(): Promise<PollResult> {
+    const before = this.#poll;
     try {
       // After trouble another daemon may answer at this address.
-      const about = before.trouble === null && before.about !== null ? before.about : await this.#client.about();
-      return { fleet: await this.#client.fleet(), about, at: Date.now(), trouble: null };
+      const about = before.databaseError === null && before.about !== null ? before.about : await this.#client.about();
+      return { fleet: await this.#client.fleet(), about, at: Date.now(), databaseError: null };
     } catch (error) {
-      const since = before.trouble?.since ?? Date.now();
+      const since = before.databaseError?.since ?? Date.now();
       const told = error instanceof RefusedError || error instanceof UnreachableError;
       const message = told ? error.message : String(error);
       const needsToken = error instanceof RefusedError && error.status === 401;
-      return { ...before, trouble: { since, message, needsToken } };
+      return { ...before, databaseError: { since, message, needsToken } };
     }
   }
 }

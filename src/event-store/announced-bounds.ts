@@ -1,7 +1,7 @@
 /** What one look at the store found: see src/event-store/high-water-mark.ts for the statements. */
-export interface HeadSighting {
+export interface AllocationReading {
   /** Highest position drawn so far, whether or not its transaction has committed. */
-  readonly drawn: bigint;
+  readonly lastAllocated: bigint;
   /** Low 31 bits of each announced lower bound that is held at this moment. */
   readonly announced: readonly bigint[];
 }
@@ -12,9 +12,9 @@ const JUMP = 2n ** 30n;
 const MEANWHILE = 2n ** 20n;
 
 /** The result, and what the next look is compared with. */
-export interface HeadMark {
+export interface HighWaterMark {
   readonly head: bigint;
-  readonly drawn: bigint;
+  readonly lastAllocated: bigint;
 }
 
 /**
@@ -25,10 +25,13 @@ export interface HeadMark {
  * than 2^31 - 2^20 positions; after a jump of more than 2^30 between two looks that can no longer be told, so the mark holds
  * until nobody has an announcement.
  */
-export function safeHead({ drawn, announced }: HeadSighting, previous: HeadMark | null): HeadMark {
-  if (previous !== null && announced.length > 0 && drawn - previous.drawn > JUMP) return previous;
-  const bound = announced.map((low) => unwrap(low, drawn)).reduce((a, b) => (b < a ? b : a), drawn);
-  return { head: previous !== null && previous.head > bound ? previous.head : bound, drawn };
+export function nextHighWaterMark(
+  { lastAllocated, announced }: AllocationReading,
+  previous: HighWaterMark | null,
+): HighWaterMark {
+  if (previous !== null && announced.length > 0 && lastAllocated - previous.lastAllocated > JUMP) return previous;
+  const bound = announced.map((low) => unwrap(low, lastAllocated)).reduce((a, b) => (b < a ? b : a), lastAllocated);
+  return { head: previous !== null && previous.head > bound ? previous.head : bound, lastAllocated };
 }
 
 /**
@@ -36,8 +39,8 @@ export function safeHead({ drawn, announced }: HeadSighting, previous: HeadMark 
  * after `drawn` was read have announced more than it, and must not look like ones that began 2^31 positions ago. Under
  * a steady load there is always one, and the head would stand still.
  */
-function unwrap(low: bigint, drawn: bigint): bigint {
-  const limit = drawn + MEANWHILE;
+function unwrap(low: bigint, lastAllocated: bigint): bigint {
+  const limit = lastAllocated + MEANWHILE;
   const candidate = (limit & ~(SPAN - 1n)) | low;
   return candidate > limit ? candidate - SPAN : candidate;
 }

@@ -2,7 +2,7 @@ import type { NewEvent, StoredEvent } from '../core/event.ts';
 import { connect, type DatabaseAddress } from '../postgres/pool.ts';
 import { type Appended, append } from './append.ts';
 import { checkDatabase } from './checks.ts';
-import { createHeadReader } from './high-water-mark.ts';
+import { createHighWaterMarkReader } from './high-water-mark.ts';
 import { migrate } from './migrate.ts';
 import { readPage } from './read.ts';
 
@@ -50,11 +50,11 @@ export async function createEventStore({
     await close();
     throw error;
   }
-  const heads = createHeadReader(control);
+  const highWaterMark = createHighWaterMarkReader(control);
   return {
     append: (events) => append(sql, events),
     async *read(after = 0n) {
-      const { position: head } = await heads.read();
+      const { position: head } = await highWaterMark.read();
       for (let from = after; from < head; ) {
         const page = await readPage(sql, { after: from, head, names: null, limit: 1000, maxBytes: 8 * 1024 * 1024 });
         yield* page.events;

@@ -1,7 +1,7 @@
 import type { StoredEvent } from '../core/event.ts';
 import { isConnectionLost } from '../postgres/errors.ts';
 import type { Queryable, Sql } from '../postgres/pool.ts';
-import { type HeadMark, safeHead } from './announced-bounds.ts';
+import { type HighWaterMark, nextHighWaterMark } from './announced-bounds.ts';
 import { readRecent } from './read.ts';
 
 /** An appender that is still open and so holds the head where it announced its bound. */
@@ -20,17 +20,17 @@ interface Head {
   /** The bound itself: nothing can appear at or below it any more. */
   readonly safe: bigint;
   /** Highest position drawn. Above `position` with nobody holding: positions whose transactions rolled back. */
-  readonly drawn: bigint;
+  readonly lastAllocated: bigint;
   readonly holders: readonly OpenAppender[];
   /** Every event after the last look's position up to this one's; null when that is not known. */
   readonly recent: { readonly after: bigint; readonly events: readonly StoredEvent[] } | null;
 }
 
-export interface HeadReader {
+export interface HighWaterMarkReader {
   /** Looks now. Calls at the same time share one look that starts after each of them. */
   read(): Promise<Head>;
   /** Last allocated position: whether it is worth a look. */
-  drawn(): Promise<bigint>;
+  lastAllocated(): Promise<bigint>;
   /** After a lost connection: a restarted server may have taken drawn positions back. */
   forget(): void;
   /** Counts up whenever what was seen before no longer counts; whoever remembers something of the store compares it. */
@@ -44,8 +44,8 @@ export interface HeadReader {
  * later, draws later still, and so draws above 1. Only then may 3. look at rows: those after the last look's position,
  * which also spares whoever waits for them a question of its own. A page that is read later may look at all of them.
  */
-export function createHeadReader(sql: Sql): HeadReader {
-  let previous: (HeadMark & Top) | null = null;
+export function createHighWaterMarkReader(sql: Sql): HighWaterMarkReader {
+  let previous: (HighWaterMark & Top) | null = null;
   let running: Promise<Head> | null = null;
   let queued: Promise<Head> | null = null;
   let epoch = 0;
@@ -55,29 +55,29 @@ export function createHeadReader(sql: Sql): HeadReader {
     epoch += 1;
   }
 
-  async function look(): Promise<Head> {
+  async function poll(): Promise<Head> {
     const began = epoch;
     const after = previous?.position ?? null;
-    const [drawn, held, seen] = await sql.session((one) =>
+    const [lastAllocated, held, seen] = await sql.session((one) =>
       Promise.all([readDrawn(one), readAnnouncements(one), after === null ? null : tryRecent(one, after)]),
     );
     // Positions were taken back: the old head would let a reader pass an appender that draws them again.
-    if (previous !== null && drawn < previous.drawn) {
+    if (previous !== null && lastAllocated < previous.lastAllocated) {
       forget();
-      return await look();
+      return await poll();
     }
-    const mark = safeHead({ drawn, announced: held.map((lock) => lock.low) }, previous);
+    const mark = nextHighWaterMark({ lastAllocated, announced: held.map((lock) => lock.low) }, previous);
     const events = seen?.filter(({ position }) => position <= mark.head) ?? null;
     const top: Top = events === null || previous === null ? await readTop(sql, mark.head) : (events.at(-1) ?? previous);
     const { position, id } = top;
     // The connection was lost in between: this bound is the old server's, those rows may be the restarted one's.
-    if (began !== epoch) return await look();
+    if (began !== epoch) return await poll();
     previous = { ...mark, position, id };
     return {
       position,
       id,
       safe: mark.head,
-      drawn,
+      lastAllocated,
       holders: held.map(({ pid, seconds }) => ({ pid, seconds })),
       recent: events === null || after === null ? null : { after, events },
     };
@@ -85,7 +85,7 @@ export function createHeadReader(sql: Sql): HeadReader {
 
   function read(): Promise<Head> {
     if (running === null) {
-      running = look().finally(() => {
+      running = poll().finally(() => {
         running = null;
       });
       return running;
@@ -102,16 +102,16 @@ export function createHeadReader(sql: Sql): HeadReader {
 
   return {
     read,
-    drawn: () => readDrawn(sql),
+    lastAllocated: () => readDrawn(sql),
     forget,
     epoch: () => epoch,
   };
 }
 
 async function readDrawn(sql: Queryable): Promise<bigint> {
-  const [row] = await sql<[{ drawn: bigint }]>`
-    SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence('events', 'position')::regclass), 0) AS drawn`;
-  return row.drawn;
+  const [row] = await sql<[{ lastAllocated: bigint }]>`
+    SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence('events', 'position')::regclass), 0) AS "lastAllocated"`;
+  return row.lastAllocated;
 }
 
 /** The event that the head stands on; 0 and null while there is none. */

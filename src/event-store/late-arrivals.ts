@@ -22,7 +22,7 @@ export interface Auditor {
    * Compares the store with what earlier calls remembered, then remembers `head` together with what can be seen now.
    * Call it right after `head` was read. A late arrival is told once.
    */
-  look(head: bigint): Promise<readonly LateArrival[]>;
+  poll(head: bigint): Promise<readonly LateArrival[]>;
   /** After a lost connection: a crash takes back positions and transaction ids, which then come again. */
   forget(): void;
 }
@@ -60,7 +60,7 @@ export function createAuditor(sql: Sql): Auditor {
   let told = new Map<string, bigint>();
   let generation = 0;
 
-  async function look(head: bigint): Promise<readonly LateArrival[]> {
+  async function poll(head: bigint): Promise<readonly LateArrival[]> {
     const began = generation;
     const before = remembered;
     const late = await findLate(sql, before);
@@ -76,7 +76,7 @@ export function createAuditor(sql: Sql): Auditor {
   }
 
   return {
-    look,
+    poll,
     forget: () => {
       generation += 1;
       remembered = [];
@@ -108,8 +108,8 @@ export function fullXid(sql: Queryable, low: Fragment, next: Fragment): Fragment
  * Ids below 3 are older than everything: the server's own, and rows frozen long ago. Each event is compared with the earliest look whose head
  * reached it, since what was visible then is visible ever after.
  */
-async function findLate(sql: Sql, looks: readonly Remembered[]): Promise<readonly LateArrival[]> {
-  const sorted = [...looks].sort((a, b) => (a.head < b.head ? -1 : a.head > b.head ? 1 : 0));
+async function findLate(sql: Sql, polls: readonly Remembered[]): Promise<readonly LateArrival[]> {
+  const sorted = [...polls].sort((a, b) => (a.head < b.head ? -1 : a.head > b.head ? 1 : 0));
   const lowest = sorted[0];
   if (lowest === undefined) return [];
   const floors = [lowest.head - REACH, ...sorted.slice(0, -1).map(({ head }) => head)];
@@ -128,13 +128,13 @@ async function findLateIn(
   sql: Sql,
   { after, upTo }: { readonly after: bigint; readonly upTo: bigint },
   floors: readonly bigint[],
-  looks: readonly Remembered[],
+  polls: readonly Remembered[],
 ): Promise<readonly LateArrival[]> {
   return await sql<LateArrival[]>`
     WITH looks AS (
-      SELECT * FROM unnest(${floors.map(String)}::bigint[], ${looks.map(({ head }) => String(head))}::bigint[],
-                           ${looks.map(({ snapshot }) => snapshot)}::text[]::pg_snapshot[],
-                           ${looks.map(({ present }) => present)}::text[]::int8multirange[])
+      SELECT * FROM unnest(${floors.map(String)}::bigint[], ${polls.map(({ head }) => String(head))}::bigint[],
+                           ${polls.map(({ snapshot }) => snapshot)}::text[]::pg_snapshot[],
+                           ${polls.map(({ present }) => present)}::text[]::int8multirange[])
         AS l (floor, head, snapshot, present)
     ), next AS (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS id)
     SELECT e.position, e.id, e.name, l.head,
@@ -148,8 +148,8 @@ async function findLateIn(
 }
 
 /** Every projection that passed the position without the event: in the generation it had at a look the event is late for. */
-async function alarm(sql: Sql, late: LateArrival, looks: readonly Remembered[]): Promise<void> {
-  const passed = looks.filter(({ head }) => head >= late.head);
+async function alarm(sql: Sql, late: LateArrival, polls: readonly Remembered[]): Promise<void> {
+  const passed = polls.filter(({ head }) => head >= late.head);
   const how = late.kind === 'appeared' ? 'appeared' : 'appeared, or was changed in place,';
   const text = `needs a reset: event ${late.id} (${late.name}) ${how} at position ${late.position} after the head had reached ${late.head}`;
   await sql`

@@ -12,7 +12,7 @@ const PAYLOAD_MAX = 1024 * 1024;
 const LOOKED_BACK = 100_000n;
 
 /** An event and what stands around it, as texts. */
-export interface Neighbourhood {
+export interface SurroundingEvents {
   readonly event: CapsuleEvent;
   /** Of its stream, in order: 20 at most before it, 5 after it. */
   readonly before: readonly CapsuleEvent[];
@@ -21,11 +21,11 @@ export interface Neighbourhood {
   readonly handledBefore: readonly CapsuleEvent[];
 }
 
-export async function readNeighbours(
+export async function readSurroundingEvents(
   sql: Queryable,
   event: StoredEvent,
   names: readonly string[],
-): Promise<Neighbourhood | null> {
+): Promise<SurroundingEvents | null> {
   const { position, sequenceNo, instanceId, aggregateName, aggregateId } = event;
   const stream = sql`instance_id = ${instanceId} AND aggregate_name = ${aggregateName} AND aggregate_id = ${aggregateId}`;
   const before = await read(

@@ -1,12 +1,12 @@
 import type { Push } from './push.ts';
-import type { HintSource, Look } from './wakeups.ts';
+import type { PollResult, WakeupSource } from './wakeups.ts';
 
 export type ControlEnd = 'carriedOut' | 'failed' | 'refused';
 
 /** How well hints work, since the start of the daemon. Counts only rise. */
-export interface HintFigures {
+export interface WakeupCounts {
   /** Looks that found something, by the hint that began them; every scheduled one counts. */
-  readonly wakes: Readonly<Record<HintSource, number>>;
+  readonly wakeups: Readonly<Record<WakeupSource, number>>;
   /** Messages, by what they were worth. All but `foreign` wake. */
   readonly pushes: Readonly<Record<Push['kind'], number>>;
   /** Messages of the control queue, by how they ended. */
@@ -22,8 +22,8 @@ export interface HintFigures {
 }
 
 /** Counts hints and what they led to. Pure: told of everything, asks for nothing. */
-export class HintMetrics {
-  readonly #wakes: Record<HintSource, number> = { schedule: 0, notify: 0, push: 0, again: 0, heartbeat: 0 };
+export class WakeupMetrics {
+  readonly #wakeups: Record<WakeupSource, number> = { schedule: 0, notify: 0, push: 0, again: 0, heartbeat: 0 };
   readonly #pushes: Record<Push['kind'], number> = { event: 0, unknown: 0, malformed: 0, oversized: 0, foreign: 0 };
   readonly #controls: Record<ControlEnd, number> = { carriedOut: 0, failed: 0, refused: 0 };
   #announced = 0n;
@@ -39,8 +39,8 @@ export class HintMetrics {
     this.#controls[end] += 1;
   }
 
-  looked({ source, from, head }: Look): void {
-    this.#wakes[source] += 1;
+  looked({ source, from, head }: PollResult): void {
+    this.#wakeups[source] += 1;
     // A schedule begins with the whole history, and looks in place of a hint that waits: it is counted on neither side.
     if (head <= from || source === 'schedule') return;
     if (source === 'heartbeat') this.#missed += head - from;
@@ -48,12 +48,12 @@ export class HintMetrics {
   }
 
   /** `head`: the safe head, beyond which nothing is believed. */
-  figures(head: bigint): HintFigures {
+  metrics(head: bigint): WakeupCounts {
     const announced = Number(this.#announced);
     const missed = Number(this.#missed);
     const pushed = this.#lastPushed;
     return {
-      wakes: { ...this.#wakes },
+      wakeups: { ...this.#wakeups },
       pushes: { ...this.#pushes },
       controls: { ...this.#controls },
       announced,

@@ -18,13 +18,13 @@ import {
 import { conflateMap } from './conflate.ts';
 
 /** Where a hint came from. */
-export type HintSource = 'schedule' | 'notify' | 'push' | 'heartbeat' | 'again';
+export type WakeupSource = 'schedule' | 'notify' | 'push' | 'heartbeat' | 'again';
 
 /**
  * Of the hints that wait, the look is ascribed to this one: a schedule must be seen, and a heartbeat has found something
  * only where no hint came.
  */
-const PRECEDENCE: Readonly<Record<HintSource, number>> = {
+const PRECEDENCE: Readonly<Record<WakeupSource, number>> = {
   schedule: 3,
   notify: 2,
   push: 2,
@@ -33,8 +33,8 @@ const PRECEDENCE: Readonly<Record<HintSource, number>> = {
 };
 
 /** One look at the store, begun by a hint. */
-export interface Look {
-  readonly source: HintSource;
+export interface PollResult {
+  readonly source: WakeupSource;
   /** The head of the look before, and of this one. */
   readonly from: bigint;
   readonly head: bigint;
@@ -47,12 +47,12 @@ export interface Seen {
   /** The safe head. */
   readonly position: bigint;
   /** Highest position drawn. */
-  readonly drawn: bigint;
+  readonly lastAllocated: bigint;
   /** An appender still holds the head back. */
   readonly open: boolean;
 }
 
-export interface WakeSources {
+export interface WakeupSources {
   /** NOTIFY of an append: when, never what. */
   readonly notify$: Observable<unknown>;
   /** Messages of a broker, one by one: when, never what. Default silence. */
@@ -62,11 +62,11 @@ export interface WakeSources {
   /** Milliseconds between heartbeats, which find what no hint announced. */
   readonly heartbeatMs: number;
   /** Last allocated position: the cheapest statement there is, since several follow each hint. */
-  readonly drawn: () => ObservableInput<bigint>;
+  readonly lastAllocated: () => ObservableInput<bigint>;
   /** The same, with whatever else is read once a heartbeat. Default `drawn`. */
   readonly heartbeat?: () => ObservableInput<bigint>;
   /** Looks for the safe head. */
-  readonly look: () => ObservableInput<Seen>;
+  readonly poll: () => ObservableInput<Seen>;
   /** Counts up when what earlier looks found no longer counts: a lost connection, positions taken back. */
   readonly epoch?: () => number;
   /** Told of every look or heartbeat that the database refused. */
@@ -88,32 +88,32 @@ const WHILE_OPEN_MS = [2, 5, 10, 20, 50, 100, 250] as const;
  * store says what. Emits a look when the head has moved, and every scheduled one. A failed look emits nothing; the next hint
  * tries again, so the stream never ends by an error.
  */
-export function wakes(sources: WakeSources): Observable<Look> {
+export function wakeups(sources: WakeupSources): Observable<PollResult> {
   const { notify$, push$ = NEVER, requeueEveryMs, heartbeatMs, scheduler } = sources;
   let head = 0n;
   /** Null when the last look failed: what it would have found is still to be found. */
-  let drawn: bigint | null = 0n;
+  let lastAllocated: bigint | null = 0n;
   let openFor = 0;
   let epoch = 0;
   const epochNow = (): number => sources.epoch?.() ?? 0;
 
-  const scheduled$ = timer(0, requeueEveryMs, scheduler).pipe(map((): HintSource => 'schedule'));
+  const scheduled$ = timer(0, requeueEveryMs, scheduler).pipe(map((): WakeupSource => 'schedule'));
   const hints$ = merge(
-    notify$.pipe(map((): HintSource => 'notify')),
+    notify$.pipe(map((): WakeupSource => 'notify')),
     push$.pipe(
       throttleTime(PUSHES_MS, scheduler, { leading: true, trailing: true }),
-      map((): HintSource => 'push'),
+      map((): WakeupSource => 'push'),
     ),
   ).pipe(share());
   /** Where nothing was drawn since the last look, and nobody is open, there is nothing to look for. */
   const glances = (
     at$: Observable<unknown>,
-    source: HintSource,
-    lastAllocated: () => ObservableInput<bigint>,
-  ): Observable<HintSource> =>
+    source: WakeupSource,
+    read: () => ObservableInput<bigint>,
+  ): Observable<WakeupSource> =>
     at$.pipe(
-      conflateMap(() => defer(lastAllocated).pipe(catchError(report))),
-      filter((seen) => seen !== drawn || epochNow() !== epoch),
+      conflateMap(() => defer(read).pipe(catchError(report))),
+      filter((seen) => seen !== lastAllocated || epochNow() !== epoch),
       map(() => source),
     );
   const afterHints$ = hints$.pipe(switchMap(() => merge(...LOOK_AGAIN_MS.map((ms) => timer(ms, scheduler)))));
@@ -123,37 +123,37 @@ export function wakes(sources: WakeSources): Observable<Look> {
   const again$ = new Subject<number>();
   const whileOpen$ = again$.pipe(
     switchMap((ms) => (ms === 0 ? EMPTY : timer(ms, scheduler))),
-    map((): HintSource => 'again'),
+    map((): WakeupSource => 'again'),
   );
 
-  const lookOnce = (source: HintSource): Observable<Look> =>
-    defer(() => sources.look()).pipe(
+  const lookOnce = (source: WakeupSource): Observable<PollResult> =>
+    defer(() => sources.poll()).pipe(
       catchError(report),
       map((seen) => {
-        const look = { source, from: head, head: seen.position, again: epochNow() !== epoch };
+        const poll = { source, from: head, head: seen.position, again: epochNow() !== epoch };
         epoch = epochNow();
         openFor = seen.open && seen.position === head ? openFor + 1 : seen.open ? 1 : 0;
         head = seen.position;
-        drawn = seen.drawn;
+        lastAllocated = seen.lastAllocated;
         sources.onAnswer?.();
         again$.next(openFor === 0 ? 0 : (WHILE_OPEN_MS[openFor - 1] ?? 250));
-        return look;
+        return poll;
       }),
     );
 
   function report(error: unknown): Observable<never> {
     // Nothing is known any more: the next heartbeat looks, also where an open appender was being waited for.
-    drawn = null;
+    lastAllocated = null;
     sources.onTrouble(error);
     return EMPTY;
   }
 
   const glanced$ = merge(
-    glances(afterHints$, 'again', () => sources.drawn()),
-    glances(beats$, 'heartbeat', () => (sources.heartbeat ?? sources.drawn)()),
+    glances(afterHints$, 'again', () => sources.lastAllocated()),
+    glances(beats$, 'heartbeat', () => (sources.heartbeat ?? sources.lastAllocated)()),
   );
   return merge(scheduled$, hints$, glanced$, whileOpen$).pipe(
     conflateMap(lookOnce, (waiting, arrived) => (PRECEDENCE[arrived] > PRECEDENCE[waiting] ? arrived : waiting)),
-    filter((look) => look.head > look.from || look.again || look.source === 'schedule'),
+    filter((poll) => poll.head > poll.from || poll.again || poll.source === 'schedule'),
   );
 }

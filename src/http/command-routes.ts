@@ -10,7 +10,7 @@ import { outcomeProblem } from './problem.ts';
 import { unknownProjection } from './projection-routes.ts';
 import { position, route, wholeNumber } from './route.ts';
 import { acceptedSchema, commandSchema, commandsSchema, outcomeSchema } from './schemas.ts';
-import { answered, type RouteGroup } from './tools.ts';
+import { type RouteGroup, withTimeout } from './tools.ts';
 
 const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 
@@ -40,8 +40,8 @@ const body = z.strictObject({
 });
 
 /** What operators ask of projections, and what has become of it. */
-export const commandRoutes: RouteGroup = (tools) => [
-  sendRoute(tools),
+export const commandRoutes: RouteGroup = (routeContext) => [
+  sendRoute(routeContext),
   route({
     method: 'GET',
     path: '/commands',
@@ -53,7 +53,10 @@ export const commandRoutes: RouteGroup = (tools) => [
     answers: { 200: commandsSchema },
     problems: ['DAEMON_STOPPED'],
     handle: async ({ context, query: { name, limit } }) => {
-      const commands = await answered(tools.daemon.commands({ ...(name !== undefined && { name }), limit }), tools);
+      const commands = await withTimeout(
+        routeContext.daemon.commands({ ...(name !== undefined && { name }), limit }),
+        routeContext,
+      );
       return sendJson(context, { commands });
     },
   }),
@@ -65,8 +68,8 @@ export const commandRoutes: RouteGroup = (tools) => [
     problems: ['COMMAND_UNKNOWN', 'DAEMON_STOPPED'],
     handle: async ({ context }) => {
       const id = context.req.param('id') ?? '';
-      const found = UUID.test(id) ? await answered(tools.daemon.command(id), tools) : null;
-      return found === null ? refuse(context, tools.log, 'COMMAND_UNKNOWN') : sendJson(context, found);
+      const found = UUID.test(id) ? await withTimeout(routeContext.daemon.command(id), routeContext) : null;
+      return found === null ? refuse(context, routeContext.log, 'COMMAND_UNKNOWN') : sendJson(context, found);
     },
   }),
 ];

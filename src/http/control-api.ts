@@ -103,8 +103,8 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
 
 function routesOf(options: ControlApiOptions, closing: AbortSignal): readonly Route[] {
   const { daemon, version, log, statusTimeoutMs = 10_000, maxCommands = 64, inspectors } = options;
-  const tools = { daemon, version, log, closing, answerTimeoutMs: statusTimeoutMs, maxCommands };
+  const routeContext = { daemon, version, log, closing, answerTimeoutMs: statusTimeoutMs, maxCommands };
   const groups = inspectors === undefined ? GROUPS : [...GROUPS, inspectRoutes];
-  const routes: readonly Route[] = groups.flatMap((group) => group(tools, () => routes));
+  const routes: readonly Route[] = groups.flatMap((group) => group(routeContext, () => routes));
   return routes;
 }

@@ -3,14 +3,14 @@ import { untilAborted } from '../core/signals.ts';
 import { capsuleSchema, failuresSchema, trySchema } from './failure-schemas.ts';
 import { remoteOf, sendJson } from './guards.ts';
 import { route } from './route.ts';
-import { answered, type RouteGroup } from './tools.ts';
+import { type RouteGroup, withTimeout } from './tools.ts';
 
 /** Of a daemon that gives up a try by itself after 30 s. */
 const TRY_MS = 45_000;
 
 /** Events that could not be applied. Nothing here changes anything. */
-export const failureRoutes: RouteGroup = (tools) => {
-  const { daemon, closing, log } = tools;
+export const failureRoutes: RouteGroup = (routeContext) => {
+  const { daemon, closing, log } = routeContext;
   const bounded = <T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> =>
     untilAborted({ signals: [closing], ms: TRY_MS }, (signal) => orAborted(work(signal), signal));
   return [
@@ -21,7 +21,7 @@ export const failureRoutes: RouteGroup = (tools) => {
       answers: { 200: failuresSchema },
       problems: ['PROJECTION_UNKNOWN', 'DAEMON_STOPPED'],
       handle: async ({ context }) =>
-        sendJson(context, { failures: await answered(daemon.failures(nameIn(context)), tools) }),
+        sendJson(context, { failures: await withTimeout(daemon.failures(nameIn(context)), routeContext) }),
     }),
     route({
       method: 'POST',

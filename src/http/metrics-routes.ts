@@ -4,12 +4,12 @@ import { render } from './metrics/family.ts';
 import { processMetrics } from './metrics/process-metrics.ts';
 import { PROJECTION_FAMILIES } from './metrics/projection-families.ts';
 import { route } from './route.ts';
-import { answered, type RouteGroup } from './tools.ts';
+import { type RouteGroup, withTimeout } from './tools.ts';
 
 /** For Prometheus. What pages count by themselves is read here; the database is asked once. */
-export const metricsRoutes: RouteGroup = (tools) => {
+export const metricsRoutes: RouteGroup = (routeContext) => {
   const ofProcess = processMetrics();
-  const families = [infoFamily(tools.version), ...DAEMON_FAMILIES, ...PROJECTION_FAMILIES];
+  const families = [infoFamily(routeContext.version), ...DAEMON_FAMILIES, ...PROJECTION_FAMILIES];
   return [
     route({
       method: 'GET',
@@ -18,8 +18,8 @@ export const metricsRoutes: RouteGroup = (tools) => {
       answers: { 200: { contentType: 'text/plain' } },
       problems: ['DAEMON_STOPPED'],
       handle: async ({ context }) => {
-        const figures = await answered(tools.daemon.figures(), tools);
-        const text = (await render(families, figures)) + (await ofProcess.metrics());
+        const metrics = await withTimeout(routeContext.daemon.metrics(), routeContext);
+        const text = (await render(families, metrics)) + (await ofProcess.metrics());
         context.header('Content-Type', Registry.PROMETHEUS_CONTENT_TYPE);
         return context.body(text);
       },

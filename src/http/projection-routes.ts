@@ -3,10 +3,10 @@ import { EngineError } from '../core/errors.ts';
 import { remoteOf, sendJson } from './guards.ts';
 import { position, route, wholeNumber } from './route.ts';
 import { adoptedSchema, fleetSchema, forgottenSchema, projectionSchema, transitionsSchema } from './schemas.ts';
-import { answered, type RouteGroup } from './tools.ts';
+import { type RouteGroup, withTimeout } from './tools.ts';
 
 /** How the projections stand. */
-export const projectionRoutes: RouteGroup = (tools) => [
+export const projectionRoutes: RouteGroup = (routeContext) => [
   route({
     method: 'GET',
     path: '/projections',
@@ -14,14 +14,14 @@ export const projectionRoutes: RouteGroup = (tools) => [
     answers: { 200: fleetSchema },
     problems: [],
     handle: async ({ context }) => {
-      const broker = tools.daemon.broker();
-      const [projections, publisher] = await answered(
-        Promise.all([tools.daemon.status(), tools.daemon.publisher()]),
-        tools,
+      const broker = routeContext.daemon.broker();
+      const [projections, publisher] = await withTimeout(
+        Promise.all([routeContext.daemon.status(), routeContext.daemon.publisher()]),
+        routeContext,
       );
       const beside = { ...(broker === null ? {} : { broker }), ...(publisher === null ? {} : { publisher }) };
-      const unhandled = tools.daemon.unhandled();
-      const instanceEvents = tools.daemon.instanceEvents();
+      const unhandled = routeContext.daemon.unhandled();
+      const instanceEvents = routeContext.daemon.instanceEvents();
       return sendJson(context, {
         projections,
         ...beside,
@@ -38,7 +38,7 @@ export const projectionRoutes: RouteGroup = (tools) => [
     problems: ['PROJECTION_UNKNOWN'],
     handle: async ({ context }) => {
       const name = context.req.param('name') ?? '';
-      const all = await answered(tools.daemon.status(), tools);
+      const all = await withTimeout(routeContext.daemon.status(), routeContext);
       const found = all.find((status) => status.name === name);
       if (found !== undefined) return sendJson(context, found);
       throw unknownProjection(
@@ -60,10 +60,10 @@ export const projectionRoutes: RouteGroup = (tools) => [
     handle: async ({ context, query: { limit, before } }) => {
       const name = context.req.param('name') ?? '';
       const asked = { limit, ...(before !== undefined && { before }) };
-      const transitions = await answered(tools.daemon.transitions(name, asked), tools);
+      const transitions = await withTimeout(routeContext.daemon.transitions(name, asked), routeContext);
       // Those of a projection that was forgotten are kept for a while.
-      const known = transitions.length > 0 || tools.daemon.names.includes(name);
-      if (!known) throw unknownProjection(name, tools.daemon.names);
+      const known = transitions.length > 0 || routeContext.daemon.names.includes(name);
+      if (!known) throw unknownProjection(name, routeContext.daemon.names);
       return sendJson(context, { transitions });
     },
   }),
@@ -76,8 +76,8 @@ export const projectionRoutes: RouteGroup = (tools) => [
     problems: ['PROJECTION_UNKNOWN', 'FORGET_REFUSED', 'DAEMON_STOPPED'],
     handle: async ({ context }) => {
       const name = context.req.param('name') ?? '';
-      const tables = await answered(tools.daemon.forget(name), tools);
-      tools.log.info({ projection: name, tables, remote: remoteOf(context) }, 'projection.forgotten');
+      const tables = await withTimeout(routeContext.daemon.forget(name), routeContext);
+      routeContext.log.info({ projection: name, tables, remote: remoteOf(context) }, 'projection.forgotten');
       return sendJson(context, { name, tables });
     },
   }),
@@ -90,9 +90,9 @@ export const projectionRoutes: RouteGroup = (tools) => [
     problems: ['PROJECTION_UNKNOWN', 'ADOPT_REFUSED', 'TABLE_SHARED', 'TABLE_UNFIT', 'DAEMON_STOPPED'],
     handle: async ({ context, body }) => {
       const name = context.req.param('name') ?? '';
-      await answered(tools.daemon.adopt(name, body.position), tools);
+      await withTimeout(routeContext.daemon.adopt(name, body.position), routeContext);
       const adopted = { name, position: String(body.position) };
-      tools.log.info({ ...adopted, projection: name, remote: remoteOf(context) }, 'projection.adopted');
+      routeContext.log.info({ ...adopted, projection: name, remote: remoteOf(context) }, 'projection.adopted');
       return sendJson(context, adopted);
     },
   }),

@@ -4,7 +4,7 @@ import type { Log } from './guards.ts';
 import type { Route } from './route.ts';
 
 /** What routes work with. */
-export interface Tools {
+export interface RouteContext {
   readonly daemon: DaemonPort;
   readonly version: string;
   readonly log: Log;
@@ -17,9 +17,9 @@ export interface Tools {
 }
 
 /** Routes that belong together. `all` gives every route of every group, once they are known. */
-export type RouteGroup = (tools: Tools, all: () => readonly Route[]) => readonly Route[];
+export type RouteGroup = (routeContext: RouteContext, all: () => readonly Route[]) => readonly Route[];
 
 /** Waits for a question to the daemon, but not for ever, and not while the server closes. */
-export function answered<T>(question: Promise<T>, { closing, answerTimeoutMs }: Tools): Promise<T> {
+export function withTimeout<T>(question: Promise<T>, { closing, answerTimeoutMs }: RouteContext): Promise<T> {
   return orLate(question, { signals: [closing], ms: answerTimeoutMs });
 }

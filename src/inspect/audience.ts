@@ -1,5 +1,5 @@
 import type { HubClock } from './clock.ts';
-import { introduction, type News, toMessage } from './messages.ts';
+import { type ActorUpdate, introduction, toMessage } from './messages.ts';
 import type { Registry } from './registry.ts';
 
 /** Somebody who reads along. */
@@ -26,7 +26,7 @@ interface Session {
   knows: number;
 }
 
-export interface AudienceOptions {
+export interface SubscribersOptions {
   readonly registry: Registry;
   readonly clock: HubClock;
   /** Whether details and error messages may leave. */
@@ -37,13 +37,13 @@ export interface AudienceOptions {
  * Those who read along. Each is told first what lives and how it stands, as fast as it takes that, and from then on
  * everything, in order. Memory is bounded by sending away whoever cannot follow: it may come again, and starts afresh.
  */
-export class Audience {
-  readonly #options: AudienceOptions;
+export class Subscribers {
+  readonly #options: SubscribersOptions;
   readonly #sessions = new Set<Session>();
-  #news: News[] = [];
+  #news: ActorUpdate[] = [];
   #flushing = false;
 
-  constructor(options: AudienceOptions) {
+  constructor(options: SubscribersOptions) {
     this.#options = options;
   }
 
@@ -62,7 +62,7 @@ export class Audience {
   }
 
   /** Becomes text in the event loop's next turn, once for all readers. */
-  tell(news: News): void {
+  tell(news: ActorUpdate): void {
     if (this.#sessions.size === 0) return;
     this.#news.push(news);
     if (this.#news.length >= MAX_NEWS) {
@@ -111,7 +111,7 @@ export class Audience {
   }
 
   /** What cannot be shown is left out: nobody here could mend it, and the others have to be told of. */
-  #textOf(news: News): string | null {
+  #textOf(news: ActorUpdate): string | null {
     try {
       return toMessage(news, this.#options.texts);
     } catch {

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { AnyActor, InspectionEvent } from 'xstate';
-import { Audience, type Reader } from './audience.ts';
+import { type Reader, Subscribers } from './audience.ts';
 import { type HubClock, realClock } from './clock.ts';
-import type { Living } from './living.ts';
-import { Pace, QUIET_MS } from './pace.ts';
+import type { ActorRecord } from './living.ts';
+import { QUIET_MS, UpdateThrottle } from './pace.ts';
 import { Registry } from './registry.ts';
 
 export interface HubOptions {
@@ -23,15 +23,15 @@ type Status = { readonly status: string };
  */
 export class Hub {
   readonly #registry: Registry;
-  readonly #audience: Audience;
-  readonly #pace = new Pace();
+  readonly #subscribers: Subscribers;
+  readonly #throttle = new UpdateThrottle();
   readonly #clock: HubClock;
   #looksAgain = false;
 
   constructor({ texts = false, boot = randomBytes(4).toString('hex'), clock = realClock }: HubOptions = {}) {
     this.#clock = clock;
     this.#registry = new Registry(boot);
-    this.#audience = new Audience({ registry: this.#registry, clock, texts });
+    this.#subscribers = new Subscribers({ registry: this.#registry, clock, texts });
   }
 
   /** XState's `inspect` option. It never throws: an exception here would leave the actor's mailbox stuck for good. */
@@ -45,11 +45,11 @@ export class Hub {
 
   /** @returns the way to leave */
   join(reader: Reader): () => void {
-    return this.#audience.join(reader);
+    return this.#subscribers.join(reader);
   }
 
   get size(): { readonly actors: number; readonly readers: number } {
-    return { actors: this.#registry.size, readers: this.#audience.size };
+    return { actors: this.#registry.size, readers: this.#subscribers.size };
   }
 
   #observed(event: InspectionEvent): void {
@@ -59,8 +59,8 @@ export class Hub {
         this.#heard(actor, event.event, event.sourceRef as AnyActor | undefined, event.rootId);
         break;
       case '@xstate.microstep':
-        if (this.#audience.size > 0 && event._transitions.some(({ target }) => target !== undefined))
-          this.#ofLiving(actor, (living) => this.#pace.moved(living));
+        if (this.#subscribers.size > 0 && event._transitions.some(({ target }) => target !== undefined))
+          this.#ofLiving(actor, (living) => this.#throttle.moved(living));
         break;
       case '@xstate.snapshot':
         this.#ofLiving(actor, (living) => this.#changed(living, actor, event.snapshot, event.event));
@@ -81,19 +81,19 @@ export class Hub {
     // An actor that throws sends no last snapshot; all there is is what its parent hears.
     if (from !== undefined && event.type.startsWith('xstate.error.actor.'))
       this.#died(from, Reflect.get(event, 'error'), event);
-    if (this.#audience.size === 0) return;
+    if (this.#subscribers.size === 0) return;
     // What an operation tells itself when it has settled stands in its last snapshot.
     if (from === actor && event.type.startsWith('xstate.promise.')) return;
     this.#ofLiving(actor, (living) => {
-      if (!this.#pace.event(living, event.type, this.#clock.ticks())) return;
+      if (!this.#throttle.event(living, event.type, this.#clock.ticks())) return;
       const source = from === undefined ? undefined : this.#registry.find(from.sessionId);
-      this.#audience.tell({ kind: 'event', about: living, at: this.#clock.date(), event, source });
+      this.#subscribers.tell({ kind: 'event', about: living, at: this.#clock.date(), event, source });
     });
   }
 
   #born(actor: AnyActor, rootId: string): void {
     const living = this.#registry.add(actor, rootId);
-    this.#audience.tell({ kind: 'actor', about: living, at: this.#clock.date(), snapshot: living.snapshot });
+    this.#subscribers.tell({ kind: 'actor', about: living, at: this.#clock.date(), snapshot: living.snapshot });
     if (actor._parent !== undefined) return;
     // Nobody above hears of the death of a root.
     actor.subscribe({
@@ -114,7 +114,7 @@ export class Hub {
     });
   }
 
-  #changed(living: Living, actor: AnyActor, snapshot: Status, event: Typed): void {
+  #changed(living: ActorRecord, actor: AnyActor, snapshot: Status, event: Typed): void {
     const ended = snapshot.status !== 'active';
     // Its introduction has just said so. Most actors are operations, which do nothing else before they end.
     if (event.type === 'xstate.init' && snapshot === living.snapshot && !ended) return;
@@ -122,30 +122,30 @@ export class Hub {
     living.event = event;
     if (ended) {
       this.#registry.remove(actor.sessionId);
-      this.#pace.forget(living);
+      this.#throttle.forget(living);
     }
-    if (this.#audience.size === 0) return;
-    if (ended || this.#pace.snapshot(living, this.#clock.ticks())) this.#tellSnapshot(living);
-    else this.#lookAgain();
+    if (this.#subscribers.size === 0) return;
+    if (ended || this.#throttle.snapshot(living, this.#clock.ticks())) this.#tellSnapshot(living);
+    else this.#pollAgain();
   }
 
-  #tellSnapshot(living: Living): void {
+  #tellSnapshot(living: ActorRecord): void {
     const { snapshot, event } = living;
-    this.#audience.tell({ kind: 'snapshot', about: living, at: this.#clock.date(), snapshot, event });
+    this.#subscribers.tell({ kind: 'snapshot', about: living, at: this.#clock.date(), snapshot, event });
   }
 
   /** In a while, at what was held back. */
-  #lookAgain(): void {
+  #pollAgain(): void {
     if (this.#looksAgain) return;
     this.#looksAgain = true;
     this.#clock.later(QUIET_MS, () => {
       this.#looksAgain = false;
-      for (const living of this.#pace.due(this.#clock.ticks())) this.#tellSnapshot(living);
-      if (this.#pace.holds) this.#lookAgain();
+      for (const living of this.#throttle.due(this.#clock.ticks())) this.#tellSnapshot(living);
+      if (this.#throttle.holds) this.#pollAgain();
     });
   }
 
-  #ofLiving(actor: AnyActor, then: (living: Living) => void): void {
+  #ofLiving(actor: AnyActor, then: (living: ActorRecord) => void): void {
     const living = this.#registry.find(actor.sessionId);
     if (living !== undefined) then(living);
   }

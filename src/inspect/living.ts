@@ -6,7 +6,7 @@ import type { Lately } from './pace.ts';
  * An actor that lives, by reference. What is said of it becomes text when somebody is told: operations come and go by the
  * thousand, most of them unseen.
  */
-export class Living {
+export class ActorRecord {
   /** Counts up with each actor: the order in which newcomers are told of them, parents first. */
   readonly number: number;
   snapshot: unknown;

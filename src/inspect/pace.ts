@@ -1,4 +1,4 @@
-import type { Living } from './living.ts';
+import type { ActorRecord } from './living.ts';
 
 /** Milliseconds between two tellings of an actor that moves nowhere. */
 export const QUIET_MS = 100;
@@ -19,15 +19,15 @@ const NONE: readonly string[] = [];
  * What of an actor's doings is told at once. A transition is, always, with the event before it. What changes the context
  * alone (a wake while it works) can come by the thousand: the latest is told, at most every `QUIET_MS`.
  */
-export class Pace {
-  readonly #held = new Set<Living>();
+export class UpdateThrottle {
+  readonly #held = new Set<ActorRecord>();
 
-  moved(living: Living): void {
+  moved(living: ActorRecord): void {
     this.#of(living).moved = true;
   }
 
   /** @returns whether to tell of this event */
-  event(living: Living, type: string, now: number): boolean {
+  event(living: ActorRecord, type: string, now: number): boolean {
     const lately = this.#of(living);
     const told = now - lately.toldAt >= QUIET_MS ? NONE : lately.types;
     if (told.includes(type)) return false;
@@ -36,7 +36,7 @@ export class Pace {
   }
 
   /** @returns whether to tell of this snapshot now; else it is among the `due` later */
-  snapshot(living: Living, now: number): boolean {
+  snapshot(living: ActorRecord, now: number): boolean {
     const lately = this.#of(living);
     const { moved } = lately;
     if (!moved && now - lately.toldAt < QUIET_MS) {
@@ -53,25 +53,25 @@ export class Pace {
   }
 
   /** Those held back whose time has come. They count as told. */
-  due(now: number): readonly Living[] {
+  due(now: number): readonly ActorRecord[] {
     const due = [...this.#held].filter((living) => now - this.#of(living).toldAt >= QUIET_MS);
     for (const living of due) this.#told(living, now);
     return due;
   }
 
   /** It has ended, which is told at once: most actors end without having been anything but new. */
-  forget(living: Living): void {
+  forget(living: ActorRecord): void {
     this.#held.delete(living);
   }
 
-  #told(living: Living, now: number): void {
+  #told(living: ActorRecord, now: number): void {
     const lately = this.#of(living);
     lately.moved = false;
     lately.toldAt = now;
     this.#held.delete(living);
   }
 
-  #of(living: Living): Lately {
+  #of(living: ActorRecord): Lately {
     living.lately ??= { moved: false, toldAt: -Infinity, types: NONE };
     return living.lately;
   }

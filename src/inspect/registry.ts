@@ -1,10 +1,10 @@
 import type { AnyActor } from 'xstate';
-import { Living } from './living.ts';
+import { ActorRecord } from './living.ts';
 
 /** Every actor that lives, in the order in which they were made. */
 export class Registry {
   readonly #boot: string;
-  readonly #living = new Map<string, Living>();
+  readonly #living = new Map<string, ActorRecord>();
   #count = 0;
 
   /** @param boot goes before every id: XState counts from 0 in each process, so a restart would take up old ids */
@@ -12,15 +12,15 @@ export class Registry {
     this.#boot = boot;
   }
 
-  add(actor: AnyActor, rootId: string): Living {
+  add(actor: AnyActor, rootId: string): ActorRecord {
     this.#count += 1;
-    const living = new Living(actor, { number: this.#count, boot: this.#boot, rootId });
+    const living = new ActorRecord(actor, { number: this.#count, boot: this.#boot, rootId });
     this.#living.set(actor.sessionId, living);
     return living;
   }
 
   /** @param sessionId as XState has it */
-  find(sessionId: string): Living | undefined {
+  find(sessionId: string): ActorRecord | undefined {
     return this.#living.get(sessionId);
   }
 
@@ -29,8 +29,8 @@ export class Registry {
   }
 
   /** The next ones after this number, so many at most. */
-  after(number: number, atMost: number): readonly Living[] {
-    const found: Living[] = [];
+  after(number: number, atMost: number): readonly ActorRecord[] {
+    const found: ActorRecord[] = [];
     for (const living of this.#living.values()) {
       if (living.number <= number) continue;
       found.push(living);

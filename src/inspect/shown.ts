@@ -48,7 +48,7 @@ const parts = entries((inner, texts) => stateValue(inner, texts));
 const children = entries((_, __, name) => `{"id":${name}}`);
 
 /** @returns JSON text of what may leave of an event; one without a type that may is `unnamed` */
-export function shownEvent(given: unknown, texts: boolean): string {
+export function redactEvent(given: unknown, texts: boolean): string {
   const type = dotted(read(given, 'type'), texts) ?? '"unnamed"';
   const rest = event(given, texts) ?? '{}';
   return `{"type":${type}${rest === '{}' ? '}' : `,${rest.slice(1)}`}`;
@@ -58,7 +58,7 @@ export function shownEvent(given: unknown, texts: boolean): string {
  * As `@statelyai/inspect` has it: `value` and `context` of a machine, `output` or `error` where it has ended.
  * @returns JSON text
  */
-export function shownSnapshot(given: unknown, texts: boolean): string {
+export function redactSnapshot(given: unknown, texts: boolean): string {
   const has = (name: string): unknown => read(given, name) ?? undefined;
   const value = has('value');
   const ended = has('output');

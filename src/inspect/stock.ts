@@ -1,10 +1,10 @@
 import type { StatelyInspectionEvent } from '@statelyai/inspect';
 import type { Observer } from '../../machines/observers.ts';
 import { EngineError } from '../core/errors.ts';
-import { shownEvent, shownSnapshot } from './shown.ts';
+import { redactEvent, redactSnapshot } from './shown.ts';
 
 /** Stately's own inspector under way: it sends to a server of theirs, which may show it in their online viewer. */
-export interface StockInspector {
+export interface StatelyInspector {
   readonly observe: Observer;
   stop(): void;
 }
@@ -15,7 +15,7 @@ export interface StockInspector {
  * @param url a server of the package, `ws://localhost:8080`
  * @throws EngineError INSPECTOR_MISSING
  */
-export async function openStockInspector(url: string): Promise<StockInspector> {
+export async function openStatelyInspector(url: string): Promise<StatelyInspector> {
   const { createWebSocketInspector } = await import('@statelyai/inspect').catch((error: unknown) => {
     throw new EngineError('INSPECTOR_MISSING', {}, { cause: error });
   });
@@ -27,7 +27,7 @@ export async function openStockInspector(url: string): Promise<StockInspector> {
 function shown(message: StatelyInspectionEvent): StatelyInspectionEvent {
   return {
     ...message,
-    ...('snapshot' in message && { snapshot: JSON.parse(shownSnapshot(message.snapshot, false)) }),
-    ...('event' in message && { event: JSON.parse(shownEvent(message.event, false)) }),
+    ...('snapshot' in message && { snapshot: JSON.parse(redactSnapshot(message.snapshot, false)) }),
+    ...('event' in message && { event: JSON.parse(redactEvent(message.event, false)) }),
   };
 }

@@ -1,4 +1,4 @@
-import { ELSEWHERE } from '../../machines/projection-transitions.ts';
+import { LOCKED_BY_OTHER } from '../../machines/projection-transitions.ts';
 import type { ProjectionSnapshot } from '../../machines/state-names.ts';
 import type { PendingCommand } from '../core/command.ts';
 import { describeError } from '../core/describe-error.ts';
@@ -18,12 +18,12 @@ export function isForAnother(
   { acceptedBy, seconds }: Pick<PendingCommand, 'acceptedBy' | 'seconds'>,
   { id, detail }: { readonly id: string; readonly detail: string | null },
 ): boolean {
-  if (detail === ELSEWHERE) return seconds < HOLDER_S;
+  if (detail === LOCKED_BY_OTHER) return seconds < HOLDER_S;
   return acceptedBy !== id && acceptedBy !== 'sql' && seconds < ACCEPTER_S;
 }
 
 /** States that a projection is in for a moment: a command that means nothing there may mean something right after. */
-export function isPassing(snapshot: ProjectionSnapshot): boolean {
+export function isTransientState(snapshot: ProjectionSnapshot): boolean {
   return (
     snapshot.matches('resetting') ||
     snapshot.matches({ failed: 'attempting' }) ||
@@ -41,7 +41,7 @@ export interface Refusal {
  * What becomes of a command whose effect did not come about. `ended`: somebody else has carried it out. `later`: the
  * database could not, or nobody knows whether it did; tried again, and if it did, the command turns out to have ended.
  */
-export function fateOf(error: unknown): 'ended' | 'later' | Refusal {
+export function dispositionOf(error: unknown): 'ended' | 'later' | Refusal {
   if (error instanceof CommandEnded) return 'ended';
   if (isEngineError(error, 'RESET_UNKNOWN') || isEngineError(error, 'DAEMON_STOPPED')) return 'later';
   if (isEngineError(error, 'RESET_FAILED') && isTransient(error.cause)) return 'later';

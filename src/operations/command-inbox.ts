@@ -19,7 +19,7 @@ const LEAVING_MS = 2_000;
 const TIDY_EVERY_MS = 3_600_000;
 
 /** Where commands come in, and where those who sent them hear how they ended. */
-export class CommandDesk {
+export class CommandInbox {
   readonly #options: Omit<RunnerOptions, 'onEnded'>;
   readonly #runner: CommandRunner;
   /** Ids of commands that this daemon has seen ended; null: a heartbeat, any may have ended elsewhere. */
@@ -35,12 +35,12 @@ export class CommandDesk {
 
   /** Takes up what an earlier process, or another daemon, has left. */
   start(): void {
-    this.#runner.look();
+    this.#runner.poll();
   }
 
   /** With each heartbeat: whether anything is pending. */
-  beat(pending: boolean): void {
-    if (pending) this.#runner.look();
+  heartbeat(pending: boolean): void {
+    if (pending) this.#runner.poll();
     this.#news.next(null);
   }
 
@@ -65,7 +65,7 @@ export class CommandDesk {
     });
     if (stored === null) throw new EngineError('COMMAND_NOT_TAKEN', { event, name });
     checkSame(request, stored);
-    if (stored.state === 'pending') this.#runner.look();
+    if (stored.state === 'pending') this.#runner.poll();
     return stored;
   }
 
@@ -85,7 +85,7 @@ export class CommandDesk {
             defaultValue: null,
           });
           either.throwIfAborted();
-          seen = await orAborted(this.#look(id, seen), either);
+          seen = await orAborted(this.#poll(id, seen), either);
           if (seen.state !== 'pending') return seen;
           await orAborted(news, either);
         }
@@ -114,7 +114,7 @@ export class CommandDesk {
   }
 
   /** A database that is away says nothing about the command: it is asked again with the next heartbeat. */
-  async #look(id: string, before: CommandRecord | null): Promise<CommandRecord> {
+  async #poll(id: string, before: CommandRecord | null): Promise<CommandRecord> {
     const { sql } = this.#options;
     const found = await readCommand(sql, id).catch((error: unknown) => {
       if (before !== null && isTransient(error)) return before;

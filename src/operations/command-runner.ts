@@ -1,6 +1,6 @@
 import { waitFor } from 'xstate';
 import type { ProjectionActor } from '../../machines/daemon.ts';
-import { ELSEWHERE } from '../../machines/projection-transitions.ts';
+import { LOCKED_BY_OTHER } from '../../machines/projection-transitions.ts';
 import { fullStateOf, stateOf } from '../../machines/state-names.ts';
 import type { PendingCommand } from '../core/command.ts';
 import { describeError } from '../core/describe-error.ts';
@@ -10,7 +10,7 @@ import { operatorCommand } from '../core/operator-commands/command-registry.ts';
 import type { ProjectionState } from '../core/status.ts';
 import type { Sql } from '../postgres/pool.ts';
 import { commandDone, expectGeneration, pendingCommands, refuseCommand, refuseUnknown } from '../state/commands.ts';
-import { fateOf, isForAnother, isPassing, type Refusal } from './command-disposition.ts';
+import { dispositionOf, isForAnother, isTransientState, type Refusal } from './command-disposition.ts';
 import { deliver } from './deliver-to-machine.ts';
 
 export interface RunnerOptions {
@@ -46,20 +46,20 @@ export class CommandRunner {
   readonly #missed = new Set<string>();
   /** Ids of the commands that a machine of this daemon is carrying out. */
   readonly #executing = new Set<string>();
-  #looking: Promise<void> | null = null;
-  #lookAgain = false;
+  #polling: Promise<void> | null = null;
+  #pollAgain = false;
 
   constructor(options: RunnerOptions) {
     this.#options = options;
   }
 
   /** There is something to carry out. Never throws; what cannot be done now is left for the next look. */
-  look(): void {
+  poll(): void {
     if (this.#stopped.signal.aborted) return;
-    this.#lookAgain = this.#looking !== null;
-    this.#looking ??= this.#look().finally(() => {
-      this.#looking = null;
-      if (this.#lookAgain) this.look();
+    this.#pollAgain = this.#polling !== null;
+    this.#polling ??= this.#poll().finally(() => {
+      this.#polling = null;
+      if (this.#pollAgain) this.poll();
     });
   }
 
@@ -71,11 +71,11 @@ export class CommandRunner {
   /** Begins nothing more; resolves when what is under way has ended. */
   async stop(): Promise<void> {
     this.#stopped.abort();
-    await this.#looking;
+    await this.#polling;
     await Promise.all(this.#working.values());
   }
 
-  async #look(): Promise<void> {
+  async #poll(): Promise<void> {
     const { id: by, sql, names, log } = this.#options;
     const refused = await refuseUnknown(sql, by).catch(() => []);
     for (const { id, name, ...about } of refused) {
@@ -99,7 +99,7 @@ export class CommandRunner {
   #begin(name: string, commands: readonly PendingCommand[]): void {
     const work = this.#work(commands).finally(() => {
       this.#working.delete(name);
-      if (this.#missed.delete(name)) this.look();
+      if (this.#missed.delete(name)) this.poll();
     });
     this.#working.set(name, work);
   }
@@ -147,14 +147,14 @@ export class CommandRunner {
       before = child.getSnapshot();
       if (before.status !== 'active' || before.matches({ idle: 'stopped' })) return 'later';
       if (before.can({ type: machineEvent })) return await this.#execute(child, command);
-      if (isPassing(before)) return 'later';
+      if (isTransientState(before)) return 'later';
       throw new EngineError('COMMAND_REFUSED', { event, name, state: fullStateOf(before) });
     } catch (error) {
       const state = stateOf(before);
-      const fate = fateOf(error);
-      if (fate === 'ended') return { state };
-      if (fate === 'later') throw error;
-      return { state, refusal: fate };
+      const disposition = dispositionOf(error);
+      if (disposition === 'ended') return { state };
+      if (disposition === 'later') throw error;
+      return { state, refusal: disposition };
     }
   }
 
@@ -168,7 +168,7 @@ export class CommandRunner {
       if (error !== null) throw error instanceof Error ? error : new Error(describeError(error));
       if (operatorCommand(event).endedBy === 'runner') {
         // Another daemon has the row: no attempt was made.
-        if (child.getSnapshot().context.detail === ELSEWHERE) return 'later';
+        if (child.getSnapshot().context.detail === LOCKED_BY_OTHER) return 'later';
         await commandDone(sql, id, { by });
       }
       return { state };
@@ -179,7 +179,7 @@ export class CommandRunner {
 
   async #outOfPassing(child: ProjectionActor, { event }: PendingCommand): Promise<void> {
     const { machineEvent: type } = operatorCommand(event);
-    const passed = waitFor(child, (one) => one.status !== 'active' || one.can({ type }) || !isPassing(one), {
+    const passed = waitFor(child, (one) => one.status !== 'active' || one.can({ type }) || !isTransientState(one), {
       timeout: PASSING_MS,
       signal: this.#stopped.signal,
     });

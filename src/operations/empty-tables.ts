@@ -1,7 +1,7 @@
 import { EngineError } from '../core/errors.ts';
 import type { Projection } from '../core/projection.ts';
-import { settleHandler, TransactionEnded } from '../postgres/await-handler.ts';
-import { lend } from '../postgres/guarded-transaction.ts';
+import { awaitHandler, TransactionEnded } from '../postgres/await-handler.ts';
+import { guardTransaction } from '../postgres/guarded-transaction.ts';
 import type { Tx } from '../postgres/pool.ts';
 import type { ResetPlan } from './reset-plan.ts';
 
@@ -14,9 +14,9 @@ import type { ResetPlan } from './reset-plan.ts';
  */
 export async function emptyTables(tx: Tx, name: string, plan: ResetPlan, xid: string): Promise<readonly string[]> {
   const run = async (projection: Projection): Promise<void> => {
-    const lent = lend(tx);
-    const work = async () => await projection.reset?.({ tx: lent.tx });
-    await settleHandler(tx, lent, work(), xid).catch((error: unknown) => {
+    const guarded = guardTransaction(tx);
+    const work = async () => await projection.reset?.({ tx: guarded.tx });
+    await awaitHandler(tx, guarded, work(), xid).catch((error: unknown) => {
       if (!(error instanceof TransactionEnded)) throw error;
       const names = plan.projections.map((one) => one.name).join(', ');
       throw new EngineError('RESET_DAMAGED', { names }, { cause: error.cause });
@@ -55,7 +55,7 @@ async function foreignSequences(tx: Tx, tables: readonly string[]): Promise<read
 
 async function notEmpty(tx: Tx, tables: readonly string[]): Promise<string | null> {
   if (tables.length === 0) return null;
-  const looks = tables.map((table, index) => `SELECT $${index + 1}::text AS kept WHERE EXISTS (SELECT FROM ${table})`);
-  const [row] = await tx.unsafe<{ kept: string }[]>(looks.join(' UNION ALL '), [...tables], { prepare: true });
+  const polls = tables.map((table, index) => `SELECT $${index + 1}::text AS kept WHERE EXISTS (SELECT FROM ${table})`);
+  const [row] = await tx.unsafe<{ kept: string }[]>(polls.join(' UNION ALL '), [...tables], { prepare: true });
   return row?.kept ?? null;
 }

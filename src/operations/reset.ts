@@ -200,7 +200,7 @@ async function explain(sql: Sql, error: unknown, options: ResetOptions, underWay
   const { projection, deadlineMs = 20_000, lockTimeoutMs = 5000, askForMs = 10_000 } = options;
   const { name } = projection;
   const { plan, done, xid, overdue } = underWay;
-  if (isEngineError(error, 'RESET_DAMAGED') && plan !== null) await haltDamaged(sql, plan, error);
+  if (isEngineError(error, 'RESET_DAMAGED') && plan !== null) await haltForLostIntegrity(sql, plan, error);
   // Of this projection, or of one whose tables reference its own: from now on it is shown, and a RESET of it deletes the rows.
   if (isEngineError(error, 'TABLE_REPLACED')) await refuseReplaced(sql, error);
   if (error instanceof CommandEnded) throw error;
@@ -269,7 +269,7 @@ async function hasCommitted(
  * is run again can tell. The generation counts up, so that their workers notice. What halted them before is not what
  * halts them now.
  */
-async function haltDamaged(sql: Sql, { projections }: ResetPlan, { message }: EngineError): Promise<void> {
+async function haltForLostIntegrity(sql: Sql, { projections }: ResetPlan, { message }: EngineError): Promise<void> {
   await sql`
     WITH damaged AS (
       UPDATE projection_state SET status = 'halted', alarm = ${message}, generation = generation + 1, updated_at = now()

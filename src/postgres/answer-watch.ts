@@ -130,21 +130,21 @@ class AnswerWatch {
   }
 }
 
-const watches = new WeakMap<ClientBase, AnswerWatch>();
+const tasks = new WeakMap<ClientBase, AnswerWatch>();
 
 /** From now on the session's answers have a bound. */
 export function watchAnswers(client: ClientBase, withinMs: number): void {
-  if (client instanceof Client) watches.set(client, new AnswerWatch(client, withinMs));
+  if (client instanceof Client) tasks.set(client, new AnswerWatch(client, withinMs));
 }
 
 /** What was asked over this session, for as long as its answers may take. */
 export function answerOf<T>(client: ClientBase, ask: () => Promise<T>): Promise<T> {
-  return watches.get(client)?.answer(ask) ?? ask();
+  return tasks.get(client)?.answer(ask) ?? ask();
 }
 
 /** See `AnswerWatch.settling`. */
 export function settlingOf(client: ClientBase): Promise<boolean> | null {
-  return watches.get(client)?.settling ?? null;
+  return tasks.get(client)?.settling ?? null;
 }
 
 /** Nobody waits for what the session runs any more: it is cancelled, and the session closed. Never rejects. */

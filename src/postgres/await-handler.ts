@@ -1,6 +1,6 @@
 import { EngineError, isEngineError } from '../core/errors.ts';
 import { isConnectionLost } from './errors.ts';
-import type { Lent } from './guarded-transaction.ts';
+import type { GuardedTransaction } from './guarded-transaction.ts';
 import type { Tx } from './pool.ts';
 
 /** A handler has committed or rolled back the transaction that it was lent: what it did before may stand. */
@@ -12,9 +12,14 @@ export class TransactionEnded extends Error {}
  * @throws what the handler threw; TransactionEnded; EngineError HANDLER_NOT_AWAITED; the driver's error where it
  *   swallowed one (25P02)
  */
-export async function settleHandler(tx: Tx, lent: Lent, result: Promise<unknown>, xid: string): Promise<unknown> {
+export async function awaitHandler(
+  tx: Tx,
+  guarded: GuardedTransaction,
+  result: Promise<unknown>,
+  xid: string,
+): Promise<unknown> {
   const [settled] = await Promise.allSettled([result]);
-  const statement = lent.end();
+  const statement = guarded.end();
   const rejected = settled.status === 'rejected';
   // The session is gone, or is being ended: nothing can be asked of it.
   if (rejected && (isConnectionLost(settled.reason) || isEngineError(settled.reason, 'HANDLER_TIMEOUT'))) {

@@ -1,7 +1,7 @@
 import { PINNED_NAMES } from './session-settings.ts';
 
 /** What a statement of a handler would do to the transaction it is lent. */
-export type LentStatement =
+export type GuardedStatement =
   | { readonly kind: 'plain' }
   | { readonly kind: 'savepoint' | 'rollback to' | 'release'; readonly name: string }
   | { readonly kind: 'refused'; readonly reason: string };
@@ -12,7 +12,7 @@ export const ENGINE_SAVEPOINT = 'projectionist_';
 /** The next event of the page would be read and written under them. */
 const PINNED = PINNED_NAMES.map((name) => name.toUpperCase());
 
-const PLAIN: LentStatement = { kind: 'plain' };
+const PLAIN: GuardedStatement = { kind: 'plain' };
 const ENDS = 'the transaction is the engine’s: it begins and ends it';
 const STAYS = 'it would outlive the transaction, on a connection that others use next';
 
@@ -27,7 +27,7 @@ const REFUSED: ReadonlyMap<string, string> = new Map([
  * it likes), so what this lets through is still checked by the transaction's id; it is to name the mistake before there
  * is any damage.
  */
-export function readLentStatement(text: string): LentStatement {
+export function readGuardedStatement(text: string): GuardedStatement {
   const words = new Words(text);
   const verb = words.keyword();
   const reason = REFUSED.get(verb);
@@ -51,14 +51,14 @@ export function readLentStatement(text: string): LentStatement {
 }
 
 /** As whom and where statements run is the engine's too: its own come next in the same transaction. */
-function readSet(words: Words): LentStatement {
+function readSet(words: Words): GuardedStatement {
   if (words.skip('CONSTRAINTS')) return PLAIN;
   if (!words.skip('LOCAL')) return { kind: 'refused', reason: `${STAYS}; SET LOCAL does not` };
   if (!words.skip('ROLE', 'SESSION', 'SCHEMA', 'TRANSACTION', 'TIME', 'NAMES', 'XML', ...PINNED)) return PLAIN;
   return { kind: 'refused', reason: 'the engine’s own statements run in the same transaction' };
 }
 
-function named(kind: 'savepoint' | 'rollback to' | 'release', words: Words): LentStatement {
+function named(kind: 'savepoint' | 'rollback to' | 'release', words: Words): GuardedStatement {
   const name = words.name();
   if (name === null || !words.atEnd()) return { kind: 'refused', reason: 'the name of the savepoint cannot be read' };
   if (!name.startsWith(ENGINE_SAVEPOINT)) return { kind, name };

@@ -1,10 +1,10 @@
 import { EngineError, isEngineError } from '../core/errors.ts';
 import type { Transaction } from '../core/projection.ts';
-import { type LentStatement, readLentStatement } from './guarded-statement.ts';
+import { type GuardedStatement, readGuardedStatement } from './guarded-statement.ts';
 import { type Rendered, Statement } from './sql.ts';
 
 /** A transaction in somebody else's hands. */
-export interface Lent {
+export interface GuardedTransaction {
   /** Statements with parameters, and no way to begin, end or leave the transaction. */
   readonly tx: Transaction;
   /** Text of the first statement that was sent and has not been answered yet; null when there is none. */
@@ -33,11 +33,11 @@ export interface Sender {
 }
 
 /** Lends a transaction to a handler, for as long as the handler works. */
-export function lend(tx: Sender): Lent {
+export function guardTransaction(tx: Sender): GuardedTransaction {
   /** Made and not answered yet. */
   const open = new Map<unknown, string>();
   const sent = new Map<unknown, string>();
-  const leftBehind = new Set<unknown>();
+  const uncaughtErrors = new Set<unknown>();
   const savepoints: string[] = [];
   let failure: { readonly error: unknown; readonly text: string } | null = null;
   let revoked = false;
@@ -58,7 +58,7 @@ export function lend(tx: Sender): Lent {
     } finally {
       sent.delete(made);
       open.delete(made);
-      if (leftBehind.has(made)) await never();
+      if (uncaughtErrors.has(made)) await never();
     }
   }
 
@@ -87,7 +87,7 @@ export function lend(tx: Sender): Lent {
       revoked = true;
     },
     end: () => {
-      if (!revoked) for (const made of open.keys()) leftBehind.add(made);
+      if (!revoked) for (const made of open.keys()) uncaughtErrors.add(made);
       revoked = true;
       const [first = null] = open.values();
       return first;
@@ -100,8 +100,8 @@ export function lend(tx: Sender): Lent {
  * @returns what kind of statement it is
  * @throws EngineError HANDLER_STATEMENT_REFUSED
  */
-function check(text: string, savepoints: string[]): LentStatement['kind'] {
-  const statement = readLentStatement(text);
+function check(text: string, savepoints: string[]): GuardedStatement['kind'] {
+  const statement = readGuardedStatement(text);
   switch (statement.kind) {
     case 'plain':
       break;

@@ -6,7 +6,7 @@ import { watchEvictions } from './prepared-query.ts';
 import { resultTypes } from './result-types.ts';
 import { type Queryable, queryable, runTransaction, sendAlone, type Tx, toError } from './session.ts';
 import { SettingsRefused, sessionClient } from './session-client.ts';
-import { runAtOnce } from './single-round-trip.ts';
+import { runInOneRoundTrip } from './single-round-trip.ts';
 import { type Rendered, Statement } from './sql.ts';
 import { describeUrl, urlConfig } from './tls.ts';
 
@@ -64,7 +64,7 @@ export interface Sql extends Queryable {
    * with them, and carried out where all of them went well. A statement given here is not to be awaited.
    * @throws the first error of the server, everything rolled back; one of the connection: the outcome is unknown
    */
-  atOnce(options: string, statements: readonly (Statement | Rendered)[]): Promise<void>;
+  singleRoundTrip(options: string, statements: readonly (Statement | Rendered)[]): Promise<void>;
   /** Runs `work` on one connection, without a transaction. Its statements are sent without waiting for each other. */
   session<T>(work: (one: Queryable) => Promise<T> | T): Promise<T>;
   /** Listens to a channel on a connection of its own, which comes back by itself: see `listen`. */
@@ -99,7 +99,7 @@ export function connect(options: ConnectOptions): Sql {
   });
   const dropUnused = unusedOf(pool);
   const withClient = async <T>(work: (client: PoolClient) => Promise<T>): Promise<T> =>
-    await lend(pool, work, dropUnused);
+    await guardTransaction(pool, work, dropUnused);
   const begin = async <T>(settings: string, work: (tx: Tx) => Promise<T> | T): Promise<T> =>
     await withClient((client) => runTransaction(client, settings, work));
   let ended: Promise<void> | null = null;
@@ -114,9 +114,9 @@ export function connect(options: ConnectOptions): Sql {
           async (client) =>
             await work(queryable(async (rendered, how) => (await sendAlone(client, rendered, how)).rows)),
         ),
-      atOnce: async (settings: string, statements: readonly (Statement | Rendered)[]): Promise<void> => {
+      singleRoundTrip: async (settings: string, statements: readonly (Statement | Rendered)[]): Promise<void> => {
         const rendered = statements.map((one) => (one instanceof Statement ? one.rendered() : one));
-        await withClient((client) => runAtOnce(client, settings, rendered));
+        await withClient((client) => runInOneRoundTrip(client, settings, rendered));
       },
       listen: (channel: string, onNotify: (payload: string) => void, onListen = () => undefined) => {
         const { pingEveryMs = 10_000, answerWithinMs = 5000 } = options;
@@ -143,7 +143,11 @@ function nothing(): never {
 /**
  * A connection goes back to the pool only if it is fit for anybody: alive, outside of any transaction, its plans valid.
  */
-async function lend<T>(pool: Pool, work: (client: PoolClient) => Promise<T>, dropUnused: () => void): Promise<T> {
+async function guardTransaction<T>(
+  pool: Pool,
+  work: (client: PoolClient) => Promise<T>,
+  dropUnused: () => void,
+): Promise<T> {
   const client = await take(pool);
   let unfit = false;
   try {

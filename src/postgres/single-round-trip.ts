@@ -14,7 +14,11 @@ import type { Rendered } from './sql.ts';
  * which the next one runs whatever became of the one before.)
  * @throws the first error, everything rolled back; one of the connection, after which the outcome is unknown
  */
-export async function runAtOnce(client: ClientBase, options: string, statements: readonly Rendered[]): Promise<void> {
+export async function runInOneRoundTrip(
+  client: ClientBase,
+  options: string,
+  statements: readonly Rendered[],
+): Promise<void> {
   const prelude = pooled.get(client);
   const begin = [`BEGIN ${options}`, ...(prelude === undefined ? [] : [prelude])].map((text) => ({ text, values: [] }));
   const all = [...begin, ...statements, { text: 'COMMIT', values: [] }];

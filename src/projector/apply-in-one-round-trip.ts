@@ -19,7 +19,7 @@ import { returnsStatements } from './statement-returning.ts';
  *
  * Rejects when the connection was lost: the outcome is unknown.
  */
-export async function applyAtOnce(
+export async function applyInOneRoundTrip(
   settings: PageSettings,
   work: PageWork,
   answers: HandlerAnswers,
@@ -33,7 +33,7 @@ export async function applyAtOnce(
   const { name } = projection;
   const began = performance.now();
   try {
-    await sql.atOnce('ISOLATION LEVEL READ COMMITTED', [
+    await sql.singleRoundTrip('ISOLATION LEVEL READ COMMITTED', [
       limitPage(sql, {
         applicationName: pageProgram(owner, name),
         // Together no longer than a page may take: the deadline of a page could not tell which session to end.

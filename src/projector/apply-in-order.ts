@@ -2,9 +2,9 @@ import { EngineError } from '../core/errors.ts';
 import type { StoredEvent } from '../core/event.ts';
 import type { Projection } from '../core/projection.ts';
 import type { TableOwners } from '../core/table-owners.ts';
-import { settleHandler, TransactionEnded } from '../postgres/await-handler.ts';
+import { awaitHandler, TransactionEnded } from '../postgres/await-handler.ts';
 import { isAborted } from '../postgres/errors.ts';
-import type { Lent, Sender } from '../postgres/guarded-transaction.ts';
+import type { GuardedTransaction, Sender } from '../postgres/guarded-transaction.ts';
 import type { Tx } from '../postgres/pool.ts';
 import type { Catalog } from '../read-model/catalog.ts';
 import { catalogSql } from '../read-model/catalog-sql.ts';
@@ -14,7 +14,7 @@ import { type FlatStatement, flattenStatements } from './flatten.ts';
 import { HandlerAnswers } from './handler-answers.ts';
 import { resolveLookup } from './lookups.ts';
 import type { PageDeadline } from './page-deadline.ts';
-import type { PageMeter } from './page-metrics.ts';
+import type { PageMetricsRecorder } from './page-metrics.ts';
 import { EventFailed } from './page-outcome.ts';
 import { createPipeline, type Pipeline } from './pipeline.ts';
 
@@ -32,7 +32,7 @@ export interface RunContext {
   /** Null: a handler may take any time. */
   readonly deadline: PageDeadline | null;
   /** Told of what takes how long. Default nobody. */
-  readonly meter?: PageMeter | undefined;
+  readonly recorder?: PageMetricsRecorder | undefined;
 }
 
 /**
@@ -47,7 +47,7 @@ export async function runEvents(
   context: RunContext,
   then: () => Promise<void> = () => Promise.resolve(),
 ): Promise<void> {
-  const pipeline = createPipeline(tx, events, context.meter);
+  const pipeline = createPipeline(tx, events, context.recorder);
   await sendEvents(tx, projection, events, context, pipeline);
   const after = then();
   // After a write that failed it fails too, and only the write's error says why.
@@ -63,9 +63,9 @@ async function sendEvents(
   context: RunContext,
   pipeline: Pipeline,
 ): Promise<void> {
-  const { meter, catalog } = context;
+  const { recorder, catalog } = context;
   const { suffix } = catalog;
-  const answers = context.answers ?? new HandlerAnswers(projection, context.replayUntil, meter);
+  const answers = context.answers ?? new HandlerAnswers(projection, context.replayUntil, recorder);
   const sender: Sender =
     suffix === '' ? tx : { unsafe: (text, values, options) => tx.unsafe(text + suffix, values, options) };
   for (const [index, event] of events.entries()) {
@@ -86,11 +86,11 @@ async function sendEvents(
           index,
           position: event.position,
         });
-        meter?.statement(event.name, performance.now() - began);
+        recorder?.statement(event.name, performance.now() - began);
         if (found !== null) await run(flattenStatements(statement.use(found)));
       }
     };
-    let lent: Lent | null = null;
+    let guarded: GuardedTransaction | null = null;
     let statement: string | null = null;
     let called = false;
     try {
@@ -100,13 +100,13 @@ async function sendEvents(
         throw answer.error;
       }
       if (answer.kind === 'promise') {
-        lent = answer.lent;
+        guarded = answer.guarded;
         called = true;
         const began = performance.now();
-        const inTime = context.deadline?.event(answer.promise, index, event, lent) ?? answer.promise;
-        await settleImperative({ tx, lent, xid: context.xid }, projection, event, inTime);
+        const inTime = context.deadline?.event(answer.promise, index, event, guarded) ?? answer.promise;
+        await settleImperative({ tx, guarded, xid: context.xid }, projection, event, inTime);
         called = false;
-        meter?.statement(event.name, performance.now() - began);
+        recorder?.statement(event.name, performance.now() - began);
       } else await run(answer.statements);
       if (context.deferred !== null) {
         await pipeline.settled();
@@ -115,10 +115,10 @@ async function sendEvents(
     } catch (error) {
       // An earlier write may have failed first: then this is only its echo.
       await pipeline.settled();
-      const failed = toEventFailed(error, index, event, lent?.failed(error) ?? statement);
+      const failed = toEventFailed(error, index, event, guarded?.failed(error) ?? statement);
       throw called && failed instanceof EventFailed ? failed.final() : failed;
     } finally {
-      meter?.handled();
+      recorder?.handled();
     }
     if (pipeline.hasFailed()) break;
   }
@@ -126,12 +126,12 @@ async function sendEvents(
 
 /** An async handler runs its own SQL; whatever it did, the transaction must still be the page's. */
 async function settleImperative(
-  { tx, lent, xid }: { readonly tx: Tx; readonly lent: Lent; readonly xid: string },
+  { tx, guarded, xid }: { readonly tx: Tx; readonly guarded: GuardedTransaction; readonly xid: string },
   projection: Projection,
   event: StoredEvent,
   result: Promise<unknown>,
 ): Promise<void> {
-  const value = await settleHandler(tx, lent, result, xid).catch((error: unknown) => {
+  const value = await awaitHandler(tx, guarded, result, xid).catch((error: unknown) => {
     const { name } = projection;
     if (isAborted(error)) throw new EngineError('HANDLER_IGNORED_ERROR', { name }, { cause: error });
     if (!(error instanceof TransactionEnded)) throw error;

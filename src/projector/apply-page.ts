@@ -3,17 +3,17 @@ import { isTransient, sqlstateOf } from '../postgres/errors.ts';
 import { terminateSession } from '../postgres/terminate-session.ts';
 import { catalogMark } from '../read-model/catalog.ts';
 import { renewSuffix } from '../read-model/statement-suffix.ts';
-import { applyAtOnce } from './apply-in-one-round-trip.ts';
+import { applyInOneRoundTrip } from './apply-in-one-round-trip.ts';
 import { eventFailed } from './event-failure.ts';
 import { CannotFold } from './fold/encode-write.ts';
-import { haltDamaged } from './halt-damaged.ts';
+import { haltForLostIntegrity } from './halt-damaged.ts';
 import { HandlerAnswers } from './handler-answers.ts';
 import { PageDeadline } from './page-deadline.ts';
 import {
   CatalogMoved,
+  DependencyNotReady,
   EventFailed,
-  HeldElsewhere,
-  LookupWaits,
+  LockedByOther,
   type PageOutcome,
   PageTooSlow,
 } from './page-outcome.ts';
@@ -45,9 +45,9 @@ async function applyWith(settings: PageSettings, work: PageWork, answers: Handle
   let fold = deferred === null && work.page.events.length >= settings.foldFrom;
   let fresh = false;
   let moves = 0;
-  if (settings.atOnce === true && !fold) {
+  if (settings.singleRoundTrip === true && !fold) {
     work.progress?.pulling();
-    const applied = await applyAtOnce(settings, work, answers);
+    const applied = await applyInOneRoundTrip(settings, work, answers);
     if (applied !== null) return applied;
   }
   // Each round stops at an earlier event than the last one, or gives up something, or commits.
@@ -61,12 +61,12 @@ async function applyWith(settings: PageSettings, work: PageWork, answers: Handle
       await deadline.stop();
       // A session that was ended by the deadline says so in its own way: what counts is why.
       const error = deadline.verdict ?? caught;
-      if (error instanceof HeldElsewhere) return { kind: 'elsewhere' };
+      if (error instanceof LockedByOther) return { kind: 'locked-by-other' };
       if (error instanceof PageTooSlow && work.page.events.length > 1) return { kind: 'too slow' };
       // A statement of the whole page ran into its limit, as a page of the same size would again.
       if (sqlstateOf(error) === '57014' && work.page.events.length > 1) return { kind: 'too slow' };
       const damage = damageOf(error, work);
-      if (damage !== null) return { kind: 'must halt', halt: haltDamaged(work, damage) };
+      if (damage !== null) return { kind: 'must halt', halt: haltForLostIntegrity(work, damage) };
       const next = await nextPart(error, deadline, { settings, work, fresh });
       if (error instanceof CatalogMoved || isEngineError(causeOf(error), 'ROWS_NOT_WRITTEN')) {
         renewSuffix([...work.projection.tables.keys()]);
@@ -122,7 +122,7 @@ async function nextPart(
   { settings, work, fresh }: { readonly settings: PageSettings; readonly work: PageWork; readonly fresh: boolean },
 ): Promise<Part | null> {
   const { page } = work;
-  if (error instanceof LookupWaits) return { kind: 'before', index: error.index, detail: error.message };
+  if (error instanceof DependencyNotReady) return { kind: 'before', index: error.index, detail: error.message };
   if (error instanceof EventFailed) {
     const { index, failure, cause, isFinal } = error;
     // What has run into its deadline would take as long again.

@@ -1,4 +1,4 @@
-import type { IdleMove } from '../state/projection-state.ts';
+import type { IdleCheckpoint } from '../state/projection-state.ts';
 import type { Place } from './load-checkpoint.ts';
 import { newestTime } from './page-request.ts';
 
@@ -114,7 +114,7 @@ export class Checkpoint {
   }
 
   /** A move over events of no interest that the stored row does not show yet, or null. */
-  get idleMove(): Omit<IdleMove, 'name'> | null {
+  get idleCheckpoint(): Omit<IdleCheckpoint, 'name'> | null {
     if (this.#place === null || this.#scanned <= this.#place.cursor) return null;
     const { cursor: from, generation } = this.#place;
     return { from, to: this.#scanned, toId: this.#scannedId, newest: this.#newestTime, generation };

@@ -11,7 +11,7 @@ const STARTS = 3;
 /** Processes that may die of an event whose attempt was written down. */
 const DEATHS = 2;
 
-export interface CautionOptions {
+export interface CrashLoopGuardOptions {
   readonly sql: Sql;
   readonly name: string;
   /** Undefined: there was nothing to do at the start. */
@@ -19,7 +19,7 @@ export interface CautionOptions {
   /** Events of the page that the earlier processes did not survive: one of these it was. */
   readonly events: number;
   /** Shared by all projections of the process: two attempts at once would both be blamed. */
-  readonly turns: Turns;
+  readonly turns: Mutex;
   readonly log: Log;
 }
 
@@ -28,12 +28,12 @@ export interface CautionOptions {
  * behind, and every restart would run into it again. After some starts that got nowhere each event is tried alone, under
  * its own name; the one that no process has survived halts its projection, and the daemon lives.
  */
-export class Caution {
-  readonly #options: CautionOptions;
+export class CrashLoopGuard {
+  readonly #options: CrashLoopGuardOptions;
   #left: number;
   #deadly: { readonly position: bigint; readonly deaths: number } | null = null;
 
-  constructor(options: CautionOptions) {
+  constructor(options: CrashLoopGuardOptions) {
     const { start, events } = options;
     this.#options = options;
     this.#left = start !== undefined && (start.starts >= STARTS || start.position !== null) ? events : 0;
@@ -105,7 +105,7 @@ export class Caution {
 }
 
 /** One at a time, in the order asked. */
-export class Turns {
+export class Mutex {
   #last: Promise<unknown> = Promise.resolve();
 
   take<T>(work: () => Promise<T>): Promise<T> {

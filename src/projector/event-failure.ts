@@ -3,7 +3,7 @@ import { isEngineError } from '../core/errors.ts';
 import type { StoredEvent } from '../core/event.ts';
 import { columnOf, isTransient, sqlstateOf } from '../postgres/errors.ts';
 import type { Write } from '../read-model/write-sql.ts';
-import { EventFailed, LookupWaits } from './page-outcome.ts';
+import { DependencyNotReady, EventFailed } from './page-outcome.ts';
 
 /** What the database cannot do now is not the event's fault and passes through as it is. */
 export function toEventFailed(
@@ -13,7 +13,7 @@ export function toEventFailed(
   statement: string | null,
   hint: string | null = null,
 ): Error {
-  if (error instanceof EventFailed || error instanceof LookupWaits) return error;
+  if (error instanceof EventFailed || error instanceof DependencyNotReady) return error;
   if (error instanceof Error && isTransient(error)) return error;
   return eventFailed(error, index, event, statement, hint);
 }
@@ -47,7 +47,7 @@ const NOT_NULL_VIOLATION = '23502';
  * PostgreSQL checks the whole new row before it looks whether there is one already, so an upsert of some columns fails
  * even where every row is there.
  */
-export function hintOf(error: unknown, write: Write): string | null {
+export function wakeupOf(error: unknown, write: Write): string | null {
   if (write.kind !== 'upsert' || sqlstateOf(error) !== NOT_NULL_VIOLATION) return null;
   const column = columnOf(error);
   if (column === null || Object.hasOwn(write.values, column)) return null;

@@ -1,11 +1,11 @@
 import type { Log } from '../core/log.ts';
-import type { PullOutcome } from '../core/port.ts';
+import type { RunOutcome } from '../core/port.ts';
 import type { PageOutcome } from './page-outcome.ts';
 
 type Failed = Pick<Extract<PageOutcome, { kind: 'failed' }>, 'failure' | 'attempts' | 'verdict'>;
 
 /** How a pull ends before an event that failed; `detail` is for status. */
-export function failedPull({ failure, attempts, verdict }: Failed): PullOutcome {
+export function failedRun({ failure, attempts, verdict }: Failed): RunOutcome {
   const { eventName, position, error } = failure;
   const detail = `${eventName} at position ${position} failed (attempt ${attempts}): ${error}`;
   return { kind: 'failed', halted: verdict === 'halt', detail, event: failure };

@@ -2,14 +2,14 @@ import type { Log } from '../core/log.ts';
 import type { Sql } from '../postgres/pool.ts';
 import { eventFailed } from './event-failure.ts';
 import { logFailure } from './failure-text.ts';
-import type { Culprit } from './handler-origin.ts';
+import type { HandlerOrigin } from './handler-origin.ts';
 import { storeHalt } from './pending-halt.ts';
-import type { Puller } from './run-loop.ts';
+import type { ProjectionRunner } from './run-loop.ts';
 
 interface CulpritSurroundings {
   readonly sql: Sql;
   readonly log: Log;
-  readonly workers: ReadonlyMap<string, { readonly puller: Pick<Puller, 'halts'> }>;
+  readonly workers: ReadonlyMap<string, { readonly runner: Pick<ProjectionRunner, 'halts'> }>;
   /** Sets the projection's loop going. */
   readonly wake: () => void;
 }
@@ -24,9 +24,9 @@ const WAIT_MS = 30_000;
  *
  * What could not be stored in time is left to the projection's own loop, which runs nothing before it is.
  */
-export async function haltCulprit(
+export async function haltForUncaughtError(
   { sql, log, workers, wake }: CulpritSurroundings,
-  { projection, event }: Culprit,
+  { projection, event }: HandlerOrigin,
   error: unknown,
   waitMs = WAIT_MS,
 ): Promise<void> {
@@ -36,10 +36,10 @@ export async function haltCulprit(
       { projection, err: failed },
       'a halt could not be stored yet; nothing of the projection runs before it is',
     );
-    return { kind: 'elsewhere' } as const;
+    return { kind: 'locked-by-other' } as const;
   });
-  if (stored.kind === 'elsewhere') {
-    workers.get(projection)?.puller.halts.close(halt);
+  if (stored.kind === 'locked-by-other') {
+    workers.get(projection)?.runner.halts.close(halt);
     wake();
   }
   if (stored.kind === 'failed') logFailure(log, projection, stored);

@@ -1,11 +1,11 @@
 import { EngineError } from '../core/errors.ts';
 import type { StoredEvent } from '../core/event.ts';
 import type { Handler, HandlerContext, Projection } from '../core/projection.ts';
-import { type Lent, lend, type Sender } from '../postgres/guarded-transaction.ts';
+import { type GuardedTransaction, guardTransaction, type Sender } from '../postgres/guarded-transaction.ts';
 import { checkedEvent } from './checked-event.ts';
 import { type FlatStatement, flattenStatements } from './flatten.ts';
-import { attributed } from './handler-origin.ts';
-import type { PageMeter } from './page-metrics.ts';
+import { withHandlerContext } from './handler-origin.ts';
+import type { PageMetricsRecorder } from './page-metrics.ts';
 import { returnedPromise, returnedStatements, returnsStatements, runsSql } from './statement-returning.ts';
 
 /** What came of calling the handler of one event. */
@@ -14,7 +14,7 @@ export type Answer =
   /** `statement`: the one of its own SQL that it failed with. */
   | { readonly kind: 'failed'; readonly error: unknown; readonly statement: string | null }
   /** It runs SQL of its own, over `lent`. */
-  | { readonly kind: 'promise'; readonly promise: Promise<unknown>; readonly lent: Lent };
+  | { readonly kind: 'promise'; readonly promise: Promise<unknown>; readonly guarded: GuardedTransaction };
 
 const NOTHING: Answer = { kind: 'statements', statements: [] };
 
@@ -26,16 +26,16 @@ const NOTHING: Answer = { kind: 'statements', statements: [] };
 export class HandlerAnswers {
   readonly #projection: Projection;
   readonly #replayUntil: bigint;
-  readonly #meter: PageMeter | undefined;
+  readonly #recorder: PageMetricsRecorder | undefined;
   readonly #known = new Map<StoredEvent, Answer>();
   readonly #gates = new Map<StoredEvent, Gate>();
   #ahead: Ahead | null = null;
   #ranSql = false;
 
-  constructor(projection: Projection, replayUntil: bigint, meter?: PageMeter) {
+  constructor(projection: Projection, replayUntil: bigint, recorder?: PageMetricsRecorder) {
     this.#projection = projection;
     this.#replayUntil = replayUntil;
-    this.#meter = meter;
+    this.#recorder = recorder;
   }
 
   /** A handler has had its turn with SQL of its own, in whichever transaction. */
@@ -49,8 +49,8 @@ export class HandlerAnswers {
     if (known === undefined) {
       const handler = this.#projection.handlers.get(event.name);
       if (handler === undefined) return NOTHING;
-      const lent = lend(tx);
-      const answer = this.#call(handler, event, lent, this.#context(event, lent));
+      const guarded = guardTransaction(tx);
+      const answer = this.#call(handler, event, guarded, this.#context(event, guarded));
       if (answer.kind === 'promise') this.#ranSql = true;
       return answer;
     }
@@ -76,7 +76,7 @@ export class HandlerAnswers {
       return handler !== undefined && runsSql(handler);
     });
     if (sql !== undefined) return `the handler of ${sql.name} runs SQL of its own`;
-    this.#meter?.preparing(events);
+    this.#recorder?.preparing(events);
     for (const event of events) {
       const answer = this.#known.get(event) ?? this.#callAhead(event);
       if (answer.kind === 'promise') return `the handler of ${event.name} returns a promise`;
@@ -93,11 +93,11 @@ export class HandlerAnswers {
 
   /** The attempt is over: what handlers still send is refused. */
   close(): void {
-    this.#ahead?.lent.revoke();
+    this.#ahead?.guarded.revoke();
     this.#ahead?.gate.refuse();
     for (const [event, gate] of this.#gates) {
       const answer = this.#known.get(event);
-      if (answer?.kind === 'promise') answer.lent.revoke();
+      if (answer?.kind === 'promise') answer.guarded.revoke();
       gate.refuse();
     }
     this.#gates.clear();
@@ -112,9 +112,9 @@ export class HandlerAnswers {
     const ahead = (shared ? this.#ahead : null) ?? openAhead();
     if (shared) this.#ahead = ahead;
     const context = event.position <= this.#replayUntil ? ahead.replaying : ahead.live;
-    const answer = this.#call(handler, event, ahead.lent, context);
+    const answer = this.#call(handler, event, ahead.guarded, context);
     this.#known.set(event, answer);
-    if (answer.kind === 'promise' || ahead.lent.used) this.#ahead = null;
+    if (answer.kind === 'promise' || ahead.guarded.used) this.#ahead = null;
     if (answer.kind === 'promise') {
       this.#gates.set(event, ahead.gate);
       // Whatever it comes to before its turn is seen then.
@@ -123,55 +123,65 @@ export class HandlerAnswers {
     return answer;
   }
 
-  #context(event: StoredEvent, lent: Lent): HandlerContext {
-    return Object.freeze({ tx: lent.tx, replaying: event.position <= this.#replayUntil });
+  #context(event: StoredEvent, guarded: GuardedTransaction): HandlerContext {
+    return Object.freeze({ tx: guarded.tx, replaying: event.position <= this.#replayUntil });
   }
 
-  #call(handler: Handler<StoredEvent>, event: StoredEvent, lent: Lent, context: HandlerContext): Answer {
-    this.#meter?.handling(event.position);
-    const answer = this.#answer(handler, event, lent, context);
+  #call(
+    handler: Handler<StoredEvent>,
+    event: StoredEvent,
+    guarded: GuardedTransaction,
+    context: HandlerContext,
+  ): Answer {
+    this.#recorder?.handling(event.position);
+    const answer = this.#answer(handler, event, guarded, context);
     if (answer.kind === 'promise') return answer;
-    this.#meter?.returned();
+    this.#recorder?.returned();
     this.#known.set(event, answer);
     return answer;
   }
 
-  #answer(handler: Handler<StoredEvent>, event: StoredEvent, lent: Lent, context: HandlerContext): Answer {
+  #answer(
+    handler: Handler<StoredEvent>,
+    event: StoredEvent,
+    guarded: GuardedTransaction,
+    context: HandlerContext,
+  ): Answer {
     const { name } = this.#projection;
     try {
       const checked = checkedEvent(this.#projection, event);
-      const result: unknown = attributed({ projection: name, event }, () => handler(checked, context));
+      const result: unknown = withHandlerContext({ projection: name, event }, () => handler(checked, context));
       if (result instanceof Promise) {
         returnedPromise(handler);
-        return { kind: 'promise', promise: result, lent };
+        return { kind: 'promise', promise: result, guarded };
       }
       // The loan that is shared is taken back when the attempt is over.
-      const statement = lent.used || lent !== this.#ahead?.lent ? lent.end() : null;
+      const statement = guarded.used || guarded !== this.#ahead?.guarded ? guarded.end() : null;
       if (statement !== null) throw new EngineError('HANDLER_NOT_AWAITED', { statement });
       const statements = flattenStatements(result);
       returnedStatements(handler);
       return { kind: 'statements', statements };
     } catch (error) {
-      return { kind: 'failed', error, statement: lent.failed(error) };
+      return { kind: 'failed', error, statement: guarded.failed(error) };
     }
   }
 }
 
 interface Ahead {
   readonly gate: Gate;
-  readonly lent: Lent;
+  readonly guarded: GuardedTransaction;
   readonly replaying: HandlerContext;
   readonly live: HandlerContext;
 }
 
 function openAhead(): Ahead {
   const gate = new Gate();
-  const lent = lend(gate.sender);
+  const guarded = guardTransaction(gate.sender);
   return {
     gate,
-    lent,
-    replaying: Object.freeze({ tx: lent.tx, replaying: true }),
-    live: Object.freeze({ tx: lent.tx, replaying: false }),
+    guarded,
+    replaying: Object.freeze({ tx: guarded.tx, replaying: true }),
+    live: Object.freeze({ tx: guarded.tx, replaying: false }),
   };
 }
 

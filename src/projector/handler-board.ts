@@ -32,7 +32,7 @@ export class HandlerBoard {
   }
 
   /** The event loop has come round. */
-  beat(): void {
+  heartbeat(): void {
     Atomics.add(this.#header, 0, 1);
   }
 

@@ -2,7 +2,7 @@ import type { StoredEvent } from '../core/event.ts';
 import type { Page } from '../event-store/read.ts';
 
 /** The safe head, and what the looks at it brought along, as whoever reads events sees it. */
-export interface HeadSource {
+export interface HighWaterMarkSource {
   /** The last safe head seen; null when there is none yet, or a lost connection made it worthless. */
   latest(): bigint | null;
   /** The page of these event types after `after`, up to the last head seen, if the looks have read it along; else null. */

@@ -1,19 +1,19 @@
 import { type Log, silentLog } from '../core/log.ts';
 import type { Projection } from '../core/projection.ts';
 import type { InstanceEvents, UnhandledEvents } from '../core/status.ts';
-import type { HeadReader, OpenAppender } from '../event-store/high-water-mark.ts';
+import type { HighWaterMarkReader, OpenAppender } from '../event-store/high-water-mark.ts';
 import type { Heartbeat } from '../state/heartbeat.ts';
-import type { HeadSource } from './head-source.ts';
-import { HeadTimeline } from './high-water-mark-timeline.ts';
+import type { HighWaterMarkSource } from './head-source.ts';
+import { HighWaterMarkTimeline } from './high-water-mark-timeline.ts';
 import { InstanceEventsNotice } from './instance-events.ts';
 import { type Appended, RecentEvents } from './recent-events.ts';
 import { UnhandledCounter } from './unhandled-events.ts';
 
 /** The safe head, read once per daemon and shared by all projections. */
-export interface Heads extends HeadSource {
-  look(): Promise<{ readonly position: bigint; readonly drawn: bigint; readonly open: boolean }>;
+export interface HighWaterMarkCache extends HighWaterMarkSource {
+  poll(): Promise<{ readonly position: bigint; readonly lastAllocated: bigint; readonly open: boolean }>;
   /** Last allocated position, by the cheapest statement there is. */
-  drawn(): Promise<bigint>;
+  lastAllocated(): Promise<bigint>;
   /** The same, once a heartbeat: `onHeartbeat` gets what else was read. */
   heartbeat(): Promise<bigint>;
   /** What goes with `latest`: between the two there is no event and never will be. 0 before the first look. */
@@ -30,13 +30,13 @@ export interface Heads extends HeadSource {
   holders(): readonly OpenAppender[];
 }
 
-export function createHeads(
-  reader: HeadReader,
+export function createHighWaterMarkCache(
+  reader: HighWaterMarkReader,
   readHeartbeat: () => Promise<Heartbeat>,
   projections: readonly Pick<Projection, 'handlers'>[],
   onHeartbeat: (seen: Heartbeat) => void,
   log: Log = silentLog,
-): Heads {
+): HighWaterMarkCache {
   const instances = new InstanceEventsNotice(log);
   const unhandled = new UnhandledCounter(projections);
   let latest: bigint | null = null;
@@ -44,9 +44,9 @@ export function createHeads(
   let safe = 0n;
   let holders: readonly OpenAppender[] = [];
   const recent = new RecentEvents();
-  const timeline = new HeadTimeline(() => performance.now());
+  const timeline = new HighWaterMarkTimeline(() => performance.now());
 
-  async function look() {
+  async function poll() {
     try {
       const head = await reader.read();
       latest = head.position;
@@ -60,7 +60,7 @@ export function createHeads(
         unhandled.add(head.recent.events);
         instances.add(head.recent.events);
       }
-      return { position: head.position, drawn: head.drawn, open: head.holders.length > 0 };
+      return { position: head.position, lastAllocated: head.lastAllocated, open: head.holders.length > 0 };
     } catch (error) {
       forget();
       throw error;
@@ -70,7 +70,7 @@ export function createHeads(
   async function heartbeat(): Promise<bigint> {
     const seen = await readHeartbeat();
     onHeartbeat(seen);
-    return seen.drawn;
+    return seen.lastAllocated;
   }
 
   function forget(): void {
@@ -80,8 +80,8 @@ export function createHeads(
   }
 
   return {
-    look,
-    drawn: () => reader.drawn(),
+    poll,
+    lastAllocated: () => reader.lastAllocated(),
     heartbeat,
     latest: () => latest,
     idAt: (position) => (position === latest ? latestId : null),
@@ -89,11 +89,11 @@ export function createHeads(
     recent: (after, names, limit) => recent.page(after, names, limit),
     safe: () => safe,
     secondsAbove: (cursor, notBefore) => timeline.secondsAbove(cursor, notBefore),
-    refresh: async () => (await look()).position,
+    refresh: async () => (await poll()).position,
     forget,
     epoch: () => reader.epoch(),
     holders: () => holders,
-    unhandled: () => unhandled.figures(),
+    unhandled: () => unhandled.metrics(),
     passed: (events) => instances.add(events),
     instanceEvents: () => instances.first,
   };

@@ -13,7 +13,7 @@ interface Entry {
  *
  * Recent times are exact; older ones are thinned, and then say too long rather than too short.
  */
-export class HeadTimeline {
+export class HighWaterMarkTimeline {
   readonly #now: () => number;
   #entries: Entry[] = [];
 

@@ -1,5 +1,5 @@
 /** How long one projection's rows have taken to be visible, since the start of the daemon; in seconds. Counts only rise. */
-export interface LatencyFigures {
+export interface LatencyMetrics {
   /** Of the projection. */
   readonly name: string;
   /** By rising `le`: how many took at most that many seconds, those of the buckets before included. */
@@ -48,7 +48,7 @@ export class Latency {
     this.#count += 1;
   }
 
-  figures(name: string): LatencyFigures {
+  metrics(name: string): LatencyMetrics {
     let below = 0;
     const buckets = BOUNDS.map((le, index) => {
       below += this.#buckets[index] ?? 0;

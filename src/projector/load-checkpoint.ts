@@ -19,7 +19,7 @@ export interface Place {
  * Reads the row anew, and makes sure that the history it stands in is still the store's.
  * @throws EngineError PROJECTION_REFUSED, TABLE_REPLACED, HISTORY_AHEAD, HISTORY_DIVERGED
  */
-export async function openPlace(sql: Sql, projection: Projection): Promise<Place> {
+export async function loadCheckpoint(sql: Sql, projection: Projection): Promise<Place> {
   const state = await readState(sql, projection.name);
   if (typeof state?.refused === 'string') throw new EngineError('PROJECTION_REFUSED', { reason: state.refused });
   if (typeof state?.replaced === 'string') {

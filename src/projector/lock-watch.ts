@@ -33,7 +33,7 @@ export class LockWatch {
   /** When each projection was last in the log. */
   readonly #said = new Map<string, number>();
   #timer: NodeJS.Timeout | null = null;
-  #looking = false;
+  #polling = false;
 
   constructor(options: LockWatchOptions) {
     this.#options = options;
@@ -44,7 +44,7 @@ export class LockWatch {
     const program = pageProgram(this.#options.owner, name);
     const running: Running = { name, program, since: performance.now(), progress, holders: null };
     this.#running.add(running);
-    this.#timer ??= setInterval(() => void this.#look(), TIMES.everyMs);
+    this.#timer ??= setInterval(() => void this.#poll(), TIMES.everyMs);
     try {
       return await apply();
     } catch (error) {
@@ -63,10 +63,10 @@ export class LockWatch {
     }
   }
 
-  async #look(): Promise<void> {
+  async #poll(): Promise<void> {
     const late = this.#late();
-    if (this.#looking || late.length === 0) return;
-    this.#looking = true;
+    if (this.#polling || late.length === 0) return;
+    this.#polling = true;
     const { sql, log } = this.#options;
     try {
       const found = await readLockWaits(
@@ -84,7 +84,7 @@ export class LockWatch {
     } catch (error) {
       log.debug({ err: error }, 'who holds the locks that pages wait for could not be read');
     } finally {
-      this.#looking = false;
+      this.#polling = false;
     }
   }
 

@@ -3,7 +3,7 @@ import { quoteIdentifier } from '../core/identifier.ts';
 import type { Lookup } from '../core/statement.ts';
 import type { TableOwners } from '../core/table-owners.ts';
 import type { Tx } from '../postgres/pool.ts';
-import { LookupWaits } from './page-outcome.ts';
+import { DependencyNotReady } from './page-outcome.ts';
 
 export interface LookupContext {
   readonly tx: Tx;
@@ -32,7 +32,7 @@ export async function resolveLookup(lookup: Lookup, context: LookupContext): Pro
     const again = await find(context.tx, lookup);
     if (again !== null) return again;
     if (row !== undefined && row.cursor < context.position) {
-      throw new LookupWaits(context.index, waitingText({ name: owner, cursor: row.cursor }, context.position));
+      throw new DependencyNotReady(context.index, waitingText({ name: owner, cursor: row.cursor }, context.position));
     }
   }
   if (lookup.absent === 'nothing') return null;

@@ -1,6 +1,6 @@
 import { EngineError } from '../core/errors.ts';
 import type { StoredEvent } from '../core/event.ts';
-import type { Lent } from '../postgres/guarded-transaction.ts';
+import type { GuardedTransaction } from '../postgres/guarded-transaction.ts';
 import { eventFailed } from './event-failure.ts';
 import { type EventFailed, PageTooSlow } from './page-outcome.ts';
 
@@ -42,14 +42,14 @@ export class PageDeadline {
    * A handler's promise, for as long as it may take.
    * @throws EngineError HANDLER_TIMEOUT; the driver's error when it is the database that does not answer
    */
-  async event<T>(result: Promise<T>, index: number, event: StoredEvent, lent: Lent): Promise<T> {
+  async event<T>(result: Promise<T>, index: number, event: StoredEvent, guarded: GuardedTransaction): Promise<T> {
     const { eventMs } = this.#deadlines;
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
-        lent.revoke();
+        guarded.revoke();
         const error = new EngineError('HANDLER_TIMEOUT', { event: event.name, ms: eventMs });
-        const unanswered = lent.waiting;
+        const unanswered = guarded.waiting;
         const verdict = eventFailed(error, index, event, unanswered);
         const ended = this.#end(verdict, (active) => unanswered !== null && !active);
         // Rejects with the database's own error where that is the one that is silent: no fault of the event.

@@ -8,7 +8,7 @@ export interface Timing {
 }
 
 /** What a projection's pages have come to since the start of the daemon. Counts only rise. */
-export interface PageFigures {
+export interface PageMetrics {
   /** Committed whole, by the way they were applied. Seconds from asking for the page to its commit. */
   readonly pages: Readonly<Record<PageMode, Timing>>;
   /** Committed, of the types that the projection handles. */
@@ -27,7 +27,7 @@ type Cut = Extract<PageOutcome, { readonly kind: 'failed' | 'waiting' }>;
 type Sums = { count: number; seconds: number };
 
 /** Counts what pages come to. Pure; cheap enough to be told of every event and statement. Times in milliseconds. */
-export class PageMeter {
+export class PageMetricsRecorder {
   readonly #slot: HandlerSlot | null;
   readonly #pages: Record<PageMode, Sums> = {
     folded: { count: 0, seconds: 0 },
@@ -94,7 +94,7 @@ export class PageMeter {
     this.#retries += 1;
   }
 
-  figures(): PageFigures {
+  metrics(): PageMetrics {
     const { folded, in_order, at_once } = this.#pages;
     return {
       pages: { folded: { ...folded }, in_order: { ...in_order }, at_once: { ...at_once } },

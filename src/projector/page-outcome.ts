@@ -27,7 +27,7 @@ export class EventFailed extends Error {
 export class CatalogMoved extends Error {}
 
 /** Thrown inside a page's transaction: a look-up of this event waits for another projection. */
-export class LookupWaits extends Error {
+export class DependencyNotReady extends Error {
   readonly index: number;
 
   constructor(index: number, detail: string) {
@@ -47,7 +47,7 @@ export class PageTooSlow extends Error {
 }
 
 /** Thrown inside a page's transaction: another worker has the projection's row. */
-export class HeldElsewhere extends Error {}
+export class LockedByOther extends Error {}
 
 /** How a page was applied: as set-based statements, event by event, or event by event in one round trip. */
 export type PageMode = 'folded' | 'in_order' | 'at_once';
@@ -78,7 +78,7 @@ export type PageOutcome =
   | { readonly kind: 'too slow' }
   /** The row is not where the page was made for: read it again. */
   | { readonly kind: 'moved' }
-  | { readonly kind: 'elsewhere' }
+  | { readonly kind: 'locked-by-other' }
   /** It was asked to stop before its turn came. */
   | { readonly kind: 'stopped' }
   | { readonly kind: 'paused' }

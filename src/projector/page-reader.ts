@@ -1,7 +1,7 @@
 import type { PageTurns } from '../core/page-turns.ts';
 import { type Page, readPage } from '../event-store/read.ts';
 import type { Sql } from '../postgres/pool.ts';
-import type { HeadSource } from './head-source.ts';
+import type { HighWaterMarkSource } from './head-source.ts';
 import type { PageBudget, Share } from './page-budget.ts';
 import type { PageLimit } from './page-size.ts';
 import type { Progress } from './progress.ts';
@@ -19,7 +19,7 @@ export interface PageReaderOptions {
   readonly reader: Sql;
   /** In front of the connections of `reader`. Undefined: there are enough of them. */
   readonly turns?: PageTurns | undefined;
-  readonly heads: HeadSource;
+  readonly highWaterMark: HighWaterMarkSource;
   readonly names: ReadonlySet<string>;
   readonly limit: PageLimit;
   readonly budget: PageBudget;
@@ -69,8 +69,8 @@ export class PageReader {
   }
 
   #recent(after: bigint): Page | null {
-    const { heads, names, limit, alone } = this.#options;
-    return this.#ahead !== null || alone() ? null : heads.recent(after, names, limit.events);
+    const { highWaterMark, names, limit, alone } = this.#options;
+    return this.#ahead !== null || alone() ? null : highWaterMark.recent(after, names, limit.events);
   }
 
   #readAhead(after: bigint): void {
@@ -106,12 +106,12 @@ export class PageReader {
   }
 
   async #read(after: bigint, share: Share): Promise<HeldPage> {
-    const { reader, heads, names, limit, alone, now } = this.#options;
+    const { reader, highWaterMark, names, limit, alone, now } = this.#options;
     const release = (): void => share.release();
     try {
-      const head = heads.latest() ?? (await heads.refresh());
+      const head = highWaterMark.latest() ?? (await highWaterMark.refresh());
       const began = now();
-      const headId = heads.idAt(head);
+      const headId = highWaterMark.idAt(head);
       const page = await readPage(reader, {
         after,
         head,
@@ -120,7 +120,7 @@ export class PageReader {
         maxBytes: share.bytes,
         span: limit.span,
       });
-      heads.passed(page.events);
+      highWaterMark.passed(page.events);
       share.settle(page.bytes);
       limit.looked(page, now() - began);
       const last = page.events.at(-1);

@@ -44,7 +44,7 @@ export interface PageSettings {
   /** Pages of at least this many events are folded into set-based statements. */
   readonly foldFrom: number;
   /** A smaller page is tried in one round trip before it is gone through step by step. Default false. */
-  readonly atOnce?: boolean;
+  readonly singleRoundTrip?: boolean;
   readonly failpoint?: FailpointHook | undefined;
 }
 

@@ -15,7 +15,7 @@ import type { HandlerAnswers } from './handler-answers.ts';
 import { waitingText } from './lookups.ts';
 import type { PageDeadline } from './page-deadline.ts';
 import { allMarks, pageMarks, restsOnRead } from './page-marks.ts';
-import { CatalogMoved, EventFailed, HeldElsewhere, LookupWaits, type PageOutcome } from './page-outcome.ts';
+import { CatalogMoved, DependencyNotReady, EventFailed, LockedByOther, type PageOutcome } from './page-outcome.ts';
 import { newestTime, type PageSettings, type PageWork } from './page-request.ts';
 
 /** Which part of the page a transaction takes on. */
@@ -69,7 +69,7 @@ export async function applyPart(
     xid: locked.xid,
     deferred: way.deferred ?? (catalog.deferred.length > 0 ? catalog.deferred : null),
     deadline,
-    meter: progress?.pages,
+    recorder: progress?.pages,
     answers,
     catalog,
   };
@@ -152,7 +152,7 @@ async function settleGivenUp(
   const event = events[index];
   const parent = await referencedProjection(tx, projection, context.owners, cause);
   if (parent === null || event === undefined) return failure;
-  if (parent.cursor < event.position) throw new LookupWaits(index, waitingText(parent, event.position));
+  if (parent.cursor < event.position) throw new DependencyNotReady(index, waitingText(parent, event.position));
   return await trySuspect(tx, projection, event, index, context);
 }
 
@@ -176,7 +176,7 @@ async function lockRow(tx: Tx, settings: PageSettings, { projection: { name } }:
     nextStatementMs: settings.nextStatementMs ?? Math.max(STATEMENT_MS, eventTimeoutMs) + 5000,
   }).catch(() => undefined);
   const locked = await lockState(tx, name).catch((error: unknown) => {
-    throw isLockNotAvailable(error) ? new HeldElsewhere() : error;
+    throw isLockNotAvailable(error) ? new LockedByOther() : error;
   });
   if (locked === null) throw new EngineError('PROJECTION_ROW_MISSING', { name });
   return locked;
@@ -235,7 +235,7 @@ async function trySuspect(
       if (!(error instanceof EventFailed)) throw error;
       const parent = last ? null : await referencedProjection(tx, projection, context.owners, error.cause);
       if (parent === null) return error.failure;
-      if (parent.cursor < event.position) throw new LookupWaits(index, waitingText(parent, event.position));
+      if (parent.cursor < event.position) throw new DependencyNotReady(index, waitingText(parent, event.position));
     }
   }
 }

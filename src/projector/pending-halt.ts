@@ -17,7 +17,7 @@ export interface PendingHalt {
 const WAIT_MS = 2000;
 
 export type StoredHalt =
-  | { readonly kind: 'elsewhere' }
+  | { readonly kind: 'locked-by-other' }
   | { readonly kind: 'moved' }
   | {
       readonly kind: 'failed';
@@ -55,7 +55,7 @@ export async function storeHalt(
     return { kind: 'failed', failure, ...recorded, before: row.status };
   });
   return await stored.catch((error: unknown) => {
-    if (isLockNotAvailable(error)) return { kind: 'elsewhere' };
+    if (isLockNotAvailable(error)) return { kind: 'locked-by-other' };
     throw error;
   });
 }

@@ -2,8 +2,8 @@ import { EngineError } from '../core/errors.ts';
 import type { StoredEvent } from '../core/event.ts';
 import type { Tx } from '../postgres/pool.ts';
 import type { SqlText, Write } from '../read-model/write-sql.ts';
-import { hintOf, toEventFailed } from './event-failure.ts';
-import type { PageMeter } from './page-metrics.ts';
+import { toEventFailed, wakeupOf } from './event-failure.ts';
+import type { PageMetricsRecorder } from './page-metrics.ts';
 
 /** Sends the writes of a page without waiting for each other's answers; the server runs them in the order sent. */
 export interface Pipeline {
@@ -13,7 +13,7 @@ export interface Pipeline {
   settled(): Promise<void>;
 }
 
-export function createPipeline(tx: Tx, events: readonly StoredEvent[], meter?: PageMeter): Pipeline {
+export function createPipeline(tx: Tx, events: readonly StoredEvent[], recorder?: PageMetricsRecorder): Pipeline {
   let pending: Promise<unknown>[] = [];
   let first: Error | null = null;
   let firstIndex = Number.POSITIVE_INFINITY;
@@ -28,11 +28,11 @@ export function createPipeline(tx: Tx, events: readonly StoredEvent[], meter?: P
             // Until the answer before it the server was at work on that one.
             const began = Math.max(sentAt, answeredAt);
             answeredAt = performance.now();
-            if (event !== undefined) meter?.statement(event.name, answeredAt - began);
+            if (event !== undefined) recorder?.statement(event.name, answeredAt - began);
           },
           (error: unknown) => {
             if (index >= firstIndex || event === undefined) return;
-            first = toEventFailed(error, index, event, sql.text, hintOf(error, write));
+            first = toEventFailed(error, index, event, sql.text, wakeupOf(error, write));
             firstIndex = index;
           },
         ),

@@ -1,6 +1,6 @@
 import type { HandlerSlot } from './handler-board.ts';
 import { Latency } from './latency.ts';
-import { PageMeter } from './page-metrics.ts';
+import { PageMetricsRecorder } from './page-metrics.ts';
 import type { PageMode } from './page-outcome.ts';
 
 /**
@@ -9,7 +9,7 @@ import type { PageMode } from './page-outcome.ts';
  */
 export class Progress {
   readonly latency = new Latency(() => Date.now());
-  readonly pages: PageMeter;
+  readonly pages: PageMetricsRecorder;
   readonly #now: () => number;
   #cursor = 0n;
   #generation = 0n;
@@ -28,7 +28,7 @@ export class Progress {
 
   /** @param now milliseconds that only rise */
   constructor(now: () => number, slot: HandlerSlot | null = null) {
-    this.pages = new PageMeter(slot);
+    this.pages = new PageMetricsRecorder(slot);
     this.#now = now;
     this.#since = now();
     this.#generationSince = this.#since;

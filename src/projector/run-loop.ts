@@ -1,21 +1,21 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type ErrorCode, isEngineError } from '../core/errors.ts';
-import type { PullMode, PullOutcome } from '../core/port.ts';
+import type { RunMode, RunOutcome } from '../core/port.ts';
 import type { InOrder } from '../core/status.ts';
 import type { Page } from '../event-store/read.ts';
 import { isConnectionLost } from '../postgres/errors.ts';
 import { refuseReplaced } from '../state/refusal.ts';
 import { applyPage } from './apply-page.ts';
 import { Checkpoint } from './checkpoint.ts';
-import { failedPull, logFailure, logTooSlow } from './failure-text.ts';
+import { failedRun, logFailure, logTooSlow } from './failure-text.ts';
 import { HaltGate } from './halt-gate.ts';
 import { inTurn } from './in-turn.ts';
-import { openPlace, type Place } from './load-checkpoint.ts';
+import { loadCheckpoint, type Place } from './load-checkpoint.ts';
 import { PageBudget } from './page-budget.ts';
 import type { PageMode, PageOutcome } from './page-outcome.ts';
 import { PageReader } from './page-reader.ts';
 import { PageLimit } from './page-size.ts';
-import type { PullerOptions, Step } from './run-loop-options.ts';
+import type { ProjectionRunnerOptions, Step } from './run-loop-options.ts';
 import { Turned } from './turned.ts';
 
 /** Milliseconds until a row that somebody held is tried once more. */
@@ -28,10 +28,10 @@ const HALTED = { kind: 'halted', detail: 'halted before an event that failed' } 
  * The loop of one projection: read a page, apply it, while the next one is read already. Moves over events that the
  * projection does not handle are stored later, many projections at once.
  */
-export class Puller {
+export class ProjectionRunner {
   readonly checkpoint = new Checkpoint();
   readonly halts: HaltGate;
-  readonly #options: PullerOptions;
+  readonly #options: ProjectionRunnerOptions;
   #replayUntil = 0n;
   readonly #limit: PageLimit;
   readonly #pages: PageReader;
@@ -46,14 +46,22 @@ export class Puller {
   #heldBefore = false;
   #waitsForAnother = false;
 
-  constructor(options: PullerOptions) {
+  constructor(options: ProjectionRunnerOptions) {
     this.#options = options;
     this.#limit = new PageLimit(options.pageSize);
     this.halts = new HaltGate(options);
-    const { reader, readTurns: turns, heads, budget = new PageBudget(), progress, now, caution } = options;
+    const {
+      reader,
+      readTurns: turns,
+      highWaterMark,
+      budget = new PageBudget(),
+      progress,
+      now,
+      crashLoopGuard,
+    } = options;
     const [names, limit] = [new Set(options.projection.handlers.keys()), this.#limit];
-    const alone = () => caution?.on === true;
-    this.#pages = new PageReader({ reader, turns, heads, names, limit, budget, alone, progress, now });
+    const alone = () => crashLoopGuard?.on === true;
+    this.#pages = new PageReader({ reader, turns, highWaterMark, names, limit, budget, alone, progress, now });
   }
 
   /** It waits until the pages of others are done with: together they take up all the memory there is for them. */
@@ -95,7 +103,7 @@ export class Puller {
     this.#pages.forget();
   }
 
-  async pull(mode: PullMode, signal: AbortSignal): Promise<PullOutcome> {
+  async run(mode: RunMode, signal: AbortSignal): Promise<RunOutcome> {
     const { progress } = this.#options;
     progress.pulling();
     if (mode === 'attempt') progress.pages.retried();
@@ -109,7 +117,7 @@ export class Puller {
     } catch (error) {
       this.forget();
       if (signal.aborted && error === signal.reason) return { kind: 'stopped' };
-      if (isConnectionLost(error) || isEngineError(error, 'EVENTS_TAKEN_BACK')) this.#options.heads.forget();
+      if (isConnectionLost(error) || isEngineError(error, 'EVENTS_TAKEN_BACK')) this.#options.highWaterMark.forget();
       // Stored: a RESET empties such a table only after that was shown.
       if (isEngineError(error, 'TABLE_REPLACED')) await refuseReplaced(this.#options.settings.sql, error);
       if (isEngineError(error) && UNFIT.has(error.code)) {
@@ -123,7 +131,7 @@ export class Puller {
     }
   }
 
-  async #loop(mode: PullMode, signal: AbortSignal): Promise<PullOutcome> {
+  async #loop(mode: RunMode, signal: AbortSignal): Promise<RunOutcome> {
     const { now, progress } = this.#options;
     this.#heldBefore = false;
     for (;;) {
@@ -161,7 +169,7 @@ export class Puller {
   }
 
   /** @returns what ends the pull; null: it goes on */
-  async #work(page: Page, place: Place, { mode, began, more, signal }: Step): Promise<PullOutcome | null> {
+  async #work(page: Page, place: Place, { mode, began, more, signal }: Step): Promise<RunOutcome | null> {
     const { log, progress, projection, settings } = this.#options;
     if (this.#isStale()) return null;
     if (page.events.length === 0 && mode !== 'attempt') {
@@ -192,7 +200,7 @@ export class Puller {
         progress.pages.cut(page.events, outcome);
         logFailure(log, projection.name, outcome);
         if (outcome.verdict === 'skip') return mode === 'attempt' ? { kind: 'behind' } : null;
-        return failedPull(outcome);
+        return failedRun(outcome);
       case 'waiting':
         progress.pages.cut(page.events, outcome);
         return { kind: 'waiting', detail: outcome.detail };
@@ -201,8 +209,8 @@ export class Puller {
       case 'too slow':
         logTooSlow(log, projection.name, page.events.length, this.#limit.tooSlow(page.events.length));
         return null;
-      case 'elsewhere':
-        if (this.#heldBefore) return { kind: 'elsewhere' };
+      case 'locked-by-other':
+        if (this.#heldBefore) return { kind: 'locked-by-other' };
         // Once it may be this daemon itself, which stores idle moves: that takes a moment, a page of another takes longer.
         this.#heldBefore = true;
         await pause(HELD_MS, undefined, { signal }).catch(() => undefined);
@@ -213,8 +221,8 @@ export class Puller {
     }
   }
 
-  async #apply(page: Page, place: Place, mode: PullMode, signal: AbortSignal): Promise<PageOutcome> {
-    const { settings, projection, caution, progress } = this.#options;
+  async #apply(page: Page, place: Place, mode: RunMode, signal: AbortSignal): Promise<PageOutcome> {
+    const { settings, projection, crashLoopGuard, progress } = this.#options;
     const { newestTime: newest, scannedId: afterId } = this.checkpoint;
     const work = {
       projection,
@@ -228,29 +236,30 @@ export class Puller {
     };
     const apply = () => applyPage(settings, work);
     const [event] = page.events;
-    if (!caution?.on || event === undefined) return await inTurn(settings, projection.name, progress, signal, apply);
-    const attempt = () => caution.attempt(event, place, apply, signal);
+    if (!crashLoopGuard?.on || event === undefined)
+      return await inTurn(settings, projection.name, progress, signal, apply);
+    const attempt = () => crashLoopGuard.attempt(event, place, apply, signal);
     return await inTurn(settings, projection.name, progress, signal, attempt, true);
   }
 
   #isStale(): boolean {
-    return this.checkpoint.isStale(this.#options.heads.epoch());
+    return this.checkpoint.isStale(this.#options.highWaterMark.epoch());
   }
 
   /** Catching up ends only when a fresh look agrees; live, a wake has brought the head along. */
-  async #nothingNew(mode: PullMode): Promise<boolean> {
-    const { heads } = this.#options;
-    const latest = heads.latest();
+  async #nothingNew(mode: RunMode): Promise<boolean> {
+    const { highWaterMark } = this.#options;
+    const latest = highWaterMark.latest();
     if (latest !== null && this.checkpoint.scanned < latest) return false;
-    return (mode === 'live' && latest !== null) || this.checkpoint.scanned >= (await heads.refresh());
+    return (mode === 'live' && latest !== null) || this.checkpoint.scanned >= (await highWaterMark.refresh());
   }
 
   async #open(signal: AbortSignal): Promise<Place> {
-    const { reader, readTurns, projection, heads, progress } = this.#options;
-    const epoch = heads.epoch();
-    const place = await new Turned(readTurns, () => openPlace(reader, projection)).wait(progress, signal);
+    const { reader, readTurns, projection, highWaterMark, progress } = this.#options;
+    const epoch = highWaterMark.epoch();
+    const place = await new Turned(readTurns, () => loadCheckpoint(reader, projection)).wait(progress, signal);
     this.#historyCode = null;
-    if (place.cursor === 0n || this.#replayUntil === 0n) this.#replayUntil = await heads.refresh();
+    if (place.cursor === 0n || this.#replayUntil === 0n) this.#replayUntil = await highWaterMark.refresh();
     this.#tables = [...place.catalog.tables.values()].flatMap(({ name, inOrderBecause }) =>
       inOrderBecause === null ? [] : [{ table: name, because: inOrderBecause }],
     );

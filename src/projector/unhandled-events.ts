@@ -29,7 +29,7 @@ export class UnhandledCounter {
   }
 
   /** Since the start of the daemon, most frequent first. */
-  figures(): readonly UnhandledEvents[] {
+  metrics(): readonly UnhandledEvents[] {
     return [...this.#counts]
       .map(([name, { events, position }]) => ({ name, events, position: String(position) }))
       .sort((one, other) => other.events - one.events);

@@ -1,5 +1,5 @@
 /** Wakes the one who waits for anything to have changed. Ringing while nobody waits is free. */
-export class Bell {
+export class WakeSignal {
   #wake: (() => void) | null = null;
 
   ring(): void {

@@ -4,10 +4,10 @@ import { type Observer, observers } from '../../machines/observers.ts';
 import { type PublisherEvent, publisherMachine } from '../../machines/publisher.ts';
 import { deathsInARow, fullJitter } from '../core/backoff.ts';
 import type { Log } from '../core/log.ts';
-import { PUBLISHER_NAME, type PublisherHands } from '../core/publisher.ts';
+import { PUBLISHER_NAME, type PublisherOperations } from '../core/publisher.ts';
 
-export interface KeeperOptions {
-  readonly hands: PublisherHands;
+export interface PublisherSupervisorOptions {
+  readonly operations: PublisherOperations;
   readonly backoff: { readonly baseMs: number; readonly capMs: number };
   readonly retryHaltedAfterMs: number;
   /** Hears what each of the actors does. Default nobody. */
@@ -27,8 +27,8 @@ const RESPAWN_AFTER_MS = 100;
  * or a guard, not a broker that refuses) is put back after a growing pause, once its operation has ended, and told how
  * the broker stands.
  */
-export class Keeper {
-  readonly #options: KeeperOptions;
+export class PublisherSupervisor {
+  readonly #options: PublisherSupervisorOptions;
   readonly #ended = new AbortController();
   #actor: Actor<typeof publisherMachine>;
   /** What a new actor has to be told of the broker. */
@@ -37,7 +37,7 @@ export class Keeper {
   #putBack: Promise<void> = Promise.resolve();
   #deaths = 0;
 
-  constructor(options: KeeperOptions) {
+  constructor(options: PublisherSupervisorOptions) {
     this.#options = options;
     this.#actor = this.#spawn();
   }
@@ -76,17 +76,17 @@ export class Keeper {
   }
 
   #spawn(): Actor<typeof publisherMachine> {
-    const { hands, backoff, retryHaltedAfterMs, inspect, log } = this.#options;
-    const watched: PublisherHands = {
+    const { operations, backoff, retryHaltedAfterMs, inspect, log } = this.#options;
+    const watched: PublisherOperations = {
       relay: (signal) => {
-        const operation = hands.relay(signal);
+        const operation = operations.relay(signal);
         this.#operation = operation;
         return operation;
       },
     };
     const actor = createActor(publisherMachine, {
       ...observers(inspect),
-      input: { hands: watched, backoff, retryHaltedAfterMs },
+      input: { operations: watched, backoff, retryHaltedAfterMs },
     });
     const bornAt = performance.now();
     actor.subscribe({

@@ -12,7 +12,7 @@ export interface ChannelEnd {
  * One confirm channel, from its opening to its end. Whoever holds it publishes straight into the driver: the connection
  * manager's own channels would keep messages in memory without a bound while the broker is away.
  */
-export class Outlet {
+export class PublishingChannel {
   readonly #channel: ConfirmChannel;
   readonly #exchange: string;
   #end: ChannelEnd | null = null;

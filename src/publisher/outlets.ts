@@ -1,16 +1,16 @@
 import type { Channel } from 'amqp-connection-manager';
 import type { ConfirmChannel } from 'amqplib';
 import { openLink } from '../broker/connection.ts';
-import { Outlet } from './outlet.ts';
+import { PublishingChannel } from './outlet.ts';
 
-export interface OutletsOptions {
+export interface PublishingChannelsOptions {
   /** Brokers of one cluster, tried in turn. */
   readonly urls: readonly string[];
   readonly exchange: string;
   /** Shown by the broker beside the connection. */
   readonly name: string;
   /** A channel is open, the exchange is there. */
-  readonly onOpen: (outlet: Outlet) => void;
+  readonly onOpen: (publishingChannel: PublishingChannel) => void;
   /** The channel, or an attempt to get one, has ended; the next attempt follows by itself. */
   readonly onEnd: (reason: string) => void;
   readonly onBlocked: (reason: string) => void;
@@ -18,7 +18,7 @@ export interface OutletsOptions {
 }
 
 /** A connection for publishing alone: what goes wrong on it must not end the one that consumes. */
-export interface Outlets {
+export interface PublishingChannels {
   /** Gives the connection up, for one that does not answer; another one follows. */
   reset(reason: string): void;
   /** Within a few seconds, whatever the broker does. Idempotent. */
@@ -30,14 +30,19 @@ const ACCESS_REFUSED = 403;
 const PRECONDITION_FAILED = 406;
 
 /** One outlet after the other, for as long as it is not closed. */
-export function openOutlets({ urls, exchange, name, ...tell }: OutletsOptions): Outlets {
-  let outlet: Outlet | null = null;
+export function openPublishingChannels({
+  urls,
+  exchange,
+  name,
+  ...tell
+}: PublishingChannelsOptions): PublishingChannels {
+  let publishingChannel: PublishingChannel | null = null;
   let mayDeclare = true;
   const link = openLink({ urls, name });
   link.events$.subscribe((event) => {
-    if (event.type === 'READY' && outlet !== null) tell.onOpen(outlet);
+    if (event.type === 'READY' && publishingChannel !== null) tell.onOpen(publishingChannel);
     if (event.type === 'FAILED' || event.type === 'LOST') {
-      outlet = null;
+      publishingChannel = null;
       tell.onEnd(event.reason);
     }
     if (event.type === 'BLOCKED') tell.onBlocked(event.reason);
@@ -46,11 +51,11 @@ export function openOutlets({ urls, exchange, name, ...tell }: OutletsOptions): 
 
   async function setUp(channel: Channel): Promise<void> {
     if (!isConfirmChannel(channel)) throw new TypeError('the channel does not confirm');
-    const opened = new Outlet(channel, exchange);
+    const opened = new PublishingChannel(channel, exchange);
     // An error ends the channel alone; the connection would stand there, healthy to look at, with nothing to send over.
     // (What is refused while this declares is told by its rejection.)
     channel.on('error', (error: Error) => {
-      if (outlet === opened) link.reset(error.message);
+      if (publishingChannel === opened) link.reset(error.message);
     });
     try {
       if (mayDeclare) await channel.assertExchange(exchange, 'topic', { durable: true });
@@ -60,7 +65,7 @@ export function openOutlets({ urls, exchange, name, ...tell }: OutletsOptions): 
       if (codeOf(error) === ACCESS_REFUSED) mayDeclare = false;
       throw explained(error, exchange);
     }
-    outlet = opened;
+    publishingChannel = opened;
   }
 
   link.openChannel(setUp, { confirm: true });

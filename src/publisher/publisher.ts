@@ -2,8 +2,8 @@ import type { Observer } from '../../machines/observers.ts';
 import type { PublisherSurroundings, RunningPublisher, StartPublisher } from '../daemon/publisher-port.ts';
 import { connect, type Sql } from '../postgres/pool.ts';
 import { Progress } from '../projector/progress.ts';
-import { Keeper } from './keeper.ts';
-import { type Outlets, openOutlets } from './outlets.ts';
+import { PublisherSupervisor } from './keeper.ts';
+import { openPublishingChannels, type PublishingChannels } from './outlets.ts';
 import { Relay } from './relay.ts';
 import { Sender } from './sender.ts';
 import { toStatus } from './status.ts';
@@ -39,7 +39,7 @@ export function publisher(options: PublisherOptions): StartPublisher {
 function start(options: PublisherOptions, around: PublisherSurroundings): RunningPublisher {
   const { urls, exchange = 'domain.events', limits = LIMITS } = options;
   const { confirmWithinMs = 30_000, retryHaltedAfterMs = 60_000 } = options;
-  const { database, schema, extensionSchemas, owner, heads, log } = around;
+  const { database, schema, extensionSchemas, owner, highWaterMark, log } = around;
   const now = () => performance.now();
   const progress = new Progress(now);
   // One holds the publisher's row, one reads events, one may still be reading ahead for nothing.
@@ -51,61 +51,61 @@ function start(options: PublisherOptions, around: PublisherSurroundings): Runnin
     answerWithinMs: ANSWER_MS,
     applicationName: `projectionist:publish:${owner}`,
   });
-  let outlets: Outlets | null = null;
-  const onSilence = (reason: string): void => outlets?.reset(reason);
-  const sender = new Sender({ reader: sql, heads, now, limits, confirmWithinMs, onSilence });
-  const relay = new Relay({ sql, heads, sender, owner, progress });
+  let publishingChannels: PublishingChannels | null = null;
+  const onSilence = (reason: string): void => publishingChannels?.reset(reason);
+  const sender = new Sender({ reader: sql, highWaterMark, now, limits, confirmWithinMs, onSilence });
+  const relay = new Relay({ sql, highWaterMark, sender, owner, progress });
   const { inspect } = options;
-  const keeper = new Keeper({ hands: relay, backoff: BACKOFF, retryHaltedAfterMs, inspect, log });
-  outlets = openOutlets({
+  const supervisor = new PublisherSupervisor({ operations: relay, backoff: BACKOFF, retryHaltedAfterMs, inspect, log });
+  publishingChannels = openPublishingChannels({
     urls,
     exchange,
     name: `projectionist:publish:${owner}`,
-    onOpen: (outlet) => {
-      relay.opened(outlet);
-      keeper.send({ type: 'CONNECTED' });
+    onOpen: (publishingChannel) => {
+      relay.opened(publishingChannel);
+      supervisor.send({ type: 'CONNECTED' });
     },
     onEnd: (reason) => {
       relay.ended();
-      keeper.send({ type: 'DISCONNECTED', reason });
+      supervisor.send({ type: 'DISCONNECTED', reason });
     },
     onBlocked: (reason) => {
       relay.blocked(true);
-      keeper.send({ type: 'BLOCKED', reason });
+      supervisor.send({ type: 'BLOCKED', reason });
     },
     onUnblocked: () => {
       relay.blocked(false);
-      keeper.send({ type: 'UNBLOCKED' });
+      supervisor.send({ type: 'UNBLOCKED' });
     },
   });
-  return running({ keeper, outlets, sql, sender, heads, progress });
+  return running({ supervisor, publishingChannels, sql, sender, highWaterMark, progress });
 }
 
-interface Parts extends Pick<PublisherSurroundings, 'heads'> {
-  readonly keeper: Keeper;
-  readonly outlets: Outlets;
+interface Parts extends Pick<PublisherSurroundings, 'highWaterMark'> {
+  readonly supervisor: PublisherSupervisor;
+  readonly publishingChannels: PublishingChannels;
   readonly sql: Sql;
   readonly sender: Sender;
   readonly progress: Progress;
 }
 
-function running({ keeper, outlets, sql, sender, heads, progress }: Parts): RunningPublisher {
+function running({ supervisor, publishingChannels, sql, sender, highWaterMark, progress }: Parts): RunningPublisher {
   let stopped: Promise<void> | null = null;
 
   async function stop(): Promise<void> {
-    await keeper.drain(DRAIN_MS);
-    await outlets.close();
-    keeper.end();
+    await supervisor.drain(DRAIN_MS);
+    await publishingChannels.close();
+    supervisor.end();
     await sql.end({ timeout: 5 });
   }
 
   return {
-    wake: () => keeper.send({ type: 'WAKE' }),
+    wake: () => supervisor.send({ type: 'WAKE' }),
     status: (row) =>
       toStatus({
-        snapshot: keeper.snapshot(),
+        snapshot: supervisor.snapshot(),
         row,
-        head: heads.latest() ?? 0n,
+        head: highWaterMark.latest() ?? 0n,
         inFlight: sender.inFlight,
         silentMs: sender.silentMs,
         ratePerSecond: progress.ratePerSecond,

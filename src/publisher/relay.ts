@@ -1,19 +1,19 @@
 import { EngineError, isEngineError } from '../core/errors.ts';
-import { PUBLISHER_NAME, type PublisherHands, type RelayOutcome } from '../core/publisher.ts';
+import { PUBLISHER_NAME, type PublisherOperations, type RelayOutcome } from '../core/publisher.ts';
 import { untilAborted } from '../core/signals.ts';
 import { checkHistory } from '../event-store/history.ts';
 import { isConnectionLost, isLockNotAvailable } from '../postgres/errors.ts';
 import type { Sql, Tx } from '../postgres/pool.ts';
-import type { HeadSource } from '../projector/head-source.ts';
+import type { HighWaterMarkSource } from '../projector/head-source.ts';
 import type { Progress } from '../projector/progress.ts';
 import { advance, lockState, registerPublisher } from '../state/projection-state.ts';
-import type { Outlet } from './outlet.ts';
+import type { PublishingChannel } from './outlet.ts';
 import type { Sender } from './sender.ts';
 
 export interface RelayOptions {
   /** Holds the publisher's row while messages are sent. */
   readonly sql: Sql;
-  readonly heads: HeadSource;
+  readonly highWaterMark: HighWaterMarkSource;
   readonly sender: Sender;
   /** The daemon's id. */
   readonly owner: string;
@@ -29,9 +29,9 @@ export interface RelayOptions {
  * leaves nothing out, so of two that send at once (one was frozen, and wakes) each event's first delivery still comes
  * after those of all before it.
  */
-export class Relay implements PublisherHands {
+export class Relay implements PublisherOperations {
   readonly #options: RelayOptions;
-  #outlet: Outlet | null = null;
+  #publishingChannel: PublishingChannel | null = null;
   #blocked = false;
   /** The row's cursor as last seen or written; null when it is not known. */
   #stored: bigint | null = null;
@@ -42,12 +42,12 @@ export class Relay implements PublisherHands {
     this.#options = options;
   }
 
-  opened(outlet: Outlet): void {
-    this.#outlet = outlet;
+  opened(publishingChannel: PublishingChannel): void {
+    this.#publishingChannel = publishingChannel;
   }
 
   ended(): void {
-    this.#outlet = null;
+    this.#publishingChannel = null;
     this.blocked(false);
   }
 
@@ -57,9 +57,9 @@ export class Relay implements PublisherHands {
   }
 
   async relay(signal: AbortSignal): Promise<RelayOutcome> {
-    const { sql, heads } = this.#options;
-    const outlet = this.#outlet;
-    if (outlet === null) return { kind: 'disconnected' };
+    const { sql, highWaterMark } = this.#options;
+    const publishingChannel = this.#publishingChannel;
+    if (publishingChannel === null) return { kind: 'disconnected' };
     if (this.#blocked) return { kind: 'blocked' };
     const over = new AbortController();
     let spell: Promise<unknown> = Promise.resolve();
@@ -67,15 +67,15 @@ export class Relay implements PublisherHands {
       if (await this.#nothingToDo()) return { kind: 'published' };
       return await sql.begin('ISOLATION LEVEL READ COMMITTED', (tx) => {
         const until = { signals: [signal, over.signal] };
-        const run = untilAborted(until, (either) => this.#spell(tx, outlet, either));
+        const run = untilAborted(until, (either) => this.#spell(tx, publishingChannel, either));
         spell = run.catch(() => undefined);
         return run;
       });
     } catch (error) {
       // Where the row stands now is not known: the next spell reads it, and sends from there.
       this.#stored = null;
-      if (isLockNotAvailable(error)) return { kind: 'elsewhere' };
-      if (isConnectionLost(error)) heads.forget();
+      if (isLockNotAvailable(error)) return { kind: 'locked-by-other' };
+      if (isConnectionLost(error)) highWaterMark.forget();
       if (isEngineError(error, 'PUBLISHER_HISTORY')) return { kind: 'halted', detail: error.message };
       throw error;
     } finally {
@@ -86,26 +86,26 @@ export class Relay implements PublisherHands {
   }
 
   async #nothingToDo(): Promise<boolean> {
-    const { sql, heads, sender } = this.#options;
+    const { sql, highWaterMark, sender } = this.#options;
     if (!this.#registered) await registerPublisher(sql);
     this.#registered = true;
-    if (this.#epoch !== heads.epoch()) return false;
-    const head = heads.latest() ?? (await heads.refresh());
+    if (this.#epoch !== highWaterMark.epoch()) return false;
+    const head = highWaterMark.latest() ?? (await highWaterMark.refresh());
     return this.#stored !== null && this.#stored >= head && sender.inFlight === 0;
   }
 
-  async #spell(tx: Tx, outlet: Outlet, signal: AbortSignal): Promise<RelayOutcome> {
-    const { owner, progress, heads, sender } = this.#options;
+  async #spell(tx: Tx, publishingChannel: PublishingChannel, signal: AbortSignal): Promise<RelayOutcome> {
+    const { owner, progress, highWaterMark, sender } = this.#options;
     await limitTransaction(tx, owner);
     const row = await lockState(tx, PUBLISHER_NAME);
     if (row === null) throw new EngineError('PROJECTION_ROW_MISSING', { name: PUBLISHER_NAME });
-    if (this.#stored !== row.cursor || this.#epoch !== heads.epoch() || !sender.goesOn(outlet)) {
-      this.#epoch = heads.epoch();
+    if (this.#stored !== row.cursor || this.#epoch !== highWaterMark.epoch() || !sender.goesOn(publishingChannel)) {
+      this.#epoch = highWaterMark.epoch();
       await checkStored(tx, row.cursor, row.lastEventId);
-      sender.begin(outlet, row.cursor);
+      sender.begin(publishingChannel, row.cursor);
       progress.place(row.cursor, row.generation);
     }
-    const outcome = await sender.spell(outlet, signal);
+    const outcome = await sender.spell(publishingChannel, signal);
     const { confirmed: to } = sender;
     if (to !== row.cursor) {
       const { generation, xid } = row;

@@ -2,17 +2,17 @@ import { setImmediate as breathe } from 'node:timers/promises';
 import type { RelayOutcome } from '../core/publisher.ts';
 import type { RawEvent } from '../event-store/read.ts';
 import type { Sql } from '../postgres/pool.ts';
-import type { HeadSource } from '../projector/head-source.ts';
-import { Bell } from './bell.ts';
+import type { HighWaterMarkSource } from '../projector/head-source.ts';
+import { WakeSignal } from './bell.ts';
 import { toMessage } from './message.ts';
-import type { Outlet } from './outlet.ts';
-import { Supply } from './supply.ts';
+import type { PublishingChannel } from './outlet.ts';
+import { EventPrefetcher } from './supply.ts';
 import { SendWindow, type Sent, type WindowLimits } from './window.ts';
 
 export interface SenderOptions {
   /** Events are read here. */
   readonly reader: Sql;
-  readonly heads: HeadSource;
+  readonly highWaterMark: HighWaterMarkSource;
   /** Milliseconds that only rise. */
   readonly now: () => number;
   readonly limits: WindowLimits;
@@ -37,9 +37,9 @@ type Pause = 'empty' | 'time' | 'changed' | { readonly event: RawEvent; readonly
 export class Sender {
   readonly #options: SenderOptions;
   readonly #window: SendWindow;
-  readonly #supply: Supply;
-  readonly #bell = new Bell();
-  #outlet: Outlet | null = null;
+  readonly #prefetcher: EventPrefetcher;
+  readonly #wakeSignal = new WakeSignal();
+  #publishingChannel: PublishingChannel | null = null;
   #blocked = false;
   #lastEvent: RawEvent | null = null;
   #heardAt = 0;
@@ -47,7 +47,7 @@ export class Sender {
   constructor(options: SenderOptions) {
     this.#options = options;
     this.#window = new SendWindow(options.limits);
-    this.#supply = new Supply(options.reader, options.heads);
+    this.#prefetcher = new EventPrefetcher(options.reader, options.highWaterMark);
   }
 
   /** Every event up to here is confirmed. */
@@ -65,15 +65,15 @@ export class Sender {
   }
 
   /** Whether what is in flight over this channel still counts: nothing has to be sent again. */
-  goesOn(outlet: Outlet): boolean {
-    return this.#outlet === outlet && outlet.end === null && !this.#window.refused;
+  goesOn(publishingChannel: PublishingChannel): boolean {
+    return this.#publishingChannel === publishingChannel && publishingChannel.end === null && !this.#window.refused;
   }
 
   /** From now on over this channel, from after this position. */
-  begin(outlet: Outlet, cursor: bigint): void {
-    this.#supply.forget();
+  begin(publishingChannel: PublishingChannel, cursor: bigint): void {
+    this.#prefetcher.forget();
     this.#window.startFrom(cursor);
-    this.#outlet = outlet;
+    this.#publishingChannel = publishingChannel;
     this.#heardAt = this.#options.now();
   }
 
@@ -81,43 +81,43 @@ export class Sender {
   block(blocked: boolean): void {
     this.#blocked = blocked;
     this.#heardAt = this.#options.now();
-    this.#bell.ring();
+    this.#wakeSignal.ring();
   }
 
   /** Something has happened to a channel. */
-  look(): void {
-    this.#bell.ring();
+  poll(): void {
+    this.#wakeSignal.ring();
   }
 
   /** Sends for a moment, and waits for confirms when there is no more to send. Rejects when the database is at fault. */
-  async spell(outlet: Outlet, signal: AbortSignal): Promise<RelayOutcome> {
+  async spell(publishingChannel: PublishingChannel, signal: AbortSignal): Promise<RelayOutcome> {
     const began = this.#window.prefix;
-    const pause = await this.#send(outlet, signal);
-    if (pause !== 'time') await this.#settle(outlet);
-    return this.#outcome(pause, outlet, signal, this.#window.prefix > began);
+    const pause = await this.#send(publishingChannel, signal);
+    if (pause !== 'time') await this.#settle(publishingChannel);
+    return this.#outcome(pause, publishingChannel, signal, this.#window.prefix > began);
   }
 
-  async #send(outlet: Outlet, signal: AbortSignal): Promise<Pause> {
+  async #send(publishingChannel: PublishingChannel, signal: AbortSignal): Promise<Pause> {
     const { now } = this.#options;
     const until = now() + SPELL_MS;
     for (let sent = 1; ; sent += 1) {
-      const event = this.#supply.ready(this.#window.last) ?? (await this.#supply.next(this.#window.last));
+      const event = this.#prefetcher.ready(this.#window.last) ?? (await this.#prefetcher.next(this.#window.last));
       if (event === null) return 'empty';
       const message = toMessage(event, this.#window.last);
       if (typeof message === 'string') return { event, reason: message };
       if (sent % BURST === 0) await breathe();
-      while (!this.#window.hasRoom() && this.#maySend(outlet, signal) && now() < until)
-        await this.#bell.wait(until - now(), signal);
-      if (!this.#maySend(outlet, signal)) return 'changed';
+      while (!this.#window.hasRoom() && this.#maySend(publishingChannel, signal) && now() < until)
+        await this.#wakeSignal.wait(until - now(), signal);
+      if (!this.#maySend(publishingChannel, signal)) return 'changed';
       if (!this.#window.hasRoom() || now() >= until) return 'time';
       if (this.#window.inFlight === 0) this.#heardAt = now();
       let ticket: Sent | null = null;
       // Not counted as sent before: what the driver cannot encode would never be answered.
-      const reason = outlet.publish(message, (taken) => {
+      const reason = publishingChannel.publish(message, (taken) => {
         if (ticket !== null && taken) this.#window.confirm(ticket);
         else if (ticket !== null) this.#window.refuse(ticket);
         this.#heardAt = now();
-        this.#bell.ring();
+        this.#wakeSignal.ring();
       });
       if (reason !== null) return { event, reason };
       ticket = this.#window.send(event.position, message.content.length);
@@ -125,29 +125,30 @@ export class Sender {
     }
   }
 
-  #maySend(outlet: Outlet, signal: AbortSignal): boolean {
-    return !signal.aborted && outlet.end === null && !this.#blocked && !this.#window.refused;
+  #maySend(publishingChannel: PublishingChannel, signal: AbortSignal): boolean {
+    return !signal.aborted && publishingChannel.end === null && !this.#blocked && !this.#window.refused;
   }
 
   /** Until every message has its answer, also when one was a refusal: those behind it count no more, but take up room. */
-  async #settle(outlet: Outlet): Promise<void> {
+  async #settle(publishingChannel: PublishingChannel): Promise<void> {
     const { now } = this.#options;
     const until = now() + SETTLE_MS;
-    while (this.#window.unanswered > 0 && outlet.end === null && !this.#blocked && now() < until)
-      await this.#bell.wait(until - now(), NEVER);
+    while (this.#window.unanswered > 0 && publishingChannel.end === null && !this.#blocked && now() < until)
+      await this.#wakeSignal.wait(until - now(), NEVER);
   }
 
-  #outcome(pause: Pause, outlet: Outlet, signal: AbortSignal, progressed: boolean): RelayOutcome {
+  #outcome(pause: Pause, publishingChannel: PublishingChannel, signal: AbortSignal, progressed: boolean): RelayOutcome {
     const window = this.#window;
-    if (outlet.end !== null) {
+    if (publishingChannel.end !== null) {
       // The broker closed the channel because of a message: if there was but one, it is known which.
-      if (outlet.end.code === PRECONDITION_FAILED) {
+      if (publishingChannel.end.code === PRECONDITION_FAILED) {
         if (this.#lastEvent !== null && window.alone === this.#lastEvent.position)
-          return halted(this.#lastEvent, outlet.end.reason);
-        window.beCareful();
+          return halted(this.#lastEvent, publishingChannel.end.reason);
+        window.sendOneAtATime();
       }
       // The broker would say the same again at once: no right to publish, for one.
-      if (outlet.end.code !== null) return { kind: 'refused', progressed, detail: outlet.end.reason };
+      if (publishingChannel.end.code !== null)
+        return { kind: 'refused', progressed, detail: publishingChannel.end.reason };
       return { kind: 'disconnected' };
     }
     if (window.refused)

@@ -1,6 +1,6 @@
 import { type RawEvent, readRawPage } from '../event-store/read.ts';
 import type { Sql } from '../postgres/pool.ts';
-import type { HeadSource } from '../projector/head-source.ts';
+import type { HighWaterMarkSource } from '../projector/head-source.ts';
 
 const PAGE = 2000;
 /** Payload bytes of one page at most; two pages are held. */
@@ -9,16 +9,16 @@ const MAX_BYTES = 4 * 1024 * 1024;
 type Page = Awaited<ReturnType<typeof readRawPage>>;
 
 /** The events below the safe head one after another, the next page being read while this one is sent. */
-export class Supply {
+export class EventPrefetcher {
   readonly #reader: Sql;
-  readonly #heads: HeadSource;
+  readonly #highWaterMark: HighWaterMarkSource;
   #page: Page | null = null;
   #index = 0;
   #ahead: { readonly after: bigint; readonly page: Promise<Page> } | null = null;
 
-  constructor(reader: Sql, heads: HeadSource) {
+  constructor(reader: Sql, highWaterMark: HighWaterMarkSource) {
     this.#reader = reader;
-    this.#heads = heads;
+    this.#highWaterMark = highWaterMark;
   }
 
   /** The first event after this position; null when nothing is left up to the head. */
@@ -62,7 +62,7 @@ export class Supply {
   }
 
   async #read(after: bigint): Promise<Page> {
-    const head = this.#heads.latest() ?? (await this.#heads.refresh());
+    const head = this.#highWaterMark.latest() ?? (await this.#highWaterMark.refresh());
     const request = { after, head, names: null, limit: PAGE, maxBytes: MAX_BYTES };
     return await readRawPage(this.#reader, request);
   }

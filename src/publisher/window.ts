@@ -94,7 +94,7 @@ export class SendWindow {
   }
 
   /** One message at a time for a while: the next refusal then names its message. */
-  beCareful(): void {
+  sendOneAtATime(): void {
     this.#careful = CAREFUL;
   }
 

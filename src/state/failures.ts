@@ -84,7 +84,7 @@ export async function listFailures(sql: Queryable, name: string | null): Promise
 }
 
 /** The failure that a projection stands before; null when there is none. */
-export async function readStandingFailure(sql: Queryable, name: string): Promise<FailureRecord | null> {
+export async function readCurrentFailure(sql: Queryable, name: string): Promise<FailureRecord | null> {
   const [state] = await sql<{ cursor: bigint }[]>`
     SELECT cursor FROM projection_state WHERE name = ${name} AND instance_id = ''`;
   // Not of one that is applied (what its handler left behind failed later), and a SKIP moves the cursor onto its event.

@@ -50,7 +50,7 @@ export async function readPlaces(
   return new Map(rows.map((row) => [row.name, row]));
 }
 
-export interface RowStanding {
+export interface StateSummary {
   readonly name: string;
   readonly generation: bigint;
   readonly status: StoredStatus;
@@ -65,10 +65,10 @@ export function fingerprint(sql: Queryable) {
 }
 
 /** How every projection stands, and the fingerprint of just that. */
-export async function readStandings(
+export async function readStateSummaries(
   sql: Queryable,
-): Promise<{ readonly rows: readonly RowStanding[]; readonly fingerprint: string }> {
-  const rows = await sql<(RowStanding & { fingerprint: string })[]>`
+): Promise<{ readonly rows: readonly StateSummary[]; readonly fingerprint: string }> {
+  const rows = await sql<(StateSummary & { fingerprint: string })[]>`
     SELECT name, generation, status, (${fingerprint(sql)} OVER ())::text AS fingerprint
     FROM projection_state WHERE instance_id = ''`;
   return { rows, fingerprint: rows[0]?.fingerprint ?? '0' };
@@ -196,7 +196,7 @@ function moving(sql: Queryable, move: Advance, condition: Statement) {
     )`;
 }
 
-export interface IdleMove {
+export interface IdleCheckpoint {
   readonly name: string;
   readonly from: bigint;
   readonly to: bigint;
@@ -208,7 +208,7 @@ export interface IdleMove {
 }
 
 /** A projection that was not moved, and where its row stands; null where it has none. */
-export interface IdleStay {
+export interface UnmovedCheckpoint {
   readonly name: string;
   readonly cursor: bigint | null;
   readonly generation: bigint | null;
@@ -222,8 +222,12 @@ export interface IdleStay {
  * move starts, is left alone.
  * @returns the projections that were not moved
  */
-export async function moveIdle(sql: Sql, moves: readonly IdleMove[], owner: string): Promise<readonly IdleStay[]> {
-  return await sql<IdleStay[]>`
+export async function flushIdleCheckpoints(
+  sql: Sql,
+  moves: readonly IdleCheckpoint[],
+  owner: string,
+): Promise<readonly UnmovedCheckpoint[]> {
+  return await sql<UnmovedCheckpoint[]>`
     WITH moves AS (
       SELECT * FROM unnest(${moves.map((m) => m.name)}::text[], ${moves.map((m) => String(m.from))}::bigint[],
                            ${moves.map((m) => String(m.to))}::bigint[], ${moves.map((m) => m.toId)}::uuid[],

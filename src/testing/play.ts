@@ -1,5 +1,5 @@
 import { AssertionError } from 'node:assert';
-import type { FailedEvent, PullOutcome } from '../core/port.ts';
+import type { FailedEvent, RunOutcome } from '../core/port.ts';
 import type { Projection } from '../core/projection.ts';
 import { stringifyJson } from '../postgres/json.ts';
 import type { Stage, TestRow } from './stage.ts';
@@ -50,7 +50,7 @@ async function catchUp(
   for (;;) {
     const waiting: string[] = [];
     for (const one of [...others, projection]) {
-      const outcome = await stage.hands(one).pull('catch-up', signal);
+      const outcome = await stage.operations(one).run('catch-up', signal);
       if (outcome.kind === 'waiting') waiting.push(`'${one.name}' is ${outcome.detail}`);
       else if (outcome.kind === 'failed' && outcome.event !== undefined && one === projection) return outcome.event;
       else if (outcome.kind !== 'caught-up') throw unexpected(one, outcome, signal);
@@ -63,7 +63,7 @@ async function catchUp(
   }
 }
 
-function unexpected(projection: Projection, outcome: PullOutcome, signal: AbortSignal): unknown {
+function unexpected(projection: Projection, outcome: RunOutcome, signal: AbortSignal): unknown {
   if (outcome.kind === 'stopped') return signal.reason;
   const detail = 'detail' in outcome ? outcome.detail : outcome.kind;
   return new AssertionError({ message: `'${projection.name}' did not get through: ${detail}` });

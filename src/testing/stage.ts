@@ -1,4 +1,4 @@
-import type { ProjectionHands } from '../core/port.ts';
+import type { ProjectionOperations } from '../core/port.ts';
 import type { Projection } from '../core/projection.ts';
 import type { Row } from '../core/statement.ts';
 import type { CompleteEvent } from './test-event.ts';
@@ -25,7 +25,7 @@ export interface Stage {
   /** @throws EngineError APPEND_CONFLICT, APPEND_DUPLICATE, APPEND_INVALID: then none of them is there */
   append(events: readonly CompleteEvent[]): Promise<void>;
   /** Of a projection that was opened. */
-  hands(projection: Projection): ProjectionHands;
+  operations(projection: Projection): ProjectionOperations;
   /** Every row, in any order. */
   rows(table: string): Promise<readonly TestRow[]>;
   /** Values as they would come back from `rows`, each with the columns that were given. @throws EngineError TEST_INVALID */

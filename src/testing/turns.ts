@@ -2,9 +2,9 @@ import { orAborted } from '../core/deadline.ts';
 import { EngineError } from '../core/errors.ts';
 
 /** Runs one piece of work at a time, in the order in which they came. */
-export type Turns = <T>(timeoutMs: number | null, work: (signal: AbortSignal) => Promise<T>) => Promise<T>;
+export type Mutex = <T>(timeoutMs: number | null, work: (signal: AbortSignal) => Promise<T>) => Promise<T>;
 
-export function createTurns(): Turns {
+export function createTurns(): Mutex {
   let last: Promise<unknown> = Promise.resolve();
   return (timeoutMs, work) => {
     const turn = last.then(() => withinTime(timeoutMs, work));

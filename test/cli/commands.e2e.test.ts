@@ -138,13 +138,13 @@ test.skipIf(broker === null)(
     const messages = async () => (await broker.channel.checkQueue(queue)).messageCount;
     const publisherRows = () => database.sql`SELECT name FROM projection_state WHERE name = '$publisher'`;
 
-    async function whileLive(more: Readonly<Record<string, string>>, look: () => Promise<void>): Promise<void> {
+    async function whileLive(more: Readonly<Record<string, string>>, poll: () => Promise<void>): Promise<void> {
       const daemon = startDanceFinder([], {
         cwd,
         env: { ...env, AMQP_URL: broker?.url ?? '', AMQP_EXCHANGE: exchange, ...more },
       });
       await untilSaid(daemon, /^4 live, 0 failed, 0 paused$/m);
-      await look();
+      await poll();
       daemon.child.kill('SIGTERM');
       expect(await daemon.ended).toEqual({ code: 0, signal: null });
     }

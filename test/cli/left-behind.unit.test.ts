@@ -1,9 +1,9 @@
 import { EventEmitter } from 'node:events';
 import { expect, test, vi } from 'vitest';
-import { watchLeftBehind } from '../../src/cli/start/left-behind.ts';
+import { watchUncaughtErrors } from '../../src/cli/start/left-behind.ts';
 import { watchMemory } from '../../src/cli/start/memory-limit.ts';
 import type { StoredEvent } from '../../src/index.ts';
-import { attributed } from '../../src/projector/handler-origin.ts';
+import { withHandlerContext } from '../../src/projector/handler-origin.ts';
 import { capturingLog } from '../support/scene.ts';
 
 const event: StoredEvent = {
@@ -24,7 +24,7 @@ function watched(halt = vi.fn(async () => undefined)) {
   const source = new EventEmitter();
   const die = vi.fn();
   const log = capturingLog();
-  const end = watchLeftBehind({ source, halt, die, log });
+  const end = watchUncaughtErrors({ source, halt, die, log });
   return { source, halt, die, log, end };
 }
 
@@ -33,7 +33,7 @@ test.each(['unhandledRejection', 'uncaughtException'])(
   (name) => {
     const { source, halt, die, end } = watched();
     const error = new Error('left behind');
-    attributed({ projection: 'band', event }, () => source.emit(name, error));
+    withHandlerContext({ projection: 'band', event }, () => source.emit(name, error));
     expect(halt).toHaveBeenCalledExactlyOnceWith({ projection: 'band', event }, error);
     expect(die).not.toHaveBeenCalled();
     source.emit(name, error);
@@ -46,7 +46,7 @@ test.each(['unhandledRejection', 'uncaughtException'])(
 
 test('H11: a halt that cannot be stored is logged', async () => {
   const { source, log } = watched(vi.fn(async () => await Promise.reject(new Error('no database'))));
-  attributed({ projection: 'band', event }, () => source.emit('unhandledRejection', new Error('left behind')));
+  withHandlerContext({ projection: 'band', event }, () => source.emit('unhandledRejection', new Error('left behind')));
   await vi.waitFor(() => expect(log.lines.map(({ message }) => message)).toContain('it could not be halted'));
   expect(log.lines.at(-1)?.fields).toMatchObject({ projection: 'band', err: { message: 'no database' } });
 });
@@ -54,7 +54,7 @@ test('H11: a halt that cannot be stored is logged', async () => {
 test('H11: what was left behind is told, with the event where it is known', () => {
   const { source, log } = watched();
   const error = new Error('left behind');
-  attributed({ projection: 'band', event }, () => source.emit('uncaughtException', error));
+  withHandlerContext({ projection: 'band', event }, () => source.emit('uncaughtException', error));
   source.emit('uncaughtException', error);
   const told = { projection: 'band', position: '7', eventName: 'Noted', err: error };
   expect(log.lines.map(({ level, fields, message }) => [level, fields, message])).toEqual([

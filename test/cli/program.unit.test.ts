@@ -420,13 +420,13 @@ describe('commands to a running daemon', () => {
   it('reset --wait waits until it is live', async () => {
     const { cwd, daemon } = await daemonIn();
     const states = ['resetting', 'catching-up', 'live'] as const;
-    let looks = 0;
-    daemon.onStatus = async () => [statusOf('band', { state: states[Math.min(looks++, 2)] ?? 'live' })];
+    let polls = 0;
+    daemon.onStatus = async () => [statusOf('band', { state: states[Math.min(polls++, 2)] ?? 'live' })];
     expect(await run('reset band --wait', { runs: 'real', cwd })).toMatchObject({
       code: 0,
       stdout: 'band: reset, now catching-up\nband: live\n',
     });
-    expect(looks).toBe(3);
+    expect(polls).toBe(3);
   });
 
   it.each([

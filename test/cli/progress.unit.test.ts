@@ -16,16 +16,16 @@ const behind = (cursor: number): ProjectionStatus =>
   });
 
 /** Plays one list of statuses after another; each look takes 250 ms of a clock of its own. */
-function play(looks: readonly (readonly ProjectionStatus[] | Error)[], isTTY = false) {
+function play(polls: readonly (readonly ProjectionStatus[] | Error)[], isTTY = false) {
   const daemon = new FakeDaemon();
   const stdout = new Captured(isTTY);
   let at = 0;
   let time = 0;
   daemon.onStatus = async () => {
-    const look = looks[Math.min(at, looks.length - 1)] ?? [];
+    const poll = polls[Math.min(at, polls.length - 1)] ?? [];
     at += 1;
-    if (look instanceof Error) throw look;
-    return look;
+    if (poll instanceof Error) throw poll;
+    return poll;
   };
   const pause = async (ms: number): Promise<void> => {
     time += ms;

@@ -40,13 +40,13 @@ it('exits with 1 when the attempt of a RETRY failed again, and says why', async 
 it('with --wait waits until it is live', async () => {
   const { cwd, daemon } = await daemonIn();
   const states = ['catching-up', 'resetting', 'live'] as const;
-  let looks = 0;
-  daemon.onStatus = async () => [statusOf('band', { state: states[Math.min(looks++, 2)] ?? 'live' })];
+  let polls = 0;
+  daemon.onStatus = async () => [statusOf('band', { state: states[Math.min(polls++, 2)] ?? 'live' })];
   expect(await send(cwd, 'RESUME', { wait: true })).toMatchObject({
     code: 0,
     stdout: 'band: RESUME done, now catching-up\nband: live\n',
   });
-  expect(looks).toBe(3);
+  expect(polls).toBe(3);
 });
 
 it('with --wait exits with 1 when it comes to rest elsewhere', async () => {

@@ -37,7 +37,7 @@ function watching(urls: readonly string[], name?: string, token = TOKEN) {
 // Seen red with: `from === to` not looked at; the names of operations not left out.
 test('each transition is a line, from what is there at the beginning on', async () => {
   const daemon = inspectedDaemon(['band', 'event']);
-  await daemon.answer('band', 'open:running', 'pull:caught-up');
+  await daemon.answer('band', 'open:running', 'run:caught-up');
   const { url } = await serve({ inspectors: openConnections(daemon.hub) });
   const { stdout, ended, over } = watching([url]);
   await expect.poll(() => told(stdout)).toEqual(['daemon running', 'band live.waiting', 'event idle.opening']);
@@ -46,7 +46,7 @@ test('each transition is a line, from what is there at the beginning on', async 
   daemon.clock.pass(200);
   daemon.child('band').send({ type: 'WAKE' });
   daemon.child('band').send({ type: 'RESET' });
-  await daemon.answer('band', 'pull:stopped', 'reset:running', 'rejected');
+  await daemon.answer('band', 'run:stopped', 'reset:running', 'rejected');
   await expect
     .poll(() => told(stdout).slice(3))
     .toEqual([

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { type DaemonClient, RefusedError } from '../../src/cli/client.ts';
 import { stateFolder } from '../../src/cli/find-client.ts';
-import { type Look, pollStatuses } from '../../src/cli/poll.ts';
+import { type PollResult, pollStatuses } from '../../src/cli/poll.ts';
 import { watchVerb } from '../../src/cli/verbs/watch-verb.ts';
-import { showLooks } from '../../src/cli/watch.ts';
+import { showPolls } from '../../src/cli/watch.ts';
 import { EngineError } from '../../src/core/errors.ts';
 import type { ProjectionStatus } from '../../src/core/status.ts';
 import { FakeDaemon, statusOf } from '../http/fake-daemon.ts';
@@ -13,8 +13,8 @@ import { Captured, capturedContext } from './captured.ts';
 import { daemonIn, serveIn } from './daemon-in.ts';
 
 const NOON = () => new Date('2026-03-01T12:00:00Z');
-const seen = (...statuses: ProjectionStatus[]): Look => ({ kind: 'seen', statuses });
-const LOST: Look = { kind: 'lost', reason: 'no daemon\nanswers' };
+const seen = (...statuses: ProjectionStatus[]): PollResult => ({ kind: 'seen', statuses });
+const LOST: PollResult = { kind: 'lost', reason: 'no daemon\nanswers' };
 const FAILURE = {
   eventId: null,
   position: '43',
@@ -27,10 +27,10 @@ const FAILURE = {
   at: '2026-01-01T00:00:00Z',
 };
 
-async function shown(looks: readonly Look[], stdout = new Captured()): Promise<string> {
-  await showLooks(
+async function shown(polls: readonly PollResult[], stdout = new Captured()): Promise<string> {
+  await showPolls(
     (async function* () {
-      yield* looks;
+      yield* polls;
     })(),
     stdout,
     NOON,
@@ -41,10 +41,10 @@ async function shown(looks: readonly Look[], stdout = new Captured()): Promise<s
 // Seen red with: `asObjects` taken for a terminal only; the state left out of `changed`.
 it('writes an object for each change with --json, on a terminal too', async () => {
   for (const stdout of [new Captured(), new Captured(true)]) {
-    const looks = (async function* () {
+    const polls = (async function* () {
       yield* [seen(statusOf('band')), seen(statusOf('band')), LOST, LOST, seen(statusOf('event'))];
     })();
-    await showLooks(looks, stdout, NOON, true);
+    await showPolls(polls, stdout, NOON, true);
     expect(
       stdout.text
         .trimEnd()
@@ -124,13 +124,13 @@ describe('on a terminal', () => {
   }
 
   it('paints the table over the last one', async () => {
-    const looks = [
+    const polls = [
       seen(statusOf('band', { state: 'catching-up' }), statusOf('event')),
       LOST,
       seen(statusOf('band')),
       seen(statusOf('band'), statusOf('event')),
     ];
-    const shots = await Promise.all(looks.map((_, index) => shown(looks.slice(0, index + 1), new Captured(true))));
+    const shots = await Promise.all(polls.map((_, index) => shown(polls.slice(0, index + 1), new Captured(true))));
     expect(shots.map(screen)).toEqual([
       [expect.stringMatching(/^NAME /), expect.stringMatching(/^band +catching-up/), expect.stringMatching(/^event/)],
       [
@@ -182,8 +182,8 @@ describe('the looks', () => {
       [() => Promise.reject(unreachable), unreachable],
       [async () => client(() => Promise.reject(refused)), refused],
     ] as const) {
-      const looks = pollStatuses({ connect, name: undefined, signal: stop().signal, everyMs: 1 });
-      await expect(looks.next()).rejects.toBe(error);
+      const polls = pollStatuses({ connect, name: undefined, signal: stop().signal, everyMs: 1 });
+      await expect(polls.next()).rejects.toBe(error);
     }
   });
 
@@ -192,11 +192,11 @@ describe('the looks', () => {
     const connect = async () => client(async () => statuses);
     const unknown = pollStatuses({ connect, name: 'bands', signal: stop().signal, everyMs: 1 });
     await expect(unknown.next()).rejects.toThrow("there is no projection 'bands': known are band, event");
-    const looks = pollStatuses({ connect, name: 'event', signal: stop().signal, everyMs: 1 });
-    expect((await looks.next()).value).toEqual(seen(statusOf('event')));
+    const polls = pollStatuses({ connect, name: 'event', signal: stop().signal, everyMs: 1 });
+    expect((await polls.next()).value).toEqual(seen(statusOf('event')));
     statuses = [statusOf('band')];
-    expect((await looks.next()).value).toEqual(seen());
-    await looks.return();
+    expect((await polls.next()).value).toEqual(seen());
+    await polls.return();
   });
 
   // Seen red with: `client = null` left out (it asked the old address for ever).
@@ -212,9 +212,9 @@ describe('the looks', () => {
         return [statusOf(`of${connects}`)];
       });
     };
-    const found: Look[] = [];
-    for await (const look of pollStatuses({ connect, name: undefined, signal: stop().signal, everyMs: 1 })) {
-      found.push(look);
+    const found: PollResult[] = [];
+    for await (const poll of pollStatuses({ connect, name: undefined, signal: stop().signal, everyMs: 1 })) {
+      found.push(poll);
       if (found.length === 4) break;
     }
     expect(found).toEqual([

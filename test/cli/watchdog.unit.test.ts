@@ -4,12 +4,12 @@ import type { StoredEvent } from '../../src/core/event.ts';
 import { defineProjection } from '../../src/core/projection.ts';
 import { HandlerAnswers } from '../../src/projector/handler-answers.ts';
 import { HandlerBoard } from '../../src/projector/handler-board.ts';
-import { PageMeter } from '../../src/projector/page-metrics.ts';
+import { PageMetricsRecorder } from '../../src/projector/page-metrics.ts';
 
 /** Looks every second; each pair is what the watched thread's counter says and the milliseconds since the look before. */
-function silence(...looks: readonly (readonly [beat: number, elapsedMs: number])[]): number {
-  let heard = { beat: 0, silentMs: 0 };
-  for (const [beat, elapsedMs] of looks) heard = listenOnce(heard, { beat, elapsedMs, everyMs: 1000 });
+function silence(...polls: readonly (readonly [heartbeat: number, elapsedMs: number])[]): number {
+  let heard = { heartbeat: 0, silentMs: 0 };
+  for (const [heartbeat, elapsedMs] of polls) heard = listenOnce(heard, { heartbeat, elapsedMs, everyMs: 1000 });
   return heard.silentMs;
 }
 
@@ -50,8 +50,8 @@ describe('the board', () => {
       on: { Noted: () => [] },
     });
     const events = [5n, 6n].map((position) => ({ position, name: 'Noted', payload: {} }) as StoredEvent);
-    const meter = new PageMeter(board.slot('prices'));
-    expect(new HandlerAnswers(projection, 0n, meter).ahead(events)).toBeNull();
+    const recorder = new PageMetricsRecorder(board.slot('prices'));
+    expect(new HandlerAnswers(projection, 0n, recorder).ahead(events)).toBeNull();
     expect(name(board)).toEqual([{ projection: 'prices', position: '5', events: 2 }]);
     const about = { silentMs: 30_000, pid: 7, daemon: 'box:7', time: '2026-01-01T00:00:00.000Z' };
     expect(JSON.parse(lastWords(name(board), about)).msg).toBe(
@@ -59,7 +59,7 @@ describe('the board', () => {
     );
     board.slot('band')?.enter(9n);
     expect(name(board)).toEqual([{ projection: 'band', position: '9' }]);
-    meter.handled();
+    recorder.handled();
     board.slot('band')?.leave();
     expect(name(board)).toEqual([]);
   });

@@ -1,54 +1,58 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type HeadMark, safeHead } from '../../src/event-store/announced-bounds.ts';
+import { type HighWaterMark, nextHighWaterMark } from '../../src/event-store/announced-bounds.ts';
 
 const low = (position: bigint) => position & (2n ** 31n - 1n);
 
 test('with nobody open the head is what was drawn; with somebody open it is the lowest bound', () => {
-  expect(safeHead({ drawn: 9n, announced: [] }, null).head).toBe(9n);
-  expect(safeHead({ drawn: 9n, announced: [7n, 4n, 8n] }, null).head).toBe(4n);
-  expect(safeHead({ drawn: 9n, announced: [0n] }, null).head).toBe(0n);
+  expect(nextHighWaterMark({ lastAllocated: 9n, announced: [] }, null).head).toBe(9n);
+  expect(nextHighWaterMark({ lastAllocated: 9n, announced: [7n, 4n, 8n] }, null).head).toBe(4n);
+  expect(nextHighWaterMark({ lastAllocated: 9n, announced: [0n] }, null).head).toBe(0n);
 });
 
 test('a bound is unwrapped to the greatest number that fits what was drawn', () => {
-  const drawn = 5n * 2n ** 31n + 3n;
-  expect(safeHead({ drawn, announced: [3n] }, null).head).toBe(drawn);
-  expect(safeHead({ drawn, announced: [2n, low(-1n)] }, null).head).toBe(5n * 2n ** 31n - 1n);
-  expect(safeHead({ drawn, announced: [low(drawn - 2n ** 31n + 2n ** 20n + 1n)] }, null).head).toBe(
-    drawn - 2n ** 31n + 2n ** 20n + 1n,
-  );
+  const lastAllocated = 5n * 2n ** 31n + 3n;
+  expect(nextHighWaterMark({ lastAllocated, announced: [3n] }, null).head).toBe(lastAllocated);
+  expect(nextHighWaterMark({ lastAllocated, announced: [2n, low(-1n)] }, null).head).toBe(5n * 2n ** 31n - 1n);
+  expect(
+    nextHighWaterMark({ lastAllocated, announced: [low(lastAllocated - 2n ** 31n + 2n ** 20n + 1n)] }, null).head,
+  ).toBe(lastAllocated - 2n ** 31n + 2n ** 20n + 1n);
 });
 
 // Seen red with: `limit` set to `drawn` in unwrap.
 test('an appender that began between the two statements of a look holds nothing back', () => {
-  expect(safeHead({ drawn: 9n, announced: [10n, 12n] }, { head: 4n, drawn: 6n }).head).toBe(9n);
-  expect(safeHead({ drawn: 0n, announced: [1n] }, null).head).toBe(0n);
+  expect(nextHighWaterMark({ lastAllocated: 9n, announced: [10n, 12n] }, { head: 4n, lastAllocated: 6n }).head).toBe(
+    9n,
+  );
+  expect(nextHighWaterMark({ lastAllocated: 0n, announced: [1n] }, null).head).toBe(0n);
   const edge = 2n ** 31n - 1n;
-  expect(safeHead({ drawn: edge, announced: [low(edge + 1n)] }, null).head).toBe(edge);
+  expect(nextHighWaterMark({ lastAllocated: edge, announced: [low(edge + 1n)] }, null).head).toBe(edge);
 });
 
 // Seen red with: `head: bound` as the result.
 test('the head never falls, though a bound that was read early is announced late', () => {
-  const first = safeHead({ drawn: 9n, announced: [] }, null);
-  expect(safeHead({ drawn: 9n, announced: [5n] }, first).head).toBe(9n);
+  const first = nextHighWaterMark({ lastAllocated: 9n, announced: [] }, null);
+  expect(nextHighWaterMark({ lastAllocated: 9n, announced: [5n] }, first).head).toBe(9n);
 });
 
 // Seen red with: the comparison with JUMP removed; `>=` in its place; `drawn` moved on in the mark that holds.
 test('a jump of more than 2^30 holds the head until nobody has an announcement', () => {
-  const before: HeadMark = { head: 10n, drawn: 12n };
+  const before: HighWaterMark = { head: 10n, lastAllocated: 12n };
   const jumped = 12n + 2n ** 30n + 1n;
-  const held = safeHead({ drawn: jumped, announced: [11n] }, before);
+  const held = nextHighWaterMark({ lastAllocated: jumped, announced: [11n] }, before);
   expect(held.head).toBe(10n);
-  const stillHeld = safeHead({ drawn: jumped + 1n, announced: [low(jumped)] }, held);
+  const stillHeld = nextHighWaterMark({ lastAllocated: jumped + 1n, announced: [low(jumped)] }, held);
   expect(stillHeld.head).toBe(10n);
-  expect(safeHead({ drawn: jumped + 1n, announced: [] }, stillHeld).head).toBe(jumped + 1n);
-  expect(safeHead({ drawn: jumped - 1n, announced: [low(jumped - 2n)] }, before).head).toBe(jumped - 2n);
+  expect(nextHighWaterMark({ lastAllocated: jumped + 1n, announced: [] }, stillHeld).head).toBe(jumped + 1n);
+  expect(nextHighWaterMark({ lastAllocated: jumped - 1n, announced: [low(jumped - 2n)] }, before).head).toBe(
+    jumped - 2n,
+  );
 });
 
 /** What happens in a store: `tx` is one of five sessions, each of which begins a new transaction after an end. */
 interface Step {
   /** A look reads what was drawn, a scan some steps later the announcements. */
-  readonly kind: 'bound' | 'lock' | 'draw' | 'commit' | 'rollback' | 'look' | 'scan';
+  readonly kind: 'bound' | 'lock' | 'draw' | 'commit' | 'rollback' | 'poll' | 'scan';
   readonly tx: number;
 }
 
@@ -57,7 +61,7 @@ const tx = fc.nat({ max: 2 });
 const kind = fc.constantFrom('bound', 'bound', 'lock', 'lock', 'draw', 'draw', 'draw', 'draw', 'commit', 'rollback');
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ kind, tx }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('look', 'scan'), tx }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('poll', 'scan'), tx }) },
 );
 
 interface OpenTransaction {
@@ -71,19 +75,19 @@ function play(start: bigint, steps: readonly Step[]) {
   let last = start;
   const sessions = new Map<number, OpenTransaction>();
   const appeared: { readonly position: bigint; readonly at: number }[] = [];
-  const heads: { readonly head: bigint; readonly greatest: bigint; readonly at: number }[] = [];
-  let mark: HeadMark | null = null;
-  let drawn: bigint | null = null;
+  const highWaterMark: { readonly head: bigint; readonly greatest: bigint; readonly at: number }[] = [];
+  let mark: HighWaterMark | null = null;
+  let lastAllocated: bigint | null = null;
   for (const [at, one] of steps.entries()) {
-    if (one.kind === 'look') drawn = last;
+    if (one.kind === 'poll') lastAllocated = last;
     else if (one.kind === 'scan') {
-      if (drawn === null) continue;
+      if (lastAllocated === null) continue;
       const bounds = [...sessions.values()].flatMap(({ locked, bound }) => (locked && bound !== null ? [bound] : []));
       const previous: bigint = mark?.head ?? 0n;
-      mark = safeHead({ drawn, announced: bounds.map(low) }, mark);
-      const bound = bounds.reduce((a, b) => (b < a ? b : a), drawn);
-      heads.push({ head: mark.head, greatest: bound > previous ? bound : previous, at });
-      drawn = null;
+      mark = nextHighWaterMark({ lastAllocated, announced: bounds.map(low) }, mark);
+      const bound = bounds.reduce((a, b) => (b < a ? b : a), lastAllocated);
+      highWaterMark.push({ head: mark.head, greatest: bound > previous ? bound : previous, at });
+      lastAllocated = null;
     } else {
       const session = sessions.get(one.tx) ?? { bound: null, locked: false, drew: [] };
       sessions.set(one.tx, session);
@@ -98,26 +102,26 @@ function play(start: bigint, steps: readonly Step[]) {
       }
     }
   }
-  return { heads, appeared };
+  return { highWaterMark, appeared };
 }
 
 // Seen red with: unwrap without `- SPAN`; `limit` set to `drawn`; `head: bound` as the result.
 test('for any history the head is never above a position still to appear, and as high as can be known', () => {
-  let looks = 0;
+  let polls = 0;
   let held = 0;
   const starts = fc.constantFrom(0n, 2n ** 31n - 4n, 2n ** 32n - 3n, 2n ** 62n - 2n);
   fc.assert(
     fc.property(starts, fc.array(step, { minLength: 20, maxLength: 120, size: 'max' }), (start, steps) => {
-      const { heads, appeared } = play(start, steps);
-      for (const { head, greatest, at } of heads) {
+      const { highWaterMark, appeared } = play(start, steps);
+      for (const { head, greatest, at } of highWaterMark) {
         expect(head).toBe(greatest);
         for (const one of appeared) if (one.at > at) expect(one.position).toBeGreaterThan(head);
-        looks += 1;
+        polls += 1;
         if (appeared.some((one) => one.at > at)) held += 1;
       }
     }),
     { seed: 7, numRuns: 1000 },
   );
-  expect(looks).toBeGreaterThan(2000);
+  expect(polls).toBeGreaterThan(2000);
   expect(held).toBeGreaterThan(200);
 });

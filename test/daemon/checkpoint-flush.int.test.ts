@@ -1,10 +1,10 @@
 import { expect, test, vi } from 'vitest';
 import { silentLog } from '../../src/core/log.ts';
 import { tableOwners } from '../../src/core/table-owners.ts';
-import { storeIdleMoves } from '../../src/daemon/checkpoint-flush.ts';
+import { flushCheckpoints } from '../../src/daemon/checkpoint-flush.ts';
 import { create, defineProjection, lookup } from '../../src/index.ts';
 import { createLedger, noted } from '../support/noted-ledger.ts';
-import { handPuller } from '../support/page.ts';
+import { runnerByHand } from '../support/page.ts';
 import { openScene } from '../support/scene.ts';
 
 interface Rare {
@@ -31,12 +31,12 @@ test('a checkpoint that another projection waits for is stored with the next tic
   await using scene = await openScene([parent, child]);
   const { sql } = scene;
   const settings = { owners: tableOwners([parent, child]) };
-  const [one, other] = [handPuller(sql, parent), handPuller(sql, child, { settings })];
+  const [one, other] = [runnerByHand(sql, parent), runnerByHand(sql, child, { settings })];
   const workers = new Map([
-    ['parent', { puller: one.puller }],
-    ['child', { puller: other.puller }],
+    ['parent', { runner: one.runner }],
+    ['child', { runner: other.runner }],
     // Rows that are not there: they are never found moved, so each tick counts them.
-    ...Array.from({ length: 3000 }, (_, index) => [`other_${index}`, { puller: one.puller }] as const),
+    ...Array.from({ length: 3000 }, (_, index) => [`other_${index}`, { runner: one.runner }] as const),
   ]);
   const [first] = await scene.append(...noted('a', 1, 1, { name: 'Unheard' }));
   // Not `expect.poll`, which moves a simulated clock on while it waits.
@@ -48,20 +48,20 @@ test('a checkpoint that another projection waits for is stored with the next tic
   };
 
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] });
-  const flushes = storeIdleMoves(workers, { sql, owner: 'test', onTakenBack: () => undefined, log: silentLog });
+  const flushes = flushCheckpoints(workers, { sql, owner: 'test', onTakenBack: () => undefined, log: silentLog });
   try {
     one.headIs(first?.position ?? 0n);
-    expect(await one.pull()).toEqual({ kind: 'caught-up' });
+    expect(await one.run()).toEqual({ kind: 'caught-up' });
     vi.advanceTimersByTime(1000);
     await untilStored(first?.position);
 
     const [second] = await scene.append(...noted('a', 2, 1, { name: 'Rare' }));
     for (const { headIs } of [one, other]) headIs(second?.position ?? 0n);
-    expect(await one.pull()).toEqual({ kind: 'caught-up' });
-    expect(await other.pull()).toMatchObject({ kind: 'waiting' });
+    expect(await one.run()).toEqual({ kind: 'caught-up' });
+    expect(await other.run()).toMatchObject({ kind: 'waiting' });
     vi.advanceTimersByTime(1000);
     await untilStored(second?.position);
-    expect(await other.pull()).toEqual({ kind: 'caught-up' });
+    expect(await other.run()).toEqual({ kind: 'caught-up' });
   } finally {
     flushes.unsubscribe();
     vi.useRealTimers();

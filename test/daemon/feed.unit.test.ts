@@ -9,23 +9,23 @@ afterEach(() => void vi.useRealTimers());
 
 /** A feed on a store that gains an event with every poll, one part of which fails for the first three seconds. */
 async function pollsAfter(
-  broken: 'listen' | 'push' | 'push ends' | 'heartbeat' | 'look' | 'epoch' | 'onAnswer' | 'onLook',
+  broken: 'listen' | 'push' | 'push ends' | 'heartbeat' | 'poll' | 'epoch' | 'onAnswer' | 'onPoll',
 ) {
   const log = capturingLog();
   let [position, delivered, failing] = [0n, 0, true];
   const check = (part: typeof broken): void => {
     if (failing && part === broken) throw new Error(`${part} is broken`);
   };
-  const heads: Pick<FeedParts['heads'], 'drawn' | 'heartbeat' | 'look' | 'epoch'> = {
-    drawn: async () => position,
+  const highWaterMark: Pick<FeedParts['highWaterMark'], 'lastAllocated' | 'heartbeat' | 'poll' | 'epoch'> = {
+    lastAllocated: async () => position,
     heartbeat: async () => {
       check('heartbeat');
       return position + 1n;
     },
-    look: async () => {
-      check('look');
+    poll: async () => {
+      check('poll');
       position += 1n;
-      return { position, drawn: position, open: false };
+      return { position, lastAllocated: position, open: false };
     },
     epoch: () => {
       check('epoch');
@@ -45,13 +45,13 @@ async function pollsAfter(
     return new Subject().subscribe(subscriber);
   });
   const subscription = startFeed({
-    heads: heads as FeedParts['heads'],
+    highWaterMark: highWaterMark as FeedParts['highWaterMark'],
     listener: listener as Sql,
     schema: 'public',
     push$,
     log,
-    onLook: () => {
-      check('onLook');
+    onPoll: () => {
+      check('onPoll');
       delivered += 1;
     },
     onAnswer: () => check('onAnswer'),
@@ -68,7 +68,7 @@ async function pollsAfter(
 
 // Seen red with: `restarted` left out for push, and for all of it; the try around onLook left out. (That of NOTIFY is held by
 // the one around everything too: it spares the other sources the pause.)
-test.each(['listen', 'push', 'push ends', 'epoch', 'onAnswer', 'onLook'] as const)(
+test.each(['listen', 'push', 'push ends', 'epoch', 'onAnswer', 'onPoll'] as const)(
   'when %s breaks, it is told, a bounded number of times, and projections are woken again',
   async (part) => {
     const { polls, told } = await pollsAfter(part);
@@ -78,6 +78,6 @@ test.each(['listen', 'push', 'push ends', 'epoch', 'onAnswer', 'onLook'] as cons
   },
 );
 
-test.each(['heartbeat', 'look'] as const)('when %s is refused, projections are woken again', async (part) => {
+test.each(['heartbeat', 'poll'] as const)('when %s is refused, projections are woken again', async (part) => {
   expect((await pollsAfter(part)).polls).toBeGreaterThan(0);
 });

@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import type { Halt } from '../../src/index.ts';
-import { readStandingFailure } from '../../src/state/failures.ts';
+import { readCurrentFailure } from '../../src/state/failures.ts';
 import { readHalt } from '../../src/state/halt.ts';
 import { untilCaughtUp, untilStatus } from '../support/engine.ts';
 import { createLedger, noted } from '../support/noted-ledger.ts';
@@ -102,7 +102,7 @@ test('a halt for what a handler left behind is told with its event, although tha
   ]);
   expect(await scene.row('ledger')).toMatchObject({ status: 'halted', cursor: last?.position });
   // What is tried is the event a projection stands before: this one has been applied.
-  expect(await readStandingFailure(scene.sql, 'ledger')).toBe(null);
+  expect(await readCurrentFailure(scene.sql, 'ledger')).toBe(null);
   await daemon.send('ledger', 'RETRY');
   await untilCaughtUp(daemon, scene.sql);
   expect(await readHalt(scene.sql, 'ledger')).toBe(null);

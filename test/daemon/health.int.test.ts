@@ -2,9 +2,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { DEFAULT_POLICY } from '../../src/core/failure-policy.ts';
 import { silentLog } from '../../src/core/log.ts';
 import { defineProjection, type EventShape } from '../../src/index.ts';
-import { Caution, Turns } from '../../src/projector/crash-loop-guard.ts';
+import { CrashLoopGuard, Mutex } from '../../src/projector/crash-loop-guard.ts';
 import { Progress } from '../../src/projector/progress.ts';
-import { handPuller } from '../support/page.ts';
+import { runnerByHand } from '../support/page.ts';
 import { openScene, type Scene } from '../support/scene.ts';
 
 let clock = 0;
@@ -42,16 +42,16 @@ beforeAll(async () => {
 });
 afterAll(() => scene[Symbol.asyncDispose]());
 
-function pulling(upTo: number, caution?: Caution) {
+function pulling(upTo: number, crashLoopGuard?: CrashLoopGuard) {
   stalled = [];
   size = 0;
   const policy = { ...DEFAULT_POLICY, pageTimeoutMs: 300, eventTimeoutMs: 60_000 };
   const failpoint = async () => {
     size = 0;
   };
-  const by = handPuller(scene.sql, slow, { settings: { policy, failpoint }, pageSize: 4, progress, caution });
+  const by = runnerByHand(scene.sql, slow, { settings: { policy, failpoint }, pageSize: 4, progress, crashLoopGuard });
   by.headIs(positions[upTo - 1] ?? 0n);
-  return by.pull();
+  return by.run();
 }
 
 // Seen red with: no word to `progress` when a page is tried.
@@ -64,7 +64,7 @@ test('a page that is tried again with fewer events, each time up to its deadline
 // Seen red with: `progress.rests` left out of the puller.
 test('a projection that waits for its turn after a crash is not stalled, however long the others take', async () => {
   const waited: number[] = [];
-  class Crowded extends Turns {
+  class Crowded extends Mutex {
     override take<T>(work: () => Promise<T>): Promise<T> {
       clock += 600_000;
       waited.push(progress.stalledMs);
@@ -72,8 +72,15 @@ test('a projection that waits for its turn after a crash is not stalled, however
     }
   }
   const start = { name: 'slow', starts: 3, position: null, deaths: 0, halted: false };
-  const caution = new Caution({ sql: scene.sql, name: 'slow', start, events: 2, turns: new Crowded(), log: silentLog });
-  expect(await pulling(6, caution)).toEqual({ kind: 'caught-up' });
+  const crashLoopGuard = new CrashLoopGuard({
+    sql: scene.sql,
+    name: 'slow',
+    start,
+    events: 2,
+    turns: new Crowded(),
+    log: silentLog,
+  });
+  expect(await pulling(6, crashLoopGuard)).toEqual({ kind: 'caught-up' });
   expect(waited).toEqual([0, 0]);
   expect(progress.stalledMs).toBe(0);
 });

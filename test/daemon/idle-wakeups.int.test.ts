@@ -4,7 +4,7 @@ import { flush } from '../../src/daemon/checkpoint-flush.ts';
 import type { Daemon, NewEvent } from '../../src/index.ts';
 import { untilApplied, untilCaughtUp, untilStatus } from '../support/engine.ts';
 import { createLedger, noted } from '../support/noted-ledger.ts';
-import { createPuller } from '../support/puller.ts';
+import { createRunner } from '../support/puller.ts';
 import { openScene, type Scene } from '../support/scene.ts';
 
 const { projection: busy } = createLedger({ name: 'busy' });
@@ -103,7 +103,7 @@ test('a second daemon takes over where the first one has moved an idle projectio
   if (projection === undefined) throw new Error('no projection');
   await using own = await openScene([projection]);
   let head = 0n;
-  const heads = {
+  const highWaterMark = {
     latest: () => head,
     refresh: async () => head,
     recent: () => null,
@@ -112,18 +112,18 @@ test('a second daemon takes over where the first one has moved an idle projectio
     forget: () => undefined,
     epoch: () => 0,
   };
-  const pullers = [createPuller(own.sql, projection, heads), createPuller(own.sql, projection, heads)];
+  const pullers = [createRunner(own.sql, projection, highWaterMark), createRunner(own.sql, projection, highWaterMark)];
   const { signal } = new AbortController();
   const [first] = await own.append(...noted('unheard', 1, 1, { name: 'Unheard' }));
   head = first?.position ?? 0n;
   const flushed: number[] = [];
-  for (const puller of pullers) expect(await puller.pull('catch-up', signal)).toEqual({ kind: 'caught-up' });
-  for (const puller of pullers) {
-    const workers = new Map([[projection.name, { puller }]]);
+  for (const runner of pullers) expect(await runner.run('catch-up', signal)).toEqual({ kind: 'caught-up' });
+  for (const runner of pullers) {
+    const workers = new Map([[projection.name, { runner }]]);
     flushed.push(await flush(workers, { sql: own.sql, owner: 'test', onTakenBack: () => undefined, log: silentLog }));
   }
   expect(flushed).toEqual([1, 0]);
-  expect(pullers.map(({ checkpoint }) => checkpoint.idleMove)).toEqual([null, null]);
+  expect(pullers.map(({ checkpoint }) => checkpoint.idleCheckpoint)).toEqual([null, null]);
 });
 
 // Guarded twice, since the events of the polls are forgotten too. Seen red with: projections whose news is not known left asleep.

@@ -48,8 +48,8 @@ test('while every connection for pages is kept by a slow handler, status and PAU
   );
   const stalled = daemon.health().stalled.map(({ name }) => name);
   expect(stalled.filter((name) => waiting.includes(name))).toEqual([]);
-  const figures = (await daemon.figures()).projections.filter(({ turnSeconds }) => turnSeconds >= 1);
-  expect(figures.map(({ status }) => status.name).sort()).toEqual([...waiting].sort());
+  const metrics = (await daemon.metrics()).projections.filter(({ turnSeconds }) => turnSeconds >= 1);
+  expect(metrics.map(({ status }) => status.name).sort()).toEqual([...waiting].sort());
 
   // One of those in flight: taken in at once, carried out when its page has ended. More of them than operators' places.
   const inFlight = slow.map(({ name }) => name).filter((name) => !waiting.includes(name));
@@ -63,7 +63,7 @@ test('while every connection for pages is kept by a slow handler, status and PAU
     expect(ms).toBeLessThan(1000);
     const answers = await Promise.all([
       timed(() => daemon.status()),
-      timed(() => daemon.figures()),
+      timed(() => daemon.metrics()),
       timed(() => daemon.transitions(name)),
       timed(() => daemon.commands({ name })),
       timed(() => daemon.failures(name)),

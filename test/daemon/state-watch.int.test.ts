@@ -3,13 +3,13 @@ import { silentLog } from '../../src/core/log.ts';
 import type { StoredStatus } from '../../src/core/status.ts';
 import { createRowWatch, type RowWatch } from '../../src/daemon/state-watch.ts';
 import { connect, type Sql } from '../../src/postgres/pool.ts';
-import type { HeadSource } from '../../src/projector/head-source.ts';
-import { readStandings } from '../../src/state/projection-state.ts';
+import type { HighWaterMarkSource } from '../../src/projector/head-source.ts';
+import { readStateSummaries } from '../../src/state/projection-state.ts';
 import { type Answer, createRig, delivered, leafOf, type Rig } from '../machines/projection-rig.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openStore } from '../support/engine.ts';
 import { createLedger } from '../support/noted-ledger.ts';
-import { createPuller } from '../support/puller.ts';
+import { createRunner } from '../support/puller.ts';
 
 const { projection } = createLedger();
 const STATUSES: readonly StoredStatus[] = ['running', 'paused', 'halted'];
@@ -33,7 +33,7 @@ beforeEach(async () => {
   await store`UPDATE projection_state SET cursor = 0, last_event_id = NULL, generation = 0, status = 'running'`;
 });
 
-const heads: HeadSource = {
+const highWaterMark: HighWaterMarkSource = {
   latest: () => 0n,
   refresh: async () => 0n,
   recent: () => null,
@@ -49,7 +49,7 @@ async function machineIn(...answers: readonly Answer[]): Promise<Rig> {
   rig.actor.send({ type: 'START' });
   for (const answer of answers) {
     await delivered();
-    rig.hands.running[0]?.settle(answer);
+    rig.operations.running[0]?.settle(answer);
   }
   await delivered();
   return rig;
@@ -57,34 +57,34 @@ async function machineIn(...answers: readonly Answer[]): Promise<Rig> {
 
 /** A watch over the ledger, with a worker that has read its row. */
 async function openWatch(rig: Rig, from: Sql = sql) {
-  const puller = createPuller(store, projection, heads);
-  await puller.pull('catch-up', new AbortController().signal);
+  const runner = createRunner(store, projection, highWaterMark);
+  await runner.run('catch-up', new AbortController().signal);
   let reopened = 0;
   const watch = createRowWatch({
     sql: from,
-    workers: new Map([['ledger', { puller }]]),
+    workers: new Map([['ledger', { runner }]]),
     snapshot: () => rig.actor.getSnapshot(),
     reopen: () => {
       reopened += 1;
     },
     log: silentLog,
   });
-  return { watch, puller, reopened: () => reopened };
+  return { watch, runner, reopened: () => reopened };
 }
 
 /** A heartbeat, and everything that came of it. */
-async function beat(watch: RowWatch): Promise<void> {
-  const { fingerprint } = await readStandings(store);
+async function heartbeat(watch: RowWatch): Promise<void> {
+  const { fingerprint } = await readStateSummaries(store);
   watch.heard(fingerprint);
   await sql`SELECT 1`;
   await delivered();
 }
 
-const LIVE = ['open:running', 'pull:caught-up'] as const;
+const LIVE = ['open:running', 'run:caught-up'] as const;
 const MACHINES: readonly (readonly [leaf: string, answers: readonly Answer[], agrees: StoredStatus])[] = [
   ['live.waiting', LIVE, 'running'],
   ['idle.paused', ['open:paused'], 'paused'],
-  ['failed.halted', ['open:running', 'pull:failed for good'], 'halted'],
+  ['failed.halted', ['open:running', 'run:failed for good'], 'halted'],
 ];
 
 // Seen red with: `agrees` that is true for 'running', 'paused' and 'halted' in turn; the status not compared; every
@@ -96,10 +96,10 @@ test.each(MACHINES.flatMap(([leaf, answers, agrees]) => STATUSES.map((status) =>
     expect(leafOf(rig)).toBe(leaf);
     const { watch, reopened } = await openWatch(rig);
     await store`UPDATE projection_state SET status = ${status}`;
-    await beat(watch);
+    await heartbeat(watch);
     expect(reopened()).toBe(status === agrees ? 0 : 1);
     // At rest it reads its row at once, so nothing is asked of it with the next heartbeat.
-    await beat(watch);
+    await heartbeat(watch);
     expect(reopened()).toBe(status === agrees ? 0 : 1);
   },
 );
@@ -111,22 +111,22 @@ test('a machine at work, which may have read its row too early, is asked again w
   const { watch, reopened } = await openWatch(rig);
   await store`UPDATE projection_state SET status = 'paused'`;
   for (let beats = 1; beats <= 3; beats += 1) {
-    await beat(watch);
+    await heartbeat(watch);
     expect(reopened()).toBe(beats);
   }
 });
 
 // Seen red with: `heard(generation)` not asked; its answer not kept in `behind`.
 test('a worker whose row was reset is asked until it has read the row, although the states agree', async () => {
-  const { watch, puller, reopened } = await openWatch(await machineIn(...LIVE));
+  const { watch, runner, reopened } = await openWatch(await machineIn(...LIVE));
   await store`UPDATE projection_state SET generation = generation + 1`;
   for (let beats = 1; beats <= 2; beats += 1) {
-    await beat(watch);
+    await heartbeat(watch);
     expect(reopened()).toBe(beats);
   }
-  await puller.pull('catch-up', new AbortController().signal);
-  await beat(watch);
-  await beat(watch);
+  await runner.run('catch-up', new AbortController().signal);
+  await heartbeat(watch);
+  await heartbeat(watch);
   expect(reopened()).toBe(2);
 });
 
@@ -134,31 +134,31 @@ test('a worker whose row was reset is asked until it has read the row, although 
 test('a doubt has the same rows looked at again, also one that comes while they are looked at', async () => {
   const rig = await machineIn(...LIVE);
   const { watch, reopened } = await openWatch(rig);
-  await beat(watch);
+  await heartbeat(watch);
   await store`UPDATE projection_state SET status = 'paused'`;
-  await watch.look();
+  await watch.poll();
   expect(reopened()).toBe(1);
-  await beat(watch);
+  await heartbeat(watch);
   expect(reopened()).toBe(1);
-  watch.doubt();
-  await beat(watch);
+  watch.markUnsettled();
+  await heartbeat(watch);
   expect(reopened()).toBe(2);
-  const looking = watch.look();
-  watch.doubt();
-  await looking;
+  const polling = watch.poll();
+  watch.markUnsettled();
+  await polling;
   expect(reopened()).toBe(3);
-  await beat(watch);
+  await heartbeat(watch);
   expect(reopened()).toBe(4);
 });
 
 // Seen red with: `historyCode` not asked.
 test('a machine that stands for the store’s history is not asked: its row does not say so', async () => {
-  const { watch, puller, reopened } = await openWatch(await machineIn('open:running', 'pull:failed for good'));
+  const { watch, runner, reopened } = await openWatch(await machineIn('open:running', 'run:failed for good'));
   await store`UPDATE projection_state SET cursor = 9, last_event_id = gen_random_uuid()`;
-  puller.forget();
-  expect(await puller.pull('catch-up', new AbortController().signal)).toMatchObject({ kind: 'failed', halted: true });
-  expect(puller.historyCode).toBe('HISTORY_AHEAD');
-  await beat(watch);
+  runner.forget();
+  expect(await runner.run('catch-up', new AbortController().signal)).toMatchObject({ kind: 'failed', halted: true });
+  expect(runner.historyCode).toBe('HISTORY_AHEAD');
+  await heartbeat(watch);
   expect(reopened()).toBe(0);
 });
 
@@ -168,7 +168,7 @@ test('rows that cannot be read are read with the next heartbeat, and a look neve
   await gone.end();
   const { watch, reopened } = await openWatch(await machineIn(...LIVE), gone);
   await store`UPDATE projection_state SET status = 'paused'`;
-  await expect(watch.look()).resolves.toBeUndefined();
+  await expect(watch.poll()).resolves.toBeUndefined();
   expect(reopened()).toBe(0);
 });
 
@@ -176,7 +176,7 @@ test('rows that cannot be read are read with the next heartbeat, and a look neve
 test('a heartbeat that comes while the rows are looked at begins no second look', async () => {
   const { watch, reopened } = await openWatch(await machineIn(...LIVE));
   await store`UPDATE projection_state SET status = 'paused'`;
-  const { fingerprint } = await readStandings(store);
+  const { fingerprint } = await readStateSummaries(store);
   for (let beats = 0; beats < 3; beats += 1) watch.heard(fingerprint);
   await sql`SELECT 1`;
   await delivered();

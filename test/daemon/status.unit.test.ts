@@ -5,16 +5,16 @@ import { type StatusParts, type StoredView, toStatus } from '../../src/daemon/st
 import { type Answer, createRig, delivered } from '../machines/projection-rig.ts';
 
 async function snapshotAfter(...answers: readonly Answer[]) {
-  const { actor, hands } = createRig();
+  const { actor, operations } = createRig();
   actor.send({ type: 'START' });
   for (const answer of answers) {
-    hands.running[0]?.settle(answer);
+    operations.running[0]?.settle(answer);
     await delivered();
   }
   return actor.getSnapshot();
 }
 
-const LIVE = ['open:running', 'pull:caught-up'] as const;
+const LIVE = ['open:running', 'run:caught-up'] as const;
 
 const view: StoredView = {
   name: 'band',
@@ -130,7 +130,7 @@ test('what stands still has no rate, from the moment it does', async () => {
     statusOf({ snapshot: await snapshotAfter(...answers), ratePerSecond: 5000 }).ratePerSecond;
   expect(await rateAfter('open:running')).toBe(5000);
   expect(await rateAfter(...LIVE)).toBe(5000);
-  expect(await rateAfter('open:running', 'pull:failed for good')).toBe(0);
+  expect(await rateAfter('open:running', 'run:failed for good')).toBe(0);
   expect(await rateAfter('open:paused')).toBe(0);
   expect(statusOf({ ratePerSecond: 5000 }).ratePerSecond).toBe(0);
 });
@@ -145,7 +145,7 @@ test('an appender that stays open is named after a second, unless there is somet
   expect(statusOf({ holders: [pid(null, null)] }).detail).toBe(
     'waiting for a prepared transaction that appends events',
   );
-  const snapshot = await snapshotAfter('open:running', 'pull:failed');
+  const snapshot = await snapshotAfter('open:running', 'run:failed');
   expect(statusOf({ snapshot, holders: [pid(61)] }).detail).toBe('event 7 failed');
   expect(statusOf({ snapshot, view: { ...view, alarm: 'needs a rebuild' } }).detail).toBe('needs a rebuild');
 });
@@ -156,14 +156,14 @@ test('a projection that no actor runs is idle, and belongs to whom the row names
 });
 
 test('the stored failure is shown; one without an event only while it is halted', async () => {
-  const halted = await snapshotAfter('open:running', 'pull:failed for good');
+  const halted = await snapshotAfter('open:running', 'run:failed for good');
   expect(statusOf({ snapshot: halted, failure: FAILURE }).failure).toBe(FAILURE);
   expect(statusOf({ snapshot: halted }).failure).toMatchObject({
     eventId: null,
     position: '70',
     error: 'event 7 failed for good',
   });
-  expect(statusOf({ snapshot: await snapshotAfter('open:running', 'pull:failed') }).failure).toBeNull();
+  expect(statusOf({ snapshot: await snapshotAfter('open:running', 'run:failed') }).failure).toBeNull();
 });
 
 // Seen red with: `generation: view.generation`. JSON.stringify throws on a bigint: the whole answer would be lost.

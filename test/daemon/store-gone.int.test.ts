@@ -78,7 +78,7 @@ test('row level security that comes onto a quiet store is shown by status, readi
         expect((await daemon.status())[0]?.detail).toContain(words);
         expect(daemon.storeProblem()).toContain('give the role BYPASSRLS');
         expect(daemon.ready()).toBe(false);
-        expect(await daemon.figures()).toMatchObject({ storeWrong: true });
+        expect(await daemon.metrics()).toMatchObject({ storeWrong: true });
       },
       { timeout: 20_000, interval: 20 },
     );

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { band } from '../../examples/dancefinder/projections/band.ts';
-import { StoredViews } from '../../src/daemon/stored-views.ts';
+import { StateCache } from '../../src/daemon/stored-views.ts';
 import { connect } from '../../src/postgres/pool.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { openStore } from '../support/engine.ts';
@@ -15,7 +15,7 @@ test('while the database is away status shows what it said last, and why there i
     max: 1,
   });
   let known: string | null = null;
-  const stored = new StoredViews(() => known);
+  const stored = new StateCache(() => known);
   try {
     expect(await stored.read(sql)).toMatchObject({ away: null });
     const lost = await stored.read(nobody);

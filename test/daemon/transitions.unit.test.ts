@@ -4,7 +4,7 @@ import { projectionMachine } from '../../machines/projection.ts';
 import { type Log, silentLog } from '../../src/core/log.ts';
 import type { Transition } from '../../src/daemon/api.ts';
 import { watchTransitions } from '../../src/daemon/transition-observer.ts';
-import { type Answer, delivered, GatedHands, leafOf } from '../machines/projection-rig.ts';
+import { type Answer, delivered, GatedOperations, leafOf } from '../machines/projection-rig.ts';
 
 function watched(
   announce: (change: Transition) => void,
@@ -12,23 +12,23 @@ function watched(
   id = 'projection.band',
   clock = new SimulatedClock(),
 ) {
-  const hands = new GatedHands();
+  const operations = new GatedOperations();
   const actor = createActor(projectionMachine, {
     id,
     clock,
     inspect: watchTransitions(announce, log),
-    input: { name: 'band', hands, retryFailedAfterMs: 1000, backoff: { baseMs: 200, capMs: 30_000 } },
+    input: { name: 'band', operations, retryFailedAfterMs: 1000, backoff: { baseMs: 200, capMs: 30_000 } },
   });
   actor.subscribe({ error: () => undefined });
   actor.start();
-  return { actor, hands };
+  return { actor, operations };
 }
 
-async function goLive({ actor, hands }: ReturnType<typeof watched>): Promise<void> {
+async function goLive({ actor, operations }: ReturnType<typeof watched>): Promise<void> {
   actor.send({ type: 'START' });
-  for (const answer of ['open:running', 'pull:caught-up'] satisfies Answer[]) {
+  for (const answer of ['open:running', 'run:caught-up'] satisfies Answer[]) {
     await delivered();
-    hands.running[0]?.settle(answer);
+    operations.running[0]?.settle(answer);
   }
   await delivered();
 }
@@ -40,7 +40,7 @@ test('each change of state is announced once, with where it came from and why it
   await goLive(band);
   band.actor.send({ type: 'WAKE' });
   band.actor.send({ type: 'WAKE' });
-  band.hands.running[0]?.settle('rejected');
+  band.operations.running[0]?.settle('rejected');
   await delivered();
   expect(changes.map(({ from, to }) => `${from} > ${to}`)).toEqual([
     'idle.stopped > idle.opening',
@@ -81,7 +81,7 @@ test('failures are warnings, a projection that pulls and waits is no news', asyn
   const band = watched(() => undefined, log);
   await goLive(band);
   band.actor.send({ type: 'WAKE' });
-  band.hands.running[0]?.settle('pull:failed for good');
+  band.operations.running[0]?.settle('run:failed for good');
   await delivered();
   expect(lines).toEqual([
     'info idle.opening',
@@ -103,13 +103,13 @@ test('a projection whose database is away says so once, however often it tries, 
   lines.length = 0;
   band.actor.send({ type: 'WAKE' });
   for (let attempt = 0; attempt < 50; attempt++) {
-    band.hands.running[0]?.settle('rejected');
+    band.operations.running[0]?.settle('rejected');
     await delivered();
     clock.increment(30_000);
   }
   expect(leafOf(band)).toBe('live.working');
   expect(lines).toEqual(['info live.backing-off']);
-  band.hands.running[0]?.settle('pull:caught-up');
+  band.operations.running[0]?.settle('run:caught-up');
   await delivered();
   expect(lines).toEqual(['info live.backing-off', 'info live.waiting']);
 });

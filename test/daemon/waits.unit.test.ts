@@ -5,14 +5,14 @@ import { Waits, type WaitsOptions } from '../../src/daemon/wait-for-position.ts'
 /** What the database says, what this daemon has looked at, and how often the database was asked. */
 let row: { cursor: bigint; generation: bigint };
 let scanned: bigint;
-let head: { position: bigint; safe: bigint; drawn: bigint };
+let head: { position: bigint; safe: bigint; lastAllocated: bigint };
 let reads: string[][];
 
 beforeEach(() => {
   vi.useFakeTimers();
   row = { cursor: 5n, generation: 1n };
   scanned = 0n;
-  head = { position: 5n, safe: 5n, drawn: 5n };
+  head = { position: 5n, safe: 5n, lastAllocated: 5n };
   reads = [];
 });
 afterEach(() => vi.useRealTimers());
@@ -25,8 +25,8 @@ function open(more: Partial<WaitsOptions> = {}): Waits {
       return new Map(names.map((name) => [name, row]));
     },
     scanned: (_name, generation) => (generation === row.generation ? scanned : 0n),
-    heads: {
-      look: async () => ({ position: head.position, drawn: head.drawn, open: false }),
+    highWaterMark: {
+      poll: async () => ({ position: head.position, lastAllocated: head.lastAllocated, open: false }),
       latest: () => head.position,
       safe: () => head.safe,
     },
@@ -91,7 +91,7 @@ test('when the time is over it says how far it still was', async () => {
 
 // Seen red with: the cursor alone compared.
 test('positions that were drawn and rolled back count as applied once the head has passed them', async () => {
-  head = { position: 5n, safe: 6n, drawn: 8n };
+  head = { position: 5n, safe: 6n, lastAllocated: 8n };
   const waits = open();
   expect(await waiting(waits, 6n, 0)).toMatchObject({ applied: true });
   // 7 and 8 are an appender's that has not ended.
@@ -100,7 +100,7 @@ test('positions that were drawn and rolled back count as applied once the head h
   expect(await short).toEqual({ applied: false, lagEvents: 2 });
   const wait = waiting(waits, 'head', 60_000);
   await vi.advanceTimersByTimeAsync(10_000);
-  head = { position: 5n, safe: 8n, drawn: 8n };
+  head = { position: 5n, safe: 8n, lastAllocated: 8n };
   await vi.advanceTimersByTimeAsync(1_000);
   expect(await wait).toMatchObject({ applied: true });
 });
@@ -108,7 +108,7 @@ test('positions that were drawn and rolled back count as applied once the head h
 // Seen red with: `scanned` asked without the generation.
 test('what was applied before a reset does not count after it', async () => {
   scanned = 100n;
-  head = { position: 100n, safe: 100n, drawn: 100n };
+  head = { position: 100n, safe: 100n, lastAllocated: 100n };
   const waits = open({ scanned: (_name, generation) => (generation === 1n ? scanned : 0n) });
   row = { cursor: 0n, generation: 2n };
   const wait = waiting(waits, 50n, 100);
@@ -207,8 +207,12 @@ test('a row that is gone while somebody waits counts as it was', async () => {
 });
 
 test('before the head is known the row alone counts', async () => {
-  const heads = { look: async () => ({ position: 5n, drawn: 5n, open: false }), latest: () => null, safe: () => 100n };
-  const wait = waiting(open({ heads }), 9n, 10);
+  const highWaterMark = {
+    poll: async () => ({ position: 5n, lastAllocated: 5n, open: false }),
+    latest: () => null,
+    safe: () => 100n,
+  };
+  const wait = waiting(open({ highWaterMark }), 9n, 10);
   await vi.advanceTimersByTimeAsync(10);
   expect(await wait).toEqual({ applied: false, lagEvents: 4 });
 });
@@ -216,9 +220,9 @@ test('before the head is known the row alone counts', async () => {
 // Seen red with: the look awaited without orAborted.
 test('a stop ends also a wait whose first look is not answered', async () => {
   const never = () => new Promise<never>(() => undefined);
-  const heads = { look: never, latest: () => 5n, safe: () => 5n };
+  const highWaterMark = { poll: never, latest: () => 5n, safe: () => 5n };
   for (const [waits, target] of [
-    [open({ heads }), 'head'],
+    [open({ highWaterMark }), 'head'],
     [open({ read: never }), 7n],
   ] as const) {
     const wait = waiting(waits, target);

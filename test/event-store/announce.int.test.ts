@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createHeadReader, type HeadReader } from '../../src/event-store/high-water-mark.ts';
+import { createHighWaterMarkReader, type HighWaterMarkReader } from '../../src/event-store/high-water-mark.ts';
 import { migrate } from '../../src/event-store/migrate.ts';
 import { connect, type Sql } from '../../src/postgres/pool.ts';
 import { readHeartbeat } from '../../src/state/heartbeat.ts';
@@ -10,7 +10,7 @@ import { openSession, type Session } from '../support/session.ts';
 let database: TestDatabase;
 let sql: Sql;
 let control: Sql;
-let head: HeadReader;
+let head: HighWaterMarkReader;
 let streams = 0;
 
 beforeAll(async () => {
@@ -19,7 +19,7 @@ beforeAll(async () => {
   sql = connect({ address, applicationName: 'test', max: 4 });
   control = connect({ address, applicationName: 'head', max: 1 });
   await migrate(sql, { schema: 'public', notify: true, projections: [] });
-  head = createHeadReader(control);
+  head = createHighWaterMarkReader(control);
 });
 afterAll(async () => {
   await control.end();
@@ -103,14 +103,14 @@ test('a session that replicates (session_replication_role = replica) announces t
 test('a role with INSERT on events and nothing else appends and announces, and cannot read the sequence', async () => {
   await using one = session();
   const role = await createAppenderRole(sql);
-  const drawn = (await readHeartbeat(control)).drawn;
+  const lastAllocated = (await readHeartbeat(control)).lastAllocated;
   await one.run(`SET ROLE ${role}`);
   await one.run('BEGIN');
   await one.insert();
   // A role that may not read the sequence would announce 0, and hold everybody at the first event.
   const [lock] = await sql<[{ low: bigint }]>`
     SELECT objid::bigint AS low FROM pg_locks WHERE locktype = 'advisory' AND pid = ${await one.pid()}`;
-  expect(lock).toEqual({ low: drawn });
+  expect(lock).toEqual({ low: lastAllocated });
   await one.run('COMMIT');
   await expect(one.run('SELECT last_value FROM events_position_seq')).rejects.toMatchObject({ code: '42501' });
   await expect(one.run('SELECT * FROM events')).rejects.toMatchObject({ code: '42501' });
@@ -130,13 +130,13 @@ test.each([
     CREATE OR REPLACE VIEW events_view AS SELECT * FROM events;
     CREATE OR REPLACE FUNCTION append_one() RETURNS void LANGUAGE sql AS $$ INSERT INTO events (${ROW} $$`);
   await using one = session();
-  const drawn = (await readHeartbeat(control)).drawn;
+  const lastAllocated = (await readHeartbeat(control)).lastAllocated;
   await one.run('BEGIN');
   await one.run(statement);
   const [lock] = await sql<[{ low: bigint }]>`
     SELECT objid::bigint AS low FROM pg_locks WHERE locktype = 'advisory' AND pid = ${await one.pid()}`;
-  expect(lock).toEqual({ low: drawn });
-  expect((await readHeartbeat(control)).drawn).toBeGreaterThan(drawn);
+  expect(lock).toEqual({ low: lastAllocated });
+  expect((await readHeartbeat(control)).lastAllocated).toBeGreaterThan(lastAllocated);
   await one.run('ROLLBACK');
 });
 
@@ -204,7 +204,7 @@ test('A7: a prepared transaction, possible without NOTIFY, holds the head with n
   await other.insert();
   expect(await head.read()).toMatchObject({ position: before, holders: [{ pid: null, seconds: null }] });
   await one.run("COMMIT PREPARED 'left behind'");
-  expect(await head.read()).toMatchObject({ position: (await readHeartbeat(control)).drawn, holders: [] });
+  expect(await head.read()).toMatchObject({ position: (await readHeartbeat(control)).lastAllocated, holders: [] });
   await migrate(sql, { schema: 'public', notify: true, projections: [] });
 });
 

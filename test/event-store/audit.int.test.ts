@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createHeadReader, type HeadReader } from '../../src/event-store/high-water-mark.ts';
+import { createHighWaterMarkReader, type HighWaterMarkReader } from '../../src/event-store/high-water-mark.ts';
 import { type Auditor, createAuditor, fullXid } from '../../src/event-store/late-arrivals.ts';
 import { migrate } from '../../src/event-store/migrate.ts';
 import { connect, type Sql } from '../../src/postgres/pool.ts';
@@ -11,7 +11,7 @@ import { openSession, type Session } from '../support/session.ts';
 let database: TestDatabase;
 let sql: Sql;
 let control: Sql;
-let head: HeadReader;
+let head: HighWaterMarkReader;
 let auditor: Auditor;
 let writer: Session;
 
@@ -21,7 +21,7 @@ beforeEach(async () => {
   control = connect({ address: { url: database.url }, applicationName: 'head', max: 1 });
   await migrate(sql, { schema: 'public', notify: true, projections: [ledger] });
   await register(sql, [ledger]);
-  head = createHeadReader(control);
+  head = createHighWaterMarkReader(control);
   auditor = createAuditor(sql);
   writer = openSession(database, 'writer');
 });
@@ -32,7 +32,7 @@ afterEach(async () => {
   await database.drop();
 });
 
-const look = async () => await auditor.look((await head.read()).position);
+const poll = async () => await auditor.poll((await head.read()).position);
 const insertAt = (session: Session, position: bigint) =>
   session.run(`INSERT INTO events (position, aggregate_name, aggregate_id, sequence_no, name)
     OVERRIDING SYSTEM VALUE VALUES (${position}, 'Late', 'late', ${position}, 'Appended')`);
@@ -51,14 +51,14 @@ test('A3: appends that overlap, roll back and commit out of order are never late
     await writer.run('BEGIN; CREATE TABLE IF NOT EXISTS unrelated (); SAVEPOINT inside');
     await writer.insert();
     await other.insert(2);
-    expect(await look()).toEqual([]);
+    expect(await poll()).toEqual([]);
     await writer.run('RELEASE inside; COMMIT');
-    expect(await look()).toEqual([]);
+    expect(await poll()).toEqual([]);
     await writer.run('BEGIN');
     await writer.insert();
     await writer.run('ROLLBACK');
   }
-  expect(await look()).toEqual([]);
+  expect(await poll()).toEqual([]);
 });
 
 // Seen red with: `NOT` removed from findLate; alarm() not called; `told` left empty.
@@ -66,16 +66,16 @@ test('A10: an event at a position that was drawn before its INSERT is told once,
   await writer.insert(2);
   const [early] = await sql<[{ position: bigint }]>`SELECT nextval('events_position_seq') AS position`;
   await writer.insert(3);
-  expect(await look()).toEqual([]);
+  expect(await poll()).toEqual([]);
   await cursorAt(6n);
   await insertAt(writer, early.position);
-  expect(await look()).toEqual([
+  expect(await poll()).toEqual([
     { position: 3n, id: expect.any(String), name: 'Appended', head: 6n, kind: 'appeared' },
   ]);
   expect(await alarmOf()).toMatch(
     /^needs a reset: event \S+ \(Appended\) appeared at position 3 after the head had reached 6$/,
   );
-  expect(await look()).toEqual([]);
+  expect(await poll()).toEqual([]);
 });
 
 // Seen red with: `s.cursor >=` removed; the comparison of generations removed.
@@ -83,19 +83,19 @@ test('A10: a projection that had not come that far, or was reset since, gets no 
   await writer.insert(2);
   await sql`SELECT nextval('events_position_seq')`;
   await writer.insert(3);
-  await look();
+  await poll();
   await cursorAt(2n);
   await insertAt(writer, 3n);
-  expect(await look()).toHaveLength(1);
+  expect(await poll()).toHaveLength(1);
   expect(await alarmOf()).toBeNull();
 
   // Another daemon finds the same event after a reset has replayed it in its place.
   const second = createAuditor(sql);
   await sql`DELETE FROM events WHERE position = 3`;
-  await second.look((await head.read()).position);
+  await second.poll((await head.read()).position);
   await insertAt(writer, 3n);
   await sql`UPDATE projection_state SET cursor = 6, generation = generation + 1 WHERE name = 'ledger'`;
-  expect(await second.look((await head.read()).position)).toHaveLength(1);
+  expect(await second.poll((await head.read()).position)).toHaveLength(1);
   expect(await alarmOf()).toBeNull();
 });
 
@@ -107,13 +107,13 @@ test('A10: a transaction that was open over several looks is late for the first 
   await using slow = openSession(database, 'slow');
   await slow.run('BEGIN');
   await slow.run('SELECT pg_current_xact_id()');
-  await look();
+  await poll();
   await writer.insert();
-  await look();
+  await poll();
   await insertAt(slow, 3n);
-  expect(await look()).toEqual([]);
+  expect(await poll()).toEqual([]);
   await slow.run('COMMIT');
-  expect(await look()).toMatchObject([{ position: 3n, head: 4n }]);
+  expect(await poll()).toMatchObject([{ position: 3n, head: 4n }]);
 });
 
 // Seen red with: `present` left out of findLate (`kind` was appeared, and every projection got an alarm).
@@ -121,27 +121,27 @@ test('A16: an event that is moved below the head is late, one that is masked in 
   await writer.insert(3);
   await sql`SELECT nextval('events_position_seq')`;
   await writer.insert(3);
-  await look();
+  await poll();
   await cursorAt(7n);
   await sql`DELETE FROM events WHERE position = 1`;
-  expect(await look()).toEqual([]);
+  expect(await poll()).toEqual([]);
   await sql`ALTER TABLE events ALTER position SET GENERATED BY DEFAULT`;
   await sql`UPDATE events SET position = 4 WHERE position = 2`;
-  expect(await look()).toMatchObject([{ position: 4n, kind: 'appeared' }]);
+  expect(await poll()).toMatchObject([{ position: 4n, kind: 'appeared' }]);
   expect(await alarmOf()).toContain('position 4');
   await sql`UPDATE projection_state SET alarm = NULL`;
   await sql`UPDATE events SET payload = '{"masked": true}' WHERE position = 5`;
-  expect(await look()).toMatchObject([{ position: 5n, kind: 'changed' }]);
-  expect(await look()).toEqual([]);
+  expect(await poll()).toMatchObject([{ position: 5n, kind: 'changed' }]);
+  expect(await poll()).toEqual([]);
   expect(await alarmOf()).toBeNull();
 });
 
 test('after a loss nothing from before is compared', async () => {
   await writer.insert(3);
-  await look();
+  await poll();
   auditor.forget();
   await sql`UPDATE events SET payload = '{"other": true}'`;
-  expect(await look()).toEqual([]);
+  expect(await poll()).toEqual([]);
 });
 
 // Seen red with: `>=` in place of `>` in fullXid.

@@ -9,28 +9,28 @@ import { flush } from '../../src/daemon/checkpoint-flush.ts';
 import { readViews } from '../../src/daemon/status.ts';
 import { append, appendNew } from '../../src/event-store/append.ts';
 import { checkStore } from '../../src/event-store/checks.ts';
-import { createHeadReader } from '../../src/event-store/high-water-mark.ts';
+import { createHighWaterMarkReader } from '../../src/event-store/high-water-mark.ts';
 import { checkHistory } from '../../src/event-store/history.ts';
 import { createAuditor } from '../../src/event-store/late-arrivals.ts';
 import { newestWithin } from '../../src/event-store/newest.ts';
 import { checkEventsThere, lastVisible, readEventTexts } from '../../src/event-store/raw-events.ts';
 import { readPage, readRawPage } from '../../src/event-store/read.ts';
-import { readNeighbours } from '../../src/event-store/surrounding-events.ts';
+import { readSurroundingEvents } from '../../src/event-store/surrounding-events.ts';
 import { create, createEventStore, defineProjection, type EventShape } from '../../src/index.ts';
 import { adopt } from '../../src/operations/adopt.ts';
 import { skipEvent } from '../../src/operations/skip.ts';
 import { connect, type Sql } from '../../src/postgres/pool.ts';
-import { createHeads } from '../../src/projector/high-water-mark-cache.ts';
+import { createHighWaterMarkCache } from '../../src/projector/high-water-mark-cache.ts';
 import { PAGE_MAX } from '../../src/projector/page-size-bounds.ts';
 import { noteStart } from '../../src/state/attempts.ts';
 import { pendingCommands, storeCommand } from '../../src/state/commands.ts';
 import { readHeartbeat } from '../../src/state/heartbeat.ts';
-import { advance, lockState, moveIdle } from '../../src/state/projection-state.ts';
+import { advance, flushIdleCheckpoints, lockState } from '../../src/state/projection-state.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openStore } from '../support/engine.ts';
 import { fillStore } from '../support/million-events.ts';
 import { planFaults } from '../support/plans.ts';
-import { createPuller } from '../support/puller.ts';
+import { createRunner } from '../support/puller.ts';
 import { recordStatements, type SentStatement } from '../support/sent-statements.ts';
 
 const EVENTS = 2_000_000;
@@ -72,17 +72,17 @@ afterAll(async () => {
 
 /** A puller as a daemon has it, and the heads it goes by. */
 function createRarePuller() {
-  const heads = createHeads(
-    createHeadReader(control),
+  const highWaterMark = createHighWaterMarkCache(
+    createHighWaterMarkReader(control),
     () => readHeartbeat(control),
     [],
     () => undefined,
   );
-  return createPuller(sql, rare, heads);
+  return createRunner(sql, rare, highWaterMark);
 }
 
-const store = (puller: ReturnType<typeof createRarePuller>) =>
-  flush(new Map([['rare', { puller }]]), { sql, owner: 'test', onTakenBack: () => undefined, log: silentLog });
+const store = (runner: ReturnType<typeof createRarePuller>) =>
+  flush(new Map([['rare', { runner }]]), { sql, owner: 'test', onTakenBack: () => undefined, log: silentLog });
 
 const storedOf = async (name: string) => {
   const [row] = await sql<[{ cursor: bigint; position: bigint; newest: bigint }]>`
@@ -99,9 +99,9 @@ test('a projection of a rare type comes to the head in small steps, which are st
     seen.push(position);
     if (position > 900_000n) stopping.abort();
   };
-  const puller = createRarePuller();
-  expect(await puller.pull('catch-up', stopping.signal)).toEqual({ kind: 'stopped' });
-  await store(puller);
+  const runner = createRarePuller();
+  expect(await runner.run('catch-up', stopping.signal)).toEqual({ kind: 'stopped' });
+  await store(runner);
   const halfway = await storedOf('rare');
   expect(halfway.cursor).toBeGreaterThanOrEqual(900_000n);
   expect(halfway.cursor).toBeLessThan(HEAD);
@@ -109,7 +109,7 @@ test('a projection of a rare type comes to the head in small steps, which are st
 
   const again = createRarePuller();
   const before = wire.sent.length;
-  expect(await again.pull('catch-up', new AbortController().signal)).toEqual({ kind: 'caught-up' });
+  expect(await again.run('catch-up', new AbortController().signal)).toEqual({ kind: 'caught-up' });
   await store(again);
   const pages = wire.sent.slice(began).filter(({ text }) => text.includes('AS candidates'));
   const from = wire.sent.slice(before).find(({ text }) => text.includes('AS candidates'))?.values;
@@ -126,10 +126,10 @@ test('a projection of a rare type comes to the head in small steps, which are st
 /** Whatever the engine asks of `events`, as it asks it: every place in the source is passed by one of these. */
 async function askEverything(): Promise<void> {
   await sql`UPDATE projection_state SET cursor = ${HEAD}, last_event_id = NULL WHERE name = 'rare'`;
-  const heads = createHeadReader(control);
-  const { position: head } = await heads.read();
+  const highWaterMark = createHighWaterMarkReader(control);
+  const { position: head } = await highWaterMark.read();
   await readHeartbeat(control);
-  await heads.read();
+  await highWaterMark.read();
   const request = { head, limit: PAGE_MAX, maxBytes: 8_000_000 };
   await readPage(sql, { ...request, after: 0n, names: TYPES });
   await readPage(sql, { ...request, after: 1_000_000n, names: ['Type1', 'Type2'] });
@@ -148,16 +148,20 @@ async function askEverything(): Promise<void> {
   await noteStart(sql, ['rare']);
   await readViews(sql);
   const auditor = createAuditor(sql);
-  for (const seen of [head - 700_000n, head - 600_000n, head, head]) await auditor.look(seen);
+  for (const seen of [head - 700_000n, head - 600_000n, head, head]) await auditor.poll(seen);
   const [event] = (await readPage(sql, { ...request, after: 1_900_000n, names: ['Rare'] })).events;
   if (event === undefined) throw new Error('there is no rare event');
-  await readNeighbours(sql, event, TYPES);
+  await readSurroundingEvents(sql, event, TYPES);
   await sql.begin(async (tx) => {
     const xid = (await lockState(tx, 'rare'))?.xid ?? '';
     const move = { name: 'rare', from: HEAD, to: HEAD, generation: 0n, xid, owner: 'test', newest: null };
     await advance(tx, { ...move, knownTo: HEAD - BigInt(SPAN_MAX) });
   });
-  await moveIdle(sql, [{ name: 'rare', from: HEAD, to: HEAD, toId: null, newest: null, generation: 0n }], 'test');
+  await flushIdleCheckpoints(
+    sql,
+    [{ name: 'rare', from: HEAD, to: HEAD, toId: null, newest: null, generation: 0n }],
+    'test',
+  );
   const fresh = { aggregateName: 'Many', aggregateId: 'new', sequenceNo: 1, name: 'Rare', payload: {} };
   const [appended] = await append(sql, [fresh]);
   await appendNew(sql, [{ ...fresh, id: appended?.id ?? '', occurredAt: new Date(0).toISOString() }]).catch(
@@ -181,7 +185,7 @@ async function failAndSkip(): Promise<void> {
   onRare = () => {
     throw new Error('not this one');
   };
-  expect(await createRarePuller().pull('catch-up', new AbortController().signal)).toMatchObject({ halted: true });
+  expect(await createRarePuller().run('catch-up', new AbortController().signal)).toMatchObject({ halted: true });
   onRare = () => undefined;
   const request = { name: 'rare', event: 'SKIP', position: HEAD + 1n, reason: 'a test', by: 'test' } as const;
   await storeCommand(sql, { ...request, id: '00000000-0000-4000-8000-00000000abcd' }, 'test');

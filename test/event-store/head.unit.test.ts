@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createHeadReader } from '../../src/event-store/high-water-mark.ts';
+import { createHighWaterMarkReader } from '../../src/event-store/high-water-mark.ts';
 import type { Queryable, Sql } from '../../src/postgres/pool.ts';
 import { queryable } from '../../src/postgres/session.ts';
 
@@ -28,32 +28,42 @@ function recorder() {
 // Seen red with: the two statements of Promise.all exchanged.
 test('a look reads what was drawn, then the announcements, and only after their answers rows', async () => {
   const { sql, sent, answer, settle } = recorder();
-  const look = createHeadReader(sql).read();
+  const poll = createHighWaterMarkReader(sql).read();
   await settle();
   expect(sent).toEqual(['pg_sequence_last_value', 'pg_locks']);
-  await answer([{ drawn: 9n }]);
+  await answer([{ lastAllocated: 9n }]);
   expect(sent).toHaveLength(2);
   await answer([{ low: 6n, pid: 12, seconds: 0.5 }]);
   expect(sent).toEqual(['pg_sequence_last_value', 'pg_locks', 'FROM events']);
   await answer([{ position: 5n }]);
-  expect(await look).toEqual({ position: 5n, safe: 6n, drawn: 9n, holders: [{ pid: 12, seconds: 0.5 }], recent: null });
+  expect(await poll).toEqual({
+    position: 5n,
+    safe: 6n,
+    lastAllocated: 9n,
+    holders: [{ pid: 12, seconds: 0.5 }],
+    recent: null,
+  });
 });
 
 // Seen red with: the three statements of Promise.all in another order; the filter by mark.head left out.
 test('a later look reads along what came since, and leaves out what lies beyond the head', async () => {
   const { sql, sent, answer, settle } = recorder();
-  const reader = createHeadReader(sql);
+  const reader = createHighWaterMarkReader(sql);
   const first = reader.read();
   await settle();
-  for (const rows of [[{ drawn: 5n }], [], [{ position: 5n }]]) await answer(rows);
+  for (const rows of [[{ lastAllocated: 5n }], [], [{ position: 5n }]]) await answer(rows);
   await first;
-  const look = reader.read();
+  const poll = reader.read();
   await settle();
   expect(sent.slice(3)).toEqual(['pg_sequence_last_value', 'pg_locks', 'FROM events']);
-  await answer([{ drawn: 8n }]);
+  await answer([{ lastAllocated: 8n }]);
   await answer([{ low: 6n, pid: 12, seconds: 0.5 }]);
   await answer([row(6n), row(8n)]);
-  expect(await look).toMatchObject({ position: 6n, drawn: 8n, recent: { after: 5n, events: [{ position: 6n }] } });
+  expect(await poll).toMatchObject({
+    position: 6n,
+    lastAllocated: 8n,
+    recent: { after: 5n, events: [{ position: 6n }] },
+  });
 });
 
 // Seen red with: the look at `RECENT.limit` left out; `whole` left out, after which a look told of no events at all.
@@ -63,19 +73,19 @@ test.each([
   ['many bytes', [{ candidates: 3, position: null }]],
 ])('a look that would have to read too %s along asks for the position alone', async (_, tooMuch) => {
   const { sql, sent, answer, settle } = recorder();
-  const reader = createHeadReader(sql);
+  const reader = createHighWaterMarkReader(sql);
   const first = reader.read();
   await settle();
-  for (const rows of [[{ drawn: 5n }], [], [{ position: 5n }]]) await answer(rows);
+  for (const rows of [[{ lastAllocated: 5n }], [], [{ position: 5n }]]) await answer(rows);
   await first;
-  const look = reader.read();
+  const poll = reader.read();
   await settle();
-  await answer([{ drawn: 900n }]);
+  await answer([{ lastAllocated: 900n }]);
   await answer([]);
   await answer(tooMuch);
   expect(sent.slice(6)).toEqual(['FROM events']);
   await answer([{ position: 900n }]);
-  expect(await look).toMatchObject({ position: 900n, recent: null });
+  expect(await poll).toMatchObject({ position: 900n, recent: null });
 });
 
 function row(position: bigint) {
@@ -92,13 +102,13 @@ function row(position: bigint) {
 // Seen red with: `running` handed to a second caller.
 test('whoever asks during a look gets the next one, shared by all who ask', async () => {
   const { sql, sent, answer, settle } = recorder();
-  const reader = createHeadReader(sql);
+  const reader = createHighWaterMarkReader(sql);
   const first = reader.read();
   const [second, third] = [reader.read(), reader.read()];
   expect(second).toBe(third);
   await settle();
-  for (const rows of [[{ drawn: 1n }], [], [{ position: 1n }]]) await answer(rows);
-  for (const rows of [[{ drawn: 2n }], [], [row(2n)]]) await answer(rows);
+  for (const rows of [[{ lastAllocated: 1n }], [], [{ position: 1n }]]) await answer(rows);
+  for (const rows of [[{ lastAllocated: 2n }], [], [row(2n)]]) await answer(rows);
   expect(sent).toHaveLength(6);
   expect([(await first).position, (await second).position]).toEqual([1n, 2n]);
 });
@@ -106,12 +116,12 @@ test('whoever asks during a look gets the next one, shared by all who ask', asyn
 // Seen red with: the comparison of epochs removed from look().
 test('a look during which the connection was lost is made again', async () => {
   const { sql, answer, settle } = recorder();
-  const reader = createHeadReader(sql);
-  const look = reader.read();
+  const reader = createHighWaterMarkReader(sql);
+  const poll = reader.read();
   await settle();
-  for (const rows of [[{ drawn: 8n }], []]) await answer(rows);
+  for (const rows of [[{ lastAllocated: 8n }], []]) await answer(rows);
   reader.forget();
   await answer([{ position: 8n }]);
-  for (const rows of [[{ drawn: 5n }], [], [{ position: 5n }]]) await answer(rows);
-  expect((await look).position).toBe(5n);
+  for (const rows of [[{ lastAllocated: 5n }], [], [{ position: 5n }]]) await answer(rows);
+  expect((await poll).position).toBe(5n);
 });

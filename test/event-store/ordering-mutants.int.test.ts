@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { safeHead } from '../../src/event-store/announced-bounds.ts';
+import { nextHighWaterMark } from '../../src/event-store/announced-bounds.ts';
 import { migrate } from '../../src/event-store/migrate.ts';
 import { connect, type Sql } from '../../src/postgres/pool.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -85,25 +85,25 @@ type Between = () => Promise<void>;
 /** The engine's three steps, spelled out, with something happening after the first of them. */
 function stepwise(order: 'drawn first' | 'locks first', between: Between): NextPage {
   return async (after) => {
-    let drawn = 0n;
+    let lastAllocated = 0n;
     let announced: readonly bigint[] = [];
     if (order === 'drawn first') {
-      drawn = await readDrawn();
+      lastAllocated = await readDrawn();
       await between();
       announced = await readAnnounced();
     } else {
       announced = await readAnnounced();
       await between();
-      drawn = await readDrawn();
+      lastAllocated = await readDrawn();
     }
-    return await pageTo(reader, after, safeHead({ drawn, announced }, null).head);
+    return await pageTo(reader, after, nextHighWaterMark({ lastAllocated, announced }, null).head);
   };
 }
 
 async function readDrawn(): Promise<bigint> {
-  const [row] = await reader<[{ drawn: bigint }]>`
-    SELECT coalesce(pg_sequence_last_value('events_position_seq'), 0) AS drawn`;
-  return row.drawn;
+  const [row] = await reader<[{ lastAllocated: bigint }]>`
+    SELECT coalesce(pg_sequence_last_value('events_position_seq'), 0) AS "lastAllocated"`;
+  return row.lastAllocated;
 }
 
 async function readAnnounced(): Promise<readonly bigint[]> {
@@ -139,7 +139,8 @@ test.each([
 );
 
 test('mutant: a head that is read after the page lets the older event slip through', async () => {
-  const head = async () => safeHead({ drawn: await readDrawn(), announced: await readAnnounced() }, null).head;
+  const head = async () =>
+    nextHighWaterMark({ lastAllocated: await readDrawn(), announced: await readAnnounced() }, null).head;
   let commit: Between = () => older.run('COMMIT');
   const follower = createFollower(async (after) => {
     const page = await pageTo(reader, after, 2n ** 62n);
@@ -169,8 +170,8 @@ test.each([
     let cursor = 0n;
     const seen: string[] = [];
     const read = async (): Promise<void> => {
-      const drawn = await readDrawn();
-      const bound = safeHead({ drawn, announced: await readAnnounced() }, null).head;
+      const lastAllocated = await readDrawn();
+      const bound = nextHighWaterMark({ lastAllocated, announced: await readAnnounced() }, null).head;
       for (const { id } of await pageTo(reader, cursor, bound)) seen.push(id);
       cursor = bound;
     };

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import { createHeadReader } from '../../src/event-store/high-water-mark.ts';
+import { createHighWaterMarkReader } from '../../src/event-store/high-water-mark.ts';
 import { migrate } from '../../src/event-store/migrate.ts';
 import { channelOf } from '../../src/feed/notify.ts';
 import { connect, type Sql } from '../../src/postgres/pool.ts';
@@ -64,7 +64,7 @@ test('a sequence that is renamed, and a table, are announced all the same; witho
   );
   expect(await announced(sql)).toEqual({ sequence: true, held: 1n });
   const control = open(database.url, 'public', 1);
-  expect(await createHeadReader(control).read()).toMatchObject({ position: 1n });
+  expect(await createHighWaterMarkReader(control).read()).toMatchObject({ position: 1n });
   await sql.unsafe('ALTER TABLE events RENAME TO others; ALTER TABLE others RENAME TO events');
   expect(await announced(sql)).toEqual({ sequence: true, held: 1n });
   // The next migration makes the sequence of the hints anew.

@@ -29,7 +29,7 @@ function projectionWithoutDatabase(random: number) {
     inspect: watchTransitions(() => undefined, { ...silentLog, info: line, warn: line, error: line }),
     input: {
       name: 'band',
-      hands: { open: attempt, pull: attempt, reset: away, setPaused: away, skip: away },
+      operations: { open: attempt, run: attempt, reset: away, setPaused: away, skip: away },
       retryFailedAfterMs: 1000,
       backoff: BACKOFF,
     },

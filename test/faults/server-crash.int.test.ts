@@ -47,7 +47,7 @@ test('B8: the server is stopped in an instant and started: not ready meanwhile, 
     await server.crash();
     await vi.waitFor(() => expect(daemon.ready()).toBe(false), SOON);
     // Figures are wanted most of all now; and to start the daemon anew would help nobody.
-    const { databaseUp, projections } = await daemon.figures();
+    const { databaseUp, projections } = await daemon.metrics();
     expect([databaseUp, projections.length, daemon.health()]).toEqual([
       false,
       daemon.names.length,

@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
 import { silentLog } from '../../src/core/log.ts';
 import { flush } from '../../src/daemon/checkpoint-flush.ts';
-import { createHeadReader } from '../../src/event-store/high-water-mark.ts';
+import { createHighWaterMarkReader } from '../../src/event-store/high-water-mark.ts';
 import { connect, type Sql } from '../../src/postgres/pool.ts';
-import { createHeads } from '../../src/projector/high-water-mark-cache.ts';
+import { createHighWaterMarkCache } from '../../src/projector/high-water-mark-cache.ts';
 import { readHeartbeat } from '../../src/state/heartbeat.ts';
 import { untilCaughtUp } from '../support/engine.ts';
 import { createLedger, noted, readLedger } from '../support/noted-ledger.ts';
-import { handPuller } from '../support/page.ts';
-import { createPuller } from '../support/puller.ts';
+import { runnerByHand } from '../support/page.ts';
+import { createRunner } from '../support/puller.ts';
 import { capturingLog, openScene } from '../support/scene.ts';
 
 /**
@@ -52,23 +52,23 @@ for (const count of [1, 12]) {
 test('events that were passed over and are taken back move no row, and the store is read anew', async () => {
   const { projection } = createLedger();
   await using scene = await openScene([projection]);
-  const heads = createHeads(
-    createHeadReader(scene.sql),
+  const highWaterMark = createHighWaterMarkCache(
+    createHighWaterMarkReader(scene.sql),
     () => readHeartbeat(scene.sql),
     [],
     () => undefined,
   );
-  const puller = createPuller(scene.sql, projection, heads);
+  const runner = createRunner(scene.sql, projection, highWaterMark);
   const { signal } = new AbortController();
-  const workers = new Map([[projection.name, { puller }]]);
-  const options = { sql: scene.sql, owner: 'test', onTakenBack: heads.forget, log: silentLog };
+  const workers = new Map([[projection.name, { runner }]]);
+  const options = { sql: scene.sql, owner: 'test', onTakenBack: highWaterMark.forget, log: silentLog };
   await scene.append(...noted('unheard', 1, 2, { name: 'Unheard' }));
-  expect(await puller.pull('catch-up', signal)).toEqual({ kind: 'caught-up' });
+  expect(await runner.run('catch-up', signal)).toEqual({ kind: 'caught-up' });
   await takeBack(scene.sql, 0n);
   await scene.append(...noted('a', 1, 2));
   expect(await flush(workers, options)).toBe(0);
   expect(await scene.row('ledger')).toMatchObject({ cursor: 0n });
-  expect(await puller.pull('catch-up', signal)).toEqual({ kind: 'caught-up' });
+  expect(await runner.run('catch-up', signal)).toEqual({ kind: 'caught-up' });
   expect(await readLedger(scene.sql)).toEqual(['a1', 'a2']);
 });
 
@@ -115,10 +115,10 @@ test.each([
     await takeBackThird(sql);
   };
   const settings = { sql: writer, foldFrom, failpoint };
-  const { pull, headIs } = handPuller(sql, projection, { settings });
+  const { run, headIs } = runnerByHand(sql, projection, { settings });
   headIs((await scene.append(...noted('a', 1, 40))).at(-1)?.position ?? 0n);
-  await expect(pull()).rejects.toMatchObject({ code: 'EVENTS_TAKEN_BACK' });
-  expect(await pull()).toEqual({ kind: 'caught-up' });
+  await expect(run()).rejects.toMatchObject({ code: 'EVENTS_TAKEN_BACK' });
+  expect(await run()).toEqual({ kind: 'caught-up' });
   expect(taken).toBe(true);
   expect(await readLedger(sql)).toEqual(withoutThird);
   await writer.end({ timeout: 1 });

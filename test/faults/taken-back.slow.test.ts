@@ -10,12 +10,12 @@ import { append } from '../../src/event-store/append.ts';
 import { migrate } from '../../src/event-store/migrate.ts';
 import { readPage } from '../../src/event-store/read.ts';
 import { connect, type Sql } from '../../src/postgres/pool.ts';
-import { applyAtOnce } from '../../src/projector/apply-in-one-round-trip.ts';
+import { applyInOneRoundTrip } from '../../src/projector/apply-in-one-round-trip.ts';
 import { applyPage } from '../../src/projector/apply-page.ts';
 import { HandlerAnswers } from '../../src/projector/handler-answers.ts';
 import { returnedStatements } from '../../src/projector/statement-returning.ts';
 import { readCatalog } from '../../src/read-model/catalog.ts';
-import { moveIdle } from '../../src/state/projection-state.ts';
+import { flushIdleCheckpoints } from '../../src/state/projection-state.ts';
 import { register } from '../../src/state/register.ts';
 import { createLedger, noted, readLedger } from '../support/noted-ledger.ts';
 import { pageSettings } from '../support/page.ts';
@@ -114,10 +114,10 @@ type Work = Awaited<ReturnType<Awaited<ReturnType<typeof openWithPage>>['readNew
 async function expectRefused(sql: Sql, work: Work): Promise<void> {
   const { projection, page } = work;
   const settings = pageSettings(sql, projection);
-  expect(await applyAtOnce(settings, work, new HandlerAnswers(projection, 0n))).toBeNull();
+  expect(await applyInOneRoundTrip(settings, work, new HandlerAnswers(projection, 0n))).toBeNull();
   await expect(applyPage(settings, work)).rejects.toMatchObject({ code: 'EVENTS_TAKEN_BACK' });
   const move = { from: 0n, to: page.to, toId: page.events.at(-1)?.id ?? '', generation: 0n, newest: page.newest };
-  expect(await moveIdle(sql, [{ name: 'idle', ...move }], 'test')).toMatchObject([{ takenBack: true }]);
+  expect(await flushIdleCheckpoints(sql, [{ name: 'idle', ...move }], 'test')).toMatchObject([{ takenBack: true }]);
   expect(await readLedger(sql)).toEqual([]);
   expect(await sql`SELECT DISTINCT cursor FROM projection_state`).toEqual([{ cursor: 0n }]);
 }

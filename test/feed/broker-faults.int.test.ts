@@ -32,7 +32,7 @@ test('F1: with no broker from start to end everything is applied, and status say
   await untilCaughtUp(daemon, scene.sql);
   await untilPolled(scene, daemon, 1);
   expect(await readLedger(scene.sql)).toEqual(['a1']);
-  expect(daemon.hints()).toMatchObject({ wakes: { push: 0 }, lastPushed: null });
+  expect(daemon.hints()).toMatchObject({ wakeups: { push: 0 }, lastPushed: null });
   await daemon.stop();
   expect(JSON.stringify(log.lines)).not.toContain('hunter22');
   expect(log.lines.filter(({ message }) => message === 'broker transition')).toMatchObject([

@@ -50,12 +50,12 @@ describe.skipIf(opened === null)('pushes through a real RabbitMQ', () => {
     // Now and then the heartbeat is quicker, on a slow machine: then with the next event.
     await vi.waitFor(
       async () => {
-        const before = daemon.hints().wakes;
+        const before = daemon.hints().wakeups;
         sequence += 1;
         await scene.append(...noted('a', sequence, 1));
         await broker.publish(exchange, KEY, 'somebody else’s words');
         await untilCaughtUp(daemon, scene.sql);
-        const after = daemon.hints().wakes;
+        const after = daemon.hints().wakeups;
         expect(after.push + after.again).toBeGreaterThan(before.push + before.again);
       },
       { timeout: 40_000, interval: 1 },
@@ -124,10 +124,10 @@ describe.skipIf(opened === null)('pushes through a real RabbitMQ', () => {
     await broker.publish(exchange, 'test.Stream.Unheard', '{"position":"1"}');
     await untilCaughtUp(daemon, scene.sql);
     expect(await readLedger(scene.sql)).toEqual(['a1', 'a2', 'a3']);
-    const { missed, announced, wakes, pushes } = daemon.hints();
+    const { missed, announced, wakeups, pushes } = daemon.hints();
     // All of them missed, unless a heartbeat came between the INSERT and its COMMIT and waited for that.
     expect(missed + announced).toBe(3);
-    expect([wakes.push, pushes.event]).toEqual([0, 0]);
+    expect([wakeups.push, pushes.event]).toEqual([0, 0]);
   });
 
   test('F9, F10, F11: forged and broken messages are acked and counted; no handler ever sees them', async () => {
@@ -193,9 +193,9 @@ describe.skipIf(opened === null)('pushes through a real RabbitMQ', () => {
     await using scene = await openScene([projection]);
     const { daemon, exchange } = await startPushed(scene, broker);
     await untilCaughtUp(daemon, scene.sql);
-    let wakes = 0;
+    let wakeups = 0;
     daemon.onTransition(({ to }) => {
-      if (to === 'live.working') wakes += 1;
+      if (to === 'live.working') wakeups += 1;
     });
     const flood = range(20_000).map((position) => broker.publish(exchange, KEY, `{"position":"${position}"}`));
     await scene.append(...noted('a', 1, 5));
@@ -203,7 +203,7 @@ describe.skipIf(opened === null)('pushes through a real RabbitMQ', () => {
     await Promise.all(flood);
     // The queue is bounded: what this process could not take in time was dropped by the broker, from the head.
     await untilPushed(daemon, 1000);
-    expect(wakes).toBeLessThan(10);
+    expect(wakeups).toBeLessThan(10);
     expect(await readLedger(scene.sql)).toEqual(range(5).map((at) => `a${at}`));
     expect((await scene.row('ledger')).cursor).toBe(5n);
   });

@@ -1,48 +1,48 @@
 import { map, NEVER, type Observable } from 'rxjs';
 import { type RunHelpers, TestScheduler } from 'rxjs/testing';
 import { expect, test } from 'vitest';
-import { HintMetrics } from '../../src/feed/wakeup-metrics.ts';
-import { type Look, type WakeSources, wakes } from '../../src/feed/wakeups.ts';
+import { WakeupMetrics } from '../../src/feed/wakeup-metrics.ts';
+import { type PollResult, type WakeupSources, wakeups } from '../../src/feed/wakeups.ts';
 
 /** The real feed over a store that the marbles change; the schedule is far away unless a test says so. */
 function feed(
   helpers: RunHelpers,
   scheduler: TestScheduler,
-  options: Partial<Pick<WakeSources, 'notify$' | 'push$' | 'requeueEveryMs' | 'heartbeatMs'>>,
+  options: Partial<Pick<WakeupSources, 'notify$' | 'push$' | 'requeueEveryMs' | 'heartbeatMs'>>,
   answer = '-(s|)',
 ) {
-  const store = { head: 0, drawn: 0, open: false, answer };
-  const looks: number[] = [];
+  const store = { head: 0, lastAllocated: 0, open: false, answer };
+  const polls: number[] = [];
   const glances: number[] = [];
-  const metrics = new HintMetrics();
-  const looks$ = wakes({
+  const metrics = new WakeupMetrics();
+  const looks$ = wakeups({
     notify$: NEVER,
     requeueEveryMs: 100_000,
     heartbeatMs: 100_000,
     ...options,
-    look: () => {
-      looks.push(scheduler.now());
+    poll: () => {
+      polls.push(scheduler.now());
       return helpers.cold(store.answer, {
-        s: { position: BigInt(store.head), drawn: BigInt(store.drawn), open: store.open },
+        s: { position: BigInt(store.head), lastAllocated: BigInt(store.lastAllocated), open: store.open },
       });
     },
-    drawn: () => {
+    lastAllocated: () => {
       glances.push(scheduler.now());
-      return helpers.cold(store.answer, { s: BigInt(store.drawn) });
+      return helpers.cold(store.answer, { s: BigInt(store.lastAllocated) });
     },
     onTrouble: () => undefined,
     scheduler,
   });
   const told: Observable<string> = looks$.pipe(
-    map((look: Look) => {
-      metrics.looked(look);
-      return `${look.source} ${look.from}>${look.head}`;
+    map((poll: PollResult) => {
+      metrics.looked(poll);
+      return `${poll.source} ${poll.from}>${poll.head}`;
     }),
   );
   const set = (at: number, changes: Partial<typeof store>): void => {
     scheduler.schedule(() => Object.assign(store, changes), at);
   };
-  return { looks, glances, metrics, told, set };
+  return { polls, glances, metrics, told, set };
 }
 
 function marbles(run: (helpers: RunHelpers, scheduler: TestScheduler) => void): void {
@@ -55,11 +55,11 @@ const START = 'schedule 0>0';
 // Seen red with: `leading: false` (3 ms late); push$ left out of the merge.
 test('a push is looked at at once, and the sequence 4, 16 and 64 ms later: it may come before the append', () => {
   marbles((helpers, scheduler) => {
-    const { told, looks, glances, set } = feed(helpers, scheduler, { push$: helpers.hot('10ms p') });
-    set(20, { head: 1, drawn: 1 });
+    const { told, polls, glances, set } = feed(helpers, scheduler, { push$: helpers.hot('10ms p') });
+    set(20, { head: 1, lastAllocated: 1 });
     helpers.expectObservable(told, '^ 500ms !').toBe('-s 26ms a', { s: START, a: 'again 0>1' });
     helpers.flush();
-    expect(looks).toEqual([0, 10, 27]);
+    expect(polls).toEqual([0, 10, 27]);
     expect(glances).toEqual([14, 26, 74]);
   });
 });
@@ -67,12 +67,12 @@ test('a push is looked at at once, and the sequence 4, 16 and 64 ms later: it ma
 // Seen red with: throttleTime left out (a look for each).
 test('a burst of pushes is one look, and one for what came with it', () => {
   marbles((helpers, scheduler) => {
-    const { told, looks, glances, set } = feed(helpers, scheduler, { push$: helpers.hot('10ms (pppppppppp)') });
-    set(5, { head: 10, drawn: 10 });
+    const { told, polls, glances, set } = feed(helpers, scheduler, { push$: helpers.hot('10ms (pppppppppp)') });
+    set(5, { head: 10, lastAllocated: 10 });
     helpers.expectObservable(told, '^ 500ms !').toBe('-s 9ms p', { s: START, p: 'push 0>10' });
     helpers.flush();
     // Of ten, the first at once and the others together 3 ms later; then the sequence 4, 16 and 64 ms after those.
-    expect(looks).toEqual([0, 10, 13]);
+    expect(polls).toEqual([0, 10, 13]);
     expect(glances).toEqual([17, 29, 77]);
   });
 });
@@ -81,11 +81,11 @@ test('a burst of pushes is one look, and one for what came with it', () => {
 test('a flood is a look every 3 ms, however many pushes it has, and its last push is looked at', () => {
   marbles((helpers, scheduler) => {
     const flood = Array.from({ length: 401 }, () => 'p').join('');
-    const { told, looks, set } = feed(helpers, scheduler, { push$: helpers.hot(`10ms ${flood}`) });
-    set(410, { head: 7, drawn: 7 });
+    const { told, polls, set } = feed(helpers, scheduler, { push$: helpers.hot(`10ms ${flood}`) });
+    set(410, { head: 7, lastAllocated: 7 });
     helpers.expectObservable(told, '^ 1000ms !').toBe('-s 411ms p', { s: START, p: 'push 0>7' });
     helpers.flush();
-    expect(looks.filter((at) => at >= 10 && at <= 412).length).toBe(135);
+    expect(polls.filter((at) => at >= 10 && at <= 412).length).toBe(135);
   });
 });
 
@@ -93,13 +93,13 @@ test('a flood is a look every 3 ms, however many pushes it has, and its last pus
 test('a push and a NOTIFY of the same append are one look, ascribed to the first', () => {
   marbles((helpers, scheduler) => {
     const options = { push$: helpers.hot('10ms p'), notify$: helpers.hot('10ms -n') };
-    const { told, looks, glances, set, metrics } = feed(helpers, scheduler, options);
-    set(5, { head: 3, drawn: 3 });
+    const { told, polls, glances, set, metrics } = feed(helpers, scheduler, options);
+    set(5, { head: 3, lastAllocated: 3 });
     helpers.expectObservable(told, '^ 500ms !').toBe('-s 9ms p', { s: START, p: 'push 0>3' });
     helpers.flush();
-    expect(looks).toEqual([0, 10, 11]);
+    expect(polls).toEqual([0, 10, 11]);
     expect(glances).toEqual([15, 27, 75]);
-    expect(metrics.figures(3n)).toMatchObject({ announced: 3, missed: 0, missedRate: 0 });
+    expect(metrics.metrics(3n)).toMatchObject({ announced: 3, missed: 0, missedRate: 0 });
   });
 });
 
@@ -109,10 +109,10 @@ test('what a push announced is not ascribed to a heartbeat that comes while the 
     const options = { push$: helpers.hot('15ms p'), heartbeatMs: 20 };
     // The first look is slow; the push and two heartbeats wait for it.
     const { told, set, metrics } = feed(helpers, scheduler, options, '50ms (s|)');
-    set(10, { head: 3, drawn: 3, answer: '-(s|)' });
+    set(10, { head: 3, lastAllocated: 3, answer: '-(s|)' });
     helpers.expectObservable(told, '^ 60ms !').toBe('50ms s p', { s: START, p: 'push 0>3' });
     helpers.flush();
-    expect(metrics.figures(3n)).toMatchObject({ announced: 3, missed: 0 });
+    expect(metrics.metrics(3n)).toMatchObject({ announced: 3, missed: 0 });
   });
 });
 
@@ -120,34 +120,34 @@ test('what a push announced is not ascribed to a heartbeat that comes while the 
 test('while the broker is away events are found by the heartbeat, and counted as missed', () => {
   marbles((helpers, scheduler) => {
     const { told, set, metrics } = feed(helpers, scheduler, { push$: helpers.hot('10ms p'), heartbeatMs: 20 });
-    set(9, { head: 2, drawn: 2 });
-    set(105, { head: 5, drawn: 5 });
+    set(9, { head: 2, lastAllocated: 2 });
+    set(105, { head: 5, lastAllocated: 5 });
     helpers
       .expectObservable(told, '^ 190ms !')
       .toBe('-s 9ms p 110ms h', { s: START, p: 'push 0>2', h: 'heartbeat 2>5' });
     helpers.flush();
-    expect(metrics.figures(5n)).toMatchObject({ announced: 2, missed: 3, missedRate: 0.6 });
-    expect(metrics.figures(5n).wakes).toEqual({ schedule: 1, notify: 0, push: 1, again: 0, heartbeat: 1 });
+    expect(metrics.metrics(5n)).toMatchObject({ announced: 2, missed: 3, missedRate: 0.6 });
+    expect(metrics.metrics(5n).wakeups).toEqual({ schedule: 1, notify: 0, push: 1, again: 0, heartbeat: 1 });
   });
 });
 
 // Seen red with: whileOpen$ left out of the merge.
 test('F5: a push before its commit is looked at until it can be seen', () => {
   marbles((helpers, scheduler) => {
-    const { told, looks, set } = feed(helpers, scheduler, { push$: helpers.hot('10ms p') });
-    set(5, { drawn: 4, open: true });
+    const { told, polls, set } = feed(helpers, scheduler, { push$: helpers.hot('10ms p') });
+    set(5, { lastAllocated: 4, open: true });
     set(510, { head: 4, open: false });
     helpers.expectObservable(told, '^ 2000ms !').toBe('-s 704ms a', { s: START, a: 'again 0>4' });
     helpers.flush();
-    expect(looks.length).toBeLessThan(20);
+    expect(polls.length).toBeLessThan(20);
   });
 });
 
 test('silence of the broker wakes nobody', () => {
   marbles((helpers, scheduler) => {
-    const { told, looks } = feed(helpers, scheduler, { push$: NEVER, heartbeatMs: 20 });
+    const { told, polls } = feed(helpers, scheduler, { push$: NEVER, heartbeatMs: 20 });
     helpers.expectObservable(told, '^ 109ms !').toBe('-s', { s: START });
     helpers.flush();
-    expect(looks).toEqual([0]);
+    expect(polls).toEqual([0]);
   });
 });

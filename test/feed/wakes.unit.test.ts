@@ -1,12 +1,12 @@
 import { filter, map, NEVER, type Observable } from 'rxjs';
 import { type RunHelpers, TestScheduler } from 'rxjs/testing';
 import { expect, test } from 'vitest';
-import { type Seen, type WakeSources, wakes } from '../../src/feed/wakeups.ts';
+import { type Seen, type WakeupSources, wakeups } from '../../src/feed/wakeups.ts';
 
 /** A store that the marbles change while the feed looks at it. */
 interface Store {
   head: number;
-  drawn: number;
+  lastAllocated: number;
   open: boolean;
   /** How long a look takes, and how it ends: `-(s|)`, `-#`. */
   answer: string;
@@ -15,9 +15,9 @@ interface Store {
 interface Feed {
   readonly store: Store;
   /** Milliseconds at which the store was looked at. */
-  readonly looks: number[];
+  readonly polls: number[];
   readonly beats: number[];
-  readonly trouble: unknown[];
+  readonly databaseError: unknown[];
   /** Milliseconds at which a look had gone well. */
   readonly answers: number[];
   /** Emits `source from>head`. */
@@ -33,32 +33,32 @@ function marbles(run: (helpers: RunHelpers, scheduler: TestScheduler) => void): 
 function feed(
   helpers: RunHelpers,
   scheduler: TestScheduler,
-  options: Partial<Pick<WakeSources, 'notify$' | 'requeueEveryMs' | 'heartbeatMs'>> = {},
+  options: Partial<Pick<WakeupSources, 'notify$' | 'requeueEveryMs' | 'heartbeatMs'>> = {},
 ): Feed {
-  const store: Store = { head: 0, drawn: 0, open: false, answer: '-(s|)' };
-  const looks: number[] = [];
+  const store: Store = { head: 0, lastAllocated: 0, open: false, answer: '-(s|)' };
+  const polls: number[] = [];
   const beats: number[] = [];
-  const trouble: unknown[] = [];
+  const databaseError: unknown[] = [];
   const answers: number[] = [];
-  const wakes$ = wakes({
+  const wakes$ = wakeups({
     notify$: NEVER,
     requeueEveryMs: 100_000,
     heartbeatMs: 100_000,
     ...options,
-    look: () => {
-      looks.push(scheduler.now());
-      const seen: Seen = { position: BigInt(store.head), drawn: BigInt(store.drawn), open: store.open };
+    poll: () => {
+      polls.push(scheduler.now());
+      const seen: Seen = { position: BigInt(store.head), lastAllocated: BigInt(store.lastAllocated), open: store.open };
       return helpers.cold(store.answer, { s: seen });
     },
-    drawn: () => {
+    lastAllocated: () => {
       beats.push(scheduler.now());
-      return helpers.cold(store.answer, { s: BigInt(store.drawn) });
+      return helpers.cold(store.answer, { s: BigInt(store.lastAllocated) });
     },
-    onTrouble: (error) => trouble.push(error),
+    onTrouble: (error) => databaseError.push(error),
     onAnswer: () => answers.push(scheduler.now()),
     scheduler,
   }).pipe(map(({ source, from, head }) => `${source} ${from}>${head}`));
-  return { store, looks, beats, trouble, answers, wakes$ };
+  return { store, polls, beats, databaseError, answers, wakes$ };
 }
 
 // Seen red with: `timer(requeueEveryMs, …)`, and the filter without `|| look.source === 'schedule'`.
@@ -72,14 +72,14 @@ test('the schedule fires at once and then every so often, and is heard although 
 // Seen red with: LOOK_AGAIN_MS emptied; `merge` of the glances after a NOTIFY made `concat` (they came after 4, 20, 84 ms).
 test('a NOTIFY is looked at at once, and the sequence 4, 16 and 64 ms later: it may have announced others too', () => {
   marbles((helpers, scheduler) => {
-    const { wakes$, looks, beats, store } = feed(helpers, scheduler, { notify$: helpers.hot<void>('10ms n') });
-    scheduler.schedule(() => Object.assign(store, { head: 1, drawn: 1 }), 9);
-    scheduler.schedule(() => Object.assign(store, { head: 2, drawn: 2 }), 20);
+    const { wakes$, polls, beats, store } = feed(helpers, scheduler, { notify$: helpers.hot<void>('10ms n') });
+    scheduler.schedule(() => Object.assign(store, { head: 1, lastAllocated: 1 }), 9);
+    scheduler.schedule(() => Object.assign(store, { head: 2, lastAllocated: 2 }), 20);
     helpers
       .expectObservable(wakes$, '^ 500ms !')
       .toBe('-s 9ms a 16ms b', { s: 'schedule 0>0', a: 'notify 0>1', b: 'again 1>2' });
     helpers.flush();
-    expect(looks).toEqual([0, 10, 27]);
+    expect(polls).toEqual([0, 10, 27]);
     expect(beats).toEqual([14, 26, 74]);
   });
 });
@@ -88,12 +88,12 @@ test('a NOTIFY is looked at at once, and the sequence 4, 16 and 64 ms later: it 
 test('a burst of NOTIFYs is one look, and one more for what came during it', () => {
   marbles((helpers, scheduler) => {
     const burst$ = helpers.hot<void>('10ms (nnnnnnnnnn)');
-    const { wakes$, looks, store } = feed(helpers, scheduler, { notify$: burst$ });
+    const { wakes$, polls, store } = feed(helpers, scheduler, { notify$: burst$ });
     store.answer = '-----(s|)';
-    scheduler.schedule(() => Object.assign(store, { head: 9, drawn: 9 }), 8);
+    scheduler.schedule(() => Object.assign(store, { head: 9, lastAllocated: 9 }), 8);
     helpers.expectObservable(wakes$, '^ 500ms !').toBe('-----s 9ms a', { s: 'schedule 0>0', a: 'notify 0>9' });
     helpers.flush();
-    expect(looks).toEqual([0, 10, 15]);
+    expect(polls).toEqual([0, 10, 15]);
   });
 });
 
@@ -105,12 +105,12 @@ test('what a heartbeat reads beside the sequence is not read after a NOTIFY', ()
       read.push(`${what} ${scheduler.now()}`);
       return helpers.cold('-(s|)', { s: 1n });
     };
-    const wakes$ = wakes({
+    const wakes$ = wakeups({
       notify$: helpers.hot<void>('10ms n'),
       requeueEveryMs: 100_000,
       heartbeatMs: 100,
-      look: () => helpers.cold('-(s|)', { s: { position: 1n, drawn: 1n, open: false } }),
-      drawn: answer('drawn'),
+      poll: () => helpers.cold('-(s|)', { s: { position: 1n, lastAllocated: 1n, open: false } }),
+      lastAllocated: answer('drawn'),
       heartbeat: answer('heartbeat'),
       onTrouble: () => undefined,
       scheduler,
@@ -124,10 +124,10 @@ test('what a heartbeat reads beside the sequence is not read after a NOTIFY', ()
 // Seen red with: `filter((seen) => seen !== drawn)` left out.
 test('silence costs one cheap statement per heartbeat, and nobody is woken', () => {
   marbles((helpers, scheduler) => {
-    const { wakes$, looks, beats } = feed(helpers, scheduler, { heartbeatMs: 20 });
+    const { wakes$, polls, beats } = feed(helpers, scheduler, { heartbeatMs: 20 });
     helpers.expectObservable(wakes$, '^ 109ms !').toBe('-s', { s: 'schedule 0>0' });
     helpers.flush();
-    expect(looks).toEqual([0]);
+    expect(polls).toEqual([0]);
     expect(beats).toEqual([20, 40, 60, 80, 100]);
   });
 });
@@ -135,11 +135,11 @@ test('silence costs one cheap statement per heartbeat, and nobody is woken', () 
 // Seen red with: beats$ left out of the merge.
 test('the heartbeat finds what no hint announced, and says that it was the one', () => {
   marbles((helpers, scheduler) => {
-    const { wakes$, looks, store } = feed(helpers, scheduler, { heartbeatMs: 20 });
-    scheduler.schedule(() => Object.assign(store, { head: 3, drawn: 3 }), 25);
+    const { wakes$, polls, store } = feed(helpers, scheduler, { heartbeatMs: 20 });
+    scheduler.schedule(() => Object.assign(store, { head: 3, lastAllocated: 3 }), 25);
     helpers.expectObservable(wakes$, '^ 109ms !').toBe('-s 40ms h', { s: 'schedule 0>0', h: 'heartbeat 0>3' });
     helpers.flush();
-    expect(looks).toEqual([0, 41]);
+    expect(polls).toEqual([0, 41]);
   });
 });
 
@@ -150,7 +150,7 @@ test('what a hint announced is not ascribed to a heartbeat that comes while the 
     const { wakes$, store } = feed(helpers, scheduler, options);
     // The first look is slow; NOTIFY and heartbeat wait for it, the look again after 4 ms too.
     store.answer = '40ms (s|)';
-    scheduler.schedule(() => Object.assign(store, { head: 3, drawn: 3, answer: '-(s|)' }), 10);
+    scheduler.schedule(() => Object.assign(store, { head: 3, lastAllocated: 3, answer: '-(s|)' }), 10);
     helpers.expectObservable(wakes$, '^ 60ms !').toBe('40ms s a', { s: 'schedule 0>0', a: 'notify 0>3' });
   });
 });
@@ -158,61 +158,61 @@ test('what a hint announced is not ascribed to a heartbeat that comes while the 
 // Seen red with: whileOpen$ left out of the merge; `openFor + 1` made 1 (every 2 ms).
 test('an open appender is looked at again, less and less often, until it is gone', () => {
   marbles((helpers, scheduler) => {
-    const { wakes$, looks, store } = feed(helpers, scheduler);
-    Object.assign(store, { drawn: 4, open: true });
+    const { wakes$, polls, store } = feed(helpers, scheduler);
+    Object.assign(store, { lastAllocated: 4, open: true });
     scheduler.schedule(() => Object.assign(store, { head: 4, open: false }), 700);
     helpers.expectObservable(wakes$, '^ 3000ms !').toBe('-s 945ms a', { s: 'schedule 0>0', a: 'again 0>4' });
     helpers.flush();
     // 2, 5, 10, 20, 50, 100, 250 and 250 ms after the look before, which takes 1 ms.
-    expect(looks).toEqual([0, 3, 9, 20, 41, 92, 193, 444, 695, 946]);
+    expect(polls).toEqual([0, 3, 9, 20, 41, 92, 193, 444, 695, 946]);
   });
 });
 
 // Seen red with: `again$.next` only while an appender is open (one more look, at 444).
 test('a hint that comes while an appender is open is looked at at once, and ends the waiting when it is gone', () => {
   marbles((helpers, scheduler) => {
-    const { wakes$, looks, store } = feed(helpers, scheduler, { notify$: helpers.hot<void>('300ms n') });
-    Object.assign(store, { drawn: 4, open: true });
+    const { wakes$, polls, store } = feed(helpers, scheduler, { notify$: helpers.hot<void>('300ms n') });
+    Object.assign(store, { lastAllocated: 4, open: true });
     scheduler.schedule(() => Object.assign(store, { head: 4, open: false }), 290);
     helpers.expectObservable(wakes$, '^ 1000ms !').toBe('-s 299ms n', { s: 'schedule 0>0', n: 'notify 0>4' });
     helpers.flush();
-    expect(looks.slice(-2)).toEqual([193, 300]);
+    expect(polls.slice(-2)).toEqual([193, 300]);
   });
 });
 
 // Seen red with: lookOnce without its catchError.
 test('a look that fails is told, ends nothing, and the next hint looks again', () => {
   marbles((helpers, scheduler) => {
-    const { wakes$, trouble, store } = feed(helpers, scheduler, { notify$: helpers.hot<void>('10ms n') });
-    Object.assign(store, { head: 5, drawn: 5, answer: '-#' });
+    const { wakes$, databaseError, store } = feed(helpers, scheduler, { notify$: helpers.hot<void>('10ms n') });
+    Object.assign(store, { head: 5, lastAllocated: 5, answer: '-#' });
     scheduler.schedule(() => Object.assign(store, { answer: '-(s|)' }), 5);
     helpers.expectObservable(wakes$, '^ 500ms !').toBe('11ms a', { a: 'notify 0>5' });
     helpers.flush();
-    expect(trouble).toEqual(['error']);
+    expect(databaseError).toEqual(['error']);
   });
 });
 
 // Seen red with: beats$ without its catchError.
 test('a heartbeat that fails is told, and the next one works', () => {
   marbles((helpers, scheduler) => {
-    const { wakes$, trouble, store } = feed(helpers, scheduler, { heartbeatMs: 20 });
-    scheduler.schedule(() => Object.assign(store, { head: 5, drawn: 5, answer: '-#' }), 10);
+    const { wakes$, databaseError, store } = feed(helpers, scheduler, { heartbeatMs: 20 });
+    scheduler.schedule(() => Object.assign(store, { head: 5, lastAllocated: 5, answer: '-#' }), 10);
     scheduler.schedule(() => Object.assign(store, { answer: '-(s|)' }), 30);
     helpers.expectObservable(wakes$, '^ 70ms !').toBe('-s 40ms h', { s: 'schedule 0>0', h: 'heartbeat 0>5' });
     helpers.flush();
-    expect(trouble).toEqual(['error']);
+    expect(databaseError).toEqual(['error']);
   });
 });
 
 // Seen red with: `drawn = null` only after a look that failed (the trouble then lasted until the next visit of the schedule).
 test('after a heartbeat that failed the next one has the store looked at, so that the trouble is known to be over', () => {
   marbles((helpers, scheduler) => {
-    const { wakes$, trouble, answers, store } = feed(helpers, scheduler, { heartbeatMs: 20 });
+    const { wakes$, databaseError, answers, store } = feed(helpers, scheduler, { heartbeatMs: 20 });
     scheduler.schedule(() => Object.assign(store, { answer: '-#' }), 10);
     scheduler.schedule(() => Object.assign(store, { answer: '-(s|)' }), 30);
     helpers.expectObservable(wakes$, '^ 109ms !').toBe('-s', { s: 'schedule 0>0' });
     helpers.flush();
-    expect(trouble).toEqual(['error']);
+    expect(databaseError).toEqual(['error']);
     expect(answers).toEqual([1, 42]);
   });
 });
@@ -221,7 +221,7 @@ test('after a heartbeat that failed the next one has the store looked at, so tha
 test('when a look at an open appender fails, the next heartbeat looks, although nothing more was drawn', () => {
   marbles((helpers, scheduler) => {
     const { wakes$, store } = feed(helpers, scheduler, { heartbeatMs: 20 });
-    Object.assign(store, { drawn: 4, open: true });
+    Object.assign(store, { lastAllocated: 4, open: true });
     scheduler.schedule(() => Object.assign(store, { answer: '-#' }), 2);
     scheduler.schedule(() => Object.assign(store, { head: 4, open: false, answer: '-(s|)' }), 5);
     helpers.expectObservable(wakes$, '^ 100ms !').toBe('-s 20ms h', { s: 'schedule 0>0', h: 'heartbeat 0>4' });
@@ -242,11 +242,11 @@ test('a visit of the schedule is never swallowed by other hints', () => {
 test('unsubscribing stops the look that runs, every timer, and the listening', () => {
   marbles((helpers, scheduler) => {
     const notify$ = helpers.hot<void>('--n');
-    const { wakes$, looks, beats, store } = feed(helpers, scheduler, { notify$, requeueEveryMs: 30, heartbeatMs: 7 });
-    Object.assign(store, { drawn: 4, open: true });
+    const { wakes$, polls, beats, store } = feed(helpers, scheduler, { notify$, requeueEveryMs: 30, heartbeatMs: 7 });
+    Object.assign(store, { lastAllocated: 4, open: true });
     helpers.expectObservable(wakes$, '^ 10ms !').toBe('-s', { s: 'schedule 0>0' });
     helpers.expectSubscriptions(notify$.subscriptions).toBe('^ 10ms !');
     helpers.flush();
-    expect(Math.max(...looks, ...beats)).toBeLessThan(12);
+    expect(Math.max(...polls, ...beats)).toBeLessThan(12);
   });
 });

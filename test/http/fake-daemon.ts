@@ -10,10 +10,10 @@ import type { CommandOutcome, ProjectionStatus } from '../../src/core/status.ts'
 import type { TransitionRecord } from '../../src/core/transition.ts';
 import type { DaemonPort, SendOptions } from '../../src/daemon/api.ts';
 import type { Health } from '../../src/daemon/health.ts';
-import type { DaemonFigures } from '../../src/daemon/metrics.ts';
-import { HintMetrics } from '../../src/feed/wakeup-metrics.ts';
-import { Latency, type LatencyFigures } from '../../src/projector/latency.ts';
-import { PageMeter } from '../../src/projector/page-metrics.ts';
+import type { DaemonMetrics } from '../../src/daemon/metrics.ts';
+import { WakeupMetrics } from '../../src/feed/wakeup-metrics.ts';
+import { Latency, type LatencyMetrics } from '../../src/projector/latency.ts';
+import { PageMetricsRecorder } from '../../src/projector/page-metrics.ts';
 
 export function statusOf(name: string, changes: Partial<ProjectionStatus> = {}): ProjectionStatus {
   return {
@@ -207,8 +207,8 @@ export class FakeDaemon implements DaemonPort {
     return Promise.resolve(this.published);
   }
 
-  async figures(): Promise<DaemonFigures> {
-    const pages = new PageMeter().figures();
+  async metrics(): Promise<DaemonMetrics> {
+    const pages = new PageMetricsRecorder().metrics();
     return {
       daemon: this.id,
       databaseUp: this.isReady,
@@ -216,7 +216,7 @@ export class FakeDaemon implements DaemonPort {
       head: 42n,
       holders: [],
       projections: (await this.onStatus()).map((status) => {
-        const latency = new Latency(() => 0).figures(status.name);
+        const latency = new Latency(() => 0).metrics(status.name);
         return {
           status,
           alarm: false,
@@ -228,7 +228,7 @@ export class FakeDaemon implements DaemonPort {
           backingOffSeconds: 0,
         };
       }),
-      hints: new HintMetrics().figures(42n),
+      hints: new WakeupMetrics().metrics(42n),
       unhandled: this.unhandledEvents,
       broker: this.brokerStatus,
       publisher: this.published,
@@ -249,7 +249,7 @@ export class FakeDaemon implements DaemonPort {
     return this.brokerStatus;
   }
 
-  latency(): readonly LatencyFigures[] {
+  latency(): readonly LatencyMetrics[] {
     return [];
   }
 

@@ -1,10 +1,10 @@
 import { EventEmitter } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { watchLeftBehind } from '../../src/cli/start/left-behind.ts';
+import { watchUncaughtErrors } from '../../src/cli/start/left-behind.ts';
 import type { FailureStatus } from '../../src/core/status.ts';
 import type { Appended } from '../../src/event-store/append.ts';
 import { untilCaughtUp } from '../support/engine.ts';
-import { arm, BAD, FAULTS, faulty, leftBehind, WITNESSES } from '../support/faulty.ts';
+import { arm, BAD, FAULTS, faulty, uncaughtErrors, WITNESSES } from '../support/faulty.ts';
 import { noted } from '../support/noted-ledger.ts';
 import { runCommand } from '../support/operators.ts';
 import { capturingLog, openScene, type Scene } from '../support/scene.ts';
@@ -50,10 +50,10 @@ beforeAll(async () => {
     INSERT INTO projection_attempts (name, position, event_id, event_name, running, deaths)
     VALUES ('process_died', ${bad.position}, ${bad.id}, 'Noted', true, 1)`;
   const source = new EventEmitter();
-  leftBehind.tell = (error) => source.emit('unhandledRejection', error);
+  uncaughtErrors.tell = (error) => source.emit('unhandledRejection', error);
   const daemon = await served.start();
   const die = (reason: string) => expect.unreachable(reason);
-  watchLeftBehind({ source, halt: (culprit, error) => daemon.halt(culprit, error), die, log });
+  watchUncaughtErrors({ source, halt: (culprit, error) => daemon.halt(culprit, error), die, log });
   await vi.waitFor(
     async () => {
       const states = (await daemon.status()).map(({ name, substate }) => [name, substate]);

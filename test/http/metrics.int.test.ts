@@ -63,7 +63,7 @@ beforeAll(async () => {
   await scene.append(event('Counted', 21));
   await untilStatus(daemon, 'skipping', ({ state, lagEvents }) => state === 'live' && lagEvents === 0);
   await vi.waitFor(async () => {
-    const [first] = (await daemon.figures()).projections;
+    const [first] = (await daemon.metrics()).projections;
     expect(first?.latency.count).toBe(1);
   });
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined };

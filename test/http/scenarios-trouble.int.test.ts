@@ -69,23 +69,23 @@ async function appendPlainly(stream: string, events: number): Promise<string> {
 describe.each(WAYS)('through %s', (way) => {
   const operator = () => served.ways[way];
 
-  test.each(TROUBLE.map((trouble) => [trouble.what, trouble] as const))(
+  test.each(TROUBLE.map((databaseError) => [databaseError.what, databaseError] as const))(
     '%s is told and waited out: no event is blamed, nothing is applied, nothing is lost',
-    async (_what, trouble) => {
+    async (_what, databaseError) => {
       const by = operator();
       await untilCaughtUp(served.daemon(), scene.sql);
       const [before, rows] = [await by.status('ledger'), await readLedger(scene.sql)];
-      await scene.sql.unsafe(trouble.break);
-      const last = await appendPlainly(`${trouble.what} ${way} `, 3);
+      await scene.sql.unsafe(databaseError.break);
+      const last = await appendPlainly(`${databaseError.what} ${way} `, 3);
       try {
-        const seen = await untilSeen(by, 'ledger', ({ detail }) => trouble.detail.test(detail ?? ''));
+        const seen = await untilSeen(by, 'ledger', ({ detail }) => databaseError.detail.test(detail ?? ''));
         expect(seen).toMatchObject({ cursor: before.cursor, position: before.position, failure: null });
         expect(['live', 'catching-up']).toContain(seen.state);
         expect(await by.failures('ledger')).toEqual([]);
         expect(await readLedger(scene.sql)).toEqual(rows);
-        if (trouble.alone) expect(await by.wait('other', last)).toMatchObject({ ok: true });
+        if (databaseError.alone) expect(await by.wait('other', last)).toMatchObject({ ok: true });
       } finally {
-        await scene.sql.unsafe(trouble.mend);
+        await scene.sql.unsafe(databaseError.mend);
       }
       expect(await by.wait('ledger', last)).toMatchObject({ ok: true });
       expect((await readLedger(scene.sql)).slice(rows.length)).toHaveLength(3);

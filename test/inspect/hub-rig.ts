@@ -2,7 +2,7 @@ import { createActor, SimulatedClock } from 'xstate';
 import { childId, daemonMachine, type ProjectionActor } from '../../machines/daemon.ts';
 import { projectionMachine } from '../../machines/projection.ts';
 import { Hub, type HubOptions } from '../../src/inspect/hub.ts';
-import { type Answer, delivered, GatedHands } from '../machines/projection-rig.ts';
+import { type Answer, delivered, GatedOperations } from '../machines/projection-rig.ts';
 import { CollectingReader, HandClock } from './reading.ts';
 
 export interface InspectedDaemon {
@@ -22,7 +22,7 @@ export function inspectedDaemon(
 ): InspectedDaemon {
   const clock = new HandClock();
   const { hub = new Hub({ boot: 'boot', clock, ...options }) } = options;
-  const hands = new Map(names.map((name) => [name, new GatedHands()]));
+  const operations = new Map(names.map((name) => [name, new GatedOperations()]));
   const machine = daemonMachine.provide({
     actors: {
       projection: projectionMachine.provide({
@@ -39,7 +39,7 @@ export function inspectedDaemon(
     clock: new SimulatedClock(),
     inspect: hub.observe,
     input: {
-      projections: names.map((name) => ({ name, hands: handsOf(name), retryFailedAfterMs: 1000, backoff })),
+      projections: names.map((name) => ({ name, operations: handsOf(name), retryFailedAfterMs: 1000, backoff })),
       backoff,
       drainMs: 1000,
     },
@@ -48,8 +48,8 @@ export function inspectedDaemon(
   root.start();
   root.send({ type: 'START' });
 
-  function handsOf(name: string): GatedHands {
-    const found = hands.get(name);
+  function handsOf(name: string): GatedOperations {
+    const found = operations.get(name);
     if (found === undefined) throw new Error(`no hands of '${name}'`);
     return found;
   }

@@ -11,7 +11,7 @@ const kinds = (frames: readonly Frame[]) => frames.map(({ type }) => type.replac
 
 test('whoever comes late is told of every actor that lives, parents first, with its definition and its state', async () => {
   const daemon = inspectedDaemon(['band', 'event']);
-  await daemon.answer('band', 'open:running', 'pull:caught-up');
+  await daemon.answer('band', 'open:running', 'run:caught-up');
   await daemon.answer('event', 'open:running');
   const { frames } = daemon.join().reader;
   const actors = frames.filter((frame) => frame.type === '@xstate.actor');
@@ -35,9 +35,9 @@ test('whoever comes late is told of every actor that lives, parents first, with 
 test('every transition is told at once and in order, the event that caused it before it', async () => {
   const daemon = inspectedDaemon(['band']);
   const { reader } = daemon.join();
-  await daemon.answer('band', 'open:running', 'pull:caught-up');
+  await daemon.answer('band', 'open:running', 'run:caught-up');
   daemon.child('band').send({ type: 'RESET' });
-  await daemon.answer('band', 'reset:running', 'pull:behind', 'pull:caught-up');
+  await daemon.answer('band', 'reset:running', 'run:behind', 'run:caught-up');
   expect(statesOf(reader.frames, 'projection.band')).toEqual([
     'idle.opening',
     'catching-up.working',
@@ -62,7 +62,7 @@ test('every transition is told at once and in order, the event that caused it be
 test('an operation is told of twice: that it has begun, with where it stands, and how it has ended', async () => {
   const daemon = inspectedDaemon(['band']);
   const { reader } = daemon.join();
-  await daemon.answer('band', 'open:running', 'pull:caught-up');
+  await daemon.answer('band', 'open:running', 'run:caught-up');
   const began = reader.frames.find(
     (frame) => frame.type === '@xstate.actor' && frame.name === '0.projection.catching-up.working',
   );
@@ -98,7 +98,7 @@ test('a storm of wakes that move nothing is told ten times a second at most, its
   reader.texts.length = 0;
   daemon.child('band').send({ type: 'WAKE' });
   daemon.child('band').send({ type: 'PAUSE' });
-  await daemon.answer('band', 'pull:stopped');
+  await daemon.answer('band', 'run:stopped');
   const types = reader.frames.flatMap((frame) => (frame.type === '@xstate.event' ? frame.event.type : []));
   expect(types).toContain('PAUSE');
   expect(daemon.child('band').getSnapshot().value).toEqual({ idle: 'pausing' });
@@ -163,7 +163,7 @@ test('an end is told at once, however shortly before something else was', async 
 
 test('when all is stopped no actor is left in the registry', async () => {
   const daemon = inspectedDaemon(['band', 'event']);
-  await daemon.answer('band', 'open:running', 'pull:caught-up');
+  await daemon.answer('band', 'open:running', 'run:caught-up');
   expect(daemon.hub.size).toEqual({ actors: 4, readers: 0 });
   daemon.stop();
   await daemon.answer('event', 'open:running');
@@ -181,7 +181,7 @@ test('while nobody reads nothing is made into text and no timer runs', async () 
     },
   });
   const daemon = inspectedDaemon(['band'], { clock: spied });
-  await daemon.answer('band', 'open:running', 'pull:caught-up');
+  await daemon.answer('band', 'open:running', 'run:caught-up');
   for (let index = 0; index < 100; index += 1) daemon.child('band').send({ type: 'WAKE' });
   expect(texts).toEqual([]);
 });
@@ -203,7 +203,7 @@ test('to a slow newcomer introductions wait for each other, and what happens mea
     reader.take();
   }
   expect(statesOf(reader.frames, 'projection.p99')).toEqual(['catching-up.working']);
-  await daemon.answer('p99', 'pull:caught-up');
+  await daemon.answer('p99', 'run:caught-up');
   expect(statesOf(reader.frames, 'projection.p99')).toEqual(['catching-up.working', 'live.waiting']);
   const introduced = reader.frames.flatMap((frame) => (frame.type === '@xstate.actor' ? frame.sessionId : []));
   expect(new Set(introduced).size).toBe(introduced.length);
@@ -239,7 +239,7 @@ test('a reader that does not take what it is sent is dropped; the others go on',
   expect([slow.dropped, fast.dropped]).toEqual([true, false]);
   expect(daemon.hub.size.readers).toBe(1);
   const told = slow.texts.length;
-  await daemon.answer('band', 'pull:caught-up');
+  await daemon.answer('band', 'run:caught-up');
   expect(slow.texts.length).toBe(told);
   expect(statesOf(fast.frames, 'projection.band').at(-1)).toBe('live.waiting');
 });
@@ -385,7 +385,7 @@ test('an observer that cannot tell does not disturb the actors', async () => {
   } catch {
     /* The reader's own business. */
   }
-  await daemon.answer('band', 'open:running', 'pull:caught-up').catch(() => undefined);
+  await daemon.answer('band', 'open:running', 'run:caught-up').catch(() => undefined);
   await delivered();
   expect(daemon.child('band').getSnapshot().value).toEqual({ live: 'waiting' });
 });

@@ -16,7 +16,7 @@ import type { Daemon } from '../../src/index.ts';
 import { defineProjection, upsert } from '../../src/index.ts';
 import { openConnections } from '../../src/inspect/connections.ts';
 import { Hub } from '../../src/inspect/hub.ts';
-import { openStockInspector } from '../../src/inspect/stock.ts';
+import { openStatelyInspector } from '../../src/inspect/stock.ts';
 import { openChromium } from '../support/chromium.ts';
 import { untilCaughtUp, untilStatus } from '../support/engine.ts';
 import { openScene, type Scene } from '../support/scene.ts';
@@ -124,7 +124,7 @@ describe.skipIf(browser === null)('a page in a real browser', () => {
     const context = await browser?.newContext({ bypassCSP: true });
     const page = await context?.newPage();
     if (context === undefined || page === undefined) return;
-    const elsewhere = createServer((_, response) => void response.end('elsewhere')).listen(0, '127.0.0.1');
+    const elsewhere = createServer((_, response) => void response.end('locked-by-other')).listen(0, '127.0.0.1');
     await once(elsewhere, 'listening');
     const { port } = elsewhere.address() as AddressInfo;
     const listen = (address: string) => {
@@ -217,7 +217,7 @@ test("Stately's own inspector sends the same to its server, and nothing of a pay
   const texts: string[] = [];
   relay.on('connection', (socket) => socket.on('message', (data) => texts.push(String(data))));
   await once(relay, 'listening');
-  const stock = await openStockInspector(`ws://127.0.0.1:${(relay.address() as AddressInfo).port}`);
+  const stock = await openStatelyInspector(`ws://127.0.0.1:${(relay.address() as AddressInfo).port}`);
   await using other = await openScene([projection('third')]);
   await other.append({
     aggregateName: 'Note',

@@ -1,16 +1,16 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { EngineError } from '../../src/core/errors.ts';
-import type { PullOutcome } from '../../src/core/port.ts';
+import type { RunOutcome } from '../../src/core/port.ts';
 import * as shown from '../../src/inspect/shown.ts';
 
 type Shown = Readonly<Record<string, unknown>>;
-const shownEvent = (given: unknown, texts: boolean): Shown => JSON.parse(shown.shownEvent(given, texts));
-const shownSnapshot = (given: unknown, texts: boolean): Shown => JSON.parse(shown.shownSnapshot(given, texts));
+const redactEvent = (given: unknown, texts: boolean): Shown => JSON.parse(shown.redactEvent(given, texts));
+const redactSnapshot = (given: unknown, texts: boolean): Shown => JSON.parse(shown.redactSnapshot(given, texts));
 
 const CANARY = 'Geheim: 4711';
 
-const failed: PullOutcome = {
+const failed: RunOutcome = {
   kind: 'failed',
   halted: true,
   detail: `event 9007199254740993: ${CANARY}`,
@@ -29,7 +29,7 @@ test('of a failure its kind, position, event name and SQLSTATE leave; a position
     output: failed,
     actorId: '0.projection.live.working',
   };
-  expect(shownEvent(event, false)).toEqual({
+  expect(redactEvent(event, false)).toEqual({
     type: 'xstate.done.actor.0.projection.live.working',
     actorId: '0.projection.live.working',
     output: {
@@ -43,27 +43,27 @@ test('of a failure its kind, position, event name and SQLSTATE leave; a position
 test('an error keeps its name and code; its message, which may quote a payload, leaves only where texts may', () => {
   const error = new EngineError('DAEMON_STOPPED');
   const snapshot = { status: 'error', error };
-  expect(shownSnapshot(snapshot, false)).toEqual({
+  expect(redactSnapshot(snapshot, false)).toEqual({
     status: 'error',
     error: { name: 'EngineError', code: 'DAEMON_STOPPED' },
   });
-  expect(shownSnapshot(snapshot, true)).toMatchObject({ error: { message: error.message } });
-  expect(shownSnapshot({ status: 'error', error: CANARY }, false)).toEqual({
+  expect(redactSnapshot(snapshot, true)).toMatchObject({ error: { message: error.message } });
+  expect(redactSnapshot({ status: 'error', error: CANARY }, false)).toEqual({
     status: 'error',
     error: { name: 'string' },
   });
-  expect(shownSnapshot({ status: 'error', error: CANARY }, true)).toMatchObject({ error: { message: CANARY } });
+  expect(redactSnapshot({ status: 'error', error: CANARY }, true)).toMatchObject({ error: { message: CANARY } });
 });
 
 test('with texts the details are there, cut where they are very long', () => {
-  expect(shownEvent({ type: 'x', output: failed }, true)).toMatchObject({ output: { detail: failed.detail } });
-  expect(JSON.stringify(shownEvent({ type: 'x', reason: 'x'.repeat(1e6) }, true)).length).toBeLessThan(3000);
+  expect(redactEvent({ type: 'x', output: failed }, true)).toMatchObject({ output: { detail: failed.detail } });
+  expect(JSON.stringify(redactEvent({ type: 'x', reason: 'x'.repeat(1e6) }, true)).length).toBeLessThan(3000);
 });
 
 test('of a context what is named leaves, and nothing else', () => {
   const context = {
     name: 'band',
-    hands: { password: CANARY },
+    operations: { password: CANARY },
     operation: new AbortController(),
     wanted: { stop: false, reset: true, pause: false, secret: CANARY },
     backoffs: Number.POSITIVE_INFINITY,
@@ -71,7 +71,7 @@ test('of a context what is named leaves, and nothing else', () => {
     retryFailedAfterMs: 1000,
   };
   const children = { '0.projection.live.working': { sessionId: 'x:3', secret: CANARY } };
-  expect(shownSnapshot({ status: 'active', value: { live: 'working' }, context, children }, false)).toEqual({
+  expect(redactSnapshot({ status: 'active', value: { live: 'working' }, context, children }, false)).toEqual({
     status: 'active',
     value: { live: 'working' },
     context: {
@@ -87,8 +87,8 @@ test('of a context what is named leaves, and nothing else', () => {
 });
 
 /** What is shown of one value, wherever it stands. */
-const asType = (type: unknown) => shownEvent({ type }, false)['type'];
-const asOutput = (output: object, texts = false) => shownEvent({ type: 'x', output }, texts)['output'];
+const asType = (type: unknown) => redactEvent({ type }, false)['type'];
+const asOutput = (output: object, texts = false) => redactEvent({ type: 'x', output }, texts)['output'];
 
 // Seen red with: the patterns without `^`, without `$`; the length not looked at.
 test.each([
@@ -119,7 +119,7 @@ test('a kind, a code and the name of an error are words of their own form', () =
     expect(code(good)).toEqual({ event: { sqlstate: good, code: good } });
   for (const bad of ['_A', 'a', 'Ab', 'A B', 'A-', '']) expect(code(bad), bad).toEqual({ event: {} });
   const named = (name: string) =>
-    shownSnapshot({ status: 'error', error: Object.assign(new Error('no'), { name }) }, false)['error'];
+    redactSnapshot({ status: 'error', error: Object.assign(new Error('no'), { name }) }, false)['error'];
   for (const good of ['TypeError', 'E2', 'e']) expect(named(good)).toEqual({ name: good });
   for (const bad of ['2E', 'Type Error', 'Type.Error', '']) expect(named(bad), bad).toEqual({});
 });
@@ -127,7 +127,7 @@ test('a kind, a code and the name of an error are words of their own form', () =
 test('flags are flags and counts are numbers, each as JSON can hold it', () => {
   expect(asOutput({ halted: true, progressed: false })).toEqual({ halted: true, progressed: false });
   expect(asOutput({ halted: 'true', progressed: 1 })).toEqual({});
-  const counted = (position: unknown) => shownEvent({ type: 'x', position }, true)['position'];
+  const counted = (position: unknown) => redactEvent({ type: 'x', position }, true)['position'];
   expect([counted(7), counted(7n), counted(Number.NaN), counted('7'), counted(true)]).toEqual([
     7,
     '7',
@@ -148,9 +148,9 @@ test('a text is shown where texts may be, and where it is one, up to 2000 charac
 });
 
 test('what is no object has no fields, and a getter that throws is none', () => {
-  expect(shownEvent({ type: 'x', output: 7 }, true)).toEqual({ type: 'x' });
-  expect(shownEvent({ type: 'x', output: null }, true)).toEqual({ type: 'x', output: null });
-  expect([shownEvent(null, true), shownEvent('x', true), shownEvent(undefined, true)]).toEqual(
+  expect(redactEvent({ type: 'x', output: 7 }, true)).toEqual({ type: 'x' });
+  expect(redactEvent({ type: 'x', output: null }, true)).toEqual({ type: 'x', output: null });
+  expect([redactEvent(null, true), redactEvent('x', true), redactEvent(undefined, true)]).toEqual(
     Array(3).fill({ type: 'unnamed' }),
   );
   const throwing = Object.defineProperty({ name: 'band' }, 'type', {
@@ -158,18 +158,18 @@ test('what is no object has no fields, and a getter that throws is none', () => 
       throw new Error('no');
     },
   });
-  expect(shownEvent(throwing, true)).toEqual({ type: 'unnamed', name: 'band' });
+  expect(redactEvent(throwing, true)).toEqual({ type: 'unnamed', name: 'band' });
 });
 
 test('of a snapshot that is none, or holds nothing that is known, only that it is active is shown', () => {
   for (const given of [null, undefined, 7, 'x', {}, { status: 7 }, { status: 'Not a word' }])
-    expect(shownSnapshot(given, true)).toEqual({ status: 'active' });
-  expect(shownSnapshot({ status: 'done', output: null, error: null }, true)).toEqual({ status: 'done' });
+    expect(redactSnapshot(given, true)).toEqual({ status: 'active' });
+  expect(redactSnapshot({ status: 'done', output: null, error: null }, true)).toEqual({ status: 'done' });
 });
 
 test('a machine shows its state however deep, its context and its children, and what is odd in them is empty', () => {
   const rest = { tags: [], historyValue: {} };
-  expect(shownSnapshot({ status: 'active', value: 'live' }, false)).toEqual({
+  expect(redactSnapshot({ status: 'active', value: 'live' }, false)).toEqual({
     status: 'active',
     value: 'live',
     context: {},
@@ -178,36 +178,36 @@ test('a machine shows its state however deep, its context and its children, and 
   });
   const value = { live: { working: 'deep' }, 'two words': 'x', other: 'two words' };
   const children = { 'a.b': {}, 'two words': {} };
-  expect(shownSnapshot({ status: 'active', value, context: 7, children }, false)).toEqual({
+  expect(redactSnapshot({ status: 'active', value, context: 7, children }, false)).toEqual({
     status: 'active',
     value: { live: { working: 'deep' }, other: undefined },
     context: {},
     children: { 'a.b': { id: 'a.b' } },
     ...rest,
   });
-  expect(shownSnapshot({ value: 'live', children: 'x' }, false)).toMatchObject({ children: {} });
-  expect(shownSnapshot({ value: 'live', children: null }, false)).toMatchObject({ children: {} });
+  expect(redactSnapshot({ value: 'live', children: 'x' }, false)).toMatchObject({ children: {} });
+  expect(redactSnapshot({ value: 'live', children: null }, false)).toMatchObject({ children: {} });
 });
 
 // Seen red with: `__proto__` taken for a word.
 test('no name that would make a prototype of what a viewer copies is shown', () => {
   const odd: unknown = JSON.parse('{"__proto__":{"x":"y"},"live":"working"}');
-  const text = shown.shownSnapshot({ status: 'active', value: odd, children: odd }, true);
+  const text = shown.redactSnapshot({ status: 'active', value: odd, children: odd }, true);
   expect(text).toContain('"value":{"live":"working"}');
   expect(text).not.toContain('__proto__');
 });
 
 test('an operation that has ended shows its outcome, or what it threw', () => {
-  expect(shownSnapshot({ status: 'done', output: { kind: 'behind' } }, false)).toEqual({
+  expect(redactSnapshot({ status: 'done', output: { kind: 'behind' } }, false)).toEqual({
     status: 'done',
     output: { kind: 'behind' },
   });
-  expect(shownSnapshot({ status: 'done', output: 7 }, false)).toEqual({ status: 'done', output: {} });
-  expect(shownSnapshot({ status: 'error', error: 'text' }, false)).toEqual({
+  expect(redactSnapshot({ status: 'done', output: 7 }, false)).toEqual({ status: 'done', output: {} });
+  expect(redactSnapshot({ status: 'error', error: 'text' }, false)).toEqual({
     status: 'error',
     error: { name: 'string' },
   });
-  expect(shownSnapshot({ status: 'error', error: 7 }, true)).toEqual({
+  expect(redactSnapshot({ status: 'error', error: 7 }, true)).toEqual({
     status: 'error',
     error: { name: 'number', message: undefined },
   });
@@ -252,7 +252,7 @@ test('wherever a text of a payload turns up, it never leaves', () => {
   }));
   fc.assert(
     fc.property(fc.dictionary(key, tree, { minKeys: 1, maxKeys: 8 }), (thing) => {
-      const text = JSON.stringify([shownEvent(thing, false), shownSnapshot(thing, false)]);
+      const text = JSON.stringify([redactEvent(thing, false), redactSnapshot(thing, false)]);
       expect(text).not.toContain(CANARY);
     }),
     { seed: 1, numRuns: 600 },

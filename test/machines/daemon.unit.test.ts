@@ -2,7 +2,7 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { type Actor, createActor, SimulatedClock, waitFor } from 'xstate';
 import { childId, daemonMachine, type ProjectionActor } from '../../machines/daemon.ts';
 import { projectionMachine } from '../../machines/projection.ts';
-import { delivered, GatedHands, LONG_MS, leafOf } from './projection-rig.ts';
+import { delivered, GatedOperations, LONG_MS, leafOf } from './projection-rig.ts';
 
 const DRAIN_MS = 10_000;
 
@@ -13,7 +13,7 @@ afterEach(() => {
 /** A supervisor of these projections; a WAKE while one of `broken` works is a bug in its machine: the action throws. */
 function supervise(names: readonly string[], broken: ReadonlySet<string> = new Set()) {
   const clock = new SimulatedClock();
-  const hands = new Map(names.map((name) => [name, new GatedHands()]));
+  const operations = new Map(names.map((name) => [name, new GatedOperations()]));
   const machine = daemonMachine.provide({
     actors: {
       projection: projectionMachine.provide({
@@ -29,7 +29,7 @@ function supervise(names: readonly string[], broken: ReadonlySet<string> = new S
   const root = createActor(machine, {
     clock,
     input: {
-      projections: names.map((name) => ({ name, hands: handsOf(name), retryFailedAfterMs: 1000, backoff })),
+      projections: names.map((name) => ({ name, operations: handsOf(name), retryFailedAfterMs: 1000, backoff })),
       backoff,
       drainMs: DRAIN_MS,
     },
@@ -40,8 +40,8 @@ function supervise(names: readonly string[], broken: ReadonlySet<string> = new S
   root.send({ type: 'START' });
   return { root, clock, died, handsOf, child: (name: string) => childOf(root, name) };
 
-  function handsOf(name: string): GatedHands {
-    const found = hands.get(name);
+  function handsOf(name: string): GatedOperations {
+    const found = operations.get(name);
     if (found === undefined) throw new Error(`no hands of '${name}'`);
     return found;
   }
@@ -59,7 +59,7 @@ type Supervised = ReturnType<typeof supervise>;
 async function pulling({ handsOf }: Supervised, name: string): Promise<void> {
   handsOf(name).running[0]?.settle('open:running');
   await delivered();
-  expect(handsOf(name).running.map(({ label }) => label)).toEqual(['pull catch-up']);
+  expect(handsOf(name).running.map(({ label }) => label)).toEqual(['run catch-up']);
 }
 
 const untilStopped = (root: Supervised['root']) => waitFor(root, (snapshot) => snapshot.matches('stopped'));
@@ -71,20 +71,20 @@ test('a child whose action throws is put back after a backoff; the others do not
   await pulling(daemon, 'event');
   daemon.child('band').send({ type: 'WAKE' });
   expect(daemon.child('band').getSnapshot().status).toBe('error');
-  daemon.handsOf('band').running[0]?.settle('pull:stopped');
+  daemon.handsOf('band').running[0]?.settle('run:stopped');
   await delivered();
 
   // Not at once: a bug that strikes at every start must not become a hot loop.
   daemon.clock.increment(99);
   expect(daemon.child('band').getSnapshot().status).toBe('error');
-  daemon.handsOf('event').running[0]?.settle('pull:caught-up');
+  daemon.handsOf('event').running[0]?.settle('run:caught-up');
   await delivered();
   expect(leafOf({ actor: daemon.child('event') })).toBe('live.waiting');
   daemon.clock.increment(LONG_MS);
   expect(leafOf({ actor: daemon.child('band') })).toBe('idle.opening');
   daemon.child('event').send({ type: 'WAKE' });
   expect(leafOf({ actor: daemon.child('event') })).toBe('live.working');
-  expect(daemon.handsOf('event').begun).toEqual(['open', 'pull catch-up', 'pull live']);
+  expect(daemon.handsOf('event').begun).toEqual(['open', 'run catch-up', 'run live']);
   expect(daemon.root.getSnapshot().status).toBe('active');
   expect(daemon.died).toEqual([]);
 });
@@ -93,30 +93,30 @@ test('a child whose action throws is put back after a backoff; the others do not
 test('a child that died is put back only when its operation has settled, which is asked to end', async () => {
   const daemon = supervise(['band'], new Set(['band']));
   await pulling(daemon, 'band');
-  const hands = daemon.handsOf('band');
-  const [orphan] = hands.running;
+  const operations = daemon.handsOf('band');
+  const [orphan] = operations.running;
   daemon.child('band').send({ type: 'WAKE' });
   expect(orphan?.signal?.aborted).toBe(true);
   for (let round = 0; round < 5; round++) daemon.clock.increment(LONG_MS);
-  expect(hands.begun).toEqual(['open', 'pull catch-up']);
+  expect(operations.begun).toEqual(['open', 'run catch-up']);
 
-  orphan?.settle('pull:stopped');
+  orphan?.settle('run:stopped');
   await delivered();
   daemon.clock.increment(LONG_MS);
-  expect(hands.begun).toEqual(['open', 'pull catch-up', 'open']);
-  expect(hands.running).toHaveLength(1);
+  expect(operations.begun).toEqual(['open', 'run catch-up', 'open']);
+  expect(operations.running).toHaveLength(1);
 });
 
 test('a child that dies over and over is put back over and over, one at a time', async () => {
   const daemon = supervise(['band'], new Set(['band']));
-  const hands = daemon.handsOf('band');
+  const operations = daemon.handsOf('band');
   for (let death = 0; death < 20; death++) {
     await pulling(daemon, 'band');
     daemon.child('band').send({ type: 'WAKE' });
-    hands.running[0]?.settle('rejected');
+    operations.running[0]?.settle('rejected');
     await delivered();
     daemon.clock.increment(LONG_MS);
-    expect(hands.running.map(({ label }) => label)).toEqual(['open']);
+    expect(operations.running.map(({ label }) => label)).toEqual(['open']);
   }
   // Twenty dead ones are not left behind.
   expect(Object.keys(daemon.root.getSnapshot().children)).toEqual([childId('band')]);
@@ -129,12 +129,12 @@ test('STOP waits for every child', async () => {
   await pulling(daemon, 'band');
   await pulling(daemon, 'event');
   daemon.root.send({ type: 'STOP' });
-  daemon.handsOf('band').running[0]?.settle('pull:caught-up');
+  daemon.handsOf('band').running[0]?.settle('run:caught-up');
   await delivered();
   expect(daemon.root.getSnapshot().value).toBe('draining');
-  daemon.handsOf('event').running[0]?.settle('pull:stopped');
+  daemon.handsOf('event').running[0]?.settle('run:stopped');
   await untilStopped(daemon.root);
-  expect(daemon.handsOf('event').begun).toEqual(['open', 'pull catch-up']);
+  expect(daemon.handsOf('event').begun).toEqual(['open', 'run catch-up']);
 });
 
 // Seen red with: `on: { 'xstate.error.actor.*': {} }` of draining left out; waitFor without its catch.
@@ -146,7 +146,7 @@ test('a child that dies while draining neither hangs the stop nor ends it before
   daemon.child('band').send({ type: 'WAKE' });
   await delivered();
   expect(daemon.root.getSnapshot().value).toBe('draining');
-  daemon.handsOf('band').running[0]?.settle('pull:stopped');
+  daemon.handsOf('band').running[0]?.settle('run:stopped');
   await untilStopped(daemon.root);
   expect(daemon.died).toEqual([]);
 });
@@ -155,12 +155,12 @@ test('a child that was dead when STOP came does not hold it up, and is not put b
   const daemon = supervise(['band'], new Set(['band']));
   await pulling(daemon, 'band');
   daemon.child('band').send({ type: 'WAKE' });
-  daemon.handsOf('band').running[0]?.settle('pull:stopped');
+  daemon.handsOf('band').running[0]?.settle('run:stopped');
   await delivered();
   daemon.root.send({ type: 'STOP' });
   await untilStopped(daemon.root);
   daemon.clock.increment(LONG_MS);
-  expect(daemon.handsOf('band').begun).toEqual(['open', 'pull catch-up']);
+  expect(daemon.handsOf('band').begun).toEqual(['open', 'run catch-up']);
 });
 
 // Seen red with: `timeout: Infinity`; the bound counted anew for the orphan's operation.
@@ -187,13 +187,13 @@ test('a daemon that was stopped can be started again, dead children included', a
   await pulling(daemon, 'band');
   daemon.root.send({ type: 'STOP' });
   daemon.child('band').send({ type: 'WAKE' });
-  daemon.handsOf('band').running[0]?.settle('pull:stopped');
+  daemon.handsOf('band').running[0]?.settle('run:stopped');
   daemon.handsOf('event').running[0]?.settle('open:running');
   await untilStopped(daemon.root);
   daemon.root.send({ type: 'START' });
   await pulling(daemon, 'band');
   await pulling(daemon, 'event');
-  expect(daemon.handsOf('band').begun).toEqual(['open', 'pull catch-up', 'open', 'pull catch-up']);
+  expect(daemon.handsOf('band').begun).toEqual(['open', 'run catch-up', 'open', 'run catch-up']);
   expect(daemon.died).toEqual([]);
 });
 
@@ -202,14 +202,14 @@ test('a child that was put back by a new start is not put back once more by an o
   const daemon = supervise(['band'], new Set(['band']));
   await pulling(daemon, 'band');
   daemon.child('band').send({ type: 'WAKE' });
-  daemon.handsOf('band').running[0]?.settle('pull:stopped');
+  daemon.handsOf('band').running[0]?.settle('run:stopped');
   await delivered();
   daemon.root.send({ type: 'STOP' });
   await untilStopped(daemon.root);
   daemon.root.send({ type: 'START' });
   await pulling(daemon, 'band');
   // Nothing runs: one that pulls would be waited for.
-  daemon.handsOf('band').running[0]?.settle('pull:caught-up');
+  daemon.handsOf('band').running[0]?.settle('run:caught-up');
   await delivered();
   const child = daemon.child('band');
   daemon.clock.increment(LONG_MS);
@@ -222,13 +222,13 @@ test('a thousand children start, and stop together', { timeout: 30_000 }, async 
   const daemon = supervise(names);
   for (const name of names) daemon.handsOf(name).running[0]?.settle('open:running');
   await delivered();
-  for (const name of names) daemon.handsOf(name).running[0]?.settle('pull:caught-up');
+  for (const name of names) daemon.handsOf(name).running[0]?.settle('run:caught-up');
   await delivered();
   expect(new Set(names.map((name) => leafOf({ actor: daemon.child(name) })))).toEqual(new Set(['live.waiting']));
   for (const name of names) daemon.child(name).send({ type: 'WAKE' });
   daemon.root.send({ type: 'STOP' });
   expect(names.filter((name) => daemon.handsOf(name).running[0]?.signal?.aborted !== true)).toEqual([]);
-  for (const name of names) daemon.handsOf(name).running[0]?.settle('pull:stopped');
+  for (const name of names) daemon.handsOf(name).running[0]?.settle('run:stopped');
   await untilStopped(daemon.root);
   expect(daemon.died).toEqual([]);
 });
@@ -236,16 +236,16 @@ test('a thousand children start, and stop together', { timeout: 30_000 }, async 
 // Seen red with: RECOVERED left out (the tenth death, hours after the ninth, waited for as long as the tenth in a row).
 test('deaths that are far apart are each the first: the child is put back soon', async () => {
   const daemon = supervise(['band'], new Set(['band']));
-  const hands = daemon.handsOf('band');
+  const operations = daemon.handsOf('band');
   const random = vi.spyOn(Math, 'random').mockReturnValue(0.999);
   try {
     for (let death = 0; death < 10; death++) {
       await pulling(daemon, 'band');
       daemon.child('band').send({ type: 'WAKE' });
-      hands.running[0]?.settle('rejected');
+      operations.running[0]?.settle('rejected');
       await delivered();
       daemon.clock.increment(300);
-      expect(hands.running.map(({ label }) => label)).toEqual(['open']);
+      expect(operations.running.map(({ label }) => label)).toEqual(['open']);
       daemon.clock.increment(60_000);
     }
   } finally {
@@ -256,21 +256,21 @@ test('deaths that are far apart are each the first: the child is put back soon',
 // Seen red with: the cancel in scheduleRespawn left out (health of the one before was counted for the next).
 test('deaths in a row wait longer and longer, whatever time the waiting takes', async () => {
   const daemon = supervise(['band'], new Set(['band']));
-  const hands = daemon.handsOf('band');
+  const operations = daemon.handsOf('band');
   const random = vi.spyOn(Math, 'random').mockReturnValue(0.999);
   try {
     for (let death = 0; death < 12; death++) {
       await pulling(daemon, 'band');
       daemon.clock.increment(20_000);
       daemon.child('band').send({ type: 'WAKE' });
-      hands.running[0]?.settle('rejected');
+      operations.running[0]?.settle('rejected');
       await delivered();
       if (death < 11) daemon.clock.increment(31_000);
     }
     daemon.clock.increment(29_900);
-    expect(hands.running).toEqual([]);
+    expect(operations.running).toEqual([]);
     daemon.clock.increment(200);
-    expect(hands.running.map(({ label }) => label)).toEqual(['open']);
+    expect(operations.running.map(({ label }) => label)).toEqual(['open']);
   } finally {
     random.mockRestore();
   }
@@ -279,13 +279,13 @@ test('deaths in a row wait longer and longer, whatever time the waiting takes', 
 // Seen red with: `deaths` as a plain object (its `constructor` is a function, and the wait no number).
 test('a projection may be called as what every object has: its first death is its first', async () => {
   const daemon = supervise(['constructor'], new Set(['constructor']));
-  const hands = daemon.handsOf('constructor');
+  const operations = daemon.handsOf('constructor');
   await pulling(daemon, 'constructor');
   daemon.child('constructor').send({ type: 'WAKE' });
-  hands.running[0]?.settle('rejected');
+  operations.running[0]?.settle('rejected');
   await delivered();
   expect(daemon.root.getSnapshot().context.deaths.get('constructor')).toBe(1);
   daemon.clock.increment(300);
-  expect(hands.running.map(({ label }) => label)).toEqual(['open']);
+  expect(operations.running.map(({ label }) => label)).toEqual(['open']);
   expect(daemon.died).toEqual([]);
 });

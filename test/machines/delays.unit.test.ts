@@ -36,7 +36,9 @@ describe('a projection', () => {
   });
 
   test('that waits for another one looks again soon, and then less often, up to four times a second', () => {
-    expect([0, 1, 2, 4, 5, 500].map((backoffs) => of('lookAgain', { backoffs }))).toEqual([10, 20, 40, 160, 250, 250]);
+    expect([0, 1, 2, 4, 5, 500].map((backoffs) => of('retryLookup', { backoffs }))).toEqual([
+      10, 20, 40, 160, 250, 250,
+    ]);
   });
 
   test('tries a failed event again when its policy says', () => {

@@ -33,7 +33,7 @@ export function withDiagrams(
  * @param leaveOut events and guards whose arrows are not drawn
  */
 export function pictures(machine: AnyStateMachine, leaveOut: readonly string[]): string {
-  const drawn = arrowsOf(machine).flatMap((arrow) => {
+  const lastAllocated = arrowsOf(machine).flatMap((arrow) => {
     const { event, guard, target } = arrow;
     const isLeftOut = leaveOut.includes(event) || (guard !== null && leaveOut.includes(guard));
     return target === null || isLeftOut ? [] : [{ from: arrow.from, to: target, label: labelOf(arrow) }];
@@ -43,7 +43,7 @@ export function pictures(machine: AnyStateMachine, leaveOut: readonly string[]):
     .map(([path, begin]) => {
       const depth = path === '' ? 1 : path.split('.').length + 1;
       const within = (state: string) => path === '' || state.startsWith(`${path}.`);
-      const ways = drawn
+      const ways = lastAllocated
         .filter(({ from, to }) => within(from) && within(to))
         .map(({ from, to, label }) => ({ from: cutAt(from, depth), to: cutAt(to, depth), label }));
       // What stays inside of a substate is drawn there.

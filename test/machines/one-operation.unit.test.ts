@@ -57,14 +57,14 @@ const history = (maxLength: number): fc.Arbitrary<readonly Step[]> =>
     .map(([first, then]) => [{ send: 'START' }, ...first, ...then]);
 
 const PULLS: readonly Answer[] = [
-  'pull:stopped',
-  'pull:caught-up',
-  'pull:behind',
-  'pull:failed',
-  'pull:failed for good',
-  'pull:waiting',
-  'pull:elsewhere',
-  'pull:halted',
+  'run:stopped',
+  'run:caught-up',
+  'run:behind',
+  'run:failed',
+  'run:failed for good',
+  'run:waiting',
+  'run:locked-by-other',
+  'run:halted',
 ];
 
 /** A machine, the row it works on, and what must hold whatever happens. */
@@ -82,14 +82,15 @@ class World {
   readonly violations: string[] = [];
 
   constructor() {
-    const { hands, actor } = this.rig;
-    hands.onBegin = (label) => {
-      if (hands.running.length > 0) this.violations.push(`${label} begins while ${hands.running[0]?.label} runs`);
+    const { operations, actor } = this.rig;
+    operations.onBegin = (label) => {
+      if (operations.running.length > 0)
+        this.violations.push(`${label} begins while ${operations.running[0]?.label} runs`);
       if (this.#stopped) this.violations.push(`${label} begins after STOP`);
-      if (label.startsWith('pull') && this.#resetDue) this.violations.push(`${label} begins before the reset`);
+      if (label.startsWith('run') && this.#resetDue) this.violations.push(`${label} begins before the reset`);
       if (label === 'skip' && !this.#skipDue) this.violations.push('it skips and nobody asks for it');
       if (label === 'skip') this.#skipDue = false;
-      if (label.startsWith('pull') && this.#pauseHolds) this.violations.push(`${label} begins although paused`);
+      if (label.startsWith('run') && this.#pauseHolds) this.violations.push(`${label} begins although paused`);
       if (label === 'setPaused true' && !this.#pauseDue) this.violations.push('it pauses and nobody asks for it');
       if (label === 'reset') this.#resetDue = false;
     };
@@ -105,7 +106,7 @@ class World {
     if ('send' in next) this.send(next.send);
     else if ('ms' in next) this.rig.clock.increment(next.ms);
     else {
-      const [running] = this.rig.hands.running;
+      const [running] = this.rig.operations.running;
       if (running !== undefined) {
         const answers = this.#answersOf(running);
         if (next.settle === 'well') this.settle(running, this.wellOf(running));
@@ -146,12 +147,12 @@ class World {
     if (hand === 'reset') return [this.#paused ? 'reset:paused' : 'reset:running', 'rejected'];
     if (hand === 'open')
       return this.#paused ? ['open:paused', 'rejected'] : ['open:running', 'open:halted', 'rejected'];
-    return this.#paused ? ['pull:paused', 'pull:stopped', 'rejected'] : [...PULLS, 'rejected'];
+    return this.#paused ? ['run:paused', 'run:stopped', 'rejected'] : [...PULLS, 'rejected'];
   }
 
   /** How it goes when the database answers and nothing fails. */
   wellOf(operation: RunningOperation): Answer {
-    if (operation.hand === 'pull') return this.#paused ? 'pull:paused' : 'pull:caught-up';
+    if (operation.hand === 'run') return this.#paused ? 'run:paused' : 'run:caught-up';
     return this.#answersOf(operation)[0] ?? 'rejected';
   }
 
@@ -163,13 +164,15 @@ class World {
     expect(violations).toEqual([]);
     expect(rig.errors).toEqual([]);
     // A state with an operation is entered only when the last one has settled, and left only when its own has.
-    expect(rig.hands.running.map(({ label }) => label)).toEqual(OPERATIONS[leaf] === null ? [] : [OPERATIONS[leaf]]);
+    expect(rig.operations.running.map(({ label }) => label)).toEqual(
+      OPERATIONS[leaf] === null ? [] : [OPERATIONS[leaf]],
+    );
   }
 
   /** Everything goes well from here on: until nothing runs and nothing is waited for. */
   async rest(): Promise<void> {
     for (let round = 0; round < 20; round++) {
-      const [running] = this.rig.hands.running;
+      const [running] = this.rig.operations.running;
       if (running === undefined) this.rig.clock.increment(LONG_MS);
       else this.settle(running, this.wellOf(running));
       await this.check();
@@ -206,7 +209,7 @@ test('STOP ends in idle.stopped as soon as the operation that runs has settled, 
       await world.take({ send: 'STOP' });
       await world.take({ settle: how });
       expect(leafOf(world.rig)).toBe('idle.stopped');
-      expect(world.rig.hands.running).toEqual([]);
+      expect(world.rig.operations.running).toEqual([]);
 
       await world.take({ send: 'START' });
       await world.rest();

@@ -1,7 +1,7 @@
 import { type ActorRefFrom, createActor, SimulatedClock, type StateValueFrom } from 'xstate';
 import { projectionMachine } from '../../machines/projection.ts';
 import type { PendingCommand } from '../../src/core/command.ts';
-import type { ProjectionHands, PullOutcome } from '../../src/core/port.ts';
+import type { ProjectionOperations, RunOutcome } from '../../src/core/port.ts';
 import type { StoredStatus } from '../../src/core/status.ts';
 
 /** Every state the machine can rest in, derived from the machine: `idle.stopped`, `resetting`. */
@@ -12,24 +12,24 @@ type LeafOf<V> = V extends string
   ? V
   : { [Key in keyof V & string]: `${Key}.${NonNullable<V[Key]> & string}` }[keyof V & string];
 
-export type PullAnswer = `pull:${PullOutcome['kind']}` | 'pull:failed for good';
+export type RunAnswer = `run:${RunOutcome['kind']}` | 'run:failed for good';
 export type OpenAnswer = `open:${StoredStatus}`;
 export type ResetAnswer = `reset:${StoredStatus}`;
 export type PauseAnswer = `setPaused:${StoredStatus}`;
 /** Everything a worker can answer; `rejected` fits every operation. */
-export type Answer = PullAnswer | OpenAnswer | ResetAnswer | PauseAnswer | 'skip:done' | 'rejected';
+export type Answer = RunAnswer | OpenAnswer | ResetAnswer | PauseAnswer | 'skip:done' | 'rejected';
 
 /** What the hands resolve with. */
 export const OUTCOMES: Readonly<Record<Exclude<Answer, 'rejected'>, unknown>> = {
-  'pull:caught-up': { kind: 'caught-up' },
-  'pull:behind': { kind: 'behind' },
-  'pull:failed': { kind: 'failed', halted: false, detail: 'event 7 failed' },
-  'pull:failed for good': { kind: 'failed', halted: true, detail: 'event 7 failed for good' },
-  'pull:waiting': { kind: 'waiting', detail: 'waiting for another projection' },
-  'pull:elsewhere': { kind: 'elsewhere' },
-  'pull:paused': { kind: 'paused' },
-  'pull:halted': { kind: 'halted', detail: 'halted before event 7' },
-  'pull:stopped': { kind: 'stopped' },
+  'run:caught-up': { kind: 'caught-up' },
+  'run:behind': { kind: 'behind' },
+  'run:failed': { kind: 'failed', halted: false, detail: 'event 7 failed' },
+  'run:failed for good': { kind: 'failed', halted: true, detail: 'event 7 failed for good' },
+  'run:waiting': { kind: 'waiting', detail: 'waiting for another projection' },
+  'run:locked-by-other': { kind: 'locked-by-other' },
+  'run:paused': { kind: 'paused' },
+  'run:halted': { kind: 'halted', detail: 'halted before event 7' },
+  'run:stopped': { kind: 'stopped' },
   'open:running': { status: 'running', detail: null },
   'open:paused': { status: 'paused', detail: null },
   'open:halted': { status: 'halted', detail: 'halted before event 7' },
@@ -44,7 +44,7 @@ export const OUTCOMES: Readonly<Record<Exclude<Answer, 'rejected'>, unknown>> = 
 
 /** An operation that has begun and waits for the test to say how it ends. */
 export interface RunningOperation {
-  readonly hand: keyof ProjectionHands;
+  readonly hand: keyof ProjectionOperations;
   /** The hand and its argument: `pull live`, `setPaused true`. */
   readonly label: string;
   readonly signal: AbortSignal | null;
@@ -54,7 +54,7 @@ export interface RunningOperation {
 const REFUSED = new Error('the database does not answer');
 
 /** Hands whose promises stay open until the test settles them. */
-export class GatedHands implements ProjectionHands {
+export class GatedOperations implements ProjectionOperations {
   readonly running: RunningOperation[] = [];
   /** Labels of everything that was ever begun. */
   readonly begun: string[] = [];
@@ -64,21 +64,25 @@ export class GatedHands implements ProjectionHands {
   onBegin: (label: string) => void = () => undefined;
 
   open(signal: AbortSignal) {
-    return this.#begin<Awaited<ReturnType<ProjectionHands['open']>>>('open', 'open', signal);
+    return this.#begin<Awaited<ReturnType<ProjectionOperations['open']>>>('open', 'open', signal);
   }
 
-  pull(mode: string, signal: AbortSignal) {
-    return this.#begin<PullOutcome>('pull', `pull ${mode}`, signal);
+  run(mode: string, signal: AbortSignal) {
+    return this.#begin<RunOutcome>('run', `run ${mode}`, signal);
   }
 
   reset(command: PendingCommand | null) {
     this.commands.push(['reset', command?.id ?? null]);
-    return this.#begin<Awaited<ReturnType<ProjectionHands['reset']>>>('reset', 'reset', null);
+    return this.#begin<Awaited<ReturnType<ProjectionOperations['reset']>>>('reset', 'reset', null);
   }
 
   setPaused(paused: boolean, command: PendingCommand | null) {
     this.commands.push([`setPaused ${paused}`, command?.id ?? null]);
-    return this.#begin<Awaited<ReturnType<ProjectionHands['setPaused']>>>('setPaused', `setPaused ${paused}`, null);
+    return this.#begin<Awaited<ReturnType<ProjectionOperations['setPaused']>>>(
+      'setPaused',
+      `setPaused ${paused}`,
+      null,
+    );
   }
 
   skip(command: PendingCommand | null) {
@@ -86,7 +90,7 @@ export class GatedHands implements ProjectionHands {
     return this.#begin<void>('skip', 'skip', null);
   }
 
-  #begin<T>(hand: keyof ProjectionHands, label: string, signal: AbortSignal | null): Promise<T> {
+  #begin<T>(hand: keyof ProjectionOperations, label: string, signal: AbortSignal | null): Promise<T> {
     this.onBegin(label);
     this.begun.push(label);
     return new Promise<T>((resolve, reject) => {
@@ -107,23 +111,23 @@ export class GatedHands implements ProjectionHands {
 
 export interface Rig {
   readonly actor: ActorRefFrom<typeof projectionMachine>;
-  readonly hands: GatedHands;
+  readonly operations: GatedOperations;
   readonly clock: SimulatedClock;
   readonly errors: unknown[];
 }
 
 /** The real machine, running, with gated hands and a clock that the test moves. */
 export function createRig(machine: typeof projectionMachine = projectionMachine): Rig {
-  const hands = new GatedHands();
+  const operations = new GatedOperations();
   const clock = new SimulatedClock();
   const errors: unknown[] = [];
   const actor = createActor(machine, {
     clock,
-    input: { name: 'band', hands, retryFailedAfterMs: 1000, backoff: { baseMs: 200, capMs: 30_000 } },
+    input: { name: 'band', operations, retryFailedAfterMs: 1000, backoff: { baseMs: 200, capMs: 30_000 } },
   });
   actor.subscribe({ error: (error) => errors.push(error) });
   actor.start();
-  return { actor, hands, clock, errors };
+  return { actor, operations, clock, errors };
 }
 
 export function leafOf({ actor }: Pick<Rig, 'actor'>): Leaf {

@@ -44,7 +44,7 @@ async function happen(rig: Rig, happening: Happening): Promise<void> {
  * late rejection: XState drops what a promise says after its state was left.)
  */
 function settle(rig: Rig, answer: Answer): void {
-  const [running] = rig.hands.running;
+  const [running] = rig.operations.running;
   if (running !== undefined && fits(running, answer)) {
     running.settle(answer);
     return;
@@ -68,7 +68,7 @@ async function rigAt(leaf: Leaf): Promise<Rig> {
 /** The state's own operation runs, and no other. */
 function expectItsOperation(rig: Rig): void {
   const label = OPERATIONS[leafOf(rig)];
-  expect(rig.hands.running.map((operation) => operation.label)).toEqual(label === null ? [] : [label]);
+  expect(rig.operations.running.map((operation) => operation.label)).toEqual(label === null ? [] : [label]);
 }
 
 test('every state of the machine can be reached, in the table and in the machine', async () => {
@@ -82,9 +82,9 @@ describe.each(LEAVES)('%s', (leaf) => {
   test.each(Object.entries(TRANSITIONS[leaf]) as [Happening, string][])('%s: %s', async (happening, expected) => {
     const rig = await rigAt(leaf);
     const before = rig.actor.getSnapshot();
-    const begun = rig.hands.begun.length;
+    const begun = rig.operations.begun.length;
     const can = !isAnswer(happening) && happening !== 'TIME' && before.can({ type: happening });
-    const [running] = rig.hands.running;
+    const [running] = rig.operations.running;
     await happen(rig, happening);
     const after = rig.actor.getSnapshot();
 
@@ -94,14 +94,14 @@ describe.each(LEAVES)('%s', (leaf) => {
       case 'ignored':
         expect(leafOf(rig)).toBe(leaf);
         expect(after.context).toEqual(before.context);
-        expect(rig.hands.begun).toHaveLength(begun);
+        expect(rig.operations.begun).toHaveLength(begun);
         // An operator is told that it means nothing here.
         expect(can).toBe(false);
         break;
       case 'noted':
         expect(leafOf(rig)).toBe(leaf);
         expect(after.context).not.toEqual(before.context);
-        expect(rig.hands.begun).toHaveLength(begun);
+        expect(rig.operations.begun).toHaveLength(begun);
         expect(can).toBe(true);
         // A reset is not asked to end: its outcome must be known. A wake never cuts anything short.
         if (running?.signal != null)
@@ -109,7 +109,7 @@ describe.each(LEAVES)('%s', (leaf) => {
         break;
       default:
         expect(leafOf(rig)).toBe(expected);
-        expect(rig.hands.begun).toHaveLength(begun + (OPERATIONS[leafOf(rig)] === null ? 0 : 1));
+        expect(rig.operations.begun).toHaveLength(begun + (OPERATIONS[leafOf(rig)] === null ? 0 : 1));
     }
   });
 });
@@ -125,11 +125,11 @@ const NOTED = LEAVES.flatMap((leaf) =>
 test.each(NOTED)('%s, %s noted, then %s: what was wanted comes first', async (leaf, event, answer) => {
   const rig = await rigAt(leaf);
   await happen(rig, event);
-  const begun = rig.hands.begun.length;
+  const begun = rig.operations.begun.length;
   await happen(rig, answer);
   const expected = afterNoted(leaf, event, answer);
   expect(leafOf(rig)).toBe(expected);
-  expect(rig.hands.begun).toHaveLength(begun + (OPERATIONS[expected] === null ? 0 : 1));
+  expect(rig.operations.begun).toHaveLength(begun + (OPERATIONS[expected] === null ? 0 : 1));
   expectItsOperation(rig);
 });
 
@@ -137,25 +137,25 @@ test.each(NOTED)('%s, %s noted, then %s: what was wanted comes first', async (le
 async function play(...story: readonly Happening[]): Promise<{ readonly leaf: Leaf; readonly begun: string[] }> {
   const rig = createRig();
   for (const happening of story) await happen(rig, happening);
-  return { leaf: leafOf(rig), begun: rig.hands.begun };
+  return { leaf: leafOf(rig), begun: rig.operations.begun };
 }
 
-const LIVE = ['START', 'open:running', 'pull:caught-up'] as const;
+const LIVE = ['START', 'open:running', 'run:caught-up'] as const;
 
 // Seen red with: no `noteWake` while working.
 test('a wake that comes during a pull is not lost: one more pull follows, however many came', async () => {
-  const { leaf, begun } = await play(...LIVE, 'WAKE', 'WAKE', 'WAKE', 'pull:caught-up');
+  const { leaf, begun } = await play(...LIVE, 'WAKE', 'WAKE', 'WAKE', 'run:caught-up');
   expect(leaf).toBe('live.working');
-  expect(begun.filter((label) => label === 'pull live')).toHaveLength(2);
-  const after = await play(...LIVE, 'WAKE', 'WAKE', 'WAKE', 'pull:caught-up', 'pull:caught-up');
+  expect(begun.filter((label) => label === 'run live')).toHaveLength(2);
+  const after = await play(...LIVE, 'WAKE', 'WAKE', 'WAKE', 'run:caught-up', 'run:caught-up');
   expect(after.leaf).toBe('live.waiting');
 });
 
 test('two RESETs during a pull are one reset; a RESET during a reset is one more, after it', async () => {
-  const during = await play(...LIVE, 'WAKE', 'RESET', 'RESET', 'pull:stopped', 'reset:running', 'pull:caught-up');
-  expect(during.begun.slice(3)).toEqual(['reset', 'pull catch-up']);
-  const again = await play(...LIVE, 'RESET', 'RESET', 'RESET', 'reset:running', 'reset:running', 'pull:caught-up');
-  expect(again.begun.slice(2)).toEqual(['reset', 'reset', 'pull catch-up']);
+  const during = await play(...LIVE, 'WAKE', 'RESET', 'RESET', 'run:stopped', 'reset:running', 'run:caught-up');
+  expect(during.begun.slice(3)).toEqual(['reset', 'run catch-up']);
+  const again = await play(...LIVE, 'RESET', 'RESET', 'RESET', 'reset:running', 'reset:running', 'run:caught-up');
+  expect(again.begun.slice(2)).toEqual(['reset', 'reset', 'run catch-up']);
   expect(again.leaf).toBe('live.waiting');
 });
 
@@ -169,7 +169,7 @@ test('only the start of a process attempts a halted event; coming back from stan
   expect(await play('START', 'open:halted')).toMatchObject({ leaf: 'failed.attempting' });
   // The start has not got through yet.
   expect(await play('START', 'rejected', 'TIME', 'open:halted')).toMatchObject({ leaf: 'failed.attempting' });
-  const later = [...LIVE, 'WAKE', 'pull:elsewhere', 'TIME', 'open:halted'] as const;
+  const later = [...LIVE, 'WAKE', 'run:locked-by-other', 'TIME', 'open:halted'] as const;
   expect(await play(...later)).toMatchObject({ leaf: 'failed.halted' });
   expect(await play(...LIVE, 'RESET', 'rejected', 'open:halted')).toMatchObject({ leaf: 'failed.halted' });
 });
@@ -181,13 +181,13 @@ test('a RESET during the first opening takes the place of the attempt, also when
 });
 
 test('a pull that was woken up and falls behind catches up, which looks for the newest head itself', async () => {
-  expect(await play(...LIVE, 'WAKE', 'WAKE', 'pull:behind')).toMatchObject({ leaf: 'catching-up.working' });
+  expect(await play(...LIVE, 'WAKE', 'WAKE', 'run:behind')).toMatchObject({ leaf: 'catching-up.working' });
 });
 
 test('an answer that nobody could foresee is an error that backs off, whatever was thrown', async () => {
   for (const thrown of [undefined, null, 'text', Object.create(null), Object.freeze({})]) {
     const rig = createRig();
-    rig.hands.open = () => {
+    rig.operations.open = () => {
       // A hand that throws instead of rejecting.
       throw thrown;
     };
@@ -201,7 +201,7 @@ test('an answer that nobody could foresee is an error that backs off, whatever w
 // Seen red with: noteBack that leaves `backoffs` as it is.
 test.each([
   ['catching-up.backing-off', ['START', 'open:running', 'rejected']],
-  ['live.backing-off', ['START', 'open:running', 'pull:caught-up', 'WAKE', 'rejected']],
+  ['live.backing-off', ['START', 'open:running', 'run:caught-up', 'WAKE', 'rejected']],
   ['failed.backing-off', ['START', 'open:halted', 'rejected']],
   ['idle.standby', ['START', 'rejected']],
 ] as const)('%s: when the database is back, the wait of many failures ends within half a second', async (leaf, way) => {
@@ -212,10 +212,10 @@ test.each([
     await happen(rig, 'rejected');
   }
   expect(leafOf(rig)).toBe(leaf);
-  const begun = rig.hands.begun.length;
+  const begun = rig.operations.begun.length;
   await happen(rig, 'DATABASE_BACK');
-  expect(rig.hands.begun).toHaveLength(begun);
+  expect(rig.operations.begun).toHaveLength(begun);
   rig.clock.increment(500);
   await delivered();
-  expect(rig.hands.begun).toHaveLength(begun + 1);
+  expect(rig.operations.begun).toHaveLength(begun + 1);
 });

@@ -24,7 +24,7 @@ const WAYS: Readonly<Record<keyof typeof TABLE, readonly (RelayOutcome | Publish
   stopped: [{ type: 'STOP' }, { kind: 'stopped' }],
   connecting: [{ type: 'DISCONNECTED', reason: 'it is gone' }, { kind: 'disconnected' }],
   idle: [{ kind: 'published' }],
-  standby: [{ kind: 'elsewhere' }],
+  standby: [{ kind: 'locked-by-other' }],
   blocked: [{ type: 'BLOCKED', reason: 'low on memory' }, { kind: 'blocked' }],
   'backing-off': [{ kind: 'refused', detail: 'a queue refused', progressed: false }],
   halted: [{ kind: 'halted', detail: 'cannot publish' }],
@@ -43,7 +43,7 @@ function start() {
     new Promise<RelayOutcome>((end, fail) => {
       operations.push({ signal, end, fail });
     });
-  const input = { hands: { relay }, backoff: { baseMs: 100, capMs: 1000 }, retryHaltedAfterMs: 60_000 };
+  const input = { operations: { relay }, backoff: { baseMs: 100, capMs: 1000 }, retryHaltedAfterMs: 60_000 };
   const actor = createActor(publisherMachine, { input, clock }).start();
   actor.send({ type: 'CONNECTED' });
   actor.send({ type: 'START' });
@@ -187,7 +187,7 @@ test('a start begins anew: connected it publishes, else it waits for the broker'
 });
 
 test('before anybody has said anything it is stopped, without a broker, and a start waits for one', () => {
-  const input = { hands: { relay: () => new Promise<never>(() => undefined) }, backoff: { baseMs: 1, capMs: 1 } };
+  const input = { operations: { relay: () => new Promise<never>(() => undefined) }, backoff: { baseMs: 1, capMs: 1 } };
   const actor = createActor(publisherMachine, { input: { ...input, retryHaltedAfterMs: 1 } }).start();
   const nothing = { stopWanted: false, woken: false, connected: false, blocked: null, backoffs: 0, detail: null };
   expect(actor.getSnapshot()).toMatchObject({ value: 'stopped', context: nothing });

@@ -11,14 +11,14 @@ async function play(rig: Rig, ...story: readonly Happening[]) {
   rig.actor.on('settled', ({ command, error }) => settled.push({ command, error }));
   for (const happening of story) {
     if (happening === 'TIME') rig.clock.increment(LONG_MS);
-    else if (isAnswer(happening)) rig.hands.running[0]?.settle(happening);
+    else if (isAnswer(happening)) rig.operations.running[0]?.settle(happening);
     else rig.actor.send({ type: happening });
     await delivered();
   }
   return settled;
 }
 
-const LIVE = ['START', 'open:running', 'pull:caught-up'] as const;
+const LIVE = ['START', 'open:running', 'run:caught-up'] as const;
 const TROUBLE = 'backing off: the database does not answer';
 
 describe('why a projection is where it is', () => {
@@ -27,27 +27,27 @@ describe('why a projection is where it is', () => {
     ['live.waiting', null, 0, LIVE],
     ['idle.standby', TROUBLE, 1, ['START', 'rejected']],
     ['idle.standby', TROUBLE, 2, ['START', 'rejected', 'TIME', 'rejected']],
-    ['live.waiting', null, 0, ['START', 'rejected', 'TIME', 'open:running', 'pull:caught-up']],
+    ['live.waiting', null, 0, ['START', 'rejected', 'TIME', 'open:running', 'run:caught-up']],
     ['live.backing-off', TROUBLE, 1, [...LIVE, 'WAKE', 'rejected']],
     ['live.backing-off', TROUBLE, 2, [...LIVE, 'WAKE', 'rejected', 'TIME', 'rejected']],
     ['live.backing-off', TROUBLE, 1, [...LIVE, 'WAKE', 'rejected', 'TIME', 'rejected', 'DATABASE_BACK']],
-    ['catching-up.working', null, 0, [...LIVE, 'WAKE', 'rejected', 'TIME', 'pull:behind']],
-    ['live.working', null, 0, [...LIVE, 'WAKE', 'rejected', 'TIME', 'WAKE', 'pull:caught-up']],
-    ['failed.retrying', 'event 7 failed', 0, [...LIVE, 'WAKE', 'pull:failed']],
-    ['failed.halted', 'event 7 failed for good', 0, [...LIVE, 'WAKE', 'pull:failed for good']],
-    ['failed.halted', 'halted before event 7', 0, [...LIVE, 'WAKE', 'pull:halted']],
-    ['failed.halted', 'halted before event 7', 0, [...LIVE, 'WAKE', 'pull:elsewhere', 'TIME', 'open:halted']],
-    ['catching-up.waiting', 'waiting for another projection', 1, [...LIVE, 'WAKE', 'pull:waiting']],
+    ['catching-up.working', null, 0, [...LIVE, 'WAKE', 'rejected', 'TIME', 'run:behind']],
+    ['live.working', null, 0, [...LIVE, 'WAKE', 'rejected', 'TIME', 'WAKE', 'run:caught-up']],
+    ['failed.retrying', 'event 7 failed', 0, [...LIVE, 'WAKE', 'run:failed']],
+    ['failed.halted', 'event 7 failed for good', 0, [...LIVE, 'WAKE', 'run:failed for good']],
+    ['failed.halted', 'halted before event 7', 0, [...LIVE, 'WAKE', 'run:halted']],
+    ['failed.halted', 'halted before event 7', 0, [...LIVE, 'WAKE', 'run:locked-by-other', 'TIME', 'open:halted']],
+    ['catching-up.waiting', 'waiting for another projection', 1, [...LIVE, 'WAKE', 'run:waiting']],
     [
       'catching-up.waiting',
       'waiting for another projection',
       2,
-      [...LIVE, 'WAKE', 'pull:waiting', 'TIME', 'pull:waiting'],
+      [...LIVE, 'WAKE', 'run:waiting', 'TIME', 'run:waiting'],
     ],
-    ['idle.standby', 'another daemon works on it', 0, [...LIVE, 'WAKE', 'pull:elsewhere']],
-    ['idle.paused', 'paused by an operator', 0, [...LIVE, 'WAKE', 'pull:paused']],
+    ['idle.standby', 'another daemon works on it', 0, [...LIVE, 'WAKE', 'run:locked-by-other']],
+    ['idle.paused', 'paused by an operator', 0, [...LIVE, 'WAKE', 'run:paused']],
     ['idle.paused', 'paused by an operator', 0, ['START', 'open:paused']],
-    ['catching-up.working', null, 0, [...LIVE, 'WAKE', 'pull:failed for good', 'SKIP', 'skip:done']],
+    ['catching-up.working', null, 0, [...LIVE, 'WAKE', 'run:failed for good', 'SKIP', 'skip:done']],
     ['catching-up.working', null, 0, [...LIVE, 'WAKE', 'rejected', 'RESET', 'reset:running']],
     // What was last said stays until it goes well.
     ['idle.opening', TROUBLE, 0, [...LIVE, 'WAKE', 'rejected', 'STOP', 'START']],
@@ -66,7 +66,7 @@ describe('why a projection is where it is', () => {
     [Object.create(null), 'an error that cannot be shown'],
   ])('whatever was thrown has words', async (thrown, words) => {
     const rig = createRig();
-    rig.hands.open = () => Promise.reject(thrown);
+    rig.operations.open = () => Promise.reject(thrown);
     await play(rig, 'START');
     expect(rig.actor.getSnapshot().context.detail).toBe(`backing off: ${words}`);
   });
@@ -81,7 +81,7 @@ test('what is wanted while an operation runs is kept beside what was wanted befo
   expect(wanted()).toEqual({ stop: false, reset: false, pause: true });
   await play(rig, 'RESET');
   expect(wanted()).toEqual({ stop: false, reset: true, pause: true });
-  await play(rig, 'pull:stopped');
+  await play(rig, 'run:stopped');
   expect(leafOf(rig)).toBe('resetting');
   expect(wanted()).toEqual({ stop: false, reset: false, pause: true });
   await play(rig, 'STOP');
@@ -102,7 +102,7 @@ test('a pause that was carried out is wanted no more, and what else is wanted st
 });
 
 describe('whoever sent a command is told how it ended', () => {
-  const HALTED = [...LIVE, 'WAKE', 'pull:failed for good'] as const;
+  const HALTED = [...LIVE, 'WAKE', 'run:failed for good'] as const;
   const PAUSED = [...LIVE, 'PAUSE', 'setPaused:paused'] as const;
   const well = (command: string) => [{ command, error: null }];
   const badly = (command: string) => [
@@ -117,12 +117,12 @@ describe('whoever sent a command is told how it ended', () => {
     ['RESET', [...LIVE, 'RESET', 'reset:running'], well('RESET')],
     ['RESET of a paused one', [...LIVE, 'RESET', 'reset:paused'], well('RESET')],
     ['RESET that failed', [...LIVE, 'RESET', 'rejected'], badly('RESET')],
-    ['RETRY', [...HALTED, 'RETRY', 'pull:behind'], well('RETRY')],
+    ['RETRY', [...HALTED, 'RETRY', 'run:behind'], well('RETRY')],
     ['SKIP', [...HALTED, 'SKIP', 'skip:done'], well('SKIP')],
     ['SKIP that failed', [...HALTED, 'SKIP', 'rejected'], badly('SKIP')],
     ['PAUSE, and a STOP during it', [...LIVE, 'PAUSE', 'STOP', 'setPaused:paused'], well('PAUSE')],
     ['RESET, and a STOP during it that failed', [...LIVE, 'RESET', 'STOP', 'rejected'], badly('RESET')],
-    ['nothing', [...LIVE, 'WAKE', 'rejected', 'TIME', 'pull:caught-up'], []],
+    ['nothing', [...LIVE, 'WAKE', 'rejected', 'TIME', 'run:caught-up'], []],
   ])('%s', async (_what, story, told) => {
     expect(await play(createRig(), ...story)).toEqual(told);
   });

@@ -1,5 +1,5 @@
 import type { ProjectionEvent } from '../../machines/projection-parts.ts';
-import type { Answer, Leaf, OpenAnswer, PauseAnswer, PullAnswer, ResetAnswer } from './projection-rig.ts';
+import type { Answer, Leaf, OpenAnswer, PauseAnswer, ResetAnswer, RunAnswer } from './projection-rig.ts';
 
 /** Everything that can happen to a projection: events, the worker's answers, and time going by. */
 export type Happening = ProjectionEvent['type'] | Answer | 'TIME';
@@ -21,16 +21,16 @@ const NOT_OPENING = {
 } as const satisfies Record<OpenAnswer, Expected>;
 
 const NOT_PULLING = {
-  'pull:caught-up': 'ignored',
-  'pull:behind': 'ignored',
-  'pull:failed': 'ignored',
-  'pull:failed for good': 'ignored',
-  'pull:waiting': 'ignored',
-  'pull:elsewhere': 'ignored',
-  'pull:paused': 'ignored',
-  'pull:halted': 'ignored',
-  'pull:stopped': 'ignored',
-} as const satisfies Record<PullAnswer, Expected>;
+  'run:caught-up': 'ignored',
+  'run:behind': 'ignored',
+  'run:failed': 'ignored',
+  'run:failed for good': 'ignored',
+  'run:waiting': 'ignored',
+  'run:locked-by-other': 'ignored',
+  'run:paused': 'ignored',
+  'run:halted': 'ignored',
+  'run:stopped': 'ignored',
+} as const satisfies Record<RunAnswer, Expected>;
 
 const NOT_RESETTING = {
   'reset:running': 'ignored',
@@ -56,16 +56,16 @@ const NO_ANSWER = {
 
 /** How every pull ends, whichever state it was begun in; only a look-up that waits goes somewhere else. */
 const PULLED = {
-  'pull:caught-up': 'live.waiting',
-  'pull:behind': 'catching-up.working',
-  'pull:failed': 'failed.retrying',
-  'pull:failed for good': 'failed.halted',
-  'pull:waiting': 'catching-up.waiting',
-  'pull:elsewhere': 'idle.standby',
-  'pull:paused': 'idle.paused',
-  'pull:halted': 'failed.halted',
-  'pull:stopped': 'catching-up.working',
-} as const satisfies Record<PullAnswer, Expected>;
+  'run:caught-up': 'live.waiting',
+  'run:behind': 'catching-up.working',
+  'run:failed': 'failed.retrying',
+  'run:failed for good': 'failed.halted',
+  'run:waiting': 'catching-up.waiting',
+  'run:locked-by-other': 'idle.standby',
+  'run:paused': 'idle.paused',
+  'run:halted': 'failed.halted',
+  'run:stopped': 'catching-up.working',
+} as const satisfies Record<RunAnswer, Expected>;
 
 /** An operation runs: it is asked to end, and decides where to go when it has settled. */
 const WORKING = {
@@ -173,7 +173,7 @@ export const TRANSITIONS: TransitionTable = {
     ...WORKING,
     ...NO_ANSWER,
     ...PULLED,
-    'pull:waiting': 'failed.retrying',
+    'run:waiting': 'failed.retrying',
     rejected: 'failed.backing-off',
   },
   'failed.backing-off': {
@@ -222,14 +222,14 @@ export const OPERATIONS: Readonly<Record<Leaf, string | null>> = {
   'idle.pausing': 'setPaused true',
   'idle.paused': null,
   'idle.resuming': 'setPaused false',
-  'catching-up.working': 'pull catch-up',
+  'catching-up.working': 'run catch-up',
   'catching-up.waiting': null,
   'catching-up.backing-off': null,
   'live.waiting': null,
-  'live.working': 'pull live',
+  'live.working': 'run live',
   'live.backing-off': null,
   'failed.retrying': null,
-  'failed.attempting': 'pull attempt',
+  'failed.attempting': 'run attempt',
   'failed.backing-off': null,
   'failed.halted': null,
   'failed.skipping': 'skip',
@@ -254,7 +254,7 @@ export function afterNoted(leaf: Leaf, noted: Noted, answer: Answer): Leaf {
 }
 
 /** Tables that do not compile: this is what "never Partial" means. */
-const { 'pull:waiting': _cell, ...rowWithoutACell } = TRANSITIONS['live.working'];
+const { 'run:waiting': _cell, ...rowWithoutACell } = TRANSITIONS['live.working'];
 // @ts-expect-error one cell is missing
 rowWithoutACell satisfies Row;
 const { 'failed.halted': _row, ...tableWithoutARow } = TRANSITIONS;

@@ -10,7 +10,7 @@ async function live() {
   const rig = createRig();
   rig.actor.send({ type: 'START' });
   await answer(rig, 'open:running');
-  await answer(rig, 'pull:caught-up');
+  await answer(rig, 'run:caught-up');
   let listeners = 0;
   for (const method of ['on', 'subscribe'] as const) {
     const original = rig.actor[method].bind(rig.actor) as (...parameters: unknown[]) => { unsubscribe(): void };
@@ -45,7 +45,7 @@ function pending(event: OperatorEvent): PendingCommand {
 }
 
 async function answer(rig: Rig, how: Answer): Promise<void> {
-  rig.hands.running[0]?.settle(how);
+  rig.operations.running[0]?.settle(how);
   await delivered();
 }
 
@@ -89,7 +89,7 @@ test('an operation gets the command that asked for it, also one that was noted w
   await second;
   // Noted: the run under way ends first.
   const third = deliver(rig.actor, pending('RESET'));
-  await answer(rig, 'pull:stopped');
+  await answer(rig, 'run:stopped');
   // Noted during the reset, whose transaction is not asked to end.
   const fourth = deliver(rig.actor, pending('PAUSE'));
   await answer(rig, 'reset:running');
@@ -99,7 +99,7 @@ test('an operation gets the command that asked for it, also one that was noted w
   // Without a command: the last one must not be ended a second time.
   rig.actor.send({ type: 'RESET' });
   await answer(rig, 'reset:paused');
-  expect(rig.hands.commands).toEqual([
+  expect(rig.operations.commands).toEqual([
     ['setPaused true', 'PAUSE by a test'],
     ['setPaused false', 'RESUME by a test'],
     ['reset', 'RESET by a test'],
@@ -113,9 +113,9 @@ test('a command that failed is told with what was thrown', async () => {
   const refused = deliver(rig.actor, pending('RESET'));
   await answer(rig, 'rejected');
   expect(await refused).toMatchObject({ error: { message: 'the database does not answer' }, state: 'idle' });
-  rig.hands.reset = () => Promise.reject(new EngineError('RESET_FAILED', { name: 'band', reason: 'a lock' }));
+  rig.operations.reset = () => Promise.reject(new EngineError('RESET_FAILED', { name: 'band', reason: 'a lock' }));
   await answer(rig, 'open:running');
-  await answer(rig, 'pull:caught-up');
+  await answer(rig, 'run:caught-up');
   expect(await deliver(rig.actor, pending('RESET'))).toMatchObject({ error: { code: 'RESET_FAILED' } });
   expect(left()).toBe(0);
 });
@@ -127,7 +127,7 @@ test.each(['STOP', 'stop()'])('a daemon that stops (%s) meanwhile is told at onc
   const stopped = expect(deliver(rig.actor, pending('RESET'))).rejects.toMatchObject({ code: 'DAEMON_STOPPED' });
   if (how === 'STOP') {
     rig.actor.send({ type: 'STOP' });
-    await answer(rig, 'pull:stopped');
+    await answer(rig, 'run:stopped');
   } else rig.actor.stop();
   await delivered();
   expect(left()).toBe(0);

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import { append } from '../../src/event-store/append.ts';
 import { reset } from '../../src/operations/reset.ts';
-import type { HeadSource } from '../../src/projector/head-source.ts';
+import type { HighWaterMarkSource } from '../../src/projector/head-source.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { openStore } from '../support/engine.ts';
 import { createLedger, noted, readLedger } from '../support/noted-ledger.ts';
-import { createPuller } from '../support/puller.ts';
+import { createRunner } from '../support/puller.ts';
 
 // Seen red with: the comparison of generations in the live loop left out (it replays while it says to be live); heard()
 // that does not move #newest (it takes the table for full).
@@ -14,7 +14,7 @@ test('a live worker whose projection was reset by somebody else says that it is 
   const { projection } = createLedger();
   const sql = await openStore(database, [projection]);
   let head: bigint | null = null;
-  const heads: HeadSource = {
+  const highWaterMark: HighWaterMarkSource = {
     latest: () => head,
     refresh: async () => {
       const [row] = await sql<[{ last: bigint }]>`SELECT max(position) AS last FROM events`;
@@ -27,28 +27,28 @@ test('a live worker whose projection was reset by somebody else says that it is 
     forget: () => undefined,
     epoch: () => 0,
   };
-  const puller = createPuller(sql, projection, heads);
+  const runner = createRunner(sql, projection, highWaterMark);
   const { signal } = new AbortController();
   const [, , third] = await append(sql, noted('a', 1, 3));
-  expect(await puller.pull('catch-up', signal)).toEqual({ kind: 'caught-up' });
-  expect(puller.checkpoint.scannedIn(0n)).toBe(third?.position);
+  expect(await runner.run('catch-up', signal)).toEqual({ kind: 'caught-up' });
+  expect(runner.checkpoint.scannedIn(0n)).toBe(third?.position);
 
   const { generation } = await reset(sql, { projection, projections: [projection], owner: 'another' });
   // Nothing is new, so it does not look at its row until it hears of it.
-  expect(await puller.pull('live', signal)).toEqual({ kind: 'caught-up' });
-  expect(puller.checkpoint.heard(generation)).toBe(true);
-  expect(puller.checkpoint.scannedIn(generation)).toBe(0n);
-  expect(await puller.pull('live', signal)).toEqual({ kind: 'behind' });
-  expect(puller.checkpoint.heard(generation)).toBe(false);
-  expect(await puller.pull('catch-up', signal)).toEqual({ kind: 'caught-up' });
+  expect(await runner.run('live', signal)).toEqual({ kind: 'caught-up' });
+  expect(runner.checkpoint.heard(generation)).toBe(true);
+  expect(runner.checkpoint.scannedIn(generation)).toBe(0n);
+  expect(await runner.run('live', signal)).toEqual({ kind: 'behind' });
+  expect(runner.checkpoint.heard(generation)).toBe(false);
+  expect(await runner.run('catch-up', signal)).toEqual({ kind: 'caught-up' });
   expect(await readLedger(sql)).toEqual(['a1', 'a2', 'a3']);
 
   // An event comes before it hears of the next one: its page is refused, and tells it.
   await reset(sql, { projection, projections: [projection], owner: 'another' });
   await append(sql, noted('a', 4, 1));
-  await heads.refresh();
-  expect(await puller.pull('live', signal)).toEqual({ kind: 'behind' });
-  expect(await puller.pull('catch-up', signal)).toEqual({ kind: 'caught-up' });
+  await highWaterMark.refresh();
+  expect(await runner.run('live', signal)).toEqual({ kind: 'behind' });
+  expect(await runner.run('catch-up', signal)).toEqual({ kind: 'caught-up' });
   expect(await readLedger(sql)).toEqual(['a1', 'a2', 'a3', 'a4']);
   await sql.end();
 });

@@ -30,7 +30,7 @@ test('what is sent at once is one transaction, also when it is sent again with i
       pool`SELECT set_config('lock_timeout', ${'7s'}, true)`,
       { text: 'INSERT INTO noted (n, other) VALUES ($1, $2)', values: [n + 1, n] },
     ];
-    await pool.atOnce(READ_COMMITTED, texts);
+    await pool.singleRoundTrip(READ_COMMITTED, texts);
   }
   expect(await noted()).toEqual([1, 2, 3, 4]);
   const rows = await database.sql<{ xmin: string }[]>`SELECT DISTINCT xmin::text FROM noted`;
@@ -42,37 +42,37 @@ test('what is sent at once is one transaction, also when it is sent again with i
 // Seen red with: a Sync behind each statement.
 test('nothing of it is left when a statement fails, and the session goes on', async () => {
   for (let turn = 0; turn < 2; turn += 1) {
-    const failing = pool.atOnce(READ_COMMITTED, [note(1), pool`SELECT 1 / ${0}::int`, note(2)]);
+    const failing = pool.singleRoundTrip(READ_COMMITTED, [note(1), pool`SELECT 1 / ${0}::int`, note(2)]);
     await expect(failing).rejects.toMatchObject({ code: '22012' });
     expect(await noted()).toEqual([]);
   }
-  await pool.atOnce(READ_COMMITTED, [note(1)]);
+  await pool.singleRoundTrip(READ_COMMITTED, [note(1)]);
   expect(await noted()).toEqual([1]);
   expect(await pool`SELECT 1 AS one`).toEqual([{ one: 1 }]);
 });
 
 // Seen red with: a Sync behind each statement (1 is then written by itself).
 test('when the transaction cannot be begun, none of its statements runs', async () => {
-  await expect(pool.atOnce('ISOLATION LEVEL WHATEVER', [note(1)])).rejects.toMatchObject({ code: '42601' });
+  await expect(pool.singleRoundTrip('ISOLATION LEVEL WHATEVER', [note(1)])).rejects.toMatchObject({ code: '42601' });
   expect(await noted()).toEqual([]);
 });
 
 test('what only COMMIT finds out is an error, and nothing is left', async () => {
   const orphan = { text: 'INSERT INTO noted (n, other) VALUES ($1, $2)', values: [1, 99] };
-  await expect(pool.atOnce(READ_COMMITTED, [orphan])).rejects.toMatchObject({ code: '23503' });
+  await expect(pool.singleRoundTrip(READ_COMMITTED, [orphan])).rejects.toMatchObject({ code: '23503' });
   expect(await noted()).toEqual([]);
 });
 
 test('a value that is none is refused before anything is sent', async () => {
   const unfit = { text: 'INSERT INTO noted (n) VALUES ($1)', values: [undefined] };
-  await expect(pool.atOnce(READ_COMMITTED, [note(1), unfit])).rejects.toThrow(TypeError);
+  await expect(pool.singleRoundTrip(READ_COMMITTED, [note(1), unfit])).rejects.toThrow(TypeError);
   expect(await noted()).toEqual([]);
 });
 
 // Seen red with: handleError left to nobody (it then hangs).
 test('a session that is ended meanwhile is a lost connection, and the pool goes on', async () => {
   const [{ pid }] = await pool<[{ pid: number }]>`SELECT pg_backend_pid() AS pid`;
-  const lost = pool.atOnce(READ_COMMITTED, [note(1), pool`SELECT pg_sleep(30)`]);
+  const lost = pool.singleRoundTrip(READ_COMMITTED, [note(1), pool`SELECT pg_sleep(30)`]);
   const outcome = expect(lost).rejects.toSatisfy(isConnectionLost);
   await expect
     .poll(() => database.sql`SELECT FROM pg_stat_activity WHERE pid = ${pid} AND query LIKE '%sleep%'`)
@@ -80,7 +80,7 @@ test('a session that is ended meanwhile is a lost connection, and the pool goes 
   await database.sql`SELECT pg_terminate_backend(${pid}, 5000)`;
   await outcome;
   expect(await noted()).toEqual([]);
-  await pool.atOnce(READ_COMMITTED, [note(2)]);
+  await pool.singleRoundTrip(READ_COMMITTED, [note(2)]);
   expect(await noted()).toEqual([2]);
 });
 
@@ -93,7 +93,7 @@ test('a session outlives by far the time that its answers may take', async () =>
   const first = await pidOf();
   const until = performance.now() + 3 * answerWithinMs;
   for (let n = 1; performance.now() < until; n += 1) {
-    await hasty.atOnce(READ_COMMITTED, [note(n), hasty`SELECT pg_sleep(0.02)`]);
+    await hasty.singleRoundTrip(READ_COMMITTED, [note(n), hasty`SELECT pg_sleep(0.02)`]);
     expect(await pidOf()).toBe(first);
   }
   await hasty.end({ timeout: 1 });

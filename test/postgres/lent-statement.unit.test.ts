@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readLentStatement } from '../../src/postgres/guarded-statement.ts';
+import { readGuardedStatement } from '../../src/postgres/guarded-statement.ts';
 
 test.each([
   'COMMIT',
@@ -37,7 +37,7 @@ test.each([
   'SAVEPOINT',
 ])('a handler may not send: %s', (text) => {
   const expected = text.startsWith('/* never') ? 'plain' : 'refused';
-  expect(readLentStatement(text).kind).toBe(expected);
+  expect(readGuardedStatement(text).kind).toBe(expected);
 });
 
 test.each([
@@ -53,7 +53,7 @@ test.each([
   'EXECUTE x',
   '',
 ])('a handler may send: %s', (text) => {
-  expect(readLentStatement(text)).toEqual({ kind: 'plain' });
+  expect(readGuardedStatement(text)).toEqual({ kind: 'plain' });
 });
 
 test.each([
@@ -65,7 +65,7 @@ test.each([
   ['RELEASE a', 'release', 'a'],
   ['RELEASE SAVEPOINT å', 'release', 'å'],
 ])('%s is a %s of %s', (text, kind, name) => {
-  expect(readLentStatement(text)).toEqual({ kind, name });
+  expect(readGuardedStatement(text)).toEqual({ kind, name });
 });
 
 const ENDS = 'the transaction is the engine’s: it begins and ends it';
@@ -88,7 +88,7 @@ test.each([
   ['SAVEPOINT a b', 'the name of the savepoint cannot be read'],
   ['SAVEPOINT projectionist_1', 'savepoints that begin with projectionist_ are the engine’s'],
 ])('a handler that sends %s is told why not', (text, reason) => {
-  expect(readLentStatement(text)).toEqual({ kind: 'refused', reason });
+  expect(readGuardedStatement(text)).toEqual({ kind: 'refused', reason });
 });
 
 test.each([
@@ -101,12 +101,12 @@ test.each([
   ['SAVEPOINT "a;b"', 'savepoint', 'a;b'],
   ['SAVEPOINT saveпроектор', 'savepoint', 'saveпроектор'],
 ])('%s is a %s of %s, wherever the words end', (text, kind, name) => {
-  expect(readLentStatement(text)).toEqual({ kind, name });
+  expect(readGuardedStatement(text)).toEqual({ kind, name });
 });
 
 test.each(['COMMITTED', 'END_', 'BEGIN1', 'xCOMMIT', '_COMMIT', '1COMMIT', '"COMMIT"', "'COMMIT'", 'COMMIT$'])(
   '%s is another word than the one in it',
   (text) => {
-    expect(readLentStatement(text)).toEqual({ kind: 'plain' });
+    expect(readGuardedStatement(text)).toEqual({ kind: 'plain' });
   },
 );

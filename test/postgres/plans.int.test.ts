@@ -54,11 +54,11 @@ test('a text is prepared once, whether it is sent alone or with a whole transact
     const sum = { text: numbered(7), values: [1] };
     const sums = async () =>
       await pool.unsafe(`SELECT name, statement, prepare_time FROM pg_prepared_statements ORDER BY 1`);
-    await pool.atOnce(READ_COMMITTED, [sum]);
+    await pool.singleRoundTrip(READ_COMMITTED, [sum]);
     const first = await sums();
     expect(first.map(({ statement }) => statement)).toContain(numbered(7));
     expect(await run(7)).toEqual([{ sum: 8 }]);
-    await pool.atOnce(READ_COMMITTED, [sum, sum]);
+    await pool.singleRoundTrip(READ_COMMITTED, [sum, sum]);
     expect(await run(7)).toEqual([{ sum: 8 }]);
     expect(await sums()).toEqual(first);
   });
@@ -67,10 +67,13 @@ test('a text is prepared once, whether it is sent alone or with a whole transact
 // Seen red with: the Close in front of a Parse left out of `prepareOn` ("prepared statement … already exists").
 test('what a transaction that failed may have prepared is no obstacle to preparing it', async () => {
   await withPool(async () => {
-    const failing = pool.atOnce(READ_COMMITTED, [{ text: numbered(9), values: [1] }, pool`SELECT 1 / ${0}::int`]);
+    const failing = pool.singleRoundTrip(READ_COMMITTED, [
+      { text: numbered(9), values: [1] },
+      pool`SELECT 1 / ${0}::int`,
+    ]);
     await expect(failing).rejects.toMatchObject({ code: '22012' });
     expect(await run(9)).toEqual([{ sum: 10 }]);
-    await pool.atOnce(READ_COMMITTED, [{ text: numbered(9), values: [2] }]);
+    await pool.singleRoundTrip(READ_COMMITTED, [{ text: numbered(9), values: [2] }]);
   });
 });
 
@@ -78,7 +81,7 @@ test('what a transaction that failed may have prepared is no obstacle to prepari
 test('a transaction of more statements than a session keeps runs, and so do those statements afterwards', async () => {
   await withPool(async () => {
     const many = Array.from({ length: MOST + 100 }, (_, n) => ({ text: numbered(n), values: [1] }));
-    for (let turn = 0; turn < 2; turn += 1) await pool.atOnce(READ_COMMITTED, many);
+    for (let turn = 0; turn < 2; turn += 1) await pool.singleRoundTrip(READ_COMMITTED, many);
     expect(await run(0)).toEqual([{ sum: 1 }]);
     expect(await run(MOST + 99)).toEqual([{ sum: MOST + 100 }]);
     expect(await prepared()).toHaveLength(MOST);

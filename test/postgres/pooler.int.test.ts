@@ -53,9 +53,9 @@ describe.skipIf(!hasPgBouncer)('behind PgBouncer in transaction mode', () => {
     expect(await sql.begin((tx) => setTo(tx))).toEqual(wanted);
     await spoil(pooler);
     const note = sql`INSERT INTO noted SELECT current_setting('extra_float_digits') || ' ' || current_setting('search_path')`;
-    await sql.atOnce('ISOLATION LEVEL READ COMMITTED', [note]);
+    await sql.singleRoundTrip('ISOLATION LEVEL READ COMMITTED', [note]);
     await spoil(pooler);
-    await sql.atOnce('ISOLATION LEVEL READ COMMITTED', [note]);
+    await sql.singleRoundTrip('ISOLATION LEVEL READ COMMITTED', [note]);
     const text = '1 "app2", pg_temp';
     expect(await database.sql`SELECT text FROM app2.noted`).toEqual([{ text }, { text }]);
     await database.sql`DROP TABLE app2.noted`;

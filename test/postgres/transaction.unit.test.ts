@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { EngineError } from '../../src/core/errors.ts';
 import type { Transaction } from '../../src/core/projection.ts';
-import { lend } from '../../src/postgres/guarded-transaction.ts';
+import { guardTransaction } from '../../src/postgres/guarded-transaction.ts';
 import { queryable } from '../../src/postgres/session.ts';
 import { promised } from '../support/promised.ts';
 import { watchUncaught } from '../support/uncaught.ts';
@@ -23,7 +23,7 @@ function server() {
     if (error !== null) throw error;
     return [];
   });
-  return { lent: lend(sql), sent, answer };
+  return { guarded: guardTransaction(sql), sent, answer };
 }
 
 /** Node tells of a rejection that nobody has heard of when the microtasks are done. */
@@ -43,9 +43,9 @@ test.each(LEFT)(
   'a statement that %s is the failure of its handler, and no unhandled rejection',
   async (_what, leave, count) => {
     for (const outcome of [new Error('no'), null]) {
-      const { lent, sent, answer } = server();
-      leave(lent.tx);
-      expect(lent.end()).toBe('DELETE FROM ledger');
+      const { guarded, sent, answer } = server();
+      leave(guarded.tx);
+      expect(guarded.end()).toBe('DELETE FROM ledger');
       answer(outcome);
       await settled();
       expect(sent).toHaveLength(count);
@@ -56,30 +56,30 @@ test.each(LEFT)(
 
 // Seen red with: every statement after the end never answered (who keeps a transaction would wait for ever).
 test('what is made after the end is refused', async () => {
-  const { lent } = server();
-  expect(lent.end()).toBeNull();
-  await expect(Promise.resolve(lent.tx`SELECT 1`)).rejects.toMatchObject({ code: 'TRANSACTION_OVER' });
+  const { guarded } = server();
+  expect(guarded.end()).toBeNull();
+  await expect(Promise.resolve(guarded.tx`SELECT 1`)).rejects.toMatchObject({ code: 'TRANSACTION_OVER' });
 });
 
 // Seen red with: revoke that leaves behind as `end` does (the handler would never come to its `finally`).
 test('a handler whose time is over hears of the statement that it waits for', async () => {
-  const { lent, answer } = server();
-  const waiting = Promise.resolve(lent.tx`SELECT pg_sleep(60)`);
+  const { guarded, answer } = server();
+  const waiting = Promise.resolve(guarded.tx`SELECT pg_sleep(60)`);
   const heard = expect(waiting).rejects.toThrow('the session was ended');
   await settled();
-  expect(lent.waiting).toBe('SELECT pg_sleep(60)');
-  lent.revoke();
-  expect(lent.end()).toBe('SELECT pg_sleep(60)');
+  expect(guarded.waiting).toBe('SELECT pg_sleep(60)');
+  guarded.revoke();
+  expect(guarded.end()).toBe('SELECT pg_sleep(60)');
   answer(new Error('the session was ended'));
   await heard;
-  expect(lent.waiting).toBeNull();
+  expect(guarded.waiting).toBeNull();
 });
 
 // Seen red with: `failure ??=` made `failure =` (the last one is only an echo); the first one kept after a ROLLBACK TO.
 test('the statement at fault is known by the error that came of it, until the handler takes it back', async () => {
   const error = new Error('no');
   const broken = new Set<string>(['SELECT $1', 'SELECT 2', 'SELECT 3']);
-  const { tx, failed } = lend(
+  const { tx, failed } = guardTransaction(
     queryable(async ({ text }) => {
       if (broken.has(text)) throw error;
       return [];

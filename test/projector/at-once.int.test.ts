@@ -11,7 +11,7 @@ import {
   type StoredEvent,
   type Transaction,
 } from '../../src/index.ts';
-import { applyAtOnce } from '../../src/projector/apply-in-one-round-trip.ts';
+import { applyInOneRoundTrip } from '../../src/projector/apply-in-one-round-trip.ts';
 import { applyPage } from '../../src/projector/apply-page.ts';
 import { HandlerAnswers } from '../../src/projector/handler-answers.ts';
 import { returnedStatements } from '../../src/projector/statement-returning.ts';
@@ -41,7 +41,7 @@ async function openPage({ throws = false, pageTimeoutMs = HALT_AT_ONCE.pageTimeo
     scene,
     head,
     apply: (more: Partial<typeof work> = {}) =>
-      applyAtOnce(settings, { ...work, ...more }, new HandlerAnswers(projection, 0n)),
+      applyInOneRoundTrip(settings, { ...work, ...more }, new HandlerAnswers(projection, 0n)),
     [Symbol.asyncDispose]: () => scene[Symbol.asyncDispose](),
   };
 }
@@ -171,7 +171,7 @@ test.each(Object.entries(NOT_FOR_IT))(
     const catalog = await readCatalog(scene.sql, ['ledger']);
     const work = { projection, page, cursor: 0n, generation: 0n, replayUntil: 0n, attempt: false, catalog };
     const answers = new HandlerAnswers(projection, 0n);
-    expect(await applyAtOnce(pageSettings(scene.sql, projection), work, answers)).toBeNull();
+    expect(await applyInOneRoundTrip(pageSettings(scene.sql, projection), work, answers)).toBeNull();
     expect(await scene.row('ledger')).toEqual(before);
     expect(await scene.sql`SELECT name FROM readviews`).toEqual([{ name: 'ledger' }]);
   },
@@ -199,7 +199,7 @@ test('a handler of which nothing is known is not called before the row is held, 
   const page = await readPage(scene.sql, request);
   const catalog = await readCatalog(scene.sql, ['ledger']);
   const work = { projection, page, cursor: 0n, generation: 0n, replayUntil: 0n, attempt: false, catalog };
-  const settings = pageSettings(scene.sql, projection, { atOnce: true });
+  const settings = pageSettings(scene.sql, projection, { singleRoundTrip: true });
   await scene.sql`UPDATE projection_state SET status = 'paused'`;
   expect(await applyPage(settings, work)).toEqual({ kind: 'paused' });
   expect(called).toEqual([]);

@@ -32,9 +32,9 @@ afterAll(async () => {
 });
 
 const WAYS = [
-  ['folded', { foldFrom: 1, atOnce: false }],
-  ['in order', { foldFrom: 99, atOnce: false }],
-  ['at once', { foldFrom: 99, atOnce: true }],
+  ['folded', { foldFrom: 1, singleRoundTrip: false }],
+  ['in order', { foldFrom: 99, singleRoundTrip: false }],
+  ['at once', { foldFrom: 99, singleRoundTrip: true }],
 ] as const;
 type Way = (typeof WAYS)[number][1] & Pick<PageSettings, 'failpoint'>;
 

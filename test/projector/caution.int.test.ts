@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { StoredEvent } from '../../src/core/event.ts';
-import { Caution, Turns } from '../../src/projector/crash-loop-guard.ts';
+import { CrashLoopGuard, Mutex } from '../../src/projector/crash-loop-guard.ts';
 import type { PageOutcome } from '../../src/projector/page-outcome.ts';
 import { beginAttempt, noteStart, type StartNote } from '../../src/state/attempts.ts';
 import { createLedger, noted } from '../support/noted-ledger.ts';
-import { handPuller } from '../support/page.ts';
+import { runnerByHand } from '../support/page.ts';
 import { capturingLog, gate, openScene, type Scene } from '../support/scene.ts';
 
 const { projection } = createLedger();
@@ -27,9 +27,9 @@ function event(index: number): StoredEvent {
   return found;
 }
 
-function careful(start: Partial<StartNote> = {}, log = capturingLog(), turns = new Turns()) {
+function careful(start: Partial<StartNote> = {}, log = capturingLog(), turns = new Mutex()) {
   const note = { name: 'ledger', starts: 3, position: null, deaths: 0, halted: false, ...start };
-  return new Caution({ sql: scene.sql, name: 'ledger', start: note, events: 2, turns, log });
+  return new CrashLoopGuard({ sql: scene.sql, name: 'ledger', start: note, events: 2, turns, log });
 }
 
 const at = { cursor: 0n, generation: 0n };
@@ -38,26 +38,26 @@ const applied: PageOutcome = { kind: 'applied', cursor: 1n, mode: 'in_order' };
 
 // Seen red with: `endAttempt` left out of #end (two restarts later, for whatever reason, the event counts as deadly).
 test('an event that the process has survived leaves no record, whatever became of it', async () => {
-  const caution = careful();
-  expect(await caution.attempt(event(0), at, async () => applied, never)).toBe(applied);
+  const crashLoopGuard = careful();
+  expect(await crashLoopGuard.attempt(event(0), at, async () => applied, never)).toBe(applied);
   expect(await attempts()).toEqual([]);
-  const failing = caution.attempt(event(1), at, () => Promise.reject(new Error('no connection')), never);
+  const failing = crashLoopGuard.attempt(event(1), at, () => Promise.reject(new Error('no connection')), never);
   await expect(failing).rejects.toThrow('no connection');
   expect(await attempts()).toEqual([]);
-  expect(caution.on).toBe(false);
+  expect(crashLoopGuard.on).toBe(false);
 });
 
 // Seen red with: `endAttempt` awaited in the finally of `attempt` (what it throws takes the place of the outcome).
 test('a record that cannot be removed hides neither a pending halt nor an error, and the next event goes alone too', async () => {
   const log = capturingLog();
-  const caution = careful({}, log);
+  const crashLoopGuard = careful({}, log);
   const halt = { kind: 'must halt' } as PageOutcome;
   await scene.sql.unsafe(`
     CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'disk full' USING ERRCODE = '53100'; END $$;
     CREATE TRIGGER keep BEFORE DELETE ON projection_attempts FOR EACH ROW EXECUTE FUNCTION keep()`);
   try {
-    expect(await caution.attempt(event(0), at, async () => halt, never)).toBe(halt);
-    const failing = caution.attempt(event(0), at, () => Promise.reject(new Error('no connection')), never);
+    expect(await crashLoopGuard.attempt(event(0), at, async () => halt, never)).toBe(halt);
+    const failing = crashLoopGuard.attempt(event(0), at, () => Promise.reject(new Error('no connection')), never);
     await expect(failing).rejects.toThrow('no connection');
   } finally {
     await scene.sql.unsafe('DROP TRIGGER keep ON projection_attempts; DROP FUNCTION keep()');
@@ -65,16 +65,16 @@ test('a record that cannot be removed hides neither a pending halt nor an error,
   expect(log.lines.map(({ level, fields }) => [level, fields['position']])).toEqual(
     Array.from({ length: 2 }, () => ['warn', event(0).position]),
   );
-  expect(caution.on).toBe(true);
-  await caution.attempt(event(0), at, async () => applied, never);
-  await caution.attempt(event(1), at, async () => applied, never);
+  expect(crashLoopGuard.on).toBe(true);
+  await crashLoopGuard.attempt(event(0), at, async () => applied, never);
+  await crashLoopGuard.attempt(event(1), at, async () => applied, never);
   expect(await attempts()).toEqual([]);
-  expect(caution.on).toBe(false);
+  expect(crashLoopGuard.on).toBe(false);
 });
 
 // Seen red with: `signal.throwIfAborted()` left out (a daemon that stops begins one more event, and may die of it).
 test('a turn that comes after the stop applies nothing, and blames nothing', async () => {
-  const turns = new Turns();
+  const turns = new Mutex();
   const [goOn, stop] = [gate(), new AbortController()];
   const first = turns.take(() => goOn.passed);
   let runs = 0;
@@ -127,9 +127,9 @@ test('a page in hand when a connection is lost is read again: a crash may have t
       });
     },
   });
-  const { pull, headIs, lost } = handPuller(own.sql, other, { reader });
+  const { run, headIs, lost } = runnerByHand(own.sql, other, { reader });
   headIs(gone?.position ?? 0n);
-  expect(await pull()).toEqual({ kind: 'caught-up' });
+  expect(await run()).toEqual({ kind: 'caught-up' });
   expect(failedOver).toBe(true);
   expect(await own.sql`SELECT text FROM other`).toEqual([{ text: 'stands1' }]);
   expect(calls).toHaveLength(1);

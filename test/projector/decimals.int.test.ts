@@ -58,9 +58,9 @@ const AMOUNTS = ['0.00000000000000000001', '-0.5', '12.50', LONG];
 
 // Seen red with: isExactNumber always true; Decimal left out of encode's numeric; of stringifyJson.
 test.each([
-  ['in order', { foldFrom: 99, atOnce: false }],
-  ['folded', { foldFrom: 1, atOnce: false }],
-  ['at once', { foldFrom: 99, atOnce: true }],
+  ['in order', { foldFrom: 99, singleRoundTrip: false }],
+  ['folded', { foldFrom: 1, singleRoundTrip: false }],
+  ['at once', { foldFrom: 99, singleRoundTrip: true }],
 ])('decimals of a payload reach numeric and jsonb columns digit for digit, %s', async (_, way) => {
   const catalog = await readCatalog(sql, ['paid']);
   const settings = { sql, control: sql, owner: 'test', owners: new Map(), policy: HALT_AT_ONCE, ...way };

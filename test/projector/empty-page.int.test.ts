@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { band } from '../../examples/dancefinder/projections/band.ts';
 import { append } from '../../src/event-store/append.ts';
-import type { HeadSource } from '../../src/projector/head-source.ts';
+import type { HighWaterMarkSource } from '../../src/projector/head-source.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { openStore } from '../support/engine.ts';
-import { createPuller } from '../support/puller.ts';
+import { createRunner } from '../support/puller.ts';
 
 const stream = (name: string, aggregateId: string, payload: object) =>
   ({ aggregateName: `domain.${name}`, aggregateId, sequenceNo: 1, name: `${name}Created`, payload }) as const;
@@ -17,13 +17,13 @@ test('an event that is appended right after an empty page was read is not passed
   await append(sql, [stream('DanceHall', 'one', {}), stream('DanceHall', 'two', {})]);
 
   let head: bigint | null = null;
-  let looks = 0;
-  const heads: HeadSource = {
+  let polls = 0;
+  const highWaterMark: HighWaterMarkSource = {
     latest: () => head,
     refresh: async () => {
-      looks += 1;
+      polls += 1;
       // The first look is for the page that finds nothing; whoever looks next finds one more event.
-      if (looks === 2) {
+      if (polls === 2) {
         await append(sql, [stream('Band', '00000000-0000-4000-8000-000000000001', { name: 'Late' })]);
       }
       const [row] = await sql<[{ last: bigint }]>`SELECT max(position) AS last FROM events`;
@@ -36,8 +36,8 @@ test('an event that is appended right after an empty page was read is not passed
     forget: () => undefined,
     epoch: () => 0,
   };
-  const puller = createPuller(sql, band, heads);
-  expect(await puller.pull('catch-up', new AbortController().signal)).toEqual({ kind: 'caught-up' });
+  const runner = createRunner(sql, band, highWaterMark);
+  expect(await runner.run('catch-up', new AbortController().signal)).toEqual({ kind: 'caught-up' });
   expect(await sql`SELECT name FROM band`).toEqual([{ name: 'Late' }]);
   await sql.end();
 });

@@ -3,7 +3,7 @@ import { EngineError } from '../../src/core/errors.ts';
 import type { StoredEvent } from '../../src/core/event.ts';
 import { ofOurDatabase } from '../../src/postgres/errors.ts';
 import { eventFailed, toEventFailed } from '../../src/projector/event-failure.ts';
-import { EventFailed, LookupWaits } from '../../src/projector/page-outcome.ts';
+import { DependencyNotReady, EventFailed } from '../../src/projector/page-outcome.ts';
 
 const place = {
   aggregateName: 'test.Stream',
@@ -42,7 +42,7 @@ test('an error of the engine has its code, and the SQLSTATE of what caused it; o
 // Seen red with: each line of toEventFailed taken out.
 test('what is known already, or no fault of the event, passes through as it is', () => {
   const known = eventFailed(new Error('no'), 1, event);
-  const waits = new LookupWaits(1, 'band comes first');
+  const waits = new DependencyNotReady(1, 'band comes first');
   const lost = ofOurDatabase(coded('08006'));
   for (const error of [known, waits, lost]) expect(toEventFailed(error, 2, event, null)).toBe(error);
   const failed = toEventFailed(coded('08006'), 2, event, 'SELECT 1');

@@ -16,8 +16,8 @@ test('compounds become their parts in order, however deep, and what does nothing
 test('each kind of statement is one', () => {
   const kinds = ['create', 'upsert', 'update', 'remove', 'copy', 'lookup'] as const;
   for (const kind of kinds) expect(flattenStatements({ kind } as Statement), kind).toEqual([{ kind }]);
-  const look = lookup('t', { select: 'a', where: { a: 'x' } }, () => none());
-  expect(flattenStatements(look)).toEqual([look]);
+  const poll = lookup('t', { select: 'a', where: { a: 'x' } }, () => none());
+  expect(flattenStatements(poll)).toEqual([poll]);
 });
 
 // Seen red with: the looks at its type and at null taken out, each alone.

@@ -31,12 +31,20 @@ afterAll(async () => {
   await database.drop();
 });
 
-async function run(foldFrom: number, pageSizes: readonly number[], atOnce = false) {
+async function run(foldFrom: number, pageSizes: readonly number[], singleRoundTrip = false) {
   await sql`TRUNCATE person, likes, checked, tally, rank, projection_failures`;
   await sql`UPDATE projection_state SET cursor = 0, status = 'running'`;
   const [{ head }] = await sql<[{ head: bigint }]>`SELECT coalesce(max(position), 0) AS head FROM events`;
   const catalog = await readCatalog(sql, [...projection.tables.keys()]);
-  const settings = { sql, control: sql, owner: 'law', owners: new Map(), policy: HALT_AT_ONCE, foldFrom, atOnce };
+  const settings = {
+    sql,
+    control: sql,
+    owner: 'law',
+    owners: new Map(),
+    policy: HALT_AT_ONCE,
+    foldFrom,
+    singleRoundTrip,
+  };
   for (let turn = 0; ; turn++) {
     const state = await readState(sql, 'law');
     const cursor = state?.cursor ?? 0n;

@@ -5,8 +5,8 @@ import type { StandardSchema } from '../../src/core/standard-schema.ts';
 import { create, none, several } from '../../src/core/statements.ts';
 import type { Sender } from '../../src/postgres/guarded-transaction.ts';
 import { HandlerAnswers } from '../../src/projector/handler-answers.ts';
-import { findCulprit } from '../../src/projector/handler-origin.ts';
-import { PageMeter } from '../../src/projector/page-metrics.ts';
+import { findHandlerOrigin } from '../../src/projector/handler-origin.ts';
+import { PageMetricsRecorder } from '../../src/projector/page-metrics.ts';
 import { returnsStatements } from '../../src/projector/statement-returning.ts';
 
 const event = (position: bigint, name = 'Noted', payload: unknown = {}): StoredEvent =>
@@ -170,7 +170,7 @@ test('a handler is known as whose code runs, at which event, and gets what its s
   const band = handling(
     {
       Noted: ({ payload }) => {
-        seen.push(findCulprit());
+        seen.push(findHandlerOrigin());
         payloads.push(payload);
         return none();
       },
@@ -179,7 +179,7 @@ test('a handler is known as whose code runs, at which event, and gets what its s
   );
   const enter = (position: bigint) => positions.push(position);
   const slot = { enter, back: () => undefined, prepare: () => undefined, leave: () => undefined };
-  new HandlerAnswers(band, 0n, new PageMeter(slot)).ahead([event(7n), event(8n, 'Other')]);
+  new HandlerAnswers(band, 0n, new PageMetricsRecorder(slot)).ahead([event(7n), event(8n, 'Other')]);
   expect(seen).toEqual([{ projection: 'band', event: event(7n) }]);
   expect(payloads).toEqual(['checked']);
   expect(positions).toEqual([7n]);

@@ -74,22 +74,33 @@ beforeEach(async () => {
   calls.length = 0;
 });
 
-async function apply(names: readonly string[], { foldFrom, atOnce }: { foldFrom: number; atOnce: boolean }) {
+async function apply(
+  names: readonly string[],
+  { foldFrom, singleRoundTrip }: { foldFrom: number; singleRoundTrip: boolean },
+) {
   const events = names.map((name, index): NewEvent => {
     return { aggregateName: 'a', aggregateId: 'a', sequenceNo: index, name, payload: {} };
   });
   const appended = await append(sql, events);
   const head = appended.at(-1)?.position ?? 0n;
   const page = await readPage(sql, { after: 0n, head, names: null, limit: 100, maxBytes: 1e6 });
-  const settings = { sql, control: sql, owner: 'test', owners: new Map(), policy: HALT_AT_ONCE, foldFrom, atOnce };
+  const settings = {
+    sql,
+    control: sql,
+    owner: 'test',
+    owners: new Map(),
+    policy: HALT_AT_ONCE,
+    foldFrom,
+    singleRoundTrip,
+  };
   const catalog = await readCatalog(sql, [...projection.tables.keys()]);
   const work = { projection, page, cursor: 0n, generation: 0n, replayUntil: 0n, attempt: false, catalog };
   return await applyPage(settings, work);
 }
 
-const FOLDED = { foldFrom: 1, atOnce: false };
-const AT_ONCE = { foldFrom: 99, atOnce: true };
-const IN_ORDER = { foldFrom: 99, atOnce: false };
+const FOLDED = { foldFrom: 1, singleRoundTrip: false };
+const AT_ONCE = { foldFrom: 99, singleRoundTrip: true };
+const IN_ORDER = { foldFrom: 99, singleRoundTrip: false };
 const rows = async () => await sql`SELECT id, note FROM plain ORDER BY id`;
 
 // Seen red with: `answers` not handed on to runEvents in applyPart; planned anew in applyAtOnce; isFinal ignored in nextPart.
@@ -124,7 +135,7 @@ test.each<[string, readonly string[], object, number]>([
 // Seen red with: the promise awaited in foldPage, before what precedes it has been written.
 test('SQL of a handler that was called ahead runs when its turn comes, after what precedes it', async () => {
   await sql`CREATE TABLE IF NOT EXISTS seen (id int, before int)`;
-  const looking = defineProjection<{ name: string; payload: unknown }>()({
+  const polling = defineProjection<{ name: string; payload: unknown }>()({
     name: 'called',
     tables: { plain: { key: ['id'] }, checked: { key: ['id'] } },
     on: {
@@ -138,8 +149,8 @@ test('SQL of a handler that was called ahead runs when its turn comes, after wha
   });
   await append(sql, events);
   const page = await readPage(sql, { after: 0n, head: 4n, names: null, limit: 100, maxBytes: 1e6 });
-  const catalog = await readCatalog(sql, [...looking.tables.keys()]);
-  const work = { projection: looking, page, cursor: 0n, generation: 0n, replayUntil: 0n, attempt: false, catalog };
+  const catalog = await readCatalog(sql, [...polling.tables.keys()]);
+  const work = { projection: polling, page, cursor: 0n, generation: 0n, replayUntil: 0n, attempt: false, catalog };
   const settings = { sql, control: sql, owner: 'test', owners: new Map(), policy: HALT_AT_ONCE, ...FOLDED };
   expect(await applyPage(settings, work)).toMatchObject({
     kind: 'applied',

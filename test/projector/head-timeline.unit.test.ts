@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { HeadTimeline } from '../../src/projector/high-water-mark-timeline.ts';
+import { HighWaterMarkTimeline } from '../../src/projector/high-water-mark-timeline.ts';
 
 function timeline() {
   const clock = { ms: 0 };
-  return { clock, line: new HeadTimeline(() => clock.ms) };
+  return { clock, line: new HighWaterMarkTimeline(() => clock.ms) };
 }
 
 // Seen red with: the last entry in place of the first one above the cursor; `>=` in the comparison.

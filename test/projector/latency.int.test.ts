@@ -15,9 +15,9 @@ test('the time from append to visible row is counted while live, and not for a r
   expect(counted()).toBe(0);
   await scene.append(...appended(1));
   await vi.waitFor(() => expect(counted()).toBe(1));
-  const [figures] = daemon.latency();
-  expect(figures?.sum).toBeLessThan(30);
-  expect(figures?.buckets.at(-1)).toEqual({ le: 60, count: 1 });
+  const [metrics] = daemon.latency();
+  expect(metrics?.sum).toBeLessThan(30);
+  expect(metrics?.buckets.at(-1)).toEqual({ le: 60, count: 1 });
   await daemon.send('ledger', 'RESET');
   await untilCaughtUp(daemon, scene.sql);
   expect(counted()).toBe(1);

@@ -11,13 +11,13 @@ function stopwatch() {
     at: (ms: number) => {
       now = START + ms;
     },
-    figures: () => latency.figures('band'),
+    metrics: () => latency.metrics('band'),
   };
 }
 
 // Seen red with: `below` not carried on from bucket to bucket; `<` for `<=`.
 test('latencies are counted in seconds, each in every bucket it fits into', () => {
-  const { latency, at, figures } = stopwatch();
+  const { latency, at, metrics } = stopwatch();
   latency.wentLive();
   for (const [occurred, seen] of [
     ['2026-03-01T19:00:00.001999Z', 3],
@@ -27,7 +27,7 @@ test('latencies are counted in seconds, each in every bucket it fits into', () =
     at(seen);
     latency.visible(occurred);
   }
-  const { name, buckets, sum, count } = figures();
+  const { name, buckets, sum, count } = metrics();
   expect([name, count]).toEqual(['band', 3]);
   expect(sum).toBeCloseTo(0.002 + 0.1 + 120);
   const upTo = Object.fromEntries(buckets.map((bucket) => [bucket.le, bucket.count]));
@@ -36,34 +36,34 @@ test('latencies are counted in seconds, each in every bucket it fits into', () =
 
 // Seen red with: `liveSince` 0 from the start.
 test('nothing counts that was appended before the projection went live, or has a time of its own', () => {
-  const { latency, at, figures } = stopwatch();
+  const { latency, at, metrics } = stopwatch();
   at(1000);
   latency.visible('2026-03-01T19:00:00.500000Z');
   latency.wentLive();
   at(2000);
   for (const old of ['2026-03-01T19:00:00.999000Z', '1999-12-31T00:00:00.000000Z', 'infinity', '-infinity'])
     latency.visible(old);
-  expect(figures().count).toBe(0);
+  expect(metrics().count).toBe(0);
   latency.visible('2026-03-01T19:00:01.000000Z');
-  expect(figures()).toMatchObject({ count: 1, sum: 1 });
+  expect(metrics()).toMatchObject({ count: 1, sum: 1 });
 });
 
 test('an appender whose clock is ahead took no time at all', () => {
-  const { latency, figures } = stopwatch();
+  const { latency, metrics } = stopwatch();
   latency.wentLive();
   latency.visible('2026-03-01T19:00:09.000000Z');
-  expect(figures()).toMatchObject({ count: 1, sum: 0 });
+  expect(metrics()).toMatchObject({ count: 1, sum: 0 });
 });
 
 // Seen red with: `<` for `<=` (at its bound one was in the next bucket).
 test('one that takes exactly as long as a bucket reaches is in it, and one beyond the last is in none', () => {
-  const { latency, at, figures } = stopwatch();
+  const { latency, at, metrics } = stopwatch();
   latency.wentLive();
   at(60_000);
   latency.visible('2026-03-01T19:00:00.000000Z');
   at(60_001);
   latency.visible('2026-03-01T19:00:00.000000Z');
-  const { buckets, count, sum } = figures();
+  const { buckets, count, sum } = metrics();
   expect(buckets.map(({ count: counted }) => counted)).toEqual([...Array(13).fill(0), 1]);
   expect([count, sum]).toEqual([2, 120.001]);
 });

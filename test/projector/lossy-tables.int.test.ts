@@ -43,9 +43,9 @@ const TRIGGER =
   'CREATE TRIGGER keeping BEFORE INSERT OR UPDATE OR DELETE ON thing FOR EACH ROW EXECUTE FUNCTION keep();';
 
 const WAYS = [
-  ['folded if it may be', { foldFrom: 1, atOnce: false }],
-  ['in order', { foldFrom: 99, atOnce: false }],
-  ['at once', { foldFrom: 99, atOnce: true }],
+  ['folded if it may be', { foldFrom: 1, singleRoundTrip: false }],
+  ['in order', { foldFrom: 99, singleRoundTrip: false }],
+  ['at once', { foldFrom: 99, singleRoundTrip: true }],
 ] as const;
 type Way = (typeof WAYS)[number][1];
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { PageMeter } from '../../src/projector/page-metrics.ts';
+import { PageMetricsRecorder } from '../../src/projector/page-metrics.ts';
 
-type Cut = Parameters<PageMeter['cut']>[1];
+type Cut = Parameters<PageMetricsRecorder['cut']>[1];
 const events = [7n, 8n, 9n].map((position) => ({ position }));
 const failure = {
   eventId: 'e',
@@ -25,12 +25,12 @@ const failed = (cursor: bigint, verdict: 'retry' | 'halt' | 'skip'): Cut => ({
 });
 
 test('pages are counted by the way they were applied, in seconds, and their events together', () => {
-  const meter = new PageMeter();
-  meter.applied(200, 'folded', 500);
-  meter.applied(3, 'in_order', 20);
-  meter.applied(2, 'at_once', 10);
-  meter.applied(300, 'folded', 250);
-  expect(meter.figures()).toMatchObject({
+  const recorder = new PageMetricsRecorder();
+  recorder.applied(200, 'folded', 500);
+  recorder.applied(3, 'in_order', 20);
+  recorder.applied(2, 'at_once', 10);
+  recorder.applied(300, 'folded', 250);
+  expect(recorder.metrics()).toMatchObject({
     pages: {
       folded: { count: 2, seconds: 0.75 },
       in_order: { count: 1, seconds: 0.02 },
@@ -44,13 +44,13 @@ test('pages are counted by the way they were applied, in seconds, and their even
 
 // Seen red with: a sum that is set and not added to; milliseconds kept.
 test('statements are counted by event type, folds by table', () => {
-  const meter = new PageMeter();
-  meter.statement('Noted', 100);
-  meter.statement('Noted', 400);
-  meter.statement('Other', 2000);
-  meter.folded('band', 50);
-  meter.folded('band', 25);
-  const { statements, folds } = meter.figures();
+  const recorder = new PageMetricsRecorder();
+  recorder.statement('Noted', 100);
+  recorder.statement('Noted', 400);
+  recorder.statement('Other', 2000);
+  recorder.folded('band', 50);
+  recorder.folded('band', 25);
+  const { statements, folds } = recorder.metrics();
   expect([...statements]).toEqual([
     ['Noted', { count: 2, seconds: 0.5 }],
     ['Other', { count: 1, seconds: 2 }],
@@ -69,34 +69,34 @@ test('of a page that was cut only what precedes the event counts, and the one th
     [{ kind: 'waiting', cursor: 7n, detail: 'band' }, 1, 0],
   ];
   for (const [outcome, applied, failures] of cuts) {
-    const meter = new PageMeter();
-    meter.cut(events, outcome);
+    const recorder = new PageMetricsRecorder();
+    recorder.cut(events, outcome);
     expect(
-      meter.figures(),
+      recorder.metrics(),
       JSON.stringify(outcome, (_, value) => String(value)),
     ).toMatchObject({ events: applied, failures });
   }
 });
 
 test('attempts at an event that had failed before are counted', () => {
-  const meter = new PageMeter();
-  meter.retried();
-  meter.retried();
-  expect(meter.figures().retries).toBe(2);
+  const recorder = new PageMetricsRecorder();
+  recorder.retried();
+  recorder.retried();
+  expect(recorder.metrics().retries).toBe(2);
 });
 
 // Seen red with: the sums of pages given out as they are.
 test('figures that were given out do not change any more', () => {
-  const meter = new PageMeter();
-  meter.applied(1, 'folded', 1);
-  meter.statement('Noted', 1);
-  meter.folded('band', 1);
-  const before = meter.figures();
-  meter.applied(1, 'folded', 1);
-  meter.applied(1, 'in_order', 1);
-  meter.applied(1, 'at_once', 1);
-  meter.statement('Other', 1);
-  meter.folded('event', 1);
+  const recorder = new PageMetricsRecorder();
+  recorder.applied(1, 'folded', 1);
+  recorder.statement('Noted', 1);
+  recorder.folded('band', 1);
+  const before = recorder.metrics();
+  recorder.applied(1, 'folded', 1);
+  recorder.applied(1, 'in_order', 1);
+  recorder.applied(1, 'at_once', 1);
+  recorder.statement('Other', 1);
+  recorder.folded('event', 1);
   const none = { count: 0, seconds: 0 };
   expect(before.pages).toEqual({ folded: { count: 1, seconds: 0.001 }, in_order: none, at_once: none });
   expect([before.statements.size, before.folds.size]).toEqual([1, 1]);
@@ -104,16 +104,16 @@ test('figures that were given out do not change any more', () => {
 
 test('whoever watches is told which event is handled, and when that is over; nobody need watch', () => {
   const seen: (bigint | null)[] = [];
-  const meter = new PageMeter({
+  const recorder = new PageMetricsRecorder({
     enter: (position) => seen.push(position),
     back: () => undefined,
     prepare: () => undefined,
     leave: () => seen.push(null),
   });
-  meter.handling(7n);
-  meter.handled();
+  recorder.handling(7n);
+  recorder.handled();
   expect(seen).toEqual([7n, null]);
-  const alone = new PageMeter();
+  const alone = new PageMetricsRecorder();
   alone.handling(7n);
   alone.handled();
 });

@@ -4,7 +4,7 @@ import type { Sql, Tx } from '../../src/postgres/pool.ts';
 import { storeHalt } from '../../src/projector/pending-halt.ts';
 import { untilCaughtUp, untilStatus } from '../support/engine.ts';
 import { createLedger, noted, readLedger } from '../support/noted-ledger.ts';
-import { handPuller } from '../support/page.ts';
+import { runnerByHand } from '../support/page.ts';
 import { gate, openScene, type Scene } from '../support/scene.ts';
 
 /** Holds a projection's row in a session of its own until `release`. */
@@ -123,11 +123,11 @@ test('a handler that ended the transaction while its row is held is not run agai
   const sql = new Proxy(scene.sql, {
     get: (target, key) => (key === 'begin' && sessions.length === 0 ? begin : Reflect.get(target, key)),
   });
-  const { pull, headIs } = handPuller(sql, projection);
+  const { run, headIs } = runnerByHand(sql, projection);
   headIs(event?.position ?? 0n);
-  expect(await pull()).toEqual({ kind: 'elsewhere' });
+  expect(await run()).toEqual({ kind: 'locked-by-other' });
   await held[0]?.release();
-  expect(await pull()).toMatchObject({ kind: 'failed', halted: true, event: { position: event?.position } });
+  expect(await run()).toMatchObject({ kind: 'failed', halted: true, event: { position: event?.position } });
   expect(runs).toBe(1);
   expect(await scene.row('ender')).toMatchObject({
     status: 'halted',

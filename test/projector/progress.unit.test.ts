@@ -99,7 +99,7 @@ test('a page counts among those run in order unless it is said to be applied oth
   const { made } = progress();
   made.applied(1, 1n, 500);
   made.applied(2, 3n, 250, 'folded');
-  expect(made.pages.figures().pages).toEqual({
+  expect(made.pages.metrics().pages).toEqual({
     folded: { count: 1, seconds: 0.25 },
     in_order: { count: 1, seconds: 0.5 },
     at_once: { count: 0, seconds: 0 },
@@ -128,5 +128,5 @@ test('how long rows take to be visible is told by the clock on the wall, which e
   const { made } = progress();
   made.latency.wentLive();
   made.latency.visible(new Date(Date.now() + 1).toISOString());
-  expect(made.latency.figures('band')).toMatchObject({ count: 1 });
+  expect(made.latency.metrics('band')).toMatchObject({ count: 1 });
 });

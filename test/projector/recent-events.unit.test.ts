@@ -79,14 +79,14 @@ test('the newest 256 events are kept, and one that is that far behind finds all 
 });
 
 /** What looks have seen: each one begins where the last one ended, unless one of them did not read along. */
-const looks = fc.array(fc.record({ size: fc.nat(90), gap: fc.boolean(), hole: fc.integer({ min: 1, max: 3 }) }), {
+const polls = fc.array(fc.record({ size: fc.nat(90), gap: fc.boolean(), hole: fc.integer({ min: 1, max: 3 }) }), {
   maxLength: 12,
 });
 
 // Seen red with: `#after` not moved when old events are dropped; looks joined over a hole.
 test('whatever the looks saw, a page never leaves out an event', () => {
   fc.assert(
-    fc.property(looks, fc.nat(), (seen, place) => {
+    fc.property(polls, fc.nat(), (seen, place) => {
       const recent = new RecentEvents();
       const all: StoredEvent[] = [];
       let head = 0n;

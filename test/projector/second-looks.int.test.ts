@@ -4,7 +4,7 @@ import { defineProjection, lookup, none, remove } from '../../src/index.ts';
 import type { Sql, Tx } from '../../src/postgres/pool.ts';
 import { resolveLookup } from '../../src/projector/lookups.ts';
 import { createLedger, noted, readLedger } from '../support/noted-ledger.ts';
-import { handPuller } from '../support/page.ts';
+import { runnerByHand } from '../support/page.ts';
 import { openScene } from '../support/scene.ts';
 
 interface Noted {
@@ -33,14 +33,14 @@ test('a look-up that misses looks once more after it has read how far the other 
   const [event] = await scene.append(...noted('a', 1, 1));
   const position = event?.position ?? 0n;
   const found = await scene.sql.begin(async (tx) => {
-    let looks = 0;
+    let polls = 0;
     const between = new Proxy(tx, {
       get: (target, key) => {
         if (key !== 'unsafe') return Reflect.get(target, key);
         return async (...request: Parameters<Tx['unsafe']>) => {
           const rows = await target.unsafe(...request);
-          looks += 1;
-          if (looks === 1) await commitBand(scene.sql, position);
+          polls += 1;
+          if (polls === 1) await commitBand(scene.sql, position);
           return rows;
         };
       },
@@ -77,9 +77,9 @@ test('an event that lacks the row of another projection is tried once more when 
   });
   await using scene = await openScene([band, child]);
   const [event] = await scene.append(...noted('a', 1, 1));
-  const { pull, headIs } = handPuller(scene.sql, child, { settings: { owners: tableOwners([band, child]) } });
+  const { run, headIs } = runnerByHand(scene.sql, child, { settings: { owners: tableOwners([band, child]) } });
   headIs(event?.position ?? 0n);
-  expect(await pull()).toEqual({ kind: 'caught-up' });
+  expect(await run()).toEqual({ kind: 'caught-up' });
   expect(runs).toBe(3);
   expect(await scene.sql`SELECT id, band FROM child`).toEqual([{ id: 'a1', band: '7' }]);
 });
@@ -87,21 +87,21 @@ test('an event that lacks the row of another projection is tried once more when 
 // Seen red with: `locked.status === 'halted'` taken out of apply-part.ts (in order, folded), and with it the condition of
 // advanceOrFail (at once).
 test.each([
-  ['event by event', { atOnce: false, foldFrom: 100 }],
-  ['folded', { atOnce: false, foldFrom: 1 }],
-  ['in one round trip', { atOnce: true, foldFrom: 100 }],
+  ['event by event', { singleRoundTrip: false, foldFrom: 100 }],
+  ['folded', { singleRoundTrip: false, foldFrom: 1 }],
+  ['in one round trip', { singleRoundTrip: true, foldFrom: 100 }],
 ])('a worker that read the row before it was halted does not go through the halt (%s)', async (_how, settings) => {
   const { projection } = createLedger();
   await using scene = await openScene([projection]);
   const [first] = await scene.append(...noted('a', 1, 1));
-  const { pull, headIs } = handPuller(scene.sql, projection, { settings });
+  const { run, headIs } = runnerByHand(scene.sql, projection, { settings });
   headIs(first?.position ?? 0n);
-  expect(await pull()).toEqual({ kind: 'caught-up' });
+  expect(await run()).toEqual({ kind: 'caught-up' });
   // Another daemon, whose reset or handler has left damage that no failure stands for.
   await scene.sql`UPDATE projection_state SET status = 'halted', alarm = 'damaged' WHERE name = 'ledger'`;
   const [second] = await scene.append(...noted('a', 2, 1));
   headIs(second?.position ?? 0n);
-  expect(await pull()).toMatchObject({ kind: 'halted' });
+  expect(await run()).toMatchObject({ kind: 'halted' });
   expect(await readLedger(scene.sql)).toEqual(['a1']);
   expect(await scene.row('ledger')).toMatchObject({ status: 'halted', cursor: first?.position });
 });

@@ -9,11 +9,11 @@ test('types that no projection handles are counted once an event, fifty of them 
   const counter = new UnhandledCounter([createLedger().projection]);
   counter.add([event(1n, 'Noted'), event(2n, 'Notd'), event(3n, 'Notd')]);
   counter.add([event(3n, 'Notd'), event(4n, 'Typo')]);
-  expect(counter.figures()).toEqual([
+  expect(counter.metrics()).toEqual([
     { name: 'Notd', events: 2, position: '3' },
     { name: 'Typo', events: 1, position: '4' },
   ]);
   counter.add(Array.from({ length: 200 }, (_, index) => event(BigInt(index + 5), `type ${index}`)));
-  expect(counter.figures()).toHaveLength(51);
-  expect(counter.figures()[0]).toEqual({ name: 'other', events: 152, position: '204' });
+  expect(counter.metrics()).toHaveLength(51);
+  expect(counter.metrics()[0]).toEqual({ name: 'other', events: 152, position: '204' });
 });

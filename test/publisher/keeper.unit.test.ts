@@ -2,7 +2,7 @@ import { setImmediate as settled } from 'node:timers/promises';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { silentLog } from '../../src/core/log.ts';
 import type { RelayOutcome } from '../../src/core/publisher.ts';
-import { Keeper } from '../../src/publisher/keeper.ts';
+import { PublisherSupervisor } from '../../src/publisher/keeper.ts';
 import { toStatus } from '../../src/publisher/status.ts';
 
 /** Each operation runs until the test ends it. */
@@ -12,15 +12,15 @@ function keep() {
     new Promise((resolve) => operations.push({ signal, end: resolve }));
   const errors: unknown[] = [];
   const pauses: number[] = [];
-  const keeper = new Keeper({
-    hands: { relay },
+  const supervisor = new PublisherSupervisor({
+    operations: { relay },
     backoff: { baseMs: 200, capMs: 10_000 },
     retryHaltedAfterMs: 1000,
     log: { ...silentLog, error: (about: unknown) => errors.push(about) },
     pause: async (ms) => pauses.push(ms),
   });
-  onTestFinished(() => keeper.end());
-  return { keeper, operations, errors, pauses };
+  onTestFinished(() => supervisor.end());
+  return { supervisor, operations, errors, pauses };
 }
 
 /** A bug in an action, once: what it looks into throws. */
@@ -40,36 +40,36 @@ const rest = { row: null, head: 0n, inFlight: 0, silentMs: 0, ratePerSecond: 0 }
 
 // Seen red with: the error only logged; the broker's state not told to the new actor; #operation not waited for.
 test('a publisher that dies of a bug is put back when its operation has ended, and knows how the broker stands', async () => {
-  const { keeper, operations, errors, pauses } = keep();
-  keeper.send({ type: 'CONNECTED' });
+  const { supervisor, operations, errors, pauses } = keep();
+  supervisor.send({ type: 'CONNECTED' });
   expect(operations.length).toBe(1);
-  keeper.send(bug());
+  supervisor.send(bug());
   expect(operations[0]?.signal.aborted).toBe(true);
   expect(errors).toMatchObject([{ deaths: 1 }]);
-  expect(toStatus({ snapshot: keeper.snapshot(), ...rest })).toMatchObject({
+  expect(toStatus({ snapshot: supervisor.snapshot(), ...rest })).toMatchObject({
     state: 'backing-off',
     detail: 'it died of a bug and is put back; the log has the error',
   });
-  const dead = keeper.snapshot();
+  const dead = supervisor.snapshot();
   expect(pauses[0]).toBeGreaterThanOrEqual(100);
   await settled();
-  expect(keeper.snapshot()).toBe(dead);
+  expect(supervisor.snapshot()).toBe(dead);
   operations[0]?.end({ kind: 'stopped' });
   await vi.waitFor(() => expect(operations.length).toBe(2));
   operations[1]?.end({ kind: 'blocked' });
-  await vi.waitFor(() => expect(keeper.snapshot().value).toBe('blocked'));
-  expect(toStatus({ snapshot: keeper.snapshot(), ...rest }).detail).toBe('the broker takes nothing: low on memory');
-  keeper.send({ type: 'UNBLOCKED' });
-  expect(keeper.snapshot().value).toBe('publishing');
+  await vi.waitFor(() => expect(supervisor.snapshot().value).toBe('blocked'));
+  expect(toStatus({ snapshot: supervisor.snapshot(), ...rest }).detail).toBe('the broker takes nothing: low on memory');
+  supervisor.send({ type: 'UNBLOCKED' });
+  expect(supervisor.snapshot().value).toBe('publishing');
 });
 
 test('a publisher that is stopped while it is dead stays so', async () => {
-  const { keeper, operations } = keep();
-  keeper.send({ type: 'CONNECTED' });
-  keeper.send(bug());
-  const ended = keeper.drain(5000);
+  const { supervisor, operations } = keep();
+  supervisor.send({ type: 'CONNECTED' });
+  supervisor.send(bug());
+  const ended = supervisor.drain(5000);
   operations[0]?.end({ kind: 'stopped' });
   await ended;
-  expect(keeper.snapshot().status).toBe('error');
+  expect(supervisor.snapshot().status).toBe('error');
   expect(operations.length).toBe(1);
 });

@@ -4,7 +4,7 @@ import type { RawEvent } from '../../src/event-store/read.ts';
 import { defineProjection } from '../../src/index.ts';
 import type { Sql } from '../../src/postgres/pool.ts';
 import { type Message, toMessage } from '../../src/publisher/message.ts';
-import { Outlet } from '../../src/publisher/outlet.ts';
+import { PublishingChannel } from '../../src/publisher/outlet.ts';
 import { openBroker } from '../support/broker.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { emptyStore } from '../support/empty-store.ts';
@@ -109,19 +109,19 @@ describe.skipIf(broker === null)('the publisher', () => {
   test('is told in words what the driver cannot encode, over a channel that goes on', async () => {
     const queue = await bindQueue(broker, exchange);
     const channel = await broker.connection.createConfirmChannel();
-    const outlet = new Outlet(channel, exchange);
+    const publishingChannel = new PublishingChannel(channel, exchange);
     const send = (properties: Partial<Message['properties']>): Promise<string | null> =>
       new Promise((resolve) => {
         const message = toMessage(old, 0n);
         if (typeof message === 'string') throw new Error(message);
         const sent = { ...message, properties: { ...message.properties, ...properties } };
-        const reason = outlet.publish(sent, (taken) => resolve(taken ? 'taken' : 'refused'));
+        const reason = publishingChannel.publish(sent, (taken) => resolve(taken ? 'taken' : 'refused'));
         if (reason !== null) resolve(reason);
       });
     expect(await send({ timestamp: -1 })).toMatch(/^AMQP cannot carry it \(.*range/);
     expect(await send({ messageId: 'x'.repeat(256) })).toMatch(/^AMQP cannot carry it \(Field 'messageId'/);
     expect(await send({})).toBe('taken');
-    expect(outlet.end).toBe(null);
+    expect(publishingChannel.end).toBe(null);
     expect(await broker.channel.checkQueue(queue)).toMatchObject({ messageCount: 1 });
     await channel.close();
   });

@@ -34,7 +34,7 @@ function play(history: readonly Step[]) {
     window.startFrom(window.prefix);
   };
   /** The broker looks at messages in the order in which they came. */
-  const look = (count: number): void => {
+  const poll = (count: number): void => {
     for (const one of flight.slice(0, count)) {
       if (one.taken === null) queue.push(one.sent.position);
       one.taken ??= true;
@@ -49,15 +49,15 @@ function play(history: readonly Step[]) {
       const one = flight[place];
       if (one === undefined) continue;
       if (step.kind === 'refuse' && one.taken === null) {
-        look(place);
+        poll(place);
         one.taken = false;
         window.refuse(one.sent);
       } else if (one.taken !== false) {
-        look(place + 1);
+        poll(place + 1);
         window.confirm(one.sent);
       }
     } else if (step.kind === 'lose') {
-      look(step.taken);
+      poll(step.taken);
       again();
     }
     // What the broker still says of earlier rounds must not count.
@@ -142,7 +142,7 @@ describe('the window', () => {
   // Seen red with: `careful` not counted down; set to no more than 0.
   test('told to be careful sends one at a time for a hundred messages, and then doubles again', () => {
     const window = new SendWindow(LIMITS);
-    window.beCareful();
+    window.sendOneAtATime();
     const bursts = Array.from({ length: 103 }, () => burst(window));
     expect(bursts).toEqual([...Array(100).fill(1), 1, 2, 4]);
   });

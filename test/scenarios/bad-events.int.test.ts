@@ -4,7 +4,7 @@ import { untilCaughtUp, untilStatus } from '../support/engine.ts';
 import { createLedger, noted, readLedger } from '../support/noted-ledger.ts';
 import { openScene } from '../support/scene.ts';
 
-function keeper(name: string, keep: (event: StoredEvent) => Statement) {
+function supervisor(name: string, keep: (event: StoredEvent) => Statement) {
   return defineProjection<{ name: 'Noted'; payload: unknown }>()({
     name,
     schema: `CREATE TABLE IF NOT EXISTS ${name} (position bigint PRIMARY KEY, text text, payload jsonb)`,
@@ -16,7 +16,7 @@ function keeper(name: string, keep: (event: StoredEvent) => Statement) {
 test.each([1, 30])(
   'G11: a payload nested 5000 deep beside a big integer is read, and stops nobody, among %i events',
   async (count) => {
-    const deep = keeper('deep', ({ position, payload }) => create('deep', { position, payload: payload as never }));
+    const deep = supervisor('deep', ({ position, payload }) => create('deep', { position, payload: payload as never }));
     const { projection: ledger } = createLedger();
     await using scene = await openScene([deep, ledger]);
     await scene.append(...noted('a', 1, count));
@@ -46,7 +46,7 @@ test.each([
   ['G6', 'a NUL character', 'a\u0000b', 'invalid byte sequence'],
   ['G7', 'half a character', 'a\ud800b', 'lone surrogate'],
 ])('%s: %s in what a handler writes halts at the event, whether folded or not', async (_row, _what, text, error) => {
-  const odd = keeper('odd', ({ position, payload }) =>
+  const odd = supervisor('odd', ({ position, payload }) =>
     create('odd', { position, text: (payload as { text: string }).text === 'bad1' ? text : null }),
   );
   await using scene = await openScene([odd]);
@@ -66,7 +66,7 @@ test('G6: a NUL character never gets into the store', async () => {
 
 test('G12: `__proto__` and `constructor` in a payload are keys like any other', async () => {
   const seen: unknown[] = [];
-  const proto = keeper('proto', ({ position, payload }) => {
+  const proto = supervisor('proto', ({ position, payload }) => {
     seen.push(payload);
     return create('proto', { position, payload: payload as never });
   });

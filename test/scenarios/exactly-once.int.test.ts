@@ -17,12 +17,12 @@ test('8: an event announced again and again is applied once, and nothing is writ
   const [before, pointsBefore] = [await scene.row('ledger'), points.length];
   calls.length = 0;
 
-  let wakes = 0;
+  let wakeups = 0;
   daemon.onTransition(({ to }) => {
-    if (to === 'live.working') wakes += 1;
+    if (to === 'live.working') wakeups += 1;
   });
   for (let push = 0; push < 200; push += 1) await scene.sql`SELECT pg_notify('projectionist:public', '')`;
-  await vi.waitFor(() => expect(wakes).toBeGreaterThanOrEqual(5), { timeout: 10_000, interval: 10 });
+  await vi.waitFor(() => expect(wakeups).toBeGreaterThanOrEqual(5), { timeout: 10_000, interval: 10 });
   expect(await scene.row('ledger')).toEqual(before);
   expect(points.length).toBe(pointsBefore);
   expect(calls).toEqual([]);
@@ -133,14 +133,14 @@ test('19: a slow append that commits after a later-numbered fast one: both are a
   await using scene = await openScene([projection]);
   const daemon = await scene.start();
   await untilCaughtUp(daemon, scene.sql);
-  const [drawn, commit] = [gate(), gate()];
+  const [lastAllocated, commit] = [gate(), gate()];
   const slow = scene.sql.begin(async (tx) => {
     await tx`INSERT INTO events (aggregate_name, aggregate_id, sequence_no, name, payload)
              VALUES ('test.Stream', 'slow', 1, 'Noted', '{"text": "slow"}')`;
-    drawn.open();
+    lastAllocated.open();
     await commit.passed;
   });
-  await drawn.passed;
+  await lastAllocated.passed;
   const [fast] = await scene.append(...noted('fast', 1, 1));
   // It says so only after it has looked, and seen the fast one and the slow one's announcement.
   await untilStatus(daemon, 'ledger', ({ detail }) => detail?.includes('that appends events') === true);
@@ -159,11 +159,11 @@ test('40: without events nothing is an error and no page’s transaction is begu
   const before = await scene.row('ledger');
   const points: string[] = [];
   const daemon = await scene.start({ requeueEveryMs: 20, failpoint: (point) => void points.push(point) });
-  let wakes = 0;
+  let wakeups = 0;
   daemon.onTransition(({ to }) => {
-    if (to === 'live.working') wakes += 1;
+    if (to === 'live.working') wakeups += 1;
   });
-  await vi.waitFor(() => expect(wakes).toBeGreaterThanOrEqual(3), { timeout: 10_000, interval: 10 });
+  await vi.waitFor(() => expect(wakeups).toBeGreaterThanOrEqual(3), { timeout: 10_000, interval: 10 });
   expect(points).toEqual([]);
   expect(await scene.row('ledger')).toEqual(before);
   expect(await daemon.status()).toMatchObject([{ state: 'live', failure: null, lagEvents: 0 }]);

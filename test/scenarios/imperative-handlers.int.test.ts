@@ -3,7 +3,7 @@ import { defineProjection, type HandlerContext, type StoredEvent } from '../../s
 import type { Tx } from '../../src/postgres/pool.ts';
 import { untilCaughtUp, untilStatus } from '../support/engine.ts';
 import { noted } from '../support/noted-ledger.ts';
-import { handPuller } from '../support/page.ts';
+import { runnerByHand } from '../support/page.ts';
 import { gate, openScene, type Scene } from '../support/scene.ts';
 
 interface Noted {
@@ -216,11 +216,11 @@ test.each(['in a handler that runs SQL', 'behind a handler that returns statemen
     const sql = new Proxy(scene.sql, {
       get: (target, key) => (key === 'begin' && held.length === 0 ? begin : Reflect.get(target, key)),
     });
-    const { pull, headIs } = handPuller(sql, projection);
+    const { run, headIs } = runnerByHand(sql, projection);
     headIs(appended[1]?.position ?? 0n);
     // Where nothing but the last look tells, the first event of the page stands for all of them.
     const { position } = (where.startsWith('in') ? appended[1] : appended[0]) ?? {};
-    expect(await pull()).toMatchObject({ kind: 'failed', halted: true, event: { position } });
+    expect(await run()).toMatchObject({ kind: 'failed', halted: true, event: { position } });
     const alarm =
       `a handler of 'imperative' ended the page's transaction itself: what it committed up to position ` +
       `${appended[1]?.position} may stand twice; fix the handler, then RESET`;

@@ -7,7 +7,7 @@ import { readCatalog } from '../../src/read-model/catalog.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { startDaemon, untilCaughtUp, untilStatus } from '../support/engine.ts';
 import { createLedger, noted, readLedger } from '../support/noted-ledger.ts';
-import { handPuller, pageSettings } from '../support/page.ts';
+import { pageSettings, runnerByHand } from '../support/page.ts';
 import { capturingLog, openScene, type Scene } from '../support/scene.ts';
 
 /** A ledger whose handler throws at the events that `bad` names. */
@@ -139,19 +139,19 @@ test.each(FAULTS.map((fault) => [fault.what, fault] as const))(
   async (_what, fault) => {
     const { projection } = createLedger();
     await using scene = await openScene([projection]);
-    const { pull, headIs } = handPuller(scene.sql, projection);
+    const { run, headIs } = runnerByHand(scene.sql, projection);
     const first = await scene.append(...noted('a', 1, 2));
     headIs(first[1]?.position ?? 0n);
-    expect(await pull()).toEqual({ kind: 'caught-up' });
+    expect(await run()).toEqual({ kind: 'caught-up' });
     const before = await scene.row('ledger');
     const more = await scene.append(...noted('a', 3, 3));
     headIs(more[2]?.position ?? 0n);
 
     await scene.sql.unsafe(fault.break);
-    await expect(pull()).rejects.toMatchObject({ code: fault.code });
+    await expect(run()).rejects.toMatchObject({ code: fault.code });
     await scene.sql.unsafe(fault.mend);
     await expectUntouched(scene, before, ['a1', 'a2']);
-    expect(await pull()).toEqual({ kind: 'caught-up' });
+    expect(await run()).toEqual({ kind: 'caught-up' });
     expect(await readLedger(scene.sql)).toEqual(['a1', 'a2', 'a3', 'a4', 'a5']);
   },
 );
@@ -163,11 +163,11 @@ test('44: when no transaction can be begun, it is an error, and no handler is ca
   const gone = await createTestDatabase();
   await gone.drop();
   const elsewhere = connect({ address: { url: gone.url }, applicationName: 'test', max: 1 });
-  const { pull, headIs } = handPuller(scene.sql, projection, { settings: { sql: elsewhere } });
+  const { run, headIs } = runnerByHand(scene.sql, projection, { settings: { sql: elsewhere } });
   const before = await scene.row('ledger');
   const [event] = await scene.append(...noted('a', 1, 1));
   headIs(event?.position ?? 0n);
-  await expect(pull()).rejects.toMatchObject({ code: '3D000' });
+  await expect(run()).rejects.toMatchObject({ code: '3D000' });
   await expectUntouched(scene, before, []);
   expect(calls).toEqual([]);
   await elsewhere.end({ timeout: 1 });
@@ -181,15 +181,15 @@ test('46: a page that is full is followed by another one, until one is not; nobo
   const failpoint: FailpointHook = async (point) => {
     if (point === 'committed') cursors.push((await scene.row('ledger')).cursor);
   };
-  const { pull, headIs } = handPuller(scene.sql, projection, { settings: { failpoint }, pageSize: 10 });
+  const { run, headIs } = runnerByHand(scene.sql, projection, { settings: { failpoint }, pageSize: 10 });
   const appended = await scene.append(...noted('a', 1, 25));
   headIs(appended[24]?.position ?? 0n);
-  expect(await pull()).toEqual({ kind: 'caught-up' });
+  expect(await run()).toEqual({ kind: 'caught-up' });
   expect(cursors).toEqual([9, 19, 24].map((index) => appended[index]?.position));
   // Also when the last full page leaves nothing over.
   const more = await scene.append(...noted('b', 1, 20));
   headIs(more[19]?.position ?? 0n);
-  expect(await pull()).toEqual({ kind: 'caught-up' });
+  expect(await run()).toEqual({ kind: 'caught-up' });
   expect(cursors.slice(3)).toEqual([9, 19].map((index) => more[index]?.position));
   expect(await readLedger(scene.sql)).toHaveLength(45);
 });

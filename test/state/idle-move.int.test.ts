@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { moveIdle } from '../../src/state/projection-state.ts';
+import { flushIdleCheckpoints } from '../../src/state/projection-state.ts';
 import { createLedger, noted } from '../support/noted-ledger.ts';
 import { openScene, type Scene } from '../support/scene.ts';
 
@@ -25,7 +25,7 @@ test('an idle move changes only a running row that is free and stands where the 
   const moves = names.map((name) => ({ name, from: 0n, to: 3n, toId: ids[2] ?? '', generation: 0n, newest: 1n }));
   const stays = await scene.sql.begin(async (tx) => {
     await tx`SELECT FROM projection_state WHERE name = 'held' FOR UPDATE`;
-    return await moveIdle(
+    return await flushIdleCheckpoints(
       scene.sql,
       moves.map((move) => (move.name === 'gone' ? { ...move, toId: ids[0] ?? '' } : move)),
       'test',
@@ -56,6 +56,6 @@ test('readviews follows an idle move, and never goes back', async () => {
   const move = { from: 0n, to: 3n, toId: ids[2] ?? '', generation: 0n };
   const times = { moved: 501n, paused: 499n, halted: null };
   const moves = Object.entries(times).map(([name, newest]) => ({ name, ...move, newest }));
-  expect(await moveIdle(scene.sql, moves, 'test')).toEqual([]);
+  expect(await flushIdleCheckpoints(scene.sql, moves, 'test')).toEqual([]);
   expect(await scene.sql`SELECT name FROM readviews WHERE position <> 500`).toEqual([{ name: 'moved' }]);
 });

@@ -5,7 +5,7 @@ import { isLockNotAvailable } from '../../src/postgres/errors.ts';
 import type { Sql } from '../../src/postgres/pool.ts';
 import { resolveLookup } from '../../src/projector/lookups.ts';
 import { noteStart } from '../../src/state/attempts.ts';
-import { advance, lockState, moveIdle } from '../../src/state/projection-state.ts';
+import { advance, flushIdleCheckpoints, lockState } from '../../src/state/projection-state.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openStore } from '../support/engine.ts';
 import { createLedger } from '../support/noted-ledger.ts';
@@ -49,7 +49,7 @@ test('an idle move leaves a row alone that has moved on, was reset, or is held',
   const moves = names.map((name) => ({ name, from: 0n, to: 9n, toId: null, newest: null, generation: 0n }));
   await sql.begin(async (tx) => {
     await tx`SELECT FROM projection_state WHERE name = 'held' FOR UPDATE`;
-    const moved = moveIdle(sql, moves, 'test').then((stays) =>
+    const moved = flushIdleCheckpoints(sql, moves, 'test').then((stays) =>
       names.filter((name) => !stays.some((stay) => stay.name === name)),
     );
     expect(await Promise.race([moved, untilWaiting().then(() => 'it waits')])).toEqual(['as_planned']);

@@ -49,7 +49,7 @@ export function arm(): void {
 }
 
 /** Where a handler's forgotten promise comes up: in a daemon's process it is `process`. */
-export const leftBehind: { tell: (error: Error) => void } = { tell: () => undefined };
+export const uncaughtErrors: { tell: (error: Error) => void } = { tell: () => undefined };
 
 /** A row of the fault's table. */
 const insert = (table: string) => `INSERT INTO "${table}" ("position", "text") VALUES ($1, $2)`;
@@ -185,9 +185,9 @@ export const FAULTS: readonly Fault[] = [
     what: 'an error that a handler leaves behind',
     name: 'left_behind',
     at: (_event, row) => {
-      const { tell } = leftBehind;
+      const { tell } = uncaughtErrors;
       // Once: the handler may be called again for the same event.
-      leftBehind.tell = () => undefined;
+      uncaughtErrors.tell = () => undefined;
       setTimeout(() => tell(new Error('forgotten')), 5);
       return row;
     },

@@ -55,11 +55,14 @@ export async function runMade(
     })),
   );
   if (isNew || catalog === null) catalog = await readCatalog(sql, ['made']);
-  const oneByOne = await apply(sql, catalog, made, [1], { foldFrom: Number.POSITIVE_INFINITY, atOnce: false });
-  const folded = await apply(sql, catalog, made, made.pages, { foldFrom: 1, atOnce: false });
+  const oneByOne = await apply(sql, catalog, made, [1], { foldFrom: Number.POSITIVE_INFINITY, singleRoundTrip: false });
+  const folded = await apply(sql, catalog, made, made.pages, { foldFrom: 1, singleRoundTrip: false });
   expect(folded.outcome).toEqual(oneByOne.outcome);
-  const atOnce = await apply(sql, catalog, made, made.pages, { foldFrom: Number.POSITIVE_INFINITY, atOnce: true });
-  expect(atOnce.outcome).toEqual(oneByOne.outcome);
+  const singleRoundTrip = await apply(sql, catalog, made, made.pages, {
+    foldFrom: Number.POSITIVE_INFINITY,
+    singleRoundTrip: true,
+  });
+  expect(singleRoundTrip.outcome).toEqual(oneByOne.outcome);
   for (const kind of [...made.kinds, `key: ${made.key}`]) {
     const counts = seen.get(kind) ?? { tables: 0, folded: 0, failed: 0 };
     counts.tables += 1;
@@ -74,7 +77,7 @@ async function apply(
   catalog: Catalog,
   made: Made,
   sizes: readonly number[],
-  way: { readonly foldFrom: number; readonly atOnce: boolean },
+  way: { readonly foldFrom: number; readonly singleRoundTrip: boolean },
 ) {
   await sql`DELETE FROM made`;
   await sql`DELETE FROM projection_failures`;

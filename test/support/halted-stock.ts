@@ -44,7 +44,7 @@ export const shop: Projection = defineProjection<Named>()({
 });
 
 /** The stock of a shop, with this handler for counts. */
-export function stockWith(count: CountHandler): Projection {
+export function statelyWith(count: CountHandler): Projection {
   return defineProjection<Listed | Counted>()({
     name: 'stock',
     schema: SCHEMA,
@@ -58,11 +58,11 @@ export function stockWith(count: CountHandler): Projection {
 }
 
 /** As it was shipped: it cannot count. */
-export const brokenStock: Projection = stockWith(({ payload }) => {
+export const brokenStately: Projection = statelyWith(({ payload }) => {
   throw new TypeError(`no idea what ${Object.keys(payload.counts).length} counts are`);
 });
 
 /** As it was meant. */
-export const mendedStock: Projection = stockWith(({ payload }) =>
+export const mendedStately: Projection = statelyWith(({ payload }) =>
   Object.entries(payload.counts).map(([item, count]) => update('stock', { count }, { item })),
 );

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { createHeadReader, type HeadReader } from '../../src/event-store/high-water-mark.ts';
+import { createHighWaterMarkReader, type HighWaterMarkReader } from '../../src/event-store/high-water-mark.ts';
 import { migrate } from '../../src/event-store/migrate.ts';
 import { connect } from '../../src/postgres/pool.ts';
 import { type AppendersOptions, startAppenders, type Tally } from './appenders.ts';
@@ -30,7 +30,7 @@ export async function runOrdering(options: AppendersOptions): Promise<OrderingRu
   const reader = connect({ address, applicationName: 'read', max: 2 });
   await migrate(reader, { schema: 'public', notify: true, projections: [] });
   const count = { pagesWhileOpen: 0, looksHeld: 0, headFell: false };
-  const head = watched(createHeadReader(control), count);
+  const head = watched(createHighWaterMarkReader(control), count);
 
   const appenders = await startAppenders(database, options);
   const below = safePages(head, reader);
@@ -68,7 +68,7 @@ async function follow(follower: Follower, writing: { readonly over: boolean }): 
   await follower.drain();
 }
 
-function watched(reader: HeadReader, count: { looksHeld: number; headFell: boolean }): HeadReader {
+function watched(reader: HighWaterMarkReader, count: { looksHeld: number; headFell: boolean }): HighWaterMarkReader {
   let last = 0n;
   return {
     ...reader,

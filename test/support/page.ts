@@ -3,10 +3,10 @@ import { silentLog } from '../../src/core/log.ts';
 import type { Projection } from '../../src/core/projection.ts';
 import { tableOwners } from '../../src/core/table-owners.ts';
 import type { Sql } from '../../src/postgres/pool.ts';
-import type { Caution } from '../../src/projector/crash-loop-guard.ts';
+import type { CrashLoopGuard } from '../../src/projector/crash-loop-guard.ts';
 import type { PageSettings } from '../../src/projector/page-request.ts';
 import { Progress } from '../../src/projector/progress.ts';
-import { Puller } from '../../src/projector/run-loop.ts';
+import { ProjectionRunner } from '../../src/projector/run-loop.ts';
 
 /** What a page of this projection is applied with: one attempt, never folded. */
 export function pageSettings(sql: Sql, projection: Projection, more: Partial<PageSettings> = {}): PageSettings {
@@ -22,25 +22,25 @@ export function pageSettings(sql: Sql, projection: Projection, more: Partial<Pag
 }
 
 /** The loop of one projection without machine and feed: a test pulls, and moves the head by hand. */
-export function handPuller(
+export function runnerByHand(
   sql: Sql,
   projection: Projection,
   options: {
     readonly settings?: Partial<PageSettings>;
     readonly pageSize?: number;
     readonly progress?: Progress;
-    readonly caution?: Caution | undefined;
+    readonly crashLoopGuard?: CrashLoopGuard | undefined;
     readonly reader?: Sql;
   } = {},
 ) {
   let head = 0n;
   let epoch = 0;
   const now = () => performance.now();
-  const puller = new Puller({
+  const runner = new ProjectionRunner({
     projection,
     settings: pageSettings(sql, projection, options.settings),
     reader: options.reader ?? sql,
-    heads: {
+    highWaterMark: {
       latest: () => head,
       refresh: async () => head,
       recent: () => null,
@@ -51,13 +51,13 @@ export function handPuller(
     },
     pageSize: options.pageSize ?? 100,
     progress: options.progress ?? new Progress(now),
-    ...(options.caution !== undefined && { caution: options.caution }),
+    ...(options.crashLoopGuard !== undefined && { crashLoopGuard: options.crashLoopGuard }),
     log: silentLog,
     now,
   });
   return {
-    puller,
-    pull: () => puller.pull('catch-up', new AbortController().signal),
+    runner,
+    run: () => runner.run('catch-up', new AbortController().signal),
     headIs: (position: bigint) => {
       head = position;
     },

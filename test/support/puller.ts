@@ -3,12 +3,12 @@ import { silentLog } from '../../src/core/log.ts';
 import { tableOwners } from '../../src/core/table-owners.ts';
 import type { Projection } from '../../src/index.ts';
 import type { Sql } from '../../src/postgres/pool.ts';
-import type { HeadSource } from '../../src/projector/head-source.ts';
+import type { HighWaterMarkSource } from '../../src/projector/head-source.ts';
 import { Progress } from '../../src/projector/progress.ts';
-import { Puller } from '../../src/projector/run-loop.ts';
+import { ProjectionRunner } from '../../src/projector/run-loop.ts';
 
 /** The loop of one projection without a daemon around it, ten events a page. */
-export function createPuller(sql: Sql, projection: Projection, heads: HeadSource): Puller {
+export function createRunner(sql: Sql, projection: Projection, highWaterMark: HighWaterMarkSource): ProjectionRunner {
   const now = () => performance.now();
   const settings = {
     sql,
@@ -19,5 +19,14 @@ export function createPuller(sql: Sql, projection: Projection, heads: HeadSource
     foldFrom: 10,
   };
   const progress = new Progress(now);
-  return new Puller({ projection, settings, reader: sql, heads, pageSize: 10, progress, log: silentLog, now });
+  return new ProjectionRunner({
+    projection,
+    settings,
+    reader: sql,
+    highWaterMark,
+    pageSize: 10,
+    progress,
+    log: silentLog,
+    now,
+  });
 }

@@ -84,7 +84,7 @@ export async function startRabbitNode(options: NodeOptions = {}): Promise<Rabbit
     ['disk_free_limit.absolute = 1MB', ...(options.config ?? [])].join('\n'),
   );
 
-  const keeper = spawn('sh', ['-c', KEEPER, 'keeper', 'epmd', env['ERL_EPMD_PORT'] ?? ''], {
+  const supervisor = spawn('sh', ['-c', KEEPER, 'keeper', 'epmd', env['ERL_EPMD_PORT'] ?? ''], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
   });
@@ -100,7 +100,7 @@ export async function startRabbitNode(options: NodeOptions = {}): Promise<Rabbit
       detached: true,
     });
     node = child;
-    keeper.stdin.write(`${child.pid ?? ''}\n`);
+    supervisor.stdin.write(`${child.pid ?? ''}\n`);
     await untilReady(url, child);
   };
   const kill = async (): Promise<void> => {
@@ -111,7 +111,7 @@ export async function startRabbitNode(options: NodeOptions = {}): Promise<Rabbit
     child.kill('SIGKILL');
     await exited;
     // The number may soon be another process's.
-    keeper.stdin.write('\n');
+    supervisor.stdin.write('\n');
   };
   const ctl = async (...args: readonly string[]): Promise<string> => {
     const command = promisify(execFile)(join(binaries, 'rabbitmqctl'), ['-q', ...args], { env, timeout: 60_000 });
@@ -126,8 +126,8 @@ export async function startRabbitNode(options: NodeOptions = {}): Promise<Rabbit
     await kill();
     // Of a test that has failed: with the node gone they end, and would write into the folder once more.
     await Promise.allSettled(commands);
-    const ended = once(keeper, 'exit');
-    keeper.stdin.end();
+    const ended = once(supervisor, 'exit');
+    supervisor.stdin.end();
     await ended;
     await rm(folder, { recursive: true, force: true });
   };

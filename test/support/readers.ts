@@ -1,4 +1,4 @@
-import { createHeadReader, type HeadReader } from '../../src/event-store/high-water-mark.ts';
+import { createHighWaterMarkReader, type HighWaterMarkReader } from '../../src/event-store/high-water-mark.ts';
 import { readPage } from '../../src/event-store/read.ts';
 import type { Sql } from '../../src/postgres/pool.ts';
 import type { NextPage, Sighting } from './follower.ts';
@@ -7,7 +7,7 @@ import type { NextPage, Sighting } from './follower.ts';
 const LIMIT = 50;
 
 /** The engine's way: the safe head, then the page below it. `head` must stand on a pool of one connection. */
-export function safePages(head: HeadReader, reader: Sql): NextPage {
+export function safePages(head: HighWaterMarkReader, reader: Sql): NextPage {
   return async (after) => {
     const { position } = await head.read();
     return await pageTo(reader, after, position);
@@ -30,7 +30,7 @@ export function plainPages(reader: Sql): NextPage {
 }
 
 export function engineReader(control: Sql, reader: Sql): NextPage {
-  return safePages(createHeadReader(control), reader);
+  return safePages(createHighWaterMarkReader(control), reader);
 }
 
 export async function storedEvents(sql: Sql): Promise<readonly Sighting[]> {

@@ -4,7 +4,7 @@ import { lookup, type Projection, update } from '../../src/index.ts';
 import { makeCapsule } from '../../src/operations/dry-run/capsule.ts';
 import { capsuleEvents, createMemoryKit, createTestKit, replayCapsule, type TestKit } from '../../src/testing/index.ts';
 import { untilStatus } from '../support/engine.ts';
-import { brokenStock, type CountHandler, mendedStock, shop, stockWith } from '../support/halted-stock.ts';
+import { brokenStately, type CountHandler, mendedStately, shop, statelyWith } from '../support/halted-stock.ts';
 import { openScene, type Scene } from '../support/scene.ts';
 
 const OCCURRED = '2026-03-01T19:00:00.123456Z';
@@ -19,7 +19,7 @@ function event(name: string, aggregateId: string, sequenceNo: number, payload: o
 beforeAll(async () => {
   // The kit needs the shop's table for the foreign key of the stock's.
   kit = createTestKit({ database: inject('postgres').url, schema: shop.schema });
-  scene = await openScene([shop, brokenStock]);
+  scene = await openScene([shop, brokenStately]);
   daemon = await scene.start({ retries: 0 });
   await scene.append(event('ShopNamed', 'corner', 1, {}));
   for (const item of ['a', 'b', 'c'])
@@ -45,7 +45,7 @@ async function capsuleOf(projection: Projection): Promise<Capsule> {
   const capsule = await makeCapsule(place, 'stock', new AbortController().signal);
   return JSON.parse(JSON.stringify(capsule)) as Capsule;
 }
-const capsuleWith = (handler: CountHandler) => capsuleOf(stockWith(handler));
+const capsuleWith = (handler: CountHandler) => capsuleOf(statelyWith(handler));
 
 // Seen red with: the time of the export put into the capsule.
 test('a capsule holds the event, its neighbours, the failure and the attempt, and a repeat gives the same bytes', async () => {
@@ -97,13 +97,13 @@ const changed = [
 
 // Seen red with: the rows of the capsule not put into the tables.
 test('it fails the same way with the broken handler and is applied by the mended one, in memory and on PostgreSQL', async () => {
-  const capsule = await capsuleOf(mendedStock);
+  const capsule = await capsuleOf(mendedStately);
   for (const [options, on] of [
     [{ on: 'memory' as const }, 'memory'],
     [{ on: kit }, 'postgres'],
     [{}, 'memory'],
   ] as const) {
-    expect(await replayCapsule(brokenStock, capsule, options)).toEqual({
+    expect(await replayCapsule(brokenStately, capsule, options)).toEqual({
       outcome: 'failed',
       error: 'no idea what 2 counts are',
       code: null,
@@ -111,7 +111,7 @@ test('it fails the same way with the broken handler and is applied by the mended
       changes: [],
       on,
     });
-    expect(await replayCapsule(mendedStock, capsule, options)).toMatchObject({
+    expect(await replayCapsule(mendedStately, capsule, options)).toMatchObject({
       outcome: 'applied',
       changes: changed,
       on,
@@ -121,13 +121,13 @@ test('it fails the same way with the broken handler and is applied by the mended
 
 // Seen red with: isOfTheDatabase that always says no.
 test('what the database refused is replayed there', async () => {
-  const negative = stockWith(() => update('stock', { count: -1 }, { item: 'a' }));
+  const negative = statelyWith(() => update('stock', { count: -1 }, { item: 'a' }));
   const capsule = await capsuleOf(negative);
   expect(capsule.attempt).toMatchObject({ outcome: 'failed', sqlstate: '23514' });
   expect((await replayCapsule(negative, capsule, { on: 'memory' })).outcome).toBe('applied');
   process.env['TEST_DATABASE_URL'] = inject('postgres').url;
   try {
-    const own = stockWith(() => update('stock', { count: -1 }, { item: 'a' }));
+    const own = statelyWith(() => update('stock', { count: -1 }, { item: 'a' }));
     const plain = { ...own, schema: `${shop.schema}; ${own.schema}` };
     expect(await replayCapsule(plain, capsule)).toMatchObject({ outcome: 'failed', sqlstate: '23514', on: 'postgres' });
   } finally {
@@ -142,9 +142,9 @@ test('a handler with SQL of its own is replayed on PostgreSQL, with the whole of
   };
   const capsule = await capsuleWith(imperative);
   expect(capsule.tables[0]?.rows.map((row) => row['item'])).toEqual(['a', 'b', 'c']);
-  const replay = await replayCapsule(stockWith(imperative), capsule, { on: kit });
+  const replay = await replayCapsule(statelyWith(imperative), capsule, { on: kit });
   expect(replay.changes).toMatchObject([{ before: { item: 'a', count: 1 }, after: { item: 'a', count: 10 } }]);
-  await expect(replayCapsule(stockWith(imperative), capsule, { on: 'memory' })).rejects.toMatchObject({
+  await expect(replayCapsule(statelyWith(imperative), capsule, { on: 'memory' })).rejects.toMatchObject({
     code: 'TEST_NEEDS_POSTGRES',
   });
 });
@@ -157,36 +157,37 @@ test('a look-up finds the rows of the capsule, in a table that the test does not
   const capsule = await capsuleWith(seek('corner'));
   await using bare = createTestKit({ database: inject('postgres').url });
   const reading: Projection = {
-    ...stockWith(seek('corner')),
-    schema: stockWith(seek('corner')).schema.replace('REFERENCES shop', ''),
+    ...statelyWith(seek('corner')),
+    schema: statelyWith(seek('corner')).schema.replace('REFERENCES shop', ''),
   };
   for (const on of ['memory', bare] as const) {
     const replay = await replayCapsule(reading, capsule, { on });
     expect(replay).toMatchObject({ outcome: 'applied', changes: [{ after: { item: 'a', details: 'corner' } }] });
-    const other = await replayCapsule(stockWith(seek('gone')), capsule, { on: on === bare ? kit : on });
+    const other = await replayCapsule(statelyWith(seek('gone')), capsule, { on: on === bare ? kit : on });
     expect(other).toMatchObject({ outcome: 'failed', code: 'LOOKUP_MISSED' });
   }
 });
 
 test('its events go into given and when', async () => {
-  const { given, when } = capsuleEvents(mendedStock, await capsuleOf(mendedStock));
+  const { given, when } = capsuleEvents(mendedStately, await capsuleOf(mendedStately));
   expect(given).toHaveLength(23);
   const memory = createMemoryKit();
   await memory
-    .for(brokenStock)
+    .for(brokenStately)
     .given(...given)
     .when(when)
     .thenFails(/no idea/);
   await memory
-    .for(mendedStock)
+    .for(mendedStately)
     .given(...given)
     .when(when)
     .then({ stock: [{ item: 'a', count: 7 }, { item: 'b' }, { item: 'c' }] });
 });
 
 test('what is no capsule of this projection, or is cut off, is refused in words', async () => {
-  const capsule = await capsuleOf(mendedStock);
-  const refused = (value: unknown, reason: string) => expect(replayCapsule(mendedStock, value)).rejects.toThrow(reason);
+  const capsule = await capsuleOf(mendedStately);
+  const refused = (value: unknown, reason: string) =>
+    expect(replayCapsule(mendedStately, value)).rejects.toThrow(reason);
   await refused({}, 'it is no capsule of version 1');
   await refused(null, 'it is no capsule of version 1');
   await refused({ ...capsule, capsule: 2 }, 'it is no capsule of version 1');

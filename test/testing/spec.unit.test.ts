@@ -192,7 +192,7 @@ describe('a test', () => {
 });
 
 describe('beside other projections', () => {
-  const looking = (name: string, from: string) =>
+  const polling = (name: string, from: string) =>
     defineProjection<PersonEvent>()({
       name,
       tables: { [name]: { key: ['id'] } },
@@ -231,8 +231,8 @@ describe('beside other projections', () => {
   });
 
   test('two that wait for each other for ever are told so', async () => {
-    const left = looking('left', 'right');
-    const right = looking('right', 'left');
+    const left = polling('left', 'right');
+    const right = polling('right', 'left');
     const { message } = await red(
       createMemoryKit()
         .for(left, { with: [right] })

@@ -2,7 +2,7 @@ import type { Observer } from '../../../machines/observers.ts';
 import type { Config } from '../../config/read-config.ts';
 import { type Connections, openConnections } from '../../inspect/connections.ts';
 import { Hub } from '../../inspect/hub.ts';
-import { openStockInspector } from '../../inspect/stock.ts';
+import { openStatelyInspector } from '../../inspect/stock.ts';
 
 /** What `INSPECT` asks for. */
 export interface Inspector {
@@ -19,7 +19,7 @@ export async function openInspector({
   inspectUrl,
 }: Pick<Config, 'inspect' | 'inspectUrl'>): Promise<Inspector> {
   if (inspect === 'off') return { observe: undefined, connections: undefined, close: () => undefined };
-  const stock = inspect === 'stock' ? await openStockInspector(inspectUrl ?? 'ws://localhost:8080') : null;
+  const stock = inspect === 'stock' ? await openStatelyInspector(inspectUrl ?? 'ws://localhost:8080') : null;
   const hub = new Hub({ texts: inspect === 'details' });
   const connections = openConnections(hub);
   return {

@@ -1,5 +1,5 @@
 import type { Log } from '../../core/log.ts';
-import { type Culprit, findCulprit } from '../../projector/handler-origin.ts';
+import { findHandlerOrigin, type HandlerOrigin } from '../../projector/handler-origin.ts';
 
 const EVENTS = ['unhandledRejection', 'uncaughtException'] as const;
 
@@ -9,10 +9,10 @@ interface ErrorSource {
   off(event: (typeof EVENTS)[number], listener: (error: unknown) => void): unknown;
 }
 
-export interface LeftBehindOptions {
+export interface UncaughtErrorsOptions {
   readonly source: ErrorSource;
   /** Halts the projection whose handler it was. */
-  readonly halt: (culprit: Culprit, error: unknown) => Promise<void>;
+  readonly halt: (culprit: HandlerOrigin, error: unknown) => Promise<void>;
   /** It is nobody's: what state the process is in, nobody knows. */
   readonly die: (reason: string) => void;
   readonly log: Log;
@@ -23,9 +23,9 @@ export interface LeftBehindOptions {
  * halt of that projection, not the end of the others. One that is nobody's ends the process, as Node would have it.
  * @returns the way to end this
  */
-export function watchLeftBehind({ source, halt, die, log }: LeftBehindOptions): () => void {
+export function watchUncaughtErrors({ source, halt, die, log }: UncaughtErrorsOptions): () => void {
   const onError = (error: unknown): void => {
-    const culprit = findCulprit();
+    const culprit = findHandlerOrigin();
     if (culprit === null) {
       log.error({ err: error }, 'an error that nobody caught ends the daemon');
       die('an error that nobody caught');

@@ -53,7 +53,7 @@ export async function reportProgress(options: ProgressOptions): Promise<Settled 
   try {
     while (!signal.aborted) {
       wake = new AbortController();
-      const statuses = await look(daemon, signal);
+      const statuses = await poll(daemon, signal);
       const begun = now() - startedAt >= BEGUN_MS;
       if (statuses?.every((status) => isSettled(status, begun))) {
         const settled = count(statuses);
@@ -94,7 +94,7 @@ export function progressLine(statuses: readonly ProjectionStatus[]): string {
     .join(' | ');
 }
 
-async function look(
+async function poll(
   daemon: Pick<DaemonPort, 'status'>,
   signal: AbortSignal,
 ): Promise<readonly ProjectionStatus[] | null> {

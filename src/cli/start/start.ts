@@ -9,7 +9,7 @@ import { checkBind } from '../../http/bind.ts';
 import { createControlApi } from '../../http/control-api.ts';
 import { describeAddress } from '../../postgres/pool.ts';
 import { HandlerBoard } from '../../projector/handler-board.ts';
-import type { Culprit } from '../../projector/handler-origin.ts';
+import type { HandlerOrigin } from '../../projector/handler-origin.ts';
 import { publisher } from '../../publisher/publisher.ts';
 import { type OpenedDatabase, openDatabase } from '../database.ts';
 import { stateFolder } from '../find-client.ts';
@@ -18,7 +18,7 @@ import type { CommandContext, ExitCode } from '../verbs/verb.ts';
 import { packageVersion } from '../version.ts';
 import { announceDaemon } from './announce-daemon.ts';
 import { openInspector } from './inspector.ts';
-import { watchLeftBehind } from './left-behind.ts';
+import { watchUncaughtErrors } from './left-behind.ts';
 import { createLogger } from './logger.ts';
 import { watchMemory } from './memory-limit.ts';
 import { watchNpmParent } from './npm-parent.ts';
@@ -153,8 +153,8 @@ async function run({ options, context, config, file, log, closers, signal, died 
 
 /** What may end the process from inside: errors that nobody caught, and its memory. */
 function guard(daemon: Daemon, { config, log, died }: Pick<Run, 'config' | 'log' | 'died'>): readonly Closer[] {
-  const halt = (culprit: Culprit, error: unknown) => daemon.halt(culprit, error);
-  const unwatch = [watchLeftBehind({ source: process, halt, die: died, log })];
+  const halt = (culprit: HandlerOrigin, error: unknown) => daemon.halt(culprit, error);
+  const unwatch = [watchUncaughtErrors({ source: process, halt, die: died, log })];
   const { maxRssMb: limitMb } = config;
   if (limitMb !== null) {
     let lastAtWork: string | null = null;
@@ -175,7 +175,7 @@ function guard(daemon: Daemon, { config, log, died }: Pick<Run, 'config' | 'log'
 }
 
 interface DaemonParts extends Pick<Run, 'config' | 'file' | 'log'> {
-  readonly database: Pick<OpenedDatabase, 'address' | 'trouble'> & { readonly board: HandlerBoard };
+  readonly database: Pick<OpenedDatabase, 'address' | 'databaseError'> & { readonly board: HandlerBoard };
   readonly inspect: Observer | undefined;
 }
 
@@ -185,7 +185,7 @@ function newDaemon({ config, file, database, log, ...parts }: DaemonParts): Daem
   return createDaemon({
     projections: file.projections,
     database: database.address,
-    databaseTrouble: database.trouble,
+    databaseTrouble: database.databaseError,
     board: database.board,
     schema: config.schema,
     extensionSchemas: config.extensionSchemas,

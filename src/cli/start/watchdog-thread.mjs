@@ -11,13 +11,13 @@ const LAST_WORDS_MS = 1000;
  * How long the other thread has been silent, as of this look. The time since the last look counts as twice the usual at
  * most: if this thread came late as well, the whole process (SIGSTOP) or machine (suspended) stood still, and nobody is
  * to blame.
- * @param {{ readonly beat: number, readonly silentMs: number }} before
- * @param {{ readonly beat: number, readonly elapsedMs: number, readonly everyMs: number }} now
- * @returns {{ readonly beat: number, readonly silentMs: number }}
+ * @param {{ readonly heartbeat: number, readonly silentMs: number }} before
+ * @param {{ readonly heartbeat: number, readonly elapsedMs: number, readonly everyMs: number }} now
+ * @returns {{ readonly heartbeat: number, readonly silentMs: number }}
  */
-export function listenOnce(before, { beat, elapsedMs, everyMs }) {
-  if (beat !== before.beat) return { beat, silentMs: 0 };
-  return { beat, silentMs: before.silentMs + Math.min(elapsedMs, 2 * everyMs) };
+export function listenOnce(before, { heartbeat, elapsedMs, everyMs }) {
+  if (heartbeat !== before.heartbeat) return { heartbeat, silentMs: 0 };
+  return { heartbeat, silentMs: before.silentMs + Math.min(elapsedMs, 2 * everyMs) };
 }
 
 /**
@@ -62,11 +62,11 @@ function whereOf(first) {
 /** @param {{ readonly memory: SharedArrayBuffer, readonly names: readonly string[], readonly daemon: string, readonly afterMs: number, readonly everyMs: number }} data */
 function watch({ memory, names, daemon, afterMs, everyMs }) {
   const header = new Int32Array(memory, 0, 1);
-  let heard = { beat: -1, silentMs: 0 };
+  let heard = { heartbeat: -1, silentMs: 0 };
   let lookedAt = performance.now();
   const timer = setInterval(() => {
     const now = performance.now();
-    heard = listenOnce(heard, { beat: Atomics.load(header, 0), elapsedMs: now - lookedAt, everyMs });
+    heard = listenOnce(heard, { heartbeat: Atomics.load(header, 0), elapsedMs: now - lookedAt, everyMs });
     lookedAt = now;
     if (heard.silentMs <= afterMs) return;
     clearInterval(timer);

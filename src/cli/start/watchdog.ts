@@ -20,8 +20,8 @@ export interface WatchdogOptions {
  */
 export function startWatchdog({ board, afterMs, daemon, log }: WatchdogOptions): () => Promise<void> {
   const everyMs = Math.max(10, Math.min(1000, afterMs / 5));
-  board.beat();
-  const beats = setInterval(() => board.beat(), everyMs);
+  board.heartbeat();
+  const beats = setInterval(() => board.heartbeat(), everyMs);
   beats.unref();
   const { memory, names } = board;
   // Without arguments and environment: nothing of ours may change how the thread runs, and no secret is copied.

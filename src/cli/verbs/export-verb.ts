@@ -1,7 +1,7 @@
 import { readConfig } from '../../config/read-config.ts';
 import { checkDatabase, checkStore } from '../../event-store/checks.ts';
 import { refuseForeignStore } from '../../event-store/foreign-store.ts';
-import { createHeadReader } from '../../event-store/high-water-mark.ts';
+import { createHighWaterMarkReader } from '../../event-store/high-water-mark.ts';
 import { checkEventsThere, lastVisible, readEventTexts } from '../../event-store/raw-events.ts';
 import { withDatabase } from '../database.ts';
 import { exportTo, exportToFile } from '../export-events.ts';
@@ -42,7 +42,7 @@ export const exportVerb = defineVerb<ExportVerbOptions>({
       await checkEventsThere(sql, config.schema);
       await refuseForeignStore(sql, config.schema);
       await checkStore(sql, { notify: false });
-      const { position: head } = await createHeadReader(sql).read();
+      const { position: head } = await createHighWaterMarkReader(sql).read();
       const whole = (await lastVisible(sql)) <= head;
       const pages = readEventTexts(sql, { after: from - 1n, head });
       const count = await (out === undefined

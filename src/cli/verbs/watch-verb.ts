@@ -3,7 +3,7 @@ import { untilAborted } from '../../core/signals.ts';
 import { createClient } from '../client.ts';
 import { finderFor } from '../find-client.ts';
 import { pollStatuses } from '../poll.ts';
-import { showLooks } from '../watch.ts';
+import { showPolls } from '../watch.ts';
 import { watchStates } from '../watch-states.ts';
 import { defineVerb, examples } from './verb.ts';
 
@@ -41,7 +41,7 @@ export const watchVerb = defineVerb<WatchOptions>({
     const connect = async () => createClient(await find());
     await untilAborted({ signals: [context.signal, context.outputGone] }, async (signal) => {
       if (states) await watchStates({ find, name, signal, stdout });
-      else await showLooks(pollStatuses({ connect, name, signal }), stdout, () => new Date(), json);
+      else await showPolls(pollStatuses({ connect, name, signal }), stdout, () => new Date(), json);
     });
     return 0;
   },

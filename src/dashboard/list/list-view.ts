@@ -1,5 +1,5 @@
 import { button, make, write } from '../element.ts';
-import type { Look } from '../polling.ts';
+import type { PollResult } from '../polling.ts';
 import { Filters } from './filters.ts';
 import { matching } from './order.ts';
 import { Table } from './table.ts';
@@ -14,7 +14,7 @@ export class ListView {
   readonly #nothing = make('p', { class: 'nothing' });
   readonly #all: HTMLElement;
   readonly #without: HTMLElement;
-  #look: Look | null = null;
+  #poll: PollResult | null = null;
 
   constructor() {
     this.#filters = new Filters(() => this.#show());
@@ -33,13 +33,13 @@ export class ListView {
     );
   }
 
-  update(look: Look): void {
-    this.#look = look;
+  update(poll: PollResult): void {
+    this.#poll = poll;
     this.#show();
   }
 
   #show(): void {
-    const fleet = this.#look?.fleet ?? null;
+    const fleet = this.#poll?.fleet ?? null;
     const all = fleet?.projections ?? [];
     const found = matching(all, this.#filters.filter);
     this.#filters.update(all);
@@ -49,7 +49,7 @@ export class ListView {
     this.#without.hidden = found.length > 0;
     this.#all.hidden = all.length === 0 || found.length > 0;
     if (fleet === null)
-      write(this.#nothing, this.#look?.trouble === null ? 'Asking the daemon…' : 'Nothing to show yet.');
+      write(this.#nothing, this.#poll?.databaseError === null ? 'Asking the daemon…' : 'Nothing to show yet.');
     else if (all.length === 0) write(this.#nothing, 'This daemon has no projections: its config file exports none.');
     else write(this.#nothing, 'No projection matches.');
   }

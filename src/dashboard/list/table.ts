@@ -24,7 +24,7 @@ const GREATEST_FIRST: readonly Order['by'][] = ['lag', 'time', 'rate', 'eta'];
 export class Table {
   readonly element: HTMLElement;
   readonly #body = make('tbody', { role: 'rowgroup' });
-  readonly #heads: { readonly by: Order['by']; readonly element: HTMLElement }[] = [];
+  readonly #highWaterMark: { readonly by: Order['by']; readonly element: HTMLElement }[] = [];
   readonly #rows = new Map<string, Row>();
   #order: Order = { by: 'state', descending: false };
   #statuses: readonly ProjectionStatus[] = [];
@@ -32,26 +32,26 @@ export class Table {
   #more = 0;
 
   constructor() {
-    const heads = COLUMNS.map(({ title, by, kind }) => {
+    const highWaterMark = COLUMNS.map(({ title, by, kind }) => {
       const head = make('th', { scope: 'col', role: 'columnheader', class: kind });
       if (by === null) head.append(title);
       else {
         head.append(button(title, { class: 'sort' }, () => this.#sortBy(by)));
-        this.#heads.push({ by, element: head });
+        this.#highWaterMark.push({ by, element: head });
       }
       return head;
     });
     this.element = make(
       'table',
       { role: 'table', 'aria-label': 'Projections' },
-      make('thead', { role: 'rowgroup' }, make('tr', { role: 'row' }, ...heads)),
+      make('thead', { role: 'rowgroup' }, make('tr', { role: 'row' }, ...highWaterMark)),
       this.#body,
     );
   }
 
   update(statuses: readonly ProjectionStatus[]): void {
     this.#statuses = statuses;
-    for (const { by, element } of this.#heads) {
+    for (const { by, element } of this.#highWaterMark) {
       const sorted = by === this.#order.by;
       set(element, { 'aria-sort': sorted ? (this.#order.descending ? 'descending' : 'ascending') : 'none' });
     }

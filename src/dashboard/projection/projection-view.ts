@@ -5,7 +5,7 @@ import { Picture } from '../chart/picture.ts';
 import { breakable, make, set, write } from '../element.ts';
 import { keyOf } from '../fleet.ts';
 import type { Step } from '../inspection.ts';
-import type { Look } from '../polling.ts';
+import type { PollResult } from '../polling.ts';
 import type { Samples } from '../samples.ts';
 import { Actions, type ActionsOptions } from './actions.ts';
 import { Facts } from './facts.ts';
@@ -67,7 +67,7 @@ export class ProjectionView {
     );
   }
 
-  update({ fleet, trouble }: Look): void {
+  update({ fleet, databaseError }: PollResult): void {
     const { key, samples } = this.#options;
     const status = fleet?.projections.find((one) => keyOf(one) === key) ?? null;
     const known = fleet !== null;
@@ -81,7 +81,7 @@ export class ProjectionView {
     // Of a failure it says what the card says.
     const { detail, failure } = status;
     write(this.#detail, failure !== null && detail?.includes(failure.error) === true ? '' : (detail ?? ''));
-    this.#actions.update(status, trouble === null);
+    this.#actions.update(status, databaseError === null);
     this.#failure.update(status);
     this.#facts.update(status);
     const now = this.#options.stateNow(status.name);

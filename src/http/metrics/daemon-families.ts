@@ -1,6 +1,6 @@
 import { BROKER_STATES } from '../../core/broker.ts';
 import { PUBLISHER_STATES } from '../../core/publisher.ts';
-import type { DaemonFigures } from '../../daemon/metrics.ts';
+import type { DaemonMetrics } from '../../daemon/metrics.ts';
 import type { Family, Sample } from './family.ts';
 
 /** What the daemon as a whole is at. docs/metrics.md lists them; a test compares. */
@@ -29,7 +29,7 @@ export const DAEMON_FAMILIES: readonly Family[] = [
     help: 'Looks at the store that found something, by what began them; every scheduled one counts.',
     type: 'counter',
     labels: ['source'],
-    read: ({ hints }) => counts(hints.wakes),
+    read: ({ hints }) => counts(hints.wakeups),
   },
   // Their names are no labels: they are what appenders write, and no projection declares them. Status has them.
   one(
@@ -155,10 +155,10 @@ function one(
   type: 'gauge' | 'counter',
   name: string,
   help: string,
-  read: (figures: DaemonFigures) => number | null,
+  read: (metrics: DaemonMetrics) => number | null,
 ): Family {
   const samples = (value: number | null): readonly Sample[] => (value === null ? [] : [[value]]);
-  return { name: `projectionist_${name}`, help, type, labels: [], read: (figures) => samples(read(figures)) };
+  return { name: `projectionist_${name}`, help, type, labels: [], read: (metrics) => samples(read(metrics)) };
 }
 
 function counts(byKey: Readonly<Record<string, number>>): readonly Sample[] {

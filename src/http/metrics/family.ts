@@ -1,5 +1,5 @@
 import { type Metric, Registry } from 'prom-client';
-import type { DaemonFigures } from '../../daemon/metrics.ts';
+import type { DaemonMetrics } from '../../daemon/metrics.ts';
 
 /** A number and the values of the family's labels, in their order. */
 export type Sample = readonly [value: number, ...labels: readonly string[]];
@@ -23,8 +23,8 @@ interface Named {
 /** A metric with all its label values, and how it is read from what the daemon has counted by itself. */
 export type Family = Named &
   (
-    | { readonly type: 'gauge' | 'counter'; readonly read: (figures: DaemonFigures) => readonly Sample[] }
-    | { readonly type: 'histogram'; readonly read: (figures: DaemonFigures) => readonly HistogramSample[] }
+    | { readonly type: 'gauge' | 'counter'; readonly read: (metrics: DaemonMetrics) => readonly Sample[] }
+    | { readonly type: 'histogram'; readonly read: (metrics: DaemonMetrics) => readonly HistogramSample[] }
   );
 
 interface Line {
@@ -34,11 +34,11 @@ interface Line {
 }
 
 /** The families as Prometheus reads them. */
-export async function render(families: readonly Family[], figures: DaemonFigures): Promise<string> {
+export async function render(families: readonly Family[], metrics: DaemonMetrics): Promise<string> {
   const registry = new Registry();
   for (const family of families) {
     const { name, help, type } = family;
-    const values = linesOf(family, figures);
+    const values = linesOf(family, metrics);
     // prom-client's own classes want to be told of each event as it happens. These are numbers that are read now; `get`
     // is all that the registry asks of a metric.
     const metric = { name, help, type, get: () => Promise.resolve({ name, help, type, values }) };
@@ -47,12 +47,12 @@ export async function render(families: readonly Family[], figures: DaemonFigures
   return await registry.metrics();
 }
 
-function linesOf(family: Family, figures: DaemonFigures): readonly Line[] {
+function linesOf(family: Family, metrics: DaemonMetrics): readonly Line[] {
   const labelled = (values: readonly string[]) =>
     Object.fromEntries(family.labels.map((label, index) => [label, values[index] ?? '']));
   if (family.type !== 'histogram')
-    return family.read(figures).map(([value, ...values]) => ({ labels: labelled(values), value }));
-  return family.read(figures).flatMap(({ labels: values, buckets, sum, count }) => {
+    return family.read(metrics).map(([value, ...values]) => ({ labels: labelled(values), value }));
+  return family.read(metrics).flatMap(({ labels: values, buckets, sum, count }) => {
     const labels = labelled(values);
     return [
       ...[...buckets, { le: '+Inf', count }].map((bucket) => ({

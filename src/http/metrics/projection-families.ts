@@ -1,5 +1,5 @@
 import { STATES } from '../../core/status.ts';
-import type { DaemonFigures, ProjectionFigures } from '../../daemon/metrics.ts';
+import type { DaemonMetrics, ProjectionMetrics } from '../../daemon/metrics.ts';
 import type { Timing } from '../../projector/page-metrics.ts';
 import type { Family, Sample } from './family.ts';
 
@@ -99,10 +99,10 @@ export const PROJECTION_FAMILIES: readonly Family[] = [
   }),
 ];
 
-type Read<T> = (projection: ProjectionFigures) => T;
+type Read<T> = (projection: ProjectionMetrics) => T;
 
 /** The samples of every projection, its name being the first label. */
-function each(read: Read<readonly Sample[]>): (figures: DaemonFigures) => readonly Sample[] {
+function each(read: Read<readonly Sample[]>): (metrics: DaemonMetrics) => readonly Sample[] {
   return ({ projections }) =>
     projections.flatMap((one) => read(one).map(([value, ...labels]) => [value, one.status.name, ...labels] as const));
 }

@@ -1,8 +1,8 @@
 import { CAPSULE_VERSION, type Capsule } from '../../core/capsule.ts';
 import { EngineError } from '../../core/errors.ts';
-import { readNeighbours } from '../../event-store/surrounding-events.ts';
+import { readSurroundingEvents } from '../../event-store/surrounding-events.ts';
 import { readCapsuleTables } from './capsule-tables.ts';
-import { findProjection, inTry, readStanding, reportOf, type TryPlace } from './dry-run.ts';
+import { findProjection, inTry, readStateSummary, reportOf, type TryPlace } from './dry-run.ts';
 import { observed } from './recorded-handlers.ts';
 
 /** A daemon's place, and the version of this package. */
@@ -18,12 +18,12 @@ export async function makeCapsule(place: CapsulePlace, name: string, signal: Abo
   const { projections } = place;
   const projection = findProjection(projections, name);
   return await inTry(place, name, signal, async (sql, giveUp) => {
-    const standing = await readStanding(sql, name);
+    const standing = await readStateSummary(sql, name);
     const watched = observed(projection);
     const report = await reportOf(sql, { projection: watched.projection, projections, standing, giveUp });
     const { outcome, error, code, sqlstate, statements, moreStatements } = report;
     const handles = [...projection.handlers.keys()].sort();
-    const around = await readNeighbours(sql, standing.event, handles);
+    const around = await readSurroundingEvents(sql, standing.event, handles);
     if (around === null) throw new EngineError('NOTHING_FAILED', { name, reason: 'its event was removed just now' });
     return {
       capsule: CAPSULE_VERSION,

@@ -6,7 +6,7 @@ import type { FailureRecord, TryReport } from '../../core/failure.ts';
 import type { Projection } from '../../core/projection.ts';
 import { readPage, readRawPage } from '../../event-store/read.ts';
 import { connect, type DatabaseAddress, type Sql } from '../../postgres/pool.ts';
-import { readStandingFailure } from '../../state/failures.ts';
+import { readCurrentFailure } from '../../state/failures.ts';
 import { type TryWork, tryEvent } from './run-and-roll-back.ts';
 import { watchHolding } from './yield-locks.ts';
 
@@ -37,7 +37,7 @@ export interface Standing {
 export async function tryFailed(place: TryPlace, name: string, signal: AbortSignal): Promise<TryReport> {
   const projection = findProjection(place.projections, name);
   return await inTry(place, name, signal, async (sql, giveUp) => {
-    const standing = await readStanding(sql, name);
+    const standing = await readStateSummary(sql, name);
     return await reportOf(sql, { projection, projections: place.projections, standing, giveUp });
   });
 }
@@ -112,8 +112,8 @@ export async function inTry<T>(
 }
 
 /** @throws EngineError NOTHING_FAILED */
-export async function readStanding(sql: Sql, name: string): Promise<Standing> {
-  const failure = await readStandingFailure(sql, name);
+export async function readStateSummary(sql: Sql, name: string): Promise<Standing> {
+  const failure = await readCurrentFailure(sql, name);
   if (failure === null) throw new EngineError('NOTHING_FAILED', { name, reason: 'it stands before none' });
   const position = BigInt(failure.position);
   const request = { after: position - 1n, head: position, names: null, limit: 1, maxBytes: 0 };

@@ -11,7 +11,7 @@ import { findProjection, tryFailed } from './dry-run.ts';
 const TRIES = 2;
 
 /** What a daemon says about failed events. Nothing here changes anything. */
-export class FailureDesk {
+export class FailureService {
   readonly #place: CapsulePlace;
   readonly #sql: () => Queryable | null;
   readonly #stopped = new AbortController();

@@ -7,7 +7,7 @@ import { rolledBack } from '../../postgres/rolled-back.ts';
 import { runEvents } from '../../projector/apply-in-order.ts';
 import { referencedProjection } from '../../projector/foreign-key-waits.ts';
 import { waitingText } from '../../projector/lookups.ts';
-import { EventFailed, LookupWaits } from '../../projector/page-outcome.ts';
+import { DependencyNotReady, EventFailed } from '../../projector/page-outcome.ts';
 import { readCatalog } from '../../read-model/catalog.ts';
 import { readColumns } from '../../read-model/columns.ts';
 import { deferredConstraints } from '../../read-model/constraints.ts';
@@ -93,7 +93,7 @@ async function toOutcome(
   },
 ): Promise<Outcome> {
   const waiting = (detail: string): Outcome => ({ outcome: 'waiting', error: detail, code: null, sqlstate: null });
-  if (error instanceof LookupWaits) return waiting(error.message);
+  if (error instanceof DependencyNotReady) return waiting(error.message);
   if (!(error instanceof EventFailed)) throw error;
   const parent = await referencedProjection(outside, projection, owners, error.cause);
   if (parent !== null && parent.cursor < event.position) return waiting(waitingText(parent, event.position));

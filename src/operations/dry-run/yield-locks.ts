@@ -10,7 +10,7 @@ const LOOK_MS = 100;
 export function watchHolding(sql: Queryable, pid: number, onHolding: () => void): () => void {
   let ended = false;
   let timer: NodeJS.Timeout;
-  const look = async (): Promise<void> => {
+  const poll = async (): Promise<void> => {
     const holding = await isHolding(sql, pid);
     if (ended) return;
     if (holding) onHolding();
@@ -18,7 +18,7 @@ export function watchHolding(sql: Queryable, pid: number, onHolding: () => void)
   };
   const next = (): void => {
     // Whatever keeps a look from being made ends the transaction that is watched as well.
-    timer = setTimeout(() => void look().catch(() => undefined), LOOK_MS);
+    timer = setTimeout(() => void poll().catch(() => undefined), LOOK_MS);
   };
   next();
   return () => {

@@ -11,7 +11,7 @@ import type { RunContext } from '../apply-in-order.ts';
 import { flattenStatements } from '../flatten.ts';
 import type { HandlerAnswers } from '../handler-answers.ts';
 import { readLookups, resolveLookup } from '../lookups.ts';
-import { CatalogMoved, LookupWaits } from '../page-outcome.ts';
+import { CatalogMoved, DependencyNotReady } from '../page-outcome.ts';
 import { CannotFold, type EncodedWrite, encodeWrite } from './encode-write.ts';
 import { type Difference, TableFold } from './table-fold.ts';
 import { readTouchedRows } from './touched-rows.ts';
@@ -39,29 +39,29 @@ export async function foldPage(
     const because = context.answers.ahead(events);
     if (because !== null) return new CannotFold(because);
     // While the database is waited for, others run.
-    context.meter?.handled();
+    context.recorder?.handled();
     const wanted = await resolve(tx, projection, events, context);
-    context.meter?.preparing(events);
+    context.recorder?.preparing(events);
     const encoded = encodeAll(groupByTable(wanted, context.catalog.tables));
-    context.meter?.handled();
-    const differences = await foldTables(tx, projection, encoded, context, () => context.meter?.preparing(events));
-    context.meter?.handled();
+    context.recorder?.handled();
+    const differences = await foldTables(tx, projection, encoded, context, () => context.recorder?.preparing(events));
+    context.recorder?.handled();
     writes = true;
     for (const [table, difference, readMs] of differences) {
       const began = performance.now();
       await writeDifference(tx, table, difference);
-      context.meter?.folded(table.name, readMs + performance.now() - began);
+      context.recorder?.folded(table.name, readMs + performance.now() - began);
     }
     return null;
   } catch (error) {
-    if (error instanceof CatalogMoved || error instanceof LookupWaits || isTransient(error)) throw error;
+    if (error instanceof CatalogMoved || error instanceof DependencyNotReady || isTransient(error)) throw error;
     if (error instanceof CannotFold) return error;
     // A failure, then. Running in order tells which event it was, and whether it was one at all.
     const refused = new CannotFold('the page, or one of its events, fails', { cause: error });
     if (writes || sqlstateOf(error) !== null) throw refused;
     return refused;
   } finally {
-    context.meter?.handled();
+    context.recorder?.handled();
   }
 }
 

@@ -1,6 +1,6 @@
 import { AssertionError } from 'node:assert';
 import { deepEqual } from 'node:assert/strict';
-import type { FailedEvent, PullMode, PullOutcome } from '../../core/port.ts';
+import type { FailedEvent, RunMode, RunOutcome } from '../../core/port.ts';
 import { defineProjection, type Projection } from '../../core/projection.ts';
 import type { StandardSchema } from '../../core/standard-schema.ts';
 import type { Row, Statement } from '../../core/statement.ts';
@@ -85,7 +85,7 @@ export interface Scene {
   readonly stage: Stage;
   append(...events: readonly TestEvent<Happening>[]): Promise<void>;
   did(...statements: readonly Statement[]): Promise<void>;
-  pull(projection?: Projection, mode?: PullMode): Promise<PullOutcome>;
+  run(projection?: Projection, mode?: RunMode): Promise<RunOutcome>;
   expect(table: string, ...rows: readonly Row[]): Promise<void>;
 }
 
@@ -97,7 +97,8 @@ export async function openScene(stage: Stage, maxAttempts = 1): Promise<Scene> {
     stage,
     append,
     did: (...statements) => append({ name: 'Did', payload: { script: scripts.push(statements) - 1 } }),
-    pull: (projection = things, mode = 'catch-up') => stage.hands(projection).pull(mode, new AbortController().signal),
+    run: (projection = things, mode = 'catch-up') =>
+      stage.operations(projection).run(mode, new AbortController().signal),
     expect: async (table, ...rows) => {
       const mismatch = compareRows(await stage.rows(table), await stage.toRows(table, rows));
       if (mismatch !== null) throw new AssertionError({ message: `rows of '${table}' (${stage.name})`, ...mismatch });
@@ -106,7 +107,7 @@ export async function openScene(stage: Stage, maxAttempts = 1): Promise<Scene> {
 }
 
 /** The pull failed at an event with these fields, and the projection has halted unless it says otherwise. */
-export function expectFailed(outcome: PullOutcome, fields: Partial<FailedEvent>, halted = true): void {
+export function expectFailed(outcome: RunOutcome, fields: Partial<FailedEvent>, halted = true): void {
   const failed = outcome.kind === 'failed' ? outcome : null;
   const found = Object.keys(fields).map((field) => [field, failed?.event?.[field as keyof FailedEvent]]);
   deepEqual(

@@ -20,11 +20,11 @@ function statementCase(
   return {
     name,
     run: async (stage) => {
-      const { did, pull, expect } = await openScene(stage);
+      const { did, run, expect } = await openScene(stage);
       await did(create('thing', A), create('thing', B));
-      deepEqual(await pull(), { kind: 'caught-up' });
+      deepEqual(await run(), { kind: 'caught-up' });
       await did(...statements);
-      const pulled = await pull();
+      const pulled = await run();
       if (typeof outcome === 'string') expectFailed(pulled, { sqlstate: outcome });
       else deepEqual(pulled, { kind: 'caught-up' });
       await expect('thing', ...(typeof outcome === 'string' ? [A, B] : outcome));
@@ -42,11 +42,11 @@ function lookupCase(
   return {
     name,
     run: async (stage) => {
-      const { append, pull, expect } = await openScene(stage);
+      const { append, run, expect } = await openScene(stage);
       if (label) await append({ name: 'Labelled', payload: { id: 'l', text: 'found' } });
       await append({ name: 'Looked', payload: { id: 'l', absent } });
-      if (!behind) deepEqual(await pull(labels), { kind: 'caught-up' });
-      const pulled = await pull();
+      if (!behind) deepEqual(await run(labels), { kind: 'caught-up' });
+      const pulled = await run();
       if (outcome === 'missed') expectFailed(pulled, { eventName: 'Looked', code: 'LOOKUP_MISSED', sqlstate: null });
       else equal(pulled.kind, outcome);
       await expect('thing', ...rows);
@@ -234,13 +234,13 @@ export const statementCases: readonly ConformanceCase[] = [
   {
     name: 'keys of several columns are one key',
     run: async (stage) => {
-      const { did, pull, expect } = await openScene(stage);
+      const { did, run, expect } = await openScene(stage);
       await did(create('mark', { a: 'x', b: 'yz' }), create('mark', { a: 'xy', b: 'z' }));
       await did(
         upsert('mark', { b: 'yz', a: 'x', note: 'n' }, { conflict: ['b', 'a'] }),
         remove('mark', { b: 'z', a: 'xy' }),
       );
-      deepEqual(await pull(), { kind: 'caught-up' });
+      deepEqual(await run(), { kind: 'caught-up' });
       await expect('mark', { a: 'x', b: 'yz', note: 'n' });
     },
   },

@@ -1,12 +1,12 @@
 import { EngineError, isEngineError } from '../../core/errors.ts';
 import type { StoredEvent } from '../../core/event.ts';
-import type { FailedEvent, ProjectionHands, PullMode, PullOutcome } from '../../core/port.ts';
+import type { FailedEvent, ProjectionOperations, RunMode, RunOutcome } from '../../core/port.ts';
 import type { Projection } from '../../core/projection.ts';
 import type { StoredStatus } from '../../core/status.ts';
 import type { TableOwners } from '../../core/table-owners.ts';
 import { toEventFailed } from '../../projector/event-failure.ts';
 import { lookupMissed } from '../../projector/lookups.ts';
-import { EventFailed, LookupWaits } from '../../projector/page-outcome.ts';
+import { DependencyNotReady, EventFailed } from '../../projector/page-outcome.ts';
 import type { MemoryTables, Resolve } from './memory-tables.ts';
 
 /** Where a projection stands: what `projection_state` holds. */
@@ -20,7 +20,7 @@ export interface Place {
   replayUntil: bigint | null;
 }
 
-export interface MemoryHandsOptions {
+export interface MemoryOperationsOptions {
   readonly projection: Projection;
   readonly places: ReadonlyMap<Projection, Place>;
   readonly events: readonly StoredEvent[];
@@ -30,14 +30,14 @@ export interface MemoryHandsOptions {
 }
 
 /** The hands of a projection whose store and tables are in memory. Nothing is ever held elsewhere, and no page is full. */
-export function createMemoryHands(options: MemoryHandsOptions): ProjectionHands {
+export function createMemoryOperations(options: MemoryOperationsOptions): ProjectionOperations {
   const { projection, tables, events } = options;
   const place = options.places.get(projection);
   if (place === undefined)
     throw new EngineError('TEST_INVALID', { reason: `'${projection.name}' is not one of its projections` });
   return {
     open: async () => ({ status: place.status, detail: null }),
-    pull: async (mode, signal) => pull(options, place, mode, signal),
+    run: async (mode, signal) => run(options, place, mode, signal),
     reset: async () => {
       if (projection.reset !== null)
         throw new EngineError('TEST_NEEDS_POSTGRES', { what: 'the reset', name: projection.name });
@@ -58,7 +58,7 @@ export function createMemoryHands(options: MemoryHandsOptions): ProjectionHands 
   };
 }
 
-function pull(options: MemoryHandsOptions, place: Place, mode: PullMode, signal: AbortSignal): PullOutcome {
+function run(options: MemoryOperationsOptions, place: Place, mode: RunMode, signal: AbortSignal): RunOutcome {
   const { projection, events } = options;
   if (signal.aborted) return { kind: 'stopped' };
   place.replayUntil ??= head(events);
@@ -82,7 +82,7 @@ function pull(options: MemoryHandsOptions, place: Place, mode: PullMode, signal:
 }
 
 /** Null when the event is applied. */
-function applyOne(options: MemoryHandsOptions, place: Place, event: StoredEvent): PullOutcome | null {
+function applyOne(options: MemoryOperationsOptions, place: Place, event: StoredEvent): RunOutcome | null {
   const { projection, tables, maxAttempts } = options;
   try {
     tables.apply(projection, event, event.position <= (place.replayUntil ?? 0n), resolver(options, event));
@@ -91,7 +91,7 @@ function applyOne(options: MemoryHandsOptions, place: Place, event: StoredEvent)
     // What memory cannot do, or the test does wrong, is not the event's fault.
     if (isEngineError(error, 'TEST_NEEDS_POSTGRES') || isEngineError(error, 'TEST_INVALID')) throw error;
     const failed = toEventFailed(error, 0, event, null);
-    if (failed instanceof LookupWaits) return { kind: 'waiting', detail: failed.message };
+    if (failed instanceof DependencyNotReady) return { kind: 'waiting', detail: failed.message };
     if (!(failed instanceof EventFailed)) throw failed;
     place.attempts += 1;
     const halted = place.attempts >= maxAttempts;
@@ -101,14 +101,14 @@ function applyOne(options: MemoryHandsOptions, place: Place, event: StoredEvent)
 }
 
 /** A miss in another projection's table is final once that one is at this event or past it. */
-function resolver({ projection, places, owners }: MemoryHandsOptions, event: StoredEvent): Resolve {
+function resolver({ projection, places, owners }: MemoryOperationsOptions, event: StoredEvent): Resolve {
   return (lookup, find) => {
     const found = find();
     if (found !== null) return found;
     const owner = owners.get(lookup.table);
     const other = [...places].find(([{ name }]) => name === owner && name !== projection.name);
     if (other !== undefined && other[1].cursor < event.position) {
-      throw new LookupWaits(
+      throw new DependencyNotReady(
         0,
         `waiting for '${owner}' to reach position ${event.position} (it is at ${other[1].cursor})`,
       );

@@ -6,7 +6,7 @@ import { stringifyJson } from '../../postgres/json.ts';
 import { plain } from '../../read-model/plain-value.ts';
 import type { Stage } from '../stage.ts';
 import { toStored } from '../stored-event.ts';
-import { createMemoryHands, type Place } from './memory-hands.ts';
+import { createMemoryOperations, type Place } from './memory-hands.ts';
 import { MemoryTables } from './memory-tables.ts';
 
 interface World {
@@ -33,7 +33,7 @@ export function createMemoryStage(): Stage {
       checkNew(world.events, stored);
       world.events.push(...stored);
     },
-    hands: (projection) => createMemoryHands({ projection, ...world }),
+    operations: (projection) => createMemoryOperations({ projection, ...world }),
     rows: async (table) => world.tables.table(table).rows(),
     toRows: async (table, values) => {
       world.tables.table(table);

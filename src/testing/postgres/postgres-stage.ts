@@ -1,16 +1,16 @@
 import { EngineError } from '../../core/errors.ts';
 import { resolvePolicy } from '../../core/failure-policy.ts';
 import { silentLog } from '../../core/log.ts';
-import type { ProjectionHands } from '../../core/port.ts';
+import type { ProjectionOperations } from '../../core/port.ts';
 import type { Projection } from '../../core/projection.ts';
 import { tableOwners } from '../../core/table-owners.ts';
 import { flush } from '../../daemon/checkpoint-flush.ts';
-import { createHands } from '../../daemon/projection-operations.ts';
+import { createProjectionOperations } from '../../daemon/projection-operations.ts';
 import { append } from '../../event-store/append.ts';
-import { createHeadReader } from '../../event-store/high-water-mark.ts';
-import { createHeads } from '../../projector/high-water-mark-cache.ts';
+import { createHighWaterMarkReader } from '../../event-store/high-water-mark.ts';
+import { createHighWaterMarkCache } from '../../projector/high-water-mark-cache.ts';
 import { Progress } from '../../projector/progress.ts';
-import { Puller } from '../../projector/run-loop.ts';
+import { ProjectionRunner } from '../../projector/run-loop.ts';
 import { readHeartbeat } from '../../state/heartbeat.ts';
 import type { Stage } from '../stage.ts';
 import type { Ground, Grounds } from './ground.ts';
@@ -32,7 +32,7 @@ export const WAYS: readonly [Way, Way] = [
 /** The engine's own store, hands and tables. Stages of the same grounds share the tables: use one at a time. */
 export function createPostgresStage(grounds: Grounds, way: Way): Stage {
   let ground: Ground | null = null;
-  let hands: ReadonlyMap<Projection, ProjectionHands> = new Map();
+  let operations: ReadonlyMap<Projection, ProjectionOperations> = new Map();
   const opened = (): Ground => {
     if (ground === null) throw new EngineError('TEST_INVALID', { reason: 'the stage has not been opened' });
     return ground;
@@ -42,13 +42,13 @@ export function createPostgresStage(grounds: Grounds, way: Way): Stage {
     open: async (projections, { maxAttempts = 1 } = {}) => {
       ground = await grounds.of(projections);
       await ground.empty();
-      hands = createAllHands(ground, projections, way, maxAttempts);
+      operations = createAllOperations(ground, projections, way, maxAttempts);
     },
     append: async (events) => {
       await append(opened().sql, events);
     },
-    hands: (projection) => {
-      const found = hands.get(projection);
+    operations: (projection) => {
+      const found = operations.get(projection);
       if (found !== undefined) return found;
       throw new EngineError('TEST_INVALID', { reason: `'${projection.name}' is not one of its projections` });
     },
@@ -58,44 +58,53 @@ export function createPostgresStage(grounds: Grounds, way: Way): Stage {
 }
 
 /** Put together as the daemon does it: nothing stands in for a part of the engine. */
-function createAllHands(
+function createAllOperations(
   { sql, control }: Ground,
   projections: readonly Projection[],
   { pageSize, foldFrom }: Way,
   maxAttempts: number,
-): ReadonlyMap<Projection, ProjectionHands> {
+): ReadonlyMap<Projection, ProjectionOperations> {
   const owners = tableOwners(projections);
   const policy = resolvePolicy({ retries: maxAttempts - 1 });
   const settings = { sql, control, owner: OWNER, owners, policy, foldFrom };
-  const heads = createHeads(
-    createHeadReader(control),
+  const highWaterMark = createHighWaterMarkCache(
+    createHighWaterMarkReader(control),
     () => readHeartbeat(control),
     [],
     () => undefined,
   );
   const now = () => performance.now();
-  const workers = new Map<string, { readonly puller: Puller }>();
-  const all = new Map<Projection, ProjectionHands>();
+  const workers = new Map<string, { readonly runner: ProjectionRunner }>();
+  const all = new Map<Projection, ProjectionOperations>();
   for (const projection of projections) {
     const progress = new Progress(now);
-    const puller = new Puller({ projection, settings, reader: sql, heads, pageSize, progress, log: silentLog, now });
-    workers.set(projection.name, { puller });
+    const runner = new ProjectionRunner({
+      projection,
+      settings,
+      reader: sql,
+      highWaterMark,
+      pageSize,
+      progress,
+      log: silentLog,
+      now,
+    });
+    workers.set(projection.name, { runner });
     const onReset = () => undefined;
-    const hands = createHands({
+    const operations = createProjectionOperations({
       projection,
       projections,
-      puller,
+      runner,
       settings,
       log: silentLog,
       onReset,
     });
-    const pull: ProjectionHands['pull'] = async (mode, signal) => {
-      const outcome = await hands.pull(mode, signal);
+    const run: ProjectionOperations['run'] = async (mode, signal) => {
+      const outcome = await operations.run(mode, signal);
       // The daemon's timer does this within a second; look-ups of others wait for it.
       await flush(workers, { sql, owner: OWNER, onTakenBack: () => undefined, log: silentLog });
       return outcome;
     };
-    all.set(projection, { ...hands, pull });
+    all.set(projection, { ...operations, run });
   }
   return all;
 }

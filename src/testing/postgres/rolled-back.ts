@@ -1,5 +1,5 @@
 import type { EventShape, Projection, Transaction } from '../../core/projection.ts';
-import { lend } from '../../postgres/guarded-transaction.ts';
+import { guardTransaction } from '../../postgres/guarded-transaction.ts';
 import type { Tx } from '../../postgres/pool.ts';
 import { rolledBack } from '../../postgres/rolled-back.ts';
 import { runEvents } from '../../projector/apply-in-order.ts';
@@ -27,7 +27,7 @@ export async function inTestTransaction<T, E extends EventShape>(
 ): Promise<T> {
   return await rolledBack(
     sql,
-    async (tx) => await work(Object.assign(lend(tx).tx, { apply: await createApply(tx, projections) })),
+    async (tx) => await work(Object.assign(guardTransaction(tx).tx, { apply: await createApply(tx, projections) })),
   );
 }
 
