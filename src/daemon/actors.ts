@@ -6,7 +6,7 @@ import type { Log } from '../core/log.ts';
 import { PageTurns } from '../core/page-turns.ts';
 import type { TableOwners } from '../core/table-owners.ts';
 import { CrashLoopGuard, Mutex } from '../projector/crash-loop-guard.ts';
-import type { HighWaterMarkSource } from '../projector/head-source.ts';
+import type { HighWaterMarkSource } from '../projector/high-water-mark-source.ts';
 import { LockWatch } from '../projector/lock-watch.ts';
 import type { PageSettings } from '../projector/page-request.ts';
 import { PAGE_MIN } from '../projector/page-size-bounds.ts';

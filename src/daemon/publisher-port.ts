@@ -1,7 +1,7 @@
 import type { Log } from '../core/log.ts';
 import type { PublisherStatus } from '../core/publisher.ts';
 import type { DatabaseAddress, PoolCounts } from '../postgres/pool.ts';
-import type { HighWaterMarkSource } from '../projector/head-source.ts';
+import type { HighWaterMarkSource } from '../projector/high-water-mark-source.ts';
 
 /** What a daemon lends to the publisher that runs beside its projections. */
 export interface PublisherSurroundings {

@@ -4,8 +4,8 @@ import type { ProjectionStatus } from '../core/status.ts';
 import type { Sql } from '../postgres/pool.ts';
 import type { HighWaterMarkCache } from '../projector/high-water-mark-cache.ts';
 import type { Worker } from './actors.ts';
+import type { StateCache } from './state-cache.ts';
 import { type StoredView, toStatus } from './status.ts';
-import type { StateCache } from './stored-views.ts';
 
 export interface StatusSources {
   readonly projections: readonly Projection[];

@@ -9,8 +9,8 @@ import { refuse, remoteOf, sendJson, sendProblem } from './guards.ts';
 import { outcomeProblem } from './problem.ts';
 import { unknownProjection } from './projection-routes.ts';
 import { position, route, wholeNumber } from './route.ts';
+import { type RouteGroup, withTimeout } from './route-context.ts';
 import { acceptedSchema, commandSchema, commandsSchema, outcomeSchema } from './schemas.ts';
-import { type RouteGroup, withTimeout } from './tools.ts';
 
 const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 

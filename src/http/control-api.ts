@@ -26,7 +26,7 @@ import { errorProblem } from './problem.ts';
 import { projectionRoutes } from './projection-routes.ts';
 import { limitMutations, MUTATIONS, type Rate } from './rate-limit.ts';
 import { addRoutes, type Route } from './route.ts';
-import type { RouteGroup } from './tools.ts';
+import type { RouteGroup } from './route-context.ts';
 import { waitRoutes } from './wait-routes.ts';
 
 /** Everything that is answered. A group is a file of its own; add yours here. */

@@ -3,7 +3,7 @@ import { untilAborted } from '../core/signals.ts';
 import { capsuleSchema, failuresSchema, trySchema } from './failure-schemas.ts';
 import { remoteOf, sendJson } from './guards.ts';
 import { route } from './route.ts';
-import { type RouteGroup, withTimeout } from './tools.ts';
+import { type RouteGroup, withTimeout } from './route-context.ts';
 
 /** Of a daemon that gives up a try by itself after 30 s. */
 const TRY_MS = 45_000;

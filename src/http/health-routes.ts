@@ -1,8 +1,8 @@
 import { sendJson } from './guards.ts';
 import { openApi } from './openapi.ts';
 import { route } from './route.ts';
+import type { RouteGroup } from './route-context.ts';
 import { healthSchema, readinessSchema, rootSchema, tokenSchema } from './schemas.ts';
-import type { RouteGroup } from './tools.ts';
 
 /** What there is, and whether it works. */
 export const healthRoutes: RouteGroup = ({ daemon, version }, all) => [

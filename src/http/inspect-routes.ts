@@ -1,7 +1,7 @@
 import { refuse } from './guards.ts';
 import { INSPECT_PATH } from './inspect-upgrade.ts';
 import { route } from './route.ts';
-import type { RouteGroup } from './tools.ts';
+import type { RouteGroup } from './route-context.ts';
 
 /** The WebSocket as the other routes see it: who upgrades is answered by `inspectUpgrade`, before any of them. */
 export const inspectRoutes: RouteGroup = ({ log }) => [

@@ -4,7 +4,7 @@ import { render } from './metrics/family.ts';
 import { processMetrics } from './metrics/process-metrics.ts';
 import { PROJECTION_FAMILIES } from './metrics/projection-families.ts';
 import { route } from './route.ts';
-import { type RouteGroup, withTimeout } from './tools.ts';
+import { type RouteGroup, withTimeout } from './route-context.ts';
 
 /** For Prometheus. What pages count by themselves is read here; the database is asked once. */
 export const metricsRoutes: RouteGroup = (routeContext) => {

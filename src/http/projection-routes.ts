@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { EngineError } from '../core/errors.ts';
 import { remoteOf, sendJson } from './guards.ts';
 import { position, route, wholeNumber } from './route.ts';
+import { type RouteGroup, withTimeout } from './route-context.ts';
 import { adoptedSchema, fleetSchema, forgottenSchema, projectionSchema, transitionsSchema } from './schemas.ts';
-import { type RouteGroup, withTimeout } from './tools.ts';
 
 /** How the projections stand. */
 export const projectionRoutes: RouteGroup = (routeContext) => [

@@ -4,8 +4,8 @@ import { sendJson, sendProblem } from './guards.ts';
 import { notApplied } from './problem.ts';
 import { unknownProjection } from './projection-routes.ts';
 import { position, route, wholeNumber } from './route.ts';
+import type { RouteGroup } from './route-context.ts';
 import { appliedSchema } from './schemas.ts';
-import type { RouteGroup } from './tools.ts';
 
 const querySchema = z.object({
   position: z

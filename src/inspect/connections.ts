@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
-import type { Reader } from './audience.ts';
 import { textFrames } from './frames.ts';
 import type { Hub } from './hub.ts';
+import type { Reader } from './subscribers.ts';
 
 /** What a client offers as subprotocol and is answered; a token goes in another one beside it. */
 const SUBPROTOCOL = 'projectionist';

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type { AnyActor, InspectionEvent } from 'xstate';
-import { type Reader, Subscribers } from './audience.ts';
+import type { ActorRecord } from './actor-record.ts';
 import { type HubClock, realClock } from './clock.ts';
-import type { ActorRecord } from './living.ts';
-import { QUIET_MS, UpdateThrottle } from './pace.ts';
 import { Registry } from './registry.ts';
+import { type Reader, Subscribers } from './subscribers.ts';
+import { QUIET_MS, UpdateThrottle } from './update-throttle.ts';
 
 export interface HubOptions {
   /** Whether details and error messages may leave, which can hold parts of an event's payload. Default false. */

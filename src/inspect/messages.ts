@@ -1,5 +1,5 @@
-import type { ActorRecord } from './living.ts';
-import { redactEvent, redactSnapshot } from './shown.ts';
+import type { ActorRecord } from './actor-record.ts';
+import { redactEvent, redactSnapshot } from './redact.ts';
 
 /** The version of `@statelyai/inspect` whose wire protocol this is: its receivers look at it. */
 const PROTOCOL = '0.7.2';

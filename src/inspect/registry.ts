@@ -1,5 +1,5 @@
 import type { AnyActor } from 'xstate';
-import { ActorRecord } from './living.ts';
+import { ActorRecord } from './actor-record.ts';
 
 /** Every actor that lives, in the order in which they were made. */
 export class Registry {

@@ -6,8 +6,8 @@ import { renewSuffix } from '../read-model/statement-suffix.ts';
 import { applyInOneRoundTrip } from './apply-in-one-round-trip.ts';
 import { eventFailed } from './event-failure.ts';
 import { CannotFold } from './fold/encode-write.ts';
-import { haltForLostIntegrity } from './halt-damaged.ts';
 import { HandlerAnswers } from './handler-answers.ts';
+import { haltForLostIntegrity } from './lost-integrity-halt.ts';
 import { PageDeadline } from './page-deadline.ts';
 import {
   CatalogMoved,

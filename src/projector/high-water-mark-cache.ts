@@ -3,7 +3,7 @@ import type { Projection } from '../core/projection.ts';
 import type { InstanceEvents, UnhandledEvents } from '../core/status.ts';
 import type { HighWaterMarkReader, OpenAppender } from '../event-store/high-water-mark.ts';
 import type { Heartbeat } from '../state/heartbeat.ts';
-import type { HighWaterMarkSource } from './head-source.ts';
+import type { HighWaterMarkSource } from './high-water-mark-source.ts';
 import { HighWaterMarkTimeline } from './high-water-mark-timeline.ts';
 import { InstanceEventsNotice } from './instance-events.ts';
 import { type Appended, RecentEvents } from './recent-events.ts';

@@ -1,7 +1,7 @@
 import type { PageTurns } from '../core/page-turns.ts';
 import { type Page, readPage } from '../event-store/read.ts';
 import type { Sql } from '../postgres/pool.ts';
-import type { HighWaterMarkSource } from './head-source.ts';
+import type { HighWaterMarkSource } from './high-water-mark-source.ts';
 import type { PageBudget, Share } from './page-budget.ts';
 import type { PageLimit } from './page-size.ts';
 import type { Progress } from './progress.ts';

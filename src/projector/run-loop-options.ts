@@ -4,7 +4,7 @@ import type { RunMode } from '../core/port.ts';
 import type { Projection } from '../core/projection.ts';
 import type { Sql } from '../postgres/pool.ts';
 import type { CrashLoopGuard } from './crash-loop-guard.ts';
-import type { HighWaterMarkSource } from './head-source.ts';
+import type { HighWaterMarkSource } from './high-water-mark-source.ts';
 import type { PageBudget } from './page-budget.ts';
 import type { PageSettings } from './page-request.ts';
 import type { Progress } from './progress.ts';

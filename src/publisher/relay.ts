@@ -4,10 +4,10 @@ import { untilAborted } from '../core/signals.ts';
 import { checkHistory } from '../event-store/history.ts';
 import { isConnectionLost, isLockNotAvailable } from '../postgres/errors.ts';
 import type { Sql, Tx } from '../postgres/pool.ts';
-import type { HighWaterMarkSource } from '../projector/head-source.ts';
+import type { HighWaterMarkSource } from '../projector/high-water-mark-source.ts';
 import type { Progress } from '../projector/progress.ts';
 import { advance, lockState, registerPublisher } from '../state/projection-state.ts';
-import type { PublishingChannel } from './outlet.ts';
+import type { PublishingChannel } from './publishing-channel.ts';
 import type { Sender } from './sender.ts';
 
 export interface RelayOptions {

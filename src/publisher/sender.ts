@@ -2,11 +2,11 @@ import { setImmediate as breathe } from 'node:timers/promises';
 import type { RelayOutcome } from '../core/publisher.ts';
 import type { RawEvent } from '../event-store/read.ts';
 import type { Sql } from '../postgres/pool.ts';
-import type { HighWaterMarkSource } from '../projector/head-source.ts';
-import { WakeSignal } from './bell.ts';
+import type { HighWaterMarkSource } from '../projector/high-water-mark-source.ts';
+import { EventPrefetcher } from './event-prefetcher.ts';
 import { toMessage } from './message.ts';
-import type { PublishingChannel } from './outlet.ts';
-import { EventPrefetcher } from './supply.ts';
+import type { PublishingChannel } from './publishing-channel.ts';
+import { WakeSignal } from './wake-signal.ts';
 import { SendWindow, type Sent, type WindowLimits } from './window.ts';
 
 export interface SenderOptions {

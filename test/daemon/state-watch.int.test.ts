@@ -3,7 +3,7 @@ import { silentLog } from '../../src/core/log.ts';
 import type { StoredStatus } from '../../src/core/status.ts';
 import { createRowWatch, type RowWatch } from '../../src/daemon/state-watch.ts';
 import { connect, type Sql } from '../../src/postgres/pool.ts';
-import type { HighWaterMarkSource } from '../../src/projector/head-source.ts';
+import type { HighWaterMarkSource } from '../../src/projector/high-water-mark-source.ts';
 import { readStateSummaries } from '../../src/state/projection-state.ts';
 import { type Answer, createRig, delivered, leafOf, type Rig } from '../machines/projection-rig.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';

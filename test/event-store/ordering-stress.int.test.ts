@@ -3,7 +3,7 @@ import { NOTHING_WRONG } from '../support/follower.ts';
 import { runOrdering } from '../support/ordering-run.ts';
 
 // Seen red with: pg_advisory_unlock_shared in place of the lock in the trigger; `announced: []` in head.ts. (The order of
-// the look's statements leaves too small a gap for this: see test/event-store/head.unit.test.ts.)
+// the look's statements leaves too small a gap for this: see test/event-store/high-water-mark.unit.test.ts.)
 test.each([
   { writers: 12, transactions: 25, seed: 7 },
   { writers: 40, transactions: 8, seed: 7 },

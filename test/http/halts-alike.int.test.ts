@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { watchUncaughtErrors } from '../../src/cli/start/left-behind.ts';
+import { watchUncaughtErrors } from '../../src/cli/start/uncaught-errors.ts';
 import type { FailureStatus } from '../../src/core/status.ts';
 import type { Appended } from '../../src/event-store/append.ts';
 import { untilCaughtUp } from '../support/engine.ts';

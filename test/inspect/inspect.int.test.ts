@@ -16,7 +16,7 @@ import type { Daemon } from '../../src/index.ts';
 import { defineProjection, upsert } from '../../src/index.ts';
 import { openConnections } from '../../src/inspect/connections.ts';
 import { Hub } from '../../src/inspect/hub.ts';
-import { openStatelyInspector } from '../../src/inspect/stock.ts';
+import { openStatelyInspector } from '../../src/inspect/stately.ts';
 import { openChromium } from '../support/chromium.ts';
 import { untilCaughtUp, untilStatus } from '../support/engine.ts';
 import { openScene, type Scene } from '../support/scene.ts';

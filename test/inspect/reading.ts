@@ -1,6 +1,6 @@
 import type { StatelyInspectionEvent } from '@statelyai/inspect';
-import type { Reader } from '../../src/inspect/audience.ts';
 import type { HubClock } from '../../src/inspect/clock.ts';
+import type { Reader } from '../../src/inspect/subscribers.ts';
 
 /** A frame as a client of `@statelyai/inspect` gets it. */
 export type Frame = StatelyInspectionEvent;

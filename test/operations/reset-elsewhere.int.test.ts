@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { append } from '../../src/event-store/append.ts';
 import { reset } from '../../src/operations/reset.ts';
-import type { HighWaterMarkSource } from '../../src/projector/head-source.ts';
+import type { HighWaterMarkSource } from '../../src/projector/high-water-mark-source.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { openStore } from '../support/engine.ts';
 import { createLedger, noted, readLedger } from '../support/noted-ledger.ts';

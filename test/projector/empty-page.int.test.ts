@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { band } from '../../examples/dancefinder/projections/band.ts';
 import { append } from '../../src/event-store/append.ts';
-import type { HighWaterMarkSource } from '../../src/projector/head-source.ts';
+import type { HighWaterMarkSource } from '../../src/projector/high-water-mark-source.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { openStore } from '../support/engine.ts';
 import { createRunner } from '../support/puller.ts';

@@ -4,7 +4,7 @@ import type { RawEvent } from '../../src/event-store/read.ts';
 import { defineProjection } from '../../src/index.ts';
 import type { Sql } from '../../src/postgres/pool.ts';
 import { type Message, toMessage } from '../../src/publisher/message.ts';
-import { PublishingChannel } from '../../src/publisher/outlet.ts';
+import { PublishingChannel } from '../../src/publisher/publishing-channel.ts';
 import { openBroker } from '../support/broker.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { emptyStore } from '../support/empty-store.ts';

@@ -3,7 +3,7 @@ import { silentLog } from '../../src/core/log.ts';
 import { tableOwners } from '../../src/core/table-owners.ts';
 import type { Projection } from '../../src/index.ts';
 import type { Sql } from '../../src/postgres/pool.ts';
-import type { HighWaterMarkSource } from '../../src/projector/head-source.ts';
+import type { HighWaterMarkSource } from '../../src/projector/high-water-mark-source.ts';
 import { Progress } from '../../src/projector/progress.ts';
 import { ProjectionRunner } from '../../src/projector/run-loop.ts';
 

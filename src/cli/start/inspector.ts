@@ -2,7 +2,7 @@ import type { Observer } from '../../../machines/observers.ts';
 import type { Config } from '../../config/read-config.ts';
 import { type Connections, openConnections } from '../../inspect/connections.ts';
 import { Hub } from '../../inspect/hub.ts';
-import { openStatelyInspector } from '../../inspect/stock.ts';
+import { openStatelyInspector } from '../../inspect/stately.ts';
 
 /** What `INSPECT` asks for. */
 export interface Inspector {

@@ -18,13 +18,13 @@ import type { CommandContext, ExitCode } from '../verbs/verb.ts';
 import { packageVersion } from '../version.ts';
 import { announceDaemon } from './announce-daemon.ts';
 import { openInspector } from './inspector.ts';
-import { watchUncaughtErrors } from './left-behind.ts';
 import { createLogger } from './logger.ts';
 import { watchMemory } from './memory-limit.ts';
 import { watchNpmParent } from './npm-parent.ts';
 import { reportProgress } from './progress.ts';
 import { appendSample, appendTraffic } from './sample.ts';
 import { onShutdown } from './shutdown.ts';
+import { watchUncaughtErrors } from './uncaught-errors.ts';
 import { startWatchdog } from './watchdog.ts';
 
 type Log = ReturnType<typeof createLogger>;

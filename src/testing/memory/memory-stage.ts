@@ -6,7 +6,7 @@ import { stringifyJson } from '../../postgres/json.ts';
 import { plain } from '../../read-model/plain-value.ts';
 import type { Stage } from '../stage.ts';
 import { toStored } from '../stored-event.ts';
-import { createMemoryOperations, type Place } from './memory-hands.ts';
+import { createMemoryOperations, type Place } from './memory-operations.ts';
 import { MemoryTables } from './memory-tables.ts';
 
 interface World {

@@ -1,6 +1,6 @@
 import { type RawEvent, readRawPage } from '../event-store/read.ts';
 import type { Sql } from '../postgres/pool.ts';
-import type { HighWaterMarkSource } from '../projector/head-source.ts';
+import type { HighWaterMarkSource } from '../projector/high-water-mark-source.ts';
 
 const PAGE = 2000;
 /** Payload bytes of one page at most; two pages are held. */

@@ -1,7 +1,7 @@
 import type { Channel } from 'amqp-connection-manager';
 import type { ConfirmChannel } from 'amqplib';
 import { openLink } from '../broker/connection.ts';
-import { PublishingChannel } from './outlet.ts';
+import { PublishingChannel } from './publishing-channel.ts';
 
 export interface PublishingChannelsOptions {
   /** Brokers of one cluster, tried in turn. */

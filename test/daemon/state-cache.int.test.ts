@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { band } from '../../examples/dancefinder/projections/band.ts';
-import { StateCache } from '../../src/daemon/stored-views.ts';
+import { StateCache } from '../../src/daemon/state-cache.ts';
 import { connect } from '../../src/postgres/pool.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { openStore } from '../support/engine.ts';

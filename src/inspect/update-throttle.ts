@@ -1,4 +1,4 @@
-import type { ActorRecord } from './living.ts';
+import type { ActorRecord } from './actor-record.ts';
 
 /** Milliseconds between two tellings of an actor that moves nowhere. */
 export const QUIET_MS = 100;

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { expect, test, vi } from 'vitest';
-import { watchUncaughtErrors } from '../../src/cli/start/left-behind.ts';
 import { watchMemory } from '../../src/cli/start/memory-limit.ts';
+import { watchUncaughtErrors } from '../../src/cli/start/uncaught-errors.ts';
 import type { StoredEvent } from '../../src/index.ts';
 import { withHandlerContext } from '../../src/projector/handler-origin.ts';
 import { capturingLog } from '../support/scene.ts';

@@ -3,7 +3,19 @@
  * holds. By default no text leaves that could have been made of an event's payload, an error's message included; numbers,
  * flags and words of the program's own do.
  */
-import { code, count, dotted, entries, fields, flag, kind, type Rule, read, text, typeName } from './rules.ts';
+import {
+  code,
+  count,
+  dotted,
+  entries,
+  fields,
+  flag,
+  kind,
+  type Rule,
+  read,
+  text,
+  typeName,
+} from './redaction-rules.ts';
 
 const ofError = fields({ name: typeName, code, message: text });
 /** `JSON.stringify` makes `{}` of an error; and not everything that is thrown is one. */

@@ -2,7 +2,7 @@ import { setImmediate as settled } from 'node:timers/promises';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { silentLog } from '../../src/core/log.ts';
 import type { RelayOutcome } from '../../src/core/publisher.ts';
-import { PublisherSupervisor } from '../../src/publisher/keeper.ts';
+import { PublisherSupervisor } from '../../src/publisher/publisher-supervisor.ts';
 import { toStatus } from '../../src/publisher/status.ts';
 
 /** Each operation runs until the test ends it. */

@@ -1,7 +1,7 @@
 import type { StatelyInspectionEvent } from '@statelyai/inspect';
 import type { Observer } from '../../machines/observers.ts';
 import { EngineError } from '../core/errors.ts';
-import { redactEvent, redactSnapshot } from './shown.ts';
+import { redactEvent, redactSnapshot } from './redact.ts';
 
 /** Stately's own inspector under way: it sends to a server of theirs, which may show it in their online viewer. */
 export interface StatelyInspector {

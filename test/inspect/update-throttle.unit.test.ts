@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import type { AnyActor } from 'xstate';
-import { ActorRecord } from '../../src/inspect/living.ts';
-import { QUIET_MS, UpdateThrottle } from '../../src/inspect/pace.ts';
+import { ActorRecord } from '../../src/inspect/actor-record.ts';
+import { QUIET_MS, UpdateThrottle } from '../../src/inspect/update-throttle.ts';
 
 function living(number: number): ActorRecord {
   const actor = { id: 'band', sessionId: `x:${number}`, getSnapshot: () => ({}) };

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { EngineError } from '../../src/core/errors.ts';
 import type { RunOutcome } from '../../src/core/port.ts';
-import * as shown from '../../src/inspect/shown.ts';
+import * as shown from '../../src/inspect/redact.ts';
 
 type Shown = Readonly<Record<string, unknown>>;
 const redactEvent = (given: unknown, texts: boolean): Shown => JSON.parse(shown.redactEvent(given, texts));

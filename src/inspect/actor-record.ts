@@ -1,6 +1,6 @@
 import type { AnyActor } from 'xstate';
 import { definitionOf } from './definition.ts';
-import type { Lately } from './pace.ts';
+import type { Lately } from './update-throttle.ts';
 
 /**
  * An actor that lives, by reference. What is said of it becomes text when somebody is told: operations come and go by the
