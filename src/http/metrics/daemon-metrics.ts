@@ -1,65 +1,77 @@
 import { BROKER_STATES } from '../../core/broker.ts';
 import { PUBLISHER_STATES } from '../../core/publisher.ts';
-import type { DaemonMetrics } from '../../daemon/metrics.ts';
-import type { Family, Sample } from './family.ts';
+import { known, type MetricDefinition, type Sample, type Snapshot } from './metric-definition.ts';
 
-/** What the daemon as a whole is at. docs/metrics.md lists them; a test compares. */
-export const DAEMON_FAMILIES: readonly Family[] = [
-  one(
+/** Metrics of the daemon as a whole. */
+export const DAEMON_METRICS: readonly MetricDefinition[] = [
+  {
+    name: 'projectionist_info',
+    help: 'Version of the program and id of the daemon; always 1.',
+    type: 'gauge',
+    labels: ['version', 'daemon'],
+    read: ({ version, daemon }) => [[1, version, daemon]],
+  },
+  single(
     'gauge',
     'database_up',
-    'Whether the database answered the last look at it; 0: the circuit is open.',
+    '1 when the last query for the high-water mark succeeded; 0 while the circuit breaker is open.',
     ({ databaseUp }) => +databaseUp,
   ),
-  one(
+  single(
     'gauge',
     'store_problem',
-    '1 while the event store is not as it has to be; status says what it is.',
+    '1 while the scheduled check finds a problem in the event store; the status describes it.',
     ({ storeWrong }) => +storeWrong,
   ),
-  one('gauge', 'head_position', 'The safe head: nothing can appear any more at or below it.', ({ head }) =>
+  single('gauge', 'head_position', 'The high-water mark: no event can appear at or below it any more.', ({ head }) =>
     head === null ? null : Number(head),
   ),
-  one('gauge', 'head_holders', 'Open transactions with appends, which hold the head.', ({ holders }) => holders.length),
-  one('gauge', 'head_held_seconds', 'Age of the oldest of them.', ({ holders }) =>
+  single(
+    'gauge',
+    'head_holders',
+    'Open transactions with appends: the high-water mark cannot pass them.',
+    ({ holders }) => holders.length,
+  ),
+  single('gauge', 'head_held_seconds', 'Age of the oldest of these transactions.', ({ holders }) =>
     Math.max(0, ...holders.map(({ seconds }) => seconds ?? 0)),
   ),
   {
     name: 'projectionist_wakes_total',
-    help: 'Looks at the store that found something, by what began them; every scheduled one counts.',
+    help: 'Polls of the event store that found events, by the source that started them; every scheduled poll counts.',
     type: 'counter',
     labels: ['source'],
     read: ({ hints }) => counts(hints.wakeups),
   },
-  // Their names are no labels: they are what appenders write, and no projection declares them. Status has them.
-  one(
+  // The names of these event types are no labels: appenders choose them, and no projection declares them, so their number
+  // is not bounded.
+  single(
     'counter',
     'unhandled_events_total',
-    'Events that no projection handles, as the polls have seen them since the start; status lists their types.',
+    'Events that the polls found since the start and no projection handles; the status lists their types.',
     ({ unhandled }) => unhandled.reduce((sum, { events }) => sum + events, 0),
   ),
-  one(
+  single(
     'counter',
     'positions_announced_total',
-    'Positions that NOTIFY or a push had announced when they were found.',
+    'Positions that NOTIFY or a push announced before a poll found them.',
     ({ hints }) => hints.announced,
   ),
-  one(
+  single(
     'counter',
     'positions_missed_total',
-    'Positions that the heartbeat found, with no hint before it.',
+    'Positions that the heartbeat found, with no wakeup before it.',
     ({ hints }) => hints.missed,
   ),
   {
     name: 'projectionist_pushes_total',
-    help: 'Messages of the broker, by what they were worth.',
+    help: 'Messages of the broker, by kind.',
     type: 'counter',
     labels: ['kind'],
     read: ({ hints }) => counts(hints.pushes),
   },
   {
     name: 'projectionist_control_messages_total',
-    help: 'Messages of the control queue, by how they ended.',
+    help: 'Messages of the control queue, by outcome.',
     type: 'counter',
     labels: ['outcome'],
     read: ({ hints: { controls } }) => [
@@ -70,7 +82,7 @@ export const DAEMON_FAMILIES: readonly Family[] = [
   },
   {
     name: 'projectionist_pool_connections',
-    help: 'Connections to PostgreSQL, by what the pool is for and whether one is in use.',
+    help: 'Connections to PostgreSQL, by pool and by whether they are in use.',
     type: 'gauge',
     labels: ['pool', 'state'],
     read: ({ pools }) =>
@@ -81,34 +93,39 @@ export const DAEMON_FAMILIES: readonly Family[] = [
   },
   {
     name: 'projectionist_pool_waiting',
-    help: 'Who waits for a connection of the pool.',
+    help: 'Requests that wait for a connection of the pool.',
     type: 'gauge',
     labels: ['pool'],
     read: ({ pools }) => Object.entries(pools).map(([pool, { waiting }]) => [waiting, pool]),
   },
   {
     name: 'projectionist_pool_plans_evicted_total',
-    help: 'Prepared statements that made room for others on their session.',
+    help: 'Prepared statements dropped from their session, which keeps 500 at most. Hundreds a second: statements are planned repeatedly.',
     type: 'counter',
     labels: ['pool'],
     read: ({ pools }) => Object.entries(pools).map(([pool, { evicted }]) => [evicted, pool]),
   },
-  one(
+  single(
     'gauge',
     'page_memory_bytes',
     'Bytes of the pages in memory, of all projections.',
     ({ pageMemory }) => pageMemory.held,
   ),
-  one('gauge', 'page_memory_limit_bytes', 'Bytes that they may have together.', ({ pageMemory }) => pageMemory.total),
-  one(
+  single(
+    'gauge',
+    'page_memory_limit_bytes',
+    'Limit of the bytes of all pages in memory.',
+    ({ pageMemory }) => pageMemory.total,
+  ),
+  single(
     'gauge',
     'page_memory_waiting',
-    'Projections that wait until the pages of others are done with.',
+    'Projections that wait until pages of other projections release their memory.',
     ({ pageMemory }) => pageMemory.waiting,
   ),
   {
     name: 'projectionist_broker_state',
-    help: 'How pushes come in: 1 for the present state, 0 for the others. Not there without a broker.',
+    help: 'State of the connection for pushes: 1 for the current state, 0 for the others. Absent without a broker.',
     type: 'gauge',
     labels: ['state'],
     read: ({ broker }) =>
@@ -116,22 +133,25 @@ export const DAEMON_FAMILIES: readonly Family[] = [
   },
   {
     name: 'projectionist_publisher_state',
-    help: 'What the publisher does: 1 for the present state, 0 for the others. Not there where it does not run.',
+    help: 'State of the publisher: 1 for the current state, 0 for the others. Absent where it does not run.',
     type: 'gauge',
     labels: ['state'],
     read: ({ publisher }) =>
       publisher === null ? [] : PUBLISHER_STATES.map((state) => [publisher.state === state ? 1 : 0, state]),
   },
-  one('gauge', 'publisher_position', 'Everything up to here was confirmed by the broker.', ({ publisher }) =>
-    publisher === null ? null : Number(publisher.cursor),
+  single(
+    'gauge',
+    'publisher_position',
+    'Every event up to this position was confirmed by the broker.',
+    ({ publisher }) => (publisher === null ? null : Number(publisher.cursor)),
   ),
-  one(
+  single(
     'gauge',
     'publisher_lag_events',
-    'Positions between the safe head and what was confirmed.',
+    'Positions between the high-water mark and the last confirmed event.',
     ({ publisher }) => publisher?.lagEvents ?? null,
   ),
-  one(
+  single(
     'gauge',
     'publisher_unconfirmed',
     'Messages that were sent and are not confirmed yet.',
@@ -139,26 +159,14 @@ export const DAEMON_FAMILIES: readonly Family[] = [
   ),
 ];
 
-/** Which program this is; always 1. */
-export function infoFamily(version: string): Family {
-  return {
-    name: 'projectionist_info',
-    help: 'Version of the program and id of the daemon; always 1.',
-    type: 'gauge',
-    labels: ['version', 'daemon'],
-    read: ({ daemon }) => [[1, version, daemon]],
-  };
-}
-
-/** A number without labels; null where there is nothing to count. */
-function one(
+/** A metric without labels. `read` returns null when the value is not known: there is no sample then. */
+function single(
   type: 'gauge' | 'counter',
   name: string,
   help: string,
-  read: (metrics: DaemonMetrics) => number | null,
-): Family {
-  const samples = (value: number | null): readonly Sample[] => (value === null ? [] : [[value]]);
-  return { name: `projectionist_${name}`, help, type, labels: [], read: (metrics) => samples(read(metrics)) };
+  read: (snapshot: Snapshot) => number | null,
+): MetricDefinition {
+  return { name: `projectionist_${name}`, help, type, labels: [], read: (snapshot) => known(read(snapshot)) };
 }
 
 function counts(byKey: Readonly<Record<string, number>>): readonly Sample[] {
