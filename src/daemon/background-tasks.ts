@@ -65,9 +65,10 @@ export function startBackgroundTasks(options: BackgroundTasksOptions): Backgroun
   const store = createStoreWatch({
     auditor: createAuditor(pools.reader),
     check: async () => {
-      // A projection with nothing to apply would not look at its tables.
-      for (const { name, refused } of await readReplaced(pools.reader, names)) if (!refused) reopen(name);
+      // First: where the store is gone, nothing else can be read.
       await checkStore(pools.reader, { notify });
+      // A projection with nothing to apply would not compare its tables.
+      for (const { name, refused } of await readReplaced(pools.reader, names)) if (!refused) reopen(name);
       await checkTables(pools.reader, owners);
     },
     log,

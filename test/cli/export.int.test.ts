@@ -218,7 +218,7 @@ test('a schema without a store is an error that says what to do', async () => {
   await sql`CREATE SCHEMA IF NOT EXISTS elsewhere`;
   await sql`ALTER TABLE events RENAME TO events_away`;
   try {
-    await expect(exported({ schema: 'locked-by-other' })).rejects.toMatchObject({ code: 'STORE_MISSING' });
+    await expect(exported({ schema: 'elsewhere' })).rejects.toMatchObject({ code: 'STORE_MISSING' });
   } finally {
     await sql`ALTER TABLE events_away RENAME TO events`;
   }

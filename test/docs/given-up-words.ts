@@ -343,7 +343,6 @@ export const REMAINING: Readonly<Record<string, number>> = {
   'test/operations/reset-elsewhere.int.test.ts': 6,
   'test/operations/reset.int.test.ts': 3,
   'test/operations/try-failed.int.test.ts': 6,
-  'test/postgres/connect-failure.int.test.ts': 2,
   'test/postgres/connect-gate.unit.test.ts': 2,
   'test/postgres/connect.int.test.ts': 3,
   'test/postgres/guarded-statement.unit.test.ts': 1,

@@ -9,13 +9,16 @@ import { createLedger } from '../support/noted-ledger.ts';
 let database: TestDatabase;
 const suffix = randomBytes(4).toString('hex');
 const role = (name: string): string => `${name}_${suffix}`;
+/** A server of CI asks for one; one that trusts everybody passes it over. */
+const PASSWORD = 'x';
 const ROLES = ['slow', 'barred', 'full'].map(role);
 
 beforeAll(async () => {
   database = await createTestDatabase();
   await database.sql.unsafe(`
-    CREATE ROLE ${role('slow')} LOGIN SUPERUSER; ALTER ROLE ${role('slow')} SET statement_timeout = '1ms';
-    CREATE ROLE ${role('barred')} NOLOGIN; CREATE ROLE ${role('full')} LOGIN CONNECTION LIMIT 0`);
+    CREATE ROLE ${role('slow')} LOGIN SUPERUSER PASSWORD '${PASSWORD}'; ALTER ROLE ${role('slow')} SET statement_timeout = '1ms';
+    CREATE ROLE ${role('barred')} NOLOGIN PASSWORD '${PASSWORD}';
+    CREATE ROLE ${role('full')} LOGIN CONNECTION LIMIT 0 PASSWORD '${PASSWORD}'`);
 });
 afterAll(async () => {
   await database.sql.unsafe(ROLES.map((name) => `DROP OWNED BY ${name}; DROP ROLE ${name}`).join(';'));
@@ -25,6 +28,7 @@ afterAll(async () => {
 /** The test's database under another user, host, name or query. */
 function at(change: Partial<Pick<URL, 'username' | 'pathname' | 'search'>>): string {
   const url = new URL(database.url);
+  if (change.username !== undefined) url.password = PASSWORD;
   return Object.assign(url, change).href;
 }
 
@@ -78,9 +82,10 @@ test.each<[what: string, url: () => string | Promise<string>, code: string, mess
   ['a role without connections', () => at({ username: role('full') }), REFUSED, 'too many connections for role'],
   [
     'a role that is not there',
-    () => at({ username: 'nobody_here' }),
+    // A server that asks for passwords says of an unknown role that its password is wrong.
+    () => serverThat(refusing('28000', 'role "no_such_role" does not exist')),
     REFUSED,
-    'role "nobody_here" does not exist; cor',
+    'role "no_such_role" does not exist; cor',
   ],
   ['a database that is not there', () => at({ pathname: '/no_such' }), REFUSED, '"no_such" does not exist; create it'],
   ['no user', () => at({ username: '' }), REFUSED, 'no user is named; write one into DATABASE_URL'],
