@@ -5,6 +5,7 @@ import type { CommandContext, ExitCode, Verb } from '../../src/cli/verbs/verb.ts
 import { VERBS } from '../../src/cli/verbs/verb-registry.ts';
 import { packageVersion } from '../../src/cli/version.ts';
 import { EngineError, type ErrorCode } from '../../src/core/errors.ts';
+import { OPERATOR_EVENTS } from '../../src/core/operator-commands/command-registry.ts';
 import { publisherStatus, statusOf } from '../http/fake-daemon.ts';
 import { Captured } from './captured.ts';
 import { daemonIn } from './daemon-in.ts';
@@ -128,9 +129,9 @@ describe('parsing', () => {
     ['start --config', "option '--config <file>' argument missing"],
     ['import', "missing required argument 'file'"],
     ['send band', "missing required argument 'event'"],
-    ['send band WAKE', "no event 'WAKE': use one of PAUSE, RESUME, RETRY, SKIP, RESET"],
+    ['send band WAKE', `no event 'WAKE': use one of ${OPERATOR_EVENTS.join(', ')}`],
     // Seen red with: REBUILD in SENDABLE, which no daemon takes.
-    ['send band REBUILD', "no event 'REBUILD': use one of PAUSE, RESUME, RETRY, SKIP, RESET"],
+    ['send band REBUILD', `no event 'REBUILD': use one of ${OPERATOR_EVENTS.join(', ')}`],
     ['send band reset', "no event 'reset': use one of PAUSE, "],
     ['send band SKIP', 'SKIP needs more: use skip NAME --position P --reason TEXT'],
     ['skip band --reason x', "required option '--position <position>' not specified"],

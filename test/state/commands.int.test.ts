@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import type { CommandRequest } from '../../src/core/command.ts';
 import { HALT_AT_ONCE } from '../../src/core/failure-policy.ts';
+import { OPERATOR_EVENTS } from '../../src/core/operator-commands/command-registry.ts';
 import { setPaused } from '../../src/operations/pause.ts';
 import { reset } from '../../src/operations/reset.ts';
 import { skipEvent } from '../../src/operations/skip.ts';
@@ -220,7 +221,7 @@ test('what no daemon would carry out is refused with the names there are: an unk
     ['$publisher', 'PROJECTION_UNKNOWN', "no daemon has a projection named '$publisher': known are ledger"],
     ['gone', 'PROJECTION_UNKNOWN', "no daemon has a projection named 'gone': known are ledger"],
     ['ledger', 'COMMAND_INVALID', "no projection is per instance yet: leave instance_id out to reach all of 'ledger'"],
-    ['ledger', 'COMMAND_INVALID', "there is no command 'RESTE': use one of PAUSE, RESUME, RETRY, SKIP, RESET"],
+    ['ledger', 'COMMAND_INVALID', `there is no command 'RESTE': use one of ${OPERATOR_EVENTS.join(', ')}`],
   ]);
   const left = await sql`SELECT name, instance_id FROM projection_commands WHERE state = 'pending' ORDER BY number`;
   expect([...left]).toEqual([
