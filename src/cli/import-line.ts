@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { EngineError } from '../core/errors.ts';
 import type { NewEvent } from '../core/event.ts';
+import { UUID_PATTERN } from '../core/uuid.ts';
 import { jsonText } from '../postgres/json.ts';
 import { eventIdOf } from './event-id.ts';
 import { exactField, parseExactJson } from './exact-json.ts';
@@ -33,7 +34,7 @@ const lineSchema = z.strictObject({
   name: text,
   occurredAt,
   payload: z.unknown().refine((value) => value !== undefined, { error: 'must be there' }),
-  id: z.guid({ error: 'must be a UUID' }).toLowerCase().optional(),
+  id: z.string({ error: 'must be a UUID' }).regex(UUID_PATTERN, { error: 'must be a UUID' }).toLowerCase().optional(),
   instanceId: text.optional(),
   metadata: z.unknown().optional(),
 });

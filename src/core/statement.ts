@@ -43,7 +43,7 @@ export type Changes = Readonly<Record<string, ColumnValue | Change>>;
 export type Where = Readonly<Record<string, ColumnValue | Not>>;
 
 /** What a handler wants done, as a value: it can be tested, printed and folded with others. */
-export type Statement = Create | Upsert | Update | Remove | Copy | Lookup | Several | None;
+export type Statement = Create | Upsert | Update | Remove | Copy | Lookup | Multi | None;
 
 export interface Create {
   readonly kind: 'create';
@@ -97,14 +97,15 @@ export interface Lookup {
   readonly where: Readonly<Record<string, string>>;
   readonly use: (found: string) => Statement | readonly Statement[];
   /**
-   * 'fail' (default): while the table's own projection is behind this event, wait for it; after that the event fails.
-   * 'nothing': the same wait, then nothing happens.
+   * What follows where no row matches. While the table's own projection is behind this event, the engine waits for it and
+   * reads again. After that, 'fail' (default) fails the event, and 'nothing' applies no statement.
    */
-  readonly absent: 'fail' | 'nothing';
+  readonly onMissing: 'fail' | 'nothing';
 }
 
-export interface Several {
-  readonly kind: 'several';
+/** Several statements, in order. */
+export interface Multi {
+  readonly kind: 'multi';
   readonly statements: readonly Statement[];
 }
 

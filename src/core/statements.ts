@@ -4,10 +4,10 @@ import type {
   Copy,
   Create,
   Lookup,
+  Multi,
   None,
   Remove,
   Row,
-  Several,
   Statement,
   Update,
   Upsert,
@@ -84,24 +84,35 @@ export function copy(
   return { kind: 'copy', table, from, to, set, where, conflict };
 }
 
-/** Reads `select` from the row of `table` that matches, and goes on with it. A miss: see `absent`. */
+/**
+ * Reads column `select` of the row of `table` that matches, and calls `use` with its text. `onMissing` decides what follows
+ * where no row matches (default: the event fails).
+ */
 export function lookup(
   table: string,
   query: {
     readonly select: string;
     readonly where: Readonly<Record<string, string>>;
-    readonly absent?: Lookup['absent'];
+    readonly onMissing?: Lookup['onMissing'];
+    /** @deprecated Use `onMissing`, which wins where both are given. */
+    readonly absent?: Lookup['onMissing'];
   },
   use: Lookup['use'],
 ): Lookup {
   needTable('lookup', table);
   checkWhere('lookup', table, query.where);
-  return { kind: 'lookup', table, select: query.select, where: query.where, absent: query.absent ?? 'fail', use };
+  const onMissing = query.onMissing ?? query.absent ?? 'fail';
+  return { kind: 'lookup', table, select: query.select, where: query.where, onMissing, use };
 }
 
-/** Several statements, in order, all or none. No parts: nothing. */
-export function several(...statements: readonly Statement[]): Several {
-  return { kind: 'several', statements };
+/** Several statements, in order, all or none. `multi()` changes nothing. */
+export function multi(...statements: readonly Statement[]): Multi {
+  return { kind: 'multi', statements };
+}
+
+/** @deprecated Use `multi`. */
+export function several(...statements: readonly Statement[]): Multi {
+  return multi(...statements);
 }
 
 /** The event is handled and changes nothing. */

@@ -2,8 +2,8 @@ import type { CommandRecord, CommandRequest } from '../core/command.ts';
 import { EngineError } from '../core/errors.ts';
 import { type OperatorEvent, operatorCommand } from '../core/operator-commands/command-registry.ts';
 import { PUBLISHER_NAME } from '../core/publisher.ts';
+import { isUuid } from '../core/uuid.ts';
 
-const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 const REASON_LENGTH = 500;
 
 /** @throws EngineError PUBLISHER_TAKES_NO_COMMANDS, PROJECTION_UNKNOWN, COMMAND_INVALID */
@@ -16,7 +16,7 @@ export function checkRequest(request: CommandRequest, names: readonly string[]):
 }
 
 function faultOf({ event, position, reason, generation, id }: CommandRequest): string | null {
-  if (id !== undefined && !UUID.test(id)) return 'its id is not a UUID';
+  if (id !== undefined && !isUuid(id)) return 'its id is not a UUID';
   if (generation !== undefined && generation < 0n) return 'its generation is below 0';
   const { fields = [] } = operatorCommand(event);
   return (

@@ -149,6 +149,7 @@ describe('parsing', () => {
     ['export --from soon', '--from is a position, a whole number'],
     ['export --from -1', '--from is a position, a whole number'],
     ['export --from 9223372036854775808', '--from is a position, a whole number'],
+    ['export --from 007', '--from is a position, a whole number'],
     ['export a.ndjson', 'too many arguments'],
     ['try', "missing required argument 'name'"],
     ['failures show', "missing required argument 'name'"],

@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
 import { band } from '../../examples/dancefinder/projections/band.ts';
 import { projections } from '../../examples/dancefinder/projections.ts';
-import { create, defineProjection, type Projection, several } from '../../src/index.ts';
+import { create, defineProjection, multi, type Projection } from '../../src/index.ts';
 import { dance, uuid } from '../support/dances.ts';
 import { untilCaughtUp, untilStatus } from '../support/engine.ts';
 import { createLedger, noted, readLedger } from '../support/noted-ledger.ts';
@@ -37,7 +37,7 @@ const FAULTS = [
 
 /** A ledger that writes its row first, so that the bad event has written something before it fails. */
 function faulty(of: (text: string) => readonly ReturnType<typeof create>[]) {
-  return createLedger({ handle: (event, row) => several(row, ...of(event.payload.text)) });
+  return createLedger({ handle: (event, row) => multi(row, ...of(event.payload.text)) });
 }
 
 async function untilHalted(scene: Scene, name: string): Promise<void> {
@@ -256,7 +256,7 @@ test('a handler that returns nonsense halts with HANDLER_RESULT_INVALID’s text
     () => ({ kind: 'truncate', table: 'odd_0' }),
     () => [create('odd_6', { id: 1 }), undefined],
     () => [[create('odd_7', { id: 1 })]],
-    () => several(create('odd_8', { id: 1 }), { kind: 'truncate' } as never),
+    () => multi(create('odd_8', { id: 1 }), { kind: 'truncate' } as never),
     async () => [create('odd_9', { id: 1 })],
   ]);
   await using scene = await openScene(odd);

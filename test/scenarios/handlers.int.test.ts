@@ -233,7 +233,7 @@ test('15: a band ignored by an unknown name is tried again, and goes through onc
   expect(await scene.sql`SELECT * FROM projection_failures`).toEqual([]);
 });
 
-// Seen red with: `absent: 'nothing'` in BandIgnored's look-up.
+// Seen red with: `onMissing: 'nothing'` in BandIgnored's look-up.
 test('15: a name that stays unknown counts as a failure when ignored, and is nothing when unignored', async () => {
   await using scene = await openScene(projections);
   const daemon = await scene.start({ retries: 1 });

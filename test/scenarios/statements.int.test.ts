@@ -7,10 +7,10 @@ import {
   create,
   defineProjection,
   increment,
+  multi,
   type NewEvent,
   remove,
   type Statement,
-  several,
   update,
   upsert,
 } from '../../src/index.ts';
@@ -73,10 +73,10 @@ test.each<[string, string, () => Statement]>([
 // Seen red with: flattenStatements that reverses the parts.
 test('65: several without parts moves the position alone; with parts they run in order, all or none', async () => {
   const projection = baskets({
-    nothing: () => several(),
+    nothing: () => multi(),
     parts: () =>
-      several(create('basket', { id: 'a', n: 1 }), several(update('basket', { n: 2 }, { id: 'a', n: 1 }), several())),
-    torn: () => several(remove('basket', { id: 'a' }), create('basket', { id: null })),
+      multi(create('basket', { id: 'a', n: 1 }), multi(update('basket', { n: 2 }, { id: 'a', n: 1 }), multi())),
+    torn: () => multi(remove('basket', { id: 'a' }), create('basket', { id: null })),
   });
   await using scene = await openScene([projection]);
   const appended = await scene.append(...did('nothing', 'parts', 'torn'));

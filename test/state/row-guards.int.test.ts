@@ -97,7 +97,7 @@ test('a look-up in a table of its own that finds nothing is final: a projection 
     const context = { tx, owners, name: 'held', index: 0, position: 7n };
     const query = { select: 'text', where: { text: 'none' } };
     await expect(resolveLookup(lookup('held', query, none), context)).rejects.toMatchObject({ code: 'LOOKUP_MISSED' });
-    return await resolveLookup(lookup('held', { ...query, absent: 'nothing' }, none), context);
+    return await resolveLookup(lookup('held', { ...query, onMissing: 'nothing' }, none), context);
   });
   expect(nothing).toBeNull();
 });

@@ -4,10 +4,10 @@ import {
   create,
   defineProjection,
   type HandlerContext,
+  multi,
   type Projection,
   type Statement,
   type StoredEvent,
-  several,
 } from '../../src/index.ts';
 import { createLedger } from './noted-ledger.ts';
 
@@ -61,7 +61,7 @@ export const FAULTS: readonly Fault[] = [
   {
     what: 'a statement that breaks a constraint',
     name: 'not_null',
-    at: (_event, row) => several(row, create('not_null', { position: -1, text: null })),
+    at: (_event, row) => multi(row, create('not_null', { position: -1, text: null })),
     error: 'null value in column "text" of relation "not_null" violates not-null constraint',
     sqlstate: '23502',
     statement: insert('not_null'),
@@ -69,7 +69,7 @@ export const FAULTS: readonly Fault[] = [
   {
     what: 'a key that is taken',
     name: 'taken',
-    at: (_event, row) => several(row, create('taken', { position: 1, text: 'again' })),
+    at: (_event, row) => multi(row, create('taken', { position: 1, text: 'again' })),
     error: 'duplicate key value violates unique constraint "taken_pkey"',
     sqlstate: '23505',
     statement: insert('taken'),
@@ -77,7 +77,7 @@ export const FAULTS: readonly Fault[] = [
   {
     what: 'a value that the column does not take',
     name: 'no_number',
-    at: (_event, row) => several(row, create('no_number', { position: 'many', text: '' })),
+    at: (_event, row) => multi(row, create('no_number', { position: 'many', text: '' })),
     error: 'invalid input syntax for type bigint: "many"',
     sqlstate: '22P02',
     statement: insert('no_number'),
@@ -100,7 +100,7 @@ export const FAULTS: readonly Fault[] = [
   {
     what: 'a constraint that is checked at the end',
     name: 'deferred',
-    at: (_event, row) => several(row, create('deferred', { position: -1, text: 'good1' })),
+    at: (_event, row) => multi(row, create('deferred', { position: -1, text: 'good1' })),
     error: 'duplicate key value violates unique constraint "deferred_text"',
     sqlstate: '23505',
     constraint: ', CONSTRAINT deferred_text UNIQUE (text) DEFERRABLE INITIALLY DEFERRED',

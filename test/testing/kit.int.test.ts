@@ -128,7 +128,7 @@ describe('on PostgreSQL', () => {
       tables: { looked: { key: ['id'] } },
       on: {
         Weighed: ({ aggregateId }) =>
-          lookup('thing', { select: 'id', where: { id: aggregateId }, absent: 'nothing' }, (id) =>
+          lookup('thing', { select: 'id', where: { id: aggregateId }, onMissing: 'nothing' }, (id) =>
             create('looked', { id }),
           ),
       },

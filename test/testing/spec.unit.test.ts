@@ -210,7 +210,7 @@ describe('beside other projections', () => {
       tables: { visit: { key: ['id'] } },
       on: {
         Visited: ({ payload: { id } }) =>
-          lookup('grave', { select: 'id', where: { id }, absent: 'nothing' }, (found) =>
+          lookup('grave', { select: 'id', where: { id }, onMissing: 'nothing' }, (found) =>
             create('visit', { id: found }),
           ),
       },

@@ -30,7 +30,7 @@ export const userpreferences = defineProjection<DanceEvent>()({
       ),
     // No such band means that nothing was ignored.
     BandUnignored: (event) =>
-      lookup('band', { select: 'id', where: { name: event.payload.bandName }, absent: 'nothing' }, (bandId) =>
+      lookup('band', { select: 'id', where: { name: event.payload.bandName }, onMissing: 'nothing' }, (bandId) =>
         unignore('ignored_band', bandId, event),
       ),
 

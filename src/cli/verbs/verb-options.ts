@@ -1,13 +1,10 @@
 import type { Command } from 'commander';
 import { flagOf, SETTING_NAMES, SETTING_SOURCES, settingsSchema } from '../../config/schema.ts';
-
-const MAX_POSITION = 2n ** 63n - 1n;
+import { positionOrNull } from '../../core/position.ts';
 
 /** Ends with wrong usage unless the text is a position. */
 export function checkPosition(command: Command, flag: string, text: string): bigint {
-  const position = /^\d{1,19}$/.test(text) ? BigInt(text) : -1n;
-  if (position < 0n || position > MAX_POSITION) command.error(`error: ${flag} is a position, a whole number`);
-  return position;
+  return positionOrNull(text) ?? command.error(`error: ${flag} is a position, a whole number`);
 }
 
 export function checkLimit(command: Command, text: string): number {

@@ -13,7 +13,7 @@ type Happening =
   /** Carries out what `did` was given. */
   | { readonly name: 'Did'; readonly payload: { readonly script: number } }
   /** Writes the label of that id into the note of 'looker'. */
-  | { readonly name: 'Looked'; readonly payload: { readonly id: string; readonly absent?: 'fail' | 'nothing' } }
+  | { readonly name: 'Looked'; readonly payload: { readonly id: string; readonly onMissing?: 'fail' | 'nothing' } }
   /** Writes what the handler was given into the note of 'seer'. */
   | { readonly name: 'Saw'; readonly payload: { readonly list: readonly number[] } }
   | { readonly name: 'Threw'; readonly payload: Readonly<Record<string, unknown>> }
@@ -47,8 +47,8 @@ export const things = defineProjection<Happening>()({
   on: {
     Checked: ({ payload }) => noted('checked', `${payload.note} ${Object.isFrozen(payload)}`),
     Did: ({ payload }) => scripts[payload.script] ?? [],
-    Looked: ({ payload: { id, absent = 'fail' } }) =>
-      lookup('label', { select: 'text', where: { id }, absent }, (note) => noted('looker', note)),
+    Looked: ({ payload: { id, onMissing = 'fail' } }) =>
+      lookup('label', { select: 'text', where: { id }, onMissing }, (note) => noted('looker', note)),
     Saw: ({ payload, position, occurredAt, sequenceNo }, { replaying }) =>
       noted('seer', JSON.stringify([typeof position, String(sequenceNo), occurredAt, replaying, isFrozen(payload)])),
     Threw: () => {

@@ -1,7 +1,7 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { not } from '../../core/changes.ts';
 import type { Row, Statement } from '../../core/statement.ts';
-import { copy, create, none, remove, several, update, upsert } from '../../core/statements.ts';
+import { copy, create, multi, none, remove, update, upsert } from '../../core/statements.ts';
 import { arrayAppend } from '../../read-model/column-changes/array-append.ts';
 import { arrayIntersect } from '../../read-model/column-changes/array-intersect.ts';
 import { arrayRemove } from '../../read-model/column-changes/array-remove.ts';
@@ -35,7 +35,11 @@ function statementCase(
 /** A look-up in the table of another projection, which has seen so many of the events. */
 function lookupCase(
   name: string,
-  { absent, label, behind }: { readonly absent: 'fail' | 'nothing'; readonly label: boolean; readonly behind: boolean },
+  {
+    onMissing,
+    label,
+    behind,
+  }: { readonly onMissing: 'fail' | 'nothing'; readonly label: boolean; readonly behind: boolean },
   outcome: 'caught-up' | 'waiting' | 'missed',
   ...rows: readonly Row[]
 ): ConformanceCase {
@@ -44,7 +48,7 @@ function lookupCase(
     run: async (stage) => {
       const { append, run, expect } = await openScene(stage);
       if (label) await append({ name: 'Labelled', payload: { id: 'l', text: 'found' } });
-      await append({ name: 'Looked', payload: { id: 'l', absent } });
+      await append({ name: 'Looked', payload: { id: 'l', onMissing } });
       if (!behind) deepEqual(await run(labels), { kind: 'caught-up' });
       const pulled = await run();
       if (outcome === 'missed') expectFailed(pulled, { eventName: 'Looked', code: 'LOOKUP_MISSED', sqlstate: null });
@@ -215,7 +219,7 @@ export const statementCases: readonly ConformanceCase[] = [
   statementCase(
     'several run in order, none does nothing',
     [
-      several(remove('thing', { id: 'a' }), several(none(), create('thing', { ...A, size: 7 }))),
+      multi(remove('thing', { id: 'a' }), multi(none(), create('thing', { ...A, size: 7 }))),
       none(),
       update('thing', { note: 'x' }, { id: 'a' }),
     ],
@@ -244,20 +248,24 @@ export const statementCases: readonly ConformanceCase[] = [
       await expect('mark', { a: 'x', b: 'yz', note: 'n' });
     },
   },
-  lookupCase('a look-up goes on with what it finds', { absent: 'fail', label: true, behind: false }, 'caught-up', {
+  lookupCase('a look-up goes on with what it finds', { onMissing: 'fail', label: true, behind: false }, 'caught-up', {
     id: 'looker',
     note: 'found',
   }),
   lookupCase(
     'a look-up waits for a projection that is behind',
-    { absent: 'fail', label: true, behind: true },
+    { onMissing: 'fail', label: true, behind: true },
     'waiting',
   ),
-  lookupCase('a look-up that may find nothing waits too', { absent: 'nothing', label: false, behind: true }, 'waiting'),
-  lookupCase('a look-up that misses fails the event', { absent: 'fail', label: false, behind: false }, 'missed'),
+  lookupCase(
+    'a look-up that may find nothing waits too',
+    { onMissing: 'nothing', label: false, behind: true },
+    'waiting',
+  ),
+  lookupCase('a look-up that misses fails the event', { onMissing: 'fail', label: false, behind: false }, 'missed'),
   lookupCase(
     'a look-up that may find nothing does nothing then',
-    { absent: 'nothing', label: false, behind: false },
+    { onMissing: 'nothing', label: false, behind: false },
     'caught-up',
   ),
 ];

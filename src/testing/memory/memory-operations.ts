@@ -113,7 +113,7 @@ function resolver({ projection, places, owners }: MemoryOperationsOptions, event
         `waiting for '${owner}' to reach position ${event.position} (it is at ${other[1].cursor})`,
       );
     }
-    if (lookup.absent === 'nothing') return null;
+    if (lookup.onMissing === 'nothing') return null;
     throw lookupMissed(lookup);
   };
 }

@@ -109,6 +109,6 @@ function find(table: MemoryTable, { select, where }: Lookup): string | null {
 /** For tables alone, where no projection can be behind. */
 function onlyFound(lookup: Lookup, find: () => string | null): string | null {
   const found = find();
-  if (found !== null || lookup.absent === 'nothing') return found;
+  if (found !== null || lookup.onMissing === 'nothing') return found;
   throw lookupMissed(lookup);
 }
