@@ -1,12 +1,13 @@
-import type { CapsuleTable } from '../../core/capsule.ts';
+import type { CapsuleColumn, CapsuleTable } from '../../core/capsule.ts';
 import type { RowChange, RowText } from '../../core/failure.ts';
 import type { Projection, TableShape } from '../../core/projection.ts';
 import type { Where } from '../../core/statement.ts';
 import { sqlstateOf } from '../../postgres/errors.ts';
 import type { Queryable } from '../../postgres/pool.ts';
-import { type Column, readColumns } from '../../read-model/columns.ts';
-import { encodeJson, readJsonColumns } from '../../read-model/json-columns.ts';
-import { cellsOf, toRowText } from '../../read-model/row-text.ts';
+import { readCatalog, storedTables } from '../../read-model/catalog.ts';
+import { encodeJson } from '../../read-model/encode-json.ts';
+import { cellsOf, type NamedColumn, toRowText } from '../../read-model/row-text.ts';
+import type { ColumnInfo } from '../../read-model/table-info.ts';
 import { toSelect } from '../../read-model/write-sql.ts';
 import { neededRows } from './needed-rows.ts';
 import type { Observed } from './recorded-handlers.ts';
@@ -27,11 +28,11 @@ export async function readCapsuleTables(
 ): Promise<readonly CapsuleTable[]> {
   const shapes = new Map(projections.flatMap((one) => [...one.tables]));
   const names = [...new Set([...projection.tables.keys(), ...wanted.map(({ table }) => table)])].sort();
-  const columns = await readColumns(sql, names);
-  const json = await readJsonColumns(sql, names);
+  const catalog = await readCatalog(sql, names);
+  const stored = storedTables(catalog);
   const tables: CapsuleTable[] = [];
   for (const name of names) {
-    const known = columns.get(name);
+    const known = stored.get(name)?.columns;
     if (known === undefined) continue;
     // A look-up may lead into a table of nobody's: all that is known of it is what is in it.
     const shape: TableShape = shapes.get(name) ?? { key: known.slice(0, 1).map((column) => column.name) };
@@ -42,7 +43,9 @@ export async function readCapsuleTables(
       ...changes.flatMap(({ table, before }) => (table === name && before !== null ? [before] : [])),
     ];
     for (const where of distinct(wheres)) {
-      const { where: encoded } = encodeJson({ kind: 'remove', table: name, where }, json) as { readonly where: Where };
+      const { where: encoded } = encodeJson({ kind: 'remove', table: name, where }, catalog.json) as {
+        readonly where: Where;
+      };
       found.push(...(await readRows(sql, name, known, encoded, ROWS_MAX)));
     }
     const rows = distinct(found).sort(byText);
@@ -50,7 +53,7 @@ export async function readCapsuleTables(
       name,
       key: shape.key,
       unique: shape.unique ?? [],
-      columns: known,
+      columns: known.map(toCapsuleColumn),
       rows: rows.slice(0, ROWS_MAX),
       more: rows.length > ROWS_MAX,
     });
@@ -58,7 +61,11 @@ export async function readCapsuleTables(
   return tables;
 }
 
-async function readSmall(sql: Queryable, table: string, columns: readonly Column[]): Promise<readonly RowText[]> {
+function toCapsuleColumn({ name, type, oid, notNull, computed }: ColumnInfo): CapsuleColumn {
+  return { name, type, oid, notNull, computed };
+}
+
+async function readSmall(sql: Queryable, table: string, columns: readonly NamedColumn[]): Promise<readonly RowText[]> {
   const rows = await readRows(sql, table, columns, {}, SMALL + 1);
   return rows.length > SMALL ? [] : rows;
 }
@@ -66,7 +73,7 @@ async function readSmall(sql: Queryable, table: string, columns: readonly Column
 async function readRows(
   sql: Queryable,
   table: string,
-  columns: readonly Column[],
+  columns: readonly NamedColumn[],
   where: Where,
   limit: number,
 ): Promise<readonly RowText[]> {

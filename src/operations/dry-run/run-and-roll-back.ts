@@ -8,9 +8,7 @@ import { runEvents } from '../../projector/apply-in-order.ts';
 import { referencedProjection } from '../../projector/foreign-key-waits.ts';
 import { waitingText } from '../../projector/lookups.ts';
 import { DependencyNotReady, EventFailed } from '../../projector/page-outcome.ts';
-import { readCatalog } from '../../read-model/catalog.ts';
-import { readColumns } from '../../read-model/columns.ts';
-import { deferredConstraints } from '../../read-model/constraints.ts';
+import { readCatalog, storedTables } from '../../read-model/catalog.ts';
 import { readChanges } from '../../read-model/row-changes.ts';
 import { limitPage } from '../../state/transaction-limits.ts';
 import { recorded } from './recorded-transaction.ts';
@@ -49,15 +47,15 @@ async function tryIn(tx: Tx, outside: Queryable, { projection, projections, even
     SELECT pg_current_xact_id()::text AS xid, pg_backend_pid() AS pid`;
   onOpen(pid);
   const owners = tableOwners(projections);
-  const names = [...projection.tables.keys()];
+  const catalog = await readCatalog(outside, [...projection.tables.keys()]);
   const recording = recorded(tx);
   const context = {
     owners,
     replayUntil: event.position,
     xid,
     // Never null: what COMMIT would check is checked here, whoever's table it belongs to.
-    deferred: await deferredConstraints(outside, names),
-    catalog: await readCatalog(outside, names),
+    deferred: catalog.deferred,
+    catalog,
     // The try as a whole has one.
     deadline: null,
   };
@@ -68,11 +66,11 @@ async function tryIn(tx: Tx, outside: Queryable, { projection, projections, even
   const { listed, more } = recording.statements();
   const told = { ...outcome, statements: listed, moreStatements: more };
   if (outcome.outcome !== 'applied') return { ...told, changes: [], moreChanges: 0 };
-  const columns = await readColumns(outside, names);
+  const stored = storedTables(catalog);
   const tables = new Map(
     [...projection.tables].flatMap(([name, { key }]) => {
-      const found = columns.get(name);
-      return found === undefined ? [] : [[name, { key, columns: found }] as const];
+      const table = stored.get(name);
+      return table === undefined ? [] : [[name, { key, columns: table.columns }] as const];
     }),
   );
   const changed = await readChanges(tx, outside, { tables, xid, limit: CHANGES_LISTED });

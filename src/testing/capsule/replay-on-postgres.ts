@@ -1,13 +1,11 @@
-import type { Capsule, CapsuleTable } from '../../core/capsule.ts';
+import type { Capsule, CapsuleColumn, CapsuleTable } from '../../core/capsule.ts';
 import { EngineError } from '../../core/errors.ts';
 import { quoteIdentifier } from '../../core/identifier.ts';
 import type { Projection } from '../../core/projection.ts';
 import type { Queryable, Tx } from '../../postgres/pool.ts';
 import { rolledBack } from '../../postgres/rolled-back.ts';
 import { runEvents } from '../../projector/apply-in-order.ts';
-import { readCatalog } from '../../read-model/catalog.ts';
-import { readColumns } from '../../read-model/columns.ts';
-import { deferredConstraints } from '../../read-model/constraints.ts';
+import { readCatalog, storedTables } from '../../read-model/catalog.ts';
 import { quoteColumn } from '../../read-model/row-text.ts';
 import type { Ground } from '../postgres/ground.ts';
 import { createRowReader } from '../postgres/read-rows.ts';
@@ -31,15 +29,15 @@ export async function replayOnPostgres(ground: Ground, projection: Projection, c
 
 async function run(tx: Tx, projection: Projection, capsule: Capsule): Promise<void> {
   const event = toStoredEvent(capsule.event);
-  const names = [...projection.tables.keys()];
+  const catalog = await readCatalog(tx, [...projection.tables.keys()]);
   const [{ xid }] = await tx<[{ xid: string }]>`SELECT pg_current_xact_id()::text AS xid`;
   await runEvents(tx, projection, [event], {
     // Nobody is behind here: what a look-up does not find is missing.
     owners: new Map(),
     replayUntil: event.position,
     xid,
-    deferred: await deferredConstraints(tx, names),
-    catalog: await readCatalog(tx, names),
+    deferred: catalog.deferred,
+    catalog,
     deadline: null,
   });
 }
@@ -47,14 +45,12 @@ async function run(tx: Tx, projection: Projection, capsule: Capsule): Promise<vo
 /** Other projections' tables first: the projection's own may reference them. */
 async function fill(tx: Tx, { tables }: Projection, all: readonly CapsuleTable[]): Promise<void> {
   const inOrder = [...all.filter(({ name }) => !tables.has(name)), ...all.filter(({ name }) => tables.has(name))];
-  const there = await readColumns(
-    tx,
-    all.map(({ name }) => name),
-  );
+  const names = all.map(({ name }) => name);
+  const there = storedTables(await readCatalog(tx, names));
   for (const table of inOrder) {
     try {
       if (!there.has(table.name)) await tx.unsafe(createText(table));
-      await insertRows(tx, table, there.get(table.name) ?? table.columns);
+      await insertRows(tx, table, there.get(table.name)?.columns ?? table.columns);
     } catch (error) {
       const words = error instanceof Error ? error.message : String(error);
       const reason = `the rows of '${table.name}' in the capsule do not fit the table: ${words}`;
@@ -63,7 +59,11 @@ async function fill(tx: Tx, { tables }: Projection, all: readonly CapsuleTable[]
   }
 }
 
-async function insertRows(tx: Tx, { name, rows }: CapsuleTable, there: CapsuleTable['columns']): Promise<void> {
+async function insertRows(
+  tx: Tx,
+  { name, rows }: CapsuleTable,
+  there: readonly Pick<CapsuleColumn, 'name' | 'computed'>[],
+): Promise<void> {
   for (const row of rows) {
     const columns = there.filter((column) => !column.computed && column.name in row);
     const places = columns.map((_, index) => `$${index + 1}`);

@@ -5,7 +5,6 @@ import { rolledBack } from '../../postgres/rolled-back.ts';
 import { runEvents } from '../../projector/apply-in-order.ts';
 import { EventFailed } from '../../projector/page-outcome.ts';
 import { readCatalog } from '../../read-model/catalog.ts';
-import { deferredConstraints } from '../../read-model/constraints.ts';
 import { toStored } from '../stored-event.ts';
 import { createCompletion, type TestEvent } from '../test-event.ts';
 import type { Ground } from './ground.ts';
@@ -34,14 +33,13 @@ export async function inTestTransaction<T, E extends EventShape>(
 async function createApply(tx: Tx, projections: readonly Projection[]) {
   const [{ xid }] = await tx<[{ xid: string }]>`SELECT pg_current_xact_id()::text AS xid`;
   const tables = projections.flatMap((projection) => [...projection.tables.keys()]);
-  const deferred = await deferredConstraints(tx, tables);
   const catalog = await readCatalog(tx, tables);
   // Nobody is behind here: what a look-up does not find is missing.
   const context = {
     owners: new Map(),
     replayUntil: 0n,
     xid,
-    deferred: deferred.length > 0 ? deferred : null,
+    deferred: catalog.deferred.length > 0 ? catalog.deferred : null,
     catalog,
     deadline: null,
   };
