@@ -201,7 +201,6 @@ const SHARED_NAMES: Readonly<Record<string, number>> = {
   'capsule.ts': 2,
   'commands.ts': 2,
   'errors.ts': 2,
-  'halt.ts': 2,
   'history.ts': 2,
   'index.ts': 2,
   'listen.ts': 2,

@@ -5,7 +5,7 @@ import { checkStore } from '../event-store/checks.ts';
 import { createAuditor } from '../event-store/late-arrivals.ts';
 import { readReplaced } from '../event-store/table-oids.ts';
 import type { HighWaterMarkCache } from '../projector/high-water-mark-cache.ts';
-import { readPlaces } from '../state/projection-state.ts';
+import { readCursors } from '../state/projection-state.ts';
 import type { Worker } from './actors.ts';
 import type { Transition } from './api.ts';
 import { BackingOffs } from './backing-off.ts';
@@ -57,7 +57,7 @@ export function startBackgroundTasks(options: BackgroundTasksOptions): Backgroun
   const { projections, notify = true, onHalt, haltWebhookUrl } = daemon;
   const waits = new Waits({
     names,
-    read: (which) => readPlaces(pools.views, which),
+    read: (which) => readCursors(pools.views, which),
     scanned: (name, generation) => workers.get(name)?.runner.checkpoint.scannedIn(generation) ?? 0n,
     highWaterMark,
     log,

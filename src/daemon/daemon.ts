@@ -103,8 +103,8 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     });
     // Stopped meanwhile: what began now would have nobody to end it.
     if (this.#stopping !== null) throw new EngineError('DAEMON_STOPPED');
-    const heard = ({ standings, pending }: Heartbeat): void => {
-      this.#tasks?.rows.heard(standings);
+    const heard = ({ summaries, pending }: Heartbeat): void => {
+      this.#tasks?.rows.heard(summaries);
       this.#inbox?.heartbeat(pending);
     };
     const reader = createHighWaterMarkReader(pools.control);

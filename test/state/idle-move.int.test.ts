@@ -18,8 +18,8 @@ beforeAll(async () => {
 });
 afterAll(async () => await scene[Symbol.asyncDispose]());
 
-// Seen red with: each of `status = 'running'`, `generation`, `cursor`, SKIP LOCKED, `e.id = m.stop_id` left out of moveIdle.
-test('an idle move changes only a running row that is free and stands where the move begins, over events that still stand', async () => {
+// Seen red with: each of `status = 'running'`, `generation`, `cursor`, SKIP LOCKED, `e.id = m.stop_id` left out of flushIdleCheckpoints.
+test('a checkpoint flush changes only a running row that is not locked and is at the start of the move, over events that are still in the store', async () => {
   const before = await scene.sql<{ name: string; xmin: string }[]>`
     SELECT *, xmin::text FROM projection_state ORDER BY name`;
   const moves = names.map((name) => ({ name, from: 0n, to: 3n, toId: ids[2] ?? '', generation: 0n, newest: 1n }));
@@ -49,8 +49,8 @@ test('an idle move changes only a running row that is free and stands where the 
   expect(await scene.sql`SELECT name FROM readviews WHERE position <> 0`).toEqual([{ name: 'moved' }]);
 });
 
-// Seen red with: `d.newest > r.position` left out of moveIdle.
-test('readviews follows an idle move, and never goes back', async () => {
+// Seen red with: `d.newest > r.position` left out of flushIdleCheckpoints.
+test('readviews follows a checkpoint flush, and never goes back', async () => {
   await scene.sql`UPDATE projection_state SET cursor = 0, status = 'running', generation = 0`;
   await scene.sql`UPDATE readviews SET position = 500`;
   const move = { from: 0n, to: 3n, toId: ids[2] ?? '', generation: 0n };
