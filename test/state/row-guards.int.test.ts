@@ -5,7 +5,7 @@ import { isLockNotAvailable } from '../../src/postgres/errors.ts';
 import type { Sql } from '../../src/postgres/pool.ts';
 import { resolveLookup } from '../../src/projector/lookups.ts';
 import { noteStart } from '../../src/state/attempts.ts';
-import { advance, flushIdleCheckpoints, lockState } from '../../src/state/projection-state.ts';
+import { advance, lockState } from '../../src/state/projection-state.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openStore } from '../support/engine.ts';
 import { createLedger } from '../support/noted-ledger.ts';
@@ -40,27 +40,6 @@ const untilWaiting = () =>
       SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
     expect(waiting).not.toEqual([]);
   });
-
-// Seen red with: `s.cursor = m.start`, `s.generation = m.generation`, SKIP LOCKED (in turn) taken out of flushIdleCheckpoints;
-// `starts = 0` too.
-test('a checkpoint flush does not change a row that has moved on, was reset, or is locked', async () => {
-  await sql`UPDATE projection_state SET cursor = 5 WHERE name = 'moved_on'`;
-  await sql`UPDATE projection_state SET generation = 1 WHERE name = 'was_reset'`;
-  const moves = names.map((name) => ({ name, from: 0n, to: 9n, toId: null, newest: null, generation: 0n }));
-  await sql.begin(async (tx) => {
-    await tx`SELECT FROM projection_state WHERE name = 'held' FOR UPDATE`;
-    const moved = flushIdleCheckpoints(sql, moves, 'test').then((stays) =>
-      names.filter((name) => !stays.some((stay) => stay.name === name)),
-    );
-    expect(await Promise.race([moved, untilWaiting().then(() => 'it waits')])).toEqual(['as_planned']);
-  });
-  expect(await rows()).toEqual([
-    { name: 'as_planned', cursor: 9n, starts: 0 },
-    { name: 'moved_on', cursor: 5n, starts: 2 },
-    { name: 'was_reset', cursor: 0n, starts: 2 },
-    { name: 'held', cursor: 0n, starts: 2 },
-  ]);
-});
 
 // Seen red with: NOWAIT taken out of lockState (every page of a standby daemon waits behind the active one).
 test('a page does not wait for a row that is locked', async () => {
