@@ -140,7 +140,7 @@ export function connect(options: ConnectOptions): Sql {
 }
 
 function nothing(): never {
-  throw new TypeError('begin needs something to do');
+  throw new TypeError('begin needs a function that makes the statements');
 }
 
 /** Gives a connection back to the pool only if it can be used again: alive, outside of any transaction, its plans valid. */

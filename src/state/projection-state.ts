@@ -132,7 +132,7 @@ export async function advance(
   readonly moved: boolean;
   readonly sameTransaction: boolean;
   /** Whether every mark is still in the store. */
-  readonly stands: boolean;
+  readonly marksInStore: boolean;
   /** Whether nothing can have been lost since `readAt`. */
   readonly unbroken: boolean;
   /** A declared table whose name resolves to another table than the recorded one; null if there is none. */
@@ -142,19 +142,19 @@ export async function advance(
   const { readAt = null } = move;
   const unbroken = readAt === null ? tx`true` : isUnbrokenSince(tx, readAt);
   const [row] = await tx<
-    [{ moved: boolean; sameTransaction: boolean; stands: boolean; unbroken: boolean; replaced: string | null }]
+    [{ moved: boolean; sameTransaction: boolean; marksInStore: boolean; unbroken: boolean; replaced: string | null }]
   >`
     WITH ${moving(tx, move, same)}
-    SELECT EXISTS (SELECT FROM moved) AS moved, ${same} AS "sameTransaction", ${inStore(tx, move.marks)} AS stands,
+    SELECT EXISTS (SELECT FROM moved) AS moved, ${same} AS "sameTransaction", ${inStore(tx, move.marks)} AS "marksInStore",
            ${unbroken} AS unbroken,
            (SELECT ${replacedTable(tx)} FROM projection_state AS s WHERE s.name = ${move.name} AND s.instance_id = '') AS replaced`;
   return row;
 }
 
 /** Whether each of these events is still in the store. */
-export async function allStand(tx: Tx, marks: readonly EventMark[]): Promise<boolean> {
-  const [{ stands }] = await tx<[{ stands: boolean }]>`SELECT ${inStore(tx, marks)} AS stands`;
-  return stands;
+export async function areInStore(tx: Tx, marks: readonly EventMark[]): Promise<boolean> {
+  const [{ inStore: found }] = await tx<[{ inStore: boolean }]>`SELECT ${inStore(tx, marks)} AS "inStore"`;
+  return found;
 }
 
 /** SQL: true if each of these events is in the store. One sub-select for each, so that every plan reads them by position. */

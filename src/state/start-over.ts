@@ -31,8 +31,8 @@ export async function startOver(
       WHERE s.name = p.name AND s.instance_id = ''
       RETURNING s.name, s.generation, s.status
     ), published AS (UPDATE readviews AS r SET position = 0 FROM reset WHERE r.name = reset.name),
-    cleared AS (DELETE FROM projection_failures AS f USING reset WHERE f.name = reset.name AND f.instance_id = ''),
-    survived AS (DELETE FROM projection_attempts AS a USING reset WHERE a.name = reset.name AND a.instance_id = '')
+    failures_cleared AS (DELETE FROM projection_failures AS f USING reset WHERE f.name = reset.name AND f.instance_id = ''),
+    attempts_cleared AS (DELETE FROM projection_attempts AS a USING reset WHERE a.name = reset.name AND a.instance_id = '')
     SELECT name, generation, status FROM reset`;
 }
 

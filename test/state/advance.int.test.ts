@@ -36,7 +36,7 @@ async function move(start: { from: bigint; generation: bigint; xid?: string }): 
 // The lock and the page's own comparison guard the same as these conditions, so no test with daemons is red without one
 // of them. Seen red with: `cursor = from` dropped; `generation = generation` dropped; the xid compared with itself.
 test('a cursor moves only from where the page was made for, in the same generation and transaction (D4)', async () => {
-  const refused = { moved: false, sameTransaction: true, stands: true, unbroken: true, replaced: null };
+  const refused = { moved: false, sameTransaction: true, marksInStore: true, unbroken: true, replaced: null };
   expect(await move({ from: 1n, generation: 0n })).toEqual(refused);
   expect(await move({ from: 0n, generation: 1n })).toEqual(refused);
   expect(await move({ from: 0n, generation: 0n, xid: '3' })).toMatchObject({ moved: false, sameTransaction: false });
