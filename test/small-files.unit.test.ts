@@ -18,7 +18,6 @@ const ALONE: ReadonlySet<string> = new Set([
   'src/cli/lines.ts',
   'src/cli/start/inspector.ts',
   'src/cli/start/memory-limit.ts',
-  'src/core/check-policy.ts',
   'src/daemon/drained.ts',
   'src/daemon/restarted.ts',
   'src/embedded/leftovers.ts',

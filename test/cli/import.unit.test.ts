@@ -258,7 +258,7 @@ describe('an import', () => {
     const store = new MemoryStore();
     await run(lines(2).join('\n'), store);
     await expect(run(`${lines(3).join('\n')}\n!`, store)).rejects.toThrow(
-      /^line 4: .*\(3 events were taken before it\)$/,
+      /^line 4: .*\(3 events before it were imported\)$/,
     );
   });
 

@@ -31,7 +31,7 @@ test('a schema that is renamed while the daemon runs is said, with what to do, b
       const { status, json } = await get(served.url(), '/projections');
       expect(status).toBe(200);
       const [one] = json['projections'] as readonly ProjectionStatus[];
-      expect(one?.detail).toContain("schema 'public' is not there any more, it was renamed or dropped: rename it back");
+      expect(one?.detail).toContain("schema 'public' no longer exists, it was renamed or dropped: rename it back");
       expect(one?.failure).toBeNull();
     },
     { timeout: 20_000, interval: 20 },

@@ -42,7 +42,7 @@ test.each([
     mend: 'DELETE FROM events WHERE position = 99',
     code: 'STORE_POSITION',
     message:
-      "events.position reaches 99, its sequence only 1, so positions would be drawn twice: run `SELECT setval('public.events_position_seq', 99)`",
+      "events.position reaches 99, its sequence only 1, so positions would be allocated twice: run `SELECT setval('public.events_position_seq', 99)`",
   },
   {
     fault: 'a sequence behind the table that nobody has drawn from',

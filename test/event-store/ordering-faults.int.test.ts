@@ -266,7 +266,7 @@ test('A14: other events at the same positions are refused by name, and a reset s
   const { detail, failure } = await untilStatus(daemon, 'ledger', ({ state }) => state === 'failed');
   expect(failure).toMatchObject({ code: 'HISTORY_DIVERGED' });
   expect(detail).toMatch(
-    /^projection 'ledger' was built from another history: event \S+ was at 8, now it is \S+; RESET/,
+    /^projection 'ledger' was built from another history: event \S+ was at position 8, now event \S+ is there; RESET/,
   );
   await daemon.send('ledger', 'RESET');
   await expectWhole(daemon);

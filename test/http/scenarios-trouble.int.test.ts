@@ -42,7 +42,7 @@ const TROUBLE = [
     break: `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
             CREATE TRIGGER refuse BEFORE UPDATE ON projection_state FOR EACH ROW ${ONLY} EXECUTE FUNCTION refuse()`,
     mend: 'DROP FUNCTION refuse CASCADE',
-    detail: /^backing off since \S+: projection 'ledger' was moved by somebody else/,
+    detail: /^backing off since \S+: projection 'ledger' was moved by another program/,
     alone: true,
   },
   {

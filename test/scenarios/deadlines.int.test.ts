@@ -118,7 +118,9 @@ test.each([1, 30])('H14: a statement for a table of another projection is refuse
   await scene.append(...noted('a', 1, count), ...noted('b', 1, 1));
   const daemon = await scene.start({ retries: 0 });
   const { failure } = await untilStatus(daemon, 'ledger', ({ state }) => state === 'failed');
-  expect(failure?.error).toBe("'ledger' does not declare table 'other', and writes nothing else: add it to its tables");
+  expect(failure?.error).toBe(
+    "'ledger' does not declare table 'other', and writes no other tables: add it to its tables",
+  );
   expect(await readLedger(scene.sql)).toHaveLength(count);
   await untilCaughtUp(daemon, scene.sql, ['other']);
   expect(await scene.sql`SELECT * FROM other WHERE position < 0`).toEqual([]);

@@ -223,7 +223,7 @@ test.each(['in a handler that runs SQL', 'behind a handler that returns statemen
     expect(await run()).toMatchObject({ kind: 'failed', halted: true, event: { position } });
     const alarm =
       `a handler of 'imperative' ended the page's transaction itself: what it committed up to position ` +
-      `${appended[1]?.position} may stand twice; fix the handler, then RESET`;
+      `${appended[1]?.position} may be applied twice; fix the handler, then RESET`;
     expect(await scene.row('imperative')).toMatchObject({ cursor: 0n, status: 'halted', alarm });
   },
 );

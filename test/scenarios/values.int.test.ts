@@ -174,7 +174,7 @@ test('projections that cannot run together are refused before anything runs, in 
   expect(await refusal([one, { ...createLedger({ name: 'two' }).projection, tables: one.tables }])).toEqual({
     code: 'TABLE_SHARED',
     message:
-      "table 'one' belongs to both 'one' and 'two': give each projection tables of its own, or forget the one that is gone",
+      "table 'one' belongs to both 'one' and 'two': give each projection tables of its own, or forget the projection that is no longer declared",
   });
   expect(await refusal([one, one])).toEqual({
     code: 'PROJECTION_INVALID',
@@ -182,7 +182,7 @@ test('projections that cannot run together are refused before anything runs, in 
   });
   expect(await refusal([{ ...one, schema: '' }])).toEqual({
     code: 'TABLE_MISSING',
-    message: "projection 'one' needs table 'one', which is not there: run `projectionist migrate`",
+    message: "projection 'one' needs table 'one', which does not exist: run `projectionist migrate`",
   });
   expect(await refusal([one])).toBeNull();
 });

@@ -142,7 +142,7 @@ export const FAULTS: readonly Fault[] = [
       await tx`SELECT 1 / ${0}::int`.then(undefined, () => undefined);
     }),
     error:
-      "a handler of 'ignores' caught an error of PostgreSQL and went on, but the page's transaction was lost with it: let the error out of the handler",
+      "a handler of 'ignores' caught an error of PostgreSQL and went on, but PostgreSQL had aborted the page's transaction: let the handler throw the error",
     sqlstate: '25P02',
     code: 'HANDLER_IGNORED_ERROR',
     statement: 'SELECT 1 / $1::int',
