@@ -15,7 +15,7 @@ function mostPerSecond({ proxy }: FaultScene, from: number): number {
 // Seen red with: the listeners for 'error' left out of session-client.ts and of the pool.
 test('B7: a killed backend makes the server end every session, and the daemon reconnects a few connections at a time', async () => {
   const server = await startPrivateServer();
-  await using scene = await openFaultScene({ stage: server.stage });
+  await using scene = await openFaultScene({ database: server.database });
   const daemon = await scene.start({ bulkLimit: 10 });
   await scene.append(100);
   await scene.expectExact(daemon);
@@ -40,7 +40,7 @@ test('B7: a killed backend makes the server end every session, and the daemon re
 // Seen red with: `#databaseAvailability` never set (healthy all the time).
 test('B8: while the server is stopped the daemon is not ready, and after its start all rows are right', async () => {
   const server = await startPrivateServer();
-  await using scene = await openFaultScene({ stage: server.stage });
+  await using scene = await openFaultScene({ database: server.database });
   const daemon = await scene.start({ bulkLimit: 10 });
   for (let round = 0; round < 2; round++) {
     await scene.append(100);
@@ -74,7 +74,7 @@ const fleet = Array.from({ length: 24 }, (_, index) => {
 // Seen red with: ConnectGate that lets every attempt pass (107 connections in a second); newsFilter that does (296 lines).
 test('B9: while the server is unavailable the daemon tries to connect a few times a second, logs it once, and its memory does not grow', async () => {
   const server = await startPrivateServer();
-  await using scene = await openFaultScene({ stage: server.stage, more: fleet });
+  await using scene = await openFaultScene({ database: server.database, more: fleet });
   const inPages = gate();
   let pages = 0;
   const daemon = await scene.start({
@@ -112,7 +112,7 @@ test('B9: while the server is unavailable the daemon tries to connect a few time
 // Seen red with: #isStale() as false (the runner then trusts its old checkpoint, and waits without end).
 test('B17: a crash that loses unflushed commits loses rows and positions together, and they are written again', async () => {
   const server = await startPrivateServer({ synchronous_commit: 'off' });
-  await using scene = await openFaultScene({ stage: server.stage });
+  await using scene = await openFaultScene({ database: server.database });
   let held: Promise<void> | null = null;
   const daemon = await scene.start({
     bulkLimit: 10,

@@ -7,8 +7,7 @@ import { createHighWaterMarkCache } from '../../src/projector/high-water-mark-ca
 import { readHeartbeat } from '../../src/state/heartbeat.ts';
 import { untilCaughtUp } from '../support/engine.ts';
 import { createLedger, noted, readLedger } from '../support/noted-ledger.ts';
-import { runnerByHand } from '../support/page.ts';
-import { createRunner } from '../support/puller.ts';
+import { createRunner, runnerByHand } from '../support/page.ts';
 import { capturingLog, openScene } from '../support/scene.ts';
 
 /**
