@@ -29,8 +29,8 @@ import { advance, flushIdleCheckpoints, lockState } from '../../src/state/projec
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openStore } from '../support/engine.ts';
 import { fillStore } from '../support/million-events.ts';
+import { createRunner } from '../support/page.ts';
 import { planFaults } from '../support/plans.ts';
-import { createRunner } from '../support/puller.ts';
 import { recordStatements, type SentStatement } from '../support/sent-statements.ts';
 
 const EVENTS = 2_000_000;

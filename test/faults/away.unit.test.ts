@@ -8,11 +8,11 @@ import { watchTransitions } from '../../src/daemon/transition-observer.ts';
 import { delivered } from '../machines/projection-rig.ts';
 
 const MINUTE = 60_000;
-/** The daemon's own. */
+/** The delays of the daemon. */
 const BACKOFF = { baseMs: 200, capMs: 30_000 };
 const away = () => Promise.reject(new Error('connect ECONNREFUSED'));
 
-/** A projection whose database is away from the start on, the lines it logs and when it tried, on a clock of its own. */
+/** A projection whose database is unavailable from the start, the lines that it logs, and the times of its attempts on a simulated clock. */
 function projectionWithoutDatabase(random: number) {
   vi.spyOn(Math, 'random').mockReturnValue(random);
   const clock = new SimulatedClock();
@@ -45,7 +45,7 @@ function projectionWithoutDatabase(random: number) {
   return { actor, tries, lines, pass };
 }
 
-// Seen red with: `backoffs + 1` left out of noteTrouble (a try every 450 ms); newsFilter that lets everything pass.
+// Seen red with: `backoffs + 1` left out of noteError (a try every 450 ms); newsFilter that lets everything pass.
 test.each([
   { jitter: 0.5, least: 30, most: 60 },
   { jitter: 0.999, least: 20, most: 40 },
@@ -65,7 +65,7 @@ test.each([
   },
 );
 
-// Seen red with: noteTrouble that keeps every message in the context.
+// Seen red with: noteError that keeps every message in the context.
 test('B9: an hour without a database takes no more memory than a minute', async () => {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;

@@ -17,7 +17,7 @@ function event(name: string, aggregateId: string, sequenceNo: number, payload: o
 }
 
 beforeAll(async () => {
-  // The kit needs the shop's table for the foreign key of the stock's.
+  // The kit needs the table of the shop for the foreign key of the table of the stock.
   kit = createTestKit({ database: inject('postgres').url, schema: shop.schema });
   scene = await openScene([shop, brokenStately]);
   daemon = await scene.start({ retries: 0 });
@@ -34,21 +34,21 @@ afterAll(async () => {
   await kit.close();
 });
 
-/** As the daemon would make it, did it run this code. */
+/** The snapshot that a daemon with this projection would export. */
 async function capsuleOf(projection: Projection): Promise<Capsule> {
-  const place = {
+  const source = {
     database: { url: scene.database.url },
     schema: 'public',
     version: '1',
     projections: [shop, projection],
   };
-  const capsule = await makeCapsule(place, 'stock', new AbortController().signal);
+  const capsule = await makeCapsule(source, 'stock', new AbortController().signal);
   return JSON.parse(JSON.stringify(capsule)) as Capsule;
 }
 const capsuleWith = (handler: CountHandler) => capsuleOf(statelyWith(handler));
 
 // Seen red with: the time of the export put into the capsule.
-test('a capsule holds the event, its neighbours, the failure and the attempt, and a repeat gives the same bytes', async () => {
+test('a failure snapshot holds the event, its surrounding events, the failure and the attempt, and a second export has the same bytes', async () => {
   const capsule = await daemon.capsule('stock');
   expect(JSON.stringify(await daemon.capsule('stock'))).toBe(JSON.stringify(capsule));
   expect(capsule).toMatchObject({
@@ -70,7 +70,7 @@ test('a capsule holds the event, its neighbours, the failure and the attempt, an
   expect(capsule.handledBefore.map(({ aggregateId }) => aggregateId)).toEqual(['a', 'b', 'c']);
 });
 
-test('it holds the rows that the statements find, and those that their values could clash with', async () => {
+test('a failure snapshot holds the rows that the statements match, and those whose keys their values could violate', async () => {
   const { tables } = await capsuleWith(() => [
     update('stock', { count: 3, details: { from: 'count' } }, { item: 'a' }),
     lookup('shop', { select: 'id', where: { id: 'corner' } }, (found) =>
@@ -96,7 +96,7 @@ const changed = [
 ];
 
 // Seen red with: the rows of the capsule not put into the tables.
-test('it fails the same way with the broken handler and is applied by the mended one, in memory and on PostgreSQL', async () => {
+test('a replay fails the same way with the broken handler and applies the event with the mended one, in memory and on PostgreSQL', async () => {
   const capsule = await capsuleOf(mendedStately);
   for (const [options, on] of [
     [{ on: 'memory' as const }, 'memory'],
@@ -119,8 +119,8 @@ test('it fails the same way with the broken handler and is applied by the mended
   }
 });
 
-// Seen red with: isOfTheDatabase that always says no.
-test('what the database refused is replayed there', async () => {
+// Seen red with: failedInDatabase that always returns false.
+test('an event that the database refused is replayed on PostgreSQL', async () => {
   const negative = statelyWith(() => update('stock', { count: -1 }, { item: 'a' }));
   const capsule = await capsuleOf(negative);
   expect(capsule.attempt).toMatchObject({ outcome: 'failed', sqlstate: '23514' });
@@ -135,7 +135,7 @@ test('what the database refused is replayed there', async () => {
   }
 });
 
-test('a handler with SQL of its own is replayed on PostgreSQL, with the whole of small tables', async () => {
+test('a handler with SQL of its own is replayed on PostgreSQL, with all rows of small tables', async () => {
   const imperative: CountHandler = async ({ payload }, { tx }) => {
     const rows = await tx<{ item: string }[]>`SELECT item FROM stock WHERE price > 12 ORDER BY item`;
     await tx`UPDATE stock SET count = ${payload.counts['a']}::int + ${rows.length}::int WHERE item = 'a'`;
@@ -149,7 +149,7 @@ test('a handler with SQL of its own is replayed on PostgreSQL, with the whole of
   });
 });
 
-test('a look-up finds the rows of the capsule, in a table that the test does not bring', async () => {
+test('a look-up of a replay finds the rows of the snapshot in a table that no projection of the test declares', async () => {
   const seek =
     (id: string): CountHandler =>
     () =>
@@ -168,7 +168,7 @@ test('a look-up finds the rows of the capsule, in a table that the test does not
   }
 });
 
-test('its events go into given and when', async () => {
+test('the events of a snapshot can be passed to given and when', async () => {
   const { given, when } = capsuleEvents(mendedStately, await capsuleOf(mendedStately));
   expect(given).toHaveLength(23);
   const memory = createMemoryKit();
@@ -184,7 +184,7 @@ test('its events go into given and when', async () => {
     .then({ stock: [{ item: 'a', count: 7 }, { item: 'b' }, { item: 'c' }] });
 });
 
-test('what is no capsule of this projection, or is cut off, is refused in words', async () => {
+test('a value that is no snapshot of this projection, or has a payload that was cut off, is refused with the reason', async () => {
   const capsule = await capsuleOf(mendedStately);
   const refused = (value: unknown, reason: string) =>
     expect(replayCapsule(mendedStately, value)).rejects.toThrow(reason);
