@@ -36,7 +36,7 @@ test('an identifier is lower-case letters, digits and underscores, at most 63 of
   );
 });
 
-test('a name that is refused is told, as far as it can be shown', () => {
+test('the error of a refused name has its first 80 characters', () => {
   expect(() => checkIdentifier('projection', 'X'.repeat(100))).toThrow(
     expect.objectContaining({ fields: { what: 'projection', value: 'X'.repeat(80) } }),
   );
@@ -75,11 +75,11 @@ test.each([
   expect(() => parsePosition(text)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
 });
 
-test('a position that is refused is told, as far as it can be shown, with why', () => {
-  const told = (text: string, reason: string) =>
+test('the error of a refused position has its first 40 characters and the reason', () => {
+  const expectRefused = (text: string, reason: string) =>
     expect(() => parsePosition(text)).toThrow(expect.objectContaining({ fields: { setting: 'position', reason } }));
-  told('9'.repeat(50), `'${'9'.repeat(40)}' is not a decimal string`);
-  told('9223372036854775808', '9223372036854775808 is above 2^63 - 1');
+  expectRefused('9'.repeat(50), `'${'9'.repeat(40)}' is not a decimal string`);
+  expectRefused('9223372036854775808', '9223372036854775808 is above 2^63 - 1');
 });
 
 // Seen red with: the pattern without `i`, without `^`, without `$`.

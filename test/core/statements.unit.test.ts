@@ -25,7 +25,7 @@ const invalid = (kind: string, column: string) =>
     fields: expect.objectContaining({ kind, table: 't', column }),
   });
 
-/** As JavaScript, or TypeScript that was told otherwise, calls a builder. */
+/** Calls a builder as JavaScript does, or TypeScript after a cast. */
 const loose = <T>(value: unknown): T => value as T;
 
 // Seen red with: needTable's throw taken out.
@@ -89,7 +89,7 @@ test('the deprecated names several and absent make the same statements as multi 
   expect(onMissing({ absent: 'nothing', onMissing: 'fail' }).onMissing).toBe('fail');
 });
 
-// Seen red with: the look at undefined taken out of checkValues; of checkWhere.
+// Seen red with: the check for undefined taken out of checkValues; of checkWhere.
 test('a value that the payload lacks is refused: as NULL it would empty a column or match no row', () => {
   const { name } = loose<{ name: string }>({});
   expect(() => create('t', { name })).toThrow(invalid('create', 'name'));
@@ -103,7 +103,7 @@ test('a value that the payload lacks is refused: as NULL it would empty a column
   expect(() => lookup('t', { select: 'id', where: { name } }, () => none())).toThrow(invalid('lookup', 'name'));
 });
 
-// Seen red with: `fixed` left out of checkValues; the look at isNot, and at isChange in checkWhere.
+// Seen red with: `fixed` left out of checkValues; the check isNot, and isChange in checkWhere.
 test('a change is refused where there is nothing to change, and so is a condition for a value', () => {
   const one = loose<number>(increment());
   expect(() => create('t', { n: one })).toThrow(invalid('create', 'n'));

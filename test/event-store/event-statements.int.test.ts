@@ -35,7 +35,7 @@ import { recordStatements, type SentStatement } from '../support/sent-statements
 
 const EVENTS = 2_000_000;
 const HEAD = BigInt(EVENTS);
-const TYPES = Array.from({ length: 20 }, (_, index) => (index === 0 ? 'Rare' : `Nobody${index}`));
+const TYPES = Array.from({ length: 20 }, (_, index) => (index === 0 ? 'Rare' : `Unhandled${index}`));
 
 let database: TestDatabase;
 let sql: Sql;
