@@ -198,7 +198,6 @@ test('every path that the page of a room, or docs/architecture.md, names is ther
 
 /** Names that more than one file in src has, with how many. It only gets shorter: a file's name says what is in it. */
 const SHARED_NAMES: Readonly<Record<string, number>> = {
-  'capsule.ts': 2,
   'commands.ts': 2,
   'errors.ts': 2,
   'halt.ts': 2,
