@@ -120,7 +120,7 @@ test.each<[string, OwnReset, RegExp]>([
       await tx`TRUNCATE one CASCADE`;
       await Promise.resolve(tx`TRUNCATE nowhere`).catch(() => undefined);
     },
-    /its reset handler went on after an SQL error, which has to be thrown$|relation "nowhere" does not exist$/,
+    /its reset handler continued after an SQL error, which has to be thrown$|relation "nowhere" does not exist$/,
   ],
   [
     'commits',

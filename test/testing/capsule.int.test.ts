@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import type { Capsule } from '../../src/core/capsule.ts';
 import { lookup, type Projection, update } from '../../src/index.ts';
-import { makeCapsule } from '../../src/operations/dry-run/capsule.ts';
+import { makeFailureSnapshot } from '../../src/operations/dry-run/failure-snapshot.ts';
 import { capsuleEvents, createMemoryKit, createTestKit, replayCapsule, type TestKit } from '../../src/testing/index.ts';
 import { untilStatus } from '../support/engine.ts';
 import { brokenStately, type CountHandler, mendedStately, shop, statelyWith } from '../support/halted-stock.ts';
@@ -42,7 +42,7 @@ async function capsuleOf(projection: Projection): Promise<Capsule> {
     version: '1',
     projections: [shop, projection],
   };
-  const capsule = await makeCapsule(source, 'stock', new AbortController().signal);
+  const capsule = await makeFailureSnapshot(source, 'stock', new AbortController().signal);
   return JSON.parse(JSON.stringify(capsule)) as Capsule;
 }
 const capsuleWith = (handler: CountHandler) => capsuleOf(statelyWith(handler));

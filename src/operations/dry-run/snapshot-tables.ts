@@ -1,43 +1,46 @@
 import type { CapsuleColumn, CapsuleTable } from '../../core/capsule.ts';
+import { isChange, isNot } from '../../core/changes.ts';
 import type { RowChange, RowText } from '../../core/failure.ts';
 import type { Projection, TableShape } from '../../core/projection.ts';
-import type { Where } from '../../core/statement.ts';
+import type { ColumnValue, Where } from '../../core/statement.ts';
 import { sqlstateOf } from '../../postgres/errors.ts';
 import type { Queryable } from '../../postgres/pool.ts';
+import type { FlatStatement } from '../../projector/flatten.ts';
 import { readCatalog, storedTables } from '../../read-model/catalog.ts';
 import { encodeJson } from '../../read-model/encode-json.ts';
 import { cellsOf, type NamedColumn, toRowText } from '../../read-model/row-text.ts';
 import type { ColumnInfo } from '../../read-model/table-info.ts';
 import { toSelect } from '../../read-model/write-sql.ts';
-import { neededRows } from './needed-rows.ts';
-import type { Observed } from './recorded-handlers.ts';
+import type { RecordingHandlers } from './recording-handlers.ts';
 
 const ROWS_MAX = 500;
-/** Up to so many rows a table is taken as a whole where nobody can know what a handler reads. */
+/** A table of at most so many rows is read whole when it is unknown which rows the handler reads. */
 const SMALL = 200;
 
 /**
- * The projection's tables and those that are looked up in, each with the rows that the event would find there. Of a
- * handler with SQL of its own only the rows are known that it changed; small tables come whole then.
+ * Reads the projection's tables and those that its look-ups read, each with the rows that the event would find there. Of a
+ * handler with SQL of its own only the changed rows are known, so small tables are read whole.
  */
-export async function readCapsuleTables(
+export async function readSnapshotTables(
   sql: Queryable,
-  { projection, wanted, imperative }: Observed,
+  { projection, statements, ranOwnSql }: RecordingHandlers,
   projections: readonly Projection[],
   changes: readonly RowChange[],
 ): Promise<readonly CapsuleTable[]> {
   const shapes = new Map(projections.flatMap((one) => [...one.tables]));
-  const names = [...new Set([...projection.tables.keys(), ...wanted.map(({ table }) => table)])].sort();
+  const names = [...new Set([...projection.tables.keys(), ...statements.map(({ table }) => table)])].sort();
   const catalog = await readCatalog(sql, names);
   const stored = storedTables(catalog);
   const tables: CapsuleTable[] = [];
   for (const name of names) {
     const known = stored.get(name)?.columns;
     if (known === undefined) continue;
-    // A look-up may lead into a table of nobody's: all that is known of it is what is in it.
+    // A look-up may read a table that belongs to no projection, of which no key is declared.
     const shape: TableShape = shapes.get(name) ?? { key: known.slice(0, 1).map((column) => column.name) };
-    const wheres = wanted.filter(({ table }) => table === name).flatMap((statement) => neededRows(statement, shape));
-    const whole = imperative() && projection.tables.has(name) ? await readSmall(sql, name, known) : [];
+    const wheres = statements
+      .filter(({ table }) => table === name)
+      .flatMap((statement) => neededRows(statement, shape));
+    const whole = ranOwnSql() && projection.tables.has(name) ? await readSmall(sql, name, known) : [];
     const found = [
       ...whole,
       ...changes.flatMap(({ table, before }) => (table === name && before !== null ? [before] : [])),
@@ -61,6 +64,34 @@ export async function readCapsuleTables(
   return tables;
 }
 
+/**
+ * The conditions of the rows that a statement would find: the rows that it names, and those whose key its values would
+ * duplicate.
+ */
+function neededRows(statement: FlatStatement, shape: TableShape): readonly Where[] {
+  switch (statement.kind) {
+    case 'create':
+      return byKeys(shape, statement.values);
+    case 'upsert':
+      return byKeys({ ...shape, unique: [...(shape.unique ?? []), statement.conflict] }, statement.values);
+    case 'update':
+      return [statement.where, ...byKeys(shape, { ...statement.where, ...statement.set })];
+    case 'copy':
+      return [statement.where, ...byKeys(shape, { ...statement.where, ...statement.set })];
+    case 'remove':
+    case 'lookup':
+      return [statement.where];
+  }
+}
+
+function byKeys({ key, unique = [] }: TableShape, values: Readonly<Record<string, unknown>>): readonly Where[] {
+  return [key, ...unique].flatMap((columns) => {
+    const given = columns.map((column) => values[column]);
+    if (given.some((value) => value === undefined || value === null || isChange(value) || isNot(value))) return [];
+    return [Object.fromEntries(columns.map((column, index) => [column, given[index] as ColumnValue]))];
+  });
+}
+
 function toCapsuleColumn({ name, type, oid, notNull, computed }: ColumnInfo): CapsuleColumn {
   return { name, type, oid, notNull, computed };
 }
@@ -79,14 +110,14 @@ async function readRows(
 ): Promise<readonly RowText[]> {
   const { text, values } = toSelect(table, `${cellsOf(columns)} AS cells`, where, limit);
   const rows = await sql.unsafe<{ cells: (string | null)[] }[]>(text, values).catch((error: unknown) => {
-    // The statement itself failed by this: no row matches what is no value of its column, or a column that is not there.
+    // The failed statement had the same error: a value that its column cannot hold, or a missing column. No row matches.
     if (/^(22|42)/.test(sqlstateOf(error) ?? '')) return [];
     throw error;
   });
   return rows.map(({ cells }) => toRowText(columns, cells));
 }
 
-/** Rows and conditions hold plain values, so equal ones have equal texts. */
+/** Rows and conditions contain plain values only, so equal ones have equal texts. */
 function distinct<T extends object>(values: readonly T[]): T[] {
   return [...new Map(values.map((value) => [textOf(value), value])).values()];
 }
