@@ -38,7 +38,8 @@ const ALONE: ReadonlySet<string> = new Set([
   'src/projector/page-queue.ts',
   'src/projector/unhandled-events.ts',
   'src/publisher/wake-signal.ts',
-  'src/testing/timed-mutex.ts',
+  'src/testing/conformance.ts',
+  'src/testing/turns.ts',
 ]);
 
 /** A definition of which a registry has many is a file of its own, however short. */
