@@ -62,8 +62,7 @@ const REMAINING: Readonly<Record<string, number>> = {
   'src/http/listen.ts': 2,
   'src/http/rate-limit.ts': 1,
   'src/operations/command-inbox.ts': 3,
-  'src/operations/dry-run/dry-run.ts': 1,
-  'src/operations/dry-run/yield-locks.ts': 1,
+  'src/operations/dry-run/dry-run.ts': 2,
   'src/operations/reset.ts': 4,
   'src/postgres/answer-watch.ts': 7,
   'src/postgres/cancel-request.ts': 1,
@@ -84,8 +83,8 @@ const REMAINING: Readonly<Record<string, number>> = {
   'src/publisher/publisher.ts': 1,
   'src/publisher/sender.ts': 1,
   'src/publisher/wake-signal.ts': 1,
-  'src/testing/postgres/postgres-stage.ts': 1,
-  'src/testing/turns.ts': 1,
+  'src/testing/postgres/postgres-backend.ts': 1,
+  'src/testing/timed-mutex.ts': 1,
 };
 
 /** Blanks comments, so that they may name what the code must not use. A `//` inside a string blanks its rest: no use hides there. */

@@ -29,8 +29,6 @@ const ALONE: ReadonlySet<string> = new Set([
   'src/inspect/definition.ts',
   'src/inspect/frames.ts',
   'src/inspect/stately.ts',
-  'src/operations/dry-run/needed-rows.ts',
-  'src/operations/dry-run/yield-locks.ts',
   'src/operations/pause.ts',
   'src/projector/halt-gate.ts',
   'src/projector/instance-events.ts',

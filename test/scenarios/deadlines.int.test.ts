@@ -36,7 +36,7 @@ test.each<[string, Parameters<typeof slow>[0]]>([
     },
   ],
 ])(
-  'H1: a handler that %s fails its event in time; what precedes it stays, others go on, nothing is left behind',
+  'H1: a handler that %s fails its event in time; earlier events stay applied, other projections continue, no statement stays running',
   async (_what, forever) => {
     const projection = slow((event, context) =>
       event.payload.text === 'a2' ? forever(event, context) : Promise.resolve(),

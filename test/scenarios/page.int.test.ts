@@ -135,7 +135,7 @@ const FAULTS = [
 
 // Seen red with: run returning what it caught as 'caught-up'; (no row) the throw of CURSOR_MOVED taken out of moveTo.
 test.each(FAULTS.map((fault) => [fault.what, fault] as const))(
-  '%s, it is an error, nothing is applied, and nothing is lost by it',
+  '%s, it is an error, no event is applied, and none is lost',
   async (_what, fault) => {
     const { projection } = createLedger();
     await using scene = await openScene([projection]);

@@ -24,8 +24,8 @@ async function reference(scene: Scene, from: string, to: string): Promise<void> 
 }
 
 async function counts(scene: Scene, ...tables: readonly string[]): Promise<readonly number[]> {
-  const polls = tables.map((table, index) => `SELECT ${index} AS place, count(*)::int AS rows FROM ${table}`);
-  const rows = await scene.sql.unsafe<{ rows: number }[]>(`${polls.join(' UNION ALL ')} ORDER BY place`);
+  const counts = tables.map((table, index) => `SELECT ${index} AS place, count(*)::int AS rows FROM ${table}`);
+  const rows = await scene.sql.unsafe<{ rows: number }[]>(`${counts.join(' UNION ALL ')} ORDER BY place`);
   return rows.map((row) => row.rows);
 }
 

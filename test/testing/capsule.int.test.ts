@@ -4,7 +4,7 @@ import { lookup, type Projection, update } from '../../src/index.ts';
 import { makeFailureSnapshot } from '../../src/operations/dry-run/failure-snapshot.ts';
 import { capsuleEvents, createMemoryKit, createTestKit, replayCapsule, type TestKit } from '../../src/testing/index.ts';
 import { untilStatus } from '../support/engine.ts';
-import { brokenStately, type CountHandler, mendedStately, shop, statelyWith } from '../support/halted-stock.ts';
+import { brokenStock, type CountHandler, mendedStock, shop, stockWith } from '../support/halted-stock.ts';
 import { openScene, type Scene } from '../support/scene.ts';
 
 const OCCURRED = '2026-03-01T19:00:00.123456Z';
@@ -19,7 +19,7 @@ function event(name: string, aggregateId: string, sequenceNo: number, payload: o
 beforeAll(async () => {
   // The kit needs the table of the shop for the foreign key of the table of the stock.
   kit = createTestKit({ database: inject('postgres').url, schema: shop.schema });
-  scene = await openScene([shop, brokenStately]);
+  scene = await openScene([shop, brokenStock]);
   daemon = await scene.start({ retries: 0 });
   await scene.append(event('ShopNamed', 'corner', 1, {}));
   for (const item of ['a', 'b', 'c'])
@@ -45,7 +45,7 @@ async function capsuleOf(projection: Projection): Promise<Capsule> {
   const capsule = await makeFailureSnapshot(source, 'stock', new AbortController().signal);
   return JSON.parse(JSON.stringify(capsule)) as Capsule;
 }
-const capsuleWith = (handler: CountHandler) => capsuleOf(statelyWith(handler));
+const capsuleWith = (handler: CountHandler) => capsuleOf(stockWith(handler));
 
 // Seen red with: the time of the export put into the capsule.
 test('a failure snapshot holds the event, its surrounding events, the failure and the attempt, and a second export has the same bytes', async () => {
@@ -97,13 +97,13 @@ const changed = [
 
 // Seen red with: the rows of the capsule not put into the tables.
 test('a replay fails the same way with the broken handler and applies the event with the mended one, in memory and on PostgreSQL', async () => {
-  const capsule = await capsuleOf(mendedStately);
+  const capsule = await capsuleOf(mendedStock);
   for (const [options, on] of [
     [{ on: 'memory' as const }, 'memory'],
     [{ on: kit }, 'postgres'],
     [{}, 'memory'],
   ] as const) {
-    expect(await replayCapsule(brokenStately, capsule, options)).toEqual({
+    expect(await replayCapsule(brokenStock, capsule, options)).toEqual({
       outcome: 'failed',
       error: 'no idea what 2 counts are',
       code: null,
@@ -111,7 +111,7 @@ test('a replay fails the same way with the broken handler and applies the event 
       changes: [],
       on,
     });
-    expect(await replayCapsule(mendedStately, capsule, options)).toMatchObject({
+    expect(await replayCapsule(mendedStock, capsule, options)).toMatchObject({
       outcome: 'applied',
       changes: changed,
       on,
@@ -121,13 +121,13 @@ test('a replay fails the same way with the broken handler and applies the event 
 
 // Seen red with: failedInDatabase that always returns false.
 test('an event that the database refused is replayed on PostgreSQL', async () => {
-  const negative = statelyWith(() => update('stock', { count: -1 }, { item: 'a' }));
+  const negative = stockWith(() => update('stock', { count: -1 }, { item: 'a' }));
   const capsule = await capsuleOf(negative);
   expect(capsule.attempt).toMatchObject({ outcome: 'failed', sqlstate: '23514' });
   expect((await replayCapsule(negative, capsule, { on: 'memory' })).outcome).toBe('applied');
   process.env['TEST_DATABASE_URL'] = inject('postgres').url;
   try {
-    const own = statelyWith(() => update('stock', { count: -1 }, { item: 'a' }));
+    const own = stockWith(() => update('stock', { count: -1 }, { item: 'a' }));
     const plain = { ...own, schema: `${shop.schema}; ${own.schema}` };
     expect(await replayCapsule(plain, capsule)).toMatchObject({ outcome: 'failed', sqlstate: '23514', on: 'postgres' });
   } finally {
@@ -142,9 +142,9 @@ test('a handler with SQL of its own is replayed on PostgreSQL, with all rows of 
   };
   const capsule = await capsuleWith(imperative);
   expect(capsule.tables[0]?.rows.map((row) => row['item'])).toEqual(['a', 'b', 'c']);
-  const replay = await replayCapsule(statelyWith(imperative), capsule, { on: kit });
+  const replay = await replayCapsule(stockWith(imperative), capsule, { on: kit });
   expect(replay.changes).toMatchObject([{ before: { item: 'a', count: 1 }, after: { item: 'a', count: 10 } }]);
-  await expect(replayCapsule(statelyWith(imperative), capsule, { on: 'memory' })).rejects.toMatchObject({
+  await expect(replayCapsule(stockWith(imperative), capsule, { on: 'memory' })).rejects.toMatchObject({
     code: 'TEST_NEEDS_POSTGRES',
   });
 });
@@ -157,37 +157,36 @@ test('a look-up of a replay finds the rows of the snapshot in a table that no pr
   const capsule = await capsuleWith(seek('corner'));
   await using bare = createTestKit({ database: inject('postgres').url });
   const reading: Projection = {
-    ...statelyWith(seek('corner')),
-    schema: statelyWith(seek('corner')).schema.replace('REFERENCES shop', ''),
+    ...stockWith(seek('corner')),
+    schema: stockWith(seek('corner')).schema.replace('REFERENCES shop', ''),
   };
   for (const on of ['memory', bare] as const) {
     const replay = await replayCapsule(reading, capsule, { on });
     expect(replay).toMatchObject({ outcome: 'applied', changes: [{ after: { item: 'a', details: 'corner' } }] });
-    const other = await replayCapsule(statelyWith(seek('gone')), capsule, { on: on === bare ? kit : on });
+    const other = await replayCapsule(stockWith(seek('gone')), capsule, { on: on === bare ? kit : on });
     expect(other).toMatchObject({ outcome: 'failed', code: 'LOOKUP_MISSED' });
   }
 });
 
 test('the events of a snapshot can be passed to given and when', async () => {
-  const { given, when } = capsuleEvents(mendedStately, await capsuleOf(mendedStately));
+  const { given, when } = capsuleEvents(mendedStock, await capsuleOf(mendedStock));
   expect(given).toHaveLength(23);
   const memory = createMemoryKit();
   await memory
-    .for(brokenStately)
+    .for(brokenStock)
     .given(...given)
     .when(when)
     .thenFails(/no idea/);
   await memory
-    .for(mendedStately)
+    .for(mendedStock)
     .given(...given)
     .when(when)
     .then({ stock: [{ item: 'a', count: 7 }, { item: 'b' }, { item: 'c' }] });
 });
 
 test('a value that is no snapshot of this projection, or has a payload that was cut off, is refused with the reason', async () => {
-  const capsule = await capsuleOf(mendedStately);
-  const refused = (value: unknown, reason: string) =>
-    expect(replayCapsule(mendedStately, value)).rejects.toThrow(reason);
+  const capsule = await capsuleOf(mendedStock);
+  const refused = (value: unknown, reason: string) => expect(replayCapsule(mendedStock, value)).rejects.toThrow(reason);
   await refused({}, 'it is no capsule of version 1');
   await refused(null, 'it is no capsule of version 1');
   await refused({ ...capsule, capsule: 2 }, 'it is no capsule of version 1');
