@@ -13,10 +13,6 @@ const FEW_LINES = 40;
  */
 const ALONE: ReadonlySet<string> = new Set([
   'src/broker/address.ts',
-  'src/cli/event-id.ts',
-  'src/cli/import-file.ts',
-  'src/cli/lines.ts',
-  'src/cli/start/inspector.ts',
   'src/cli/start/memory-limit.ts',
   'src/daemon/drained.ts',
   'src/daemon/restarted.ts',

@@ -78,7 +78,7 @@ beforeEach(async () => {
 });
 
 describe('reading', () => {
-  it('lists what there is at the root', async () => {
+  it('lists the routes at the root', async () => {
     const answer = await ask('/');
     expect(answer.status).toBe(200);
     expect(answer.json).toMatchObject({
