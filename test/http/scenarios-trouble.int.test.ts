@@ -34,7 +34,8 @@ const TROUBLE = [
     what: '44: events that cannot be read',
     break: 'ALTER TABLE events RENAME COLUMN id TO hidden',
     mend: 'ALTER TABLE events RENAME COLUMN hidden TO id',
-    detail: /^no event can be found since \S+: column "id" does not exist$/,
+    // The check of the store, which a refused poll starts, says more than PostgreSQL's own text.
+    detail: /^table events lacks id, so it is not the event store of this program: /,
     alone: false,
   },
   {

@@ -292,7 +292,7 @@ describe.skipIf(broker === null)('the publisher', () => {
     await using daemon = await startPublishing(database, { url, exchange });
     const { detail } = await untilPublisher(daemon, ({ state }) => state === 'halted');
     expect(detail).toBe(
-      'the store is not the one whose events were published up to 3: it was restored or replaced; docs/publisher.md says how to go on',
+      'the store is not the one whose events were published up to 3: it was restored or replaced; docs/publisher.md has the steps to go on',
     );
     expect(await broker.channel.checkQueue(queue)).toMatchObject({ messageCount: 0 });
   });
