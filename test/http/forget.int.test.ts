@@ -134,7 +134,7 @@ test('the daemon that ran a projection which another one forgot says so, and sho
   const daemon = await scene.start();
   await untilCaughtUp(daemon, scene.sql);
   await unregister(scene.sql, 'gone', { declared: [], by: 'another' });
-  const said = { detail: expect.stringContaining('forgotten through another daemon: take it out of the config') };
+  const said = { detail: expect.stringContaining('forgotten through another daemon: remove it from the config') };
   const now = async () => (await daemon.status()).find(({ name }) => name === 'gone');
   expect(await now()).toMatchObject({ ...said, cursor: '0', position: 0, ratePerSecond: 0, etaSeconds: null });
   await untilStatus(daemon, 'gone', ({ state, owner }) => state === 'idle' && owner === null);

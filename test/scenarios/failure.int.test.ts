@@ -264,7 +264,7 @@ test('a handler that returns no statements halts with the text of HANDLER_RESULT
   const daemon = await scene.start({ retries: 0 });
   for (const { name } of odd) await untilHalted(scene, name);
   for (const { name, failure } of await daemon.status()) {
-    expect(failure?.error, name).toContain('return statements, or be an async function that returns nothing');
+    expect(failure?.error, name).toContain('return statements, or use an async function that returns nothing');
     expect(await scene.sql`SELECT * FROM ${scene.sql(name)}`, name).toEqual([]);
   }
 });
