@@ -11,7 +11,7 @@ export async function measureAppends(store: Store, triggers: boolean, seconds: n
   const { sql } = store;
   await sql`TRUNCATE events`;
   await switchTriggers(sql, triggers);
-  // Somebody listens, as in any installation: a NOTIFY without a listener costs less.
+  // One session listens, as in every installation: a NOTIFY without a listener costs less.
   const { unlisten } = await listenTo(sql, 'projectionist:public', () => undefined);
   const writers = Array.from({ length: WRITERS }, () =>
     connect({ address: store.address, applicationName: 'bench:writer', max: 1 }),

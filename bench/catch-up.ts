@@ -32,7 +32,7 @@ export async function timeCatchUp(daemon: Daemon): Promise<number> {
   return performance.now() - began;
 }
 
-/** Being live counts only after `first`: a look on schedule makes a live projection live once more. */
+/** Only transitions to live after `first` count: a scheduled poll also leads a live projection back to live. */
 function untilLive(daemon: Daemon, first: 'idle' | 'resetting'): Promise<void> {
   return new Promise((resolve, reject) => {
     const begun = new Set<string>(first === 'idle' ? daemon.names : []);

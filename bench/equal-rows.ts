@@ -3,9 +3,9 @@ import type { Sql } from '../src/postgres/pool.ts';
 import { REFERENCE_SCHEMA } from './store.ts';
 
 /**
- * Makes sure that a reference did the same work: every table of these projections holds exactly the rows of its copy.
- * @returns how many rows there are
- * @throws Error naming the first table that differs; what was timed would mean nothing
+ * Checks that a reference did the same work: every table of these projections has exactly the rows of its copy.
+ * @returns the number of rows
+ * @throws Error with the first table that differs, since the measured times would then not be comparable
  */
 export async function assertEqualRows(sql: Sql, projections: readonly Projection[]): Promise<number> {
   let total = 0;

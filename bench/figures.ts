@@ -1,11 +1,11 @@
-/** What a figure should reach. `better` says in which direction. */
+/** The target of a figure. `better`: the direction of an improvement. */
 export interface Target {
   readonly must: number;
   readonly goal: number;
   readonly better: 'more' | 'less';
 }
 
-/** One measured thing, a value per round. */
+/** One measured quantity, with a value per round. */
 export interface Figure {
   readonly label: string;
   /** `x` for a ratio. */
@@ -17,13 +17,13 @@ export interface Figure {
 /** The figures of one part of the bench, in the order in which they are shown. */
 export interface Part {
   readonly title: string;
-  /** What was done, in a sentence or two. */
+  /** What the part does, in a sentence or two. */
   readonly about: string;
   readonly figures: readonly Figure[];
 }
 
 /**
- * Round by round, so that load which hits both sides of a round cancels out; the ratio of two medians would mix rounds.
+ * Computed round by round, so that other load on both sides of a round cancels out. The ratio of two medians would mix rounds.
  */
 export function ratio(label: string, ours: Figure, reference: Figure, target?: Target): Figure {
   const rounds = ours.rounds.map((value, round) => value / (reference.rounds[round] ?? Number.NaN));
@@ -34,7 +34,7 @@ export function median(values: readonly number[]): number {
   return percentile(values, 0.5);
 }
 
-/** Linear between the two nearest values. NaN of none. */
+/** Interpolates linearly between the two nearest values. NaN for an empty list. */
 export function percentile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   const place = (sorted.length - 1) * share;

@@ -1,8 +1,8 @@
 import { connect } from 'amqplib';
 
 /**
- * Publishes that many pushes as fast as the broker confirms them, from a process of its own. Arguments: URL, exchange, how
- * many. The exchange '' leads to a queue that nobody reads, as bounded as a daemon's.
+ * Publishes pushes from its own process, as fast as the broker confirms them. Arguments: URL, exchange, number of pushes.
+ * The exchange '' leads to a queue without a consumer, with the same bound as that of a daemon.
  */
 const [url = '', heard = '', count = '0'] = process.argv.slice(2);
 const connection = await connect(url);

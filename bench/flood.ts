@@ -16,11 +16,11 @@ export interface Flood {
   /** Event-loop delay, p99, in milliseconds. */
   readonly quiet: number;
   readonly flooded: number;
-  /** The same, while the pushes go past the daemon: what the broker and the publisher take of the machine. */
+  /** The same while the pushes do not reach the daemon: the load of the broker and the publisher alone. */
   readonly elsewhere: number;
-  /** Pushes a second that reached the daemon; the broker drops what it cannot take in time. */
+  /** Pushes per second that reached the daemon; the broker drops the ones that exceed its queue. */
   readonly received: number;
-  /** Resident memory after the flood, less that before it. */
+  /** Increase of the resident memory over the flood. */
   readonly megabytes: number;
 }
 
@@ -32,7 +32,7 @@ export async function floodBroker(): Promise<string | null> {
   return connection === null ? null : url;
 }
 
-/** A daemon with nothing to do is sent that many pushes by another process. */
+/** Another process sends that many pushes to an idle daemon. */
 export async function measureFlood(address: DatabaseAddress, url: string, count: number): Promise<Flood> {
   const exchange = `projectionist.bench.${randomBytes(6).toString('hex')}`;
   await using daemon = createDaemon({ projections: [band], database: address, broker: { urls: [url], exchange } });

@@ -4,7 +4,7 @@ import type { HistoryEvent } from '../examples/dancefinder/history.ts';
 import { append } from '../src/event-store/append.ts';
 import type { Sql } from '../src/postgres/pool.ts';
 
-/** In the proportions of the DanceFinder history: new, under another's name, renamed, sent twice. */
+/** In the proportions of the DanceFinder history: new bands, bands with the name of another, renamed bands, repeated events. */
 const BAND_ACTS: readonly (readonly [(world: World) => Draft, number])[] = [
   [newBand, 45],
   [takenOverName, 6],
@@ -38,7 +38,7 @@ export function* bandHistory(options: { readonly seed: number; readonly events: 
   }
 }
 
-/** Appends a whole history, and leaves the table as a store in use has it: vacuumed and with statistics. */
+/** Appends a whole history, then vacuums and analyses the table, as autovacuum does in a store in use. */
 export async function load(sql: Sql, history: Iterable<HistoryEvent>): Promise<number> {
   let batch: HistoryEvent[] = [];
   let loaded = 0;

@@ -3,8 +3,8 @@ import { startCaughtUp } from './catch-up.ts';
 import { projections } from './projections.ts';
 
 /**
- * A daemon in a process of its own, as it runs in earnest: says `ready` when all is applied, answers every message with
- * its memory in bytes, and ends when its parent does.
+ * A daemon in its own process, as in production. It sends `ready` when every event is applied, answers every message with
+ * its resident memory in bytes, and ends when its parent ends.
  */
 const address = JSON.parse(process.argv[2] ?? '{}') as DatabaseAddress;
 const daemon = await startCaughtUp(address, projections);

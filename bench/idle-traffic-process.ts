@@ -2,7 +2,7 @@ import { create, defineProjection, type EventShape } from '../src/index.ts';
 import type { DatabaseAddress } from '../src/postgres/pool.ts';
 import { startCaughtUp } from './catch-up.ts';
 
-/** A thousand projections of an event that never comes. */
+/** A thousand projections of an event type that is never appended. */
 const projections = Array.from({ length: 1000 }, (_, index) => {
   const name = `idle_${index}`;
   return defineProjection<EventShape>()({
@@ -12,7 +12,7 @@ const projections = Array.from({ length: 1000 }, (_, index) => {
   });
 });
 
-/** A daemon in a process of its own: says `ready`, answers every message with the CPU it has used so far, in microseconds. */
+/** A daemon in its own process. It sends `ready`, and answers every message with the CPU time that it has used, in microseconds. */
 const address = JSON.parse(process.argv[2] ?? '{}') as DatabaseAddress;
 const daemon = await startCaughtUp(address, projections);
 process.on('message', () => {

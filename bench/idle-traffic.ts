@@ -8,7 +8,7 @@ import type { Sql } from '../src/postgres/pool.ts';
 import { answer } from './idle.ts';
 import type { Store } from './store.ts';
 
-/** A collection of garbage or two before anything counts. */
+/** Time for a garbage collection before the measurement begins. */
 const SETTLE_MS = 3000;
 const PER_SECOND = 20;
 /** Clock ticks of /proc/PID/stat: 100 a second on every Linux that Node runs on. */
@@ -20,7 +20,7 @@ export interface IdleTraffic {
   readonly server: number | null;
 }
 
-/** CPU of a daemon with 1000 projections, and of its sessions, while 20 events a second come that none of them handles. */
+/** CPU of a daemon with 1000 projections, and of its sessions, while 20 events a second are appended that none of them handles. */
 export async function measureIdleTraffic({ address, sql }: Store, seconds: number): Promise<IdleTraffic> {
   const tables = Array.from(
     { length: 1000 },
@@ -73,7 +73,7 @@ async function serverMs(sql: Sql): Promise<number | null> {
   try {
     const stats = await Promise.all(sessions.map(({ pid }) => readFile(`/proc/${pid}/stat`, 'utf8')));
     const ticks = stats.map((stat) => {
-      // Behind the name in brackets, which may have spaces: utime and stime are the 14th and 15th field.
+      // utime and stime are the 14th and 15th field. The name in brackets before them may contain spaces.
       const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
       return Number(fields[11]) + Number(fields[12]);
     });

@@ -19,7 +19,7 @@ export async function measureIdle(
   seconds: number,
 ): Promise<Idle> {
   const program = fileURLToPath(new URL('./idle-process.js', import.meta.url));
-  // Autovacuum goes through what the other parts left, and its transactions are counted as well.
+  // Autovacuum would process the tables of the other parts, and its transactions are counted as well.
   await switchAutovacuum(admin, 'off');
   const child = fork(program, [JSON.stringify(database.address)], { execArgv: [] });
   try {
@@ -53,7 +53,7 @@ export async function answer(child: ChildProcess): Promise<unknown> {
   });
 }
 
-/** Each query of an idle daemon is a transaction of its own. Asked from another database, so it counts nothing itself. */
+/** Each query of an idle daemon is a transaction. The count is read from another database, so the reading is not counted. */
 async function transactions(admin: Sql, name: string): Promise<number> {
   const [row] = await admin<[{ done: bigint }]>`
     SELECT xact_commit + xact_rollback AS done FROM pg_stat_database WHERE datname = ${name}`;

@@ -11,11 +11,11 @@ import { TARGETS } from './targets.ts';
 const SEED = 1;
 const PROJECTIONS = 1000;
 const SECONDS = 4;
-/** Of one and the same daemon two catch-ups differ by a fifth on two cores: what is looked for here is a twentieth. */
+/** Two catch-ups of the same daemon differ by a fifth on two cores, and the measured effect is a twentieth. */
 const ROUNDS_EACH = 4;
 const EVENTS = 50_000;
 
-/** What it costs to be looked at: the catch-up rate with a hub and a client, and a thousand projections that move. */
+/** The cost of inspection: the catch-up rate with a hub and a client, and a thousand projections that change state. */
 export async function inspectPart(server: BenchServer, scale: Scale): Promise<Part> {
   const { log } = scale;
   const events = Math.min(scale.events, EVENTS);
@@ -26,7 +26,7 @@ export async function inspectPart(server: BenchServer, scale: Scale): Promise<Pa
   log(`inspect: loading ${events} events`);
   await load(store.sql, bandHistory({ seed: SEED, events }));
   await inspected.read();
-  // One after the other on one database: of two equal ones the rates differ by more than what is measured here.
+  // Both run on one database, one after the other: the rates of two equal databases differ by more than the effect.
   const catchUp = async (options: Parameters<typeof startCaughtUp>[2] = {}): Promise<number> => {
     await using daemon = await startCaughtUp(address, [band], options);
     await calm(store);

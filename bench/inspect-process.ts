@@ -1,6 +1,6 @@
 import { WebSocket } from 'ws';
 
-/** Reads along at this address as a viewer does, parsing everything; says `open`, and ends when its parent does. */
+/** Reads and parses every message at this address, as a viewer does. It sends `open`, and ends when its parent ends. */
 const client = new WebSocket(process.argv[2] ?? '');
 client.on('open', () => process.send?.('open'));
 client.on('message', (data) => {

@@ -11,12 +11,12 @@ import type { ProjectionOperations } from '../src/core/port.ts';
 import { openConnections } from '../src/inspect/connections.ts';
 import { Hub } from '../src/inspect/hub.ts';
 
-/** A hub that listens, and readers of it in processes of their own. */
+/** A hub that listens on a port, and its clients in processes of their own. */
 export interface Inspected extends AsyncDisposable {
   readonly observe: Observer;
   /** One more client, which reads everything; resolves when it is connected. */
   read(): Promise<void>;
-  /** @throws Error when a client is gone: without it there is less to do, and the figure would be too good */
+  /** @throws Error when a client has disconnected: with less work the measured cost would be too low */
   assertRead(): void;
 }
 
@@ -37,8 +37,7 @@ export async function openInspected(): Promise<Inspected> {
       await once(reader, 'message');
     },
     assertRead: () => {
-      if (hub.size.readers < readers.length)
-        throw new Error('inspect: a client is gone, it was hung up on or has ended');
+      if (hub.size.readers < readers.length) throw new Error('inspect: a client has disconnected or ended');
     },
     [Symbol.asyncDispose]: async () => {
       connections.close();
@@ -54,7 +53,7 @@ export async function openInspected(): Promise<Inspected> {
   };
 }
 
-/** Hands with nothing to do: what is left is what the machines cost, and whoever watches them. */
+/** Operations that do nothing, so that only the machines and their observers are measured. */
 const idle: ProjectionOperations = {
   open: async () => ({ status: 'running', detail: null }),
   run: async () => ({ kind: 'caught-up' }),
@@ -63,7 +62,7 @@ const idle: ProjectionOperations = {
   skip: async () => undefined,
 };
 
-/** So many projections under a supervisor, without a database. */
+/** `count` projections under a supervisor, without a database. */
 export interface Machines {
   readonly actors: readonly ProjectionActor[];
   stop(): void;
@@ -84,8 +83,8 @@ export function startMachines(count: number, observe: Observer): Machines {
 }
 
 /**
- * Share of a core, in percent, that this many projections take when each of them is woken every two seconds: to work and
- * back, one transition a second.
+ * Share of a core, in percent, that this many projections take when each is woken every two seconds. Each wakeup causes
+ * two transitions, so each projection has one transition a second.
  */
 export async function loadOf(count: number, seconds: number, observe: Observer): Promise<number> {
   const { actors, stop } = startMachines(count, observe);

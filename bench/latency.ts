@@ -17,7 +17,7 @@ export type Latencies = readonly number[];
 const GAP_MS = 5;
 const PATIENCE_MS = 10_000;
 
-/** The engine's: a daemon with one projection, woken as anywhere. */
+/** The engine: a daemon with one projection and the usual wakeups. */
 export async function measureEngine(store: Store, events: number): Promise<Latencies> {
   await switchTriggers(store.sql, true);
   const watch = createWatch();
@@ -26,7 +26,7 @@ export async function measureEngine(store: Store, events: number): Promise<Laten
   return await appendSteadily(events, watch, (id) => appendBand(store.writer, id));
 }
 
-/** A projection that tells the watch of its rows, and the failpoint that does so. */
+/** A projection that reports its rows to the watch, and the failpoint that reports them. */
 export function watchBand(watch: Watch): { readonly projection: Projection; readonly failpoint: FailpointHook } {
   let handled: bigint[] = [];
   return {
@@ -126,7 +126,7 @@ export function createWatch(): Watch {
   const match = (position: bigint): void => {
     const [from, to] = [appended.get(position), visible.get(position)];
     if (from === undefined || to === undefined) return;
-    // The row may be there before the answer to the append has been read: then nobody waited for it.
+    // The row may be visible before the reply to the append has been read; the latency is then 0.
     latencies.push(Math.max(0, to - from));
     appended.delete(position);
     visible.delete(position);
@@ -154,7 +154,7 @@ export async function appendSteadily(
   let due = performance.now();
   for (let made = 0; made < events; made += 1) {
     due += (random.word() / 2 ** 32) * 2 * GAP_MS;
-    // The appends keep their pace when an answer is late, as other processes would.
+    // Appends are sent on schedule also when a reply is late, as by independent processes.
     const wait = due - performance.now();
     if (wait > 0) await pause(wait);
     sent.push(append(randomUUID()).then((position) => watch.appended(position)));
@@ -168,7 +168,7 @@ export async function appendSteadily(
   return watch.latencies;
 }
 
-/** The same projection, telling which events its handlers were given. */
+/** The same projection, which also reports the events that its handlers received. */
 function watched(projection: Projection, onEvent: (position: bigint) => void): Projection {
   const handlers = [...projection.handlers].map(([name, handler]): [typeof name, typeof handler] => [
     name,

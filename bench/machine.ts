@@ -3,7 +3,7 @@ import type { Sql } from '../src/postgres/pool.ts';
 
 const SETTINGS = ['fsync', 'synchronous_commit', 'full_page_writes', 'shared_buffers', 'max_wal_size'] as const;
 
-/** What the figures depend on, a line each. No date: a result is compared by what made it. */
+/** The properties of the machine that the figures depend on, one per line. There is no date, because results are compared by these properties. */
 export async function describeMachine(sql: Sql): Promise<readonly string[]> {
   const [row] = await sql<[{ version: string }]>`SELECT current_setting('server_version') AS version`;
   const settings = await sql<{ name: string; value: string }[]>`
@@ -16,7 +16,7 @@ export async function describeMachine(sql: Sql): Promise<readonly string[]> {
   ];
 }
 
-/** Runnable processes on average over the last minute; well above what the bench itself keeps busy, others are at work. */
+/** The load average of the last minute. A value far above the load of the bench itself shows that other processes are running. */
 export function describeLoad(): string {
   return loadavg()[0]?.toFixed(1) ?? 'unknown';
 }

@@ -28,7 +28,7 @@ export interface Options {
 
 export const USAGE = `npm run bench -- [--events N] [--rounds N] [--only ${PART_NAMES.join('|')}]… [--full] [--write]`;
 
-/** @throws Error what is wrong, for the command line */
+/** @throws Error with a message for the command line */
 export function parseOptions(args: readonly string[]): Options {
   const { values } = parseArgs({
     args: [...args],

@@ -27,8 +27,8 @@ const rare = rareProjection('rare', ['Rare']);
 const twenty = rareProjection('twenty', ['Rare', ...Array.from({ length: 19 }, (_, index) => `Nobody${index}`)]);
 
 /**
- * A history in a store that holds 25 times as many events of types that nobody handles, spread evenly, against the same
- * history alone; and projections of a type that is hardly ever met.
+ * A history in a store with 25 times as many events of types without a handler, spread evenly, compared with the same
+ * history alone; and projections of a rare type.
  */
 export async function othersPart(server: BenchServer, { events, rounds, log }: Scale, each = 25): Promise<Part> {
   const [alone, among] = [await server.createDatabase(), await server.createDatabase()];

@@ -7,7 +7,7 @@ import { TARGETS } from './targets.ts';
 
 const FEW = 4;
 const MANY = 1000;
-/** Of each side, beside the first round: a painting is short and there is much that can come between. */
+/** Measurements of each side per round: one takes a short time and is easily disturbed. */
 const PAINTINGS = 5;
 
 /** How much longer the dashboard of a thousand projections takes to show its first rows than that of four. */

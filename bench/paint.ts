@@ -11,7 +11,7 @@ const NOTE_PAINTED = `globalThis.painted = new Promise((painted) => {
   new MutationObserver((_, observer) => {
     if (document.querySelector('tbody tr') === null) return;
     observer.disconnect();
-    // A message that is posted in a frame is read when the frame has been painted.
+    // A message that is posted in a frame is received after the frame was painted.
     requestAnimationFrame(() => {
       const { port1, port2 } = new MessageChannel();
       port1.onmessage = () => painted(performance.now());
@@ -20,9 +20,9 @@ const NOTE_PAINTED = `globalThis.painted = new Promise((painted) => {
   }).observe(document, { childList: true, subtree: true });
 })`;
 
-/** A page that shows so many projections, and its server. */
+/** A page that shows `count` projections, and its server. */
 export interface PaintedFleet extends AsyncDisposable {
-  /** Opens it as somebody does who has never been there. @returns milliseconds until its first rows are painted */
+  /** Opens the page with an empty cache. @returns milliseconds until its first rows are painted */
   paint(): Promise<number>;
 }
 
@@ -60,7 +60,7 @@ export async function serveFleet(browser: Browser, count: number): Promise<Paint
   };
 }
 
-/** Most are well; of every fifty one has failed and some catch up. */
+/** Most projections are live; of every fifty one has failed and some catch up. */
 function oneOf(index: number): ProjectionStatus {
   const name = `projection_${index}`;
   if (index % 50 === 1)

@@ -30,11 +30,11 @@ const FLOOD_PUSHES = 200_000;
 export interface Scale {
   readonly events: number;
   readonly rounds: number;
-  /** Says what is going on. */
+  /** Prints the progress. */
   readonly log: (line: string) => void;
 }
 
-/** A history of BandCreated into one table: the daemon against plain SQL and against loops one writes by hand. */
+/** A history of BandCreated into one table: the daemon compared with plain SQL and with hand-written loops. */
 export async function bandPart(server: BenchServer, { events, rounds, log }: Scale): Promise<Part> {
   const { address } = await server.createDatabase();
   await using store = await openStore(address, [band]);
@@ -75,7 +75,7 @@ export async function bandPart(server: BenchServer, { events, rounds, log }: Sca
   };
 }
 
-/** A mixed history into all nine tables: four projections side by side against four SQL files in one transaction. */
+/** A mixed history into all nine tables: four concurrent projections compared with four SQL files in one transaction. */
 export async function dancefinderPart(server: BenchServer, { events, rounds, log }: Scale): Promise<Part> {
   const { address } = await server.createDatabase();
   await using store = await openStore(address, projections);
@@ -219,7 +219,7 @@ export async function idleTrafficPart(server: BenchServer, { rounds, log }: Scal
   };
 }
 
-/** What the broker takes from a bare loop with everything ready, against the publisher, which reads, encodes and keeps count. */
+/** The rate of a bare loop with prepared messages, compared with the publisher, which reads, encodes and tracks them. */
 export async function publishPart(server: BenchServer, { events, rounds, log }: Scale): Promise<Part> {
   const count = Math.min(events, PUBLISHED);
   const title = `Publishing ${count} events to RabbitMQ`;
@@ -257,13 +257,13 @@ async function compare(store: Store, of: readonly Projection[], files: readonly 
   return await assertEqualRows(store.sql, of);
 }
 
-/** What earlier rounds left to be written must not be written during the next one. */
+/** Writes the dirty pages of earlier rounds, so that they are not written during the next one. */
 export async function calm({ reference }: Store): Promise<Store['reference']> {
   await reference`CHECKPOINT`;
   return reference;
 }
 
-/** Each round takes every side once, so that other load hits all of them. @returns the values of each side, by round */
+/** Each round measures every side once, so that other load affects all of them. @returns the values of each side, by round */
 export async function interleave<const Sides extends readonly (() => Promise<number>)[]>(
   rounds: number,
   log: Scale['log'],

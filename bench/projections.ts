@@ -3,6 +3,6 @@ import { band as uncheckedBand } from '../examples/dancefinder/projections/band.
 import { projections as unchecked } from '../examples/dancefinder/projections.ts';
 import { type Projection, withEvents } from '../src/index.ts';
 
-/** As `npm start` runs them: every payload is checked. */
+/** The projections as `npm start` runs them, with checked payloads. */
 export const band: Projection = withEvents(uncheckedBand, events);
 export const projections: readonly Projection[] = unchecked.map((projection) => withEvents(projection, events));

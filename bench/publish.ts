@@ -4,7 +4,7 @@ import { createDaemon, publisher } from '../src/index.ts';
 import type { DatabaseAddress, Sql } from '../src/postgres/pool.ts';
 import type { Message } from '../src/publisher/message.ts';
 
-/** Messages in flight of the bare loop; the publisher's own default. */
+/** Messages in flight of the bare loop: the default of the publisher. */
 const IN_FLIGHT = 4000;
 
 /** A broker, with an exchange and a durable queue behind it for each run. */
@@ -43,7 +43,7 @@ async function remove(channel: Awaited<ReturnType<ChannelModel['createChannel']>
   await channel.deleteExchange(name);
 }
 
-/** Milliseconds of a loop that publishes messages it has ready, as many in flight as the publisher. */
+/** Milliseconds of a loop that publishes prepared messages, with as many in flight as the publisher. */
 export async function timeBareLoop(broker: BenchBroker, messages: readonly Message[]): Promise<number> {
   const exchange = await broker.exchange();
   const channel = await broker.connection.createConfirmChannel();

@@ -11,7 +11,7 @@ import { TARGETS } from './targets.ts';
 /** Over all rounds. */
 const EVENTS = 2000;
 
-/** From commit to visible row through the broker alone: neither NOTIFY nor, but for what it misses, the heartbeat helps. */
+/** From commit to visible row through the broker alone, without NOTIFY. The heartbeat finds only events whose push was missed. */
 export async function pushPart(server: BenchServer, { rounds, log }: Scale): Promise<Part> {
   const title = 'From commit to visible row, through RabbitMQ, 200 events/s';
   const url = await floodBroker();

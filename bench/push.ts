@@ -9,16 +9,16 @@ import { appendBand, appendSteadily, createWatch, type Latencies, watchBand } fr
 import type { Store } from './store.ts';
 import { switchTriggers } from './triggers.ts';
 
-/** Who publishes: the application that appended, after its commit, or the daemon, which hears of an event by its heartbeat. */
+/** The publisher of a push: the application after its commit, or the daemon, which finds the event by its heartbeat. */
 export type Publishes = 'application' | 'daemon';
 
 export interface PushRound {
   readonly latencies: Latencies;
-  /** Positions that the heartbeat found before any push told of them. */
+  /** Positions that the heartbeat found before a push announced them. */
   readonly missed: number;
 }
 
-/** A daemon that neither listens for NOTIFY nor is sent any: what wakes it is a push, or a heartbeat each second. */
+/** A daemon without NOTIFY: its wakeups are pushes and a heartbeat each second. */
 export async function measurePushes(
   store: Store,
   url: string,
@@ -54,7 +54,7 @@ export async function measurePushes(
   }
 }
 
-/** From publishing a message to having it in a consumer of the same process: what the broker takes, without any daemon. */
+/** The time from publishing a message until a consumer of the same process has it: the share of the broker. */
 export async function measureBarePush(url: string, messages: number): Promise<Latencies> {
   const [sender, receiver] = [await connect(url), await connect(url)];
   try {

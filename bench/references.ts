@@ -32,7 +32,7 @@ export async function readFirst(sql: Sql, limit: number): Promise<readonly Store
 }
 
 /**
- * What one writes by hand first: a loop over events that have been read already, `perTransaction` of them per commit,
+ * A typical hand-written loop over events that have been read already, `perTransaction` of them per commit,
  * each statement awaited, the cursor moved in the same transaction. @returns milliseconds
  */
 export async function timeLoop(

@@ -28,7 +28,7 @@ function cells(figure: Figure, rounds: number): string[] {
   ];
 }
 
-/** Three digits say all that these figures know. */
+/** Rounds to three digits, which is the precision of the measurements. */
 function number(value: number | undefined): string {
   if (value === undefined) return '';
   if (value >= 1000) return String(Math.round(value));

@@ -7,7 +7,7 @@ import { connect, type DatabaseAddress, type Sql } from '../src/postgres/pool.ts
 
 /** A PostgreSQL for one run, with databases of the run's own. */
 export interface BenchServer extends AsyncDisposable {
-  /** On a database that is not measured: what it asks is not counted there. */
+  /** A pool on a database that is not measured, so its transactions are not counted. */
   readonly admin: Sql;
   /** A new, empty database; dropped at the end. */
   createDatabase(): Promise<{ readonly name: string; readonly address: DatabaseAddress }>;
@@ -25,11 +25,11 @@ export async function startServer(url: string | undefined): Promise<BenchServer>
     });
   }
   const folder = await mkdtemp(join(tmpdir(), 'projectionist-bench-'));
-  // mkdtemp gives 0700; as root the server is another user, who has to walk through.
+  // mkdtemp makes the folder with mode 0700. Under root the server runs as another user, which must be able to enter it.
   await chmod(folder, 0o711);
   const remove = () => rm(folder, { recursive: true, force: true });
   try {
-    // Throw-away, so that its temporary folders go too; but what is measured must be flushed as in earnest.
+    // Throw-away, so that its temporary folders are removed, but with fsync, so that commits are flushed as in production.
     const server = await startEmbeddedPostgres({ folder, throwAway: true, settings: DURABLE });
     const { connection } = server;
     return overDatabases(

@@ -3,7 +3,7 @@ import type { Projection } from '../src/index.ts';
 import { connect, type DatabaseAddress, type Sql } from '../src/postgres/pool.ts';
 import { register } from '../src/state/register.ts';
 
-/** Where the references write: the same tables with the same indexes, beside the projections' own. */
+/** The schema of the references: copies of the projections' tables with the same indexes. */
 export const REFERENCE_SCHEMA = 'reference';
 
 /** One database with events, the projections' tables, and the references' copies of them. */

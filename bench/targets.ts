@@ -1,6 +1,6 @@
 import type { Target } from './figures.ts';
 
-/** What each ratio or limit must reach, and what it is meant to reach. */
+/** The target of each ratio or limit, and its goal. */
 export const TARGETS = {
   bandAgainstSql: { must: 0.08, goal: 0.65, better: 'more' },
   bandAgainstOneByOne: { must: 4, goal: 20, better: 'more' },

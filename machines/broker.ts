@@ -1,5 +1,6 @@
 import { assign, setup } from 'xstate';
 import type { BrokerEvent } from '../src/core/broker.ts';
+import { LONGEST_TIMER_MS } from '../src/core/clock.ts';
 
 /**
  * The connection that brings pushes. Whatever it does, projections go on: without it events are found by NOTIFY and by
@@ -27,7 +28,7 @@ export const brokerMachine = setup({
     noteSilence: assign({ detail: ({ context }) => `RabbitMQ did not answer within ${context.patienceMs} ms` }),
     forget: assign({ detail: null }),
   },
-  delays: { patience: ({ context }) => Math.min(context.patienceMs, 2_147_483_647) },
+  delays: { patience: ({ context }) => Math.min(context.patienceMs, LONGEST_TIMER_MS) },
 }).createMachine({
   id: 'broker',
   context: ({ input }) => ({ ...input, detail: null }),

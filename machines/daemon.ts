@@ -9,6 +9,7 @@ import {
   waitFor,
 } from 'xstate';
 import { fullJitter } from '../src/core/backoff.ts';
+import { systemClock } from '../src/core/clock.ts';
 import { untilAborted } from '../src/core/signals.ts';
 import { projectionMachine } from './projection.ts';
 import type { ProjectionInput } from './projection-parts.ts';
@@ -24,11 +25,14 @@ export interface DaemonInput {
   readonly backoff: { readonly baseMs: number; readonly capMs: number };
   /** Milliseconds the children get to settle when the daemon stops. */
   readonly drainMs: number;
+  /** In [0, 1), for the jitter of the waits. Default: that of the system clock. */
+  readonly random?: () => number;
 }
 
 export type ProjectionActor = ActorRefFrom<typeof projectionMachine>;
 
 interface DaemonContext extends DaemonInput {
+  readonly random: () => number;
   /** How often each child has died in a row; forgotten once it has lived for a while. */
   readonly deaths: ReadonlyMap<string, number>;
 }
@@ -58,30 +62,29 @@ export const daemonMachine = setup({
     drained: fromPromise(
       async ({
         input,
-        signal,
+        signal: stopped,
       }: {
         input: { readonly children: readonly ProjectionActor[]; readonly ms: number };
         signal: AbortSignal;
       }) => {
-        const until = Date.now() + input.ms;
-        // A signal of its own for each wait: Node warns of a leak from the eleventh listener on.
-        const within = async (wait: (bound: { timeout: number; signal: AbortSignal }) => Promise<unknown>) =>
-          await untilAborted({ signals: [signal] }, (own) =>
-            wait({ timeout: Math.max(0, until - Date.now()), signal: own }),
+        await untilAborted({ signals: [stopped], ms: input.ms }, async (bound) => {
+          // A signal of its own for each wait: Node warns of a leak from the eleventh listener on.
+          const within = (wait: (own: { readonly signal: AbortSignal }) => Promise<unknown>) =>
+            untilAborted({ signals: [bound] }, (signal) => wait({ signal }));
+          await Promise.allSettled(
+            input.children.map(async (child) => {
+              const ended = within((own) =>
+                waitFor(child, (one) => one.status !== 'active' || one.matches({ idle: 'stopped' }), own),
+              );
+              await ended.catch(() => undefined);
+              await Promise.allSettled(
+                operationsOf(child).map((operation) =>
+                  within((own) => waitFor(operation, ({ status }) => status !== 'active', own)),
+                ),
+              );
+            }),
           );
-        await Promise.allSettled(
-          input.children.map(async (child) => {
-            const ended = within((bound) =>
-              waitFor(child, (one) => one.status !== 'active' || one.matches({ idle: 'stopped' }), bound),
-            );
-            await ended.catch(() => undefined);
-            await Promise.allSettled(
-              operationsOf(child).map((operation) =>
-                within((bound) => waitFor(operation, ({ status }) => status !== 'active', bound)),
-              ),
-            );
-          }),
-        );
+        });
       },
     ),
   },
@@ -131,13 +134,17 @@ export const daemonMachine = setup({
       enqueue(assign({ deaths: new Map([...context.deaths, [name, deaths]]) }));
       enqueue.raise(
         { type: 'RESPAWN', name },
-        { delay: 100 + fullJitter(deaths, context.backoff, Math.random()), id: respawnId(name) },
+        { delay: 100 + fullJitter(deaths, context.backoff, context.random()), id: respawnId(name) },
       );
     }),
   },
 }).createMachine({
   id: 'daemon',
-  context: ({ input }) => ({ ...input, deaths: new Map<string, number>() }),
+  context: ({ input }) => ({
+    ...input,
+    random: input.random ?? systemClock.random,
+    deaths: new Map<string, number>(),
+  }),
   initial: 'stopped',
   states: {
     stopped: { on: { START: 'running' } },

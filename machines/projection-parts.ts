@@ -1,5 +1,6 @@
 import { assign, emit, fromPromise, setup } from 'xstate';
 import { fullJitter } from '../src/core/backoff.ts';
+import { LONGEST_TIMER_MS } from '../src/core/clock.ts';
 import type { PendingCommand } from '../src/core/command.ts';
 import type { CommandEvent } from '../src/core/operator-commands/command-definition.ts';
 import { operatorCommand } from '../src/core/operator-commands/command-registry.ts';
@@ -14,9 +15,12 @@ export interface ProjectionInput {
   readonly retryFailedAfterMs: number;
   /** Milliseconds: first ceiling and greatest one of the full-jitter backoff. */
   readonly backoff: { readonly baseMs: number; readonly capMs: number };
+  /** In [0, 1), for the jitter of the waits. Default: that of the system clock. */
+  readonly random?: () => number;
 }
 
 export interface ProjectionContext extends ProjectionInput {
+  readonly random: () => number;
   readonly wanted: { readonly stop: boolean; readonly reset: boolean; readonly pause: boolean };
   /** Of the operator's event that came last; null when that had none. The operation that it leads to ends it. */
   readonly command: PendingCommand | null;
@@ -44,8 +48,6 @@ export interface CommandSettled {
   readonly error: unknown;
 }
 
-/** A timer that is set to more fires at once. */
-const LONGEST_MS = 2 ** 31 - 1;
 export const NOTHING_WANTED = { stop: false, reset: false, pause: false } as const;
 
 export const projectionParts = setup({
@@ -111,13 +113,15 @@ export const projectionParts = setup({
       context.woken && params.outcome.kind === 'caught-up',
   },
   delays: {
-    backoff: ({ context }) => Math.min(LONGEST_MS, fullJitter(context.backoffs, context.backoff, Math.random())),
+    backoff: ({ context }) =>
+      Math.min(LONGEST_TIMER_MS, fullJitter(context.backoffs, context.backoff, context.random())),
     /** Somebody else holds the projection, or the database was away: not at once again, and not all at the same moment. */
     standby: ({ context }) =>
-      250 + Math.min(LONGEST_MS - 250, fullJitter(Math.max(1, context.backoffs), context.backoff, Math.random())),
+      250 +
+      Math.min(LONGEST_TIMER_MS - 250, fullJitter(Math.max(1, context.backoffs), context.backoff, context.random())),
     /** A look-up that waits for another projection asks again soon: the other one is working on it. */
     retryLookup: ({ context }) => Math.min(250, 10 * 2 ** Math.min(context.backoffs, 10)),
-    retryFailedAfter: ({ context }) => Math.min(LONGEST_MS, context.retryFailedAfterMs),
+    retryFailedAfter: ({ context }) => Math.min(LONGEST_TIMER_MS, context.retryFailedAfterMs),
   },
 });
 

@@ -1,3 +1,4 @@
+import { systemClock } from '../src/core/clock.ts';
 import { NOTHING_WANTED, projectionParts } from './projection-parts.ts';
 import {
   afterError,
@@ -34,6 +35,7 @@ export const projectionMachine = projectionParts.createMachine({
   id: 'projection',
   context: ({ input }) => ({
     ...input,
+    random: input.random ?? systemClock.random,
     wanted: NOTHING_WANTED,
     command: null,
     woken: false,

@@ -1,5 +1,6 @@
 import { assign, fromPromise, setup } from 'xstate';
 import { fullJitter } from '../src/core/backoff.ts';
+import { LONGEST_TIMER_MS, systemClock } from '../src/core/clock.ts';
 import type { PublisherOperations, RelayOutcome } from '../src/core/publisher.ts';
 
 interface PublisherInput {
@@ -8,9 +9,12 @@ interface PublisherInput {
   readonly backoff: { readonly baseMs: number; readonly capMs: number };
   /** Milliseconds until an event that cannot be sent is tried again: the broker's limits may have been changed. */
   readonly retryHaltedAfterMs: number;
+  /** In [0, 1), for the jitter of the waits. Default: that of the system clock. */
+  readonly random?: () => number;
 }
 
 interface PublisherContext extends PublisherInput {
+  readonly random: () => number;
   readonly stopWanted: boolean;
   readonly woken: boolean;
   readonly connected: boolean;
@@ -31,8 +35,6 @@ export type PublisherEvent =
   | { readonly type: 'UNBLOCKED' };
 
 type Done = { readonly event: { readonly output: RelayOutcome } };
-/** A timer that is set to more fires at once. */
-const LONGEST_MS = 2 ** 31 - 1;
 
 const parts = setup({
   types: { context: {} as PublisherContext, events: {} as PublisherEvent, input: {} as PublisherInput },
@@ -74,9 +76,9 @@ const parts = setup({
   },
   delays: {
     backoff: ({ context }) =>
-      Math.min(LONGEST_MS, 20 + fullJitter(Math.max(1, context.backoffs), context.backoff, Math.random())),
-    standby: ({ context }) => 250 + Math.min(LONGEST_MS - 250, fullJitter(1, context.backoff, Math.random())),
-    haltedRetry: ({ context }) => Math.min(LONGEST_MS, context.retryHaltedAfterMs),
+      Math.min(LONGEST_TIMER_MS, 20 + fullJitter(Math.max(1, context.backoffs), context.backoff, context.random())),
+    standby: ({ context }) => 250 + Math.min(LONGEST_TIMER_MS - 250, fullJitter(1, context.backoff, context.random())),
+    haltedRetry: ({ context }) => Math.min(LONGEST_TIMER_MS, context.retryHaltedAfterMs),
   },
 });
 
@@ -122,6 +124,7 @@ export const publisherMachine = parts.createMachine({
   id: 'publisher',
   context: ({ input }) => ({
     ...input,
+    random: input.random ?? systemClock.random,
     stopWanted: false,
     woken: false,
     connected: false,

@@ -1,4 +1,4 @@
-// For a container's HEALTHCHECK: exits 0 while the daemon in this container says that it works.
+// For the HEALTHCHECK of a container: exits with 0 while the daemon in this container answers that it is healthy.
 const { PORT = '4400' } = process.env;
 const answer = await fetch(`http://127.0.0.1:${PORT}/healthz`, {
   signal: AbortSignal.timeout(3_000),

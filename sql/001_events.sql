@@ -18,13 +18,13 @@ CREATE TABLE IF NOT EXISTS events (
 -- MAX(tstamp) of the monitoring queries: without it each of them reads the whole table.
 CREATE INDEX IF NOT EXISTS events_tstamp_idx ON events (tstamp);
 
--- Its last value is the number of the 5 ms slot in which somebody was last woken. A sequence, because it is read and
--- set outside of the transaction: no row to wait for, nothing to vacuum.
+-- Its last value is the number of the 5 ms slot of the last NOTIFY. It is a sequence, because a sequence is read and set
+-- outside of the transaction: there is no row to wait for, and nothing to vacuum.
 CREATE SEQUENCE IF NOT EXISTS projectionist_hint AS bigint CACHE 1;
 
--- Announced lower bound. Positions are drawn inside the INSERT but become visible at COMMIT, in another order; a reader
+-- Announced lower bound. Positions are allocated inside the INSERT but become visible at COMMIT, in another order; a reader
 -- that took `position > last` would lose events. So each appending transaction first announces, as a shared advisory
--- lock that ends with it, a bound b below every position it is going to draw; nobody reads past a bound that is held.
+-- lock that ends with it, a bound b below every position that it is going to allocate; no reader passes a bound that is held.
 -- The setting remembers "announced already" together with the transaction's own id, so neither a stray session-level SET
 -- nor a rollback to a savepoint (which takes the lock back as well) can make a transaction skip its announcement.
 CREATE OR REPLACE FUNCTION projectionist_announce() RETURNS trigger

@@ -9,7 +9,7 @@
 --   projectionist_appender  appends events, and cannot read, change or remove one
 --   projectionist_reader    reads the read models and how far they are
 --
--- Nobody logs in as one of these: give them to users (docs/operations.md, Roles). Safe to run twice. It takes rights on
+-- No user logs in as one of these: grant them to users (docs/operations.md, Roles). Safe to run twice. It takes rights on
 -- this schema's tables from these four alone, and the right to create tables there from PUBLIC.
 
 DO $$
@@ -43,7 +43,7 @@ BEGIN
   LOOP
     EXECUTE format('REVOKE ALL ON %s FROM projectionist_daemon, projectionist_appender, projectionist_reader', part.name);
     IF part.sequence THEN
-      -- The safe head starts from the highest position drawn; other sequences number the rows of read models.
+      -- The high-water mark starts from the last allocated position; other sequences number the rows of read models.
       EXECUTE format('GRANT %s ON SEQUENCE %s TO projectionist_daemon',
                      CASE WHEN part.store THEN 'SELECT' ELSE 'USAGE, SELECT' END, part.name);
     ELSIF part.store THEN

@@ -20,7 +20,7 @@ export {
 } from './core/projection.ts';
 export type { EventSchemas, EventsOf, StandardSchema } from './core/standard-schema.ts';
 export type { ArrayElement, Change, Changes, ColumnValue, Row, Statement, Where } from './core/statement.ts';
-export { copy, create, lookup, none, remove, several, update, upsert } from './core/statements.ts';
+export { copy, create, lookup, multi, none, remove, several, update, upsert } from './core/statements.ts';
 export type { BrokerOptions } from './daemon/broker-pushes.ts';
 export { createDaemon, Daemon } from './daemon/daemon.ts';
 export type { DaemonOptions } from './daemon/options.ts';

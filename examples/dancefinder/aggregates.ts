@@ -2,7 +2,7 @@ import type { DanceEvent, DanceEventName } from './events.ts';
 
 export type AggregateName = 'domain.Band' | 'domain.DanceHall' | 'domain.Event' | 'domain.UserPreferences';
 
-/** Which aggregate says what. Typed by the union, so an event type cannot be forgotten here. */
+/** The aggregate of each event type. It is typed by the union, so a missing event type does not compile. */
 export const AGGREGATE_OF: Readonly<Record<DanceEventName, AggregateName>> = {
   BandCreated: 'domain.Band',
   DanceHallCreated: 'domain.DanceHall',
@@ -24,7 +24,7 @@ export const AGGREGATE_OF: Readonly<Record<DanceEventName, AggregateName>> = {
   StateUnignored: 'domain.UserPreferences',
 };
 
-/** True for the 18 event types that DanceFinder's projections handle; a store may hold others beside them. */
+/** True for the 18 event types that DanceFinder's projections handle. A store may hold other types too. */
 export function isDanceEvent<E extends { readonly name: string; readonly payload: unknown }>(
   event: E,
 ): event is E & DanceEvent {

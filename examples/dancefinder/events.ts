@@ -2,8 +2,8 @@ import { z } from 'zod';
 import type { EventsOf } from '../../src/index.ts';
 
 /**
- * The events of DanceFinder: what the four aggregates say happened, as the store holds their payloads. What a column
- * checks by itself (that an id is a uuid, that a day exists) is left to the column.
+ * The events of the four aggregates of DanceFinder, with their payloads as the store holds them. The schemas do not repeat
+ * what a column checks (that an id is a uuid, that a day exists).
  */
 
 /** A dance: one band, one hall, one evening. */
@@ -16,10 +16,10 @@ const dance = z.object({
   extraInfo: z.string().nullable().optional(),
 });
 
-/** Whose preference it is: the login name, not the aggregate's id. */
+/** The login name of the dancer whose preference it is, not the id of the aggregate. */
 const subject = z.string();
 
-/** By name: the dancer typed it. The projection finds the id. */
+/** The band by its name, as the dancer typed it. The projection looks the id up. */
 const bandChoice = z.object({ subject, bandName: z.string() });
 const danceHallChoice = z.object({ subject, danceHallId: z.string() });
 const cityChoice = z.object({ subject, city: z.string() });
@@ -31,7 +31,7 @@ export const events = {
   DanceHallCreated: z.object({ name: z.string(), city: z.string(), municipality: z.string(), state: z.string() }),
   DanceHallGeocoded: z.object({ latitude: z.number(), longitude: z.number() }),
   EventCreated: dance,
-  /** Only what changed. A `null` empties the column, a field that is left out keeps it. */
+  /** The changed fields. `null` empties the column; a field that is left out keeps it. */
   EventUpdated: dance.partial(),
   EventDeleted: z.unknown(),
   /** A place the dancer starts from, such as home. */

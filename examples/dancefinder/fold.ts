@@ -5,8 +5,8 @@ import { foldPreferences } from './fold/preferences.ts';
 import { emptyTables, type RecordedEvent, sortedRows, type Tables } from './fold/tables.ts';
 
 /**
- * What every table must hold after these events: the read models as one pure function of the history, written from
- * the description of the events and not from the projections. Tests compare the two.
+ * The expected rows of every table after these events: the read models as one pure function of the history. It follows the
+ * description of the events and not the code of the projections. Tests compare the two.
  *
  * Rows are sorted by id. Values are as PostgreSQL shows them: dates and times as text (times in UTC with microseconds,
  * `2026-03-01T19:00:00.123456Z`), coordinates as numbers, null for what is missing.

@@ -9,29 +9,30 @@ import { createWorld, type Draft, type World } from './history/world.ts';
 export interface HistoryOptions {
   /** A whole number from 0. The same seed gives the same history; a longer one begins like a shorter one. */
   readonly seed: number;
-  /** How many; Infinity goes on for ever. */
+  /** The number of events; Infinity for an endless history. */
   readonly events: number;
-  /** When it begins, ISO 8601. Default 2025-01-01T00:00:00Z. */
+  /** The time of the beginning, ISO 8601. Default 2025-01-01T00:00:00Z. */
   readonly start?: string;
   /** Average seconds from one event to the next. Default 8: a million events in about three months. */
   readonly paceSeconds?: number;
   /** Number of the first band name. Histories that share a store need ranges of their own. Default 0. */
   readonly firstBand?: number;
   /**
-   * A band that was ever ignored keeps its name, and no other band takes it: preferences name bands, so what a replay
-   * finds would depend on how far the projection `band` is. True lifts that, for tests of just this. Default false.
+   * By default a band that was ever ignored keeps its name, and no other band takes it: preferences name bands, so the
+   * result of a replay would depend on the position of the projection `band`. True allows it, for tests of that case.
+   * Default false.
    */
   readonly reuseIgnoredNames?: boolean;
 }
 
-/** Never without id and time: both follow from the seed. */
+/** An event with id and time, which the seed determines. */
 export interface HistoryEvent extends NewEvent {
   readonly id: string;
   readonly sequenceNo: number;
   readonly occurredAt: string;
 }
 
-/** What may happen, and how often in a thousand. */
+/** The kinds of events, and the frequency of each in a thousand. */
 const ACTS: readonly (readonly [(world: World) => Draft, number])[] = [
   [newBand, 45],
   [takenOverName, 6],
@@ -50,7 +51,7 @@ const ACTS: readonly (readonly [(world: World) => Draft, number])[] = [
 
 const DECK = ACTS.flatMap(([act, share]) => Array.from({ length: share }, () => act));
 
-/** A made-up history of DanceFinder, event by event, in the order in which they are appended. */
+/** Generates a history of DanceFinder, event by event, in the order of appending. */
 export function* generateHistory(options: HistoryOptions): Generator<HistoryEvent, void, undefined> {
   const world = createWorld({
     seed: options.seed,

@@ -1,11 +1,11 @@
 import { hash } from 'node:crypto';
 
-/** Fixed for ever: another namespace would give every row of the ignored_ tables another id at the next replay. */
+/** It must never change: another namespace would give every row of the ignored_ tables another id at the next replay. */
 const PAIR_NAMESPACE = '48ab7772-18a1-4497-b42e-e0166ed74df7';
 
 /**
- * The id of a row that stands for a pair, such as (band, subject). It follows from the pair alone, so a replay gives
- * the same row again. The pair goes in as JSON: a plain separator could occur inside either part.
+ * The id of a row for a pair, such as (band, subject). It depends on the pair alone, so a replay writes the same row. The
+ * pair is encoded as JSON: a plain separator could occur inside either part.
  */
 export function pairId(first: string, second: string): string {
   return uuidV5(PAIR_NAMESPACE, JSON.stringify([first, second]));

@@ -7,14 +7,14 @@ import { generateHistory, type HistoryEvent } from './history.ts';
 export { events } from './events.ts';
 export { projections } from './projections.ts';
 
-/** The history that an empty store begins with: the same one every time, most of the year 2025. */
+/** The history of an empty store: always the same, over most of the year 2025. */
 export function sample(options: { readonly events?: number } = {}): Generator<HistoryEvent> {
   return generateHistory({ seed: 1, events: options.events ?? 20_000, paceSeconds: 1_300 });
 }
 
 /**
- * Events as they would go on coming, until `signal` is aborted. Each run has streams and band names of its own, so it
- * goes beside the sample and beside earlier runs. The store gives the times.
+ * Further events until `signal` is aborted. Each run has streams and band names of its own, so it can follow the sample
+ * and earlier runs. The store sets the times.
  */
 export async function* traffic({
   signal,

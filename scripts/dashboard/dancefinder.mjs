@@ -1,4 +1,4 @@
-// DanceFinder on a private PostgreSQL with live traffic, in a folder of its own: what the pictures are taken of.
+// Starts DanceFinder on a private PostgreSQL with live traffic in a temporary folder, for the screenshots.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 const MAIN = resolve('dist/src/cli/main.js');
 const CONFIG = resolve('dist/examples/dancefinder/projectionist.config.js');
 
-/** A band without a name: the table wants one. */
+/** An event of a band without a name, which the table refuses. */
 const BAD_EVENT = {
   aggregateName: 'domain.Band',
   aggregateId: '0b5a6c8e-9f1d-4e0a-8c47-3d2b1a0f9e8d',

@@ -1,4 +1,4 @@
-// Every state of the page in light and dark, on a desk and on a phone, for eyes: what no test sees is seen here.
+// Takes a screenshot of every state of the page in both themes, in the width of a desktop and of a phone, for a review by eye.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { startDancefinder } from './dancefinder.mjs';
@@ -27,7 +27,7 @@ const SAMPLES = 90;
 const HEALTHY = { state: 'healthy', detail: null };
 const told = { transitions: async () => HISTORY, failures: async () => PASSED, capsule: async () => CAPSULE };
 
-/** Name of the picture, what is served, which projection is opened, and what is done before the picture is taken. */
+/** Name of the picture, the fleet that is served, the projection that is opened, and the actions before the picture. */
 const SCENES = [
   ...[1, 4, 200, 1000].flatMap((number) => [
     { name: `list-${number}`, serves: { projections: many(number), broker: HEALTHY }, whole: number < 200 },
@@ -104,7 +104,7 @@ async function open(browser, url, options, { at, samples = 0, serves }) {
   page.on('pageerror', (error) => console.error(error.message));
   if (samples > 0) await page.clock.install();
   await page.goto(url);
-  // Its clock stands still until it is told to go on.
+  // The clock of the page is stopped until the script advances it.
   if (samples > 0) await page.clock.runFor(1000);
   const isEmpty = serves.projections?.length === 0;
   await (isEmpty ? page.getByText('has no projections') : page.locator('tbody tr').first()).waitFor();
@@ -117,12 +117,12 @@ async function open(browser, url, options, { at, samples = 0, serves }) {
     await page.clock.runFor(1100);
     await answer;
   }
-  // The history is asked for a moment after the page has opened.
+  // The page requests the history a moment after it has opened.
   if (at !== undefined && samples === 0) await page.waitForTimeout(300);
   return page;
 }
 
-/** What is only true of a daemon at work: a failure with its own payload and try, and a step that is seen to move. */
+/** The pictures that need a running daemon: a failure with its payload and dry run, and a change of state. */
 async function paintReal(browser, to) {
   const dancefinder = await startDancefinder();
   try {

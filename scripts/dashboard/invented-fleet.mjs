@@ -1,5 +1,5 @@
-// Fleets that no test would have time to run into: for screenshots and for looking at the page while working on it. The
-// control API in front of them is the real one.
+// Generated fleets in states that a real daemon reaches too slowly, for screenshots and for work on the page. The control
+// API that serves them is the real one.
 import { createControlApi } from '../../dist/src/http/control-api.js';
 
 const NAMES = [
@@ -91,7 +91,7 @@ export function resetting(name) {
   return live(name, { state: 'resetting', substate: 'resetting', generation: 2, ...behind });
 }
 
-/** So many projections, most of them well. */
+/** `count` projections, most of them live. */
 export function many(number) {
   return Array.from({ length: number }, (_, at) => {
     const name = `${NAMES[at % NAMES.length]}_${Math.floor(at / NAMES.length) + 1}`;
@@ -105,7 +105,7 @@ export function many(number) {
 
 const LONG = 'customer_invoices_with_open_reminders_per_region_and_salesperson';
 
-/** What a page about one projection can be about. */
+/** The states of one projection that its page can show. */
 export const FLEETS = {
   failed: [failed('band'), live('dancehall'), live('event'), live('userpreferences')],
   paused: [paused('band'), live('dancehall')],
@@ -125,7 +125,7 @@ export const FLEETS = {
     catchingUp(`${LONG}_by_month`),
     live('short'),
   ],
-  /** @returns the status of a fleet one of which goes on a piece each time it is asked for */
+  /** @returns the status of a fleet in which one projection advances at each request */
   catchingUp() {
     let asked = 0;
     return async () => {
@@ -221,7 +221,7 @@ export const GOOD_TRY = {
   moreChanges: 12,
 };
 
-/** Serves them as a daemon would. @returns address, with the token, and how to end it */
+/** Serves a fleet as a daemon does. @returns the address with the token, and a function that ends the server */
 export async function serve({ projections = [], broker = null, publisher = null, more = {} }) {
   const daemon = {
     id: 'web-1:4711',

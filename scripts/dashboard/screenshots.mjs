@@ -14,7 +14,7 @@ const { values } = parseArgs({
   options: { all: { type: 'string' }, only: { type: 'string', multiple: true, default: [] } },
 });
 const { CHROMIUM = '/usr/bin/chromium' } = process.env;
-/** So that the graphs have something to show. */
+/** Time in which the graphs collect values. */
 const WATCH_MS = 15_000;
 
 const browser = await chromium.launch({ executablePath: CHROMIUM, chromiumSandbox: process.getuid?.() !== 0 });

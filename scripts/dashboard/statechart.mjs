@@ -2,7 +2,7 @@
 // machine that was built with it.
 import ElkModule from 'elkjs';
 
-/** Arrows that nearly every state has: all of them together would hide the others. The page says so in words. */
+/** Arrows that nearly every state has. They would hide the others, so the page describes them in text. */
 const LEFT_OUT = ['STOP', 'RESET', 'PAUSE', 'REOPEN', 'wantsStop', 'wantsReset', 'wantsPause'];
 
 const LAYOUT = {
@@ -57,7 +57,7 @@ export async function layOut(machine, walk, commandEvents) {
   return toChart(await new Elk().layout(graph), takesOf(arrows, leaves, commandEvents));
 }
 
-/** Between two states one line, whatever leads there and back; between states of two boxes it joins the boxes. */
+/** One line between two states for all arrows in both directions; between states of two boxes it joins the boxes. */
 function waysOf(arrows) {
   const ways = new Map();
   for (const { from, target, event, guard } of arrows) {

@@ -2,6 +2,7 @@ import { type AmqpConnectionManager, type Channel, type ChannelWrapper, connect 
 import { type Observable, Subject } from 'rxjs';
 import { fullJitter } from '../core/backoff.ts';
 import type { BrokerEvent } from '../core/broker.ts';
+import { type Clock, systemClock } from '../core/clock.ts';
 import { connectFailure, reasonOf } from './address.ts';
 
 export interface LinkOptions {
@@ -13,7 +14,7 @@ export interface LinkOptions {
   readonly heartbeatSeconds?: number;
   /** Milliseconds that the broker may take for everything that is declared. Default 15000. */
   readonly setupMs?: number;
-  readonly random?: () => number;
+  readonly clock?: Clock;
 }
 
 /**
@@ -42,7 +43,7 @@ const CLOSE_MS = 2_000;
 
 /** Begins to connect at once and never gives up; what becomes of it is told by `events$`. */
 export function openLink(options: LinkOptions): BrokerLink {
-  const { urls, name, heartbeatSeconds = 5, setupMs = 15_000, random = Math.random } = options;
+  const { urls, name, heartbeatSeconds = 5, setupMs = 15_000, clock = systemClock } = options;
   const events = new Subject<BrokerEvent>();
   const manager = connect([...urls], {
     heartbeatIntervalInSeconds: heartbeatSeconds,
@@ -55,12 +56,12 @@ export function openLink(options: LinkOptions): BrokerLink {
   let closing: Promise<void> | null = null;
   /** Why nothing was declared has been told; that the connection is dropped for it says less. */
   let told = false;
-  const timers = new Set<NodeJS.Timeout>();
+  const timers = new Set<() => void>();
 
   /** The library reads its delay after it has told of the failure; its own is the same every time. */
   const failed = (): void => {
     failures += 1;
-    const ms = RECONNECT_AFTER_MS + fullJitter(failures, RECONNECT, random());
+    const ms = RECONNECT_AFTER_MS + fullJitter(failures, RECONNECT, clock.random());
     manager.reconnectTimeInSeconds = closing === null ? ms / 1000 : 0.001;
   };
   manager.on('connectFailed', ({ err, url }) => {
@@ -82,14 +83,17 @@ export function openLink(options: LinkOptions): BrokerLink {
 
   const setUp = async (channel: Channel, setup: Setup): Promise<void> => {
     const here = lost;
-    const tooLong = setTimeout(() => drop(channel.connection, `no answer within ${setupMs} ms`), setupMs);
-    timers.add(tooLong);
+    const cancel = clock.later(setupMs, () => drop(channel.connection, `no answer within ${setupMs} ms`));
+    timers.add(cancel);
     try {
       await setup(channel, (reason) => {
         if (lost !== here || closing !== null) return;
         events.next({ type: 'LOST', reason });
-        const timer = setTimeout(() => void setUp(channel, setup), RECONNECT_AFTER_MS);
-        timers.add(timer);
+        const cancelAgain = clock.later(RECONNECT_AFTER_MS, () => {
+          timers.delete(cancelAgain);
+          void setUp(channel, setup);
+        });
+        timers.add(cancelAgain);
       });
       if (lost !== here) return;
       failures = 0;
@@ -103,14 +107,14 @@ export function openLink(options: LinkOptions): BrokerLink {
       // A connection on which nothing was declared would stay as it is, healthy to look at. The next one declares anew.
       drop(channel.connection, 'nothing could be declared');
     } finally {
-      clearTimeout(tooLong);
-      timers.delete(tooLong);
+      cancel();
+      timers.delete(cancel);
     }
   };
 
   const close = async (): Promise<void> => {
-    for (const timer of timers) clearTimeout(timer);
-    await closeWithin(manager, CLOSE_MS);
+    for (const cancel of timers) cancel();
+    await closeWithin(manager, CLOSE_MS, clock);
     events.complete();
   };
   return {
@@ -134,16 +138,14 @@ function undeclared(error: unknown): string {
 }
 
 /** A broker that is frozen never answers the farewell, and would hold this process until the heartbeat gives it up. */
-async function closeWithin(manager: AmqpConnectionManager, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(() => {
-      drop(manager.connection?.connection, 'the broker did not answer the farewell');
-      resolve();
-    }, ms);
-  });
+async function closeWithin(manager: AmqpConnectionManager, ms: number, clock: Clock): Promise<void> {
+  const closed = new AbortController();
+  const late = clock.sleep(ms, closed.signal).then(
+    () => drop(manager.connection?.connection, 'the broker did not answer the request to close'),
+    () => undefined,
+  );
   await Promise.race([manager.close().catch(() => undefined), late]);
-  clearTimeout(timer);
+  closed.abort();
 }
 
 /** Ends the socket under a connection, as if the network had; what reconnects sees no difference. */

@@ -22,25 +22,25 @@ import {
 import { isRunning, readDaemonFile } from './daemon-file.ts';
 
 export const DEFAULT_URL = 'http://127.0.0.1:4400';
-/** Of an answer, beyond the time the daemon was asked to wait itself. */
+/** Milliseconds for an answer, in addition to the time that the request asks the daemon to wait. */
 const ANSWER_MS = 15_000;
-/** What a daemon takes for a try at most. */
-const TRY_MS = 45_000;
+/** Milliseconds that a dry run or a failure snapshot may take in the daemon. */
+const DRY_RUN_MS = 45_000;
 
 export interface DaemonAddress {
   readonly url: string;
-  /** Null: none is known, which is enough to read on loopback. */
+  /** Null: no token is known. Reading on loopback needs none. */
   readonly token: string | null;
 }
 
 /**
- * PROJECTIONIST_URL and PROJECTIONIST_TOKEN, then the daemon file, then the default address. The file's token goes to
- * the file's address only: an address from elsewhere may be somebody else's.
+ * PROJECTIONIST_URL and PROJECTIONIST_TOKEN, then the daemon file, then the default address. The file's token is sent to
+ * the file's address only: another address may belong to another program.
  * @throws EngineError DAEMON_UNREACHABLE (the file's daemon is dead), CONFIG_INVALID
  */
 export async function findDaemon(options: {
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Where the daemon file is looked for. */
+  /** Folder of the daemon file. */
   readonly folder: string;
   readonly isAlive?: (pid: number) => boolean;
 }): Promise<DaemonAddress> {
@@ -56,12 +56,12 @@ export async function findDaemon(options: {
     return { url, token: token ?? (file?.url === url ? file.token : null) };
   }
   if (file === null) return { url: DEFAULT_URL, token };
-  // Its port may belong to another program by now, which must not get the token.
+  // Another program may have the port by now. It must not get the token.
   if (!isAlive(file.pid)) throw new EngineError('DAEMON_UNREACHABLE', { url: file.url });
   return { url: file.url, token: token ?? file.token };
 }
 
-/** What the daemon answered when it did not do what was asked; the message is its own. */
+/** The daemon refused a request. The message is the daemon's. */
 export class RefusedError extends Error {
   readonly status: number;
   readonly code: string;
@@ -74,7 +74,7 @@ export class RefusedError extends Error {
   }
 }
 
-/** Everything that `GET /projections` says; `broker` and `publisher` only where the daemon has them. */
+/** The answer of `GET /projections`; `broker` and `publisher` are absent where the daemon has none. */
 export type Fleet = z.output<typeof fleetSchema>;
 
 export interface DaemonClient {
@@ -84,32 +84,33 @@ export interface DaemonClient {
   failures(name: string, signal: AbortSignal): Promise<readonly FailureRecord[]>;
   tryFailed(name: string, signal: AbortSignal): Promise<TryReport>;
   capsule(name: string, signal: AbortSignal): Promise<Capsule>;
-  /** Waits for the outcome; a failure is a RefusedError. */
+  /** Waits for the outcome. @throws RefusedError when the command failed */
   send(
     name: string,
     command: SentCommand,
     waitMs: number,
     signal: AbortSignal,
   ): Promise<z.output<typeof outcomeSchema>>;
-  /** `position`: in decimal digits, or `head`. A RefusedError NOT_APPLIED when it takes longer. */
+  /** `position`: decimal digits, or `head`. @throws RefusedError NOT_APPLIED when it takes longer than `waitMs` */
   wait(name: string, position: string, waitMs: number, signal: AbortSignal): Promise<z.output<typeof appliedSchema>>;
   forget(name: string, signal: AbortSignal): Promise<z.output<typeof forgottenSchema>>;
-  /** `position`: in decimal digits. */
+  /** `position`: decimal digits. */
   adopt(name: string, position: string, signal: AbortSignal): Promise<z.output<typeof adoptedSchema>>;
   /** Newest first. */
   commands(name: string | undefined, limit: number, signal: AbortSignal): Promise<readonly CommandRecord[]>;
   transitions(name: string, limit: number, signal: AbortSignal): Promise<readonly TransitionRecord[]>;
 }
 
-/** What is asked of a projection. */
+/** A command for a projection. */
 interface SentCommand {
   readonly type: OperatorEvent;
-  /** SKIP: of the event that failed, in decimal digits; and why. */
+  /** SKIP: position of the failed event, in decimal digits. */
   readonly position?: string;
+  /** SKIP: why, for the record. */
   readonly reason?: string;
 }
 
-/** Every call is bounded, and throws EngineError DAEMON_UNREACHABLE or RefusedError. */
+/** Every call is bounded in time, and throws EngineError DAEMON_UNREACHABLE or RefusedError. */
 export function createClient(address: DaemonAddress): DaemonClient {
   const call = caller(address);
   return {
@@ -119,8 +120,8 @@ export function createClient(address: DaemonAddress): DaemonClient {
     send: (name, command, waitMs, signal) =>
       call(`${pathOf(name)}/events?wait=${waitMs}`, outcomeSchema, post(command), signal, waitMs),
     failures: async (name, signal) => (await call(`${pathOf(name)}/failures`, failuresSchema, {}, signal)).failures,
-    tryFailed: (name, signal) => call(`${pathOf(name)}/try`, trySchema, post({}), signal, TRY_MS),
-    capsule: (name, signal) => call(`${pathOf(name)}/capsule`, capsuleSchema, {}, signal, TRY_MS),
+    tryFailed: (name, signal) => call(`${pathOf(name)}/try`, trySchema, post({}), signal, DRY_RUN_MS),
+    capsule: (name, signal) => call(`${pathOf(name)}/capsule`, capsuleSchema, {}, signal, DRY_RUN_MS),
     wait: (name, position, waitMs, signal) =>
       call(`${pathOf(name)}/wait?position=${position}&timeout=${waitMs}`, appliedSchema, {}, signal, waitMs),
     forget: (name, signal) => call(`${pathOf(name)}/forget`, forgottenSchema, post({}), signal),
@@ -134,11 +135,11 @@ export function createClient(address: DaemonAddress): DaemonClient {
   };
 }
 
-/** Asks the daemon at this address, and reads what it answers. */
+/** Sends requests to the daemon at this address, and checks the answers. */
 function caller({ url, token }: DaemonAddress) {
   return async function call<T>(
     path: string,
-    answer: z.ZodType<T>,
+    schema: z.ZodType<T>,
     init: RequestInit,
     signal: AbortSignal,
     waitMs = 0,
@@ -149,17 +150,17 @@ function caller({ url, token }: DaemonAddress) {
     try {
       const until = { signals: [signal], ms: ANSWER_MS + waitMs };
       [response, body] = await untilAborted(until, async (deadline) => {
-        // A redirect would take the token elsewhere.
+        // A redirect would send the token to another address.
         const request = { ...init, headers: { ...headers, ...init.headers }, redirect: 'error' as const };
         const answer = await fetch(url + path, { ...request, signal: deadline });
-        return [answer, parse(await answer.text())] as const;
+        return [answer, parseJson(await answer.text())] as const;
       });
     } catch (error) {
       signal.throwIfAborted();
       throw new EngineError('DAEMON_UNREACHABLE', { url }, { cause: error });
     }
-    if (!response.ok) throw refusal(response.status, body);
-    const parsed = answer.safeParse(body);
+    if (!response.ok) throw refusalOf(response.status, body);
+    const parsed = schema.safeParse(body);
     if (!parsed.success)
       throw new RefusedError(
         502,
@@ -178,21 +179,22 @@ function post(body: object): RequestInit {
   return { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
 }
 
-function refusal(status: number, body: unknown): RefusedError {
-  const told = problemSchema.safeParse(body);
+/** The error for an answer that is not 2xx; `body` is a problem of the control API, or anything else. */
+export function refusalOf(status: number, body: unknown): RefusedError {
   if (status === 401) {
     return new RefusedError(
       status,
       'TOKEN_WRONG',
-      'the daemon wants its token: set PROJECTIONIST_TOKEN to the one it was started with',
+      'the daemon requires its token: set PROJECTIONIST_TOKEN to the one it was started with',
     );
   }
-  return told.success
-    ? new RefusedError(status, told.data.code, told.data.detail)
+  const problem = problemSchema.safeParse(body);
+  return problem.success
+    ? new RefusedError(status, problem.data.code, problem.data.detail)
     : new RefusedError(status, 'NOT_A_DAEMON', `the answer was ${status}: check PROJECTIONIST_URL`);
 }
 
-function parse(text: string): unknown {
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -7,7 +7,7 @@ export type Paint = (colour: Colour, text: string) => string;
 export const plain: Paint = (_, text) => text;
 const coloured: Paint = (colour, text) => `\x1b[${CODES[colour]}m${text}\x1b[0m`;
 
-/** Colours on a terminal only: a file or a pipe gets plain text. `NO_COLOR`, set to anything, turns them off: no-color.org. */
+/** Colours on a terminal only: a file or a pipe gets plain text. Any value of `NO_COLOR` turns them off (no-color.org). */
 export function painter({ isTTY }: Output, env: Readonly<Record<string, string | undefined>>): Paint {
   return isTTY === true && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb' ? coloured : plain;
 }

@@ -7,14 +7,14 @@ const schema = z.object({
   url: z.url(),
   token: z.string().min(1),
   pid: z.int().positive(),
-  /** The private PostgreSQL of the daemon, for the commands that speak to the database. */
+  /** The private PostgreSQL of the daemon, for the commands that open the database. */
   database: z.object({ host: z.string(), port: z.int(), user: z.string(), database: z.string() }).optional(),
 });
 
-/** How commands find the daemon that runs in this folder. */
+/** Where the daemon of a folder listens, and its token. Commands read it from `daemon.json`. */
 export type DaemonFile = Readonly<z.output<typeof schema>>;
 
-/** A daemon whose handler blocks its event loop answers late; one that is gone refuses at once. */
+/** A daemon whose handler blocks the event loop answers late; the port of one that has ended refuses immediately. */
 const ANSWER_MS = 2_000;
 
 export function daemonFilePath(folder: string): string {
@@ -22,14 +22,15 @@ export function daemonFilePath(folder: string): string {
 }
 
 /**
- * Replaces the file in one step, so that a reader sees the old or the new one; mode 0600, since it holds the token.
- * @param folder usually `.projectionist`; made with mode 0700 if need be
+ * Replaces the file in one step, so that a reader sees the old or the new one. Mode 0600, since it holds the token.
+ * @param folder usually `.projectionist`; created with mode 0700 when it is missing
+ * @throws the error of the file system
  */
 export async function writeDaemonFile(folder: string, content: DaemonFile): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const temporary = join(folder, `daemon.json.${randomBytes(6).toString('hex')}`);
   try {
-    // 'wx': a link that somebody put there is not followed.
+    // 'wx': a symbolic link that another user has put there is not followed.
     const handle = await open(temporary, 'wx', 0o600);
     try {
       await handle.writeFile(`${JSON.stringify(content, null, 2)}\n`);
@@ -44,7 +45,7 @@ export async function writeDaemonFile(folder: string, content: DaemonFile): Prom
   }
 }
 
-/** Null when there is none, or none that makes sense. */
+/** Null when there is no file, or its content is not a daemon file. */
 export async function readDaemonFile(folder: string): Promise<DaemonFile | null> {
   try {
     return schema.parse(JSON.parse(await readFile(daemonFilePath(folder), 'utf8')));
@@ -53,15 +54,16 @@ export async function readDaemonFile(folder: string): Promise<DaemonFile | null>
   }
 }
 
-/** Removes the file if this daemon wrote it. In a container every daemon may have the same pid, so the token decides too. */
+/** Removes the file if this daemon wrote it. Daemons in containers may have the same pid, so the token is compared too. */
 export async function removeDaemonFile(folder: string, own: Pick<DaemonFile, 'pid' | 'token'>): Promise<void> {
   const current = await readDaemonFile(folder);
   if (current?.pid === own.pid && current.token === own.token) await rm(daemonFilePath(folder), { force: true });
 }
 
 /**
- * The daemon that the file belongs to, if it is another one and still there: commands in this folder speak to it until it
- * ends. A pid alone proves nothing, it may have been given to another process since; so its address must answer.
+ * The daemon that wrote the file, if it is another one and still answers: commands in this folder use it until it ends.
+ * The system may have given the pid to another process since, so the address must answer too.
+ * @returns null when there is no such daemon: its file may be replaced
  */
 export async function otherDaemonIn(
   folder: string,
@@ -81,12 +83,13 @@ async function answersAt(url: string): Promise<boolean> {
   );
 }
 
-/** Whether a process with that id runs; one of another user counts. */
+/** Whether a process with that id exists; a process of another user counts. */
 export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
   } catch (error) {
+    // EPERM: the process belongs to another user.
     return error instanceof Error && Reflect.get(error, 'code') === 'EPERM';
   }
 }

@@ -2,7 +2,7 @@ import type { Config } from '../config/read-config.ts';
 import { startEmbeddedPostgres } from '../embedded/start.ts';
 import type { ServerChange } from '../embedded/supervisor.ts';
 import { connect, type Sql } from '../postgres/pool.ts';
-import { readDaemonFile } from './daemon-file.ts';
+import { isRunning, readDaemonFile } from './daemon-file.ts';
 
 interface PrivateAddress {
   readonly host: string;
@@ -11,12 +11,12 @@ interface PrivateAddress {
   readonly database: string;
 }
 
-/** The database of a daemon: the given one, or a private server that lives as long as this process. */
+/** The database of a daemon: that of DATABASE_URL, or a private server that ends with this process. */
 export type OpenedDatabase = {
   readonly close: () => Promise<void>;
-  /** Resolves with the reason when a private server has ended and cannot be started again. */
+  /** Resolves with the reason when a private server has ended and cannot be started again. Null without a private server. */
   readonly died: Promise<string> | null;
-  /** Why a private server is away at this moment; null while it runs. */
+  /** Why a private server does not run at this moment; null while it runs. */
   readonly databaseError: () => string | null;
 } & (
   | { readonly embedded: true; readonly address: PrivateAddress }
@@ -49,7 +49,7 @@ export async function openDatabase(options: {
     signal,
     log: (line) => log.debug({ line }, 'postgres'),
     onChange: (change) => {
-      databaseError = told(change, log);
+      databaseError = logChange(change, log);
     },
   });
   const { folder: data, fresh, adopted } = server;
@@ -63,22 +63,23 @@ export async function openDatabase(options: {
   };
 }
 
-/** Logs it; what status says as long as this holds. */
-function told(change: ServerChange, log: Log): string | null {
+/** @returns the error that status shows until the next change; null while the server runs */
+function logChange(change: ServerChange, log: Log): string | null {
   const { kind, ...fields } = change;
   log[kind === 'running' ? 'info' : 'warn'](fields, `database.private-${kind}`);
   return change.kind === 'running' ? null : `the private PostgreSQL has ended and is started again: ${change.reason}`;
 }
 
 /**
- * For commands that speak to the database: DATABASE_URL; else the private server of the daemon that runs in this folder;
- * else that server, started for the command.
+ * Runs the work of a command on the database of DATABASE_URL; else on the private server of the daemon that runs in this
+ * folder; else on a private server that is started for the command.
  */
 export async function withDatabase<T>(
   options: {
     readonly config: Config;
     readonly folder: string;
     readonly signal: AbortSignal;
+    /** Name of the command, for `application_name`. */
     readonly command: string;
     /** Connections at most. Default 2. */
     readonly max?: number;
@@ -86,11 +87,12 @@ export async function withDatabase<T>(
   work: (sql: Sql, address: Parameters<typeof connect>[0]['address']) => Promise<T>,
 ): Promise<T> {
   const { config, folder, signal, command, max = 2 } = options;
-  const running = config.databaseUrl === null ? await readDaemonFile(folder) : null;
+  const daemon = config.databaseUrl === null ? await readDaemonFile(folder) : null;
   const opened =
-    running?.database === undefined || !isAlive(running.pid)
+    // The file of a daemon that was killed is still there.
+    daemon?.database === undefined || !isRunning(daemon.pid)
       ? await openDatabase({ config, folder, signal, log: silent })
-      : { address: running.database, close: () => Promise.resolve() };
+      : { address: daemon.database, close: () => Promise.resolve() };
   const sql = connect({
     address: opened.address,
     schema: config.schema,
@@ -103,16 +105,5 @@ export async function withDatabase<T>(
   } finally {
     await sql.end({ timeout: 5 });
     await opened.close();
-  }
-}
-
-/** The file of a daemon that was killed stays behind. */
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // EPERM: there is such a process, of another user.
-    return error instanceof Error && Reflect.get(error, 'code') === 'EPERM';
   }
 }

@@ -1,11 +1,11 @@
 import { type JsonText, jsonText, parseJson } from '../postgres/json.ts';
 
-/** Escapes of what PostgreSQL's text and jsonb cannot hold, NUL and halves of surrogate pairs. */
+/** Escapes of the characters that PostgreSQL's text and jsonb cannot hold: NUL and halves of surrogate pairs. */
 const UNSTORABLE = /\\u(0000|d[89a-f])/i;
 
 /**
- * Reads a line's JSON as the store reads its own, and refuses what the store could not give back as it came.
- * @throws SyntaxError with what is wrong
+ * Parses a line with the parser of the store, and refuses values that the store could not give back unchanged.
+ * @throws SyntaxError with the reason
  */
 export function parseExactJson(text: string): unknown {
   const value = parseJson(text);
@@ -13,10 +13,13 @@ export function parseExactJson(text: string): unknown {
   return value;
 }
 
-/** A number with more digits than a double holds, or near zero. What merely looks like one does no harm. */
+/** A number with more digits than a double holds, or near zero. A text that matches costs one scan of the line. */
 const LONG_NUMBER = /[\d.]{17}|[eE]-\d{3}/;
 
-/** The field's value as it is written, if reading it could round a number in it; else null. `text`: a JSON object. */
+/**
+ * The text of a field's value where a parser could round a number in it; else null.
+ * @param text a JSON object
+ */
 export function exactField(text: string, field: string): JsonText | null {
   if (!LONG_NUMBER.test(text)) return null;
   let depth = 0;
@@ -27,7 +30,7 @@ export function exactField(text: string, field: string): JsonText | null {
     if (token === '}' || token === ']') depth -= 1;
     const ends = depth === 0 || (depth === 1 && token === ',');
     if (ends && from !== null) {
-      // Of a field that is there twice the last one counts, as everywhere.
+      // The last one of two fields with one name counts, as in JSON.parse.
       found = jsonText(text.slice(from, index));
       from = null;
     }

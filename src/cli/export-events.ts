@@ -6,10 +6,10 @@ import { pipeline } from 'node:stream/promises';
 import { EngineError } from '../core/errors.ts';
 import type { EventText } from '../event-store/raw-events.ts';
 
-type Place = { readonly cwd: string; readonly signal: AbortSignal };
+type Context = { readonly cwd: string; readonly signal: AbortSignal };
 type Pages = AsyncIterable<readonly EventText[]>;
 
-/** One line of an import. The position is left out: another store draws its own. */
+/** One line, as `import` reads it. The position is left out: another store assigns its own. */
 export function exportLine(event: EventText): string {
   const { id, instanceId, aggregateName, aggregateId, sequenceNo, name, occurredAt, payload, metadata } = event;
   const fields = [
@@ -27,8 +27,8 @@ export function exportLine(event: EventText): string {
 }
 
 /**
- * Writes the events to a stream that stays open, no faster than it takes them.
- * @returns how many; null when its reader went away (`| head` has what it wanted)
+ * Writes the events to a stream, at the speed of its reader. The stream stays open.
+ * @returns the number of events; null when the reader closed the pipe (`| head`)
  */
 export async function exportTo(stream: Writable, pages: Pages, signal: AbortSignal): Promise<number | null> {
   try {
@@ -40,18 +40,19 @@ export async function exportTo(stream: Writable, pages: Pages, signal: AbortSign
 }
 
 /**
- * Writes the events to a file, which is there only when it is complete: half an export looks like a whole one.
+ * Writes the events to a file that exists only when it is complete: half an export looks like a whole one.
+ * @returns the number of events
  * @throws EngineError CONFIG_FILE
  */
-export async function exportToFile(file: string, pages: Pages, place: Place): Promise<number> {
-  return await replaceFile(file, place, async (handle, flush) => {
-    return await write(handle.createWriteStream({ flush }), pages, { signal: place.signal, end: true });
+export async function exportToFile(file: string, pages: Pages, context: Context): Promise<number> {
+  return await replaceFile(file, context, async (handle, flush) => {
+    return await write(handle.createWriteStream({ flush }), pages, { signal: context.signal, end: true });
   });
 }
 
-/** Writes a file, which is there only when it is complete. @throws EngineError CONFIG_FILE */
-export async function writeWhole(file: string, text: string, place: Place): Promise<void> {
-  await replaceFile(file, place, async (handle, flush) => {
+/** Writes a text to a file that exists only when it is complete. @throws EngineError CONFIG_FILE */
+export async function writeWholeFile(file: string, text: string, context: Context): Promise<void> {
+  await replaceFile(file, context, async (handle, flush) => {
     await handle.writeFile(text);
     if (flush) await handle.sync();
     await handle.close();
@@ -60,13 +61,13 @@ export async function writeWhole(file: string, text: string, place: Place): Prom
 
 async function replaceFile<T>(
   file: string,
-  { cwd }: Place,
+  { cwd }: Context,
   fill: (handle: FileHandle, flush: boolean) => Promise<T>,
 ): Promise<T> {
   const path = resolve(cwd, file);
   const found = await stat(path).catch(() => null);
   if (found?.isDirectory()) throw new EngineError('CONFIG_FILE', { file: path, reason: 'it is a folder' });
-  // A pipe or a device cannot be replaced.
+  // A pipe or a device cannot be replaced: it is written directly.
   const replaced = found === null || found.isFile();
   const temporary = replaced ? `${path}.${randomBytes(6).toString('hex')}` : path;
   try {

@@ -2,29 +2,29 @@ import type { FailureRecord } from '../core/failure.ts';
 import type { FailureStatus } from '../core/status.ts';
 import { oneLine, table } from './terminal.ts';
 
-/** Everything about one. */
+/** All fields of a failure. */
 export function describeFailure(failure: FailureRecord): string {
   const { skipped } = failure;
-  return lined([
+  return aligned([
     ['projection', failure.name],
-    ...aboutEvent(failure),
+    ...eventLines(failure),
     ['attempts', `${failure.attempts}, from ${failure.firstAt} to ${failure.lastAt}`],
     ['skipped', skipped === null ? 'no' : `${skipped.at} by ${skipped.by}: ${skipped.reason}`],
   ]);
 }
 
-/** What the projection of a status stands before. */
+/** The current failure of a projection, from its status. */
 export function describeCurrentFailure(failure: FailureStatus): string {
-  return lined([...aboutEvent(failure), ['attempts', `${failure.attempts}, the last at ${failure.at}`]]);
+  return aligned([...eventLines(failure), ['attempts', `${failure.attempts}, the last at ${failure.at}`]]);
 }
 
 type Line = readonly [title: string, value: string];
 
-/** The same words wherever a person reads of it. */
-function aboutEvent(failure: FailureRecord | FailureStatus): readonly Line[] {
+/** The lines that both reports share. */
+function eventLines(failure: FailureRecord | FailureStatus): readonly Line[] {
   const { eventName, position, eventId, error, sqlstate, code, statement } = failure;
   return [
-    ['event', eventName === null ? `none; it stands at position ${position}` : `${eventName} at position ${position}`],
+    ['event', eventName === null ? `none, at position ${position}` : `${eventName} at position ${position}`],
     ['event id', eventId ?? '-'],
     ['error', error],
     ['sqlstate', sqlstate ?? '-'],
@@ -33,6 +33,6 @@ function aboutEvent(failure: FailureRecord | FailureStatus): readonly Line[] {
   ];
 }
 
-function lined(lines: readonly Line[]): string {
+function aligned(lines: readonly Line[]): string {
   return table(lines.map((line) => line.map(oneLine)));
 }

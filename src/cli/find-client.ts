@@ -3,7 +3,7 @@ import { EngineError } from '../core/errors.ts';
 import { createClient, type DaemonAddress, type DaemonClient, DEFAULT_URL, findDaemon } from './client.ts';
 import type { CommandContext } from './verbs/verb.ts';
 
-/** The folder of everything the daemon keeps on disk, in the folder it was started in. */
+/** The folder of the files that the daemon keeps on disk, inside the folder in which it was started. */
 export function stateFolder(cwd: string): string {
   return join(cwd, '.projectionist');
 }
@@ -13,7 +13,11 @@ export async function clientFor({ env, cwd }: CommandContext): Promise<DaemonCli
   return createClient(await findDaemon({ env, folder: stateFolder(cwd) }));
 }
 
-/** Finds the same daemon each time, though it may have moved: another folder's may answer at the default address. */
+/**
+ * Finds the same daemon each time, also after its address has changed. The daemon of another folder may answer at the
+ * default address, so that address counts only if it was the first one found.
+ * @throws EngineError DAEMON_UNREACHABLE, CONFIG_INVALID
+ */
 export async function finderFor({ env, cwd }: CommandContext): Promise<() => Promise<DaemonAddress>> {
   const find = () => findDaemon({ env, folder: stateFolder(cwd) });
   const first = await find();

@@ -1,16 +1,15 @@
 import { isUtf8 } from 'node:buffer';
 import { type EngineError, isEngineError } from '../core/errors.ts';
 import { badLine, type ImportedEvent, parseImportLine } from './import-line.ts';
-import { type Line, readLines } from './lines.ts';
 
 const MAX_LINE_BYTES = 64 * 1024 * 1024;
-/** A batch is also full at this size, so that 500 long lines are not held at once. */
+/** A batch is also full at this size, which bounds the memory for long lines. */
 const MAX_BATCH_BYTES = 16 * 1024 * 1024;
 
 /**
- * Stores events in one transaction, all or none, and skips those that are there already.
- * @throws EngineError APPEND_CONFLICT with aggregateName, aggregateId and sequenceNo; APPEND_DIFFERS with id (it is
- * stored with something else in it); APPEND_INVALID; APPEND_DUPLICATE
+ * Stores events in one transaction, all or none, and skips events that are stored already.
+ * @throws EngineError APPEND_CONFLICT with aggregateName, aggregateId and sequenceNo; APPEND_DIFFERS with id (the stored
+ * event with this id has other content); APPEND_INVALID; APPEND_DUPLICATE
  */
 export type AppendBatch = (
   events: readonly ImportedEvent[],
@@ -19,19 +18,19 @@ export type AppendBatch = (
 export interface ImportOptions {
   readonly source: AsyncIterable<Uint8Array>;
   readonly appendBatch: AppendBatch;
-  /** Stops between two batches. */
+  /** Ends the import between two batches. */
   readonly signal: AbortSignal;
   /** Events in one transaction. Default 500. */
   readonly batchSize?: number;
   /** Default 64 MiB. */
   readonly maxLineBytes?: number;
-  /** Called after each batch, with the sums so far. */
+  /** Called after each batch, with the sums since the beginning. */
   readonly onBatch?: (sums: Imported) => void;
 }
 
 export interface Imported {
   readonly appended: number;
-  /** They were stored already. */
+  /** Events that were stored already. */
   readonly skipped: number;
 }
 
@@ -41,10 +40,10 @@ interface Entry {
 }
 
 /**
- * Imports events, a line each; blank lines are passed over. Stops at the first bad line: everything before it is
- * stored, nothing from it on.
- * @throws EngineError IMPORT_LINE with the line's number and how many events were taken before it (stored now or
- * already), and what `appendBatch` throws beyond its list (the database went away)
+ * Imports one event a line; blank lines are ignored. Stops at the first bad line: the events before it are stored, and
+ * none after it.
+ * @throws EngineError IMPORT_LINE with the number of the line and of the events before it (stored now or earlier), and
+ * other errors of `appendBatch` (the database cannot be reached)
  */
 export async function importEvents(options: ImportOptions): Promise<Imported> {
   const { source, appendBatch, signal, batchSize = 500, maxLineBytes = MAX_LINE_BYTES, onBatch } = options;
@@ -66,7 +65,7 @@ export async function importEvents(options: ImportOptions): Promise<Imported> {
     if (entry === null) continue;
     if (isEngineError(entry)) {
       await flush();
-      throw retold(entry, sums);
+      throw withTaken(entry, sums);
     }
     batch.push(entry);
     bytes += line.bytes?.length ?? 0;
@@ -76,12 +75,12 @@ export async function importEvents(options: ImportOptions): Promise<Imported> {
   return sums;
 }
 
-/** Null for a blank line. A bad one is returned, not thrown, since what came before it has yet to be stored. */
+/** Null for a blank line. The error of a bad line is returned, not thrown, since the lines before it are not stored yet. */
 function tryParse({ number, bytes }: Line, maxBytes: number): Entry | EngineError | null {
   if (bytes === null) return badLine(number, `it is longer than ${maxBytes} bytes`);
   if (!isUtf8(bytes)) return badLine(number, 'it is not UTF-8');
   const text = bytes.toString('utf8').replace(number === 1 ? /^\uFEFF/ : /(?!)/, '');
-  // trim() would also take characters away that JSON does not allow between tokens.
+  // Not trim(): it would remove characters that JSON does not allow between tokens.
   if (/^[ \t\r]*$/.test(text)) return null;
   try {
     return { line: number, event: parseImportLine(text, number) };
@@ -92,8 +91,8 @@ function tryParse({ number, bytes }: Line, maxBytes: number): Entry | EngineErro
 }
 
 /**
- * Stores a batch. When the store refuses an event, everything before that event is stored, and the error names its
- * line. Each round is shorter than the one before, so it ends.
+ * Stores a batch. When the store refuses an event, the events before it are stored, and the error names its line. Each
+ * round has fewer events than the one before, so the loop ends.
  */
 async function store(
   entries: readonly Entry[],
@@ -110,7 +109,7 @@ async function store(
       break;
     } catch (error) {
       if (!isRefusal(error)) throw error;
-      // Where the store does not say which event it was, halving finds it.
+      // The error may not name the event: halving the batch finds it.
       const found = indexOfRefused(rest, error);
       if (found === -1 && rest.length > 1) {
         const half = Math.ceil(rest.length / 2);
@@ -126,7 +125,7 @@ async function store(
   if (refused !== null) throw badLine(refused.line, refused.error.message, sums.appended + sums.skipped, refused.error);
 }
 
-/** The last that fits: of two in the batch, the first may be fine; if it is not, the next round finds it. */
+/** The last one that matches: of two equal ones the first may be valid; if it is not, the next round finds it. */
 function indexOfRefused(entries: readonly Entry[], { fields }: EngineError): number {
   return entries.findLastIndex(({ event }) =>
     fields['sequenceNo'] === undefined
@@ -146,7 +145,47 @@ function isRefusal(error: unknown): error is EngineError {
   );
 }
 
-function retold(error: EngineError, sums: Imported): EngineError {
+/** The same error, with the number of events before the line. */
+function withTaken(error: EngineError, sums: Imported): EngineError {
   const { line, reason } = error.fields;
   return badLine(Number(line), String(reason), sums.appended + sums.skipped, error.cause);
+}
+
+interface Line {
+  /** The first line is 1. */
+  readonly number: number;
+  /** Null: the line is longer than the bound, and reading has stopped there. */
+  readonly bytes: Buffer | null;
+}
+
+const NEWLINE = 0x0a;
+
+/**
+ * Splits a stream into lines. It holds at most one line and one chunk in memory. A last line needs no newline.
+ * @param maxBytes of one line, without its newline
+ */
+export async function* readLines(source: AsyncIterable<Uint8Array>, maxBytes: number): AsyncGenerator<Line, void> {
+  let parts: Buffer[] = [];
+  let size = 0;
+  let number = 1;
+  for await (const chunk of source) {
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    let start = 0;
+    for (let end = bytes.indexOf(NEWLINE); ; end = bytes.indexOf(NEWLINE, start)) {
+      const piece = bytes.subarray(start, end === -1 ? bytes.length : end);
+      size += piece.length;
+      if (size > maxBytes) {
+        yield { number, bytes: null };
+        return;
+      }
+      parts.push(piece);
+      if (end === -1) break;
+      yield { number, bytes: parts.length === 1 ? piece : Buffer.concat(parts) };
+      number += 1;
+      parts = [];
+      size = 0;
+      start = end + 1;
+    }
+  }
+  if (size > 0) yield { number, bytes: Buffer.concat(parts) };
 }

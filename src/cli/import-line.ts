@@ -1,14 +1,15 @@
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { EngineError } from '../core/errors.ts';
 import type { NewEvent } from '../core/event.ts';
+import { UUID_PATTERN } from '../core/uuid.ts';
 import { jsonText } from '../postgres/json.ts';
-import { eventIdOf } from './event-id.ts';
 import { exactField, parseExactJson } from './exact-json.ts';
 
 const MIN_BIGINT = -(2n ** 63n);
 const MAX_BIGINT = 2n ** 63n - 1n;
 
-/** With a zone: without one, the instant would depend on the setting of whatever session stores it. */
+/** With a zone: without one, the instant would depend on the time zone of the session that stores it. */
 const TIMESTAMP = /^\d{4,6}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d(:?\d\d)?)( BC)?$/i;
 
 const text = z.string({ error: 'must be a text' });
@@ -33,19 +34,19 @@ const lineSchema = z.strictObject({
   name: text,
   occurredAt,
   payload: z.unknown().refine((value) => value !== undefined, { error: 'must be there' }),
-  id: z.guid({ error: 'must be a UUID' }).toLowerCase().optional(),
+  id: z.string({ error: 'must be a UUID' }).regex(UUID_PATTERN, { error: 'must be a UUID' }).toLowerCase().optional(),
   instanceId: text.optional(),
   metadata: z.unknown().optional(),
 });
 
 const REQUIRED = ['aggregateName', 'aggregateId', 'sequenceNo', 'name', 'occurredAt', 'payload'] as const;
 
-/** An event as a line of a file gives it: `id` is always there. */
+/** An event of a line; `id` is never absent. */
 export type ImportedEvent = NewEvent & { readonly id: string; readonly sequenceNo: bigint };
 
 /**
- * Reads one line. An event without `id` gets one from its stream and sequence number, so a repeat is known again.
- * @throws EngineError IMPORT_LINE, with `taken` 0: only the caller knows it
+ * Parses one line. An event without `id` gets one from its stream and sequence number, so a repeat has the same id.
+ * @throws EngineError IMPORT_LINE, with `taken` 0: the caller knows the number
  */
 export function parseImportLine(line: string, lineNumber: number): ImportedEvent {
   let json: unknown;
@@ -63,7 +64,7 @@ export function parseImportLine(line: string, lineNumber: number): ImportedEvent
   const missing = REQUIRED.find((field) => !Object.hasOwn(fields, field));
   if (missing !== undefined) throw badLine(lineNumber, `${missing} is missing`);
   const parsed = lineSchema.safeParse(json);
-  if (!parsed.success) throw badLine(lineNumber, whatIsWrong(parsed.error.issues[0]));
+  if (!parsed.success) throw badLine(lineNumber, problemOf(parsed.error.issues[0]));
   const { id, instanceId, metadata, ...event } = parsed.data;
   if (id === undefined) {
     const problem = problemOfNew(parsed.data);
@@ -79,8 +80,8 @@ export function parseImportLine(line: string, lineNumber: number): ImportedEvent
 }
 
 /**
- * What `append` refuses too. A line with an id is the copy of a stored event, and is taken as it stands: SQL may have
- * stored any of this, and an export has to come back.
+ * Why `append` would refuse a new event; null when it would not. A line with an id is the copy of a stored event and is
+ * not checked: SQL may have stored any of this, and every export can be imported.
  */
 function problemOfNew({ sequenceNo: number, metadata, ...texts }: z.output<typeof lineSchema>): string | null {
   const empty = (['aggregateName', 'aggregateId', 'name'] as const).find((field) => texts[field] === '');
@@ -90,12 +91,31 @@ function problemOfNew({ sequenceNo: number, metadata, ...texts }: z.output<typeo
   return metadata === undefined || isObject ? null : 'metadata must be an object';
 }
 
-/** The cast: of an event of the store it may be any JSON. A null would be taken for metadata that was not given. */
+/** The cast: metadata of a stored event may be any JSON. The value null would mean absent metadata, so it becomes JSON text. */
 function metadataOf(line: string, metadata: unknown): NonNullable<NewEvent['metadata']> {
   const exact = exactField(line, 'metadata') ?? (metadata === null ? jsonText('null') : metadata);
   return exact as NonNullable<NewEvent['metadata']>;
 }
 
+/** The namespace of ids that are derived from a stream and a sequence number. Another one would import every such file twice. */
+const NAMESPACE = Buffer.from('5b1d7a0e6c0f5a4c9c8d3f6f2a7b9e41', 'hex');
+
+/** UUIDv5 of the stream and the number, so that a line gets the same id in each import. */
+export function eventIdOf(event: {
+  readonly instanceId: string;
+  readonly aggregateName: string;
+  readonly aggregateId: string;
+  readonly sequenceNo: bigint;
+}): string {
+  // JSON: each separator may occur in one of the texts.
+  const name = JSON.stringify([event.instanceId, event.aggregateName, event.aggregateId, event.sequenceNo.toString()]);
+  const hash = createHash('sha1').update(NAMESPACE).update(name).digest().subarray(0, 16);
+  hash.writeUInt8((hash.readUInt8(6) & 0x0f) | 0x50, 6);
+  hash.writeUInt8((hash.readUInt8(8) & 0x3f) | 0x80, 8);
+  return hash.toString('hex').replace(/(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+}
+
+/** @param taken events before the line that were imported or skipped */
 export function badLine(line: number, reason: string, taken = 0, cause?: unknown): EngineError {
   return new EngineError(
     'IMPORT_LINE',
@@ -104,7 +124,7 @@ export function badLine(line: number, reason: string, taken = 0, cause?: unknown
   );
 }
 
-function whatIsWrong(issue: z.core.$ZodIssue | undefined): string {
+function problemOf(issue: z.core.$ZodIssue | undefined): string {
   if (issue === undefined) return 'it is not an event';
   const field = issue.path.join('.');
   if (issue.code === 'unrecognized_keys') return `there is no field ${issue.keys.join(', ')}`;
@@ -112,15 +132,15 @@ function whatIsWrong(issue: z.core.$ZodIssue | undefined): string {
 }
 
 /**
- * Every text that PostgreSQL gives for a timestamptz in UTC, and ISO 8601. 30 February matches the pattern and is no date;
- * 24:00 and leap seconds are left to PostgreSQL.
+ * Accepts each text that PostgreSQL writes for a timestamptz in UTC, and ISO 8601. The pattern accepts 30 February, so the
+ * date is checked. PostgreSQL checks 24:00 and leap seconds.
  */
 function isTimestamp(given: string): boolean {
   if (given === 'infinity' || given === '-infinity') return true;
   if (!TIMESTAMP.test(given)) return false;
   const [year = 0, month = 0, day = 0] = given.split(/[T ]/i, 1).join().split('-').map(Number);
   if (year === 0) return false;
-  // The calendar repeats itself after 400 years; a Date ends before the years of PostgreSQL do.
+  // The calendar repeats after 400 years. A Date cannot hold the last years of PostgreSQL.
   const astronomical = / BC$/i.test(given) ? 1 - year : year;
   const date = new Date(Date.UTC(2000 + (astronomical % 400), month - 1, day));
   return date.getUTCMonth() === month - 1 && date.getUTCDate() === day;

@@ -1,11 +1,11 @@
 #!/usr/bin/env node
+import { packageVersion } from '../daemon/version.ts';
 import { confirmOn } from './confirm.ts';
 import { runProgram } from './program.ts';
 import { survivePipes } from './terminal.ts';
 import { VERBS } from './verbs/verb-registry.ts';
-import { packageVersion } from './version.ts';
 
-// Sets the exit code and lets what is still to be written be written.
+// The exit code is set, and the process ends by itself: output that is still buffered is written first.
 const outputGone = survivePipes([process.stdout]);
 survivePipes([process.stderr]);
 process.exitCode = await runProgram(process.argv.slice(2), VERBS, {

@@ -3,26 +3,26 @@ import { EngineError } from '../core/errors.ts';
 import type { ProjectionStatus } from '../core/status.ts';
 import type { DaemonClient } from './client.ts';
 
-/** What a look at the daemon found: every projection asked for, or why none can be seen. */
+/** The result of a poll: the status of the projections, or why the daemon cannot be reached. */
 export type PollResult =
   | { readonly kind: 'seen'; readonly statuses: readonly ProjectionStatus[] }
   | { readonly kind: 'lost'; readonly reason: string };
 
 export interface PollOptions {
-  /** Finds the daemon; asked again after each loss, since it may come back on another port and with another token. */
+  /** Finds the daemon. Called again after each loss: a restarted daemon may have another port and another token. */
   readonly connect: () => Promise<DaemonClient>;
-  /** Undefined: all of them. */
+  /** Undefined: every projection. */
   readonly name: string | undefined;
-  /** Ends the looks, without an error. */
+  /** Ends the polls, without an error. */
   readonly signal: AbortSignal;
-  /** Between two looks. Default 1 s. */
+  /** Milliseconds between two polls. Default 1000. */
   readonly everyMs?: number;
 }
 
 /**
- * Looks at the projections again and again. Once something was seen, a daemon that does not answer is a look as well:
- * it may come back.
- * @throws EngineError DAEMON_UNREACHABLE, PROJECTION_UNKNOWN; RefusedError: what the first look says
+ * Polls the status of the projections. After the first poll has succeeded, a daemon that does not answer is a result of
+ * the kind `lost`, and the polls go on: the daemon may be restarted.
+ * @throws EngineError DAEMON_UNREACHABLE, PROJECTION_UNKNOWN; RefusedError: errors of the first poll
  */
 export async function* pollStatuses(options: PollOptions): AsyncGenerator<PollResult, void, undefined> {
   const { connect, name, signal, everyMs = 1_000 } = options;

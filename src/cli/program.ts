@@ -5,11 +5,11 @@ import type { CommandContext, Execute, ExitCode, Verb } from './verbs/verb.ts';
 
 export interface ProgramOptions extends Omit<CommandContext, 'signal'> {
   readonly version: string;
-  /** Calls back on Ctrl-C; returns the way to end that. */
+  /** Adds a listener for Ctrl-C. @returns a function that removes it */
   readonly onInterrupt: (listener: () => void) => () => void;
 }
 
-/** The ways in which the command was given, not what it does, is wrong. */
+/** Errors in how the command was typed or configured: exit code 2. */
 const USAGE_ERRORS: ReadonlySet<ErrorCode> = new Set(['CONFIG_INVALID', 'CONFIG_FILE', 'BIND_NEEDS_TOKEN']);
 
 /**
@@ -48,7 +48,7 @@ function buildProgram(verbs: readonly Verb[], execute: Execute, { version, termi
     .description('Keeps SQL read models right: event store in PostgreSQL, one state machine per projection.')
     .version(version)
     .exitOverride()
-    // What is wrong is written once, by explainUsage.
+    // explainUsage writes each error, once.
     .configureOutput({ writeOut: (text) => void terminal.stdout.write(text), writeErr: () => undefined });
   for (const verb of verbs) verb.addTo(program, execute);
   return program;
@@ -57,7 +57,7 @@ function buildProgram(verbs: readonly Verb[], execute: Execute, { version, termi
 function explainUsage(error: CommanderError, { stderr }: Terminal): ExitCode {
   if (error.exitCode === 0) return 0;
   const reason = error.code === 'commander.help' ? 'give a command' : error.message.replace(/^error: /, '');
-  stderr.write(`projectionist: ${oneLine(reason)} (projectionist --help lists what there is)\n`);
+  stderr.write(`projectionist: ${oneLine(reason)} (projectionist --help lists the commands)\n`);
   return 2;
 }
 

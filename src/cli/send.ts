@@ -7,25 +7,26 @@ import { oneLine, type Terminal } from './terminal.ts';
 export interface SendOptions {
   readonly name: string;
   readonly event: OperatorEvent;
-  /** SKIP: of the event that failed, in decimal digits; and why. */
+  /** SKIP: position of the failed event, in decimal digits. */
   readonly position?: string;
+  /** SKIP: why, for the record. */
   readonly reason?: string;
-  /** One object, in place of words. */
+  /** Write one JSON object instead of text. */
   readonly json?: boolean;
-  /** Until it is where the event leads in the end, not only until the event is carried out. */
+  /** Wait until the projection is live, not only until the command is done. */
   readonly wait: boolean;
-  /** Of the event itself. Default 60 s. */
+  /** Milliseconds for the command itself. Default 60 s. */
   readonly outcomeTimeoutMs?: number;
-  /** Of `wait`. Default one hour. */
+  /** Milliseconds for `wait`. Default one hour. */
   readonly liveTimeoutMs?: number;
-  /** Between two looks while waiting. Default 250 ms. */
-  readonly lookEveryMs?: number;
+  /** Milliseconds between two polls while waiting. Default 250. */
+  readonly pollEveryMs?: number;
 }
 
 /**
- * `projectionist send`.
- * @returns false when it did not lead where it should; the reason is on stderr
- * @throws RefusedError when the daemon refuses the event, with its words
+ * Sends a command to a projection, and writes how it ended.
+ * @returns false when the projection did not become what the command is for; the reason is on stderr
+ * @throws RefusedError when the daemon refuses the command, with the message of the daemon
  */
 export async function sendEvent(
   client: DaemonClient,
@@ -40,7 +41,7 @@ export async function sendEvent(
     json = false,
     outcomeTimeoutMs = 60_000,
     liveTimeoutMs = 3_600_000,
-    lookEveryMs = 250,
+    pollEveryMs = 250,
   } = options;
   const { position, reason } = options;
   const command = { type: event, ...(position !== undefined && { position }), ...(reason !== undefined && { reason }) };
@@ -52,13 +53,13 @@ export async function sendEvent(
     return false;
   };
   if (state === 'failed' && !wait) {
-    // The attempt was made, and failed again: what was asked for has not happened.
+    // The daemon has made the attempt, and the event has failed again.
     const status = await client.status(name, signal);
     return status.state === 'failed' ? fail(status) : true;
   }
   if (!wait || event === 'PAUSE') return true;
   const until = performance.now() + liveTimeoutMs;
-  const status = await untilSettled(client, name, { everyMs: lookEveryMs, until }, signal);
+  const status = await untilSettled(client, name, { everyMs: pollEveryMs, until }, signal);
   if (status.state !== 'live') return fail(status);
   if (!json) stdout.write(`${name}: live\n`);
   return true;

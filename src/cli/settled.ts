@@ -2,7 +2,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { ProjectionStatus } from '../core/status.ts';
 import type { DaemonClient } from './client.ts';
 
-/** Waits while it catches up or is being reset; the last status seen, when that takes longer than `until`. */
+/**
+ * Waits while a projection catches up or is being reset.
+ * @param until of `performance.now`; after it the last status is returned
+ */
 export async function untilSettled(
   client: DaemonClient,
   name: string,
@@ -11,13 +14,13 @@ export async function untilSettled(
 ): Promise<ProjectionStatus> {
   for (;;) {
     const status = await client.status(name, signal);
-    const moving = status.state === 'catching-up' || status.state === 'resetting';
-    if (!moving || performance.now() >= until) return status;
+    const isMoving = status.state === 'catching-up' || status.state === 'resetting';
+    if (!isMoving || performance.now() >= until) return status;
     await pause(everyMs, undefined, { signal });
   }
 }
 
-const WHAT: Readonly<Record<ProjectionStatus['state'], string>> = {
+const STATE_TEXTS: Readonly<Record<ProjectionStatus['state'], string>> = {
   idle: 'is idle and will not catch up: send it RESUME',
   'catching-up': 'is still catching up; it goes on without this command',
   live: 'is live',
@@ -25,9 +28,9 @@ const WHAT: Readonly<Record<ProjectionStatus['state'], string>> = {
   resetting: 'is still being reset; it goes on without this command',
 };
 
-/** Why it is not live, and what to do. */
+/** Why a projection is not live, and what to do. */
 export function notLive({ state, detail, failure }: ProjectionStatus): string {
   const why = failure?.error ?? detail;
-  const what = WHAT[state];
+  const what = STATE_TEXTS[state];
   return why === null ? what : `${what}: ${why}`;
 }

@@ -1,4 +1,4 @@
-/** Where a command writes. `process.stdout` and `process.stderr` are such. */
+/** Where a command writes: `process.stdout`, `process.stderr` or, in tests, a buffer. */
 export interface Output {
   write(text: string): unknown;
   readonly isTTY?: boolean;
@@ -11,7 +11,7 @@ export interface Terminal {
   readonly stderr: Output;
 }
 
-/** Text from elsewhere as one line: control characters in it could move the cursor or forge lines. */
+/** Foreign text as one line: its control characters could move the cursor or forge lines. */
 export function oneLine(text: string): string {
   return text
     .replaceAll(/\s+/g, ' ')
@@ -20,12 +20,12 @@ export function oneLine(text: string): string {
 }
 
 /**
- * Columns as wide as their widest cell, two spaces between them, none at a line's end.
- * @param dress what is shown of a cell, given as wide as its column is; as it is by default
+ * A table with columns as wide as their widest cell, two spaces between them, and no spaces at the end of a line.
+ * @param format what is shown for a cell; `padded` is the cell in the width of its column. Default `padded`
  */
 export function table(
   rows: readonly (readonly string[])[],
-  dress: (wide: string, cell: string, column: number) => string = (wide) => wide,
+  format: (padded: string, cell: string, column: number) => string = (padded) => padded,
 ): string {
   const widths: number[] = [];
   for (const row of rows) {
@@ -35,14 +35,14 @@ export function table(
     .map(
       (row) =>
         `${row
-          .map((cell, column) => dress(cell.padEnd(widths[column] ?? 0), cell, column))
+          .map((cell, column) => format(cell.padEnd(widths[column] ?? 0), cell, column))
           .join('  ')
           .trimEnd()}\n`,
     )
     .join('');
 }
 
-/** Paints a text over the one before it, cut to the terminal: what wraps or scrolls away cannot be painted over. */
+/** Repaints a text over the one before it. The text is cut to the terminal: lines that wrap or scroll away cannot be repainted. */
 export function repainter(stdout: Output): (text: string) => void {
   let height = 0;
   return (text) => {

@@ -4,22 +4,22 @@ import { WebSocket } from 'ws';
 import { z } from 'zod';
 import { EngineError } from '../core/errors.ts';
 import { PUBLISHER_NAME } from '../core/publisher.ts';
-import { type DaemonAddress, RefusedError } from './client.ts';
+import { type DaemonAddress, RefusedError, refusalOf } from './client.ts';
 import { type Output, oneLine } from './terminal.ts';
 
 export interface WatchStatesOptions {
-  /** Asked again after each loss: the daemon may come back on another port and with another token. */
+  /** Finds the daemon. Called again after each loss: a restarted daemon may have another port and another token. */
   readonly find: () => Promise<DaemonAddress>;
-  /** Undefined: all of them. */
+  /** Undefined: every projection. */
   readonly name: string | undefined;
-  /** Ends it, without an error. */
+  /** Ends the lines, without an error. */
   readonly signal: AbortSignal;
   readonly stdout: Output;
   /** Milliseconds between attempts to find the daemon again. Default 1000. */
   readonly retryMs?: number;
 }
 
-/** Of the frames of `/inspect` what is needed here; others, and fields of a newer daemon, are passed over. */
+/** The fields of an `/inspect` frame that are read here. Other frames, and fields of a newer daemon, are ignored. */
 const frameSchema = z.object({
   type: z.enum(['@xstate.actor', '@xstate.snapshot']),
   sessionId: z.string(),
@@ -33,9 +33,8 @@ type Frame = z.output<typeof frameSchema>;
 const HANDSHAKE_MS = 10_000;
 
 /**
- * `projectionist watch --states`: a line for each transition as it happens, as the inspector tells it. It goes on over a
- * restart of the daemon.
- * @throws EngineError DAEMON_UNREACHABLE; RefusedError: what the first attempt says
+ * Writes a line for each transition, from the frames of the inspector. Goes on over a restart of the daemon.
+ * @throws EngineError DAEMON_UNREACHABLE; RefusedError: errors of the first connection
  */
 export async function watchStates(options: WatchStatesOptions): Promise<void> {
   const { find, signal, stdout, retryMs = 1000 } = options;
@@ -53,13 +52,13 @@ export async function watchStates(options: WatchStatesOptions): Promise<void> {
       if (!begun) throw error;
     }
     if (signal.aborted) return;
-    if (!isLost) stdout.write(`${stamp(Date.now())} lost the daemon, looking for it again\n`);
+    if (!isLost) stdout.write(`${stamp(Date.now())} lost the daemon, searching for it\n`);
     isLost = true;
     await pause(retryMs, undefined, { signal }).catch(() => undefined);
   }
 }
 
-/** @returns every message, until the connection ends */
+/** @returns the messages, until the connection ends */
 async function connect({ url, token }: DaemonAddress, signal: AbortSignal): Promise<AsyncIterable<unknown[]>> {
   const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/inspect`, {
     handshakeTimeout: HANDSHAKE_MS,
@@ -70,10 +69,10 @@ async function connect({ url, token }: DaemonAddress, signal: AbortSignal): Prom
   socket.once('close', () => signal.removeEventListener('abort', end));
   let refused: RefusedError | null = null;
   socket.on('unexpected-response', (_, response) => {
-    refused = refusal(response.statusCode ?? 0);
+    refused = inspectRefusal(response.statusCode ?? 0);
     socket.terminate();
   });
-  // Before it is open: the first messages come together with the answer that opens it.
+  // Before the socket is open: the first messages arrive together with the answer that opens it.
   const messages = on(socket, 'message', { signal, close: ['close'] });
   try {
     await once(socket, 'open', { signal });
@@ -88,16 +87,16 @@ async function writeLines(
   messages: AsyncIterable<unknown[]>,
   { name, stdout }: Pick<WatchStatesOptions, 'name' | 'stdout'>,
 ): Promise<void> {
-  const told = lines(name);
+  const lineOf = describeFrames(name);
   for await (const [data] of messages) {
     const frame = frameSchema.safeParse(parsed(String(data)));
-    const line = frame.success ? told(frame.data) : null;
+    const line = frame.success ? lineOf(frame.data) : null;
     if (line !== null) stdout.write(`${oneLine(line)}\n`);
   }
 }
 
-/** Turns frames into lines; null for what is no news. Actors without a state of their own are no machines. */
-function lines(only: string | undefined): (frame: Frame) => string | null {
+/** Turns a frame into a line; null when no state has changed. An actor whose snapshot has no value is no state machine. */
+function describeFrames(only: string | undefined): (frame: Frame) => string | null {
   const names = new Map<string, string>();
   const last = new Map<string, string>();
   return ({ type, sessionId, createdAt, name, snapshot, event }) => {
@@ -125,23 +124,16 @@ function shownState(value: unknown): string {
   return typeof value === 'object' && value !== null ? Object.entries(value).flat().join('.') : String(value);
 }
 
-/** XState names the end of an operation and of a wait by where they belong: that they ended is what matters here. */
+/** XState adds the id of the actor or the delay to `done`, `error` and `after`; the line leaves it out. */
 function shownCause(type: string): string {
   const [, what = type] = /^xstate\.(init|stop|done|error|after\.[^.]*)/.exec(type) ?? [];
   return what === 'init' ? '' : what.replace('.', ' ');
 }
 
-function refusal(status: number): RefusedError {
-  if (status === 401) {
-    return new RefusedError(
-      status,
-      'TOKEN_WRONG',
-      'the daemon wants its token: set PROJECTIONIST_TOKEN to the one it was started with',
-    );
-  }
+function inspectRefusal(status: number): RefusedError {
   return status === 404
-    ? new RefusedError(status, 'NOT_FOUND', 'this daemon lets nobody look inside: start it without INSPECT=off')
-    : new RefusedError(status, 'NOT_A_DAEMON', `the answer was ${status}: check PROJECTIONIST_URL`);
+    ? new RefusedError(status, 'NOT_FOUND', 'this daemon shows no state machines: start it without INSPECT=off')
+    : refusalOf(status, null);
 }
 
 function stamp(ms: number): string {

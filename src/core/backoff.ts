@@ -1,6 +1,6 @@
 /**
- * Full jitter: anywhere between 0 and the doubled ceiling, so that many workers that lost the same database do not come
- * back at the same moment. Milliseconds; `attempt` counts from 1; `random` is in [0, 1).
+ * Full jitter: a delay between 0 and a ceiling that doubles with each attempt, so that workers that lost the same database
+ * do not reconnect at the same moment. In milliseconds; `attempt` counts from 1; `random` is in [0, 1).
  * Source: "Exponential Backoff and Jitter", AWS Architecture Blog, 2015.
  */
 export function fullJitter(
@@ -12,7 +12,7 @@ export function fullJitter(
   return Math.floor(random * ceiling);
 }
 
-/** Which death in a row this one is: after `healthyAfterMs` of life the earlier ones are forgotten. */
+/** The number of this death in a row, from 1. A life of `healthyAfterMs` or more ends the row of earlier deaths. */
 export function deathsInARow(before: number, livedMs: number, healthyAfterMs: number): number {
   return livedMs >= healthyAfterMs ? 1 : before + 1;
 }

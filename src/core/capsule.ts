@@ -1,6 +1,6 @@
 import type { FailureRecord, RowText, TryReport } from './failure.ts';
 
-/** Raised when a field changes its meaning: an older program then refuses a newer capsule instead of misreading it. */
+/** Rises when a field changes its meaning: an older program then refuses a newer capsule instead of misreading it. */
 export const CAPSULE_VERSION = 1;
 
 /** An event as text, exact to the last digit and microsecond. Numbers that may be large are decimal strings. */
@@ -13,9 +13,9 @@ export interface CapsuleEvent {
   readonly sequenceNo: string;
   readonly name: string;
   readonly occurredAt: string;
-  /** JSON, or the beginning of it where `payloadLength` is larger. */
+  /** JSON, or its beginning where `payloadLength` is larger. */
   readonly payload: string;
-  /** Characters that the whole payload has. */
+  /** Length of the whole payload in characters. */
   readonly payloadLength: number;
   /** JSON. */
   readonly metadata: string;
@@ -23,37 +23,37 @@ export interface CapsuleEvent {
 
 export interface CapsuleColumn {
   readonly name: string;
-  /** As a cast writes it: `numeric(10,2)`. */
+  /** As a cast has it: `numeric(10,2)`. */
   readonly type: string;
   readonly oid: number;
   readonly notNull: boolean;
   readonly computed: boolean;
 }
 
-/** A table that the event's statements come to, with the rows they would find there. */
+/** A table that the event's statements read or write, with the rows that they match. */
 export interface CapsuleTable {
   readonly name: string;
   readonly key: readonly string[];
   readonly unique: readonly (readonly string[])[];
   readonly columns: readonly CapsuleColumn[];
   readonly rows: readonly RowText[];
-  /** Whether there are rows beyond these that the statements come to. */
+  /** Whether the statements match further rows. */
   readonly more: boolean;
 }
 
-/** Everything about a failed event that a test needs to make it fail again. A JSON value; a repeat gives the same one. */
+/** A failure snapshot: all that a test needs to make a failed event fail again. A JSON value; a second export gives the same one. */
 export interface Capsule {
   readonly capsule: typeof CAPSULE_VERSION;
   /** Version of the engine. */
   readonly engine: string;
   readonly projection: { readonly name: string; readonly version: number; readonly handles: readonly string[] };
   readonly event: CapsuleEvent;
-  /** Of the event's own stream, in order. */
+  /** Events of the same stream, in order. */
   readonly stream: { readonly before: readonly CapsuleEvent[]; readonly after: readonly CapsuleEvent[] };
-  /** What the projection handled last before it, of any stream, in order. */
+  /** The events of any stream that the projection handled last before it, in order. */
   readonly handledBefore: readonly CapsuleEvent[];
   readonly failure: FailureRecord;
-  /** What a try of it came to when the capsule was made. */
+  /** The result of a dry run of the event when the snapshot was made. */
   readonly attempt: Pick<TryReport, 'outcome' | 'error' | 'code' | 'sqlstate' | 'statements' | 'moreStatements'>;
   readonly tables: readonly CapsuleTable[];
 }

@@ -1,6 +1,6 @@
 import { type Change, type ColumnValue, type Not, OPERATOR } from './statement.ts';
 
-/** In a `where`: every value but this one. */
+/** A condition of a `where`: matches every value but this one, NULL included. */
 export function not(value: ColumnValue): Not {
   return { [OPERATOR]: true, not: value };
 }

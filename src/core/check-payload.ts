@@ -4,15 +4,18 @@ import type { SchemaIssue, StandardSchema } from './standard-schema.ts';
 const ISSUES_SHOWN = 5;
 
 /**
- * Checks an event's payload, and gives what the schema makes of it. The answer must come at once: a check that waits for
- * something else could not be replayed, and would hold up every event behind it.
- * @throws EngineError PAYLOAD_INVALID with each place that is wrong; PAYLOAD_UNCHECKED when the schema is at fault
+ * Checks an event's payload.
+ *
+ * The schema must answer synchronously: a check that waits for another system could not be replayed, and would delay every
+ * later event.
+ * @returns the value that the schema makes of the payload
+ * @throws EngineError PAYLOAD_INVALID with each path that is wrong; PAYLOAD_UNCHECKED when the schema itself fails
  */
 export function checkPayload(event: string, schema: StandardSchema, payload: unknown): unknown {
-  const result = ask(event, schema, payload);
+  const result = validate(event, schema, payload);
   if (result instanceof Promise) {
-    result.catch(() => undefined); // Nobody waits for it.
-    // zod answers so as well when one of its checks throws: it tries again, waiting for each.
+    result.catch(() => undefined); // Else a later rejection would be an unhandled one.
+    // zod returns a promise also when one of its checks throws: it then repeats the checks asynchronously.
     const reason = 'it answers with a promise, or a check in it throws; it has to answer at once';
     throw new EngineError('PAYLOAD_UNCHECKED', { event, reason });
   }
@@ -24,7 +27,7 @@ export function checkPayload(event: string, schema: StandardSchema, payload: unk
   throw new EngineError('PAYLOAD_UNCHECKED', { event, reason: 'it answers with neither a value nor issues' });
 }
 
-function ask(event: string, schema: StandardSchema, payload: unknown): unknown {
+function validate(event: string, schema: StandardSchema, payload: unknown): unknown {
   try {
     return schema['~standard'].validate(payload);
   } catch (error) {
@@ -35,7 +38,7 @@ function ask(event: string, schema: StandardSchema, payload: unknown): unknown {
 
 function describeIssues(issues: unknown): string {
   if (!Array.isArray(issues) || issues.length === 0) return 'it does not say why';
-  const shown = issues.slice(0, ISSUES_SHOWN).map((issue: SchemaIssue) => `${placeOf(issue)}: ${messageOf(issue)}`);
+  const shown = issues.slice(0, ISSUES_SHOWN).map((issue: SchemaIssue) => `${pathOf(issue)}: ${messageOf(issue)}`);
   const left = issues.length - shown.length;
   return `${shown.join('; ')}${left > 0 ? `; and ${left} more` : ''}`;
 }
@@ -45,7 +48,7 @@ function messageOf(issue: SchemaIssue): string {
 }
 
 /** `payload.halls[2].name` */
-function placeOf({ path = [] }: SchemaIssue): string {
-  const keys = path.map((part) => (typeof part === 'object' ? part.key : part));
-  return keys.map(String).reduce((place, key) => place + (/^\d+$/.test(key) ? `[${key}]` : `.${key}`), 'payload');
+function pathOf({ path = [] }: SchemaIssue): string {
+  const keys = path.map((segment) => (typeof segment === 'object' ? segment.key : segment));
+  return keys.map(String).reduce((text, key) => text + (/^\d+$/.test(key) ? `[${key}]` : `.${key}`), 'payload');
 }

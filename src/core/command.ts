@@ -1,11 +1,11 @@
 import type { OperatorEvent } from './operator-commands/command-registry.ts';
 
-/** How a command stands: `pending` until its effect is committed, or it is refused. @public */
+/** State of a command: `pending` until its effect is committed, or the command is refused. @public */
 export const COMMAND_STATES = ['pending', 'done', 'failed'] as const;
 /** @public */
 export type CommandState = (typeof COMMAND_STATES)[number];
 
-/** What somebody asks of a projection. */
+/** A command to a projection, as its sender gives it. */
 export interface CommandRequest {
   readonly name: string;
   readonly event: OperatorEvent;
@@ -13,15 +13,15 @@ export interface CommandRequest {
   readonly position?: bigint;
   /** SKIP: why, for the record; 1 to 500 characters. */
   readonly reason?: string;
-  /** Refused unless the projection is of this generation when it is carried out: a second click on RESET. */
+  /** The command is refused unless the projection has this generation when it is executed: this stops a second click on RESET. */
   readonly generation?: bigint;
   /** A UUID that the sender has chosen: a repeat of the request is the same command. Default: a new one. */
   readonly id?: string;
-  /** Who asks, for the record: `http 127.0.0.1`, `broker`, `library`. */
+  /** The sender, for the record: `http 127.0.0.1`, `broker`, `library`. */
   readonly by: string;
 }
 
-/** A command that is still to be carried out. */
+/** A command that has not been executed yet. */
 export interface PendingCommand {
   readonly id: string;
   readonly name: string;
@@ -31,7 +31,7 @@ export interface PendingCommand {
   readonly generation: bigint | null;
   readonly requestedBy: string;
   readonly acceptedBy: string;
-  /** Since it was asked for, by the database's clock. */
+  /** Seconds since the request, by the database's clock. */
   readonly seconds: number;
 }
 
@@ -39,29 +39,29 @@ export interface PendingCommand {
 export interface CommandRecord {
   readonly id: string;
   readonly name: string;
-  /** An operator's event; another text where a newer daemon, or SQL, has written one that this version does not know. */
+  /** An operator's event; another text where a newer daemon or an INSERT has written a kind that this version does not know. */
   readonly event: string;
   readonly position: string | null;
   readonly reason: string | null;
   readonly generation: string | null;
   readonly requestedBy: string;
-  /** The daemon that took it in. */
+  /** The daemon that accepted it. */
   readonly acceptedBy: string;
   readonly requestedAt: string;
   readonly state: CommandState;
-  /** The daemon that carried it out; null while pending. */
+  /** The daemon that ended it; null while pending. */
   readonly carriedOutBy: string | null;
   readonly endedAt: string | null;
-  /** Of a failed one: an error code and its sentence. */
+  /** Of a failed command: an error code and its sentence. */
   readonly code: string | null;
   readonly message: string | null;
-  /** What else it did: a reset that took other projections along. */
+  /** A side effect: a reset names the other projections that it included. */
   readonly warning: string | null;
 }
 
-/** How long somebody waits for a command to end. */
+/** Bounds of a wait for the end of a command. */
 export interface WaitOptions {
   readonly signal?: AbortSignal;
-  /** Default 30000. */
+  /** Milliseconds. Default 30000. */
   readonly timeoutMs?: number;
 }

@@ -1,32 +1,32 @@
 import { ENCODE_PASSWORD, isAmbiguousUrl } from './ambiguous-url.ts';
 
-/** What libpq means by them; `allow`, which tries without TLS first, is refused. */
+/** The modes, with their meaning in libpq. `allow` is refused: it tries without TLS first. */
 const SSL_MODES = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
 type SslMode = (typeof SSL_MODES)[number];
 
-/** How TLS is to be used, as the URL has it. */
+/** TLS settings of a URL. */
 export interface TlsSettings {
   readonly mode: SslMode;
-  /** Files; `system`: the certificate authorities that Node knows. */
+  /** Path of a file; `system`: the certificate authorities that Node knows. */
   readonly rootCert: string | null;
   readonly cert: string | null;
   readonly key: string | null;
 }
 
 export interface DatabaseUrl {
-  /** Without what is said of TLS. */
+  /** Without the parameters of TLS. */
   readonly url: string;
-  /** Null: the URL says nothing of it. */
+  /** Null: the URL has no parameter of TLS. */
   readonly tls: TlsSettings | null;
-  /** The database, with the slash before it; empty: none is named. */
+  /** The database with the slash before it; empty where the URL names none. */
   readonly path: string;
 }
 
-/** Parts of TLS that are taken out, since the driver means something else by them. */
-const OURS = new Set(['sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'uselibpqcompat']);
+/** Parameters of TLS. They are removed from the URL, since the driver gives them another meaning. */
+const TLS_PARAMETERS = new Set(['sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'uselibpqcompat']);
 const NO_URL = `is not a URL (${ENCODE_PASSWORD})`;
 
-/** @returns the URL read; what is wrong with it, in words that repeat no part of it: that may be of the password */
+/** @returns the parts of the URL, or its problem in words that repeat no part of it, since any part may be of the password */
 export function readDatabaseUrl(text: string): DatabaseUrl | { readonly problem: string } {
   if (!/^postgres(ql)?:\/\//.test(text)) return { problem: 'must begin with postgres:// or postgresql://' };
   const [, scheme = '', authority = '', path = '', query = ''] =
@@ -44,7 +44,7 @@ export function readDatabaseUrl(text: string): DatabaseUrl | { readonly problem:
   if (!isPort(port)) return { problem: BAD_PORT };
   const tls = readTls(parameters);
   if (tls !== null && 'problem' in tls) return tls;
-  const rest = pairs.filter((pair) => !OURS.has(pair.split('=')[0] ?? ''));
+  const rest = pairs.filter((pair) => !TLS_PARAMETERS.has(pair.split('=')[0] ?? ''));
   return { url: `${scheme}${authority}${path}${rest.length > 0 ? `?${rest.join('&')}` : ''}`, tls, path };
 }
 
@@ -57,18 +57,18 @@ function isPort(text: string): boolean {
   return /^\d{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 65_535;
 }
 
-/** Digits alone: other text behind the colon may be a password whose URL is not one. */
+/** Checks digits alone: other text after the colon may be a password in a text that is not a URL. */
 function hasBadPort(host: string): boolean {
   const [, port] = /:(\d+)$/.exec(host.startsWith('[') ? host.slice(host.indexOf(']')) : host) ?? [];
   return port !== undefined && !isPort(port);
 }
 
-/** None is one too: the environment or `?host=` names it then. */
+/** An empty host is accepted: the environment or `?host=` names the host then. */
 function isHost(text: string, scheme: string): boolean {
   return text === '' || URL.canParse(`${scheme}${text}`);
 }
 
-/** What cannot be decoded would throw at every attempt to connect. A % that begins no escape is taken as it is. */
+/** A text that cannot be decoded would throw at every attempt to connect. A % that begins no escape is kept as it is. */
 function isDecodable(text: string): boolean {
   try {
     decodeURIComponent(text.replaceAll(/%(?![\da-f]{2})/gi, '%25'));
@@ -78,7 +78,7 @@ function isDecodable(text: string): boolean {
   }
 }
 
-/** @returns null where nothing is said of TLS */
+/** @returns null where the URL has no parameter of TLS */
 function readTls(parameters: URLSearchParams): TlsSettings | { readonly problem: string } | null {
   const [rootCert, cert, key] = ['sslrootcert', 'sslcert', 'sslkey'].map((name) => parameters.get(name) || null);
   const files = { rootCert: rootCert ?? null, cert: cert ?? null, key: key ?? null };
@@ -93,7 +93,8 @@ function readTls(parameters: URLSearchParams): TlsSettings | { readonly problem:
   }
   if (files.rootCert === 'system' && mode !== 'verify-full') {
     return {
-      problem: 'has sslrootcert=system, which anybody can get a certificate of: use sslmode=verify-full with it',
+      problem:
+        'has sslrootcert=system, whose authorities give a certificate to any host: use sslmode=verify-full with it',
     };
   }
   return { mode, ...files };
@@ -101,7 +102,7 @@ function readTls(parameters: URLSearchParams): TlsSettings | { readonly problem:
 
 const UNKNOWN_MODE = `an sslmode that is none of ${SSL_MODES.join(', ')}`;
 
-/** Null: there is no such mode. The driver's own `no-verify` is what everybody else calls `require`. */
+/** Null: there is no such mode. The driver's `no-verify` is `require` of libpq. */
 function toSslMode(text: string): SslMode | null {
   if (text === 'no-verify') return 'require';
   return SSL_MODES.find((mode) => mode === text) ?? null;

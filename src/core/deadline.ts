@@ -1,33 +1,33 @@
 import { onAbort, type Until, untilAborted } from './signals.ts';
 
 /**
- * Waits for a promise, but no longer than the signal allows: rejects with the signal's reason. What the promise does
- * later is ignored, so that it can never become an unhandled rejection.
+ * Waits for a promise until the signal is aborted, and then rejects with the signal's reason. A later rejection of the
+ * promise is ignored, so that it cannot become an unhandled one.
  */
 export function orAborted<T>(promise: PromiseLike<T>, signal: AbortSignal): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const abort = (): void => reject(signal.reason);
-    const free = signal.aborted ? abort : onAbort(signal, abort);
+    const release = signal.aborted ? abort : onAbort(signal, abort);
     if (signal.aborted) abort();
     promise.then(
       (value) => {
-        free();
+        release();
         resolve(value);
       },
       (error: unknown) => {
-        free();
+        release();
         reject(error);
       },
     );
   });
 }
 
-/** Waits for a promise, but no longer than any of the signals allows, nor than so many milliseconds. */
+/** Waits for a promise until one of the signals is aborted or the time is over, and then rejects with that reason. */
 export function orLate<T>(promise: PromiseLike<T>, until: Until): Promise<T> {
   return untilAborted(until, (signal) => orAborted(promise, signal));
 }
 
-/** Waits for a promise, so many milliseconds at most, however it ends. Never rejects. */
+/** Waits `ms` milliseconds at most for a promise to settle. Never rejects. */
 export async function atMost(ms: number, promise: PromiseLike<unknown> | undefined): Promise<void> {
   await orLate(Promise.resolve(promise), { signals: [], ms }).catch(() => undefined);
 }

@@ -2,17 +2,17 @@ import { EngineError } from './errors.ts';
 
 const WRITTEN = /^([+-]?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d{1,9}))?$/;
 
-/** Digits that are written out at most, on both sides of the point together. */
+/** Greatest number of digits that are written out, on both sides of the point together. */
 const DIGITS = 1000;
 
 /**
- * A number that no JavaScript number holds, as its text. A column or a JSON value that it is given to gets every digit.
- * In arithmetic it is the nearest JavaScript number, and in a text it is its own: `x * 2` rounds, `${x}` does not.
+ * A number that no JavaScript number holds, as text. A column or JSON value that it is written to has every digit.
+ * Arithmetic uses the nearest JavaScript number (`x * 2` rounds); a template literal has every digit (`${x}`).
  */
 export class Decimal {
   readonly text: string;
 
-  /** @throws EngineError DECIMAL_INVALID for a text that is no decimal number */
+  /** @throws EngineError DECIMAL_INVALID where the text is no decimal number */
   constructor(text: string) {
     if (typeof text !== 'string' || !WRITTEN.test(text)) {
       throw new EngineError('DECIMAL_INVALID', { value: String(text).slice(0, 40) });
@@ -28,7 +28,7 @@ export class Decimal {
     return Number(this.text);
   }
 
-  /** For JSON.stringify, which cannot write such a number. The engine writes it as the number it is. */
+  /** For JSON.stringify, which cannot write such a number and writes a string. The engine's own JSON has a number. */
   toJSON(): string {
     return this.text;
   }
@@ -39,8 +39,8 @@ export function isDecimalText(text: string): boolean {
 }
 
 /**
- * Written out as PostgreSQL writes a numeric: without exponent, plus and leading zeros, zeros at the end as they are.
- * @returns undefined for what is no number, or would have more than 1000 digits
+ * The number as PostgreSQL writes a numeric: without exponent, plus sign and leading zeros; zeros at the end are kept.
+ * @returns undefined where the text is no number, or would have more than 1000 digits
  */
 export function plainDecimal(text: string): string | undefined {
   const [, sign = '', whole = '', fraction = '', exponent = '0'] = WRITTEN.exec(text) ?? [];
@@ -48,18 +48,18 @@ export function plainDecimal(text: string): string | undefined {
   if (whole === '' || whole.length + fraction.length + Math.abs(shift) > DIGITS) return undefined;
   const point = whole.length + shift;
   const digits = `${'0'.repeat(Math.max(0, -point))}${whole}${fraction}`;
-  const place = Math.max(0, point);
+  const wholeLength = Math.max(0, point);
   const integer =
     digits
-      .slice(0, place)
-      .padEnd(place, '0')
+      .slice(0, wholeLength)
+      .padEnd(wholeLength, '0')
       .replace(/^0+(?=\d)/, '') || '0';
-  const rest = digits.slice(place);
+  const rest = digits.slice(wholeLength);
   const written = rest === '' ? integer : `${integer}.${rest}`;
   return sign === '-' && /[1-9]/.test(written) ? `-${written}` : written;
 }
 
-/** The exact sum with the longer fraction, as PostgreSQL's numeric. Both are written out. */
+/** The exact sum, with the longer of the two fractions, as PostgreSQL's numeric. Neither text may have an exponent. */
 export function addDecimals(a: string, b: string): string | undefined {
   const parts = [a, b].map((text) => /^(-?\d+)(?:\.(\d+))?$/.exec(text));
   const scale = Math.max(...parts.map((match) => match?.[2]?.length ?? 0));
@@ -75,9 +75,9 @@ export function addDecimals(a: string, b: string): string | undefined {
 }
 
 /**
- * Whether a JavaScript number says what this text does: it is written so, in its shortest form or, as other languages
- * write a double, in 17 digits. From 2^53 on the shortest form of a double is another integer than the double, so what
- * is written in 17 digits there is exact as text alone.
+ * Whether a JavaScript number stands for this text: the text is the shortest form of the number or, as other languages write
+ * a double, its form in 17 digits. From 2^53 on the shortest form of a double is another integer than the double, so a text
+ * of 17 digits there is exact as text alone.
  */
 export function isExactNumber(text: string): boolean {
   const number = Number(text);
@@ -87,7 +87,7 @@ export function isExactNumber(text: string): boolean {
   return Math.abs(number) < 2 ** 53 && value === canonical(number.toPrecision(17));
 }
 
-/** Equal for equal numbers: the digits from the first to the last that is no zero, and their exponent. */
+/** Equal for equal numbers: the digits from the first to the last one above zero, and their exponent. */
 function canonical(text: string): string {
   const [, sign = '', whole = '', fraction = '', exponent = '0'] = WRITTEN.exec(text) ?? [];
   const digits = whole + fraction;

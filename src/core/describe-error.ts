@@ -1,4 +1,4 @@
-/** Anything can be thrown: undefined, a frozen object, 100 MB of text. */
+/** The text of any thrown value, at most 4000 characters. A handler can throw undefined, a frozen object, 100 MB of text. */
 export function describeError(error: unknown): string {
   let text: string;
   try {
@@ -6,6 +6,6 @@ export function describeError(error: unknown): string {
   } catch {
     text = 'an error that cannot be shown';
   }
-  // NUL cannot be stored in a text column, and this must be.
+  // A text column cannot store a NUL, and the text must be stored.
   return text.replaceAll('\u0000', '\\u0000').slice(0, 4000);
 }

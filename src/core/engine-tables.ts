@@ -1,6 +1,6 @@
 /**
- * Every table of the engine. RESET empties the tables of a projection, so none of these may be one. A test compares this
- * list with the migrated schema.
+ * Every table of the engine. RESET empties the tables of a projection, so no projection may declare one of these. A test
+ * compares this list with the migrated schema.
  */
 export const ENGINE_TABLES = [
   'events',

@@ -1,6 +1,6 @@
 /**
- * An event as the store holds it. `position` is the global order (drawn inside the INSERT, gaps are normal);
- * `sequenceNo` counts within one aggregate. Handlers get it deeply frozen.
+ * An event as the store holds it. `position` is the global order (allocated inside the INSERT, gaps are normal);
+ * `sequenceNo` counts within one aggregate. Handlers receive it deeply frozen.
  */
 export interface StoredEvent<Name extends string = string, Payload = unknown> {
   readonly position: bigint;
@@ -21,7 +21,7 @@ export interface StoredEvent<Name extends string = string, Payload = unknown> {
   readonly metadata: Readonly<Record<string, unknown>>;
 }
 
-/** An event to append. What is left out gets its default: a random `id`, now, an empty `metadata`, no instance. */
+/** An event to append. Defaults: a random `id`, the present time, an empty `metadata`, no instance. */
 export interface NewEvent<Name extends string = string, Payload = unknown> {
   readonly aggregateName: string;
   readonly aggregateId: string;
@@ -30,7 +30,7 @@ export interface NewEvent<Name extends string = string, Payload = unknown> {
   readonly payload: Payload;
   readonly id?: string;
   readonly instanceId?: string;
-  /** Any timestamp text PostgreSQL reads. */
+  /** Any timestamp text that PostgreSQL reads. */
   readonly occurredAt?: string;
   readonly metadata?: Readonly<Record<string, unknown>>;
 }

@@ -11,11 +11,11 @@ export interface FailureRecord {
   readonly statement: string | null;
   readonly firstAt: string;
   readonly lastAt: string;
-  /** Passed over: by an operator or the policy `skip`. Null: the projection stands before it. */
+  /** Set where an operator or the policy `skip` has skipped the event. Null: the projection is halted before it. */
   readonly skipped: { readonly at: string; readonly by: string; readonly reason: string } | null;
 }
 
-/** A statement as it was sent. Values are shown as PostgreSQL literals, null is NULL; long ones are cut. */
+/** A statement as it was sent. Values are PostgreSQL literals, null for NULL; long ones are cut. */
 export interface TriedStatement {
   readonly text: string;
   readonly values: readonly (string | null)[];
@@ -32,24 +32,24 @@ export interface RowChange {
   readonly after: RowText | null;
 }
 
-/** What came of running one event in a transaction that was rolled back. */
+/** The result of a dry run: one event was applied in a transaction that was rolled back. */
 export interface TryReport {
   readonly name: string;
   readonly position: string;
   readonly eventId: string;
   readonly eventName: string;
-  /** The event's payload, as text, exact. */
+  /** JSON of the event's payload, exact. */
   readonly payload: string;
   readonly outcome: 'applied' | 'failed' | 'waiting';
-  /** Of a failed one, and why it waits. */
+  /** Of a failed event; of a waiting one, what it waits for. */
   readonly error: string | null;
   readonly code: string | null;
   readonly sqlstate: string | null;
-  /** In the order run. The last one is the one that failed, where a statement did. */
+  /** In the order sent. Where a statement failed, it is the last one. */
   readonly statements: readonly TriedStatement[];
-  /** Statements beyond what is listed. */
+  /** Number of further statements that are not listed. */
   readonly moreStatements: number;
   readonly changes: readonly RowChange[];
-  /** Rows beyond what is listed. */
+  /** Number of further rows that are not listed. */
   readonly moreChanges: number;
 }

@@ -1,11 +1,12 @@
 import { EngineError } from './errors.ts';
 
-/** `__proto__` is no key of an ordinary object: a row could not hold a column of that name. */
+/** Without `__proto__`, which is no key of an ordinary object: a row could not hold a column of that name. */
 const PATTERN = /^(?!__proto__$)[a-z_][a-z0-9_]{0,62}$/;
 
 /**
- * The one place that decides what may name a projection, table or column. PostgreSQL cuts longer names at 63 bytes
- * without an error, so two that differ after that would be one.
+ * Checks the name of a projection, table, column or schema. PostgreSQL cuts longer names at 63 bytes without an error, so
+ * two names that differ after that would be one.
+ * @returns the name
  * @throws EngineError IDENTIFIER_INVALID
  */
 export function checkIdentifier(what: 'projection' | 'table' | 'column' | 'schema', value: string): string {
@@ -15,12 +16,12 @@ export function checkIdentifier(what: 'projection' | 'table' | 'column' | 'schem
   return value;
 }
 
-/** Whether a statement can name a column so. */
+/** Whether the text may name a column. */
 export function isIdentifier(value: string): boolean {
   return PATTERN.test(value);
 }
 
-/** Quoted for SQL. Call it on every identifier that goes into a statement's text. */
+/** Quotes a name for SQL. Every identifier in the text of a statement passes through it. */
 export function quoteIdentifier(value: string): string {
   return `"${checkIdentifier('column', value)}"`;
 }

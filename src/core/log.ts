@@ -1,4 +1,4 @@
-/** What the engine needs of a logger; pino fits. Event names are stable: the first argument's fields, then a sentence. */
+/** The logger that the engine needs; pino has this shape. The first argument holds fields, the second is a sentence. */
 export interface Log {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;

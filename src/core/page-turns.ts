@@ -1,7 +1,7 @@
-/** Who waits now, and since when. */
+/** The queue of waiting pages. */
 export interface Waiting {
   readonly count: number;
-  /** Milliseconds that the first of them has waited; 0 while nobody does. */
+  /** Milliseconds that the first of them has waited; 0 while none waits. */
   readonly longestMs: number;
 }
 
@@ -11,32 +11,32 @@ interface Waiter {
 }
 
 /**
- * So many at once, in the order asked. In front of a pool of connections it makes the wait for one visible and lets it be
- * given up: a projection that waits for its turn is not stalled, and can be paused meanwhile.
+ * A semaphore with a fair queue. In front of a pool of connections it makes the wait for a connection visible and lets the
+ * caller abort it: a projection that waits for its turn is not stalled, and can be paused meanwhile.
  */
 export class PageTurns {
-  readonly places: number;
+  readonly #capacity: number;
   readonly #now: () => number;
   readonly #waiters = new Set<Waiter>();
   #taken = 0;
 
-  /** @param now milliseconds that only rise */
-  constructor(places: number, now: () => number = () => performance.now()) {
-    this.places = places;
+  /** @param now a monotonic clock in milliseconds */
+  constructor(capacity: number, now: () => number = () => performance.now()) {
+    this.#capacity = capacity;
     this.#now = now;
   }
 
-  /** @returns how to give the turn back (once); null when the signal was aborted before it came */
+  /** @returns a function that gives the turn back (a second call does nothing); null when the signal was aborted first */
   async take(signal: AbortSignal): Promise<(() => void) | null> {
     if (signal.aborted) return null;
-    if (this.#taken >= this.places || this.#waiters.size > 0) {
-      const came = await this.#wait(signal);
-      if (!came) return null;
+    if (this.#taken >= this.#capacity || this.#waiters.size > 0) {
+      const granted = await this.#wait(signal);
+      if (!granted) return null;
     } else this.#taken += 1;
-    let back = false;
+    let released = false;
     return () => {
-      if (back) return;
-      back = true;
+      if (released) return;
+      released = true;
       this.#taken -= 1;
       this.#next();
     };
@@ -49,10 +49,10 @@ export class PageTurns {
 
   #wait(signal: AbortSignal): Promise<boolean> {
     return new Promise((resolve) => {
-      const end = (came: boolean): void => {
+      const end = (granted: boolean): void => {
         signal.removeEventListener('abort', abort);
         this.#waiters.delete(waiter);
-        resolve(came);
+        resolve(granted);
       };
       const abort = (): void => end(false);
       const waiter = { since: this.#now(), go: () => end(true) };
@@ -63,8 +63,8 @@ export class PageTurns {
 
   #next(): void {
     const [first] = this.#waiters;
-    if (first === undefined || this.#taken >= this.places) return;
-    // Taken here, not when it wakes up: nobody who comes in between may have it.
+    if (first === undefined || this.#taken >= this.#capacity) return;
+    // Counted here, not when the waiter resumes: a caller in between would take its turn.
     this.#taken += 1;
     first.go();
   }

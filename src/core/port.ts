@@ -3,8 +3,8 @@ import type { ErrorCode } from './errors.ts';
 import type { StoredStatus } from './status.ts';
 
 /**
- * catch-up: pages until the safe head is reached. live: what a wake announced; gives up after a full page.
- * attempt: the page with the event that failed last, although the projection is halted.
+ * catch-up: applies pages until the high-water mark is reached. live: applies the events that a wakeup announced, and ends
+ * after a full page. attempt: applies the page with the event that failed last, although the projection is halted.
  */
 export type RunMode = 'catch-up' | 'live' | 'attempt';
 
@@ -13,48 +13,49 @@ export interface FailedEvent {
   readonly position: bigint;
   readonly eventName: string;
   readonly error: string;
-  /** What PostgreSQL, or the engine, calls the error; null when it is neither's. */
+  /** SQLSTATE of PostgreSQL; null for another error. */
   readonly sqlstate: string | null;
+  /** Code of the engine; null for another error. */
   readonly code: ErrorCode | null;
 }
 
-/** How a pull ended. Each of these leaves the stored rows and cursor consistent. */
+/** How a run ended. Each outcome leaves the stored rows and the cursor consistent. */
 export type RunOutcome =
-  /** Everything up to the head has been applied. */
+  /** Every event up to the high-water mark has been applied. */
   | { readonly kind: 'caught-up' }
-  /** Progress was made and there is more: a full page (live), or the failed event went through (attempt). */
+  /** Events were applied and more follow: a page was full (live), or the failed event was applied (attempt). */
   | { readonly kind: 'behind' }
-  /** An event could not be applied; the cursor is just before it. Without `event`: none can be, the history is another. */
+  /** An event could not be applied; the cursor is just before it. Without `event`: the store has another history. */
   | { readonly kind: 'failed'; readonly halted: boolean; readonly detail: string; readonly event?: FailedEvent }
-  /** A look-up waits for another projection to come as far as this one. */
+  /** The dependency of a look-up is not ready: another projection has not reached this position. */
   | { readonly kind: 'waiting'; readonly detail: string }
-  /** Another worker holds the row. */
+  /** Another daemon has locked the row. */
   | { readonly kind: 'locked-by-other' }
-  /** The stored row says so: set by somebody else, or before this process. */
+  /** The stored status is paused or halted: another daemon, or an earlier process, has set it. */
   | { readonly kind: 'paused' }
   | { readonly kind: 'halted'; readonly detail: string }
-  /** The signal was aborted; what was not committed was rolled back. */
+  /** The signal was aborted; an open transaction was rolled back. */
   | { readonly kind: 'stopped' };
 
 /**
- * The hands of one projection's machine. At most one operation runs at a time: the machine enters a state only when the
- * last operation has settled. Rejecting means that the database could not do it now; the machine backs off and tries
- * again. The machine retries, the hands never do. An operation that carries out a command ends the command's row in its
- * own transaction; `null` where the machine was asked without a command.
+ * The operations that the machine of one projection invokes. At most one runs at a time: the machine enters a state only
+ * when the last operation has settled. A rejection means that the database could not do it now. The machine then backs off
+ * and retries; an operation never retries by itself. An operation that executes a command ends the command's row in its own
+ * transaction; `null`: the machine has no command.
  */
 export interface ProjectionOperations {
-  /** Reads the row; nothing is applied. */
+  /** Reads the projection's row, and applies nothing. */
   open(signal: AbortSignal): Promise<{
     readonly status: StoredStatus;
     readonly detail: string | null;
-    /** Processes have died of the event it halted at: the start of another one must not try it. */
+    /** Whether processes have died of the event that it halted at: a start must not try that event. */
     readonly deadly?: boolean;
   }>;
   run(mode: RunMode, signal: AbortSignal): Promise<RunOutcome>;
-  /** One short transaction, bounded, not abortable. */
+  /** One transaction, bounded in time, not abortable. */
   reset(command: PendingCommand | null): Promise<{ readonly status: StoredStatus }>;
-  /** Waits for the page in flight. Resolves with what the row says then: a resumed one may be halted. */
+  /** Waits for the page in progress. Resolves with the stored status afterwards: a resumed projection may be halted. */
   setPaused(paused: boolean, command: PendingCommand | null): Promise<{ readonly status: StoredStatus }>;
-  /** Passes over the event that failed: one short transaction, not abortable. */
+  /** Skips the failed event in one short transaction, not abortable. */
   skip(command: PendingCommand | null): Promise<void>;
 }

@@ -1,17 +1,26 @@
 import { EngineError } from './errors.ts';
 
-const MAX = 2n ** 63n - 1n;
+const MAX_POSITION = 2n ** 63n - 1n;
 
-/** Reads a position from outside: a decimal string, 0 to 2^63 - 1. A number would lose digits above 2^53. */
-export function parsePosition(text: string): bigint {
-  if (!/^(0|[1-9]\d{0,18})$/.test(text)) {
-    throw new EngineError('CONFIG_INVALID', {
-      setting: 'position',
-      reason: `'${text.slice(0, 40)}' is not a decimal string`,
-    });
-  }
+/** Regular expression of a position as text, without the upper bound of 2^63 - 1. */
+export const POSITION_PATTERN = '^(0|[1-9]\\d{0,18})$';
+const DECIMAL = new RegExp(POSITION_PATTERN);
+
+/** @returns the position, or null where `text` is not a decimal string from 0 to 2^63 - 1 */
+export function positionOrNull(text: string): bigint | null {
+  if (!DECIMAL.test(text)) return null;
   const position = BigInt(text);
-  if (position > MAX)
-    throw new EngineError('CONFIG_INVALID', { setting: 'position', reason: `${text} is above 2^63 - 1` });
-  return position;
+  return position <= MAX_POSITION ? position : null;
+}
+
+/**
+ * Reads a position from outside: a decimal string from 0 to 2^63 - 1, without sign and leading zeros. It takes no number,
+ * since a JavaScript number loses digits above 2^53.
+ * @throws EngineError CONFIG_INVALID
+ */
+export function parsePosition(text: string): bigint {
+  const position = positionOrNull(text);
+  if (position !== null) return position;
+  const reason = DECIMAL.test(text) ? `${text} is above 2^63 - 1` : `'${text.slice(0, 40)}' is not a decimal string`;
+  throw new EngineError('CONFIG_INVALID', { setting: 'position', reason });
 }

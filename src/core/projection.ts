@@ -1,32 +1,31 @@
-import { checkPolicy } from './check-policy.ts';
 import { isEngineTable } from './engine-tables.ts';
 import { EngineError } from './errors.ts';
 import type { StoredEvent } from './event.ts';
-import type { FailurePolicy } from './failure-policy.ts';
+import { checkPolicy, type FailurePolicy } from './failure-policy.ts';
 import { checkIdentifier } from './identifier.ts';
 import { type EventSchemas, isStandardSchema, type StandardSchema } from './standard-schema.ts';
 import type { Statement } from './statement.ts';
 
-/** An event of one type: name and payload. A union of these is what `defineProjection` is typed by. */
+/** An event of one type: name and payload. `defineProjection` takes a union of these as its type argument. */
 export interface EventShape {
   readonly name: string;
   readonly payload: unknown;
 }
 
-/** Runs SQL inside the page's transaction; `` tx`SELECT …` `` with parameters, never a COMMIT. */
+/** Runs SQL inside the page's transaction: `` tx`SELECT …` ``, values as parameters. A COMMIT is refused. */
 export type Transaction = <T extends readonly object[] = readonly Record<string, unknown>[]>(
   text: TemplateStringsArray,
   ...parameters: readonly unknown[]
 ) => PromiseLike<T>;
 
 export interface HandlerContext {
-  /** The page's own transaction: what runs here commits together with the position, or not at all. */
+  /** The page's transaction: its statements commit together with the position, or not at all. */
   readonly tx: Transaction;
-  /** True below the head that was first seen after a start or a reset: leave side effects out. */
+  /** True up to the high-water mark that was read first after a start or a reset. A handler then leaves out its side effects. */
   readonly replaying: boolean;
 }
 
-/** Returns what to do, or is async, gets the transaction and does it itself. */
+/** Returns statements, or is async and runs SQL of its own in the page's transaction. */
 export type Handler<E> = (event: E, context: HandlerContext) => Statement | readonly Statement[] | Promise<void>;
 
 type EventNamed<E extends EventShape, Name extends string> = Extract<E, { readonly name: Name }>;
@@ -45,34 +44,35 @@ export interface TableShape {
 }
 
 export interface ProjectionDefinition<E extends EventShape> {
-  /** Lower-case letters, digits, underscores; the name in readviews, in commands and in addresses. */
+  /** Lower-case letters, digits and underscores, at most 63. The name in readviews, in commands and in URLs. */
   readonly name: string;
-  /** Raise it when the handlers change what they write: status then offers a reset. Default 1. */
+  /** A whole number. Raise it when the handlers write other rows than before: status then offers a reset. Default 1. */
   readonly version?: number;
-  /** DDL of the tables, run by `migrate`; must be repeatable (IF NOT EXISTS). */
+  /** DDL of the tables. Each `migrate` runs it, so it must be repeatable (IF NOT EXISTS). Default: none. */
   readonly schema?: string;
-  /** Where it differs from the settings: what becomes of an event that fails, and how long handlers may take. */
+  /** Overrides of the settings: what the engine does with an event that fails, and how long handlers may take. */
   readonly policy?: Partial<FailurePolicy>;
-  /** The tables this projection alone writes. */
+  /** The tables that this projection alone writes, at least one. */
   readonly tables: Readonly<Record<string, TableShape>>;
   readonly on: Handlers<E>;
   /**
-   * Schemas by event type. A payload is checked before the handler is called, which gets what the schema makes of it; one
-   * that does not pass is a failure of its event. Types without a schema are taken as they are. Default: none.
+   * Schemas by event type. The engine checks a payload before it calls the handler, which receives the value that the schema
+   * makes of it. A payload that does not pass fails its event. Types without a schema are not checked. Default: none.
    */
   readonly events?: Schemas<E>;
   /**
-   * Empties the tables instead of the TRUNCATE of `tables`, in the reset's transaction, which it must not end. Also runs
-   * when another projection's reset takes this one along. The whole reset has 20 seconds. What it throws undoes it all.
+   * Empties the tables in place of the TRUNCATE of `tables`, in the transaction of the reset, which it must not end. It also
+   * runs when the reset of another projection includes this one. The whole reset has 20 seconds. An error that it throws
+   * rolls the reset back.
    */
   readonly reset?: (context: { readonly tx: Transaction }) => Promise<void>;
 }
 
 declare const EVENTS: unique symbol;
 
-/** A checked definition, as the engine runs it. `E` is the union of the events it was declared with. */
+/** A checked definition, as the engine runs it. `E` is the union of the events that it was declared with. */
 export interface Projection<E extends EventShape = EventShape> {
-  /** For the compiler alone: a test of this projection takes its events and no others. Never there at run time. */
+  /** For the compiler alone: a test of this projection takes its events and no others. Never set at run time. */
   readonly [EVENTS]?: E;
   readonly name: string;
   readonly version: number;
@@ -85,8 +85,8 @@ export interface Projection<E extends EventShape = EventShape> {
 }
 
 /**
- * Declares a projection: `defineProjection<MyEvent>()({ name, tables, on })`. (Two calls, since TypeScript cannot take
- * one type argument and infer the other.)
+ * Declares a projection: `defineProjection<MyEvent>()({ name, tables, on })`. There are two calls,
+ * since TypeScript cannot take one type argument and infer the other.
  * @throws EngineError PROJECTION_INVALID, IDENTIFIER_INVALID, TABLE_RESERVED
  */
 export function defineProjection<E extends EventShape>() {
@@ -132,7 +132,7 @@ export function defineProjection<E extends EventShape>() {
   };
 }
 
-/** The projection with these schemas for the event types that it has none of its own for. */
+/** The projection with these schemas for the event types that it has no schema for itself. */
 export function withEvents(projection: Projection, schemas: EventSchemas): Projection {
   const shared = checkSchemas(projection.name, schemas);
   return Object.freeze({ ...projection, events: new Map([...shared, ...projection.events]) });

@@ -1,4 +1,4 @@
-/** Name of the publisher's row in projection_state. A projection cannot have it: `$` is refused in names. */
+/** Name of the publisher's row in projection_state. No projection can have it: names have no `$`. */
 export const PUBLISHER_NAME = '$publisher';
 
 export const PUBLISHER_STATES = [
@@ -13,28 +13,28 @@ export const PUBLISHER_STATES = [
 ] as const;
 export type PublisherState = (typeof PUBLISHER_STATES)[number];
 
-/** How one spell of publishing ended. In each case the stored cursor stands at the end of what was confirmed. */
+/** How one batch of publishing ended. In each case the stored cursor is the position of the last confirmed event. */
 export type RelayOutcome =
-  /** Everything up to the head is confirmed. */
+  /** Every event up to the high-water mark is confirmed. */
   | { readonly kind: 'published' }
-  /** Its time was over; there is more to send or to be confirmed. */
+  /** The time of the batch was over; more events are to be sent or confirmed. */
   | { readonly kind: 'behind' }
   /** Another daemon publishes. */
   | { readonly kind: 'locked-by-other' }
-  /** The broker takes nothing at present (a memory or disk alarm). */
+  /** The broker accepts no messages at present (a memory or disk alarm). */
   | { readonly kind: 'blocked' }
-  /** There is no channel to the broker, or it was lost. */
+  /** There is no channel to the broker, or the channel was lost. */
   | { readonly kind: 'disconnected' }
-  /** The broker did not take a message; all from there on will be sent again. `progressed`: others before it were. */
+  /** The broker refused a message; it and all after it will be sent again. `progressed`: earlier messages were confirmed. */
   | { readonly kind: 'refused'; readonly detail: string; readonly progressed: boolean }
-  /** The next event can never be sent as it is. */
+  /** The next event can never be sent as it is stored. */
   | { readonly kind: 'halted'; readonly detail: string }
   /** The signal was aborted. */
   | { readonly kind: 'stopped' };
 
 /**
- * The hands of the publisher's machine. One operation at a time; rejecting means that the database could not do it now.
- * The machine retries, the hands never do.
+ * The operations that the publisher's machine invokes, one at a time. A rejection means that the database could not do it
+ * now. The machine retries; an operation never retries by itself.
  */
 export interface PublisherOperations {
   relay(signal: AbortSignal): Promise<RelayOutcome>;
@@ -43,15 +43,16 @@ export interface PublisherOperations {
 /** The publisher as status shows it. Positions are decimal strings. */
 export interface PublisherStatus {
   readonly state: PublisherState;
-  /** Why it is in that state, in words an operator can act on; null when there is nothing to say. */
+  /** Why it is in that state, in words that an operator can act on; null where the state needs no reason. */
   readonly detail: string | null;
-  /** Every event up to here has been confirmed by the broker. */
+  /** The broker has confirmed every event up to this position. */
   readonly cursor: string;
+  /** The high-water mark. */
   readonly head: string;
   /** head - cursor: an upper bound of the events to come. */
   readonly lagEvents: number;
   readonly ratePerSecond: number;
-  /** Messages that were sent by this daemon and are not confirmed yet. */
+  /** Number of messages that this daemon has sent and the broker has not confirmed. */
   readonly unconfirmed: number;
   /** The daemon that last published; null before the first. */
   readonly owner: string | null;

@@ -1,4 +1,4 @@
-/** 1234567 is `1,234,567`, whatever the locale: positions in the dashboard, the terminal and the log can be compared. */
+/** 1234567 is `1,234,567` in every locale, so that positions in the dashboard, the terminal and the log can be compared. */
 export function grouped(number: number | string): string {
   const text = typeof number === 'number' ? Math.round(number).toString() : number;
   return text.replaceAll(/\B(?=(\d{3})+$)/g, ',');

@@ -1,4 +1,4 @@
-/** A row that only one of two looks has seen. */
+/** A row of one of two reads of a table. */
 export interface SeenRow {
   /** Equal for two versions of one row. */
   readonly key: string;
@@ -12,18 +12,18 @@ export interface RowPair<Row> {
 }
 
 /**
- * Which rows have become which, in the order of their keys. A row that was written again with what it had is none of
- * them. A key that several rows share, because it is not unique in truth, pairs them in the order given.
+ * Pairs the rows of two reads, ordered by key. A pair with equal contents is left out. Rows that share a key, because the
+ * table has no unique key, are paired in the order given.
  */
 export function pairRows<Row extends SeenRow>(before: readonly Row[], after: readonly Row[]): readonly RowPair<Row>[] {
-  const waiting = new Map<string, Row[]>();
-  for (const row of before) waiting.set(row.key, [...(waiting.get(row.key) ?? []), row]);
+  const unpaired = new Map<string, Row[]>();
+  for (const row of before) unpaired.set(row.key, [...(unpaired.get(row.key) ?? []), row]);
   const pairs: (RowPair<Row> & { readonly key: string })[] = after.map((row) => ({
     key: row.key,
-    before: waiting.get(row.key)?.shift() ?? null,
+    before: unpaired.get(row.key)?.shift() ?? null,
     after: row,
   }));
-  for (const rows of waiting.values()) pairs.push(...rows.map((row) => ({ key: row.key, before: row, after: null })));
+  for (const rows of unpaired.values()) pairs.push(...rows.map((row) => ({ key: row.key, before: row, after: null })));
   return pairs
     .filter((pair) => pair.before?.mark !== pair.after?.mark)
     .sort((one, other) => compare(one.key, other.key))

@@ -1,57 +1,57 @@
-/** Whether this is the reason of a signal whose time was up. */
+/** Whether this is the reason of a signal that a timeout aborted. */
 export function isTimeout(error: unknown): boolean {
   return error instanceof DOMException && error.name === 'TimeoutError';
 }
 
-interface Heard {
+interface Subscription {
   readonly calls: Set<() => void>;
   readonly listener: () => void;
 }
 
-const heard = new WeakMap<AbortSignal, Heard>();
+const subscriptions = new WeakMap<AbortSignal, Subscription>();
 
 /**
- * Calls `call` when the signal is aborted, until it is freed. However many wait for one signal, it has one listener: from
- * the eleventh on Node would warn of a leak.
- * @returns how to free it
+ * Calls `call` when the signal is aborted, unless it is released before. All callers of one signal share one listener: from
+ * the eleventh listener on Node would warn of a leak.
+ * @returns a function that releases `call`
  */
 export function onAbort(signal: AbortSignal, call: () => void): () => void {
-  // An entry of its own for each registration, also of one function that is given twice.
+  // One entry for each registration, since a function may be registered twice.
   const entry = (): void => call();
-  const known = heard.get(signal) ?? listenTo(signal);
+  const known = subscriptions.get(signal) ?? subscribe(signal);
   known.calls.add(entry);
   return () => {
     known.calls.delete(entry);
     if (known.calls.size > 0) return;
     signal.removeEventListener('abort', known.listener);
-    if (heard.get(signal) === known) heard.delete(signal);
+    if (subscriptions.get(signal) === known) subscriptions.delete(signal);
   };
 }
 
-function listenTo(signal: AbortSignal): Heard {
+function subscribe(signal: AbortSignal): Subscription {
   const calls = new Set<() => void>();
   const listener = (): void => {
     for (const call of calls) call();
   };
   const made = { calls, listener };
-  heard.set(signal, made);
+  subscriptions.set(signal, made);
   signal.addEventListener('abort', listener, { once: true });
   return made;
 }
 
-/** What ends a piece of work before its own end. */
+/** What aborts a piece of work before its own end. */
 export interface Until {
-  /** Any of these. Undefined: one that was not given. */
+  /** Any of these. An undefined element is ignored. */
   readonly signals: readonly (AbortSignal | undefined)[];
-  /** Milliseconds, after which the reason is a DOMException called TimeoutError. Default: none. */
+  /** Milliseconds, after which the reason is a DOMException named TimeoutError. Default: no limit. */
   readonly ms?: number | undefined;
 }
 
 /**
- * Runs `work` with one signal that is aborted with the first of several, or after a time. Its listeners and its timer are
- * gone when the work has settled. `AbortSignal.any` would keep something of every call for as long as the signals live
- * (Node 20: about 105 bytes a call, for the life of the process), and `AbortSignal.timeout` its timer until it fires; a
- * test holds that the first is not used in src.
+ * Runs `work` with a signal that is aborted with the first of the given ones, or after a time. Its listeners and its timer
+ * are removed when the work has settled. `AbortSignal.any` would keep memory of every call for as long as the signals live
+ * (Node 20: about 105 bytes a call, for the life of the process), and `AbortSignal.timeout` keeps its timer until it fires.
+ * A test holds that src does not use `AbortSignal.any`.
  */
 export async function untilAborted<T>(
   { signals, ms }: Until,
@@ -72,6 +72,6 @@ export async function untilAborted<T>(
   try {
     return await work(controller.signal);
   } finally {
-    for (const free of release) free();
+    for (const call of release) call();
   }
 }

@@ -1,4 +1,4 @@
-/** What a check answers: the value as it is from now on, or what is wrong with it. */
+/** The result of a check: the value to use from then on, or the issues. */
 type SchemaResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
   | { readonly issues: readonly SchemaIssue[] };
@@ -18,20 +18,20 @@ export interface StandardSchema<Output = unknown> {
   };
 }
 
-/** A schema for each event type that is to be checked. */
+/** Schemas by event type; a type without one is not checked. */
 export type EventSchemas = Readonly<Record<string, StandardSchema>>;
 
-/** The union of events that these schemas let through, for `defineProjection`. */
+/** The union of the events that pass these schemas, for `defineProjection`. */
 export type EventsOf<Schemas extends EventSchemas> = {
   [Name in keyof Schemas & string]: { readonly name: Name; readonly payload: OutputOf<Schemas[Name]> };
 }[keyof Schemas & string];
 
 type OutputOf<Schema extends StandardSchema> = Frozen<NonNullable<Schema['~standard']['types']>['output']>;
 
-/** Readonly<unknown> would be {}. */
+/** `Readonly`, except that `Readonly<unknown>` would be {}. */
 type Frozen<Output> = unknown extends Output ? unknown : Readonly<Output>;
 
-/** By shape: a schema is an object or, with some libraries, a function. */
+/** Checks the shape: a schema is an object or, with some libraries, a function. */
 export function isStandardSchema(value: unknown): value is StandardSchema {
   if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false;
   const standard: unknown = Reflect.get(value, '~standard');

@@ -12,15 +12,15 @@ export function needSome(kind: string, table: string, columns: readonly string[]
   if (columns.length === 0) throw new EngineError('STATEMENT_NO_VALUES', { kind, table, reason });
 }
 
-/** Without one an update or delete would meet every row. @throws EngineError STATEMENT_NO_CONDITION */
+/** Without a condition an update or delete would match every row. @throws EngineError STATEMENT_NO_CONDITION */
 export function needCondition(kind: string, table: string, columns: readonly string[]): void {
   if (columns.length === 0) throw new EngineError('STATEMENT_NO_CONDITION', { kind, table });
 }
 
 /**
- * A field that the payload lacks arrives here as undefined. Taken for NULL it would empty a column, or match no row, and
- * nobody would hear of it.
- * @param fixed columns that take a value only, since there is nothing that a change could be applied to
+ * A field that the payload lacks arrives here as undefined. As NULL it would empty a column, or match no row, without an
+ * error.
+ * @param fixed columns that take a value only, since there is no stored value that a change could be applied to
  * @throws EngineError STATEMENT_VALUE_INVALID
  */
 export function checkValues(kind: string, table: string, values: Changes, fixed: 'all' | readonly string[]): void {

@@ -1,6 +1,6 @@
 import type { Decimal } from './decimal.ts';
 
-/** A value for one column. Objects and arrays go to json/jsonb or array columns; big integers as bigint. */
+/** A value for one column. Objects and arrays are for json, jsonb and array columns; integers above 2^53 are bigint. */
 export type ColumnValue =
   | string
   | number
@@ -15,12 +15,12 @@ export type ColumnValue =
 export type Row = Readonly<Record<string, ColumnValue>>;
 
 /**
- * What `increment`, `not` and their like carry. No JSON has a symbol, so nothing that comes out of an event's payload can
- * pass for one of them and do more than its handler meant.
+ * The property that marks `increment`, `not` and the other operators. JSON has no symbols, so no value of an event's payload
+ * can pass for an operator.
  */
 export const OPERATOR: unique symbol = Symbol.for('projectionist.operator');
 
-/** Matches every value but this one (`IS DISTINCT FROM`). */
+/** Matches every value but this one, NULL included (`IS DISTINCT FROM`). */
 export interface Not {
   readonly [OPERATOR]: true;
   readonly not: ColumnValue;
@@ -29,36 +29,36 @@ export interface Not {
 /** An element of a PostgreSQL array. */
 export type ArrayElement = string | number | bigint | boolean | null | Date | Decimal;
 
-/** What becomes of a column's value, in place of a value, such as `increment(1)`: NULL counts as 0, or as the empty array. */
+/** A change of a column's stored value, such as `increment(1)`. NULL counts as 0, or as the empty array. */
 export interface Change {
   readonly [OPERATOR]: true;
   /** Its name in the registry of read-model/column-changes. */
   readonly change: string;
 }
 
-/** Column by column: its new value, or what becomes of the one it has. */
+/** For each column its new value, or the change of its stored value. */
 export type Changes = Readonly<Record<string, ColumnValue | Change>>;
 
-/** Column by column, joined with AND. `null` matches NULL. */
+/** For each column a condition, joined with AND. `null` matches NULL. */
 export type Where = Readonly<Record<string, ColumnValue | Not>>;
 
-/** What a handler wants done, as a value: it can be tested, printed and folded with others. */
-export type Statement = Create | Upsert | Update | Remove | Copy | Lookup | Several | None;
+/** A write or look-up that a handler returns, as a value: tests can compare it, and the engine can fold it with others. */
+export type Statement = Create | Upsert | Update | Remove | Copy | Lookup | Multi | None;
 
 export interface Create {
   readonly kind: 'create';
   readonly table: string;
   readonly values: Row;
-  /** 'fail' (default): a clash on any unique key is an error. 'keep': the row that is there stays as it is. */
+  /** 'fail' (default): a conflict on any unique key is an error. 'keep': the existing row stays as it is. */
   readonly onConflict: 'fail' | 'keep';
 }
 
 export interface Upsert {
   readonly kind: 'upsert';
   readonly table: string;
-  /** A change is applied to the row that is there, or to nothing when there is none. */
+  /** A change is applied to the existing row, or to NULL where there is none. */
   readonly values: Changes;
-  /** The unique columns that decide whether the row exists; every other column is overwritten or changed. */
+  /** The columns of a unique key that decides whether the row exists; every other column is overwritten or changed. */
   readonly conflict: readonly string[];
 }
 
@@ -75,21 +75,21 @@ export interface Remove {
   readonly where: Where;
 }
 
-/** Makes rows out of the table's own: columns of the rows that match, some of them with values of their own. */
+/** Makes new rows of the same table: copied columns of the rows that match, and the values in `set`. */
 export interface Copy {
   readonly kind: 'copy';
   readonly table: string;
-  /** The columns that are read, and those of the new rows that they go to, one to one. */
+  /** The columns that are read, and the columns of the new rows that they are written to, one to one. */
   readonly from: readonly string[];
   readonly to: readonly string[];
-  /** Values of the new rows; these win over what is copied. */
+  /** Values of the new rows; these override copied values. */
   readonly set: Row;
   readonly where: Where;
-  /** The unique columns that decide whether a new row exists already; its other columns are overwritten. */
+  /** The columns of a unique key that decides whether a new row exists already; its other columns are overwritten. */
   readonly conflict: readonly string[];
 }
 
-/** Reads one column of one row, in the page's transaction, and goes on with what it found. */
+/** Reads one column of one row in the page's transaction, and passes its text to `use`. */
 export interface Lookup {
   readonly kind: 'lookup';
   readonly table: string;
@@ -97,14 +97,15 @@ export interface Lookup {
   readonly where: Readonly<Record<string, string>>;
   readonly use: (found: string) => Statement | readonly Statement[];
   /**
-   * 'fail' (default): while the table's own projection is behind this event, wait for it; after that the event fails.
-   * 'nothing': the same wait, then nothing happens.
+   * What follows where no row matches. While the table's own projection is behind this event, the engine waits for it and
+   * reads again. After that, 'fail' (default) fails the event, and 'nothing' applies no statement.
    */
-  readonly absent: 'fail' | 'nothing';
+  readonly onMissing: 'fail' | 'nothing';
 }
 
-export interface Several {
-  readonly kind: 'several';
+/** Several statements, in order. */
+export interface Multi {
+  readonly kind: 'multi';
   readonly statements: readonly Statement[];
 }
 

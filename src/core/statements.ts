@@ -4,10 +4,10 @@ import type {
   Copy,
   Create,
   Lookup,
+  Multi,
   None,
   Remove,
   Row,
-  Several,
   Statement,
   Update,
   Upsert,
@@ -15,7 +15,10 @@ import type {
 } from './statement.ts';
 import { checkValues, checkWhere, needCondition, needSome, needTable } from './statement-guards.ts';
 
-/** INSERT. With `onConflict: 'keep'` a row that is already there stays as it is. */
+/**
+ * INSERT. With `onConflict: 'keep'` an existing row stays as it is; the default 'fail' makes a conflict an error.
+ * @throws EngineError STATEMENT_NO_TABLE, STATEMENT_NO_VALUES, STATEMENT_VALUE_INVALID
+ */
 export function create(
   table: string,
   values: Row,
@@ -29,7 +32,8 @@ export function create(
 
 /**
  * INSERT … ON CONFLICT (conflict) DO UPDATE of every other column: the latest event wins. A column may also be changed
- * (`increment`, `arrayAppend` …): that counts from what the row has, or from nothing when the row is new.
+ * (`increment`, `arrayAppend` …): a change starts from the stored value, or from NULL where the row is new.
+ * @throws EngineError STATEMENT_NO_TABLE, STATEMENT_NO_VALUES, STATEMENT_NO_CONDITION, STATEMENT_VALUE_INVALID
  */
 export function upsert(table: string, values: Changes, options: { readonly conflict: readonly string[] }): Upsert {
   const { conflict } = options;
@@ -40,7 +44,10 @@ export function upsert(table: string, values: Changes, options: { readonly confl
   return { kind: 'upsert', table, values, conflict };
 }
 
-/** UPDATE of the rows that match; none is not an error. Columns get a value or are changed (`increment` …). */
+/**
+ * UPDATE of the rows that match; no row is not an error. A column gets a value or is changed (`increment` …).
+ * @throws EngineError STATEMENT_NO_TABLE, STATEMENT_NO_VALUES, STATEMENT_NO_CONDITION, STATEMENT_VALUE_INVALID
+ */
 export function update(table: string, set: Changes, where: Where): Update {
   needTable('update', table);
   needSome('update', table, Object.keys(set), 'name the columns to set');
@@ -49,7 +56,10 @@ export function update(table: string, set: Changes, where: Where): Update {
   return { kind: 'update', table, set, where };
 }
 
-/** DELETE of the rows that match; none is not an error. */
+/**
+ * DELETE of the rows that match; no row is not an error.
+ * @throws EngineError STATEMENT_NO_TABLE, STATEMENT_NO_CONDITION, STATEMENT_VALUE_INVALID
+ */
 export function remove(table: string, where: Where): Remove {
   needTable('remove', table);
   checkWhere('remove', table, where);
@@ -57,8 +67,9 @@ export function remove(table: string, where: Where): Remove {
 }
 
 /**
- * INSERT … SELECT from the same table: a new row for each one that matches, with `from` copied into `to` (default: the
- * same columns) and the values in `set`. Where a row with the `conflict` columns is there, its others are overwritten.
+ * INSERT … SELECT from the same table: a new row for each row that matches, with `from` copied into `to` (default: the same
+ * columns) and the values in `set`. Where a row with these `conflict` columns exists, its other columns are overwritten.
+ * @throws EngineError STATEMENT_NO_TABLE, STATEMENT_NO_VALUES, STATEMENT_NO_CONDITION, STATEMENT_VALUE_INVALID
  */
 export function copy(
   table: string,
@@ -84,24 +95,36 @@ export function copy(
   return { kind: 'copy', table, from, to, set, where, conflict };
 }
 
-/** Reads `select` from the row of `table` that matches, and goes on with it. A miss: see `absent`. */
+/**
+ * Reads column `select` of the row of `table` that matches, and calls `use` with its text. `onMissing` decides what follows
+ * where no row matches (default: the event fails).
+ * @throws EngineError STATEMENT_NO_TABLE, STATEMENT_NO_CONDITION, STATEMENT_VALUE_INVALID
+ */
 export function lookup(
   table: string,
   query: {
     readonly select: string;
     readonly where: Readonly<Record<string, string>>;
-    readonly absent?: Lookup['absent'];
+    readonly onMissing?: Lookup['onMissing'];
+    /** @deprecated Use `onMissing`, which wins where both are given. */
+    readonly absent?: Lookup['onMissing'];
   },
   use: Lookup['use'],
 ): Lookup {
   needTable('lookup', table);
   checkWhere('lookup', table, query.where);
-  return { kind: 'lookup', table, select: query.select, where: query.where, absent: query.absent ?? 'fail', use };
+  const onMissing = query.onMissing ?? query.absent ?? 'fail';
+  return { kind: 'lookup', table, select: query.select, where: query.where, onMissing, use };
 }
 
-/** Several statements, in order, all or none. No parts: nothing. */
-export function several(...statements: readonly Statement[]): Several {
-  return { kind: 'several', statements };
+/** Several statements, in order, all or none. `multi()` changes nothing. */
+export function multi(...statements: readonly Statement[]): Multi {
+  return { kind: 'multi', statements };
+}
+
+/** @deprecated Use `multi`. */
+export function several(...statements: readonly Statement[]): Multi {
+  return multi(...statements);
 }
 
 /** The event is handled and changes nothing. */
@@ -109,6 +132,6 @@ export function none(): None {
   return { kind: 'none' };
 }
 
-function without(columns: readonly string[], left: readonly string[]): readonly string[] {
-  return columns.filter((column) => !left.includes(column));
+function without(columns: readonly string[], excluded: readonly string[]): readonly string[] {
+  return columns.filter((column) => !excluded.includes(column));
 }

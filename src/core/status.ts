@@ -1,29 +1,30 @@
-/** The five states of a projection, exactly. Substates are told by `detail`. */
+/** The five states of a projection. `substate` and `detail` have more of it. */
 export const STATES = ['idle', 'catching-up', 'live', 'failed', 'resetting'] as const;
 export type ProjectionState = (typeof STATES)[number];
 
-/** What is wanted of a projection, as its row keeps it over restarts. */
+/** The status that a projection's row keeps over restarts. */
 export type StoredStatus = 'running' | 'paused' | 'halted';
 
-/** The event a projection stands before because it could not be applied. */
+/** The failed event that a projection is halted before. */
 export interface FailureStatus {
-  /** Null where no event is at fault (the store's history does not fit the projection). */
+  /** Null where no event is the cause (the store's history does not fit the projection). */
   readonly eventId: string | null;
   readonly position: string;
   readonly eventName: string | null;
   readonly attempts: number;
   readonly error: string;
-  /** What PostgreSQL, or the engine, calls the error; null when it is neither's. */
+  /** SQLSTATE of PostgreSQL; null for another error. */
   readonly sqlstate: string | null;
+  /** Code of the engine; null for another error. */
   readonly code: string | null;
   readonly statement: string | null;
   /** ISO 8601, UTC. */
   readonly at: string;
 }
 
-/** Why events are applied one by one, several times slower than folded. */
+/** A reason for which events are applied one by one, several times slower than folded. */
 export interface InOrder {
-  /** The table that it is about; null where it is about a handler or a statement. */
+  /** The table that is the reason; null where the reason is a handler or a statement. */
   readonly table: string | null;
   readonly because: string;
 }
@@ -33,11 +34,12 @@ export interface ProjectionStatus {
   readonly name: string;
   readonly instance: string;
   readonly state: ProjectionState;
-  /** The state with what it is doing inside: `live.waiting`. */
+  /** The state with its substate: `live.waiting`. */
   readonly substate: string;
-  /** Why it is in that state or waits, in words an operator can act on; null when there is nothing to say. */
+  /** Why it is in that state or waits, in words that an operator can act on; null where the state needs no reason. */
   readonly detail: string | null;
   readonly cursor: string;
+  /** The high-water mark. */
   readonly head: string;
   /** readviews.position: greatest epoch second among the events processed, 0 after a reset. */
   readonly position: number;
@@ -46,8 +48,8 @@ export interface ProjectionStatus {
   /** Seconds between the newest event's time and `position`; null after a reset, 0 when everything is applied. */
   readonly lagSeconds: number | null;
   /**
-   * For how many seconds the daemon has known of an event that is not applied; 0 when everything is applied. It begins
-   * again with the daemon and with a reset. Null where the daemon has not seen the store yet.
+   * For how many seconds the daemon has known of an event that is not applied; 0 when everything is applied. A restart of
+   * the daemon and a reset start it again at 0. Null where the daemon has not read the store yet.
    */
   readonly behindSeconds: number | null;
   readonly ratePerSecond: number;
@@ -56,23 +58,23 @@ export interface ProjectionStatus {
   readonly generation: number;
   /** The daemon that works on it; null when none does. */
   readonly owner: string | null;
-  /** Since when it backs off without getting anywhere; null while it does not. */
+  /** Since when it backs off without progress, ISO 8601; null while it does not. */
   readonly backingOffSince: string | null;
   readonly failure: FailureStatus | null;
-  /** Events passed over since the last reset, by SKIP or by the policy: its rows lack what they say. */
+  /** Number of events that SKIP or the policy has skipped since the last reset: the rows lack their effect. */
   readonly skippedEvents: number;
-  /** What makes it apply events one by one: tables by their definitions, and what the last larger page met. */
+  /** Why it applies events one by one: definitions of its tables, and statements of the last page of ten events or more. */
   readonly inOrder: readonly InOrder[];
-  /** What RESET empties. */
+  /** The tables that RESET empties. */
   readonly tables: readonly string[];
 }
 
 /** Events of a type that no projection of the daemon handles. */
 export interface UnhandledEvents {
   readonly name: string;
-  /** How many the polls have seen since the daemon's start. */
+  /** Number of them that the polls have read since the daemon's start. */
   readonly events: number;
-  /** Of the newest one. */
+  /** Position of the newest one. */
   readonly position: string;
 }
 
@@ -85,6 +87,6 @@ export interface InstanceEvents {
 
 /** How a command ended. */
 export type CommandOutcome =
-  /** `warning`: a reset that took other projections along names them. */
+  /** `warning`: a reset names the other projections that it included. */
   | { readonly kind: 'done'; readonly state: ProjectionState; readonly warning?: string }
   | { readonly kind: 'failed'; readonly code: string; readonly message: string };

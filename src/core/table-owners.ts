@@ -1,12 +1,12 @@
 import { EngineError } from './errors.ts';
 import type { Projection } from './projection.ts';
 
-/** Which projection fills a table; a table of nobody's has no entry. */
+/** The projection that declares each table; a table that none declares has no entry. */
 export type TableOwners = ReadonlyMap<string, string>;
 
 /**
- * Checks that these projections can run together. Two that share a table would reset each other's rows; two of one name
- * would move each other's position.
+ * Checks that these projections can run together. Two projections that share a table would reset each other's rows; two of
+ * one name would move each other's cursor.
  * @throws EngineError TABLE_SHARED, PROJECTION_INVALID (a name twice)
  */
 export function tableOwners(projections: readonly Projection[]): TableOwners {

@@ -1,6 +1,6 @@
-/** A row of `projection_transitions`: a projection went from one state to another, substates included. */
+/** A row of `projection_transitions`: a projection changed from one state to another, substates included. */
 export interface TransitionRecord {
-  /** Rises; for paging. A decimal string. */
+  /** A decimal string that rises with each transition, for paging. */
   readonly number: string;
   readonly name: string;
   readonly from: string;
@@ -8,7 +8,7 @@ export interface TransitionRecord {
   /** The machine's event that caused it: `RESET`, `WAKE`, `xstate.done.actor.…`. */
   readonly cause: string;
   readonly detail: string | null;
-  /** Cursor then, a decimal string. */
+  /** The cursor at that time, a decimal string. */
   readonly position: string;
   readonly daemon: string;
   readonly at: string;

@@ -5,7 +5,7 @@ import { checkStore } from '../event-store/checks.ts';
 import { createAuditor } from '../event-store/late-arrivals.ts';
 import { readReplaced } from '../event-store/table-oids.ts';
 import type { HighWaterMarkCache } from '../projector/high-water-mark-cache.ts';
-import { readPlaces } from '../state/projection-state.ts';
+import { readCursors } from '../state/projection-state.ts';
 import type { Worker } from './actors.ts';
 import type { Transition } from './api.ts';
 import { BackingOffs } from './backing-off.ts';
@@ -57,7 +57,7 @@ export function startBackgroundTasks(options: BackgroundTasksOptions): Backgroun
   const { projections, notify = true, onHalt, haltWebhookUrl } = daemon;
   const waits = new Waits({
     names,
-    read: (which) => readPlaces(pools.views, which),
+    read: (which) => readCursors(pools.views, which),
     scanned: (name, generation) => workers.get(name)?.runner.checkpoint.scannedIn(generation) ?? 0n,
     highWaterMark,
     log,
@@ -65,9 +65,10 @@ export function startBackgroundTasks(options: BackgroundTasksOptions): Backgroun
   const store = createStoreWatch({
     auditor: createAuditor(pools.reader),
     check: async () => {
-      // A projection with nothing to apply would not look at its tables.
-      for (const { name, refused } of await readReplaced(pools.reader, names)) if (!refused) reopen(name);
+      // First: where the store is gone, nothing else can be read.
       await checkStore(pools.reader, { notify });
+      // A projection with nothing to apply would not compare its tables.
+      for (const { name, refused } of await readReplaced(pools.reader, names)) if (!refused) reopen(name);
       await checkTables(pools.reader, owners);
     },
     log,

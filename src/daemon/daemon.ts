@@ -77,8 +77,8 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     });
     this.#owners = tableOwners(options.projections);
     this.#stored = new StateCache(options.databaseTrouble);
-    const place = { schema: 'public', version: packageVersion(), ...options };
-    this.#failures = new FailureService(place, () => this.#pools?.views ?? null);
+    const environment = { schema: 'public', version: packageVersion(), ...options };
+    this.#failures = new FailureService(environment, () => this.#pools?.views ?? null);
     this.id = options.id ?? `${hostname()}:${process.pid}`;
     this.names = options.projections.map(({ name }) => name);
   }
@@ -103,8 +103,8 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     });
     // Stopped meanwhile: what began now would have nobody to end it.
     if (this.#stopping !== null) throw new EngineError('DAEMON_STOPPED');
-    const heard = ({ standings, pending }: Heartbeat): void => {
-      this.#tasks?.rows.heard(standings);
+    const heard = ({ summaries, pending }: Heartbeat): void => {
+      this.#tasks?.rows.heard(summaries);
       this.#inbox?.heartbeat(pending);
     };
     const reader = createHighWaterMarkReader(pools.control);

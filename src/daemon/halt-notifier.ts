@@ -4,7 +4,7 @@ import type { Halt, OnHalt } from '../core/halt.ts';
 import type { Log } from '../core/log.ts';
 import { untilAborted } from '../core/signals.ts';
 import type { Sql } from '../postgres/pool.ts';
-import { readHalt } from '../state/halt.ts';
+import { readHalt } from '../state/failures.ts';
 import type { Transition } from './api.ts';
 
 /** At once at most: a thousand projections may halt together. */

@@ -6,7 +6,7 @@ import type { CommandOutcome } from '../core/status.ts';
 import { adopt } from '../operations/adopt.ts';
 import type { CommandInbox } from '../operations/command-inbox.ts';
 import type { FailureService } from '../operations/dry-run/failure-service.ts';
-import { forget } from '../operations/unregister.ts';
+import { unregister } from '../operations/unregister.ts';
 import type { HighWaterMarkCache } from '../projector/high-water-mark-cache.ts';
 import { readCommands } from '../state/commands.ts';
 import { readTransitions, type TransitionsOptions } from '../state/transitions.ts';
@@ -88,7 +88,7 @@ export abstract class DaemonOperations implements Operations {
 
   async forget(name: string): Promise<readonly string[]> {
     const { pools, names, id: by } = this.operating();
-    return await forget(pools.operators, name, { declared: names, by });
+    return await unregister(pools.operators, name, { declared: names, by });
   }
 
   async adopt(name: string, position: bigint): Promise<void> {

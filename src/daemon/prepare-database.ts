@@ -77,12 +77,25 @@ async function prepare(pools: Pools, options: PrepareOptions): Promise<ReadonlyM
 }
 
 /** Over a connection of its own: a migration may take any time (an index on a large table). */
-async function migrateAtStart({ database, projections, id, notify, log, ...path }: PrepareOptions): Promise<void> {
+async function migrateAtStart({
+  database,
+  projections,
+  id,
+  notify,
+  log,
+  signal,
+  ...path
+}: PrepareOptions): Promise<void> {
   const sql = connect({ address: database, ...path, applicationName: `projectionist:migrate:${id}`, max: 1 });
+  // A migration may wait for a lock of another session without end: a daemon that stops ends its session.
+  const stop = (): void => void sql.end({ timeout: 0 });
+  signal.addEventListener('abort', stop, { once: true });
   try {
+    signal.throwIfAborted();
     const onRepair = (problem: string) => log.warn({ problem }, 'the event store was repaired');
     await migrate(sql, { schema: path.schema, notify, projections, onRepair });
   } finally {
+    signal.removeEventListener('abort', stop);
     await sql.end({ timeout: 5 });
   }
 }

@@ -11,9 +11,9 @@ export interface StoreWatchOptions {
 
 /** Looks after the store while the daemon runs: what the safe head rests on can be undone by hand at any time. */
 export interface StoreWatch {
-  /** On every scheduled look, right after its head was read. Never rejects; one at a time, one that is due meanwhile is left out. */
+  /** On every scheduled poll, right after its head was read. Never rejects; one at a time, of one that is due meanwhile only the check runs. */
   poll(head: bigint): Promise<void>;
-  /** Now, for a poll was refused, or the first one after that went well. Never rejects; left out while a look is under way. */
+  /** Now, for a poll was refused, or the first one after that went well. Never rejects; asked for during a check, it runs once more after it. */
   examine(): Promise<void>;
   /** What is wrong with the store now, for every projection's status; null when it is as it has to be. */
   problem(): string | null;
@@ -28,6 +28,8 @@ const CHANGED =
 export function createStoreWatch({ auditor, check, log }: StoreWatchOptions): StoreWatch {
   let problem: string | null = null;
   let running = false;
+  /** Asked for while a check was under way, which may have read what has changed since. */
+  let again = false;
 
   function found(now: string | null): void {
     if (now !== null && now !== problem) log.error({ problem: now }, 'the event store is not as it has to be');
@@ -36,8 +38,12 @@ export function createStoreWatch({ auditor, check, log }: StoreWatchOptions): St
   }
 
   async function guarded(work: () => Promise<void>): Promise<void> {
-    if (running) return;
+    if (running) {
+      again = true;
+      return;
+    }
     running = true;
+    again = false;
     try {
       await work();
       await check();
@@ -47,6 +53,7 @@ export function createStoreWatch({ auditor, check, log }: StoreWatchOptions): St
       else log.warn({ err: error }, 'the store could not be checked, tried again on schedule');
     } finally {
       running = false;
+      if (again) void guarded(async () => undefined);
     }
   }
 

@@ -30,9 +30,10 @@ export async function append(sql: Queryable, events: readonly NewEvent[]): Promi
 }
 
 /**
- * The same for a repeated import, all or none, of anything that the columns hold: events that are stored already are skipped. One whose id is stored with
- * anything else in it is no repeat: skipping it would lose it without a word.
- * @returns how many were appended and how many were there
+ * Appends events for an import that may be repeated, all or none, with any value that the columns hold. Events that are
+ * stored already are skipped. An event whose id is stored with other contents is no repeat: to skip it would lose it without
+ * an error.
+ * @returns the number of events that were appended, and of those that were stored already
  * @throws EngineError as `append`, and APPEND_DIFFERS
  */
 export async function appendNew(
@@ -75,7 +76,7 @@ async function refuseOthers(sql: Queryable, columns: ReturnType<typeof toColumns
   if (other !== undefined) throw new EngineError('APPEND_DIFFERS', { ...other });
 }
 
-/** Ordered by their place in the array: positions are drawn in that order. */
+/** In the order of the array: positions are allocated in that order. */
 function newRows(sql: Queryable, columns: ReturnType<typeof toColumns>) {
   return sql`
     SELECT coalesce(n.id, gen_random_uuid()), n.instance_id, n.aggregate_name, n.aggregate_id, n.sequence_no, n.name,
@@ -137,7 +138,7 @@ function toAppendError(error: unknown, events: readonly NewEvent[]): unknown {
     const clash = events.find((event) =>
       detail.includes(`(${event.instanceId ?? ''}, ${event.aggregateName}, ${event.aggregateId}, ${event.sequenceNo})`),
     );
-    // Without a certain culprit none is named.
+    // The error names an event only where it is certain that this event has the conflict.
     if (clash === undefined) return new EngineError('APPEND_INVALID', { reason: detail }, { cause: error });
     const { aggregateName, aggregateId, sequenceNo } = clash;
     return new EngineError(

@@ -7,7 +7,7 @@ import { type DatabaseAddress, describeAddress, type Sql } from '../postgres/poo
 import { readTriggers } from './triggers.ts';
 
 /**
- * Before anything else: is it a database this program can use at all?
+ * Checks that the program can use the database at all: version, encoding, primary. Runs before every other statement.
  * @throws EngineError DATABASE_UNREACHABLE, DATABASE_REFUSED, DATABASE_VERSION, DATABASE_ENCODING, DATABASE_IN_RECOVERY
  */
 export async function checkDatabase(sql: Sql, address: DatabaseAddress): Promise<void> {
@@ -25,7 +25,7 @@ export async function checkDatabase(sql: Sql, address: DatabaseAddress): Promise
   if (row.standby) throw new EngineError('DATABASE_IN_RECOVERY');
 }
 
-/** An error of the database, as one that says what to do. */
+/** An error of the connection as an EngineError that says what to do. */
 export function unusable(error: unknown, address: DatabaseAddress): EngineError {
   const { answered, reason, hint } = describeConnectFailure(error);
   const code = answered ? 'DATABASE_REFUSED' : 'DATABASE_UNREACHABLE';
@@ -36,8 +36,9 @@ export const STORE_COLUMNS =
   'position id instance_id aggregate_name aggregate_id sequence_no name tstamp occurred_at payload metadata'.split(' ');
 
 /**
- * What the safe head rests on: the triggers stand and always fire, positions are drawn one by one, the sequence is not
- * behind the table. Run at start and on schedule: any of these can be undone by hand at any time.
+ * Checks the conditions of the high-water mark: the triggers exist and always fire, the sequence allocates positions one by
+ * one, and the sequence is not behind the table. Runs at start and on schedule, since a client can undo each of these at any
+ * time.
  * @throws EngineError STORE_MISSING, SCHEMA_GONE, SCHEMA_MISPLACED, SCHEMA_SHADOWED, ROW_SECURITY, STORE_COLUMNS, STORE_TRIGGER,
  *   STORE_CACHE, STORE_POSITION, STORE_SUBSCRIBED, DATABASE_IN_RECOVERY
  */
@@ -49,7 +50,7 @@ export async function checkStore(sql: Sql, options: { readonly notify: boolean }
   await checkSubscriptions(sql);
 }
 
-/** Without it no table is missing by itself, and `migrate` would make an empty store beside the one that was renamed. */
+/** Without the schema every table is missing, and `migrate` would make an empty store beside the one that was renamed. */
 async function checkSchema(sql: Sql): Promise<void> {
   const { schema } = sql.path;
   const [row] = await sql<[{ there: boolean }]>`
@@ -81,7 +82,7 @@ async function checkTriggers(sql: Sql, notify: boolean): Promise<void> {
   }
 }
 
-/** What a subscription writes fires no statement triggers, ENABLE ALWAYS or not: nothing would be announced. */
+/** The writes of a subscription fire no statement triggers, ENABLE ALWAYS or not, so they would not be announced. */
 async function checkSubscriptions(sql: Sql): Promise<void> {
   const [row] = await sql<{ table: string; subscription: string }[]>`
     WITH parts AS (SELECT relid FROM pg_partition_tree('events') UNION SELECT 'events'::regclass)
@@ -91,8 +92,8 @@ async function checkSubscriptions(sql: Sql): Promise<void> {
 }
 
 async function checkSequence(sql: Sql, sequence: string): Promise<void> {
-  // pg_sequence_last_value answers null to a role without SELECT on the sequence (PostgreSQL 17): the head would stay at
-  // 0 for ever, without a word. This is refused by the server itself.
+  // pg_sequence_last_value answers null to a role without SELECT on the sequence (PostgreSQL 17): the mark would stay
+  // at 0 for ever, without an error. The server refuses this statement to such a role.
   await sql.unsafe(`SELECT last_value FROM ${sequence}`);
   const [row] = await sql<[{ cache: bigint; last: bigint; max: bigint }]>`
     SELECT seqcache AS cache, coalesce(pg_sequence_last_value(seqrelid), 0) AS last,
@@ -100,7 +101,7 @@ async function checkSequence(sql: Sql, sequence: string): Promise<void> {
     FROM pg_sequence WHERE seqrelid = ${sequence}::regclass`;
   if (row.cache !== 1n) throw new EngineError('STORE_CACHE', { cache: row.cache, sequence });
   if (row.max > row.last) {
-    // Read again: appends between the two look-ups of one statement are no fault.
+    // Read again: an append between the two subqueries of the statement is no fault.
     const [again] = await sql<
       [{ last: bigint }]
     >`SELECT coalesce(pg_sequence_last_value(${sequence}::regclass), 0) AS last`;

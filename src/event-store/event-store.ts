@@ -22,13 +22,13 @@ export interface EventStore extends AsyncDisposable {
    * @throws EngineError APPEND_CONFLICT, APPEND_DUPLICATE, APPEND_INVALID
    */
   append(events: readonly NewEvent[]): Promise<readonly Appended[]>;
-  /** Every event after a position up to the safe head, in order. Nothing can appear later among what was read. */
+  /** Every event after a position up to the high-water mark, in order. No event can appear later among these. */
   read(after?: bigint): AsyncGenerator<StoredEvent, void, undefined>;
   close(): Promise<void>;
 }
 
 /**
- * The event store for code that appends and reads; the daemon has its own connections. Makes the tables if need be.
+ * The event store for code that appends and reads; the daemon has its own connections. Creates missing tables.
  * @throws EngineError DATABASE_UNREACHABLE, DATABASE_ENCODING, SCHEMA_NEWER …
  */
 export async function createEventStore({

@@ -4,7 +4,7 @@ import { STORE_COLUMNS } from './checks.ts';
 
 /**
  * Refuses a table `events` that another program has made, before anything is written: `CREATE TABLE IF NOT EXISTS` would
- * take it for the event store, and what follows would fail with PostgreSQL's words about one column, or change it.
+ * take it for the event store, and the next statements would fail with an error about one column, or change the table.
  * @throws EngineError STORE_COLUMNS
  */
 export async function refuseForeignStore(sql: Queryable, schema: string): Promise<void> {

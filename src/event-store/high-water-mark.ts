@@ -4,7 +4,7 @@ import type { Queryable, Sql } from '../postgres/pool.ts';
 import { type HighWaterMark, nextHighWaterMark } from './announced-bounds.ts';
 import { readRecent } from './read.ts';
 
-/** An appender that is still open and so holds the head where it announced its bound. */
+/** An open appender. The high-water mark cannot rise above the bound that it announced. */
 export interface OpenAppender {
   /** Null for a prepared transaction. */
   readonly pid: number | null;
@@ -13,36 +13,36 @@ export interface OpenAppender {
 }
 
 interface Head {
-  /** Greatest visible event at or below the safe bound: where a projection that has seen everything stands. */
+  /** Position of the greatest visible event at or below the mark: the cursor of a projection that has applied every event. */
   readonly position: bigint;
   /** Of that event; null when there is none. */
   readonly id: string | null;
-  /** The bound itself: nothing can appear at or below it any more. */
+  /** The high-water mark itself: no event can appear at or below it any more. */
   readonly safe: bigint;
-  /** Highest position drawn. Above `position` with nobody holding: positions whose transactions rolled back. */
+  /** Highest position allocated. Where it is above `position` without holders, those transactions rolled back. */
   readonly lastAllocated: bigint;
   readonly holders: readonly OpenAppender[];
-  /** Every event after the last look's position up to this one's; null when that is not known. */
+  /** Every event after the last poll's position up to this one's; null where this is not known. */
   readonly recent: { readonly after: bigint; readonly events: readonly StoredEvent[] } | null;
 }
 
 export interface HighWaterMarkReader {
-  /** Looks now. Calls at the same time share one look that starts after each of them. */
+  /** Polls now. Concurrent calls share one poll that starts after each of them. */
   read(): Promise<Head>;
-  /** Last allocated position: whether it is worth a look. */
+  /** The last allocated position: where it is unchanged, a poll finds nothing. */
   lastAllocated(): Promise<bigint>;
-  /** After a lost connection: a restarted server may have taken drawn positions back. */
+  /** Drops the last result after a lost connection: a restarted server may have taken allocated positions back. */
   forget(): void;
-  /** Counts up whenever what was seen before no longer counts; whoever remembers something of the store compares it. */
+  /** Rises whenever earlier results are no longer valid. A caller that keeps something read from the store compares it. */
   epoch(): number;
 }
 
 /**
- * Reads the safe head. The statements are sent in a row over one connection and run in that order; each sees
- * the store as of its own moment (autocommit), which is what the proof needs:
- * 1. the highest position drawn, before 2. the announcements held; an appender that is missing in 2 takes its lock
- * later, draws later still, and so draws above 1. Only then may 3. look at rows: those after the last look's position,
- * which also spares whoever waits for them a question of its own. A page that is read later may look at all of them.
+ * Reads the high-water mark. The statements are sent together over one connection and run in that order. Each has a snapshot
+ * of its own (autocommit), which the proof needs: 1. the last allocated position, before 2. the announcements held. An
+ * appender that is missing in 2 takes its lock later, allocates later still, and so allocates above 1. Only then may 3. read
+ * rows: those after the last poll's position, which saves the projections that wait for them a query. A page that is read
+ * later may read all of them.
  */
 export function createHighWaterMarkReader(sql: Sql): HighWaterMarkReader {
   let previous: (HighWaterMark & Top) | null = null;
@@ -59,9 +59,9 @@ export function createHighWaterMarkReader(sql: Sql): HighWaterMarkReader {
     const began = epoch;
     const after = previous?.position ?? null;
     const [lastAllocated, held, seen] = await sql.session((one) =>
-      Promise.all([readDrawn(one), readAnnouncements(one), after === null ? null : tryRecent(one, after)]),
+      Promise.all([readLastAllocated(one), readAnnouncements(one), after === null ? null : tryRecent(one, after)]),
     );
-    // Positions were taken back: the old head would let a reader pass an appender that draws them again.
+    // Positions were taken back: with the old mark a reader would pass an appender that allocates them again.
     if (previous !== null && lastAllocated < previous.lastAllocated) {
       forget();
       return await poll();
@@ -90,7 +90,7 @@ export function createHighWaterMarkReader(sql: Sql): HighWaterMarkReader {
       });
       return running;
     }
-    // A look that is under way may have begun before the caller's reason to look.
+    // A running poll may have begun before the caller's reason to poll.
     queued ??= running.then(startQueued, startQueued);
     return queued;
   }
@@ -102,19 +102,19 @@ export function createHighWaterMarkReader(sql: Sql): HighWaterMarkReader {
 
   return {
     read,
-    lastAllocated: () => readDrawn(sql),
+    lastAllocated: () => readLastAllocated(sql),
     forget,
     epoch: () => epoch,
   };
 }
 
-async function readDrawn(sql: Queryable): Promise<bigint> {
+async function readLastAllocated(sql: Queryable): Promise<bigint> {
   const [row] = await sql<[{ lastAllocated: bigint }]>`
     SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence('events', 'position')::regclass), 0) AS "lastAllocated"`;
   return row.lastAllocated;
 }
 
-/** The event that the head stands on; 0 and null while there is none. */
+/** The greatest event at or below the mark; 0 and null while there is none. */
 interface Top {
   readonly position: bigint;
   readonly id: string | null;
@@ -126,7 +126,7 @@ async function readTop(sql: Sql, head: bigint): Promise<Top> {
   return top ?? { position: 0n, id: null };
 }
 
-/** An event that cannot be read is its projection's to fail on, not the look's. */
+/** An event that cannot be read fails its projection, not the poll. */
 async function tryRecent(sql: Queryable, after: bigint): Promise<readonly StoredEvent[] | null> {
   return await readRecent(sql, after).catch((error: unknown) => {
     if (isConnectionLost(error)) throw error;
@@ -134,7 +134,7 @@ async function tryRecent(sql: Queryable, after: bigint): Promise<readonly Stored
   });
 }
 
-/** Any pid, also none: a prepared transaction keeps its announcement. */
+/** Also those without a pid: a prepared transaction keeps its announcement. */
 async function readAnnouncements(sql: Queryable) {
   return await sql<{ low: bigint; pid: number | null; seconds: number | null }[]>`
     SELECT l.objid::bigint AS low, l.pid, extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS seconds

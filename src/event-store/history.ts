@@ -2,9 +2,9 @@ import { EngineError } from '../core/errors.ts';
 import type { Queryable } from '../postgres/pool.ts';
 
 /**
- * Does the store still hold the history that the cursor stands in? Asked at start and after a lost connection: a server
- * that was restored from a backup has other events at the same positions, or fewer.
- * A missing row at the cursor is fine while the store goes further: old events may be archived.
+ * Checks at start and after a lost connection that the store still has the history of the cursor: a server that was restored
+ * from a backup has other events at the same positions, or fewer events. A missing row at the cursor is accepted while the
+ * store has later events, since old events may be archived.
  * @throws EngineError HISTORY_AHEAD, HISTORY_DIVERGED
  */
 export async function checkHistory(

@@ -3,16 +3,16 @@ import type { Statement } from '../postgres/sql.ts';
 
 type Fragment = Statement<readonly object[]>;
 
-/** An event that is not what stood at its position when the head had already passed it. */
+/** An event that appeared, or was changed, at a position that a used high-water mark had already passed. */
 interface LateArrival {
   readonly position: bigint;
   readonly id: string;
   readonly name: string;
-  /** The lowest head it appeared below. */
+  /** The lowest high-water mark that it appeared below. */
   readonly head: bigint;
   /**
-   * `changed`: an event stood at this position before, so its row was changed in place (a payload that was masked). Of a
-   * position that no look has covered that is not known.
+   * `changed`: an event stood at this position before, so its row was changed in place (a payload that was masked).
+   * `unknown`: no poll has covered the position.
    */
   readonly kind: 'appeared' | 'changed' | 'unknown';
 }
@@ -20,20 +20,20 @@ interface LateArrival {
 export interface Auditor {
   /**
    * Compares the store with what earlier calls remembered, then remembers `head` together with what can be seen now.
-   * Call it right after `head` was read. A late arrival is told once.
+   * Call it right after `head` was read. A late arrival is returned once.
    */
   poll(head: bigint): Promise<readonly LateArrival[]>;
   /** After a lost connection: a crash takes back positions and transaction ids, which then come again. */
   forget(): void;
 }
 
-/** Looks that are remembered. */
+/** Number of polls that are remembered. */
 const REMEMBERED = 10;
-/** Positions below the lowest remembered head that are looked at too: one that was drawn long ago may come there. */
+/** Number of positions below the lowest remembered mark that are read too: an event with an old allocation may appear there. */
 const REACH = 10_000n;
-/** Positions below the newest remembered head that are looked at at most, however much was appended between two looks. */
+/** Greatest number of positions below the newest remembered mark that are read, however many were appended between polls. */
 const FURTHEST = 500_000n;
-/** Positions that one statement looks at. */
+/** Positions that one statement reads. */
 const SPAN = 50_000n;
 
 interface Remembered {
@@ -41,36 +41,36 @@ interface Remembered {
   readonly snapshot: string;
   /** The positions from `head - REACH` on that had an event then, as a multirange. */
   readonly present: string;
-  /** Generations of the projections then: one that has been reset since may have met the event in its place. */
+  /** Generations of the projections then: one that was reset since may have applied the event. */
   readonly generations: string;
 }
 
 /**
- * Looks for what the safe head rules out as long as every position is drawn inside of an announced INSERT: events that
- * appear at or below a head already used, because somebody drew the position beforehand, inserted with a position of
- * their own, or wrote while the trigger was gone. Every projection whose cursor has passed such an event gets an alarm,
- * which a reset clears. An event that was changed in place is told without an alarm: nothing is missing, and a reset in
- * which the projections meet the new payload may be the last thing that is wanted.
+ * Finds late arrivals: events that appear at or below a high-water mark that was used. There are none as long as every
+ * position is allocated inside an announced INSERT. A client may have allocated the position beforehand, inserted with a
+ * position of its own, or written while the trigger was missing. Every projection whose cursor has passed such an event gets an alarm,
+ * which a reset clears. An event that was changed in place raises no alarm: no row is missing, and a reset, in
+ * which the projections apply the new payload, may be unwanted.
  *
- * An event is late when its xmin was not visible to the snapshot taken with that head. Not told apart: a transaction id
+ * An event is late when its xmin was not visible to the snapshot taken with that head. Not distinguished: a transaction id
  * taken for a savepoint before the snapshot (snapshots list top-level ids only).
  */
 export function createAuditor(sql: Sql): Auditor {
   let remembered: readonly Remembered[] = [];
-  let told = new Map<string, bigint>();
+  let reported = new Map<string, bigint>();
   let generation = 0;
 
   async function poll(head: bigint): Promise<readonly LateArrival[]> {
     const began = generation;
     const before = remembered;
     const late = await findLate(sql, before);
-    // Forgotten meanwhile: what was compared is of another history.
+    // forget() was called meanwhile: the comparison is of another history.
     if (began !== generation) return [];
-    const fresh = late.filter(({ id, position }) => told.get(id) !== position);
+    const fresh = late.filter(({ id, position }) => reported.get(id) !== position);
     for (const arrival of fresh) if (arrival.kind !== 'changed') await alarm(sql, arrival, before);
     const now = await remember(sql, head);
     if (began !== generation) return fresh;
-    told = new Map(late.map(({ id, position }) => [id, position]));
+    reported = new Map(late.map(({ id, position }) => [id, position]));
     remembered = [...before, now].slice(-REMEMBERED);
     return fresh;
   }
@@ -80,7 +80,7 @@ export function createAuditor(sql: Sql): Auditor {
     forget: () => {
       generation += 1;
       remembered = [];
-      told = new Map();
+      reported = new Map();
     },
   };
 }
@@ -105,8 +105,8 @@ export function fullXid(sql: Queryable, low: Fragment, next: Fragment): Fragment
 }
 
 /**
- * Ids below 3 are older than everything: the server's own, and rows frozen long ago. Each event is compared with the earliest look whose head
- * reached it, since what was visible then is visible ever after.
+ * Ids below 3 are older than everything: the server's own, and rows frozen long ago. Each event is compared with the earliest
+ * poll whose mark reached it, since an event that was visible then stays visible.
  */
 async function findLate(sql: Sql, polls: readonly Remembered[]): Promise<readonly LateArrival[]> {
   const sorted = [...polls].sort((a, b) => (a.head < b.head ? -1 : a.head > b.head ? 1 : 0));
@@ -123,7 +123,7 @@ async function findLate(sql: Sql, polls: readonly Remembered[]): Promise<readonl
   return late;
 }
 
-/** `floors` and `looks`: each look with where the one before it ends. */
+/** `floors`: for each poll, the mark of the poll before it. */
 async function findLateIn(
   sql: Sql,
   { after, upTo }: { readonly after: bigint; readonly upTo: bigint },

@@ -30,7 +30,7 @@ export interface MigrateOptions {
  * Brings the database to what this program needs: the numbered files of `sql/` that have not run yet, the triggers of
  * the store where they are missing or changed, and the repeatable DDL of each projection, in one transaction. Safe to
  * run twice, and from several daemons at once.
- * A role that may not create anything in the schema runs nothing, and needs that somebody else has (sql/roles.sql).
+ * With a role that may not create anything in the schema it runs nothing, and the owner must have migrated (sql/roles.sql).
  * @returns how many numbered files ran
  * @throws EngineError SCHEMA_NEWER, MIGRATION_NEEDED, SCHEMA_SHADOWED, STORE_MISSING,
  *   STORE_COLUMNS, PROJECTION_DDL

@@ -13,7 +13,7 @@ export async function runDdl(tx: Tx, name: string, ddl: string): Promise<void> {
   try {
     await tx.unsafe(ddl);
   } catch (error) {
-    // A lock that was not free, a connection that was lost: whoever migrates may try again.
+    // A lock that was not free, or a lost connection: the caller may migrate again.
     if (!(error instanceof Error) || isTransient(error)) throw error;
     throw new EngineError(
       'PROJECTION_DDL',

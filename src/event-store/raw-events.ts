@@ -6,8 +6,8 @@ import { type RawEvent, readRawPage } from './read.ts';
 export type EventText = Omit<RawEvent, 'tstamp'>;
 
 /**
- * Every event above `after` up to `head` (a safe one), in order, a page at a time: what is held at once is bounded. Their
- * JSON is as PostgreSQL writes it: JavaScript's numbers would round the long ones in it.
+ * Every event above `after` up to `head` (a high-water mark), in order, a page at a time, so that memory is bounded. The
+ * JSON is PostgreSQL's own text: JavaScript numbers would round long ones.
  */
 export async function* readEventTexts(
   sql: Sql,
@@ -28,7 +28,7 @@ export async function checkEventsThere(sql: Sql, schema: string): Promise<void> 
   if (!there) throw new EngineError('STORE_MISSING', { table: 'events', schema });
 }
 
-/** Greatest position that can be seen; above the safe head while a transaction that drew a lower one is open. */
+/** Greatest visible position; above the high-water mark while a transaction that allocated a lower one is open. */
 export async function lastVisible(sql: Sql): Promise<bigint> {
   const [{ last }] = await sql<[{ last: bigint }]>`SELECT coalesce(max(position), 0) AS last FROM events`;
   return last;

@@ -10,7 +10,7 @@ type Fragment = Statement<readonly object[]>;
 
 export interface PageRequest {
   readonly after: bigint;
-  /** The safe head, read before the page; nothing above it is looked at. */
+  /** The high-water mark, read before the page; the page ends there at the latest. */
   readonly head: bigint;
   /** Event types wanted; null for all of them. */
   readonly names: readonly string[] | null;
@@ -19,7 +19,7 @@ export interface PageRequest {
   /** Bytes of the events at most (see `EVENT_BYTES`); one event is always taken, however large. */
   readonly maxBytes: number;
   /**
-   * Positions looked through at most, from the first event on. Default: the limit where all types are wanted, else
+   * Greatest number of positions that are read, from the first event on. Default: the limit where all types are wanted, else
    * SPAN_MAX. A LIMIT alone is no bound: it is never met where the types wanted are rare.
    */
   readonly span?: number;
@@ -29,7 +29,7 @@ export interface Page {
   /** Where it was read from. */
   readonly after: bigint;
   readonly events: readonly StoredEvent[];
-  /** Everything up to here has been looked at. The safe head, or the position of an event. */
+  /** The page covers every position up to here: the high-water mark, or the position of an event. */
   readonly to: bigint;
   /** Id of the event at `to`, where it is known. */
   readonly toId?: string | null;
@@ -43,7 +43,7 @@ export interface Page {
 
 /** A page, and what is known of having read it. */
 export interface ReadPage extends Page {
-  /** The safe head is further on. */
+  /** Whether the high-water mark is above `to`. */
   readonly more: boolean;
   /** What the events count for. */
   readonly bytes: number;
@@ -95,10 +95,10 @@ export async function readPage(sql: Sql, request: PageRequest): Promise<ReadPage
   return { ...page, events: rows.map(toEvent) };
 }
 
-/** What a look at the head reads along: more than these is left to whoever wants it. */
+/** Greatest size of the events that a poll reads along; a page reads larger ones. */
 const RECENT = { limit: 64, maxBytes: 256 * 1024 } as const;
 
-/** Every event after `after` that can be seen, in order, all types; null when that is more than a look should carry. */
+/** Every event after `after` that can be seen, in order, all types; null where they are more than RECENT. */
 export async function readRecent(sql: Queryable, after: bigint): Promise<readonly StoredEvent[] | null> {
   const rows = await sql<(EventRow<unknown> & { candidates: number | null })[]>`
     WITH size AS (

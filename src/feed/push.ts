@@ -1,7 +1,6 @@
 import type { Buffer } from 'node:buffer';
+import { positionOrNull } from '../core/position.ts';
 
-/** The highest position PostgreSQL can give. */
-const MAX_POSITION = 2n ** 63n - 1n;
 /** Bytes of a body that are looked into; a bigger one is a wake-up like any other. */
 export const MAX_PUSH_BYTES = 64 * 1024;
 
@@ -49,7 +48,6 @@ export function parseObject(content: Buffer): Readonly<Record<string, unknown>> 
 
 /** A decimal string from 1 to 2^63 - 1: a JSON number may have lost its last digits on the way. */
 export function readPosition(value: unknown): bigint | null {
-  if (typeof value !== 'string' || !/^[1-9]\d{0,18}$/.test(value)) return null;
-  const position = BigInt(value);
-  return position <= MAX_POSITION ? position : null;
+  const position = typeof value === 'string' ? positionOrNull(value) : null;
+  return position === 0n ? null : position;
 }

@@ -2,6 +2,7 @@ import type { Channel } from 'amqp-connection-manager';
 import { type Observable, Subject } from 'rxjs';
 import { type LinkOptions, openLink } from '../broker/connection.ts';
 import type { BrokerEvent } from '../core/broker.ts';
+import { type Clock, systemClock } from '../core/clock.ts';
 import { type Push, readPush } from './push.ts';
 
 export interface PushOptions extends LinkOptions {
@@ -36,7 +37,7 @@ const MAX_KEY_BYTES = 255;
 
 /** Begins to connect and consume at once. Never throws, never rejects: without a broker there are no pushes. */
 export function openPushes(options: PushOptions): Pushes {
-  const { exchange, eventNames } = options;
+  const { exchange, eventNames, clock = systemClock } = options;
   const push = new Subject<Push>();
   const link = openLink(options);
   link.openChannel(
@@ -51,7 +52,7 @@ export function openPushes(options: PushOptions): Pushes {
         ...QUEUE_LIMITS,
       });
       await Promise.all(bindingKeys(eventNames).map((key) => channel.bindQueue(queue, exchange, key)));
-      const ack = acknowledger(channel);
+      const ack = acknowledger(channel, clock);
       await channel.consume(queue, (message) => {
         if (message === null) return again('the queue of this daemon was deleted');
         ack(message);
@@ -78,7 +79,7 @@ type Delivery = Parameters<Channel['ack']>[0];
  * Everything is acked, whatever it is: what is given back would be sent again, thousands of times a second. One ack for
  * all that came within a few milliseconds.
  */
-export function acknowledger(channel: Pick<Channel, 'ack'>): (message: Delivery) => void {
+export function acknowledger(channel: Pick<Channel, 'ack'>, clock: Clock): (message: Delivery) => void {
   let last: Delivery | null = null;
   const flush = (): void => {
     const message = last;
@@ -91,7 +92,7 @@ export function acknowledger(channel: Pick<Channel, 'ack'>): (message: Delivery)
     }
   };
   return (message) => {
-    if (last === null) setTimeout(flush, ACK_MS);
+    if (last === null) clock.later(ACK_MS, flush);
     last = message;
   };
 }

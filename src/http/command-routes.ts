@@ -4,6 +4,7 @@ import { EngineError } from '../core/errors.ts';
 import { OPERATOR_COMMANDS, OPERATOR_EVENTS } from '../core/operator-commands/command-registry.ts';
 import { PUBLISHER_NAME } from '../core/publisher.ts';
 import { isTimeout } from '../core/signals.ts';
+import { isUuid, UUID_PATTERN } from '../core/uuid.ts';
 import { createCommands } from './commands.ts';
 import { refuse, remoteOf, sendJson, sendProblem } from './guards.ts';
 import { outcomeProblem } from './problem.ts';
@@ -12,8 +13,6 @@ import { position, route, wholeNumber } from './route.ts';
 import { type RouteGroup, withTimeout } from './route-context.ts';
 import { acceptedSchema, commandSchema, commandsSchema, outcomeSchema } from './schemas.ts';
 
-const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
-
 const query = z.object({
   wait: wholeNumber(600_000, 'is a whole number of milliseconds, at most 600000').default(0),
 });
@@ -21,7 +20,7 @@ const query = z.object({
 const headers = z.object({
   'idempotency-key': z
     .string()
-    .regex(UUID, { error: 'is not a UUID' })
+    .regex(UUID_PATTERN, { error: 'is not a UUID' })
     .optional()
     .describe('a UUID of yours, the id of the command: a repeat with the same key is the same command'),
 });
@@ -68,7 +67,7 @@ export const commandRoutes: RouteGroup = (routeContext) => [
     problems: ['COMMAND_UNKNOWN', 'DAEMON_STOPPED'],
     handle: async ({ context }) => {
       const id = context.req.param('id') ?? '';
-      const found = UUID.test(id) ? await withTimeout(routeContext.daemon.command(id), routeContext) : null;
+      const found = isUuid(id) ? await withTimeout(routeContext.daemon.command(id), routeContext) : null;
       return found === null ? refuse(context, routeContext.log, 'COMMAND_UNKNOWN') : sendJson(context, found);
     },
   }),

@@ -12,7 +12,7 @@ export const PROBLEMS = {
   TOKEN_NEEDED: [401, 'send the token as `Authorization: Bearer …`; .projectionist/daemon.json holds it'],
   TOKEN_WRONG: [401, "this is not the daemon's token; .projectionist/daemon.json holds it"],
   ORIGIN_REFUSED: [403, 'pages of other origins may not send commands'],
-  NOT_FOUND: [404, 'there is nothing here; GET / lists what there is'],
+  NOT_FOUND: [404, 'there is nothing here; GET / lists the routes'],
   COMMAND_UNKNOWN: [404, 'there is no command of this id'],
   METHOD_NOT_ALLOWED: [405, 'the Allow header lists the methods'],
   BODY_TOO_LARGE: [413, 'the body may have 64 KiB'],

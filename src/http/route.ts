@@ -1,6 +1,7 @@
 import type { Context, Hono, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { z } from 'zod';
+import { POSITION_PATTERN, parsePosition, positionOrNull } from '../core/position.ts';
 import { checkJsonType, type Env, type Log, refuse } from './guards.ts';
 import type { RefusalCode } from './problem.ts';
 
@@ -139,14 +140,12 @@ export function wholeNumber(max: number, what: string) {
     .meta({ pattern: '^\\d{1,9}$', description: what });
 }
 
-const MAX_POSITION = 2n ** 63n - 1n;
-
 /** A position of an event: a decimal string outside, a bigint inside. */
 export function position(what: string) {
-  const isOne = (text: string): boolean => /^\d{1,19}$/.test(text) && BigInt(text) <= MAX_POSITION;
+  const error = 'is a position, in decimal digits';
   return z
-    .string({ error: 'is a position, in decimal digits' })
-    .refine(isOne, { error: 'is a position, in decimal digits' })
-    .transform(BigInt)
-    .meta({ pattern: '^\\d{1,19}$', description: what });
+    .string({ error })
+    .refine((text) => positionOrNull(text) !== null, { error })
+    .transform(parsePosition)
+    .meta({ pattern: POSITION_PATTERN, description: what });
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { type Clock, systemClock } from '../core/clock.ts';
 import { textFrames } from './frames.ts';
 import type { Hub } from './hub.ts';
 import type { Reader } from './subscribers.ts';
@@ -13,6 +14,7 @@ export interface ConnectionLimits {
   readonly clients: number;
   /** Milliseconds; a client that has not answered one ping when the next is due is gone. Default 15000. */
   readonly pingEveryMs: number;
+  readonly clock: Clock;
 }
 
 /** The WebSockets of those who read along. */
@@ -29,7 +31,7 @@ const GOODBYE_MS = 500;
 const MAX_HEARD_BYTES = 1024;
 
 export function openConnections(hub: Hub, limits: Partial<ConnectionLimits> = {}): Connections {
-  const { clients = 16, pingEveryMs = 15_000 } = limits;
+  const { clients = 16, pingEveryMs = 15_000, clock = systemClock } = limits;
   const server = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -41,13 +43,15 @@ export function openConnections(hub: Hub, limits: Partial<ConnectionLimits> = {}
   const answered = new WeakSet<WebSocket>();
   const framed = frameOnce();
   let closed = false;
-  const pings = setInterval(() => {
+  let cancelPing = clock.later(pingEveryMs, pingAll);
+
+  function pingAll(): void {
+    cancelPing = clock.later(pingEveryMs, pingAll);
     for (const client of open) {
       if (!answered.delete(client)) client.terminate();
       else client.ping();
     }
-  }, pingEveryMs);
-  pings.unref();
+  }
 
   function opened(client: WebSocket, socket: Duplex): void {
     open.add(client);
@@ -71,11 +75,11 @@ export function openConnections(hub: Hub, limits: Partial<ConnectionLimits> = {}
     },
     close() {
       closed = true;
-      clearInterval(pings);
+      cancelPing();
       for (const client of open) client.close(1001, 'the daemon is stopping');
-      setTimeout(() => {
+      clock.later(GOODBYE_MS, () => {
         for (const client of open) client.terminate();
-      }, GOODBYE_MS).unref();
+      });
     },
   };
 }

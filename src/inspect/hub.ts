@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { AnyActor, InspectionEvent } from 'xstate';
+import { type Clock, systemClock } from '../core/clock.ts';
 import type { ActorRecord } from './actor-record.ts';
-import { type HubClock, realClock } from './clock.ts';
 import { Registry } from './registry.ts';
 import { type Reader, Subscribers } from './subscribers.ts';
 import { QUIET_MS, UpdateThrottle } from './update-throttle.ts';
@@ -11,7 +11,7 @@ export interface HubOptions {
   readonly texts?: boolean;
   /** Put before every session id, since XState counts from 0 in each process. Default random. */
   readonly boot?: string;
-  readonly clock?: HubClock;
+  readonly clock?: Clock;
 }
 
 type Typed = { readonly type: string };
@@ -25,10 +25,10 @@ export class Hub {
   readonly #registry: Registry;
   readonly #subscribers: Subscribers;
   readonly #throttle = new UpdateThrottle();
-  readonly #clock: HubClock;
+  readonly #clock: Clock;
   #looksAgain = false;
 
-  constructor({ texts = false, boot = randomBytes(4).toString('hex'), clock = realClock }: HubOptions = {}) {
+  constructor({ texts = false, boot = randomBytes(4).toString('hex'), clock = systemClock }: HubOptions = {}) {
     this.#clock = clock;
     this.#registry = new Registry(boot);
     this.#subscribers = new Subscribers({ registry: this.#registry, clock, texts });
@@ -85,15 +85,15 @@ export class Hub {
     // What an operation tells itself when it has settled stands in its last snapshot.
     if (from === actor && event.type.startsWith('xstate.promise.')) return;
     this.#ofLiving(actor, (living) => {
-      if (!this.#throttle.event(living, event.type, this.#clock.ticks())) return;
+      if (!this.#throttle.event(living, event.type, this.#clock.now())) return;
       const source = from === undefined ? undefined : this.#registry.find(from.sessionId);
-      this.#subscribers.tell({ kind: 'event', about: living, at: this.#clock.date(), event, source });
+      this.#subscribers.tell({ kind: 'event', about: living, at: this.#clock.wallClock(), event, source });
     });
   }
 
   #born(actor: AnyActor, rootId: string): void {
     const living = this.#registry.add(actor, rootId);
-    this.#subscribers.tell({ kind: 'actor', about: living, at: this.#clock.date(), snapshot: living.snapshot });
+    this.#subscribers.tell({ kind: 'actor', about: living, at: this.#clock.wallClock(), snapshot: living.snapshot });
     if (actor._parent !== undefined) return;
     // Nobody above hears of the death of a root.
     actor.subscribe({
@@ -125,13 +125,13 @@ export class Hub {
       this.#throttle.forget(living);
     }
     if (this.#subscribers.size === 0) return;
-    if (ended || this.#throttle.snapshot(living, this.#clock.ticks())) this.#tellSnapshot(living);
+    if (ended || this.#throttle.snapshot(living, this.#clock.now())) this.#tellSnapshot(living);
     else this.#pollAgain();
   }
 
   #tellSnapshot(living: ActorRecord): void {
     const { snapshot, event } = living;
-    this.#subscribers.tell({ kind: 'snapshot', about: living, at: this.#clock.date(), snapshot, event });
+    this.#subscribers.tell({ kind: 'snapshot', about: living, at: this.#clock.wallClock(), snapshot, event });
   }
 
   /** In a while, at what was held back. */
@@ -140,7 +140,7 @@ export class Hub {
     this.#looksAgain = true;
     this.#clock.later(QUIET_MS, () => {
       this.#looksAgain = false;
-      for (const living of this.#throttle.due(this.#clock.ticks())) this.#tellSnapshot(living);
+      for (const living of this.#throttle.due(this.#clock.now())) this.#tellSnapshot(living);
       if (this.#throttle.holds) this.#pollAgain();
     });
   }

@@ -1,4 +1,4 @@
-import type { HubClock } from './clock.ts';
+import type { Clock } from '../core/clock.ts';
 import { type ActorUpdate, introduction, toMessage } from './messages.ts';
 import type { Registry } from './registry.ts';
 
@@ -28,7 +28,7 @@ interface Session {
 
 export interface SubscribersOptions {
   readonly registry: Registry;
-  readonly clock: HubClock;
+  readonly clock: Clock;
   /** Whether details and error messages may leave. */
   readonly texts: boolean;
 }
@@ -105,7 +105,7 @@ export class Subscribers {
     const next = registry.after(session.knows, AT_A_TIME);
     session.knows = next.at(-1)?.number ?? Number.POSITIVE_INFINITY;
     if (next.length === 0) return;
-    const at = clock.date();
+    const at = clock.wallClock();
     const messages = next.flatMap((living) => introduction(living, at)).flatMap((one) => this.#textOf(one) ?? []);
     this.#send(session, messages, () => this.#introduce(session));
   }

@@ -12,18 +12,18 @@ const LOCK_MS = 5_000;
 
 export interface AdoptOptions {
   readonly projection: Projection;
-  /** All of this daemon. */
+  /** Every projection of this daemon. */
   readonly projections: readonly Projection[];
-  /** The rows are taken for the result of every event up to here. */
+  /** The rows count as the result of every event up to this position. */
   readonly position: bigint;
-  /** The high-water mark: nothing can appear at or below it any more. */
+  /** The high-water mark: no further event can appear at or below it. */
   readonly head: bigint;
   readonly owner: string;
 }
 
 /**
- * Gives a refused projection its tables with the rows that are in them. The generation counts up, so that its workers
- * notice everywhere.
+ * Gives a refused projection its tables together with the rows that they contain. The generation increases, so that the
+ * workers of every daemon notice the change.
  * @throws EngineError ADOPT_REFUSED, TABLE_SHARED, TABLE_UNFIT, PROJECTION_ROW_MISSING: nothing has changed
  */
 export async function adopt(sql: Sql, options: AdoptOptions): Promise<{ readonly generation: bigint }> {
@@ -37,8 +37,8 @@ export async function adopt(sql: Sql, options: AdoptOptions): Promise<{ readonly
     if (row === undefined) throw new EngineError('PROJECTION_ROW_MISSING', { name });
     if (row.refused === null) throw refuse('its tables are its own already');
   };
-  // Reads every event up to the position, in many statements, so it is done before anything is locked; below the head
-  // its answer does not change.
+  // This reads every event up to the position, in many statements, so it runs before anything is locked. Below the
+  // high-water mark its result does not change.
   await checkRefused(sql, sql``);
   const newest = await newestWithin(sql, 0n, position);
   try {
@@ -46,8 +46,8 @@ export async function adopt(sql: Sql, options: AdoptOptions): Promise<{ readonly
       await tx`SELECT set_config('lock_timeout', ${String(LOCK_MS)}, true)`;
       await lockClaims(tx, 'exclusive');
       await checkRefused(tx, tx`FOR UPDATE`);
-      const here = projections.map((one) => one.name);
-      const against = await objections(tx, claimsOf([projection]), { filled: false, here });
+      const declared = projections.map((one) => one.name);
+      const against = await objections(tx, claimsOf([projection]), { filled: false, here: declared });
       for (const error of against.values()) throw error;
       const [adopted] = await tx<[{ generation: bigint }]>`
         WITH last AS (

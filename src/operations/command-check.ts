@@ -2,8 +2,8 @@ import type { CommandRecord, CommandRequest } from '../core/command.ts';
 import { EngineError } from '../core/errors.ts';
 import { type OperatorEvent, operatorCommand } from '../core/operator-commands/command-registry.ts';
 import { PUBLISHER_NAME } from '../core/publisher.ts';
+import { isUuid } from '../core/uuid.ts';
 
-const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 const REASON_LENGTH = 500;
 
 /** @throws EngineError PUBLISHER_TAKES_NO_COMMANDS, PROJECTION_UNKNOWN, COMMAND_INVALID */
@@ -11,31 +11,31 @@ export function checkRequest(request: CommandRequest, names: readonly string[]):
   const { name, event } = request;
   if (name === PUBLISHER_NAME) throw new EngineError('PUBLISHER_TAKES_NO_COMMANDS', { event });
   if (!names.includes(name)) throw new EngineError('PROJECTION_UNKNOWN', { name, known: names.join(', ') });
-  const reason = faultOf(request);
+  const reason = invalidReason(request);
   if (reason !== null) throw new EngineError('COMMAND_INVALID', { event, name, reason });
 }
 
-function faultOf({ event, position, reason, generation, id }: CommandRequest): string | null {
-  if (id !== undefined && !UUID.test(id)) return 'its id is not a UUID';
+function invalidReason({ event, position, reason, generation, id }: CommandRequest): string | null {
+  if (id !== undefined && !isUuid(id)) return 'its id is not a UUID';
   if (generation !== undefined && generation < 0n) return 'its generation is below 0';
   const { fields = [] } = operatorCommand(event);
   return (
-    faultOfPosition(position, event, fields.includes('position')) ??
-    faultOfReason(reason, event, fields.includes('reason'))
+    invalidPosition(position, event, fields.includes('position')) ??
+    invalidOperatorReason(reason, event, fields.includes('reason'))
   );
 }
 
-function faultOfPosition(position: bigint | undefined, event: OperatorEvent, needed: boolean): string | null {
+function invalidPosition(position: bigint | undefined, event: OperatorEvent, needed: boolean): string | null {
   if (!needed) return position === undefined ? null : `${event} has no position`;
   return position === undefined || position <= 0n ? 'it needs the position of the event that failed' : null;
 }
 
-function faultOfReason(reason: string | undefined, event: OperatorEvent, needed: boolean): string | null {
+function invalidOperatorReason(reason: string | undefined, event: OperatorEvent, needed: boolean): string | null {
   if (!needed) return reason === undefined ? null : `${event} has no reason`;
   if (reason === undefined || reason.trim() === '') return 'it needs a reason, for the record';
-  // Characters as PostgreSQL counts them, which cannot store a NUL.
+  // PostgreSQL counts characters, not code units, and cannot store a NUL.
   if ([...reason].length > REASON_LENGTH) return `its reason has more than ${REASON_LENGTH} characters`;
-  return reason.includes('\0') ? 'its reason has a NUL in it' : null;
+  return reason.includes('\0') ? 'its reason contains a NUL' : null;
 }
 
 /** @throws EngineError COMMAND_INVALID when another command is stored under the id of this one */

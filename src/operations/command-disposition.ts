@@ -6,13 +6,13 @@ import { EngineError, isEngineError } from '../core/errors.ts';
 import { isTransient } from '../postgres/errors.ts';
 import { CommandEnded } from '../state/commands.ts';
 
-/** Seconds for which a command is left to the daemon that accepted it, and to the one that has the projection's row. */
+/** Seconds for which a command is left to the daemon that accepted it, and to the daemon that holds the projection's row. */
 const ACCEPTER_S = 1;
 const HOLDER_S = 5;
 
 /**
- * Whether another daemon is to carry this command out, for now. Nothing rests on it: whoever does, the transaction of the
- * effect decides. It spares two daemons the same work.
+ * Whether this daemon leaves the command to another daemon for now. This only spares two daemons the same work: the
+ * transaction of the effect alone guarantees that a command is carried out once.
  */
 export function isForAnother(
   { acceptedBy, seconds }: Pick<PendingCommand, 'acceptedBy' | 'seconds'>,
@@ -22,7 +22,7 @@ export function isForAnother(
   return acceptedBy !== id && acceptedBy !== 'sql' && seconds < ACCEPTER_S;
 }
 
-/** States that a projection is in for a moment: a command that means nothing there may mean something right after. */
+/** Whether an operation leads out of this state: a command that is not allowed in it may be allowed right after it. */
 export function isTransientState(snapshot: ProjectionSnapshot): boolean {
   return (
     snapshot.matches('resetting') ||
@@ -38,8 +38,9 @@ export interface Refusal {
 }
 
 /**
- * What becomes of a command whose effect did not come about. `ended`: somebody else has carried it out. `later`: the
- * database could not, or nobody knows whether it did; tried again, and if it did, the command turns out to have ended.
+ * What happens to a command whose effect failed. `ended`: another daemon has carried it out. `later`: the database could
+ * not carry it out now, or it is unknown whether it did. The command is tried again then; if its effect was committed, the
+ * row says that the command has ended.
  */
 export function dispositionOf(error: unknown): 'ended' | 'later' | Refusal {
   if (error instanceof CommandEnded) return 'ended';

@@ -12,48 +12,48 @@ import { checkRequest, checkSame } from './command-check.ts';
 import { CommandRunner, type RunnerOptions } from './command-runner.ts';
 
 const TIMEOUT_MS = 30_000;
-/** States that commands led to, kept for whoever has waited for them. */
-const REMEMBERED = 256;
-/** A machine leaves its state at once; a handler that blocks the event loop may be in between. */
+/** Number of ended commands whose resulting state is kept for their callers. */
+const STATES_KEPT = 256;
+/** A machine leaves its state immediately, unless a handler blocks the event loop in between. */
 const LEAVING_MS = 2_000;
-const TIDY_EVERY_MS = 3_600_000;
+const PRUNE_EVERY_MS = 3_600_000;
 
-/** Where commands come in, and where those who sent them hear how they ended. */
+/** Stores the commands of operators, and reports to their callers how each one ended. */
 export class CommandInbox {
   readonly #options: Omit<RunnerOptions, 'onEnded'>;
   readonly #runner: CommandRunner;
-  /** Ids of commands that this daemon has seen ended; null: a heartbeat, any may have ended elsewhere. */
-  readonly #news = new Subject<string | null>();
+  /** Ids of commands that this daemon has found ended; null for a heartbeat: another daemon may have ended any command. */
+  readonly #ended$ = new Subject<string | null>();
   readonly #states = new Map<string, ProjectionState>();
-  #tidied = Number.NEGATIVE_INFINITY;
+  #prunedAt = Number.NEGATIVE_INFINITY;
   #closed = false;
 
   constructor(options: Omit<RunnerOptions, 'onEnded'>) {
     this.#options = options;
-    this.#runner = new CommandRunner({ ...options, onEnded: (id, state) => this.#ended(id, state) });
+    this.#runner = new CommandRunner({ ...options, onEnded: (id, state) => this.#onEnded(id, state) });
   }
 
-  /** Takes up what an earlier process, or another daemon, has left. */
+  /** Begins with the pending commands of an earlier process or of another daemon. */
   start(): void {
     this.#runner.poll();
   }
 
-  /** With each heartbeat: whether anything is pending. */
+  /** Called with each heartbeat. @param pending whether any command is pending */
   heartbeat(pending: boolean): void {
     if (pending) this.#runner.poll();
-    this.#news.next(null);
+    this.#ended$.next(null);
   }
 
-  /** On schedule. Never rejects. */
+  /** Removes old commands, once an hour. Called with each scheduled poll. Never rejects. */
   async tidy(): Promise<void> {
-    if (performance.now() - this.#tidied < TIDY_EVERY_MS) return;
-    this.#tidied = performance.now();
+    if (performance.now() - this.#prunedAt < PRUNE_EVERY_MS) return;
+    this.#prunedAt = performance.now();
     const { sql, log } = this.#options;
-    await tidyCommands(sql).catch((error: unknown) => log.debug({ err: error }, 'old commands not removed'));
+    await tidyCommands(sql).catch((error: unknown) => log.debug({ err: error }, 'old commands were not removed'));
   }
 
   /**
-   * Stores a command; from then on it is carried out, also over a restart.
+   * Stores a command. From then on it will be carried out, also after a restart.
    * @throws EngineError PROJECTION_UNKNOWN, PUBLISHER_TAKES_NO_COMMANDS, COMMAND_INVALID, COMMAND_NOT_TAKEN
    */
   async submit(request: CommandRequest): Promise<CommandRecord> {
@@ -69,52 +69,52 @@ export class CommandInbox {
     return stored;
   }
 
-  /** null: there is none of this id. */
+  /** Null when no command has this id. */
   async command(id: string): Promise<CommandRecord | null> {
     return await readCommand(this.#options.sql, id);
   }
 
   /** @throws EngineError COMMAND_INVALID (no such id), COMMAND_TIMEOUT, DAEMON_STOPPED; the signal's reason */
   async awaitCommand(id: string, { signal, timeoutMs = TIMEOUT_MS }: WaitOptions = {}): Promise<CommandRecord> {
-    let seen: CommandRecord | null = null;
+    let last: CommandRecord | null = null;
     try {
       return await untilAborted({ signals: [signal], ms: timeoutMs }, async (either) => {
         while (!this.#closed) {
-          // Before the look: what ends during it is not missed.
-          const news = firstValueFrom(this.#news.pipe(filter((ended) => ended === null || ended === id)), {
+          // Subscribed before the read: a command that ends during the read is not missed.
+          const ended = firstValueFrom(this.#ended$.pipe(filter((one) => one === null || one === id)), {
             defaultValue: null,
           });
           either.throwIfAborted();
-          seen = await orAborted(this.#poll(id, seen), either);
-          if (seen.state !== 'pending') return seen;
-          await orAborted(news, either);
+          last = await orAborted(this.#read(id, last), either);
+          if (last.state !== 'pending') return last;
+          await orAborted(ended, either);
         }
         throw new EngineError('DAEMON_STOPPED');
       });
     } catch (error) {
       if (!isTimeout(error) || signal?.aborted === true) throw error;
-      const { name, event } = (seen as CommandRecord | null) ?? { name: '', event: 'the command' };
+      const { name, event } = (last as CommandRecord | null) ?? { name: '', event: 'the command' };
       throw new EngineError('COMMAND_TIMEOUT', { name, event, ms: timeoutMs, state: this.#stateOf(name) });
     }
   }
 
-  /** As `awaitCommand`, in short, with the state that it led to. */
+  /** As `awaitCommand`, in short, with the state that the projection reached. */
   async outcome(id: string, options?: WaitOptions): Promise<CommandOutcome> {
     const { name, state, code, message, warning } = await this.awaitCommand(id, options);
     if (state === 'failed') return { kind: 'failed', code: code ?? 'COMMAND_REFUSED', message: message ?? '' };
-    const now = this.#states.get(id) ?? (await this.#stateAfter(id, name));
-    return { kind: 'done', state: now, ...(warning !== null && { warning }) };
+    const reached = this.#states.get(id) ?? (await this.#stateAfter(id, name));
+    return { kind: 'done', state: reached, ...(warning !== null && { warning }) };
   }
 
-  /** When the machines have stopped; bounded by what the connections bear. */
+  /** Called when the machines have stopped. Bounded by the timeouts of the connections. */
   async stop(): Promise<void> {
     await this.#runner.stop();
     this.#closed = true;
-    this.#news.complete();
+    this.#ended$.complete();
   }
 
-  /** A database that is away says nothing about the command: it is asked again with the next heartbeat. */
-  async #poll(id: string, before: CommandRecord | null): Promise<CommandRecord> {
+  /** While the database does not answer, the last known record is returned: the next heartbeat reads it again. */
+  async #read(id: string, before: CommandRecord | null): Promise<CommandRecord> {
     const { sql } = this.#options;
     const found = await readCommand(sql, id).catch((error: unknown) => {
       if (before !== null && isTransient(error)) return before;
@@ -125,12 +125,12 @@ export class CommandInbox {
   }
 
   /**
-   * The row of a command ends with the transaction of its effect, a moment before the machine leaves the state in which
-   * that ran: what the command led to is known when this daemon's runner has it out of its hand.
+   * The transaction of the effect ends the row of the command, a moment before the machine leaves the state in which that
+   * transaction ran. So the reached state is known only when this daemon's runner has finished with the command.
    */
   async #stateAfter(id: string, name: string): Promise<ProjectionState> {
     if (this.#runner.isExecuting(id)) {
-      const ended = firstValueFrom(this.#news.pipe(filter((one) => one === id)), { defaultValue: null });
+      const ended = firstValueFrom(this.#ended$.pipe(filter((one) => one === id)), { defaultValue: null });
       if (this.#runner.isExecuting(id)) await orAborted(ended, AbortSignal.timeout(LEAVING_MS)).catch(() => null);
     }
     return this.#states.get(id) ?? this.#stateOf(name);
@@ -141,12 +141,12 @@ export class CommandInbox {
     return child === undefined ? 'idle' : stateOf(child.getSnapshot());
   }
 
-  #ended(id: string, state: ProjectionState): void {
+  #onEnded(id: string, state: ProjectionState): void {
     this.#states.set(id, state);
     for (const oldest of this.#states.keys()) {
-      if (this.#states.size <= REMEMBERED) break;
+      if (this.#states.size <= STATES_KEPT) break;
       this.#states.delete(oldest);
     }
-    this.#news.next(id);
+    this.#ended$.next(id);
   }
 }

@@ -15,36 +15,36 @@ import { deliver } from './deliver-to-machine.ts';
 
 export interface RunnerOptions {
   readonly sql: Sql;
-  /** Of this daemon. */
+  /** The id of this daemon. */
   readonly id: string;
   readonly names: readonly string[];
-  /** Undefined where a projection does not run now. */
+  /** The machine of a projection; undefined while it does not run. */
   readonly child: (name: string) => ProjectionActor | undefined;
   readonly log: Log;
-  /** A command was found ended, by this daemon or another one. */
+  /** Called when a command was found ended, by this daemon or by another one. */
   readonly onEnded: (id: string, state: ProjectionState) => void;
 }
 
-/** How a command has ended, and the state of its projection then. */
+/** How a command has ended, and the state of its projection at that moment. */
 interface Ended {
   readonly state: ProjectionState;
   readonly refusal?: Refusal;
 }
 
-/** Milliseconds for which a state that passes is waited out; then the command is looked at with the next heartbeat. */
-const PASSING_MS = 1000;
+/** Milliseconds that the runner waits for the end of a transient state. The next heartbeat reads the command again. */
+const TRANSIENT_MS = 1000;
 
 /**
- * Carries out what is stored as pending: the commands of one projection one at a time, in their order, so that its machine
- * never has two. There are no claims: an effect and the end of its command commit together, or not at all.
+ * Carries out the pending commands. The commands of one projection run one at a time and in order, so that its machine
+ * never has two. A command is not claimed: its effect and its end commit together, or not at all.
  */
 export class CommandRunner {
   readonly #options: RunnerOptions;
   readonly #stopped = new AbortController();
   readonly #working = new Map<string, Promise<void>>();
-  /** Had something new while they were at work. */
+  /** Projections for which a further command was found while one of theirs was running. */
   readonly #missed = new Set<string>();
-  /** Ids of the commands that a machine of this daemon is carrying out. */
+  /** Ids of the commands that the machines of this daemon are carrying out. */
   readonly #executing = new Set<string>();
   #polling: Promise<void> | null = null;
   #pollAgain = false;
@@ -53,7 +53,7 @@ export class CommandRunner {
     this.#options = options;
   }
 
-  /** There is something to carry out. Never throws; what cannot be done now is left for the next look. */
+  /** Reads the pending commands and carries them out. Never throws; the next poll tries again what failed. */
   poll(): void {
     if (this.#stopped.signal.aborted) return;
     this.#pollAgain = this.#polling !== null;
@@ -63,12 +63,12 @@ export class CommandRunner {
     });
   }
 
-  /** Whether a machine of this daemon is carrying out this command, or has just done so and is leaving the state of it. */
+  /** Whether a machine of this daemon is carrying out this command, or is still leaving the state in which it did. */
   isExecuting(id: string): boolean {
     return this.#executing.has(id);
   }
 
-  /** Begins nothing more; resolves when what is under way has ended. */
+  /** Begins no further command; resolves when the running ones have ended. */
   async stop(): Promise<void> {
     this.#stopped.abort();
     await this.#polling;
@@ -83,7 +83,7 @@ export class CommandRunner {
       this.#options.onEnded(id, 'idle');
     }
     const pending = await pendingCommands(sql, names).catch((error: unknown) => {
-      log.debug({ err: error }, 'commands not read, tried again with the next heartbeat');
+      log.debug({ err: error }, 'commands were not read; the next heartbeat tries again');
       return [];
     });
     for (const name of new Set(pending.map((command) => command.name))) {
@@ -104,7 +104,7 @@ export class CommandRunner {
     this.#working.set(name, work);
   }
 
-  /** Up to the first that has to wait: what follows must not overtake it. */
+  /** Carries them out up to the first that has to wait: later commands must not overtake it. */
   async #work(commands: readonly PendingCommand[]): Promise<void> {
     const { log } = this.#options;
     for (const command of commands) {
@@ -122,7 +122,7 @@ export class CommandRunner {
   async #carryOut(command: PendingCommand): Promise<boolean> {
     const { id: by, sql, log, onEnded } = this.#options;
     const { id, name: projection, event, requestedBy } = command;
-    const outcome = await this.#effect(command);
+    const outcome = await this.#attempt(command);
     if (outcome === 'later') return false;
     const { state, refusal } = outcome;
     const about = { command: id, projection, event, requestedBy, state, ...refusal };
@@ -133,16 +133,16 @@ export class CommandRunner {
     return true;
   }
 
-  async #effect(command: PendingCommand): Promise<'later' | Ended> {
+  async #attempt(command: PendingCommand): Promise<'later' | Ended> {
     const { id, sql, child: childOf } = this.#options;
     const { name, event, generation } = command;
     const { machineEvent, endedBy } = operatorCommand(event);
     const child = childOf(name);
     if (child === undefined || isForAnother(command, { id, ...child.getSnapshot().context })) return 'later';
-    await this.#outOfPassing(child, command);
+    await this.#awaitLastingState(child, command);
     let before = child.getSnapshot();
     try {
-      // The others look in the transaction of their effect.
+      // The other commands compare the generation in the transaction of their effect.
       if (endedBy === 'runner' && generation !== null) await expectGeneration(sql, command);
       before = child.getSnapshot();
       if (before.status !== 'active' || before.matches({ idle: 'stopped' })) return 'later';
@@ -167,7 +167,7 @@ export class CommandRunner {
       const { error, state } = await deliver(child, command);
       if (error !== null) throw error instanceof Error ? error : new Error(describeError(error));
       if (operatorCommand(event).endedBy === 'runner') {
-        // Another daemon has the row: no attempt was made.
+        // Another daemon holds the row, so no attempt was made.
         if (child.getSnapshot().context.detail === LOCKED_BY_OTHER) return 'later';
         await commandDone(sql, id, { by });
       }
@@ -177,13 +177,13 @@ export class CommandRunner {
     }
   }
 
-  async #outOfPassing(child: ProjectionActor, { event }: PendingCommand): Promise<void> {
+  async #awaitLastingState(child: ProjectionActor, { event }: PendingCommand): Promise<void> {
     const { machineEvent: type } = operatorCommand(event);
-    const passed = waitFor(child, (one) => one.status !== 'active' || one.can({ type }) || !isTransientState(one), {
-      timeout: PASSING_MS,
+    const lasting = waitFor(child, (one) => one.status !== 'active' || one.can({ type }) || !isTransientState(one), {
+      timeout: TRANSIENT_MS,
       signal: this.#stopped.signal,
     });
-    // Too late, stopped or dead: what follows looks at it again.
-    await passed.catch(() => undefined);
+    // After a timeout, a stop or the end of the actor the caller reads the snapshot again and decides.
+    await lasting.catch(() => undefined);
   }
 }

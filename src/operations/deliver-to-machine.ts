@@ -6,21 +6,22 @@ import { COMMAND_EVENTS } from '../core/operator-commands/command-definition.ts'
 import { operatorCommand } from '../core/operator-commands/command-registry.ts';
 import type { ProjectionState } from '../core/status.ts';
 
-/** How the machine has answered a command. */
+/** How the machine's operation for a command ended. */
 export interface Delivered {
   /** Null when it was carried out. */
   readonly error: unknown;
-  /** What it led to. */
+  /** The state that the projection reached. */
   readonly state: ProjectionState;
 }
 
 /**
- * Sends a command to a projection's machine, as the event that its definition names, and waits until the machine says how
- * its operation ended, as long as that takes. One command at a time, and only what the machine `can`.
- * @throws EngineError DAEMON_STOPPED when the machine stops or has stopped; what the actor died of
+ * Sends a command to a projection's machine, as the event that its definition names, and waits until the machine emits how
+ * its operation ended. The wait has no bound of its own: the operation has one. The caller delivers one command at a time,
+ * and only an event that the machine `can` take.
+ * @throws EngineError DAEMON_STOPPED when the machine stops or has stopped; the error with which the actor died
  */
 export async function deliver(child: ProjectionActor, command: PendingCommand): Promise<Delivered> {
-  // It would drop the event without a word, and never call back.
+  // A stopped actor drops the event silently, and this promise would never settle.
   if (child.getSnapshot().status !== 'active') throw new EngineError('DAEMON_STOPPED');
   const { machineEvent: type } = operatorCommand(command.event);
   if (!COMMAND_EVENTS[type].settles) {
@@ -31,20 +32,20 @@ export async function deliver(child: ProjectionActor, command: PendingCommand): 
     const settled = child.on('settled', ({ command: ended, error }) => {
       if (ended !== type) return;
       finish();
-      // The event is emitted on the way out of the old state: the new one stands a moment later.
+      // The machine emits the event while it leaves the old state; the snapshot has the new one after this microtask.
       queueMicrotask(() => resolve({ error, state: stateOf(child.getSnapshot()) }));
     });
-    const gone = (error: unknown): void => {
+    const fail = (error: unknown): void => {
       finish();
       reject(error);
     };
     const states = child.subscribe({
       next: (snapshot) => {
-        if (snapshot.matches({ idle: 'stopped' })) gone(new EngineError('DAEMON_STOPPED'));
+        if (snapshot.matches({ idle: 'stopped' })) fail(new EngineError('DAEMON_STOPPED'));
       },
-      error: gone,
-      // Stopped from outside, as the daemon does with one whose operation hangs.
-      complete: () => gone(new EngineError('DAEMON_STOPPED')),
+      error: fail,
+      // The daemon stops an actor from outside when its operation hangs.
+      complete: () => fail(new EngineError('DAEMON_STOPPED')),
     });
     function finish(): void {
       settled.unsubscribe();

@@ -6,11 +6,12 @@ import type { Tx } from '../postgres/pool.ts';
 import type { ResetPlan } from './reset-plan.ts';
 
 /**
- * Empties everything that a reset comes to: handlers whose tables the TRUNCATE has to name, then that one TRUNCATE, then
- * the other handlers. `xid` is the transaction's id. Identity columns and sequences that columns own start again, so that
- * a replay draws the numbers that it drew before.
- * @returns sequences that go on where they were, since only their owner may restart them
- * @throws EngineError RESET_REFUSED, RESET_DAMAGED; what a handler throws; the driver's errors
+ * Empties all tables of a reset: first by the reset handlers of projections whose tables the TRUNCATE has to name, then by
+ * one TRUNCATE, then by the other reset handlers. Identity columns and the sequences that columns own restart, so that a
+ * replay assigns the same numbers as before.
+ * @param xid the id of the transaction
+ * @returns sequences that were not restarted, since only their owner may restart them
+ * @throws EngineError RESET_REFUSED, RESET_DAMAGED; errors of the handlers; the driver's errors
  */
 export async function emptyTables(tx: Tx, name: string, plan: ResetPlan, xid: string): Promise<readonly string[]> {
   const run = async (projection: Projection): Promise<void> => {
@@ -23,13 +24,13 @@ export async function emptyTables(tx: Tx, name: string, plan: ResetPlan, xid: st
     });
   };
   for (const projection of plan.handlersBefore) await run(projection);
-  const kept = await notEmpty(tx, plan.mustBeEmpty);
-  if (kept !== null) {
-    const reason = `its projection's own reset keeps rows of ${kept}, which has a foreign key into what is truncated: drop the foreign key`;
+  const notEmpty = await firstNotEmpty(tx, plan.mustBeEmpty);
+  if (notEmpty !== null) {
+    const reason = `its projection's own reset keeps rows of ${notEmpty}, which has a foreign key into what is truncated: drop the foreign key`;
     throw new EngineError('RESET_REFUSED', { name, reason });
   }
   const foreign = plan.truncate.length > 0 ? await foreignSequences(tx, plan.truncate) : [];
-  // RESTART IDENTITY is undone with the transaction; setval, which needs no owner, is not.
+  // A rollback undoes RESTART IDENTITY. It does not undo setval, although setval would not need the owner.
   const restart = foreign.length === 0 ? 'RESTART IDENTITY' : 'CONTINUE IDENTITY';
   if (plan.truncate.length > 0) await tx.unsafe(`TRUNCATE ${plan.truncate.join(', ')} ${restart} RESTRICT`);
   for (const projection of plan.handlersAfter) await run(projection);
@@ -53,9 +54,9 @@ async function foreignSequences(tx: Tx, tables: readonly string[]): Promise<read
   return rows.map(({ sequence }) => sequence);
 }
 
-async function notEmpty(tx: Tx, tables: readonly string[]): Promise<string | null> {
+async function firstNotEmpty(tx: Tx, tables: readonly string[]): Promise<string | null> {
   if (tables.length === 0) return null;
-  const polls = tables.map((table, index) => `SELECT $${index + 1}::text AS kept WHERE EXISTS (SELECT FROM ${table})`);
-  const [row] = await tx.unsafe<{ kept: string }[]>(polls.join(' UNION ALL '), [...tables], { prepare: true });
-  return row?.kept ?? null;
+  const checks = tables.map((table, index) => `SELECT $${index + 1}::text AS name WHERE EXISTS (SELECT FROM ${table})`);
+  const [row] = await tx.unsafe<{ name: string }[]>(checks.join(' UNION ALL '), [...tables], { prepare: true });
+  return row?.name ?? null;
 }

@@ -8,14 +8,14 @@ export interface PauseOptions {
   readonly name: string;
   readonly paused: boolean;
   readonly owner: string;
-  /** Ends with it, in the same transaction. */
+  /** The command that ends in the same transaction; null when the machine pauses without one. */
   readonly command: PendingCommand | null;
 }
 
 /**
- * Pauses a projection, or takes the pause back. Waits for the page in flight, which holds the row: once this has
- * resolved, nothing of a paused projection commits. A halt under the pause is remembered, and comes back with RESUME.
- * @returns what the row says then
+ * Pauses or resumes a projection. It waits for the page in flight, which holds the row: once this has resolved, no page of
+ * a paused projection commits. A halt that the pause covers is stored in `resume_to`, and RESUME restores it.
+ * @returns the stored status after that
  * @throws EngineError PROJECTION_ROW_MISSING, COMMAND_STALE; CommandEnded
  */
 export async function setPaused(sql: Sql, { name, paused, owner, command }: PauseOptions): Promise<StoredStatus> {

@@ -2,33 +2,34 @@ import { EngineError } from '../core/errors.ts';
 import type { Projection } from '../core/projection.ts';
 import type { ReachedTable } from '../read-model/foreign-keys.ts';
 
-/** What one reset comes to. Everything happens in one transaction, in this order. */
+/** What one reset changes, all in one transaction and in this order. */
 export interface ResetPlan {
-  /** Whose rows in projection_state go back to 0, by name. */
+  /** Projections whose rows in projection_state go back to 0, ordered by name. */
   readonly projections: readonly Projection[];
-  /** Every table involved, as SQL writes it. */
+  /** Every table that the reset reaches, quoted as in SQL. */
   readonly tables: readonly string[];
-  /** Projections that empty their tables themselves, and must do so before the TRUNCATE that has to name those tables. */
+  /** Projections with a reset handler whose tables the TRUNCATE has to name: their handlers run before it. */
   readonly handlersBefore: readonly Projection[];
-  /** Tables of theirs that must be empty by then: the TRUNCATE would take what they keep. */
+  /** Tables of theirs that must be empty before the TRUNCATE, which would delete the rows that they keep. */
   readonly mustBeEmpty: readonly string[];
-  /** Named in the one TRUNCATE; empty when there is nothing to truncate. */
+  /** The tables that the TRUNCATE names; empty when there is nothing to truncate. */
   readonly truncate: readonly string[];
   readonly handlersAfter: readonly Projection[];
-  /** Which other projections are reset with it, and by which foreign key. */
+  /** The other projections that are reset with it, and the foreign key that causes this. */
   readonly also: readonly { readonly name: string; readonly because: string }[];
 }
 
 /**
- * Decides what is reset together. TRUNCATE refuses a table that is referenced by one that it does not name, and CASCADE
- * would empty that one without a word: its rows would never come back. So whoever is referenced takes along who
- * references it, all of that projection's tables and its cursor; a table of nobody's cannot be replayed and forbids it.
+ * Decides which projections are reset together. TRUNCATE refuses a table when a table that it does not name references it,
+ * and CASCADE would empty that other table silently: its rows would never come back. So a projection is reset together with
+ * every projection that references its tables. A referencing table that belongs to no projection cannot be replayed, and the
+ * reset is refused.
  * @throws EngineError RESET_REFUSED, TABLE_MISSING
  */
 export function planReset(name: string, known: readonly Projection[], reached: readonly ReachedTable[]): ResetPlan {
   const refuse = (reason: string) => new EngineError('RESET_REFUSED', { name, reason });
-  const stranger = reached.find(({ projection }) => projection === null);
-  if (stranger !== undefined) throw refuse(strangerReason(stranger));
+  const unowned = reached.find(({ projection }) => projection === null);
+  if (unowned !== undefined) throw refuse(unownedReason(unowned));
   const names = new Set(reached.map(({ projection }) => projection));
   const projections = known.filter((one) => names.has(one.name)).sort((a, b) => (a.name < b.name ? -1 : 1));
   const byDefault = new Set(projections.filter(({ reset }) => reset === null).map((one) => one.name));
@@ -40,9 +41,9 @@ export function planReset(name: string, known: readonly Projection[], reached: r
       throw refuse(`${table} is a view, which cannot be truncated: give '${projection}' a reset of its own`);
     truncate.add(table);
   }
-  for (const one of projections) if (one.reset === null) expectThere(one, reached);
+  for (const one of projections) if (one.reset === null) expectTables(one, reached);
   const mustBeEmpty = new Set<string>();
-  // A set that grows while it is walked: what references a table that is added is added too.
+  // The set grows during the iteration: tables that reference an added table are added too.
   for (const source of truncate) {
     for (const { table, constraint, source: from } of reached) {
       if (constraint === null || from !== source || truncate.has(table)) continue;
@@ -65,15 +66,15 @@ export function planReset(name: string, known: readonly Projection[], reached: r
   };
 }
 
-function strangerReason({ table, constraint, source }: ReachedTable): string {
+function unownedReason({ table, constraint, source }: ReachedTable): string {
   return constraint === null
     ? `${table} inherits from ${source} and belongs to no projection, so its rows would not come back: detach it, or declare it`
     : `${table} references ${source} (foreign key ${constraint}) and belongs to no projection, so its rows would not come back: drop the foreign key, or declare the table`;
 }
 
-function expectThere({ name, tables }: Projection, reached: readonly ReachedTable[]): void {
-  const there = new Set(reached.filter(({ projection }) => projection === name).map(({ declared }) => declared));
-  for (const table of tables.keys()) if (!there.has(table)) throw new EngineError('TABLE_MISSING', { table, name });
+function expectTables({ name, tables }: Projection, reached: readonly ReachedTable[]): void {
+  const existing = new Set(reached.filter(({ projection }) => projection === name).map(({ declared }) => declared));
+  for (const table of tables.keys()) if (!existing.has(table)) throw new EngineError('TABLE_MISSING', { table, name });
 }
 
 function because(name: string, reached: readonly ReachedTable[]): string {

@@ -21,73 +21,77 @@ const ASK_AGAIN_MS = 250;
 
 export interface ResetOptions {
   readonly projection: Projection;
-  /** All of this daemon: those whose tables reference this one's are reset with it. */
+  /** Every projection of this daemon: those whose tables reference this one's are reset with it. */
   readonly projections: readonly Projection[];
   readonly owner: string;
-  /** Milliseconds that each lock is waited for. Longer would queue every later reader behind it. Default 5000. */
+  /** Milliseconds that the reset waits for each lock. Every later reader queues behind a longer wait. Default 5000. */
   readonly lockTimeoutMs?: number;
-  /** Milliseconds the whole reset may take; then its session is ended. Default 20000. */
+  /** Milliseconds that the whole reset may take. Its session is terminated then. Default 20000. */
   readonly deadlineMs?: number;
-  /** Milliseconds for which the database is asked, when the connection is lost in COMMIT, whether it took place. Default 10000. */
+  /** Milliseconds for which the reset asks whether its COMMIT took place, after a lost connection. Default 10000. */
   readonly askForMs?: number;
-  /** Ends with the reset, in the same transaction. Default none. */
+  /** The command that ends in the same transaction. Default none. */
   readonly command?: PendingCommand | null;
   readonly failpoint?: ((point: ResetPoint, name: string) => Promise<void> | void) | undefined;
 }
 
 export interface ResetDone {
-  /** The new one. */
+  /** The generation after the reset. */
   readonly generation: bigint;
   readonly status: StoredStatus;
-  /** Which other projections were reset with it, and why; null for none. */
+  /** The other projections that were reset with it and why, and the sequences that were not restarted; null for none. */
   readonly warning: string | null;
 }
 
-/** What is known of a reset from outside of its transaction, for when that ends badly. */
-interface UnderWay {
+/** What is known of a reset outside of its transaction, to explain how that ended when it fails. */
+interface ResetProgress {
   plan: ResetPlan | null;
   done: ResetDone | null;
-  /** Of its transaction. */
+  /** The id of its transaction. */
   xid: string;
   overdue: boolean;
 }
 
 /**
- * Empties a projection's tables and puts it back to 0, all in one short transaction: either everything is as before, or
- * the next page starts from the first event. The generation counts up, so a page planned before the reset can never
- * commit after it. Halt, failures and alarm are cleared; a pause stays.
+ * Empties a projection's tables and sets its cursor to 0 in one short transaction: either nothing has changed, or the next
+ * page starts from the first event. The generation increases, so a page planned before the reset can never commit after it.
+ * Halt, failures and alarm are cleared; a pause stays.
  *
  * TRUNCATE names every table and never cascades. Projections whose tables reference these by a foreign key are reset in
  * the same transaction.
  * @throws EngineError RESET_BLOCKED, RESET_REFUSED, RESET_FAILED, TABLE_MISSING, PROJECTION_ROW_MISSING, COMMAND_STALE,
- *   TABLE_SHARED, TABLE_RESERVED, TABLE_UNFIT, TABLE_REPLACED: nothing has changed then; RESET_DAMAGED; RESET_UNKNOWN; CommandEnded: nor then
+ *   TABLE_SHARED, TABLE_RESERVED, TABLE_UNFIT, TABLE_REPLACED; CommandEnded: nothing has changed then
+ * @throws EngineError RESET_DAMAGED: the projections are halted; RESET_UNKNOWN: the database did not say whether it committed
  */
 export async function reset(sql: Sql, options: ResetOptions): Promise<ResetDone> {
   const { deadlineMs = 20_000 } = options;
-  const underWay: UnderWay = { plan: null, done: null, xid: '', overdue: false };
+  const progress: ResetProgress = { plan: null, done: null, xid: '', overdue: false };
   try {
     return await sql.begin('ISOLATION LEVEL READ COMMITTED', async (tx) => {
       const { pid, xid } = await limitTransaction(tx, options, deadlineMs);
-      // A handler may wait for anything and then go on: with its session gone, nothing it does can reach the database.
-      let ending: Promise<unknown> = Promise.resolve();
+      // A handler may wait for anything and continue later. Once its session is terminated it can write nothing more.
+      let termination: Promise<unknown> = Promise.resolve();
       const timer = setTimeout(() => {
-        underWay.overdue = true;
-        ending = sql`SELECT pg_terminate_backend(${pid})`.catch(() => undefined);
+        progress.overdue = true;
+        termination = sql`SELECT pg_terminate_backend(${pid})`.catch(() => undefined);
       }, deadlineMs);
       try {
-        return await resetIn(tx, xid, options, underWay);
+        return await resetIn(tx, xid, options, progress);
       } finally {
         clearTimeout(timer);
-        // Before the session can be somebody else's.
-        await ending;
+        // The pool may give this session to another transaction after this, which must not be terminated.
+        await termination;
       }
     });
   } catch (error) {
-    return await explain(sql, error, options, underWay);
+    return await explain(sql, error, options, progress);
   }
 }
 
-/** For this transaction only: they hold behind a pooler too. The last one is for a daemon that does not run any more. */
+/**
+ * Sets the limits for this transaction only, so that they also hold behind a connection pooler. The last one ends the
+ * transaction of a daemon that has died.
+ */
 async function limitTransaction(tx: Tx, options: ResetOptions, deadlineMs: number) {
   const { projection, owner, lockTimeoutMs = 5000 } = options;
   const [row] = await tx<[{ pid: number; xid: string }]>`
@@ -99,16 +103,16 @@ async function limitTransaction(tx: Tx, options: ResetOptions, deadlineMs: numbe
   return row;
 }
 
-async function resetIn(tx: Tx, xid: string, options: ResetOptions, underWay: UnderWay): Promise<ResetDone> {
+async function resetIn(tx: Tx, xid: string, options: ResetOptions, progress: ResetProgress): Promise<ResetDone> {
   const { projection, projections, owner, command = null, failpoint } = options;
   const { name } = projection;
   const plan = planReset(name, projections, await reachedTables(tx, name, projections));
-  underWay.plan = plan;
-  underWay.xid = xid;
+  progress.plan = plan;
+  progress.xid = xid;
   const names = plan.projections.map((one) => one.name);
-  // Before the rows, as a registration does.
+  // The claims are locked before the rows, in the same order as in a registration: the other order would deadlock.
   await lockClaims(tx, (await refusedOf(tx, names)).size > 0 ? 'exclusive' : 'shared');
-  // In one order by all: two resets that share a projection wait for each other, and never both.
+  // Every reset locks the rows in the same order, so two resets that share a projection cannot deadlock.
   const rows = await tx<{ name: string; generation: bigint }[]>`
     SELECT name, generation FROM projection_state
     WHERE name = ANY(${names}::text[]) AND instance_id = '' ORDER BY name FOR UPDATE`;
@@ -117,7 +121,7 @@ async function resetIn(tx: Tx, xid: string, options: ResetOptions, underWay: Und
   const truncated = plan.projections.filter((one) => one.reset === null).flatMap(({ tables }) => [...tables.keys()]);
   const oids = await readOids(tx, truncated);
   await checkClaims(tx, name, plan, projections);
-  // Before anything is emptied: a command that somebody else has carried out empties nothing.
+  // Before anything is emptied: a command that another daemon has carried out must empty nothing.
   if (command !== null) {
     for (const row of rows) if (row.name === name) checkGeneration(command, row.generation);
     await lockCommand(tx, command.id);
@@ -126,26 +130,27 @@ async function resetIn(tx: Tx, xid: string, options: ResetOptions, underWay: Und
   const own = (await startOver(tx, plan.projections, owner)).find((one) => one.name === name);
   if (own === undefined) throw new EngineError('PROJECTION_ROW_MISSING', { name });
   const { generation, status } = own;
-  underWay.done = { generation, status, warning: null };
+  progress.done = { generation, status, warning: null };
   await failpoint?.('reset-begun', name);
-  const goOn = await emptyTables(tx, name, plan, xid);
-  underWay.done = { generation, status, warning: warningOf(plan.also, goOn) };
-  // What was truncated keeps its name until COMMIT, so this is what it was when it was proved. A reset handler may make its tables anew.
-  const now = await readOids(tx, truncated);
-  const swapped = truncated.find((table) => now.get(table) !== oids.get(table));
-  if (swapped !== undefined)
-    throw new EngineError('RESET_REFUSED', { name, reason: `${swapped} was made anew meanwhile: try again` });
+  const notRestarted = await emptyTables(tx, name, plan, xid);
+  progress.done = { generation, status, warning: warningOf(plan.also, notRestarted) };
+  // TRUNCATE holds the table under its name until COMMIT, so equal oids mean that the checked table is the emptied one. The
+  // tables of a reset handler are not compared, since a handler may recreate its tables.
+  const oidsNow = await readOids(tx, truncated);
+  const replaced = truncated.find((table) => oidsNow.get(table) !== oids.get(table));
+  if (replaced !== undefined)
+    throw new EngineError('RESET_REFUSED', { name, reason: `${replaced} was recreated meanwhile: try again` });
   await recordOids(tx, names);
-  // Last: a handler that commits the transaction itself must not commit this.
-  if (command !== null) await commandDone(tx, command.id, { by: owner, warning: underWay.done.warning });
+  // Last: a handler that commits the transaction itself must not commit the end of the command.
+  if (command !== null) await commandDone(tx, command.id, { by: owner, warning: progress.done.warning });
   await failpoint?.('reset-emptied', name);
-  return underWay.done;
+  return progress.done;
 }
 
-function warningOf(also: ResetPlan['also'], goOn: readonly string[]): string | null {
+function warningOf(also: ResetPlan['also'], notRestarted: readonly string[]): string | null {
   const parts = also.map(({ name, because }) => `'${name}' was reset with it, since ${because}`);
-  if (goOn.length > 0) {
-    const [sequences, belong] = [goOn.join(', '), goOn.length === 1 ? 'belongs' : 'belong'];
+  if (notRestarted.length > 0) {
+    const [sequences, belong] = [notRestarted.join(', '), notRestarted.length === 1 ? 'belongs' : 'belong'];
     parts.push(
       `${sequences} did not start again, since it ${belong} to another role, so rows get other numbers than before`,
     );
@@ -153,7 +158,7 @@ function warningOf(also: ResetPlan['also'], goOn: readonly string[]): string | n
   return parts.length === 0 ? null : parts.join('; ');
 }
 
-/** Those of these projections that are refused, and why. */
+/** The refused ones of these projections, each with the reason. */
 async function refusedOf(tx: Tx, names: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const rows = await tx<{ name: string; refused: string }[]>`
     SELECT name, refused FROM projection_state
@@ -162,8 +167,9 @@ async function refusedOf(tx: Tx, names: readonly string[]): Promise<ReadonlyMap<
 }
 
 /**
- * What is emptied belongs to these projections alone. The tables of a refused one are proved once more, except for their
- * rows, which the operator has asked to delete; that is no reason to delete those of another refused one.
+ * Checks that the tables to empty belong to these projections alone. The tables of a refused projection are checked again,
+ * but rows in them are no objection, since the operator has asked to delete them. The rows of another refused projection
+ * must stay, so its reset is refused.
  * @throws EngineError TABLE_SHARED, TABLE_RESERVED, TABLE_UNFIT, TABLE_REPLACED, RESET_REFUSED
  */
 async function checkClaims(tx: Tx, name: string, plan: ResetPlan, known: readonly Projection[]): Promise<void> {
@@ -175,18 +181,18 @@ async function checkClaims(tx: Tx, name: string, plan: ResetPlan, known: readonl
         reason: `it would empty the tables of '${other}' too: ${reason}`,
       });
   }
-  const unseen = (await readReplaced(tx, namesOf(plan.projections))).filter((one) => !one.refused);
-  // An empty one has nothing to lose. Of one with rows the refusal is shown first: they are not this projection's.
+  const replaced = (await readReplaced(tx, namesOf(plan.projections))).filter((one) => !one.refused);
+  // A replaced table without rows loses nothing. The rows of a filled one are not this projection's: refuse it first.
   const foreign = await firstFilled(
     tx,
     claimsOf(plan.projections).filter((claim) =>
-      unseen.some((one) => one.name === claim.name && one.table === claim.table),
+      replaced.some((one) => one.name === claim.name && one.table === claim.table),
     ),
   );
   if (foreign !== null) throw new EngineError('TABLE_REPLACED', { name: foreign.name, table: foreign.table });
   const against = await objections(tx, claimsOf(plan.projections), { filled: false, here: namesOf(known) });
   for (const [one, error] of against) {
-    // A table that was registered with another key than the declared one stays its projection's.
+    // A table that was registered with another key than the declared one still belongs to its projection.
     if (error.code !== 'TABLE_UNFIT' || refused.has(one)) throw error;
   }
 }
@@ -195,24 +201,27 @@ function namesOf(projections: readonly Projection[]): readonly string[] {
   return projections.map((one) => one.name);
 }
 
-/** Why it failed, in words somebody can act on; or that it took place all the same. */
-async function explain(sql: Sql, error: unknown, options: ResetOptions, underWay: UnderWay): Promise<ResetDone> {
+/**
+ * Finds out how a reset ended whose transaction failed.
+ * @returns the result when its COMMIT took place after all
+ * @throws EngineError with the reason otherwise
+ */
+async function explain(sql: Sql, error: unknown, options: ResetOptions, progress: ResetProgress): Promise<ResetDone> {
   const { projection, deadlineMs = 20_000, lockTimeoutMs = 5000, askForMs = 10_000 } = options;
   const { name } = projection;
-  const { plan, done, xid, overdue } = underWay;
+  const { plan, done, xid, overdue } = progress;
   if (isEngineError(error, 'RESET_DAMAGED') && plan !== null) await haltForLostIntegrity(sql, plan, error);
-  // Of this projection, or of one whose tables reference its own: from now on it is shown, and a RESET of it deletes the rows.
+  // The projection (this one, or one whose tables reference its own) is shown as refused from now on, so that the next RESET
+  // of it is the operator's consent to delete the rows.
   if (isEngineError(error, 'TABLE_REPLACED')) await refuseReplaced(sql, error);
   if (error instanceof CommandEnded) throw error;
   if (error instanceof EngineError && !error.code.startsWith('HANDLER_')) throw error;
   if (isLockNotAvailable(error)) {
     const names = plan?.projections.map((one) => one.name) ?? [name];
-    const holders = await describeLockHolders(sql, plan?.tables ?? [], names).catch(
-      () => 'who holds it cannot be seen',
-    );
+    const holders = await describeLockHolders(sql, plan?.tables ?? [], names).catch(() => 'its holders cannot be read');
     throw new EngineError('RESET_BLOCKED', { name, seconds: lockTimeoutMs / 1000, holders }, { cause: error });
   }
-  // It may have been in its COMMIT.
+  // The connection may have been lost in the COMMIT.
   if ((overdue || isConnectionLost(error)) && done !== null) {
     const { generation } = done;
     const committed = await askUntil(performance.now() + askForMs, () => hasCommitted(sql, options, generation, xid));
@@ -224,11 +233,11 @@ async function explain(sql: Sql, error: unknown, options: ResetOptions, underWay
 
 function reasonOf(error: unknown, overdue: boolean, deadlineMs: number): string {
   if (overdue || sqlstateOf(error) === '57014') return `it had not ended after ${deadlineMs / 1000} s`;
-  if (sqlstateOf(error) === '25P02') return 'its reset handler went on after an SQL error, which has to be thrown';
+  if (sqlstateOf(error) === '25P02') return 'its reset handler continued after an SQL error, which has to be thrown';
   return describeError(error);
 }
 
-/** A server that was lost may be back in a moment. @returns null when it is not */
+/** Retries until `end`: a server that was lost may answer again in a moment. @returns null when it does not */
 async function askUntil<T>(end: number, ask: () => Promise<T>): Promise<T | null> {
   for (;;) {
     try {
@@ -241,8 +250,9 @@ async function askUntil<T>(end: number, ask: () => Promise<T>): Promise<T | null
 }
 
 /**
- * Waits for a session that may still be in its COMMIT: it holds the row until then. The generation alone says nothing:
- * it may be that of another reset, after this one was rolled back. The command, or the transaction's own id, says which.
+ * Whether the reset was committed. Waits for a session that may still be in its COMMIT: it holds the row until then. The
+ * generation alone does not show it: another reset may have set it after this one was rolled back. The row of the command,
+ * or else the id of the transaction, does.
  */
 async function hasCommitted(
   sql: Sql,
@@ -265,9 +275,9 @@ async function hasCommitted(
 }
 
 /**
- * What a handler committed or did outside of the transaction stands, for whichever of these projections, and nothing that
- * is run again can tell. The generation counts up, so that their workers notice. What halted them before is not what
- * halts them now.
+ * Halts every projection of the reset: a handler committed the transaction or wrote outside of it, in any of their tables,
+ * and no retry can find out what. The generation increases, so that their workers notice. Earlier failures are deleted,
+ * since they are not the reason for this halt.
  */
 async function haltForLostIntegrity(sql: Sql, { projections }: ResetPlan, { message }: EngineError): Promise<void> {
   await sql`

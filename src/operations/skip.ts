@@ -7,19 +7,23 @@ import { advance } from '../state/projection-state.ts';
 
 export interface SkipOptions {
   readonly name: string;
-  /** Types of events that the projection handles. */
+  /** Names of the events that the projection handles. */
   readonly handled: readonly string[];
   readonly owner: string;
-  /** A SKIP: its position and reason. Ends with it, in the same transaction. */
+  /** The SKIP command with its position and reason. It ends in the same transaction. */
   readonly command: PendingCommand;
-  /** For the page in flight of another daemon; longer would keep the queue of commands waiting. */
+  /**
+   * Milliseconds that the skip waits for the page in flight of another daemon. A longer wait would hold up the later
+   * commands of the projection. Default 5000.
+   */
   readonly lockTimeoutMs?: number;
 }
 
 /**
- * Passes over the event that a projection stands before because it failed. The cursor moves onto it, the halt is taken
- * back, the failure stays on record as skipped. All or nothing, and only from exactly there: whoever asked has looked at
- * one event, and no other may be left out by it. A pause that came meanwhile stays, without the halt under it.
+ * Skips the event at which a projection failed. The cursor moves onto it, the halt is cleared, and the failure is kept as
+ * skipped. All of this is one transaction, and it happens only when the projection is stopped at exactly the position of
+ * the command: the operator has examined that one event, and no other event may be skipped. A pause that was set meanwhile
+ * stays, without the halt that it covered.
  * @throws EngineError SKIP_MOVED, COMMAND_STALE, PROJECTION_ROW_MISSING; CommandEnded
  */
 export async function skipEvent(sql: Sql, options: SkipOptions): Promise<void> {
@@ -48,17 +52,17 @@ export async function skipEvent(sql: Sql, options: SkipOptions): Promise<void> {
   });
 }
 
-/** @throws EngineError SKIP_MOVED unless the projection stands right before this event, which failed */
+/** @throws EngineError SKIP_MOVED unless the event at this position failed and is the next one that the projection handles */
 async function expectFailed(
   tx: Tx,
-  place: {
+  expected: {
     readonly name: string;
     readonly handled: readonly string[];
     readonly cursor: bigint;
     readonly position: bigint | null;
   },
 ): Promise<bigint> {
-  const { name, handled, cursor, position } = place;
+  const { name, handled, cursor, position } = expected;
   const moved = (where: string) => new EngineError('SKIP_MOVED', { name, where });
   const [row] = await tx<[{ failed: bigint | null }]>`
     SELECT min(position) AS failed FROM projection_failures
@@ -67,7 +71,7 @@ async function expectFailed(
   if (cursor >= position) throw moved(`stands at ${cursor} and has passed ${position}`);
   if (row.failed === null) throw moved(`stands at ${cursor}, and no event after it has failed`);
   if (row.failed !== position) throw moved(`stands before ${row.failed}, which failed, not before ${position}`);
-  // Only now: what failed is at most a page away, what somebody asks for may be anywhere.
+  // Last: the failed event is at most a page away, so this scan is short. The requested position may be anywhere.
   const [{ next }] = await tx<[{ next: bigint | null }]>`
     SELECT min(position) AS next FROM (
       SELECT position FROM events

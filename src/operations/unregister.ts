@@ -7,15 +7,15 @@ import type { Queryable, Sql } from '../postgres/pool.ts';
 const LOCK_MS = 5_000;
 
 /**
- * Removes what is known of a projection that is declared no more, in one transaction. A page in flight ends first. The
- * tables that it filled are left, and so is the audit trail: its commands, of which the pending ones end, and its changes
- * of state, with this as the last. What is left ages out: see `tidyCommands`.
- * @param options `declared`: names that may not be forgotten; `by`: the daemon that does it
- * @returns the tables that are left, as the projection's last start declared them and as far as they are still there; not
- *   another one of that name
+ * Removes the position, the failures and the attempts of a projection that is no longer declared, in one transaction, after
+ * a page in flight has ended. The tables that it filled stay. The audit trail stays too: its commands, of which the pending
+ * ones end as failed, and its transitions, the last of which records this. Old ones are pruned later: see `tidyCommands`.
+ * @param options `declared`: names that are refused; `by`: the id of this daemon
+ * @returns the tables of the projection's last declaration that still exist; a table that was replaced by another one of the
+ *   same name is left out
  * @throws EngineError FORGET_REFUSED, PROJECTION_UNKNOWN
  */
-export async function forget(
+export async function unregister(
   sql: Sql,
   name: string,
   { declared, by }: { readonly declared: readonly string[]; readonly by: string },
@@ -40,7 +40,7 @@ export async function forget(
       await tx`DELETE FROM readviews WHERE name = ${name}`;
       await tx`DELETE FROM projection_failures WHERE name = ${name}`;
       await tx`DELETE FROM projection_attempts WHERE name = ${name}`;
-      // A projection of that name that is declared later must not be sent what was meant for this one.
+      // A later projection of the same name must not get the commands that were meant for this one.
       await tx`
         UPDATE projection_commands
         SET state = 'failed', carried_out_by = ${by}, ended_at = clock_timestamp(), code = 'PROJECTION_UNKNOWN',

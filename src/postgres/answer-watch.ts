@@ -3,18 +3,18 @@ import { Client, type ClientBase } from 'pg';
 import { cancelRequest } from './cancel-request.ts';
 import { ofOurDatabase } from './errors.ts';
 
-/** Milliseconds for which the server is asked again and again to cancel, and may take to do it. */
+/** Milliseconds for which cancel requests are repeated until the server has answered all statements. */
 const CANCEL_WITHIN_MS = 2000;
-/** Milliseconds between two requests: each ends one statement, and several may have been sent. */
-const AGAIN_MS = 50;
+/** Milliseconds between two cancel requests: each ends one statement, and several may have been sent. */
+const CANCEL_INTERVAL_MS = 50;
 
-/** Milliseconds after which a peer that was asked to cancel and says nothing counts as gone. */
+/** Milliseconds after which a peer that does not react to a cancel request counts as gone. */
 const SILENT_AFTER_MS = 250;
 
-/** Losses after which the session was as good as before. */
+/** Errors of a lost connection after which the server has cancelled the statements and the session can be used again. */
 const wellCancelled = new WeakSet<Error>();
 
-/** The server is there and has cancelled what took too long: no reason to doubt its other sessions. */
+/** True if the server has cancelled the statements that took too long: then its other sessions are likely to be alive. */
 export function isWellCancelled(error: unknown): boolean {
   return error instanceof Error && wellCancelled.has(error);
 }
@@ -25,10 +25,10 @@ interface Pending {
 }
 
 /**
- * Waits for the answers of one session, each so long at most. What is given up is cancelled at the server: a statement
- * that waits there for a lock would wait on after its client has gone, and every further attempt would leave one more
- * session behind, until no connection is left for anybody. While it is being cancelled the session keeps its place in the
- * pool, so there are never more sessions than places; it is used again when the server has answered everything.
+ * Bounds the time for each answer of one session. A statement whose answer takes too long is cancelled at the server:
+ * otherwise a statement that waits for a lock would wait on after its client has gone, and every further attempt would
+ * leave one more session behind, until max_connections is used up. During the cancellation the session keeps its slot in
+ * the pool, so there are never more sessions than slots. It is used again when the server has answered everything.
  */
 class AnswerWatch {
   readonly #client: Client;
@@ -44,7 +44,7 @@ class AnswerWatch {
     this.#withinMs = withinMs;
   }
 
-  /** @throws what `ask` rejects with; the loss of the connection when it takes too long, or one before it has */
+  /** @throws the error of `ask`; CONNECTION_CLOSED if this answer, or an earlier one of the session, takes too long */
   async answer<T>(ask: () => Promise<T>): Promise<T> {
     if (this.#lost !== null) throw this.#lost;
     return await new Promise<T>((resolve, reject) => {
@@ -54,7 +54,7 @@ class AnswerWatch {
       this.#timer ??= setTimeout(() => this.#check(), this.#withinMs);
       const answered = (settle: () => void): void => {
         this.#unanswered -= 1;
-        // It was given up: what became of it is no answer any more.
+        // The statement was given up: its caller has got the error of a lost connection.
         if (this.#lost !== null) return;
         this.#pending.delete(entry);
         if (this.#pending.size === 0) this.#disarm();
@@ -67,7 +67,7 @@ class AnswerWatch {
     });
   }
 
-  /** Null: nothing was given up. Else whether the session can be used again, once that is known. */
+  /** Null if no statement was given up. Otherwise resolves with whether the session can be used again. */
   get settling(): Promise<boolean> | null {
     return this.#settling;
   }
@@ -79,7 +79,7 @@ class AnswerWatch {
 
   #check(): void {
     this.#timer = null;
-    // In the order sent, which is that of the deadlines too.
+    // The statements are in the order in which they were sent, which is also the order of their deadlines.
     const [oldest] = this.#pending;
     if (oldest === undefined) return;
     const left = oldest.deadline - performance.now();
@@ -97,14 +97,14 @@ class AnswerWatch {
   /** Never rejects. @returns whether the session can be used again */
   async #giveUp(lost: Error): Promise<boolean> {
     const cancelled = this.#cancel();
-    // A peer that is there answers a cancelled statement at once; after this time it counts as gone.
+    // A live peer answers a cancelled statement within milliseconds.
     if (await Promise.race([cancelled, pause(SILENT_AFTER_MS, false)])) wellCancelled.add(lost);
     for (const { reject } of this.#pending) reject(lost);
     this.#pending.clear();
-    // A transaction is over with it, also one whose work does not mind: what that sends later would run outside of any.
+    // This ends the transaction, also if its work catches the error: later statements would run outside of it.
     this.#client.emit('error', lost);
     const fit = await cancelled;
-    // When everybody has heard of it.
+    // Callers handle their rejections before the session is used again.
     await pause(0);
     if (fit) this.#lost = null;
     else this.#client.connection.stream.destroy();
@@ -119,7 +119,7 @@ class AnswerWatch {
       const left = until - performance.now();
       if (left <= 0 || client.connection.stream.destroyed) return false;
       if (!(await cancelRequest(client, left))) return false;
-      if (this.#unanswered > 0) await pause(AGAIN_MS);
+      if (this.#unanswered > 0) await pause(CANCEL_INTERVAL_MS);
     }
     if (client.getTransactionStatus() === 'I') return true;
     const rolledBack = client.query('ROLLBACK').then(
@@ -130,24 +130,24 @@ class AnswerWatch {
   }
 }
 
-const tasks = new WeakMap<ClientBase, AnswerWatch>();
+const watches = new WeakMap<ClientBase, AnswerWatch>();
 
-/** From now on the session's answers have a bound. */
+/** Bounds the time for each answer of the session from now on. */
 export function watchAnswers(client: ClientBase, withinMs: number): void {
-  if (client instanceof Client) tasks.set(client, new AnswerWatch(client, withinMs));
+  if (client instanceof Client) watches.set(client, new AnswerWatch(client, withinMs));
 }
 
-/** What was asked over this session, for as long as its answers may take. */
+/** Sends a statement by `ask` and waits for its answer, within the bound of the session if it has one. */
 export function answerOf<T>(client: ClientBase, ask: () => Promise<T>): Promise<T> {
-  return tasks.get(client)?.answer(ask) ?? ask();
+  return watches.get(client)?.answer(ask) ?? ask();
 }
 
 /** See `AnswerWatch.settling`. */
 export function settlingOf(client: ClientBase): Promise<boolean> | null {
-  return tasks.get(client)?.settling ?? null;
+  return watches.get(client)?.settling ?? null;
 }
 
-/** Nobody waits for what the session runs any more: it is cancelled, and the session closed. Never rejects. */
+/** Cancels the running statement of a session whose answer is no longer needed, and closes the session. Never rejects. */
 export async function abandon(client: ClientBase): Promise<void> {
   if (!(client instanceof Client)) return;
   if (client.getTransactionStatus() !== null) await cancelRequest(client, 1000);

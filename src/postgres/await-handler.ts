@@ -3,14 +3,15 @@ import { isConnectionLost } from './errors.ts';
 import type { GuardedTransaction } from './guarded-transaction.ts';
 import type { Tx } from './pool.ts';
 
-/** A handler has committed or rolled back the transaction that it was lent: what it did before may stand. */
+/** A handler has committed or rolled back its transaction, so its earlier statements may have been committed. */
 export class TransactionEnded extends Error {}
 
 /**
- * Waits for a handler that runs SQL of its own in `tx`, which it was lent and has to give back. Whatever it did, the
- * transaction must still be the one with this id, or nothing that follows would belong to it.
- * @throws what the handler threw; TransactionEnded; EngineError HANDLER_NOT_AWAITED; the driver's error where it
- *   swallowed one (25P02)
+ * Waits for a handler that runs SQL of its own in `tx`, and closes its guarded transaction. Afterwards the transaction
+ * must still have the id `xid`, or the statements that follow would belong to another one.
+ * @returns the value with which the handler resolved
+ * @throws the handler's error; TransactionEnded; EngineError HANDLER_NOT_AWAITED; the driver's error (25P02) if the handler
+ *   caught the error of a statement
  */
 export async function awaitHandler(
   tx: Tx,
@@ -21,12 +22,12 @@ export async function awaitHandler(
   const [settled] = await Promise.allSettled([result]);
   const statement = guarded.end();
   const rejected = settled.status === 'rejected';
-  // The session is gone, or is being ended: nothing can be asked of it.
+  // The session is lost or is being terminated, so it cannot answer.
   if (rejected && (isConnectionLost(settled.reason) || isEngineError(settled.reason, 'HANDLER_TIMEOUT'))) {
     throw settled.reason;
   }
   const notAwaited = statement === null ? null : new EngineError('HANDLER_NOT_AWAITED', { statement });
-  // Also after a failure: it may have ended the transaction before it threw. In one that is aborted nothing can be asked.
+  // Also after a failure: the handler may have ended the transaction before it threw. An aborted transaction answers 25P02.
   const [row] = await tx<{ xid: string }[]>`SELECT pg_current_xact_id()::text AS xid`.catch((error: unknown) => {
     throw rejected ? settled.reason : (notAwaited ?? error);
   });

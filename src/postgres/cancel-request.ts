@@ -4,10 +4,10 @@ import type { Client } from 'pg';
 const CANCEL_REQUEST_CODE = 80_877_102;
 
 /**
- * Asks the server to cancel what a session is running: a CancelRequest of the protocol, over a socket of its own, which
- * needs no login and no free connection slot, and which PgBouncer passes on. The server closes the socket when the
- * signal has been sent; from then on it cannot hit a later statement. Never rejects.
- * @returns whether it was delivered
+ * Asks the server to cancel the running statement of a session. This sends a CancelRequest of the protocol over a socket
+ * of its own, which needs no login and no free connection slot, and which PgBouncer passes on. The server closes the socket
+ * when it has sent the signal; after that the signal cannot hit a later statement. Never rejects.
+ * @returns whether the request was delivered within `withinMs`
  */
 export function cancelRequest(client: Client, withinMs: number): Promise<boolean> {
   const [pid, key] = [Reflect.get(client, 'processID'), Reflect.get(client, 'secretKey')].map(Number);
@@ -29,7 +29,7 @@ export function cancelRequest(client: Client, withinMs: number): Promise<boolean
     const timer = setTimeout(giveUp, withinMs);
     socket.on('error', giveUp);
     socket.on('connect', () => socket.write(packet));
-    // Without somebody who reads, the end of the other side is never seen.
+    // Without a reader the socket never reports that the server has closed it.
     socket.resume();
     socket.on('close', () => {
       clearTimeout(timer);
@@ -38,7 +38,7 @@ export function cancelRequest(client: Client, withinMs: number): Promise<boolean
   });
 }
 
-/** To the very server that the session is on: a name may lead to several. */
+/** Connects to the address of the session: a host name may resolve to several servers. */
 function openLike(client: Client): Socket {
   if (client.host.startsWith('/')) return connect(`${client.host}/.s.PGSQL.${client.port}`);
   const { remoteAddress, remotePort } = client.connection.stream as Partial<Socket>;

@@ -1,8 +1,8 @@
 import { codeOf, sqlstateOf } from './errors.ts';
 
-/** Why a database cannot be used, in words that say what to do. */
+/** Why a database cannot be used, and what to do about it. */
 export interface ConnectFailure {
-  /** False: no PostgreSQL answered at all. */
+  /** False if no PostgreSQL answered. */
   readonly answered: boolean;
   readonly reason: string;
   readonly hint: string;
@@ -10,7 +10,7 @@ export interface ConnectFailure {
 
 const CHECK_URL = 'check DATABASE_URL';
 
-/** What a server says is kept: it names the role or the database. Null: it speaks of what no operator has set. */
+/** By SQLSTATE. Reason null: the server's message is used, since it names the role or the database. */
 const REFUSED: Readonly<Record<string, { readonly reason: string | null; readonly hint: string }>> = {
   '28P01': { reason: null, hint: 'correct user and password in DATABASE_URL' },
   '28000': { reason: null, hint: 'correct the user in DATABASE_URL, or let it in (CREATE ROLE … LOGIN, pg_hba.conf)' },
@@ -47,8 +47,8 @@ const UNREACHED: Readonly<Record<string, { readonly reason: string; readonly hin
   },
 };
 
-/** By the driver's own words, for which it has no code. */
-const WORDS: readonly (readonly [words: RegExp, failure: { readonly reason: string; readonly hint: string }])[] = [
+/** By the driver's message, for errors without a code. */
+const MESSAGES: readonly (readonly [message: RegExp, failure: { readonly reason: string; readonly hint: string }])[] = [
   [
     /does not support SSL/,
     {
@@ -71,19 +71,23 @@ const WORDS: readonly (readonly [words: RegExp, failure: { readonly reason: stri
 ];
 
 export function describeConnectFailure(error: unknown): ConnectFailure {
-  const said = messageOf(error);
+  const message = messageOf(error);
   const state = sqlstateOf(error);
   if (state !== null) {
-    if (state === '28000' && said.includes('no PostgreSQL user name')) return NO_USER;
+    if (state === '28000' && message.includes('no PostgreSQL user name')) return NO_USER;
     const known = REFUSED[state];
-    return { answered: true, reason: known?.reason ?? (said === '' ? state : said), hint: known?.hint ?? CHECK_URL };
+    return {
+      answered: true,
+      reason: known?.reason ?? (message === '' ? state : message),
+      hint: known?.hint ?? CHECK_URL,
+    };
   }
-  const words = WORDS.find(([pattern]) => pattern.test(said))?.[1];
-  const failure = words ?? UNREACHED[codeOf(error) ?? ''] ?? { reason: said, hint: CHECK_URL };
+  const byMessage = MESSAGES.find(([pattern]) => pattern.test(message))?.[1];
+  const failure = byMessage ?? UNREACHED[codeOf(error) ?? ''] ?? { reason: message, hint: CHECK_URL };
   return { answered: false, ...failure };
 }
 
-/** Several attempts (IPv4, IPv6) come as one error without a text. */
+/** On one line; '' for the AggregateError of several attempts (IPv4 and IPv6). */
 function messageOf(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).replaceAll(/\s+/g, ' ').trim();
 }

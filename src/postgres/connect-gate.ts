@@ -1,12 +1,12 @@
 import { fullJitter } from '../core/backoff.ts';
 
-/** Milliseconds between two attempts after failed ones: at least, and the first and greatest ceiling of what is added. */
+/** Milliseconds between two attempts after a failure: the minimum, and the first and the largest ceiling of the jitter. */
 const SPACING = { leastMs: 50, baseMs: 100, capMs: 500 } as const;
 
 /**
- * Stands before everybody who wants a new connection of a pool. After an attempt that failed, one of them tries again a
- * moment later; the others hear at once what went wrong. Without it two hundred projections that lost the same database
- * would knock two hundred times where once tells the same.
+ * Limits the attempts to open a connection of a pool. After a failed attempt, one caller tries again after a pause with
+ * full jitter; the other callers get the last error immediately. Without the gate, two hundred projections that lost the
+ * same database would make two hundred attempts where one gives the same answer.
  */
 export class ConnectGate {
   readonly #now: () => number;
@@ -21,7 +21,7 @@ export class ConnectGate {
     this.#random = random;
   }
 
-  /** @throws what `attempt` throws; what the last one threw, while it is too early for the next */
+  /** @throws the error of `attempt`, or of the last attempt while the pause lasts or another attempt is under way */
   async pass<T>(attempt: () => Promise<T>): Promise<T> {
     if (this.#failures > 0 && (this.#trying || this.#now() < this.#closedUntil)) throw this.#error;
     this.#trying = this.#failures > 0;

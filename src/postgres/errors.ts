@@ -1,11 +1,11 @@
-/** SQLSTATE of an error from PostgreSQL, or null. The only place that looks into driver errors. */
+/** SQLSTATE of an error from PostgreSQL, or null. Only this file reads the fields of driver errors. */
 export function sqlstateOf(error: unknown): string | null {
   const code = codeOf(error);
-  // EPIPE is as long as a SQLSTATE, and none.
+  // EPIPE has five letters like a SQLSTATE, and is none.
   return code !== null && !CONNECTION_CODES.has(code) && /^[0-9A-Z]{5}$/.test(code) ? code : null;
 }
 
-/** Codes without a server's answer: the connection is gone or could not be made. CONNECTION_CLOSED is our own, see `send`. */
+/** Codes without an answer of the server: the connection was lost or not made. CONNECTION_CLOSED is our own, see `send`. */
 const CONNECTION_CODES = new Set([
   'CONNECTION_CLOSED',
   'ECONNREFUSED',
@@ -21,13 +21,12 @@ const CONNECTION_CODES = new Set([
 ]);
 
 /**
- * Errors that came out of our own sessions. A handler may speak to servers of its own, whose failures have the same codes
- * (ECONNREFUSED of a web service, 40001 of another database): those are failures of its event, and no reason to wait for
- * our database.
+ * Errors of our own sessions. A handler may call other servers, whose errors have the same codes (ECONNREFUSED of a web
+ * service, 40001 of another database). Those are failures of its event, and no reason to wait for our database.
  */
 const ours = new WeakSet<object>();
 
-/** Where a session raises it: from here on its code says something about our database. */
+/** Marks an error as raised by one of our sessions, so that its code is evidence about our database. */
 export function ofOurDatabase<E extends Error>(error: E): E {
   ours.add(error);
   return error;
@@ -37,21 +36,21 @@ function isOurs(error: unknown): boolean {
   return typeof error === 'object' && error !== null && ours.has(error);
 }
 
-/** True for 55P03: somebody else holds the row or the table. */
+/** True for 55P03: another transaction holds the row or the table. */
 export function isLockNotAvailable(error: unknown): boolean {
   return sqlstateOf(error) === '55P03';
 }
 
-/** True for 25P02: an earlier statement of the transaction has failed, so this one was not even looked at. */
+/** True for 25P02: an earlier statement of the transaction failed, so the server did not run this one. */
 export function isAborted(error: unknown): boolean {
   return isOurs(error) && sqlstateOf(error) === '25P02';
 }
 
 /**
- * What passes by itself: lost connections (08, 57P0x), conflicts (40001, 40P01), no resources (53), locks (55P03),
- * idle-in-transaction ended by the server (25P03), a failover target that is still read-only (25006), a plan that a DDL
- * made stale (0A000 "cached plan"). Everything else is permanent, a statement that ran into its time limit (57014) too,
- * and whatever our own sessions did not raise.
+ * True for errors that a later attempt can overcome: lost connections (08, 57P0x), conflicts (40001, 40P01), no resources
+ * (53), locks (55P03), a session ended for being idle in a transaction (25P03), a failover target that is still read-only
+ * (25006), a plan that DDL made stale (0A000 "cached plan"). Every other error is permanent, including a statement that ran
+ * into its time limit (57014), and so is every error that our own sessions did not raise.
  */
 export function isTransient(error: unknown): boolean {
   if (!isOurs(error)) return false;
@@ -64,7 +63,7 @@ export function isTransient(error: unknown): boolean {
   );
 }
 
-/** True when a connection of ours is lost: whatever was read over it must be read again. */
+/** True if one of our connections was lost: everything that was read over it must be read again. */
 export function isConnectionLost(error: unknown): boolean {
   if (!isOurs(error)) return false;
   const state = sqlstateOf(error);
@@ -72,23 +71,23 @@ export function isConnectionLost(error: unknown): boolean {
   return state.startsWith('08') || ['57P01', '57P02', '57P03', '25P03'].includes(state);
 }
 
-/** True when a plan that this connection keeps is of no use any more (a DDL has changed its result, a pooler lost it). */
+/** True if a prepared plan of this connection cannot be used again (DDL changed its result, or a pooler lost it). */
 export function isStalePlan(error: unknown): boolean {
   const state = sqlstateOf(error);
   return state === '26000' || (state === '0A000' && isTransient(error));
 }
 
-/** Name of the constraint an error names, or null. */
+/** Name of the constraint in an error, or null. */
 export function constraintOf(error: unknown): string | null {
   return textField(error, 'constraint');
 }
 
-/** Name of the column an error names, or null. */
+/** Name of the column in an error, or null. */
 export function columnOf(error: unknown): string | null {
   return textField(error, 'column');
 }
 
-/** The driver's code, whatever it is of. */
+/** The `code` of any error: a SQLSTATE, a system error or our own; null if it has none. */
 export function codeOf(error: unknown): string | null {
   return textField(error, 'code');
 }

@@ -1,15 +1,15 @@
 import { PINNED_NAMES } from './session-settings.ts';
 
-/** What a statement of a handler would do to the transaction it is lent. */
+/** The effect of a handler's statement on the page's transaction. */
 export type GuardedStatement =
   | { readonly kind: 'plain' }
   | { readonly kind: 'savepoint' | 'rollback to' | 'release'; readonly name: string }
   | { readonly kind: 'refused'; readonly reason: string };
 
-/** The engine's own savepoints are called so; over one of them a handler could take back more than its own event. */
+/** Prefix of the engine's own savepoints: with one of them a handler could roll back more than its own event. */
 export const ENGINE_SAVEPOINT = 'projectionist_';
 
-/** The next event of the page would be read and written under them. */
+/** Settings that a handler may not change: the next event of the page would run with them. */
 const PINNED = PINNED_NAMES.map((name) => name.toUpperCase());
 
 const PLAIN: GuardedStatement = { kind: 'plain' };
@@ -23,9 +23,8 @@ const REFUSED: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * Reads the first words of one statement. A handler is not kept from everything (a function that it calls may do what
- * it likes), so what this lets through is still checked by the transaction's id; it is to name the mistake before there
- * is any damage.
+ * Classifies a statement by its first words, to name a mistake before it does damage. This cannot refuse everything: a
+ * function that the handler calls can still end the transaction, so `awaitHandler` also compares the transaction's id.
  */
 export function readGuardedStatement(text: string): GuardedStatement {
   const words = new Words(text);
@@ -50,7 +49,7 @@ export function readGuardedStatement(text: string): GuardedStatement {
   }
 }
 
-/** As whom and where statements run is the engine's too: its own come next in the same transaction. */
+/** A handler may not change role, schema or pinned settings: the engine's statements follow in the same transaction. */
 function readSet(words: Words): GuardedStatement {
   if (words.skip('CONSTRAINTS')) return PLAIN;
   if (!words.skip('LOCAL')) return { kind: 'refused', reason: `${STAYS}; SET LOCAL does not` };
@@ -65,7 +64,7 @@ function named(kind: 'savepoint' | 'rollback to' | 'release', words: Words): Gua
   return { kind: 'refused', reason: `savepoints that begin with ${ENGINE_SAVEPOINT} are the engine’s` };
 }
 
-/** The words of a statement, without what PostgreSQL passes over: spaces, comments, empty statements. */
+/** The words of a statement, without spaces, comments and empty statements, which PostgreSQL ignores. */
 class Words {
   readonly #text: string;
   #at = 0;
@@ -78,16 +77,16 @@ class Words {
     return (this.#match(/[a-z_][\w$]*/iy) ?? '').toUpperCase();
   }
 
-  /** Passes over the next word if it is one of these. */
+  /** Skips the next word if it is one of these. @returns whether it was */
   skip(...keywords: readonly string[]): boolean {
-    this.#passOver();
+    this.#skipIgnored();
     const before = this.#at;
     if (keywords.includes(this.keyword())) return true;
     this.#at = before;
     return false;
   }
 
-  /** As the server knows it: in lower case unless it is quoted. */
+  /** An identifier as the server stores it: in lower case unless it is quoted. Null if the next word is none. */
   name(): string | null {
     const quoted = this.#match(/"(?:[^"]|"")+"/y);
     if (quoted !== null) return quoted.slice(1, -1).replaceAll('""', '"');
@@ -95,12 +94,12 @@ class Words {
   }
 
   atEnd(): boolean {
-    this.#passOver();
+    this.#skipIgnored();
     return this.#at === this.#text.length;
   }
 
   #match(pattern: RegExp): string | null {
-    this.#passOver();
+    this.#skipIgnored();
     pattern.lastIndex = this.#at;
     const [found] = pattern.exec(this.#text) ?? [];
     if (found === undefined) return null;
@@ -108,18 +107,18 @@ class Words {
     return found;
   }
 
-  #passOver(): void {
-    const noise = /(?:[\s;]|--[^\n\r]*)*/y;
+  #skipIgnored(): void {
+    const ignored = /(?:[\s;]|--[^\n\r]*)*/y;
     for (;;) {
-      noise.lastIndex = this.#at;
-      this.#at += noise.exec(this.#text)?.[0].length ?? 0;
+      ignored.lastIndex = this.#at;
+      this.#at += ignored.exec(this.#text)?.[0].length ?? 0;
       if (!this.#text.startsWith('/*', this.#at)) return;
       this.#at = endOfComment(this.#text, this.#at);
     }
   }
 }
 
-/** Comments nest in PostgreSQL. */
+/** Index behind the comment that begins at `start`. Comments nest in PostgreSQL. */
 function endOfComment(text: string, start: number): number {
   let depth = 0;
   for (const { 0: mark, index } of text.slice(start).matchAll(/\/\*|\*\//g)) {

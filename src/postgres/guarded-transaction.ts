@@ -3,27 +3,27 @@ import type { Transaction } from '../core/projection.ts';
 import { type GuardedStatement, readGuardedStatement } from './guarded-statement.ts';
 import { type Rendered, Statement } from './sql.ts';
 
-/** A transaction in somebody else's hands. */
+/** A transaction that a handler uses for its own SQL. */
 export interface GuardedTransaction {
-  /** Statements with parameters, and no way to begin, end or leave the transaction. */
+  /** Runs statements with parameters. It has no method that begins or ends a transaction. */
   readonly tx: Transaction;
-  /** Text of the first statement that was sent and has not been answered yet; null when there is none. */
+  /** Text of the first statement that was sent and is not answered yet; null if there is none. */
   readonly waiting: string | null;
-  /** Text of the statement that ended in this error, or in the one that led to it; null when none did. */
+  /** Text of the statement that raised this error, or the error that led to it; null if no statement did. */
   failed(error: unknown): string | null;
-  /** Whether any statement has been made over it. */
+  /** Whether the handler has made a statement. */
   readonly used: boolean;
-  /** Takes it back from a handler that is still at work: what it sends from now on is refused. */
+  /** Refuses every further statement of a handler that is still running. */
   revoke(): void;
   /**
-   * Takes it back at the handler's end. What it has made by then and not waited for is never answered: the failure is the
-   * handler's, which is told by the return value, and no promise that it has left behind may tell it a second time.
-   * @returns the first such statement, or null
+   * Refuses every further statement at the end of the handler. Statements that it made and did not await never settle:
+   * the return value reports the mistake, and a rejection would report it again as an unhandled one.
+   * @returns the text of the first statement that was not awaited, or null
    */
   end(): string | null;
 }
 
-/** Where lent statements are sent. */
+/** Sends the statements of a guarded transaction. */
 export interface Sender {
   unsafe(
     text: string,
@@ -32,33 +32,33 @@ export interface Sender {
   ): PromiseLike<readonly object[]>;
 }
 
-/** Lends a transaction to a handler, for as long as the handler works. */
+/** Makes a transaction for one handler, until `end` or `revoke`. */
 export function guardTransaction(tx: Sender): GuardedTransaction {
-  /** Made and not answered yet. */
+  /** Texts of the statements that were made and are not answered yet. */
   const open = new Map<unknown, string>();
   const sent = new Map<unknown, string>();
-  const uncaughtErrors = new Set<unknown>();
+  const notAwaited = new Set<unknown>();
   const savepoints: string[] = [];
   let failure: { readonly error: unknown; readonly text: string } | null = null;
   let revoked = false;
   let used = false;
 
-  async function send(made: unknown, { text, values }: Rendered): Promise<readonly object[]> {
+  async function send(statement: unknown, { text, values }: Rendered): Promise<readonly object[]> {
     try {
       if (revoked) throw new EngineError('TRANSACTION_OVER');
-      sent.set(made, text);
+      sent.set(statement, text);
       const kind = check(text, savepoints);
       const rows = await tx.unsafe(text, values, { prepare: true });
-      // The handler has taken it back, and the transaction goes on.
+      // The handler has rolled back the failed statement, and the transaction goes on.
       if (kind === 'rollback to') failure = null;
       return rows;
     } catch (error) {
       failure ??= { error, text };
       throw error;
     } finally {
-      sent.delete(made);
-      open.delete(made);
-      if (uncaughtErrors.has(made)) await never();
+      sent.delete(statement);
+      open.delete(statement);
+      if (notAwaited.has(statement)) await never();
     }
   }
 
@@ -66,8 +66,8 @@ export function guardTransaction(tx: Sender): GuardedTransaction {
     tx: <T extends readonly object[]>(text: TemplateStringsArray, ...parameters: readonly unknown[]) => {
       const statement: Statement<T> = new Statement<T>((rendered) => send(statement, rendered), text, parameters, true);
       used = true;
-      if (!revoked) open.set(statement, shown(text.join('…')));
-      // One that is put into another one is a part of that.
+      if (!revoked) open.set(statement, shorten(text.join('…')));
+      // A statement in the template of another one is a part of that one.
       for (const parameter of parameters) open.delete(parameter);
       return statement;
     },
@@ -87,7 +87,7 @@ export function guardTransaction(tx: Sender): GuardedTransaction {
       revoked = true;
     },
     end: () => {
-      if (!revoked) for (const made of open.keys()) uncaughtErrors.add(made);
+      if (!revoked) for (const statement of open.keys()) notAwaited.add(statement);
       revoked = true;
       const [first = null] = open.values();
       return first;
@@ -96,8 +96,8 @@ export function guardTransaction(tx: Sender): GuardedTransaction {
 }
 
 /**
- * A handler may take back what it did since a savepoint of its own.
- * @returns what kind of statement it is
+ * Checks a statement, and tracks the handler's savepoints: it may roll back only to one of its own.
+ * @returns the kind of the statement
  * @throws EngineError HANDLER_STATEMENT_REFUSED
  */
 function check(text: string, savepoints: string[]): GuardedStatement['kind'] {
@@ -106,7 +106,7 @@ function check(text: string, savepoints: string[]): GuardedStatement['kind'] {
     case 'plain':
       break;
     case 'refused':
-      throw new EngineError('HANDLER_STATEMENT_REFUSED', { statement: shown(text), reason: statement.reason });
+      throw new EngineError('HANDLER_STATEMENT_REFUSED', { statement: shorten(text), reason: statement.reason });
     case 'savepoint':
       savepoints.push(statement.name);
       break;
@@ -115,7 +115,7 @@ function check(text: string, savepoints: string[]): GuardedStatement['kind'] {
       const last = savepoints.lastIndexOf(statement.name);
       if (last === -1) {
         const reason = 'the handler has made no such savepoint';
-        throw new EngineError('HANDLER_STATEMENT_REFUSED', { statement: shown(text), reason });
+        throw new EngineError('HANDLER_STATEMENT_REFUSED', { statement: shorten(text), reason });
       }
       savepoints.length = statement.kind === 'release' ? last : last + 1;
     }
@@ -123,12 +123,12 @@ function check(text: string, savepoints: string[]): GuardedStatement['kind'] {
   return statement.kind;
 }
 
-/** Whoever waits for it is forgotten with it. */
+/** Never settles. It is garbage together with the promises that wait for it. */
 function never(): Promise<never> {
   return new Promise(() => undefined);
 }
 
-function shown(text: string): string {
+function shorten(text: string): string {
   const line = text.replaceAll(/\s+/g, ' ').trim();
   return line.length > 80 ? `${line.slice(0, 80)}…` : line;
 }

@@ -9,25 +9,25 @@ export interface Listening {
 
 export interface ListenOptions {
   readonly channel: string;
-  /** For each NOTIFY on the channel. */
+  /** Called for each NOTIFY on the channel. */
   readonly onNotify: (payload: string) => void;
-  /** Whenever listening begins (again): what was announced before is gone. */
+  /** Called whenever LISTEN has begun (again): notifications sent before that are lost. */
   readonly onListen: () => void;
-  /** Milliseconds between two signs of life: a peer that is gone without a word would be listened to for ever. */
+  /** Milliseconds between two pings: otherwise a peer that vanished without closing the connection is never noticed. */
   readonly pingEveryMs: number;
-  /** Milliseconds until the answer to one counts as lost. */
+  /** Milliseconds until a ping without an answer closes the connection. */
   readonly answerWithinMs: number;
 }
 
 const BACKOFF = { baseMs: 100, capMs: 5000 };
 
-/** Listens until `unlisten`, over one connection after the other. A lost one is no error: the next follows after a pause. */
+/** Listens until `unlisten`. A lost connection is no error: after a pause with full jitter the next one is opened. */
 export function listen(open: () => Client, options: ListenOptions): Listening {
   const stopping = new AbortController();
   const running = (async () => {
     for (let attempt = 1; !stopping.signal.aborted; attempt++) {
-      const heard = await listenOnce(open(), options, stopping.signal).catch(() => false);
-      if (heard) attempt = 1;
+      const listened = await listenOnce(open(), options, stopping.signal).catch(() => false);
+      if (listened) attempt = 1;
       await pause(fullJitter(attempt, BACKOFF, Math.random()), undefined, stopping).catch(() => undefined);
     }
   })();
@@ -39,18 +39,18 @@ export function listen(open: () => Client, options: ListenOptions): Listening {
   };
 }
 
-/** @returns true when the connection had been listening before it ended */
+/** @returns true if the connection was listening before it ended */
 async function listenOnce(client: Client, options: ListenOptions, signal: AbortSignal): Promise<boolean> {
   const ended = new Promise<void>((resolve) => client.on('end', resolve));
   client.on('error', () => undefined);
   client.on('notification', ({ payload }) => options.onNotify(payload ?? ''));
-  // Not `end`, which would wait for a peer that may be gone.
+  // Not `end`: it waits for a peer that may be gone.
   const stop = (): void => void client.connection.stream.destroy();
   const close = new AbortController();
   try {
     await client.connect();
-    const silent = setTimeout(() => client.connection.stream.destroy(), options.answerWithinMs);
-    await client.query(`LISTEN ${client.escapeIdentifier(options.channel)}`).finally(() => clearTimeout(silent));
+    const timer = setTimeout(() => client.connection.stream.destroy(), options.answerWithinMs);
+    await client.query(`LISTEN ${client.escapeIdentifier(options.channel)}`).finally(() => clearTimeout(timer));
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) return false;
     options.onListen();
@@ -60,7 +60,7 @@ async function listenOnce(client: Client, options: ListenOptions, signal: AbortS
   } finally {
     signal.removeEventListener('abort', stop);
     close.abort();
-    // Without a deadline of its own the driver would wait for a peer that is gone.
+    // The driver has no deadline for the end of a connection whose peer is gone.
     client.connection.stream.destroy();
   }
 }
@@ -69,8 +69,8 @@ async function ping(client: Client, options: ListenOptions, signal: AbortSignal)
   while (!signal.aborted) {
     await pause(options.pingEveryMs, undefined, { signal, ref: false }).catch(() => undefined);
     if (signal.aborted) return;
-    const silent = setTimeout(() => client.connection.stream.destroy(), options.answerWithinMs);
+    const timer = setTimeout(() => client.connection.stream.destroy(), options.answerWithinMs);
     await client.query('SELECT 1').catch(() => undefined);
-    clearTimeout(silent);
+    clearTimeout(timer);
   }
 }

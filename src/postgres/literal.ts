@@ -1,17 +1,17 @@
 import { toParameter } from './parameters.ts';
 
-const SHOWN = 2000;
+const MAX_CHARACTERS = 2000;
 
-/** A parameter as it would be written in psql; null is NULL. What is longer than 2000 characters is cut, and says so. */
+/** A parameter as a literal for psql; null for NULL. A text of more than 2000 characters is cut, with its length added. */
 export function toLiteral(value: unknown): string | null {
   if (value === null) return null;
   if (typeof value === 'bigint' || typeof value === 'boolean' || Number.isFinite(value)) return String(value);
   const text = textOf(value);
-  if (text.length <= SHOWN) return quote(text);
-  return `${quote(`${text.slice(0, SHOWN)}…`)} (${text.length} characters)`;
+  if (text.length <= MAX_CHARACTERS) return quote(text);
+  return `${quote(`${text.slice(0, MAX_CHARACTERS)}…`)} (${text.length} characters)`;
 }
 
-/** What is no value is refused when the statement is sent; here it only has to be shown. */
+/** An invalid value is shown by its type. It is refused when the statement is sent. */
 function textOf(value: unknown): string {
   try {
     const text = toParameter(value);

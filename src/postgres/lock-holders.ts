@@ -9,8 +9,8 @@ interface LockHolder {
 }
 
 /**
- * Who has these tables or the state rows of these projections now, in words: for somebody who waited for them in vain.
- * What another role runs may be hidden, its pid never is.
+ * Describes the sessions that hold locks on these tables or on the state rows of these projections, for the message of a
+ * lock timeout. The server may hide the program of a session of another role, but never its pid.
  */
 export async function describeLockHolders(
   sql: Queryable,
@@ -27,16 +27,16 @@ export async function describeLockHolders(
            OR l.locktype = 'transactionid' AND l.transactionid IN
              (SELECT s.xmax FROM projection_state AS s WHERE s.name = ANY(${[...names]}::text[])))
     ORDER BY l.pid`;
-  if (holders.length === 0) return 'whoever held it is gone by now';
+  if (holders.length === 0) return 'no session holds the lock any more';
   return `in the way: ${holders.map(describe).join(', ')}`;
 }
 
-/** Sessions named at most for one that waits: behind one lock a long queue may stand. */
+/** Sessions that are named at most for one that waits: the queue for one lock may be long. */
 const NAMED = 3;
 
 /**
- * Who is in the way of each of these sessions (by application name) that waits for a lock now, in words. Asked from a
- * session of its own, while they wait.
+ * Describes the sessions that block each of these sessions (by application name) that waits for a lock now. `sql` is
+ * another session.
  */
 export async function readLockWaits(sql: Queryable, programs: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const rows = await sql<(LockHolder & { readonly waiting: string })[]>`

@@ -3,19 +3,21 @@ import type { Sql } from './pool.ts';
 
 interface NameRow {
   readonly name: string;
-  /** Schema of what the name means in our sessions; null: nothing. */
+  /** Schema of the table that the name resolves to in our sessions; null if it resolves to none. */
   readonly found: string | null;
+  /** Whether that is the declared schema. */
   readonly ours: boolean | null;
-  /** A schema of extensions that has a table of that name. */
+  /** An extension schema that has a table of that name. */
   readonly shadow: string | null;
+  /** Whether row level security can hide rows of the table from this role. */
   readonly hidden: boolean | null;
   readonly role: string;
 }
 
 /**
- * What our sessions mean by these names is in the declared schema, would not be found anywhere else if it went, and
- * shows all of its rows.
- * @returns the names that are not there
+ * Checks that each name resolves to a table in the declared schema, that no extension schema has a table of that name, and
+ * that row level security hides none of its rows.
+ * @returns the names that do not resolve
  * @throws EngineError SCHEMA_MISPLACED, SCHEMA_SHADOWED, ROW_SECURITY
  */
 export async function checkNames(sql: Sql, names: readonly string[]): Promise<readonly string[]> {
@@ -29,7 +31,11 @@ export async function checkNames(sql: Sql, names: readonly string[]): Promise<re
   return rows.filter(({ found }) => found === null).map(({ name }) => name);
 }
 
-/** Before anything is made: `CREATE … IF NOT EXISTS` is not misled, everything after it could be. @throws SCHEMA_SHADOWED */
+/**
+ * Checks before the first CREATE that no extension schema has a table of one of these names. `CREATE … IF NOT EXISTS` makes
+ * ours anyway, but later statements could find the other one.
+ * @throws EngineError SCHEMA_SHADOWED
+ */
 export async function checkShadows(sql: Sql, names: readonly string[]): Promise<void> {
   const { schema } = sql.path;
   for (const { name: table, shadow: found } of await readNames(sql, names)) {

@@ -2,9 +2,9 @@ import { Decimal } from '../core/decimal.ts';
 import { stringifyJson } from './json.ts';
 
 /**
- * A value as the text that PostgreSQL reads it from; the server knows the type it wants. Arrays become array literals,
- * other objects JSON (every number exact), a Date its instant in UTC, a Decimal its text.
- * @throws TypeError for what is no value: undefined, a function, a symbol, a Date without a time, half a character
+ * Encodes a value as the text of a parameter; the server knows its type. Arrays become array literals, other objects JSON
+ * with exact numbers, a Date its instant in UTC, a Decimal its text. A Buffer is sent as bytes.
+ * @throws TypeError for undefined, a function, a symbol, an invalid Date, and text with a lone surrogate
  */
 export function toParameter(value: unknown): string | Buffer | null {
   if (typeof value === 'string') return wellFormed(value);
@@ -19,7 +19,7 @@ export function toParameter(value: unknown): string | Buffer | null {
   return Array.isArray(value) ? arrayLiteral(value) : stringifyJson(value);
 }
 
-/** Half of a pair of surrogates has no UTF-8; on the way to the server it would silently become another character. */
+/** A lone surrogate has no UTF-8 form: its encoding would silently replace it by another character. */
 function wellFormed(text: string): string {
   if (!text.isWellFormed()) throw new TypeError('a parameter holds a lone surrogate, which PostgreSQL cannot store');
   return text;
@@ -30,14 +30,14 @@ function toInstant(value: Date): string {
   return value.toISOString();
 }
 
-/** PostgreSQL's array literal; with a cast in the statement it becomes an array of any type. */
+/** A PostgreSQL array literal. With a cast in the statement it becomes an array of any type. */
 export function arrayLiteral(values: readonly unknown[]): string {
-  // A column of a page: thousands of texts, joined without one for each.
+  // A column of a page has thousands of texts, which are joined without a copy of each.
   if (values.length > 0 && values.every(isPlain)) return `{"${values.join('","')}"}`;
   return `{${values.map(element).join(',')}}`;
 }
 
-/** Nothing in it has to be escaped or refused. */
+/** A text that needs no escape and is not refused. */
 function isPlain(value: unknown): boolean {
   return typeof value === 'string' && !/["\\]/.test(value) && value.isWellFormed();
 }

@@ -1,16 +1,16 @@
 import { createHash } from 'node:crypto';
 
 /**
- * What one connection has prepared at most. The server keeps text, tree and plan of each statement in the session's own
- * memory for as long as the session lives, about 26 kB a statement.
+ * Bounds of the prepared statements of one connection. The server keeps text, tree and plan of each statement in the memory
+ * of the session until the session ends, about 26 kB a statement.
  */
-const MOST = { statements: 500, characters: 1024 * 1024 } as const;
+const BOUNDS = { statements: 500, characters: 1024 * 1024 } as const;
 
-/** A longer text is planned each time: it is one of many values, and would push out hundreds of others. */
+/** A longer text is planned each time: it holds many values, and would evict hundreds of other statements. */
 const LONGEST = 64 * 1024;
 
-/** The name of a text's prepared statement, and those that have to be closed for it. */
-interface Named {
+/** The name of a prepared statement, and the names of those that have to be closed to make room for it. */
+interface PlanName {
   readonly name: string;
   readonly evicted: readonly string[];
 }
@@ -18,21 +18,21 @@ interface Named {
 const NONE: readonly string[] = [];
 
 /**
- * The prepared statements of one connection, least recently used first. A bound for each connection instead of one for
- * the process: a process that lives for months, or has a thousand projections, meets more texts than a session should
- * keep, and the ones in use now are the ones worth a plan.
+ * The prepared statements of one connection, least recently used first. The bound is one for each connection: a process
+ * that runs for months, or has a thousand projections, sends more texts than a session should keep, and a plan is worth
+ * most for the texts that are in use now.
  */
 export class PlanNames {
   readonly #names = new Map<string, string>();
-  readonly #most: { readonly statements: number; readonly characters: number };
+  readonly #bounds: { readonly statements: number; readonly characters: number };
   #characters = 0;
 
-  constructor(most: { readonly statements: number; readonly characters: number } = MOST) {
-    this.#most = most;
+  constructor(bounds: { readonly statements: number; readonly characters: number } = BOUNDS) {
+    this.#bounds = bounds;
   }
 
-  /** @returns null where the text is not to be prepared */
-  use(text: string): Named | null {
+  /** Marks the text as used now. @returns null if the text is too long to be prepared */
+  use(text: string): PlanName | null {
     const known = this.#names.get(text);
     if (known !== undefined) {
       this.#names.delete(text);
@@ -44,11 +44,11 @@ export class PlanNames {
     this.#names.set(text, name);
     this.#characters += text.length;
     const evicted: string[] = [];
-    for (const [oldest, its] of this.#names) {
-      if (this.#names.size <= this.#most.statements && this.#characters <= this.#most.characters) break;
+    for (const [oldest, oldestName] of this.#names) {
+      if (this.#names.size <= this.#bounds.statements && this.#characters <= this.#bounds.characters) break;
       this.#names.delete(oldest);
       this.#characters -= oldest.length;
-      evicted.push(its);
+      evicted.push(oldestName);
     }
     return { name, evicted };
   }
@@ -58,7 +58,7 @@ export class PlanNames {
   }
 }
 
-/** The same for a text in every session: pg_prepared_statements of two of them can be compared. */
+/** A text has the same name in every session, so that pg_prepared_statements of two sessions can be compared. */
 function nameOf(text: string): string {
   return `p_${createHash('sha1').update(text).digest('hex')}`;
 }

@@ -12,79 +12,82 @@ import { describeUrl, urlConfig } from './tls.ts';
 
 export type { Queryable, Tx } from './session.ts';
 
-/** Where the database is: a URL, or what the private server of this process says. */
+/** Address of the database: a URL, or host, port, user and database of a private server. */
 export type DatabaseAddress =
   | { readonly url: string }
   | { readonly host: string; readonly port: number; readonly user: string; readonly database: string };
 
 export interface ConnectOptions {
   readonly address: DatabaseAddress;
-  /** Schema of all tables of the engine and of the projections. Default public. */
+  /** Schema of all tables of the engine and of the projections. Default `public`. */
   readonly schema?: string;
-  /** Further schemas, with extensions in them. Default none. */
+  /** Further schemas of the search path, which hold extensions. Default none. */
   readonly extensionSchemas?: readonly string[] | undefined;
   /** Shown in pg_stat_activity. */
   readonly applicationName: string;
-  /** Connections at most. */
+  /** Maximum number of connections. */
   readonly max: number;
   /**
-   * Milliseconds until an answer counts as lost: a peer that is gone without a word would be waited for until TCP gives
-   * up. What is given up is cancelled at the server. Default: for ever, for statements that may take any time.
+   * Milliseconds until an answer counts as lost. The statement is then cancelled at the server. Without this bound, a peer
+   * that vanished without closing the connection is noticed only by the time-out of TCP. Default: no bound, for statements
+   * that may take any time.
    */
   readonly answerWithinMs?: number;
-  /** Milliseconds until an attempt to connect has failed. Default 5000. */
+  /** Milliseconds until an attempt to connect fails. Default 5000. */
   readonly connectWithinMs?: number;
-  /** Milliseconds between two signs of life over a connection that listens. Default 10000. */
+  /** Milliseconds between two pings over a connection that listens. Default 10000. */
   readonly pingEveryMs?: number;
-  /** Called when one of them has closed, in use or not. */
+  /** Called when a connection of the pool has closed, in use or not. */
   readonly onClose?: () => void;
 }
 
-/** The connections of a pool, and who waits for one. */
+/** The connections of a pool, the callers that wait for one, and its evicted plans. */
 export interface PoolCounts {
   readonly busy: number;
   readonly idle: number;
   readonly waiting: number;
-  /** Prepared statements that were closed to make room for others, since the start. Often: their plans are made anew. */
+  /** Prepared statements that were closed to make room for others, since the start. Many of them mean repeated planning. */
   readonly evicted: number;
 }
 
-/** A pool of connections. Whoever asks for one while all are in use waits for its turn. */
+/** A pool of connections. If all are in use, a caller waits until one is free; callers are served in order. */
 export interface Sql extends Queryable {
-  /** The schema of ours, and those of extensions. */
+  /** The schema of our tables, and the schemas of extensions. */
   readonly path: { readonly schema: string; readonly extensionSchemas: readonly string[] };
   /**
-   * Runs `work` in a transaction: COMMIT when it resolves, ROLLBACK when it rejects. `options` as after BEGIN.
-   * @throws what `work` throws; COMMIT_REFUSED; an error of the connection, after which the outcome is unknown
+   * Runs `work` in a transaction: COMMIT when it resolves, ROLLBACK when it rejects. `options` are those of BEGIN; default
+   * READ COMMITTED.
+   * @throws the error of `work`; EngineError COMMIT_REFUSED; an error of the connection, after which the outcome is unknown
    */
   begin<T>(work: (tx: Tx) => Promise<T> | T): Promise<T>;
   begin<T>(options: string, work: (tx: Tx) => Promise<T> | T): Promise<T>;
   /**
-   * A transaction of statements that are known beforehand and whose rows nobody wants, in one round trip: COMMIT is sent
-   * with them, and carried out where all of them went well. A statement given here is not to be awaited.
-   * @throws the first error of the server, everything rolled back; one of the connection: the outcome is unknown
+   * Runs a transaction in one round trip, from statements that are known beforehand and whose rows are not needed. COMMIT is
+   * sent with them, and the server runs it only if all of them succeed. Do not await a statement that is passed here.
+   * @throws the first error of the server, after everything was rolled back; an error of the connection, after which the
+   *   outcome is unknown
    */
   singleRoundTrip(options: string, statements: readonly (Statement | Rendered)[]): Promise<void>;
   /** Runs `work` on one connection, without a transaction. Its statements are sent without waiting for each other. */
   session<T>(work: (one: Queryable) => Promise<T> | T): Promise<T>;
-  /** Listens to a channel on a connection of its own, which comes back by itself: see `listen`. */
+  /** Listens to a channel on a connection of its own, which is replaced when it is lost: see `listen`. */
   listen(channel: string, onNotify: (payload: string) => void, onListen?: () => void): Listening;
   counts(): PoolCounts;
-  /** Waits for what is running, `timeout` seconds at most; then everything is closed. Idempotent. */
+  /** Waits for running statements, at most `timeout` seconds (default 5), then closes all connections. Idempotent. */
   end(options?: { readonly timeout?: number }): Promise<void>;
 }
 
-/** A pool that connects when first used. Close it with `end`. */
+/** Makes a pool, which connects when it is first used. Close it with `end`. */
 export function connect(options: ConnectOptions): Sql {
-  const { plainWillDo, ...config } = clientConfig(options);
+  const { allowsPlain, ...config } = clientConfig(options);
   const { schema = 'public', extensionSchemas = [], connectWithinMs = 5000 } = options;
   const path = { schema, extensionSchemas };
-  const Session = sessionClient({ ...path, connectWithinMs, plainWillDo });
-  // No time-out of the pool's own: waiting for a turn is not a failure.
+  const Session = sessionClient({ ...path, connectWithinMs, allowsPlain });
+  // The pool has no time-out of its own: waiting for a free connection is no failure.
   const pool = new Pool({ ...config, Client: Session, max: options.max, idleTimeoutMillis: 0 });
   const closing = new Map<ClientBase, Promise<void>>();
   let evicted = 0;
-  // A connection that breaks while nobody uses it is removed by the pool; without a listener it would end the process.
+  // The pool removes an unused connection that breaks. Without a listener the error event would end the process.
   pool.on('error', () => undefined);
   pool.on('connect', (client) => {
     if (options.answerWithinMs !== undefined) watchAnswers(client, options.answerWithinMs);
@@ -97,9 +100,9 @@ export function connect(options: ConnectOptions): Sql {
     void closing.get(client)?.then(() => closing.delete(client));
     options.onClose?.();
   });
-  const dropUnused = unusedOf(pool);
+  const dropUnused = trackUnused(pool);
   const withClient = async <T>(work: (client: PoolClient) => Promise<T>): Promise<T> =>
-    await guardTransaction(pool, work, dropUnused);
+    await useConnection(pool, work, dropUnused);
   const begin = async <T>(settings: string, work: (tx: Tx) => Promise<T> | T): Promise<T> =>
     await withClient((client) => runTransaction(client, settings, work));
   let ended: Promise<void> | null = null;
@@ -137,35 +140,33 @@ export function connect(options: ConnectOptions): Sql {
 }
 
 function nothing(): never {
-  throw new TypeError('begin needs something to do');
+  throw new TypeError('begin needs a function that makes the statements');
 }
 
-/**
- * A connection goes back to the pool only if it is fit for anybody: alive, outside of any transaction, its plans valid.
- */
-async function guardTransaction<T>(
+/** Gives a connection back to the pool only if it can be used again: alive, outside of any transaction, its plans valid. */
+async function useConnection<T>(
   pool: Pool,
   work: (client: PoolClient) => Promise<T>,
   dropUnused: () => void,
 ): Promise<T> {
   const client = await take(pool);
-  let unfit = false;
+  let unusable = false;
   try {
     return await work(client);
   } catch (error) {
     const lost = isConnectionLost(error) && !isWellCancelled(error);
     if (lost) dropUnused();
-    unfit = lost || isStalePlan(error);
+    unusable = lost || isStalePlan(error);
     throw error;
   } finally {
     const settling = settlingOf(client);
-    if (settling === null) client.release(unfit || client.getTransactionStatus() !== 'I');
-    // Its place stays taken until the server is rid of what was given up. The caller need not wait for that.
-    else void settling.then((fit) => client.release(!fit));
+    if (settling === null) client.release(unusable || client.getTransactionStatus() !== 'I');
+    // The connection keeps its slot until the server has ended the cancelled statements. The caller need not wait for that.
+    else void settling.then((reusable) => client.release(!reusable));
   }
 }
 
-/** The pool hands out a connection that was closed a moment ago until it has noticed. */
+/** Takes a connection. Skips those that were closed a moment ago, which the pool still gives until it has noticed. */
 async function take(pool: Pool): Promise<PoolClient> {
   for (;;) {
     const client = await pool.connect().catch((error: unknown) => {
@@ -179,10 +180,10 @@ async function take(pool: Pool): Promise<PoolClient> {
 }
 
 /**
- * Closes the connections of a pool that nobody uses. When one is lost the others are hardly better, and to find that out
- * of each in turn would take its whole answer time.
+ * Returns a function that closes the unused connections of a pool. When one connection is lost, the others usually are
+ * too, and each of them would otherwise take its whole answer time to be noticed.
  */
-function unusedOf(pool: Pool): () => void {
+function trackUnused(pool: Pool): () => void {
   const unused = new Set<ClientBase>();
   pool.on('acquire', (client) => unused.delete(client));
   pool.on('release', (_, client) => unused.add(client));
@@ -196,7 +197,7 @@ function destroy(client: ClientBase): void {
   if (client instanceof Client) client.connection.stream.destroy();
 }
 
-/** What still runs after the time-out loses its connection: whoever waits for it hears so. */
+/** A statement that still runs after the time-out loses its connection, and its caller gets that error. */
 async function endPool(pool: Pool, closing: ReadonlyMap<ClientBase, Promise<void>>, ms: number): Promise<void> {
   const timer = setTimeout(() => {
     for (const client of closing.keys()) void abandon(client);
@@ -206,13 +207,13 @@ async function endPool(pool: Pool, closing: ReadonlyMap<ClientBase, Promise<void
   clearTimeout(timer);
 }
 
-function clientConfig({ address, applicationName }: ConnectOptions): ClientConfig & { readonly plainWillDo: boolean } {
-  // The private server has no TLS, whatever PGSSLMODE says.
-  const { config, plainWillDo } =
-    'url' in address ? urlConfig(address.url) : { config: { ...address, ssl: false }, plainWillDo: false };
+function clientConfig({ address, applicationName }: ConnectOptions): ClientConfig & { readonly allowsPlain: boolean } {
+  // The private server has no TLS, so PGSSLMODE must not apply to it.
+  const { config, allowsPlain } =
+    'url' in address ? urlConfig(address.url) : { config: { ...address, ssl: false }, allowsPlain: false };
   return {
     ...config,
-    plainWillDo,
+    allowsPlain,
     application_name: applicationName.slice(0, 63),
     types: resultTypes,
     pipeline: true,
@@ -221,7 +222,7 @@ function clientConfig({ address, applicationName }: ConnectOptions): ClientConfi
   };
 }
 
-/** For messages: where we tried to go, without user or password. */
+/** Host, port and database for messages, without user or password. */
 export function describeAddress(address: DatabaseAddress): string {
   if (!('url' in address)) return `${address.host} (private server)`;
   return describeUrl(address.url);

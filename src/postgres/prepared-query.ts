@@ -1,75 +1,75 @@
 import { Client, type ClientBase, type Connection, Query, type QueryConfig, type QueryResult } from 'pg';
 import { PlanNames } from './plan-names.ts';
 
-/** The driver's own account of what the server has parsed, by name. */
+/** The driver's record of the statements that the server has parsed, by name. */
 interface Parsed {
   readonly parsedStatements: Record<string, string>;
   readonly submittedNamedStatements: Record<string, string>;
 }
 
-interface Account {
+interface PlanCache {
   readonly names: PlanNames;
   readonly onEvict: () => void;
 }
 
-const accounts = new WeakMap<Connection, Account>();
+const caches = new WeakMap<Connection, PlanCache>();
 
-/** Reports what has to make room on this session. */
+/** Calls `onEvict` for each prepared statement of the session that is closed to make room. */
 export function watchEvictions(client: ClientBase, onEvict: () => void): void {
-  if (client instanceof Client) accounts.set(client.connection, { names: new PlanNames(), onEvict });
+  if (client instanceof Client) caches.set(client.connection, { names: new PlanNames(), onEvict });
 }
 
 /**
- * The name to bind a text by; empty: it is planned each time. Called while its messages are written: what makes room for
- * it is closed, and what the server may not have is parsed, in the order of the messages.
- * @param parses whether a Parse is to be written here; else the driver writes it
+ * Returns the name to bind a text by; '' for a text that is planned each time. Call it while the messages of the statement
+ * are written: it writes a Close for each evicted statement, and a Parse if the server may not have the text.
+ * @param parses whether to write the Parse here; otherwise the driver writes it
  */
 export function prepareOn(connection: Connection, text: string, parses: boolean): string {
-  const account = accounts.get(connection) ?? { names: new PlanNames(), onEvict: () => undefined };
-  accounts.set(connection, account);
-  const named = account.names.use(text);
+  const cache = caches.get(connection) ?? { names: new PlanNames(), onEvict: () => undefined };
+  caches.set(connection, cache);
+  const named = cache.names.use(text);
   for (const name of named?.evicted ?? []) {
     connection.close({ type: 'S', name }, true);
     delete parsedOn(connection).parsedStatements[name];
     delete parsedOn(connection).submittedNamedStatements[name];
-    account.onEvict();
+    cache.onEvict();
   }
   const name = named?.name ?? '';
   const { parsedStatements, submittedNamedStatements } = parsedOn(connection);
   if (name !== '' && (parsedStatements[name] ?? submittedNamedStatements[name]) !== undefined) return name;
-  // After an error of a whole transaction nobody knows which of its texts were parsed; to close what is not there is no
-  // error, and to parse what is there would be one.
+  // After a transaction in one round trip has failed it is unknown which of its texts were parsed. A Close of a statement
+  // that does not exist is no error, but a Parse of one that exists is.
   if (name !== '') connection.close({ type: 'S', name }, true);
   if (parses) connection.parse({ name, text, types: [] }, true);
   return name;
 }
 
-/** The server has run it, so it has parsed it. */
+/** Records that the server has parsed the text, because it has run it. */
 export function rememberParsed(connection: Connection, name: string, text: string): void {
-  // It may have made room for one that came after it.
-  if (accounts.get(connection)?.names.has(text)) parsedOn(connection).parsedStatements[name] = text;
+  // A later statement may have evicted it.
+  if (caches.get(connection)?.names.has(text)) parsedOn(connection).parsedStatements[name] = text;
 }
 
 function parsedOn(connection: Connection): Parsed {
   return connection as Connection & Parsed;
 }
 
-type Answered = (error: Error | null | undefined, result: QueryResult | readonly QueryResult[]) => void;
+type Callback = (error: Error | null | undefined, result: QueryResult | readonly QueryResult[]) => void;
 
-/** One statement that is prepared on the session, with room made for it. */
+/** One statement that is prepared on its session. Older statements are closed to make room for it. */
 export class PreparedQuery extends Query {
-  /** The driver reads it when the messages are written. */
+  /** The driver reads the name when it writes the messages. */
   name: string | undefined;
   readonly #text: string;
 
-  constructor(config: QueryConfig, callback: Answered) {
+  constructor(config: QueryConfig, callback: Callback) {
     super(config, callback);
     this.#text = config.text;
   }
 
   override submit = (connection: Connection): unknown => {
     this.name = prepareOn(connection, this.#text, false) || undefined;
-    // The driver looks at what it returns: an error, where nothing was written.
+    // The driver checks the return value: an error if nothing was written.
     return Query.prototype.submit.call(this, connection);
   };
 }

@@ -3,7 +3,7 @@ import { parseJson, parseJsonb } from './json.ts';
 
 type Parse = (text: string) => unknown;
 
-/** By the type's oid. What is not named here stays text, times among it: so they keep their microseconds. */
+/** Parsers by the type's oid. Other types stay text, times included: a Date would lose their microseconds. */
 const SCALARS = new Map<number, Parse>([
   [16, (text) => text === 't'], // bool
   [20, BigInt], // int8
@@ -39,7 +39,7 @@ const ARRAYS: readonly (readonly [array: number, element: number])[] = [
   [2951, 2950], // uuid
 ];
 
-/** The driver's parser of text[] (1009), which takes an array literal of any type apart. */
+/** The driver's parser of text[] (1009), which splits an array literal of any type. */
 const parseArray: Parse = types.getTypeParser(1009 as Parameters<typeof types.getTypeParser>[0]);
 const asText: Parse = (text) => text;
 const PARSERS = new Map<number, Parse>([
@@ -50,7 +50,7 @@ const PARSERS = new Map<number, Parse>([
   }),
 ]);
 
-/** For the driver: bigint for int8, JSON with its big integers exact, text for the rest. */
+/** The parsers for the driver: bigint for int8, JSON with exact numbers, text for types without a parser. */
 export const resultTypes = { getTypeParser: (oid: number): Parse => PARSERS.get(oid) ?? asText };
 
 function eachElement(value: unknown, parse: Parse): unknown {

@@ -1,12 +1,13 @@
 import type { Sql, Tx } from './pool.ts';
 
-/** Thrown to make the transaction roll back; nobody sees it. */
+/** Thrown to roll the transaction back; `rolledBack` catches it. */
 class RollBack extends Error {}
 
 /**
- * Runs `work` in a transaction that is rolled back whatever comes of it. What a rollback leaves behind all the same:
- * numbers drawn from sequences, and what was done outside of the database.
- * @returns what it returns. @throws what it throws
+ * Runs `work` in a transaction that is always rolled back. A rollback does not undo the values drawn from sequences, nor
+ * effects outside of the database.
+ * @returns the value with which `work` resolves
+ * @throws the error of `work`
  */
 export async function rolledBack<T>(sql: Sql, work: (tx: Tx) => Promise<T>): Promise<T> {
   const results: T[] = [];

@@ -1,8 +1,10 @@
 import type { Queryable } from './session.ts';
 
-/** When and where something was read: on which start of a server, and when by its clock, both in microseconds. */
+/** When and where something was read. Both fields are microseconds since 1970, by the clock of the server. */
 export interface ServerMoment {
+  /** The start of the server. */
   readonly server: bigint;
+  /** The start of the statement. */
   readonly at: bigint;
 }
 
@@ -13,17 +15,17 @@ export function momentOf(moment: readonly bigint[] | null | undefined): ServerMo
   return server === undefined || at === undefined ? null : { server, at };
 }
 
-/** The moment of the statement that this is a part of, as `momentOf` takes it. */
+/** SQL: the moment of the statement that contains this expression, as `momentOf` accepts it. */
 export function serverMoment(sql: Queryable) {
   return sql`ARRAY[extract(epoch FROM pg_postmaster_start_time()) * 1000000,
                    extract(epoch FROM statement_timestamp()) * 1000000]::bigint[]`;
 }
 
 /**
- * True where nothing that was committed at that moment can have been taken back since: this session is of the same start
- * of the same server, and was there already. A crash ends every session, and the server that takes over in a failover
- * has a start of its own. Asked of the server itself, since a pooler keeps its connection to us over both. Also false for
- * a session that was opened in the meantime for any other reason: nothing is known then.
+ * SQL: true if nothing that was committed at that moment can have been lost since. That holds if this session belongs to
+ * the same start of the same server and was open at that moment: a crash ends every session, and the server that takes over
+ * in a failover has a start of its own. The server evaluates it, because a pooler keeps its connection to us through both.
+ * It is also false for a session that was opened later for any other reason, since nothing is known then.
  */
 export function isUnbrokenSince(sql: Queryable, { server, at }: ServerMoment) {
   return sql`coalesce((

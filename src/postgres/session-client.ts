@@ -6,35 +6,35 @@ import { keepalives, type SearchPath, sessionSettings } from './session-settings
 
 type OnConnect = ((error: Error) => void) | ((error: null, client: Client) => void);
 
-/** What every pooler takes in the start-up message. */
-const POOLERS_TAKE = ['TimeZone', 'DateStyle', 'standard_conforming_strings'];
+/** Settings that every pooler accepts in the start-up message. */
+const POOLER_SETTINGS = ['TimeZone', 'DateStyle', 'standard_conforming_strings'];
 
 /**
- * A pooler has refused the settings in the start-up message, or a server TLS where it is preferred only. The next
- * connection goes without: connect again.
+ * A pooler has refused the settings in the start-up message, or the server has no TLS and TLS is only preferred. The next
+ * connection goes without them: connect again.
  */
 export class SettingsRefused extends Error {}
 
 /**
- * The driver's client with our settings: in its start-up message, where they win over those of database and role, hold
- * from the first statement on, and cost nothing. Before its first statement a session shows that they hold and that
- * it is a session of the server's, not one that a pooler shares out by transactions: there each transaction begins
- * with them instead (`preludeOf`). All clients of one such class connect through the same gate.
+ * The driver's client, with our settings in its start-up message. There they override those of database and role, hold from
+ * the first statement on, and cost no round trip. Before its first statement a session proves that they hold, and that it is
+ * a session of the server, not one of a pooler in transaction mode. Behind such a pooler each transaction begins with the
+ * settings instead (`Proof.prelude`). All clients of one such class connect through the same gate.
  */
 export function sessionClient(
   options: SearchPath & {
     readonly connectWithinMs: number;
-    /** A server that has no TLS is connected to without (sslmode=prefer). */
-    readonly plainWillDo: boolean;
+    /** Whether to connect without TLS if the server has none (sslmode=prefer). */
+    readonly allowsPlain: boolean;
   },
 ): new (
   config?: ClientConfig,
 ) => Client {
-  const { connectWithinMs, plainWillDo } = options;
+  const { connectWithinMs, allowsPlain } = options;
   const gate = new ConnectGate();
   const settings = sessionSettings(options);
   const proof = proofOf(settings);
-  let refused = false;
+  let settingsRefused = false;
   let plain = false;
   return class extends Client {
     readonly #applicationName: string | undefined;
@@ -44,7 +44,7 @@ export function sessionClient(
       super({ ...config, ...(plain && { ssl: false }), connectionTimeoutMillis: connectWithinMs });
       this.#applicationName = config.application_name;
       this.#options = optionsOf(this, settings);
-      // Whoever uses it hears of a loss by its statements; an error that nobody listens for would end the process.
+      // Callers learn of a lost connection from their statements. Without a listener the error event would end the process.
       this.on('error', () => undefined);
     }
 
@@ -53,8 +53,8 @@ export function sessionClient(
     override connect(callback?: OnConnect): Promise<Client> | undefined {
       const connected = this.#connect();
       if (callback === undefined) return connected;
-      const tell = callback as (error: Error | null, client?: Client) => void;
-      connected.then((client) => tell(null, client), tell);
+      const done = callback as (error: Error | null, client?: Client) => void;
+      connected.then((client) => done(null, client), done);
       return undefined;
     }
 
@@ -63,8 +63,8 @@ export function sessionClient(
         try {
           await super.connect();
         } catch (error) {
-          if (plainWillDo && !plain && isWithoutTls(error)) plain = true;
-          else if (!refused && isRefusal(error)) refused = true;
+          if (allowsPlain && !plain && isWithoutTls(error)) plain = true;
+          else if (!settingsRefused && isRefusal(error)) settingsRefused = true;
           else throw error;
           return false;
         }
@@ -73,12 +73,12 @@ export function sessionClient(
         return true;
       };
       if (await gate.pass(open)) return this;
-      throw new SettingsRefused('refused as it was, and to be tried otherwise');
+      throw new SettingsRefused('the connection was refused with these settings: connect again without them');
     }
 
-    /** The driver calls it for the start-up message. */
+    /** The fields of the start-up message; called by the driver. */
     getStartupConf(): Record<string, string | undefined> {
-      const sent = [...keepalives, ...settings].filter(([name]) => !refused || POOLERS_TAKE.includes(name));
+      const sent = [...keepalives, ...settings].filter(([name]) => !settingsRefused || POOLER_SETTINGS.includes(name));
       return {
         user: this.user,
         database: this.database,
@@ -94,14 +94,14 @@ function isRefusal(error: unknown): boolean {
   return error instanceof DatabaseError && error.message.startsWith('unsupported startup parameter: ');
 }
 
-/** The driver has no code for it. */
+/** By the message: the driver has no code for this error. */
 function isWithoutTls(error: unknown): boolean {
   return error instanceof Error && error.message === 'The server does not support SSL connections';
 }
 
 /**
- * `?options=` of the URL, or PGOPTIONS. @throws EngineError CONFIG_INVALID where they name a setting that is not theirs:
- * it would be overridden without a word
+ * `?options=` of the URL, or PGOPTIONS; undefined if there are none.
+ * @throws EngineError CONFIG_INVALID if they set one of our settings, which would silently override theirs
  */
 function optionsOf(client: Client, settings: ReadonlyMap<string, string>): string | undefined {
   const parameters: unknown = Reflect.get(client, 'connectionParameters');

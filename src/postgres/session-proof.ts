@@ -2,14 +2,14 @@ import type { Client, ClientBase } from 'pg';
 import { EngineError } from '../core/errors.ts';
 import { REQUIRED_NAMES, requiredSettings } from './session-settings.ts';
 
-/** What a session has to show, and what is sent where it cannot. */
+/** The settings that a session must have, and the statement that sets them behind a pooler. */
 export interface Proof {
   readonly settings: ReadonlyMap<string, string>;
-  /** One statement that gives a transaction all of the settings. */
+  /** One statement that sets all of them for the current transaction. */
   readonly prelude: string;
 }
 
-/** Sessions behind a pooler, with the statement that each of their transactions begins with. */
+/** Sessions behind a pooler, with the prelude that each of their transactions begins with. */
 export const pooled = new WeakMap<ClientBase, string>();
 
 export function proofOf(settings: ReadonlyMap<string, string>): Proof {
@@ -18,14 +18,15 @@ export function proofOf(settings: ReadonlyMap<string, string>): Proof {
 }
 
 /**
- * Asks a new session who it is and what is set there. It is ours alone if the server knows it by the number that the
- * start-up message was answered with: a pooler answers with one of its own making.
- * @returns whether it is, and everything is set. @throws EngineError SESSION_SETTING
+ * Reads the pid and the settings of a new session. The session is ours alone if its pid at the server equals the one in the
+ * answer to the start-up message: a pooler answers with a number of its own.
+ * @returns whether the session is ours alone and has all settings
+ * @throws EngineError SESSION_SETTING if a setting that only a superuser may change is wrong
  */
 export async function proveSession(client: Client, proof: Proof, withinMs: number): Promise<boolean> {
   const names = [...proof.settings.keys(), ...REQUIRED_NAMES];
-  // The driver's own deadline ends with the start-up; a peer may fall silent right after it.
-  const silent = setTimeout(() => client.connection.stream.destroy(), withinMs);
+  // The driver's deadline covers the start-up alone, and a peer can vanish right after it.
+  const timer = setTimeout(() => client.connection.stream.destroy(), withinMs);
   try {
     const { rows } = await client.query<{ pid: number; name: string; value: string }>({
       text: `SELECT pg_backend_pid() AS pid, name, current_setting(name) AS value FROM unnest($1::text[]) AS n (name)`,
@@ -42,6 +43,6 @@ export async function proveSession(client: Client, proof: Proof, withinMs: numbe
     }
     return own;
   } finally {
-    clearTimeout(silent);
+    clearTimeout(timer);
   }
 }

@@ -1,24 +1,24 @@
 import { quoteIdentifier } from '../core/identifier.ts';
 
-/** Schemas in which a session finds names. */
+/** The schemas in which a session resolves names. */
 export interface SearchPath {
   /** Holds every table of the engine and of the projections. */
   readonly schema: string;
-  /** Hold extensions (types, functions, operators), and no table that is called like one of ours. Default none. */
+  /** Hold extensions (types, functions, operators), and no table with the name of one of ours. Default none. */
   readonly extensionSchemas?: readonly string[] | undefined;
 }
 
 interface Setting {
   readonly name: string;
   readonly value: string;
-  /** What it changes. */
+  /** What the setting changes. */
   readonly because: string;
 }
 
 /**
  * Every setting that changes which rows or values are read or written, at PostgreSQL's own default (times in UTC). A
- * database, a role or a pooler may set each of them otherwise, without a word. test/postgres/session-settings.int.test.ts
- * compares this list with the server's, so that a setting of a new PostgreSQL is judged before anybody meets it.
+ * database, a role or a pooler may silently set each of them to another value. test/postgres/session-settings.int.test.ts
+ * compares this list with that of the server, so that a setting of a new PostgreSQL version is judged before a release.
  */
 const PINNED: readonly Setting[] = [
   { name: 'TimeZone', value: 'UTC', because: 'timestamptz as text, and the instant that a text without a zone means' },
@@ -57,7 +57,7 @@ const PINNED: readonly Setting[] = [
   { name: 'exit_on_error', value: 'off', because: 'on: every error ends the session, so no failure could be recorded' },
 ];
 
-/** These change no row. They are set and proved like the others, so they hold behind a pooler and for every role. */
+/** Settings that change no row. They are set and proved like the others, so they hold behind a pooler and for every role. */
 const LIMITS: readonly Setting[] = [
   {
     name: 'idle_in_transaction_session_timeout',
@@ -68,9 +68,9 @@ const LIMITS: readonly Setting[] = [
 ];
 
 /**
- * How the server finds out that the client of a session is gone, so that it does not count against max_connections for
- * two hours. Asked for in the start-up message and not proved: on a Unix socket they mean nothing, behind a pooler they
- * are the pooler's. Pages have shorter ones of their own.
+ * With these settings the server notices that the client of a session is gone, so that the session does not count against
+ * max_connections for two hours. They are sent in the start-up message and not proved: on a Unix socket they have no effect,
+ * and behind a pooler its own apply. Transactions of pages have shorter ones (`limitPage`).
  */
 const KEEPALIVES: readonly Setting[] = [
   { name: 'tcp_keepalives_idle', value: '30', because: 'seconds of silence until the peer is probed' },
@@ -78,7 +78,7 @@ const KEEPALIVES: readonly Setting[] = [
   { name: 'tcp_keepalives_count', value: '3', because: 'probes without an answer until the peer is gone' },
 ];
 
-/** Only a superuser may set these, so they can be looked at and not set. */
+/** Only a superuser may set these, so a session checks them and does not set them. */
 const REQUIRED: readonly Setting[] = [
   { name: 'session_replication_role', value: 'origin', because: 'replica: no triggers, no foreign keys' },
   { name: 'zero_damaged_pages', value: 'off', because: 'on: rows of damaged pages vanish' },
@@ -90,12 +90,12 @@ export const REQUIRED_NAMES: readonly string[] = REQUIRED.map(({ name }) => name
 export const requiredSettings: ReadonlyMap<string, string> = toMap(REQUIRED);
 export const keepalives: ReadonlyMap<string, string> = toMap(KEEPALIVES);
 
-/** What a session has to be set to, by name. */
+/** The values that a session must have, by name. */
 export function sessionSettings(path: SearchPath): ReadonlyMap<string, string> {
   return new Map([['search_path', searchPath(path)], ...toMap([...PINNED, ...LIMITS])]);
 }
 
-/** Temporary tables come last: first, as they are unless they are named, they would stand before tables of ours. */
+/** pg_temp comes last: if it were not listed, temporary tables would come first and hide ours. */
 export function searchPath({ schema, extensionSchemas = [] }: SearchPath): string {
   return [...[schema, ...extensionSchemas].map(quoteIdentifier), 'pg_temp'].join(', ');
 }

@@ -10,13 +10,13 @@ import { type ChangedRows, Identifier, type Rendered, type Run, type RunOptions,
 
 type Rows = readonly object[];
 
-/** Where a statement may be made: over a pool, on one connection, or in a transaction. */
+/** Makes statements: over a pool, on one connection, or in a transaction. */
 export interface Queryable {
   /** A statement with its parameters: sql`SELECT … WHERE id = ${id}`. A statement in a hole becomes a part of it. */
   <T extends Rows = Record<string, unknown>[]>(text: TemplateStringsArray, ...holes: readonly unknown[]): Statement<T>;
-  /** A name (or several, with commas) for a hole, quoted. */
+  /** One or more names for a hole, quoted and separated by commas. */
   (names: string | readonly string[]): Identifier;
-  /** A text as it is. Without values it may hold several statements; then there are no rows. */
+  /** A statement from a plain text. Without values the text may hold several statements; then there are no rows. */
   unsafe<T extends Rows = Record<string, unknown>[]>(
     text: string,
     values?: readonly unknown[],
@@ -24,9 +24,9 @@ export interface Queryable {
   ): Statement<T>;
 }
 
-/** A transaction. Statements are sent in the order they are made, without waiting for each other's answers. */
+/** A transaction. Statements are sent in order, without waiting for each other's answers. */
 export interface Tx extends Queryable {
-  /** What `work` did is undone when it rejects; the transaction goes on. */
+  /** Runs `work` in a savepoint. If it rejects, its changes are rolled back and the transaction goes on. */
   savepoint<T>(work: (tx: Tx) => Promise<T> | T): Promise<T>;
 }
 
@@ -49,16 +49,16 @@ function isTemplate(first: TemplateStringsArray | string | readonly string[]): f
 }
 
 /**
- * Runs `work` in a transaction on this connection. When the connection is lost this rejects at once, whatever `work`
- * waits for; from its end on, statements are refused.
- * @throws what `work` throws; the driver's error; COMMIT_REFUSED when the server answers COMMIT with a rollback
+ * Runs `work` in a transaction on this connection. If the connection is lost, this rejects immediately, also while `work`
+ * waits for something else. Statements after the end of the transaction are refused.
+ * @throws the error of `work`; the driver's error; EngineError COMMIT_REFUSED if the server answers COMMIT with a rollback
  */
 export async function runTransaction<T>(
   client: ClientBase,
   options: string,
   work: (tx: Tx) => Promise<T> | T,
 ): Promise<T> {
-  // Made when somebody asks for it: a stack trace for every transaction that ends well would be dear.
+  // A function: an error for every transaction that ends well would cost a stack trace.
   let refusal: (() => Error) | null = null;
   const run: Run = async (rendered, how) => {
     if (refusal !== null) throw refusal();
@@ -67,8 +67,8 @@ export async function runTransaction<T>(
   const command = async (text: string) => (await send(client, { text, values: [] }, PLAIN)).command;
   const loss = watchLoss(client);
   try {
-    // Not waited for, so that it travels with the first statement. On a connection that is in no transaction the server
-    // has no reason to refuse it; if it does, nothing of `work` is believed.
+    // BEGIN is not awaited, so that it is sent together with the first statement. Outside of a transaction the server has no
+    // reason to refuse it; if it does, the transaction rejects, whatever `work` returns.
     const begun = Promise.all(begin(client, options)).then(() => loss.lost);
     const result = await Promise.race([begun, work(transaction(run, { savepoints: 0 })), loss.lost]);
     refusal = over;
@@ -83,9 +83,7 @@ export async function runTransaction<T>(
   }
 }
 
-/**
- * What a transaction begins with, sent at once. Behind a pooler its session may be any, set as others left it.
- */
+/** Sends BEGIN, and behind a pooler the settings: there each transaction may run in another session, with other settings. */
 function begin(client: ClientBase, options: string): readonly Promise<Answer>[] {
   const prelude = pooled.get(client);
   const texts = [`BEGIN ${options === '' ? READ_COMMITTED : options}`, ...(prelude === undefined ? [] : [prelude])];
@@ -94,10 +92,10 @@ function begin(client: ClientBase, options: string): readonly Promise<Answer>[] 
 
 const READ_COMMITTED = 'ISOLATION LEVEL READ COMMITTED';
 
-/** One statement outside of any transaction; behind a pooler in one of its own, in the same round trip. */
+/** Sends one statement outside of any transaction; behind a pooler in a transaction of its own, in one round trip. */
 export async function sendAlone(client: ClientBase, rendered: Rendered, options: RunOptions): Promise<Answer> {
   if (!pooled.has(client)) return await send(client, rendered, options);
-  // What cannot be a parameter is refused before anything is sent.
+  // An invalid parameter is refused before anything is sent.
   const values = rendered.values.map(toParameter);
   const begun = begin(client, '');
   const sent = [...begun, send(client, { ...rendered, values }, options)];
@@ -133,7 +131,7 @@ function transaction(run: Run, count: { savepoints: number }): Tx {
         return result;
       } catch (error) {
         await command(`ROLLBACK TO ${name}`).catch((lost: unknown) => {
-          // With the connection everything is undone, and what `work` says of the reason is worth more.
+          // A lost connection rolls everything back, and the error of `work` says more about the cause.
           if (!isConnectionLost(lost)) throw lost;
         });
         throw error;
@@ -144,15 +142,15 @@ function transaction(run: Run, count: { savepoints: number }): Tx {
 
 const PLAIN: RunOptions = { prepare: false, arrays: false };
 
-/** Sends one statement over this connection. @throws the server's error, or one whose code says the connection is lost */
+/** Sends one statement. @throws the server's error; one with the code of a lost connection; EngineError ROWS_NOT_WRITTEN */
 export function send(client: ClientBase, { text, values }: Rendered, options: RunOptions): Promise<Answer> {
-  // A pooler may have the text prepared in another session than the one that gets to run it.
+  // A pooler may run a statement in another session than the one that has prepared it.
   const prepare = options.prepare && !pooled.has(client);
   const query = {
     text,
-    // With values the driver takes the extended protocol; the simple one is for several statements in one text.
+    // With values the driver uses the extended protocol. Only the simple protocol allows several statements in one text.
     ...((values.length > 0 || prepare) && { values: values.map(toParameter) }),
-    // Also where the text turns out to be too long for a plan that is kept.
+    // Needed also for a text that turns out to be too long to be prepared.
     ...(prepare && { queryMode: 'extended' }),
     ...(options.arrays && { rowMode: 'array' as const }),
   };
@@ -176,16 +174,16 @@ export function send(client: ClientBase, { text, values }: Rendered, options: Ru
   return answerOf(client, ask);
 }
 
-const gathering = new WeakSet<ClientBase>();
+const corked = new WeakSet<ClientBase>();
 
-/** What is sent in one turn of the loop leaves in one write: a system call costs more than a statement's bytes. */
+/** Sends all statements of one turn of the event loop in one write: a system call costs more than a statement's bytes. */
 function gatherWrites(client: ClientBase): void {
-  if (!(client instanceof Client) || gathering.has(client)) return;
+  if (!(client instanceof Client) || corked.has(client)) return;
   const { stream } = client.connection;
-  gathering.add(client);
+  corked.add(client);
   stream.cork();
   process.nextTick(() => {
-    gathering.delete(client);
+    corked.delete(client);
     stream.uncork();
   });
 }
@@ -199,10 +197,10 @@ function isOne(result: QueryResult | readonly QueryResult[]): result is QueryRes
   return !Array.isArray(result);
 }
 
-/** The driver says by words alone that a connection is gone ("Connection terminated unexpectedly", "Query read timeout"). */
+/** Gives an error of a lost connection a code: the driver reports one by its message alone ("Connection terminated unexpectedly"). */
 export function toError(error: Error): Error {
   const plain = error.constructor === Error && Reflect.get(error, 'code') === undefined;
-  // Without a password it does not begin to log in, and says so in terms of the protocol.
+  // If a password is missing, the driver's message speaks only of the SASL protocol.
   if (plain && error.message.startsWith('SASL')) {
     const refused = new Error('the server asks for a password, and none is given', { cause: error });
     return ofOurDatabase(Object.assign(refused, { code: '28P01' }));

@@ -8,11 +8,11 @@ import { pooled } from './session-proof.ts';
 import type { Rendered } from './sql.ts';
 
 /**
- * A whole transaction in one write and one round trip, for statements whose rows nobody wants. One Sync ends all of it,
- * so the server leaves out everything after the first error, COMMIT too, and BEGIN is no exception: were it refused, none
- * of the rest would run by itself. (The protocol's pipelining; the driver's own ends every statement with a Sync, after
- * which the next one runs whatever became of the one before.)
- * @throws the first error, everything rolled back; one of the connection, after which the outcome is unknown
+ * Runs a whole transaction in one write and one round trip, for statements whose rows are not needed. One Sync ends all
+ * messages, so the server skips everything after the first error, COMMIT included. That holds for BEGIN too: if it fails, no
+ * statement runs outside of a transaction. (This is the pipelining of the protocol. The driver's own pipelining ends every
+ * statement with a Sync, so that the next one runs also after an error.)
+ * @throws the first error, after everything was rolled back; an error of the connection, after which the outcome is unknown
  */
 export async function runInOneRoundTrip(
   client: ClientBase,
@@ -28,12 +28,12 @@ export async function runInOneRoundTrip(
   try {
     const ask = () =>
       new Promise<string>((resolve, reject) => {
-        client.query(new AtOnce(messages, prepares, (error, done) => (error ? reject(error) : resolve(done))));
+        client.query(new SingleRoundTrip(messages, prepares, (error, done) => (error ? reject(error) : resolve(done))));
       });
     const tag = await answerOf(client, ask);
     if (tag !== 'COMMIT') throw new EngineError('COMMIT_REFUSED');
   } catch (error) {
-    // Always: what the driver knows of the session is from before.
+    // Always: the transaction status that the driver knows is older than this transaction.
     await send(client, { text: 'ROLLBACK', values: [] }, { prepare: false, arrays: false }).catch(() => undefined);
     throw error instanceof Error ? toError(error) : error;
   }
@@ -45,20 +45,20 @@ interface Message {
 }
 
 /**
- * What the driver calls as the answers to its messages come in. How it ends is left to the driver's own code, errors and
- * the end of everything alike: only that stops a timer which the driver may have set for the answer (`query_timeout`). An
- * end of our own left it running, and when it fired it destroyed a connection that had been well all the time.
+ * The driver calls these methods as the answers to the messages arrive. The end of the query and its errors are left to
+ * the driver's own code, which also stops a timer that the driver may have set for the answer (`query_timeout`). With
+ * handlers of our own the timer went on, and destroyed a healthy connection when it fired.
  */
-class AtOnce extends Query {
+class SingleRoundTrip extends Query {
   readonly #messages: readonly Message[];
   readonly #prepares: boolean;
-  /** What was bound by name, once it was sent. */
+  /** The statements that were bound by name, in the order in which they were sent. */
   readonly #bound: { readonly connection: Connection; readonly name: string; readonly text: string }[] = [];
   #tag = '';
 
   constructor(messages: readonly Message[], prepares: boolean, done: (error: Error | undefined, tag: string) => void) {
     super({ text: '' }, (error) => {
-      // Everything went well: what was sent by name is prepared.
+      // The server has run every statement, so those with a name are prepared.
       if (!error) for (const { connection, name, text } of this.#bound) rememberParsed(connection, name, text);
       done(error, this.#tag);
     });

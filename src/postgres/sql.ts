@@ -1,26 +1,26 @@
 import { quoteIdentifier } from '../core/identifier.ts';
 
-/** Text with `$1`, `$2`, … and what stands for them. */
+/** Text with placeholders `$1`, `$2`, … and their values. */
 export interface Rendered {
   readonly text: string;
   readonly values: readonly unknown[];
 }
 
-/** How a statement reaches a server. */
+/** Sends a statement to the server. @returns its rows */
 export type Run = (rendered: Rendered, options: RunOptions) => Promise<readonly unknown[]>;
 
 export interface RunOptions {
-  /** Prepared under a name of its own, so that the server plans it once per connection. */
+  /** Whether to prepare it under a name of its own, so that the server plans it once per connection. */
   readonly prepare: boolean;
-  /** Rows as arrays of column values in place of objects. */
+  /** Whether rows are arrays of column values in place of objects. */
   readonly arrays: boolean;
   readonly changes?: ChangedRows | undefined;
 }
 
-/** How many rows a statement must change: another number is a failure. Or what is notified of the number. Not set: any. */
+/** The number of rows that a statement must change, or a function that is called with the number. Not set: any number. */
 export type ChangedRows = number | ((written: number) => void);
 
-/** A name that is written into the text, quoted. */
+/** One or more names that are written into the text, quoted and separated by commas. */
 export class Identifier {
   readonly text: string;
   constructor(names: string | readonly string[]) {
@@ -29,11 +29,11 @@ export class Identifier {
 }
 
 /**
- * One statement, as a promise of its rows. It is sent when it is first awaited (or `execute`d), so one that is put into
- * another one's template is never sent by itself: it becomes a part of that one.
+ * One statement, as a promise of its rows. It is sent when it is first awaited (or by `execute`). So a statement in the
+ * template of another one is never sent by itself: it becomes a part of that one.
  */
 export class Statement<T extends readonly unknown[] = Record<string, unknown>[]> extends Promise<T> {
-  /** What `then` makes is an ordinary promise. */
+  /** `then` returns an ordinary promise. */
   static override get [Symbol.species](): PromiseConstructor {
     return Promise;
   }
@@ -61,7 +61,7 @@ export class Statement<T extends readonly unknown[] = Record<string, unknown>[]>
     this.#settle = { resolve, reject };
   }
 
-  /** Being awaited is what sends it. */
+  /** Sends the statement. */
   override then<A = T, B = never>(
     onResolved?: ((rows: T) => A | PromiseLike<A>) | null,
     onRejected?: ((error: unknown) => B | PromiseLike<B>) | null,
@@ -70,7 +70,7 @@ export class Statement<T extends readonly unknown[] = Record<string, unknown>[]>
     return super.then(onResolved, onRejected);
   }
 
-  /** Sends it now, without waiting for the answer; once. */
+  /** Sends the statement now, without waiting for the answer. Idempotent. */
   execute(): this {
     if (this.#sent) return this;
     this.#sent = true;
@@ -78,7 +78,7 @@ export class Statement<T extends readonly unknown[] = Record<string, unknown>[]>
       (rows) => this.#settle.resolve(rows as T),
       (error: unknown) => this.#settle.reject(error),
     );
-    // Whoever awaits it hears of a failure; nobody doing so must not end the process.
+    // A caller that awaits the statement gets its error. Without such a caller the error must not end the process.
     super.then(undefined, () => undefined);
     return this;
   }
@@ -88,18 +88,18 @@ export class Statement<T extends readonly unknown[] = Record<string, unknown>[]>
     return new Statement(this.#run, this.parts, this.holes, this.#prepare, true);
   }
 
-  /** What it would send. @throws TypeError for a name that is none */
+  /** The text and the values that it sends. @throws TypeError for an invalid name */
   rendered(): Rendered {
     return render(this);
   }
 
-  /** Async, so that a template that cannot be rendered rejects like any other failure. */
+  /** Async, so that an error of the template rejects the promise like any other error. */
   async #send(): Promise<readonly unknown[]> {
     return await this.#run(render(this), { prepare: this.#prepare, arrays: this.#arrays });
   }
 }
 
-/** Joins the parts of a template: nested statements become text, names are quoted, everything else is a parameter. */
+/** Joins the parts of a template: nested statements become text, names are quoted, every other value is a parameter. */
 function render({ parts, holes }: Pick<Statement<[]>, 'parts' | 'holes'>): Rendered {
   const values: unknown[] = [];
   return { text: write(parts, holes, values), values };

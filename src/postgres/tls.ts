@@ -4,16 +4,16 @@ import { Client, type ClientConfig } from 'pg';
 import { readDatabaseUrl, type TlsSettings } from '../core/database-url.ts';
 import { EngineError } from '../core/errors.ts';
 
-/** How the driver is to connect to a URL. */
+/** How the driver connects to a URL. */
 interface UrlConfig {
   readonly config: ClientConfig;
-  /** A server without TLS will do. */
-  readonly plainWillDo: boolean;
+  /** Whether a server without TLS is accepted. */
+  readonly allowsPlain: boolean;
 }
 
 /**
- * The modes of TLS as libpq has them: the driver takes all of them for verify-full, with a warning of seven lines for
- * some.
+ * Gives sslmode the meaning that it has in libpq. The driver treats every mode as verify-full, and prints a warning of
+ * seven lines for some of them.
  * @throws EngineError CONFIG_INVALID
  */
 export function urlConfig(text: string): UrlConfig {
@@ -21,17 +21,17 @@ export function urlConfig(text: string): UrlConfig {
   if ('problem' in read) throw invalid(read.problem);
   const { url: connectionString, tls } = read;
   if (isSocket(new Client({ connectionString, ssl: false }))) {
-    return { config: { connectionString, ssl: false }, plainWillDo: false };
+    return { config: { connectionString, ssl: false }, allowsPlain: false };
   }
-  if (tls === null) return { config: { connectionString }, plainWillDo: false };
-  return { config: { connectionString, ssl: tlsOptions(tls) }, plainWillDo: tls.mode === 'prefer' };
+  if (tls === null) return { config: { connectionString }, allowsPlain: false };
+  return { config: { connectionString, ssl: tlsOptions(tls) }, allowsPlain: tls.mode === 'prefer' };
 }
 
-/** For messages: where the driver would go, without user or password. */
+/** Host, port and database for messages, without user or password. */
 export function describeUrl(text: string): string {
   const read = readDatabaseUrl(text);
   if ('problem' in read) return 'the given URL';
-  // What the URL leaves open the driver takes from the environment.
+  // The driver takes from the environment the parts that the URL leaves out.
   const client = new Client({ connectionString: read.url, ssl: false });
   const { host, port } = client;
   if (isSocket(client)) return `${host}/.s.PGSQL.${port}${read.path}`;
@@ -50,7 +50,7 @@ function tlsOptions({ mode, rootCert, cert, key }: TlsSettings): false | Connect
     ...(key !== null && { key: readText('sslkey', key) }),
   };
   if (mode === 'verify-full') return files;
-  // With a certificate authority named, libpq's `require` is its `verify-ca`: whatever host it was issued for.
+  // With sslrootcert, `require` of libpq means `verify-ca`: the host name of the certificate is not checked.
   if (mode === 'verify-ca' || (mode === 'require' && rootCert !== null)) {
     return { ...files, checkServerIdentity: () => undefined };
   }

@@ -8,7 +8,6 @@ import type { GuardedTransaction, Sender } from '../postgres/guarded-transaction
 import type { Tx } from '../postgres/pool.ts';
 import type { Catalog } from '../read-model/catalog.ts';
 import { catalogSql } from '../read-model/catalog-sql.ts';
-import { checkConstraints } from '../read-model/constraints.ts';
 import { toEventFailed } from './event-failure.ts';
 import { type FlatStatement, flattenStatements } from './flatten.ts';
 import { HandlerAnswers } from './handler-answers.ts';
@@ -138,6 +137,12 @@ async function settleImperative(
     throw new EngineError('HANDLER_ENDED_TRANSACTION', { name, position: event.position }, { cause: error.cause });
   });
   if (value !== undefined) throw new EngineError('HANDLER_RESULT_INVALID', { result: `a promise of ${typeof value}` });
+}
+
+/** Checks every deferred constraint now, and defers these again for the events that follow. @throws the violation */
+async function checkConstraints(tx: Tx, deferred: readonly string[]): Promise<void> {
+  await tx`SET CONSTRAINTS ALL IMMEDIATE`;
+  if (deferred.length > 0) await tx.unsafe(`SET CONSTRAINTS ${deferred.join(', ')} DEFERRED`);
 }
 
 function notDeclared({ name }: Projection, table: string): EngineError {

@@ -1,6 +1,6 @@
 import { EngineError, isEngineError } from '../core/errors.ts';
+import { terminateSession } from '../postgres/backends.ts';
 import { isTransient, sqlstateOf } from '../postgres/errors.ts';
-import { terminateSession } from '../postgres/terminate-session.ts';
 import { catalogMark } from '../read-model/catalog.ts';
 import { renewSuffix } from '../read-model/statement-suffix.ts';
 import { applyInOneRoundTrip } from './apply-in-one-round-trip.ts';

@@ -1,5 +1,5 @@
 import type { IdleCheckpoint } from '../state/projection-state.ts';
-import type { Place } from './load-checkpoint.ts';
+import type { StoredCheckpoint } from './load-checkpoint.ts';
 import { newestTime } from './page-request.ts';
 
 /** Events that were looked at. */
@@ -25,7 +25,7 @@ export interface FoundRow {
  * (`scanned`), which runs ahead over events that the projection does not handle.
  */
 export class Checkpoint {
-  #place: Place | null = null;
+  #place: StoredCheckpoint | null = null;
   #scanned = 0n;
   #scannedId: string | null = null;
   #newestTime: bigint | null = null;
@@ -36,7 +36,7 @@ export class Checkpoint {
   #epoch = 0;
 
   /** The stored row as it was read last; null when that is no longer to be trusted. */
-  get place(): Place | null {
+  get place(): StoredCheckpoint | null {
     return this.#place;
   }
 
@@ -81,7 +81,7 @@ export class Checkpoint {
   }
 
   /** The row was read, while the head's epoch was this one. */
-  load(place: Place, epoch: number): void {
+  load(place: StoredCheckpoint, epoch: number): void {
     this.#epoch = epoch;
     this.#place = place;
     this.#scanned = place.cursor;
@@ -108,7 +108,7 @@ export class Checkpoint {
   }
 
   /** A page has been committed: the row stands at its end. */
-  applied(place: Place, newest: bigint | null): void {
+  applied(place: StoredCheckpoint, newest: bigint | null): void {
     this.#place = place;
     this.passOver({ to: place.cursor, newest });
   }

@@ -2,7 +2,7 @@ import { EngineError } from '../core/errors.ts';
 import type { Statement } from '../core/statement.ts';
 
 /** A statement that does something by itself. */
-export type FlatStatement = Exclude<Statement, { readonly kind: 'several' | 'none' }>;
+export type FlatStatement = Exclude<Statement, { readonly kind: 'multi' | 'none' }>;
 
 const KINDS: ReadonlySet<unknown> = new Set<Statement['kind']>([
   'create',
@@ -11,7 +11,7 @@ const KINDS: ReadonlySet<unknown> = new Set<Statement['kind']>([
   'remove',
   'copy',
   'lookup',
-  'several',
+  'multi',
   'none',
 ]);
 
@@ -26,7 +26,7 @@ export function flattenStatements(result: unknown): FlatStatement[] {
       throw new EngineError('HANDLER_RESULT_INVALID', { result: part === null ? 'null' : typeof part });
     }
     const statement = part as Statement;
-    if (statement.kind === 'several') flat.push(...flattenStatements(statement.statements));
+    if (statement.kind === 'multi') flat.push(...flattenStatements(statement.statements));
     else if (statement.kind !== 'none') flat.push(statement);
   }
   return flat;

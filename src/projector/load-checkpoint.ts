@@ -7,7 +7,7 @@ import { type Catalog, readCatalog } from '../read-model/catalog.ts';
 import { readState } from '../state/projection-state.ts';
 
 /** Where the stored row of a projection stands, and what its pages have to mind. */
-export interface Place {
+export interface StoredCheckpoint {
   readonly cursor: bigint;
   readonly generation: bigint;
   readonly status: StoredStatus;
@@ -19,7 +19,7 @@ export interface Place {
  * Reads the row anew, and makes sure that the history it stands in is still the store's.
  * @throws EngineError PROJECTION_REFUSED, TABLE_REPLACED, HISTORY_AHEAD, HISTORY_DIVERGED
  */
-export async function loadCheckpoint(sql: Sql, projection: Projection): Promise<Place> {
+export async function loadCheckpoint(sql: Sql, projection: Projection): Promise<StoredCheckpoint> {
   const state = await readState(sql, projection.name);
   if (typeof state?.refused === 'string') throw new EngineError('PROJECTION_REFUSED', { reason: state.refused });
   if (typeof state?.replaced === 'string') {

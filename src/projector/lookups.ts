@@ -35,7 +35,7 @@ export async function resolveLookup(lookup: Lookup, context: LookupContext): Pro
       throw new DependencyNotReady(context.index, waitingText({ name: owner, cursor: row.cursor }, context.position));
     }
   }
-  if (lookup.absent === 'nothing') return null;
+  if (lookup.onMissing === 'nothing') return null;
   throw lookupMissed(lookup);
 }
 

@@ -6,7 +6,7 @@ import { isLockNotAvailable } from '../postgres/errors.ts';
 import type { Tx } from '../postgres/pool.ts';
 import { catalogMark, readCatalog } from '../read-model/catalog.ts';
 import { clearFailures, type EventFailure, recordFailure } from '../state/failures.ts';
-import { advance, allStand, type LockedState, lockState } from '../state/projection-state.ts';
+import { advance, areInStore, type LockedState, lockState } from '../state/projection-state.ts';
 import { limitPage, pageProgram } from '../state/transaction-limits.ts';
 import { type RunContext, runEvents } from './apply-in-order.ts';
 import { foldPage } from './fold/fold-page.ts';
@@ -195,7 +195,7 @@ async function moveTo(tx: Tx, settings: PageSettings, work: PageWork, locked: Lo
   const { page } = work;
   const { name } = work.projection;
   const whole = to === page.to;
-  const { moved, sameTransaction, stands, unbroken, replaced } = await advance(tx, {
+  const { moved, sameTransaction, marksInStore, unbroken, replaced } = await advance(tx, {
     name,
     from: work.cursor,
     to,
@@ -208,7 +208,7 @@ async function moveTo(tx: Tx, settings: PageSettings, work: PageWork, locked: Lo
     readAt: restsOnRead(work, to),
   });
   if (!sameTransaction) throw new EngineError('HANDLER_ENDED_TRANSACTION', { name, position: to });
-  if (!stands || (!unbroken && !(await allStand(tx, allMarks(work, to)))))
+  if (!marksInStore || (!unbroken && !(await areInStore(tx, allMarks(work, to)))))
     throw new EngineError('EVENTS_TAKEN_BACK', { name, to });
   // Once more: what the page has written keeps its name from then on, and may have got it since the row was locked.
   refuseReplaced(name, replaced);

@@ -9,7 +9,7 @@ import { applyPage } from './apply-page.ts';
 import { Checkpoint } from './checkpoint.ts';
 import { failedRun, logFailure, logTooSlow } from './failure-text.ts';
 import { HaltGate } from './halt-gate.ts';
-import { loadCheckpoint, type Place } from './load-checkpoint.ts';
+import { loadCheckpoint, type StoredCheckpoint } from './load-checkpoint.ts';
 import { PageBudget } from './page-budget.ts';
 import type { PageMode, PageOutcome } from './page-outcome.ts';
 import { inTurn } from './page-queue.ts';
@@ -169,7 +169,7 @@ export class ProjectionRunner {
   }
 
   /** @returns what ends the pull; null: it goes on */
-  async #work(page: Page, place: Place, { mode, began, more, signal }: Step): Promise<RunOutcome | null> {
+  async #work(page: Page, place: StoredCheckpoint, { mode, began, more, signal }: Step): Promise<RunOutcome | null> {
     const { log, progress, projection, settings } = this.#options;
     if (this.#isStale()) return null;
     if (page.events.length === 0 && mode !== 'attempt') {
@@ -221,7 +221,7 @@ export class ProjectionRunner {
     }
   }
 
-  async #apply(page: Page, place: Place, mode: RunMode, signal: AbortSignal): Promise<PageOutcome> {
+  async #apply(page: Page, place: StoredCheckpoint, mode: RunMode, signal: AbortSignal): Promise<PageOutcome> {
     const { settings, projection, crashLoopGuard, progress } = this.#options;
     const { newestTime: newest, scannedId: afterId } = this.checkpoint;
     const work = {
@@ -254,7 +254,7 @@ export class ProjectionRunner {
     return (mode === 'live' && latest !== null) || this.checkpoint.scanned >= (await highWaterMark.refresh());
   }
 
-  async #open(signal: AbortSignal): Promise<Place> {
+  async #open(signal: AbortSignal): Promise<StoredCheckpoint> {
     const { reader, readTurns, projection, highWaterMark, progress } = this.#options;
     const epoch = highWaterMark.epoch();
     const place = await new Turned(readTurns, () => loadCheckpoint(reader, projection)).wait(progress, signal);

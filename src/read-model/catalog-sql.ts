@@ -1,15 +1,15 @@
 import type { Catalog } from './catalog.ts';
-import { encodeJson } from './json-columns.ts';
+import { encodeJson } from './encode-json.ts';
 import { type SqlText, toSql, toSqlOrFail, type Write } from './write-sql.ts';
 
-/** A write as it is sent to tables of which the catalog says this. */
+/** The SQL of a write for tables with this catalog: JSON encoded, rows counted on lossy tables, the suffix appended. */
 export function catalogSql(write: Write, catalog: Catalog): SqlText {
   const sql = toSql(encodeJson(write, catalog.json), catalog.lossy.has(write.table));
   const { counting } = sql;
   return withSuffix(counting === undefined ? sql : { ...sql, counting: withSuffix(counting, catalog) }, catalog);
 }
 
-/** The same where nothing can be read of the answers before COMMIT: what must not be fails by itself. */
+/** The same for a page whose COMMIT is sent along: a wrong number of rows makes the statement itself fail. */
 export function catalogSqlOrFail(write: Write, catalog: Catalog): SqlText {
   return withSuffix(toSqlOrFail(encodeJson(write, catalog.json), catalog.lossy.has(write.table)), catalog);
 }

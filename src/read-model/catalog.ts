@@ -1,21 +1,24 @@
 import type { Queryable } from '../postgres/pool.ts';
 import type { Statement } from '../postgres/sql.ts';
-import type { JsonColumns } from './json-columns.ts';
+import type { JsonColumns } from './encode-json.ts';
 import { suffixOf } from './statement-suffix.ts';
 import { type CatalogRow, type TableInfo, toTableInfo } from './table-info.ts';
 
-/** What the database says about some tables. */
+/** What pg_catalog holds about a set of tables. */
 export interface Catalog {
-  /** By name; a table that is not there has no entry. */
+  /** By name; a table that does not exist has no entry. A view has one. */
   readonly tables: ReadonlyMap<string, TableInfo>;
   readonly json: JsonColumns;
-  /** The constraints that are checked only at COMMIT unless told otherwise, quoted and qualified. */
+  /**
+   * The names, quoted and qualified, of the constraints that are initially deferred. Each event has to satisfy them by
+   * itself, or the outcome would depend on where a page ends.
+   */
   readonly deferred: readonly string[];
-  /** Tables that may leave an update or a delete out without an error: a trigger, a rule or a child table does. */
+  /** Tables where a trigger, a rule or a child table can leave a row out of an UPDATE or a DELETE without an error. */
   readonly lossy: ReadonlySet<string>;
   /** Changes with every change of these tables' definitions; see `catalogMark`. */
   readonly mark: string;
-  /** For the end of statements' texts, a comment or nothing: another one when column types or rules have changed. */
+  /** SQL comment to append to every statement text, or ''. It changes when column types or rules change; see `suffixOf`. */
   readonly suffix: string;
 }
 
@@ -28,14 +31,14 @@ export const EMPTY_CATALOG: Catalog = {
   suffix: '',
 };
 
-/** Reads all of it in one statement, so the mark stands for what is read. */
+/** Reads the catalog with one statement, so the mark belongs to exactly the definitions that are returned. */
 export async function readCatalog(sql: Queryable, tables: readonly string[]): Promise<Catalog> {
   const rows = await sql<(CatalogRow & { readonly mark: string })[]>`
-    SELECT ${catalogMark(sql, tables)} AS mark, t.name,
+    SELECT ${catalogMark(sql, tables)} AS mark, t.name, c.relkind IN ('r', 'p') AS "storesRows",
       CASE
         WHEN c.relkind <> 'r' OR c.relispartition OR c.relpersistence = 't' THEN 'it is not an ordinary table'
         WHEN c.relam <> (SELECT oid FROM pg_am WHERE amname = 'heap') THEN 'its storage is not PostgreSQL''s own'
-        -- Not relhasrules, which stays true until a VACUUM.
+        -- Not relhasrules: it stays true until a VACUUM.
         WHEN EXISTS (SELECT FROM pg_rewrite AS w WHERE w.ev_class = c.oid) THEN 'it has a rule'
         WHEN c.relrowsecurity THEN 'it has row level security'
         WHEN EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal) THEN 'it has a trigger'
@@ -52,18 +55,18 @@ export async function readCatalog(sql: Queryable, tables: readonly string[]): Pr
         WHEN EXISTS (SELECT FROM pg_publication_rel AS p WHERE p.prrelid = c.oid
                      AND (to_jsonb(p) ->> 'prqual' IS NOT NULL OR to_jsonb(p) ->> 'prattrs' IS NOT NULL))
           THEN 'it is published in part'
-      END AS odd,
+      END AS "inOrderBecause",
       (SELECT coalesce(json_agg(concat_ws(' ', w.oid, w.xmin) ORDER BY w.oid), '[]')
        FROM pg_rewrite AS w WHERE w.ev_class = c.oid) AS rules,
-      -- tgtype: 1 is FOR EACH ROW, 2 BEFORE, 64 INSTEAD OF. A partition or child table may have one of its own.
+      -- tgtype: 1 is FOR EACH ROW, 2 BEFORE, 64 INSTEAD OF. A partition or child table may have such a trigger of its own.
       EXISTS (SELECT FROM pg_rewrite AS w WHERE w.ev_class = c.oid)
         OR EXISTS (SELECT FROM pg_inherits AS h WHERE h.inhparent = c.oid)
         OR EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = c.oid AND g.tgtype & 1 <> 0 AND g.tgtype & 66 <> 0) AS lossy,
       (SELECT coalesce(json_agg(json_build_object(
-          'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'base', b.typname, 'kind', y.typtype,
+          'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'oid', a.atttypid::bigint, 'base', b.typname, 'kind', y.typtype,
           'plain', a.atttypmod = -1 AND y.typtype = 'b' AND y.typnamespace = 'pg_catalog'::regnamespace
                    AND coalesce(l.collisdeterministic, true) AND NOT (a.attlen = -1 AND a.attstorage = 'p'),
-          'element', e.typname, 'computed', a.attgenerated <> '' OR a.attidentity <> '', 'notNull', a.attnotnull,
+          'element', e.typname, 'computed', a.attgenerated <> '', 'identity', a.attidentity <> '', 'notNull', a.attnotnull,
           'hasDefault', a.atthasdef OR y.typdefault IS NOT NULL) ORDER BY a.attnum), '[]')
        FROM pg_attribute AS a JOIN pg_type AS y ON y.oid = a.atttypid
        JOIN pg_type AS b ON b.oid = coalesce(nullif(y.typbasetype, 0), y.oid)
@@ -75,13 +78,13 @@ export async function readCatalog(sql: Queryable, tables: readonly string[]): Pr
           'enforced', i.indimmediate AND i.indisvalid AND i.indisready AND i.indislive AND NOT i.indisexclusion,
           'nullsDistinct', coalesce(to_jsonb(i) ->> 'indnullsnotdistinct', 'false') = 'false',
           'predicate', pg_get_expr(i.indpred, i.indrelid), 'computed', i.indexprs IS NOT NULL,
-          'columns', (SELECT coalesce(json_agg(json_build_object('name', a.attname, 'key', p.place <= i.indnkeyatts,
-              'ordinary', p.place > i.indnkeyatts OR (o.oid < 16384 AND (o.opcdefault OR NOT i.indisunique)
-                                                      AND coalesce(l.collisdeterministic, true))) ORDER BY p.place), '[]')
-            FROM unnest(i.indkey[0:i.indnatts - 1]) WITH ORDINALITY AS p (attnum, place)
+          'columns', (SELECT coalesce(json_agg(json_build_object('name', a.attname, 'key', p.ordinal <= i.indnkeyatts,
+              'ordinary', p.ordinal > i.indnkeyatts OR (o.oid < 16384 AND (o.opcdefault OR NOT i.indisunique)
+                                                      AND coalesce(l.collisdeterministic, true))) ORDER BY p.ordinal), '[]')
+            FROM unnest(i.indkey[0:i.indnatts - 1]) WITH ORDINALITY AS p (attnum, ordinal)
             JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = p.attnum
-            LEFT JOIN pg_opclass AS o ON o.oid = i.indclass[p.place - 1]
-            LEFT JOIN pg_collation AS l ON l.oid = i.indcollation[p.place - 1])) ORDER BY i.indisprimary DESC, i.indexrelid), '[]')
+            LEFT JOIN pg_opclass AS o ON o.oid = i.indclass[p.ordinal - 1]
+            LEFT JOIN pg_collation AS l ON l.oid = i.indcollation[p.ordinal - 1])) ORDER BY i.indisprimary DESC, i.indexrelid), '[]')
        FROM pg_index AS i JOIN pg_class AS x ON x.oid = i.indexrelid JOIN pg_am AS m ON m.oid = x.relam
        WHERE i.indrelid = c.oid) AS indexes,
       (SELECT coalesce(json_agg(format('%I.%I', n.nspname, k.conname)), '[]')
@@ -98,14 +101,19 @@ export async function readCatalog(sql: Queryable, tables: readonly string[]): Pr
   };
 }
 
+/** The tables of a catalog that store rows. A view and a table that does not exist have no entry. */
+export function storedTables({ tables }: Catalog): ReadonlyMap<string, TableInfo> {
+  return new Map([...tables].filter(([, { storesRows }]) => storesRows));
+}
+
 function jsonColumns({ columns }: CatalogRow): ReadonlySet<string> {
   return new Set(columns.filter(({ base }) => base === 'json' || base === 'jsonb').map(({ name }) => name));
 }
 
 /**
- * An expression that changes with every change of the definition of one of these tables: which table the name stands
- * for, its row, columns, indexes, constraints, triggers, rules, parents and publications by the versions of their rows
- * in the catalog, and what the role may do. About 0.05 ms for two tables.
+ * A scalar SQL expression whose value changes with every change of the definition of one of these tables. It covers the
+ * oid behind the name, the versions of the catalog rows of the table and of its columns, indexes, constraints, triggers,
+ * rules, parents and publications, and the privileges of the role. It takes about 0.05 ms for two tables.
  */
 export function catalogMark(sql: Queryable, tables: readonly string[]): Statement {
   return sql`

@@ -1,25 +1,28 @@
 import type { Projection } from '../core/projection.ts';
 import type { Queryable } from '../postgres/pool.ts';
 
-/** A table that a reset comes to, and one way in which it comes there. */
+/** A table that a reset reaches, and one path by which it reaches the table. */
 export interface ReachedTable {
-  /** Quoted and qualified where the search path needs it. A partition goes by its table's name. */
+  /** Quoted, and qualified if the search path needs it. A partition is listed under the name of its root table. */
   readonly table: string;
-  /** As its projection declares it; null for a table of nobody's. */
+  /** The name in the projection's declaration; null for a table that no projection declares. */
   readonly declared: string | null;
+  /** Null for a table that no projection declares. */
   readonly projection: string | null;
-  /** pg_class.relkind: r and p are tables, v and m views. */
+  /** pg_class.relkind: `r` and `p` are tables, `v` and `m` views. */
   readonly kind: string;
-  /** The foreign key by which it references `source`; null for the projections' own tables and for children. */
+  /** The foreign key by which it references `source`; null for a projection's declared tables and for child tables. */
   readonly constraint: string | null;
-  /** The table by which it was reached, and its projection; null for where the reset begins. */
+  /** The table from which it was reached; null for the tables where the reset begins. */
   readonly source: string | null;
+  /** The projection that declares `source`, or null. */
   readonly sourceProjection: string | null;
 }
 
 /**
- * All tables that have to be emptied together with this projection's: those that reference one of them by a foreign key,
- * directly or through others, all tables of the projections they belong to, and what inherits from any of these.
+ * Reads all tables that have to be emptied together with the tables of projection `name`: tables that reference one of
+ * them by a foreign key, directly or through others, all tables of the projections that declare those, and all partitions
+ * and child tables of any of these.
  */
 export async function reachedTables(
   sql: Queryable,

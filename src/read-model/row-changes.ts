@@ -2,27 +2,27 @@ import type { RowChange } from '../core/failure.ts';
 import { quoteIdentifier } from '../core/identifier.ts';
 import { pairRows, type RowPair } from '../core/row-changes.ts';
 import type { Queryable, Tx } from '../postgres/pool.ts';
-import type { Column } from './columns.ts';
-import { keyText, type RowVersion, readRowTexts, stillSeen, versionColumns } from './row-text.ts';
+import { keyText, type NamedColumn, type RowVersion, readRowTexts, versionColumns, visibleTuples } from './row-text.ts';
 
-/** Rows of one table that are looked at. */
-const LOOKED_AT = 10_000;
+/** Rows of one table that are read at most. */
+const ROWS_READ = 10_000;
 
 export interface ChangesRequest {
-  /** By table its columns, and its key. */
-  readonly tables: ReadonlyMap<string, { readonly key: readonly string[]; readonly columns: readonly Column[] }>;
-  /** Id of the transaction whose changes are wanted. */
+  /** The key and all columns of each table, by the table's name. */
+  readonly tables: ReadonlyMap<string, { readonly key: readonly string[]; readonly columns: readonly NamedColumn[] }>;
+  /** Id of the transaction whose changes are read. */
   readonly xid: string;
-  /** Rows at most. */
+  /** Changed rows that are returned at most, over all tables. */
   readonly limit: number;
 }
 
 /**
- * What an open transaction has changed: rows that it sees and others do not, and the other way round. `outside` is
- * another session, whose statements each see what is committed.
+ * Reads the rows that an open transaction has changed: the row versions that only it sees, and those that only other
+ * sessions see. `outside` is another session whose statements each see all committed rows.
  *
- * Rows are found by who wrote or locked them last, so every table is read once, to its end. A row that is only locked,
- * or that somebody else has written meanwhile, is seen from both sides and drops out.
+ * Row versions are found by xmin and xmax, so every table is read once, to its end. A row that is only locked, or that
+ * another transaction has written meanwhile, is visible to both sessions and is left out.
+ * @returns the changes, and how many more there are beyond `limit`
  */
 export async function readChanges(
   tx: Tx,
@@ -40,8 +40,8 @@ export async function readChanges(
     for (const pair of listed) {
       changes.push({
         table,
-        before: before.get(pair.before?.place ?? '') ?? null,
-        after: after.get(pair.after?.place ?? '') ?? null,
+        before: before.get(pair.before?.tuple ?? '') ?? null,
+        after: after.get(pair.after?.tuple ?? '') ?? null,
       });
     }
   }
@@ -54,21 +54,21 @@ async function pairsOf(
   { table, key, xid }: { readonly table: string; readonly key: readonly string[]; readonly xid: string },
 ): Promise<readonly RowPair<RowVersion>[]> {
   const select = `SELECT ${versionColumns(key)} FROM ${quoteIdentifier(table)} AS r`;
-  // A savepoint of the handler's has an id of its own, drawn after the transaction's: so not "equal", but "not older".
+  // A savepoint of the handler has its own xid, assigned after that of the transaction: hence "not older", not "equal".
   const written = await tx.unsafe<RowVersion[]>(
-    `${select} WHERE age(r.xmin) <= age($1::text::xid8::xid) ORDER BY key LIMIT ${LOOKED_AT}`,
+    `${select} WHERE age(r.xmin) <= age($1::text::xid8::xid) ORDER BY key LIMIT ${ROWS_READ}`,
     [xid],
   );
-  const seenOutside = await stillSeen(outside, table, written);
-  const after = written.filter(({ place }) => !seenOutside.has(place));
-  // By key as well: where others hold a lock on the row too, its xmax is no transaction's id.
+  const visibleOutside = await visibleTuples(outside, table, written);
+  const after = written.filter(({ tuple }) => !visibleOutside.has(tuple));
+  // Searched by key as well: if other transactions hold a lock on the row too, its xmax is a multixact id.
   const touched = await outside.unsafe<RowVersion[]>(
-    `${select} WHERE age(r.xmax) <= age($1::text::xid8::xid) OR ${keyText(key)} = ANY($2::text[]) ORDER BY key LIMIT ${LOOKED_AT}`,
+    `${select} WHERE age(r.xmax) <= age($1::text::xid8::xid) OR ${keyText(key)} = ANY($2::text[]) ORDER BY key LIMIT ${ROWS_READ}`,
     [xid, after.map((row) => row.key)],
   );
-  const seenInside = await stillSeen(tx, table, touched);
+  const visibleInside = await visibleTuples(tx, table, touched);
   return pairRows(
-    touched.filter(({ place }) => !seenInside.has(place)),
+    touched.filter(({ tuple }) => !visibleInside.has(tuple)),
     after,
   );
 }

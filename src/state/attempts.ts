@@ -1,23 +1,25 @@
 import type { StoredEvent } from '../core/event.ts';
 import type { Queryable } from '../postgres/pool.ts';
 
-/** What a process that starts finds out about the ones before it. */
+/** What a starting process reads about the processes before it. */
 export interface StartNote {
   readonly name: string;
-  /** Starts in a row, this one included, without the projection having moved although there was something to do. */
+  /** Starts in a row, this one included, in which the projection had events to apply and its cursor did not move. */
   readonly starts: number;
-  /** The event whose attempts no process has survived; null: none is known. */
+  /** Position of the event whose attempts no process has survived; null if there is none. */
   readonly position: bigint | null;
+  /** Processes that ended during an attempt at that event. */
   readonly deaths: number;
-  /** The halt for these deaths is stored: an attempt at the event is what an operator asks for now. */
+  /** Whether the halt for these deaths is stored. Then an attempt at the event is one that an operator has requested. */
   readonly halted: boolean;
 }
 
 /**
- * Counts this start for every projection that has something to do, and each attempt that was under way when the last
- * process ended. A row that somebody holds may belong to a process that lives: nothing is counted, but what earlier
- * processes left on record is read all the same, or a held row would hide a deadly event. A start of a halted projection
- * attempts nothing, so it is not counted either.
+ * Counts this start for every projection that has events to apply, and a death for each attempt that was under way when
+ * the last process ended. Nothing is counted for a row that another transaction holds, since its process may be alive. The
+ * record of earlier processes is read for such a row too, or a held row would hide a deadly event. A start of a halted
+ * projection attempts nothing, so it is not counted.
+ * @returns the notes of the projections that have events to apply, by name
  */
 export async function noteStart(sql: Queryable, names: readonly string[]): Promise<ReadonlyMap<string, StartNote>> {
   const rows = await sql<StartNote[]>`
@@ -45,7 +47,7 @@ export async function noteStart(sql: Queryable, names: readonly string[]): Promi
   return new Map(rows.map((row) => [row.name, row]));
 }
 
-/** Committed before the event is tried: afterwards there may be nobody left to do it. */
+/** Records an attempt. Commit it before the event is applied: the process may not survive the attempt. */
 export async function beginAttempt(
   sql: Queryable,
   name: string,
@@ -59,7 +61,7 @@ export async function beginAttempt(
         deaths = CASE a.position WHEN EXCLUDED.position THEN a.deaths ELSE 0 END`;
 }
 
-/** The process has survived it, whatever became of the event. */
+/** Records that the process has survived the attempt, whether the event was applied or failed. */
 export async function endAttempt(sql: Queryable, name: string): Promise<void> {
   await sql`DELETE FROM projection_attempts WHERE name = ${name} AND instance_id = ''`;
 }

@@ -6,8 +6,9 @@ import { VIEW_OID } from '../event-store/table-oids.ts';
 import type { Queryable, Tx } from '../postgres/pool.ts';
 
 /**
- * Any fixed number. Who gives tables to a projection (a registration, an adoption, the RESET of a refused one) takes it
- * exclusively; every other RESET takes it shared. So two daemons never give one table away at the same time.
+ * Key of an advisory lock; any fixed number. A transaction that gives tables to a projection (a registration, an adoption,
+ * the RESET of a refused projection) takes it exclusively, every other RESET takes it shared. So two daemons never give one
+ * table to two projections at the same time.
  */
 const CLAIMS_LOCK = 7_203_512n;
 
@@ -30,15 +31,15 @@ export function claimsOf(projections: readonly Projection[]): readonly Claim[] {
 interface Overlap {
   readonly table: string;
   readonly name: string;
-  /** Null: the engine's. */
+  /** Projection that has the other table; null for the engine. */
   readonly owner: string | null;
   readonly other: string;
   readonly throughView: boolean;
 }
 
 /**
- * Where a write to, or a TRUNCATE of, one of these tables would also reach a table of somebody else's: the same table
- * under whatever name, a partition or child of it, or the table beneath a view. Compared by oid.
+ * Reads where a write to, or a TRUNCATE of, one of these tables would also reach a table of another projection or of the
+ * engine: the same table under any name, a partition or child of it, or the table beneath a view. Compared by oid.
  */
 async function readOverlaps(sql: Queryable, claims: readonly Claim[]): Promise<readonly Overlap[]> {
   return await sql<Overlap[]>`
@@ -51,7 +52,7 @@ async function readOverlaps(sql: Queryable, claims: readonly Claim[]): Promise<r
       SELECT s.name, t.declared, to_regclass(quote_ident(t.declared))::oid, false
       FROM projection_state AS s CROSS JOIN LATERAL unnest(s.tables) AS t (declared)
       UNION
-      -- The table itself, if it has another name by now.
+      -- The table itself, if it was renamed.
       SELECT s.name, t.declared, t.oid, false
       FROM projection_state AS s CROSS JOIN LATERAL unnest(s.tables, s.table_oids) AS t (declared, oid)
       WHERE t.declared IS NOT NULL AND t.oid NOT IN (0, ${VIEW_OID}::oid)
@@ -82,7 +83,7 @@ async function readOverlaps(sql: Queryable, claims: readonly Claim[]): Promise<r
     ORDER BY theirs.claim, 3 NULLS FIRST, 2, 1, 4`;
 }
 
-/** @throws EngineError TABLE_RESERVED: writing to, or emptying, one of these tables would reach a table of the engine */
+/** @throws EngineError TABLE_RESERVED if a write to, or a TRUNCATE of, one of these tables would reach a table of the engine */
 export async function checkReserved(sql: Queryable, projections: readonly Projection[]): Promise<void> {
   const reserved = (await readOverlaps(sql, claimsOf(projections))).find(({ owner }) => owner === null);
   if (reserved === undefined) return;
@@ -90,7 +91,7 @@ export async function checkReserved(sql: Queryable, projections: readonly Projec
   throw new EngineError('TABLE_RESERVED', { name, table, other });
 }
 
-/** The first columns that a declaration names and its table lacks, and unique indexes on other columns alone. */
+/** Reads the declared columns that a table lacks, and its unique keys if none of them is the declared key (else null). */
 async function readLacks(sql: Queryable, claims: readonly Claim[]) {
   return await sql<{ name: string; table: string; columns: readonly string[]; keys: readonly string[] | null }[]>`
     WITH claimed AS (
@@ -117,7 +118,7 @@ async function readLacks(sql: Queryable, claims: readonly Claim[]) {
     FROM claimed AS c WHERE c.oid IS NOT NULL`;
 }
 
-/** Without views that cannot be written: their rows are not theirs to lose. */
+/** Leaves out views that cannot be written: a projection can neither add rows to them nor delete any. */
 async function writable(sql: Queryable, claims: readonly Claim[]): Promise<readonly Claim[]> {
   const rows = await sql<{ table: string }[]>`
     SELECT t.name AS table FROM unnest(${claims.map(({ table }) => table)}::text[]) AS t (name)
@@ -127,7 +128,7 @@ async function writable(sql: Queryable, claims: readonly Claim[]): Promise<reado
   return claims.filter(({ table }) => names.has(table));
 }
 
-/** The first of these tables that has rows. One that is not there has none. */
+/** The first of these tables that has rows, or null. A table that does not exist has none. */
 export async function firstFilled(sql: Queryable, claims: readonly Claim[]): Promise<Claim | null> {
   for (const claim of await writable(sql, claims)) {
     const [row] = await sql.unsafe<{ filled: boolean }[]>(
@@ -139,10 +140,11 @@ export async function firstFilled(sql: Queryable, claims: readonly Claim[]): Pro
 }
 
 /**
- * What speaks against giving these tables to these projections, by projection. Nothing is changed.
- * @param replaced those of them that took the place of a table that was filled: empty or not, rows are missing
- * @param filled whether rows speak against it: they do unless they are about to be deleted, or were adopted
- * @param here all projections of this daemon: it empties a child of a table together with its parent's projection
+ * Reads why these tables must not be given to these projections: the first reason for each refused projection, by name.
+ * Nothing is changed.
+ * @param filled whether a table with rows is refused: yes, unless its rows are about to be deleted or are adopted
+ * @param replaced the claims on tables that replace one that was filled: rows are missing in them, also if they are empty
+ * @param here names of all projections of this daemon: it empties a child table together with the projection of its parent
  */
 export async function objections(
   sql: Queryable,
@@ -154,12 +156,12 @@ export async function objections(
   }: { readonly filled: boolean; readonly replaced?: readonly Claim[]; readonly here: readonly string[] },
 ): Promise<ReadonlyMap<string, EngineError>> {
   const found = new Map<string, EngineError>();
-  const object = (name: string, error: EngineError) => void (found.has(name) || found.set(name, error));
+  const refuse = (name: string, error: EngineError) => void (found.has(name) || found.set(name, error));
   if (claims.length === 0) return found;
   for (const { name, table, owner, other, throughView } of await readOverlaps(sql, claims)) {
     if (owner !== null && here.includes(owner) && !throughView) continue;
-    if (owner === null) object(name, new EngineError('TABLE_RESERVED', { name, table, other }));
-    else object(name, new EngineError('TABLE_SHARED', { table, first: owner, second: name }));
+    if (owner === null) refuse(name, new EngineError('TABLE_RESERVED', { name, table, other }));
+    else refuse(name, new EngineError('TABLE_SHARED', { table, first: owner, second: name }));
   }
   for (const { name, table, columns, keys } of await readLacks(sql, claims)) {
     const lack =
@@ -168,9 +170,9 @@ export async function objections(
         : keys === null
           ? null
           : `a unique key on ${claims.find((one) => one.name === name && one.table === table)?.shape.key.join(', ')} (it has one on ${keys.join(' and on ')})`;
-    if (lack !== null) object(name, new EngineError('TABLE_UNFIT', { name, table, lack }));
+    if (lack !== null) refuse(name, new EngineError('TABLE_UNFIT', { name, table, lack }));
   }
-  for (const { name, table } of replaced) object(name, new EngineError('TABLE_REPLACED', { name, table }));
+  for (const { name, table } of replaced) refuse(name, new EngineError('TABLE_REPLACED', { name, table }));
   if (!filled) return found;
   for (const name of new Set(claims.map((claim) => claim.name))) {
     if (found.has(name)) continue;
@@ -178,7 +180,7 @@ export async function objections(
       sql,
       claims.filter((one) => one.name === name),
     );
-    if (claim !== null) object(name, new EngineError('TABLE_NOT_EMPTY', { name, table: claim.table }));
+    if (claim !== null) refuse(name, new EngineError('TABLE_NOT_EMPTY', { name, table: claim.table }));
   }
   return found;
 }

@@ -4,12 +4,12 @@ import { OPERATOR_EVENTS } from '../core/operator-commands/command-registry.ts';
 import { PUBLISHER_NAME } from '../core/publisher.ts';
 import type { Queryable } from '../postgres/pool.ts';
 
-/** Thrown inside the transaction of an effect, so that it rolls back: somebody else has ended this command. */
+/** Thrown in the transaction of an effect, so that it rolls back: another daemon, or a refusal, has ended the command. */
 export class CommandEnded extends Error {}
 
-const ENDED = 'the command was ended by somebody else';
+const ENDED = 'the command has already ended';
 
-/** Stores a command, or finds the one that is there under its id. @returns as it stands now; null if it is gone already */
+/** Stores a command, unless one with its id is stored. @returns the stored command; null if it was deleted meanwhile */
 export async function storeCommand(
   sql: Queryable,
   request: CommandRequest & { readonly id: string },
@@ -28,7 +28,7 @@ export async function readCommand(sql: Queryable, id: string): Promise<CommandRe
   return row ?? null;
 }
 
-/** Newest first; of every projection without a name. */
+/** At most `limit` commands, newest first. @param name null for the commands of every projection */
 export async function readCommands(
   sql: Queryable,
   { name, limit }: { readonly name: string | null; readonly limit: number },
@@ -47,26 +47,26 @@ function recordColumns(sql: Queryable) {
     code, message, warning`;
 }
 
-/** What these projections are still asked to do, in order. */
+/** The pending commands of these projections, in the order in which they were stored. */
 export async function pendingCommands(sql: Queryable, names: readonly string[]): Promise<readonly PendingCommand[]> {
   return await sql<PendingCommand[]>`
     SELECT id, name, event, position, reason, generation, requested_by AS "requestedBy", accepted_by AS "acceptedBy",
            extract(epoch FROM clock_timestamp() - requested_at)::float8 AS seconds
     FROM projection_commands
     WHERE state = 'pending' AND instance_id = '' AND name = ANY(${[...names]}::text[])
-      AND event = ANY(${[...OPERATOR_EVENTS]}::text[])  -- another is a newer daemon's, or refused soon
+      AND event = ANY(${[...OPERATOR_EVENTS]}::text[])  -- another kind is for a newer daemon, or is refused soon
     ORDER BY number`;
 }
 
-/** For an effect that is too much to be done in vain. @throws CommandEnded when it is not pending any more */
+/** Locks a pending command before an expensive effect. @throws CommandEnded if it is no longer pending */
 export async function lockCommand(tx: Queryable, id: string): Promise<void> {
   const rows = await tx`SELECT FROM projection_commands WHERE id = ${id} AND state = 'pending' FOR UPDATE`;
   if (rows.length !== 1) throw new CommandEnded(ENDED);
 }
 
 /**
- * Writes into the transaction of its effect that a command is done: either both stand or neither does.
- * @throws CommandEnded when it is not pending any more
+ * Marks a command as done. Call it in the transaction of its effect, so that both are committed or neither is.
+ * @throws CommandEnded if it is no longer pending
  */
 export async function commandDone(
   tx: Queryable,
@@ -80,7 +80,7 @@ export async function commandDone(
   if (ended.length !== 1) throw new CommandEnded(ENDED);
 }
 
-/** Nothing was done, and nothing will be: says why. One that has ended meanwhile stays as it is. */
+/** Marks a command as failed, with the reason. A command that has ended meanwhile is not changed. */
 export async function refuseCommand(
   sql: Queryable,
   id: string,
@@ -92,7 +92,7 @@ export async function refuseCommand(
     WHERE id = ${id} AND state = 'pending'`;
 }
 
-/** @throws EngineError COMMAND_STALE when the command was meant for another generation than this one */
+/** @throws EngineError COMMAND_STALE if the command names another generation than `found` */
 export function checkGeneration(
   { name, event, generation: expected }: Pick<PendingCommand, 'name' | 'event' | 'generation'>,
   found: bigint,
@@ -100,21 +100,22 @@ export function checkGeneration(
   if (expected !== null && expected !== found) throw new EngineError('COMMAND_STALE', { event, name, expected, found });
 }
 
-/** @throws EngineError COMMAND_STALE: for an effect without a transaction of its own that could look */
+/** Checks the generation of a command whose effect has no transaction of its own. @throws EngineError COMMAND_STALE */
 export async function expectGeneration(sql: Queryable, command: PendingCommand): Promise<void> {
   const [row] = await sql<{ generation: bigint }[]>`
     SELECT generation FROM projection_state WHERE name = ${command.name} AND instance_id = ''`;
   if (row !== undefined) checkGeneration(command, row.generation);
 }
 
-/** Seconds that a row waits for a daemon that is just about to register the projection. */
+/** Seconds for which a command waits for a daemon that is about to register its projection. */
 const UNKNOWN_AFTER_S = 2;
-/** Seconds that a command of an unknown kind waits for a daemon of a newer version, which may know it. */
+/** Seconds for which a command of an unknown kind waits for a daemon of a newer version, which may know the kind. */
 const UNKNOWN_KIND_AFTER_S = 10;
 
 /**
- * Refuses what no daemon would ever carry out, and would stay pending without a word: rows that SQL has inserted for a
- * projection that no daemon has ever had, of a kind that there is not, or for an instance, of which there are none yet.
+ * Refuses commands that no daemon would ever carry out, which would silently stay pending: commands inserted with SQL for a
+ * projection that no daemon has registered, of a kind that does not exist, or for an instance, which no projection has yet.
+ * @returns the refused commands
  */
 export async function refuseUnknown(sql: Queryable, by: string): Promise<readonly RefusedCommand[]> {
   return await sql<RefusedCommand[]>`
@@ -144,18 +145,18 @@ export interface RefusedCommand extends Pick<PendingCommand, 'id' | 'name' | 'ev
 }
 
 /**
- * Removes what ended more than 90 days ago beyond the newest 1000 commands of each projection, and all that is that old
- * of a projection that was forgotten, its changes of state too: nothing else would ever remove those.
+ * Deletes commands that ended more than 90 days ago, except the newest 1000 of each projection. Of a projection that was
+ * unregistered it deletes all commands and transitions of that age, which nothing else would ever delete.
  */
 export async function tidyCommands(sql: Queryable): Promise<void> {
   await sql`
     WITH known AS (SELECT name FROM projection_state), ranked AS (
-      SELECT id, row_number() OVER (PARTITION BY name ORDER BY number DESC) AS place FROM projection_commands
-    ), forgotten AS (
+      SELECT id, row_number() OVER (PARTITION BY name ORDER BY number DESC) AS rank FROM projection_commands
+    ), unregistered AS (
       DELETE FROM projection_transitions AS t
       WHERE t.at < now() - interval '90 days' AND t.name NOT IN (SELECT name FROM known)
     )
     DELETE FROM projection_commands AS c USING ranked AS r
-    WHERE r.id = c.id AND (r.place > 1000 OR c.name NOT IN (SELECT name FROM known))
+    WHERE r.id = c.id AND (r.rank > 1000 OR c.name NOT IN (SELECT name FROM known))
       AND c.ended_at < now() - interval '90 days'`;
 }

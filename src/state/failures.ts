@@ -1,13 +1,14 @@
 import type { FailureRecord } from '../core/failure.ts';
 import { type FailurePolicy, type Verdict, verdictOf } from '../core/failure-policy.ts';
+import type { Halt } from '../core/halt.ts';
 import type { FailedEvent } from '../core/port.ts';
 import type { FailureStatus } from '../core/status.ts';
 import type { Queryable, Tx } from '../postgres/pool.ts';
 
-/** Why one event could not be applied, as it is written down. */
+/** The failure of one event, as it is stored. */
 export interface EventFailure extends FailedEvent {
   readonly eventId: string;
-  /** Its stream and its time, for whoever looks for its cause. */
+  /** Stream and time of the event, for the log and the search for a cause. */
   readonly aggregateName: string;
   readonly aggregateId: string;
   readonly sequenceNo: bigint;
@@ -16,9 +17,9 @@ export interface EventFailure extends FailedEvent {
 }
 
 /**
- * Counts one more failed attempt at an event, in the transaction that commits what precedes it, and carries out what the
- * policy says: the projection is halted, and stays so over restarts, or the event stays on record as skipped. An event
- * that was skipped before and fails again is a new failure: as a skipped one it would be shown nowhere.
+ * Counts one more failed attempt at an event, and applies the verdict of the policy: the projection is halted, also over
+ * restarts, or the event is recorded as skipped. Call it in the transaction that commits the events before it. An event
+ * that was skipped before and fails again is a new failure with attempt 1: a skipped one would be shown nowhere.
  */
 export async function recordFailure(
   tx: Tx,
@@ -48,14 +49,14 @@ export async function recordFailure(
   return { attempts: row.attempts, verdict };
 }
 
-/** The failures of events that have been applied since; those that were skipped stay on record. */
+/** Deletes the failures of events up to this position, which have been applied since. Skipped ones stay on record. */
 export async function clearFailures(tx: Tx, name: string, upTo: bigint): Promise<void> {
   await tx`
     DELETE FROM projection_failures
     WHERE name = ${name} AND instance_id = '' AND position <= ${upTo} AND skipped_at IS NULL`;
 }
 
-/** The event each projection stands before, if it failed; by name. */
+/** The current failure of each projection, by name: of its failures that were not skipped, the one at the lowest position. */
 export async function readFailures(sql: Queryable): Promise<ReadonlyMap<string, FailureStatus>> {
   const rows = await sql<({ name: string } & FailureStatus)[]>`
     SELECT DISTINCT ON (name) name, event_id AS "eventId", position::text AS position, event_name AS "eventName", attempts,
@@ -64,11 +65,12 @@ export async function readFailures(sql: Queryable): Promise<ReadonlyMap<string, 
   return new Map(rows.map(({ name, ...failure }) => [name, failure]));
 }
 
+/** Failures that are listed at most. */
 const LISTED = 1000;
 
 /**
- * Failures of one projection, or of all of them, newest position first. A column that a later migration adds is read from
- * the row as a whole: a command may come before that migration has run.
+ * Reads the failures of one projection, or of all if `name` is null: by name, highest position first, at most 1000. Columns
+ * of later migrations are read from the row as JSON, because this may run before those migrations.
  */
 export async function listFailures(sql: Queryable, name: string | null): Promise<readonly FailureRecord[]> {
   return await sql<FailureRecord[]>`
@@ -83,13 +85,29 @@ export async function listFailures(sql: Queryable, name: string | null): Promise
     ORDER BY name, f.position DESC LIMIT ${LISTED}`;
 }
 
-/** The failure that a projection stands before; null when there is none. */
+/** The failure of the next event of a projection; null if there is none. */
 export async function readCurrentFailure(sql: Queryable, name: string): Promise<FailureRecord | null> {
   const [state] = await sql<{ cursor: bigint }[]>`
     SELECT cursor FROM projection_state WHERE name = ${name} AND instance_id = ''`;
-  // Not of one that is applied (what its handler left behind failed later), and a SKIP moves the cursor onto its event.
+  // A failure up to the cursor is of an applied event (a promise that its handler did not await failed later) or skipped.
   const failures = (await listFailures(sql, name)).filter(
     ({ position }) => state !== undefined && BigInt(position) > state.cursor,
   );
   return failures.at(-1) ?? null;
+}
+
+/**
+ * The failure by which a projection is halted; null if it is not halted, or not by a failure. Its event may have been
+ * applied or skipped, because a promise that a handler did not await can fail later than its page. So neither the cursor
+ * nor `skipped_at` identifies the failure. Each halt records its failure in its own transaction, so the failure recorded
+ * last is that of the halt.
+ */
+export async function readHalt(sql: Queryable, name: string): Promise<Omit<Halt, 'projection' | 'daemon'> | null> {
+  const [row] = await sql<Omit<Halt, 'projection' | 'daemon'>[]>`
+    SELECT f.position::text AS position, f.event_id AS "eventId", f.event_name AS "eventName", f.error, f.sqlstate,
+           f.code, f.attempts, to_char(f.last_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at
+    FROM projection_failures AS f JOIN projection_state AS s USING (name, instance_id)
+    WHERE f.name = ${name} AND f.instance_id = '' AND s.status = 'halted'
+    ORDER BY f.last_at DESC LIMIT 1`;
+  return row ?? null;
 }

@@ -12,22 +12,23 @@ export interface StateRow {
   readonly lastEventId: string | null;
   readonly status: StoredStatus;
   readonly alarm: string | null;
-  /** Why the projection may not write its tables; null where they are its own. */
+  /** Why the projection may not write its tables; null if they are its own. */
   readonly refused: string | null;
-  /** One of its tables whose name stands for another table by now, or for none. */
+  /** One of its tables whose name now resolves to another table, or to none; null if there is none. */
   readonly replaced: string | null;
 }
 
-/** The row as a page's transaction holds it, locked. */
+/** The row, locked by the transaction of a page. */
 export interface LockedState extends Omit<StateRow, 'refused'> {
-  /** The transaction's own id: unchanged at the end unless a handler ended the transaction. */
+  /** Id of the transaction, to find out at its end whether a handler has ended it. */
   readonly xid: string;
-  /** Of the session that holds it. */
+  /** Pid of the session that holds the lock. */
   readonly pid: number;
+  /** Whether the projection has failures that were not skipped. */
   readonly hasFailures: boolean;
 }
 
-/** The publisher has a row like a projection's, but none in readviews: people read there how far read models are. */
+/** Gives the publisher a row like that of a projection, but none in readviews, which lists read models. */
 export async function registerPublisher(sql: Queryable): Promise<void> {
   await sql`INSERT INTO projection_state (name) VALUES (${PUBLISHER_NAME}) ON CONFLICT DO NOTHING`;
 }
@@ -40,8 +41,8 @@ export async function readState(sql: Queryable, name: string): Promise<StateRow 
   return row ?? null;
 }
 
-/** Where the rows of these projections stand, by name. */
-export async function readPlaces(
+/** Cursors and generations of these projections, by name. */
+export async function readCursors(
   sql: Queryable,
   names: readonly string[],
 ): Promise<ReadonlyMap<string, { readonly cursor: bigint; readonly generation: bigint }>> {
@@ -57,14 +58,14 @@ export interface StateSummary {
 }
 
 /**
- * One figure that changes with every reset, pause, halt and their ends, of whichever projection: what the heartbeat
- * compares. The order of rows makes no difference.
+ * SQL aggregate: one number that changes with every reset, pause and halt of any projection, and with its end. The heartbeat
+ * compares it. It does not depend on the order of the rows.
  */
 export function fingerprint(sql: Queryable) {
   return sql`sum(hashtextextended(name || ' ' || status, generation))`;
 }
 
-/** How every projection stands, and the fingerprint of just that. */
+/** The state summaries of all projections, and their fingerprint. */
 export async function readStateSummaries(
   sql: Queryable,
 ): Promise<{ readonly rows: readonly StateSummary[]; readonly fingerprint: string }> {
@@ -75,7 +76,9 @@ export async function readStateSummaries(
 }
 
 /**
- * Step 1 of a page. NOWAIT: 55P03 tells that another worker has the projection, which is no reason to queue up.
+ * Step 1 of a page: locks the row. NOWAIT: a page must not wait for another daemon that works on the projection.
+ * @returns null if the projection has no row
+ * @throws the driver's error 55P03 if another transaction holds the row
  */
 export async function lockState(tx: Tx, name: string): Promise<LockedState | null> {
   const [row] = await tx<LockedState[]>`
@@ -86,75 +89,76 @@ export async function lockState(tx: Tx, name: string): Promise<LockedState | nul
   return row ?? null;
 }
 
-/** Step 1 of a page that is sent as a whole, its place compared at the end: see `advanceOrFail`. NOWAIT as above. */
+/** Step 1 of a page in a single round trip; `advanceOrFail` compares the cursor at the end. NOWAIT as in `lockState`. */
 export function holdRow(sql: Queryable, name: string): Statement {
   return sql`SELECT FROM projection_state WHERE name = ${name} AND instance_id = '' FOR UPDATE NOWAIT`;
 }
 
-/** Where a page moves its row. */
+/** The move of a cursor by a page. */
 interface Advance {
   readonly name: string;
   readonly from: bigint;
   readonly to: bigint;
   readonly generation: bigint;
   readonly owner: string;
-  /** Greatest epoch second of all events after `from` up to `knownTo`; null: there are none. */
+  /** Greatest epoch second of all events after `from` up to `knownTo`; null if there are none. */
   readonly newest: bigint | null;
-  /** The times of the events behind this one are looked for: no more of them than one page looks through. */
+  /** The times of the events after this position are read from the store: at most as many as one page reads. */
   readonly knownTo: bigint;
-  /** Events that the move rests on. Where one of them is not in the store any more, nothing moves. */
+  /** Events on which the move depends. If one of them is no longer in the store, the cursor does not move. Default none. */
   readonly marks?: readonly EventMark[];
 }
 
-/** An event that was read: after a crash or a failover another one, or none, may stand at its position. */
+/** An event that was read. After a crash or a failover its position may hold another event, or none. */
 export interface EventMark {
   readonly position: bigint;
   readonly id: string;
 }
 
 /**
- * Step 4 of a page: compare-and-set. Moves only from the very place the page was made for, in the same generation, in
- * the same transaction; publishes the greatest event time seen so far in readviews.
+ * Step 4 of a page: compare-and-set. The cursor moves only from `from`, in the same generation and in the same transaction.
+ * Publishes the greatest event time so far in readviews.
+ * @returns whether it moved, and which conditions held
  */
 export async function advance(
   tx: Tx,
   move: Advance & {
-    /** The transaction's id when the row was locked. */
+    /** Id of the transaction when the row was locked. */
     readonly xid: string;
-    /** When the events were read; null: that makes no difference. */
+    /** When the events were read; null, the default: not compared. */
     readonly readAt?: ServerMoment | null;
   },
 ): Promise<{
   readonly moved: boolean;
   readonly sameTransaction: boolean;
-  /** Every mark is still in the store. */
-  readonly stands: boolean;
-  /** Nothing can have been taken back since `readAt`. */
+  /** Whether every mark is still in the store. */
+  readonly marksInStore: boolean;
+  /** Whether nothing can have been lost since `readAt`. */
   readonly unbroken: boolean;
-  /** Its table of which the page wrote another one; null: none. */
+  /** A declared table whose name resolves to another table than the recorded one; null if there is none. */
   readonly replaced: string | null;
 }> {
   const same = tx`pg_current_xact_id() = ${move.xid}::text::xid8`;
   const { readAt = null } = move;
   const unbroken = readAt === null ? tx`true` : isUnbrokenSince(tx, readAt);
   const [row] = await tx<
-    [{ moved: boolean; sameTransaction: boolean; stands: boolean; unbroken: boolean; replaced: string | null }]
+    [{ moved: boolean; sameTransaction: boolean; marksInStore: boolean; unbroken: boolean; replaced: string | null }]
   >`
     WITH ${moving(tx, move, same)}
-    SELECT EXISTS (SELECT FROM moved) AS moved, ${same} AS "sameTransaction", ${standing(tx, move.marks)} AS stands,
+    SELECT EXISTS (SELECT FROM moved) AS moved, ${same} AS "sameTransaction", ${inStore(tx, move.marks)} AS "marksInStore",
            ${unbroken} AS unbroken,
            (SELECT ${replacedTable(tx)} FROM projection_state AS s WHERE s.name = ${move.name} AND s.instance_id = '') AS replaced`;
   return row;
 }
 
 /** Whether each of these events is still in the store. */
-export async function allStand(tx: Tx, marks: readonly EventMark[]): Promise<boolean> {
-  const [{ stands }] = await tx<[{ stands: boolean }]>`SELECT ${standing(tx, marks)} AS stands`;
-  return stands;
+export async function areInStore(tx: Tx, marks: readonly EventMark[]): Promise<boolean> {
+  const [{ inStore: found }] = await tx<[{ inStore: boolean }]>`SELECT ${inStore(tx, marks)} AS "inStore"`;
+  return found;
 }
 
-/** True while each of these events is in the store. A sub-select for each, so that every plan looks them up by position. */
-function standing(sql: Queryable, marks: readonly EventMark[] = []) {
+/** SQL: true if each of these events is in the store. One sub-select for each, so that every plan reads them by position. */
+function inStore(sql: Queryable, marks: readonly EventMark[] = []) {
   return sql`NOT EXISTS (
     SELECT FROM unnest(${marks.map(({ position }) => String(position))}::bigint[], ${marks.map(({ id }) => id)}::uuid[])
                 AS m (position, id)
@@ -162,21 +166,21 @@ function standing(sql: Queryable, marks: readonly EventMark[] = []) {
 }
 
 /**
- * The same for a page whose COMMIT is on its way already, so that nobody could look at the outcome: where the row does
- * not move, the division by zero takes the page back. Nor does it move a row that is paused or halted, or has a failure
- * on record, which all want more than this; or where the tables are not its own, or no longer what the page was made for.
+ * The same for a page whose COMMIT is already sent, so that its result cannot be checked first: if the cursor does not move,
+ * a division by zero rolls the page back. It also does not move a row that is paused, is halted or has a failure that was
+ * not skipped, since those need further statements, nor one whose tables are not its own or have changed.
  */
 export function advanceOrFail(
   sql: Queryable,
   move: Advance & {
-    /** Whether the tables are still what the page was made for: an expression. */
+    /** SQL expression: whether the tables still have the definitions that the page was made for. */
     readonly unchanged: Statement;
   },
 ): Statement {
-  const plain = sql`status = 'running' AND NOT EXISTS (
+  const condition = sql`status = 'running' AND NOT EXISTS (
     SELECT FROM projection_failures AS f WHERE f.name = ${move.name} AND f.instance_id = '' AND f.skipped_at IS NULL)
     AND ${replacedTable(sql)} IS NULL AND ${move.unchanged}`;
-  return sql`WITH ${moving(sql, move, plain)} SELECT 1 / count(*) FROM moved`;
+  return sql`WITH ${moving(sql, move, condition)} SELECT 1 / count(*) FROM moved`;
 }
 
 function moving(sql: Queryable, move: Advance, condition: Statement) {
@@ -187,7 +191,7 @@ function moving(sql: Queryable, move: Advance, condition: Statement) {
       SET cursor = ${to}, last_event_id = coalesce((SELECT id FROM events WHERE position = ${to}), last_event_id),
           owner = ${owner}, starts = 0, updated_at = now()
       WHERE name = ${name} AND instance_id = '' AND cursor = ${from} AND generation = ${generation} AND ${condition}
-        AND ${standing(sql, marks)}
+        AND ${inStore(sql, marks)}
       RETURNING name
     ), published AS (
       UPDATE readviews AS r
@@ -200,26 +204,26 @@ export interface IdleCheckpoint {
   readonly name: string;
   readonly from: bigint;
   readonly to: bigint;
-  /** Of the event at `to`; null: not compared. */
+  /** Id of the event at `to`; null: not compared. */
   readonly toId: string | null;
-  /** Greatest epoch second of all events after `from` up to `to`, or of more that lie before them. */
+  /** Greatest epoch second of all events after `from` up to `to`, and possibly of earlier ones; null if there are none. */
   readonly newest: bigint | null;
   readonly generation: bigint;
 }
 
-/** A projection that was not moved, and where its row stands; null where it has none. */
+/** A projection that was not moved, with its stored cursor and generation; null if it has no row. */
 export interface UnmovedCheckpoint {
   readonly name: string;
   readonly cursor: bigint | null;
   readonly generation: bigint | null;
-  /** The event at the end of the move is not in the store any more. */
+  /** Whether the event at the end of the move is no longer in the store. */
   readonly takenBack: boolean;
 }
 
 /**
- * Moves projections over events that they do not handle, many in one statement: the events at the ends of the moves, of
- * which there are few, are looked up once each. A row that another transaction holds, or that is no longer where the
- * move starts, is left alone.
+ * Moves the cursors of projections over events that they do not handle, many in one statement. The events at the ends of
+ * the moves, of which there are few, are read once each. A row that another transaction holds, or whose cursor is no longer
+ * at the start of the move, is not changed.
  * @returns the projections that were not moved
  */
 export async function flushIdleCheckpoints(
@@ -236,10 +240,10 @@ export async function flushIdleCheckpoints(
                AS m (name, start, stop, stop_id, generation, newest)
     ), ends AS MATERIALIZED (
       SELECT m.stop, (SELECT id FROM events WHERE position = m.stop) AS id FROM (SELECT DISTINCT stop FROM moves) AS m
-    ), standing AS MATERIALIZED (
+    ), valid AS MATERIALIZED (
       SELECT m.*, e.id FROM moves AS m JOIN ends AS e ON e.stop = m.stop AND (m.stop_id IS NULL OR m.stop_id = e.id)
     ), due AS (
-      SELECT s.name, m.stop, m.id, m.newest FROM projection_state AS s JOIN standing AS m USING (name)
+      SELECT s.name, m.stop, m.id, m.newest FROM projection_state AS s JOIN valid AS m USING (name)
       WHERE s.instance_id = '' AND s.cursor = m.start AND s.generation = m.generation AND s.status = 'running'
       FOR UPDATE OF s SKIP LOCKED
     ), moved AS (
@@ -251,7 +255,7 @@ export async function flushIdleCheckpoints(
       UPDATE readviews AS r SET position = d.newest FROM due AS d WHERE r.name = d.name AND d.newest > r.position
     )
     SELECT m.name, s.cursor, s.generation,
-           NOT EXISTS (SELECT FROM standing AS t WHERE t.name = m.name) AS "takenBack"
+           NOT EXISTS (SELECT FROM valid AS v WHERE v.name = m.name) AS "takenBack"
     FROM moves AS m LEFT JOIN projection_state AS s ON s.name = m.name AND s.instance_id = ''
     WHERE NOT EXISTS (SELECT FROM moved WHERE moved.name = m.name)`;
 }

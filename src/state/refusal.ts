@@ -2,12 +2,12 @@ import type { EngineError } from '../core/errors.ts';
 import { replacedTable } from '../event-store/table-oids.ts';
 import type { Sql } from '../postgres/pool.ts';
 
-/** For the row, which a page or a reset may hold. Who runs into it tries again. */
+/** For the lock on the row, which a page or a reset may hold. The caller tries again after this error. */
 const LOCK_TIMEOUT = '2s';
 
 /**
- * Stores that a projection is refused its tables, as TABLE_REPLACED says. Void where they are its own again: then a reset
- * or an adoption came first.
+ * Stores the error TABLE_REPLACED as the refusal of a projection. Does nothing if its tables are its own again, because a
+ * reset or an adoption came first.
  */
 export async function refuseReplaced(sql: Sql, { fields, message }: EngineError): Promise<void> {
   await sql.begin(async (tx) => {

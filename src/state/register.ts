@@ -13,31 +13,32 @@ import type { Queryable, Sql, Tx } from '../postgres/pool.ts';
 import { type Claim, claimsOf, lockClaims, objections } from './claims.ts';
 import { startOver, tablesOf } from './start-over.ts';
 
-/** Of a table that is looked into, of a row that another daemon's page holds: longer than either has a right to. */
+/** For the lock on a table that is read, and on a row that a page of another daemon holds: longer than a page may take. */
 const LOCK_TIMEOUT = '60s';
 
 interface Registered {
   readonly tables: readonly string[];
-  /** Beside `tables`. */
+  /** Oids of `tables`, in the same order. */
   readonly oids: readonly string[];
   readonly refused: string | null;
   readonly cursor: bigint;
-  /** Which tables it stands for is not known in this database. */
+  /** Whether the oids of its tables were not recorded in this database. */
   readonly unknown: boolean;
+  /** One of its tables whose name now resolves to another table, or to none; null if there is none. */
   readonly replaced: string | null;
 }
 
 /**
- * Gives each projection its rows, at 0, before anything is read: a missing row could not be locked or compared. A table
- * that a projection has not had before is proved first: it must be empty, be the declared one and belong to nobody else.
- * A table is known by its oid: one that only has the name of a table that the projection had is another one, and is
- * refused also if it is empty, since its rows up to the cursor are missing.
- * A projection whose tables are not its own is registered as refused, and stands still until an operator decides: RESET,
+ * Inserts the rows of each projection, with cursor 0, before anything else reads them: a missing row could not be locked or
+ * compared. A table that a projection has not had before is checked first: it must be empty, have the declared columns and
+ * keys, and belong to no other projection. Tables are identified by oid: a table with only the name of an earlier one is
+ * another table, and is refused also if it is empty, since the rows up to the cursor are missing.
+ * A projection whose tables are not its own is registered as refused, and does not run until an operator chooses RESET,
  * adopt, or another table.
- * @returns why the refused ones are, by name
+ * @returns the reasons of the refused projections, by name
  */
 export async function register(sql: Sql, projections: readonly Projection[]): Promise<ReadonlyMap<string, string>> {
-  // Nothing is locked where nothing changes: another daemon may be in the middle of a reset.
+  // If nothing changes, no lock is taken: another daemon may be in the middle of a reset.
   if (isComplete(await readRegistered(sql, projections), projections)) return new Map();
   return await sql.begin(async (tx) => {
     await tx`SELECT set_config('lock_timeout', ${LOCK_TIMEOUT}, true)`;
@@ -47,11 +48,11 @@ export async function register(sql: Sql, projections: readonly Projection[]): Pr
 }
 
 async function registerIn(tx: Tx, projections: readonly Projection[]): Promise<ReadonlyMap<string, string>> {
-  // A role that may not migrate has not done it before.
+  // The migration records them too, but this role may not be allowed to migrate.
   await recordUnknownOids(tx);
   const before = await readRegistered(tx, projections);
   const oids = await readOids(tx, [...new Set(projections.flatMap(({ tables }) => [...tables.keys()]))]);
-  // First: a table that moves from one projection to another is free by then.
+  // First, so that a table that moves from one projection to another is free.
   await release(tx, projections, before);
   const claims = claimsOf(projections).filter((claim) => isNew(claim, before.get(claim.name), oids));
   const filling = fillingOf(projections, claims, before);
@@ -92,19 +93,19 @@ function isComplete(rows: ReadonlyMap<string, Registered>, projections: readonly
   });
 }
 
-/** A row without tables was written before they were recorded: its projection has filled them since. */
+/** A row without tables is from a version that did not record them: its projection has filled the declared ones since. */
 function isNew({ table }: Claim, row: Registered | undefined, oids: ReadonlyMap<string, string>): boolean {
   if (row === undefined) return true;
   if (row.tables.length === 0 && row.refused === null) return false;
   const oid = oids.get(table);
   if (oid === undefined) return true;
-  // A table may have been renamed together with its declaration; of a view nothing but its name is known.
+  // A table may have been renamed together with its declaration. A view is identified by its name alone.
   return oid === VIEW_OID ? row.oids[row.tables.indexOf(table)] !== oid : !row.oids.includes(oid);
 }
 
 /**
- * Refused projections that have moved before and declare none of the tables that they had: nothing of theirs is filled up
- * to the cursor, so they begin again at 0 once their tables are found to be empty.
+ * Refused projections with a cursor above 0 that declare none of the tables that they had. None of their declared tables is
+ * filled up to the cursor, so they start over at 0 if their tables are empty.
  */
 function fillingOf(
   projections: readonly Projection[],
@@ -121,10 +122,10 @@ function fillingOf(
   );
 }
 
-/** It is not the table that the projection has filled up to its cursor, whatever is in it. */
+/** Whether the table is not the one that the projection has filled up to its cursor, with or without rows. */
 function isReplaced({ table }: Claim, row: Registered | undefined, fills: boolean): boolean {
   if (row === undefined) return false;
-  // A refused one has lost a table, so what it declares in its place lacks the same rows.
+  // A refused projection has lost a table, and the table that it declares instead lacks the same rows.
   return row.tables.includes(table) || (row.refused !== null && row.cursor > 0n && !fills);
 }
 
@@ -148,16 +149,16 @@ async function insertRows(tx: Tx, projections: readonly Projection[]): Promise<v
     INSERT INTO projection_state (name, version) SELECT name, version FROM declared ORDER BY name ON CONFLICT DO NOTHING`;
 }
 
-interface Found {
+interface Registration {
   readonly projections: readonly Projection[];
   readonly before: ReadonlyMap<string, Registered>;
-  /** Of the declared tables, by name. */
+  /** Oids of the declared tables, by name. */
   readonly oids: ReadonlyMap<string, string>;
   readonly refused: ReadonlyMap<string, EngineError>;
 }
 
-/** Only where it changes something: an UPDATE waits for a page in flight. */
-async function record(tx: Tx, { projections, before, oids, refused }: Found): Promise<void> {
+/** Updates only the rows that change: an UPDATE waits for a page that holds the row. */
+async function record(tx: Tx, { projections, before, oids, refused }: Registration): Promise<void> {
   const granted = projections.filter(({ name }) => !refused.has(name));
   const known = (one: Projection) =>
     tablesOf(one)
@@ -176,7 +177,7 @@ async function record(tx: Tx, { projections, before, oids, refused }: Found): Pr
   await lockRows(tx, reasons);
   await tx`
     UPDATE projection_state AS s
-    SET refused = d.reason, generation = generation + (d.reason IS NULL)::int  -- workers elsewhere notice that they may go on
+    SET refused = d.reason, generation = generation + (d.reason IS NULL)::int  -- so that other daemons notice that the projection may run
     FROM unnest(${reasons.map(({ name }) => name)}::text[], ${reasons.map(({ reason }) => reason)}::text[]) AS d (name, reason)
     WHERE s.name = d.name AND s.instance_id = '' AND s.refused IS DISTINCT FROM d.reason`;
 }
@@ -209,7 +210,7 @@ async function setTables(
     WHERE s.name = d.name AND s.instance_id = ''`;
 }
 
-/** In the order in which a reset locks them too. */
+/** In the order in which a reset locks them, so that the two cannot deadlock. */
 async function lockRows(tx: Tx, rows: readonly { readonly name: string }[]): Promise<void> {
   await tx`
     SELECT FROM projection_state WHERE name = ANY(${rows.map(({ name }) => name)}::text[]) AND instance_id = ''

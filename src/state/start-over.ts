@@ -4,15 +4,15 @@ import type { Tx } from '../postgres/pool.ts';
 
 export interface StartedOver {
   readonly name: string;
-  /** The new one. */
+  /** The new generation. */
   readonly generation: bigint;
   readonly status: StoredStatus;
 }
 
 /**
- * Puts projections whose tables are empty, or are about to be, back to 0, with the tables that they declare for their own.
- * The generation counts up, so a page planned before can never commit after it. Halt, refusal, failures, attempts and alarm are
- * cleared; a pause stays. Which tables the names stand for is recorded afterwards: `recordOids`.
+ * Sets the cursors of projections whose tables are empty, or are about to be, to 0, and records the declared tables as their
+ * own. The generation is incremented, so a page that was planned before cannot commit afterwards. Halt, refusal, failures,
+ * attempts and alarm are cleared; a pause stays. The caller records the oids of the tables afterwards (`recordOids`).
  */
 export async function startOver(
   tx: Tx,
@@ -31,12 +31,12 @@ export async function startOver(
       WHERE s.name = p.name AND s.instance_id = ''
       RETURNING s.name, s.generation, s.status
     ), published AS (UPDATE readviews AS r SET position = 0 FROM reset WHERE r.name = reset.name),
-    cleared AS (DELETE FROM projection_failures AS f USING reset WHERE f.name = reset.name AND f.instance_id = ''),
-    forgiven AS (DELETE FROM projection_attempts AS a USING reset WHERE a.name = reset.name AND a.instance_id = '')
+    failures_cleared AS (DELETE FROM projection_failures AS f USING reset WHERE f.name = reset.name AND f.instance_id = ''),
+    attempts_cleared AS (DELETE FROM projection_attempts AS a USING reset WHERE a.name = reset.name AND a.instance_id = '')
     SELECT name, generation, status FROM reset`;
 }
 
-/** As `tables` of projection_state is written: a name of a table has no comma in it. */
+/** The names of the tables as a list with commas, for `tables` of projection_state. A table's name has no comma. */
 export function tablesOf({ tables }: Pick<Projection, 'tables'>): string {
   return [...tables.keys()].sort().join();
 }

@@ -4,16 +4,16 @@ import type { Statement } from '../postgres/sql.ts';
 export interface PageLimits {
   /** Shown in pg_stat_activity. */
   readonly applicationName: string;
-  /** Milliseconds one statement may take. */
+  /** Milliseconds that one statement may take. */
   readonly statementMs: number;
-  /** Milliseconds the server waits for the next statement. */
+  /** Milliseconds for which the server waits for the next statement. */
   readonly nextStatementMs: number;
 }
 
 /**
- * How the server finds out that its client is gone without a word, so that the row the page has locked is free again in
- * seconds: it probes a silent peer, gives up on unacknowledged bytes, and looks at the socket during a long statement
- * (a client that was killed would hold the row to the statement's end otherwise).
+ * With these settings the server notices within seconds that its client is gone, and releases the row that the page has
+ * locked. It probes a silent peer, bounds the time for unacknowledged bytes, and checks the socket during a long statement
+ * (otherwise a killed client would hold the row until the statement ends).
  */
 const LIVENESS = [
   ['tcp_keepalives_idle', '4'],
@@ -23,14 +23,14 @@ const LIVENESS = [
   ['client_connection_check_interval', '500ms'],
 ] as const;
 
-/** Name of the session that applies a page, while it does. The server keeps 63 bytes of it. */
+/** application_name of the session while it applies a page. The server keeps 63 bytes of it. */
 export function pageProgram(owner: string, projection: string): string {
   return `proj:${owner}:${projection}`.slice(0, 63);
 }
 
 /**
- * Limits of this transaction only: they hold behind a pooler too. The liveness settings are Linux's; a server on another
- * system refuses the last one and would log the others with every page, so there they are left as they are.
+ * Sets the limits for this transaction only, so they hold behind a pooler too. The liveness settings are set on Linux only: a
+ * server on another system refuses the last one, and would log a line for each of the others with every page.
  */
 export function limitPage(tx: Queryable, limits: PageLimits): Statement {
   return tx`

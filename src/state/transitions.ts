@@ -1,10 +1,10 @@
 import type { TransitionRecord } from '../core/transition.ts';
 import type { Queryable } from '../postgres/pool.ts';
 
-/** Rows of one projection that are kept. */
+/** Rows that are kept of each projection. */
 const KEPT = 1000;
 
-/** Many in one statement. With `prune`, the oldest beyond 1000 of each projection written to go in the same one. */
+/** Stores transitions in one statement. With `prune` it also deletes the rows beyond the newest 1000 of each of their projections. */
 export async function storeTransitions(
   sql: Queryable,
   rows: readonly Omit<TransitionRecord, 'number'>[],
@@ -30,11 +30,11 @@ export async function storeTransitions(
 export interface TransitionsOptions {
   /** Default 100. */
   readonly limit?: number;
-  /** A number to page on from. */
+  /** Returns transitions with a lower number than this one. Default: from the newest. */
   readonly before?: bigint;
 }
 
-/** Newest first. */
+/** Transitions of a projection, newest first. */
 export async function readTransitions(
   sql: Queryable,
   name: string,

@@ -3,43 +3,47 @@ import { EngineError } from '../core/errors.ts';
 import type { FailedEvent } from '../core/port.ts';
 import type { Projection } from '../core/projection.ts';
 import type { Row } from '../core/statement.ts';
-import { compareCourses, compareRows, differingTable } from './compare.ts';
-import { type Course, told } from './play.ts';
-import type { Stage } from './stage.ts';
+import type { Backend } from './backend.ts';
+import { compareResults, compareRows, differingTable } from './compare.ts';
+import { describeFailure, type ScenarioResult } from './scenario.ts';
 
-/** A course, and where it was run. */
-export interface Wanted {
-  readonly stage: Stage;
-  readonly course: Course;
+/** The result of a scenario of `projection`, and the backend that produced it. */
+export interface BackendResult {
+  readonly backend: Backend;
+  readonly result: ScenarioResult;
   readonly projection: Projection;
 }
 
-/** Rows by table. A table of the tested projection that is left out must be empty; a column that is left out may hold anything. */
+/** Rows by table. A table of the tested projection that is left out must be empty; a column that is left out may hold any value. */
 export type ExpectedTables = Readonly<Record<string, readonly Row[]>>;
 
-/** @throws AssertionError; EngineError TEST_INVALID for tables and columns that are not there */
-export async function expectRows(wanted: Wanted, expected: ExpectedTables): Promise<void> {
-  const { failure } = wanted.course;
+/** @throws AssertionError; EngineError TEST_INVALID for tables and columns that do not exist */
+export async function expectRows(wanted: BackendResult, expected: ExpectedTables): Promise<void> {
+  const { failure } = wanted.result;
   if (failure !== null) {
-    throw new AssertionError({ message: told(failure), actual: told(failure), expected: 'every event applied' });
+    throw new AssertionError({
+      message: describeFailure(failure),
+      actual: describeFailure(failure),
+      expected: 'every event applied',
+    });
   }
   await expectTables(wanted, expected);
 }
 
 export async function expectFailure(
-  wanted: Wanted,
+  wanted: BackendResult,
   what: string | RegExp,
   expected: ExpectedTables | undefined,
 ): Promise<void> {
-  const { failure } = wanted.course;
+  const { failure } = wanted.result;
   if (failure === null) {
-    const message = `an event should have failed with ${what}, but every one was applied (${wanted.stage.name})`;
+    const message = `an event should have failed with ${what}, but every one was applied (${wanted.backend.name})`;
     throw new AssertionError({ message, actual: 'every event applied', expected: `a failure with ${what}` });
   }
   if (!isFailure(failure, what)) {
     throw new AssertionError({
-      message: `${told(failure)}: expected was ${what}`,
-      actual: told(failure),
+      message: `${describeFailure(failure)}: expected was ${what}`,
+      actual: describeFailure(failure),
       expected: `a failure with ${what}`,
     });
   }
@@ -50,52 +54,52 @@ function isFailure({ error, sqlstate, code }: FailedEvent, what: string | RegExp
   return typeof what === 'string' ? what === sqlstate || what === code : what.test(error);
 }
 
-export function expectNothing({ course, projection, stage }: Wanted): void {
-  if (course.failure !== null) throw new AssertionError({ message: told(course.failure) });
-  const own = (tables: Course['after']) => new Map([...tables].filter(([name]) => projection.tables.has(name)));
-  const table = differingTable(own(course.before), own(course.after));
+export function expectNothing({ result, projection, backend }: BackendResult): void {
+  if (result.failure !== null) throw new AssertionError({ message: describeFailure(result.failure) });
+  const own = (tables: ScenarioResult['after']) => new Map([...tables].filter(([name]) => projection.tables.has(name)));
+  const table = differingTable(own(result.before), own(result.after));
   if (table === null) return;
   throw new AssertionError({
-    message: `nothing should have changed, but '${table}' has (${stage.name})`,
-    actual: course.after.get(table),
-    expected: course.before.get(table),
+    message: `nothing should have changed, but '${table}' has (${backend.name})`,
+    actual: result.after.get(table),
+    expected: result.before.get(table),
     operator: 'thenNothing',
   });
 }
 
-async function expectTables({ stage, course, projection }: Wanted, expected: ExpectedTables): Promise<void> {
+async function expectTables({ backend, result, projection }: BackendResult, expected: ExpectedTables): Promise<void> {
   for (const [table, rows] of Object.entries(expected)) {
-    const known = [...course.after.keys()];
-    if (!course.after.has(table)) {
+    const known = [...result.after.keys()];
+    if (!result.after.has(table)) {
       throw new EngineError('TEST_INVALID', { reason: `there is no table '${table}' here, only ${known.join(', ')}` });
     }
     if (!Array.isArray(rows))
       throw new EngineError('TEST_INVALID', { reason: `the rows of '${table}' are not a list` });
   }
   for (const table of new Set([...projection.tables.keys(), ...Object.keys(expected)])) {
-    const mismatch = compareRows(course.after.get(table) ?? [], await stage.toRows(table, expected[table] ?? []));
+    const mismatch = compareRows(result.after.get(table) ?? [], await backend.toRows(table, expected[table] ?? []));
     if (mismatch === null) continue;
     throw new AssertionError({
-      message: `table '${table}' does not hold the rows expected (${stage.name})`,
+      message: `table '${table}' does not hold the rows expected (${backend.name})`,
       ...mismatch,
       operator: 'then',
     });
   }
 }
 
-/** @throws AssertionError when two ways of applying the same events disagree */
+/** @throws AssertionError when two backends applied the same events with different results */
 export function expectSame(
-  courses: readonly { readonly stage: Stage; readonly course: Course }[],
+  results: readonly { readonly backend: Backend; readonly result: ScenarioResult }[],
   ignore: readonly string[],
 ): void {
-  const [first, ...more] = courses;
+  const [first, ...more] = results;
   for (const other of first === undefined ? [] : more) {
-    const difference = compareCourses(first?.course ?? other.course, other.course, ignore);
+    const difference = compareResults(first?.result ?? other.result, other.result, ignore);
     if (difference === null) continue;
     throw new AssertionError({
-      message: `applied ${first?.stage.name} and applied ${other.stage.name}, ${difference}: a handler whose outcome depends on anything but the event (the clock, chance, a default of the database) gives other rows at each replay`,
-      actual: other.course.after,
-      expected: first?.course.after,
+      message: `applied ${first?.backend.name} and applied ${other.backend.name}, ${difference}: a handler whose outcome depends on anything but the event (the clock, a random number, a default of the database) writes other rows at each replay`,
+      actual: other.result.after,
+      expected: first?.result.after,
     });
   }
 }

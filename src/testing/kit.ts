@@ -1,18 +1,18 @@
 import { EngineError } from '../core/errors.ts';
 import type { EventShape, Projection } from '../core/projection.ts';
+import type { Backend } from './backend.ts';
 import { readCapsule } from './capsule/read-capsule.ts';
 import { replayOnPostgres } from './capsule/replay-on-postgres.ts';
 import type { Replay } from './capsule/replayed.ts';
-import { createMemoryStage } from './memory/memory-stage.ts';
-import { createGrounds, type Ground } from './postgres/ground.ts';
-import { createPostgresStage, WAYS } from './postgres/postgres-stage.ts';
-import { inTestTransaction, type TestTransaction } from './postgres/rolled-back.ts';
-import { createOwnDatabase, type OwnDatabase } from './postgres/server.ts';
+import { createMemoryBackend } from './memory/memory-backend.ts';
+import { createOwnDatabase, type OwnDatabase } from './postgres/own-database.ts';
+import { APPLY_MODES, createPostgresBackend } from './postgres/postgres-backend.ts';
+import { createTestSchemas, type TestSchema } from './postgres/test-schema.ts';
+import { inTestTransaction, type TestTransaction } from './postgres/test-transaction.ts';
 import { createSpec, type Spec, type SpecOptions } from './spec.ts';
-import type { Bench } from './spec-then.ts';
-import type { Stage } from './stage.ts';
+import type { Runner } from './spec-then.ts';
 import type { EventOf } from './test-event.ts';
-import { createTurns } from './turns.ts';
+import { createTimedMutex } from './timed-mutex.ts';
 
 export interface TestKitOptions {
   /**
@@ -20,35 +20,37 @@ export interface TestKitOptions {
    * started, which takes about two seconds.
    */
   readonly database?: string;
-  /** DDL that runs before the projections' own: extensions, types, tables that are made elsewhere. */
+  /** DDL that runs before that of the projections: extensions, types, tables of others. Default none. */
   readonly schema?: string;
-  /** As EXTENSION_SCHEMAS of the daemon: further schemas, with extensions in them. Default none. */
+  /** Further schemas that contain extensions, as EXTENSION_SCHEMAS of the daemon. Default none. */
   readonly extensionSchemas?: readonly string[];
-  /** Milliseconds that one test may take. Default 30000. */
+  /** Time limit of one test, in milliseconds. Default 30000. */
   readonly timeoutMs?: number;
 }
 
-/** Tests projections on PostgreSQL. Close it when the tests are done. */
+/** Tests projections on PostgreSQL. The caller closes it after the last test. */
 export interface TestKit extends AsyncDisposable {
   for<E extends EventShape, Others extends readonly Projection[] = readonly []>(
     projection: Projection<E>,
     options?: SpecOptions<Others>,
   ): PostgresSpec<E | EventOf<Others[number]>>;
-  /** The stages that specs run on, one for each way in which the engine applies events. Use one at a time. */
-  readonly stages: readonly Stage[];
-  /** Removes everything the kit made. Idempotent. */
+  /** The backends that specs run on, one for each mode in which the engine applies events. Use one at a time. */
+  readonly backends: readonly Backend[];
+  /** @deprecated Use `backends`, which is the same list. */
+  readonly stages: readonly Backend[];
+  /** Removes everything that the kit created. Idempotent. */
   close(): Promise<void>;
 }
 
 export interface PostgresSpec<E extends EventShape> extends Spec<E> {
-  /** Runs `work` in a transaction in which the tables are empty, and which is rolled back. */
+  /** Runs `work` in a transaction that begins with empty tables and is rolled back. */
   rolledBack<T>(work: (tx: TestTransaction<E>) => Promise<T>): Promise<T>;
-  /** Applies the event of a capsule to the capsule's rows, in a transaction that is rolled back: see `replayCapsule`. */
+  /** Applies the event of a failure snapshot to its rows, in a transaction that is rolled back: see `replayCapsule`. */
   replay(capsule: unknown): Promise<Replay>;
 }
 
 /**
- * A kit with an empty database of its own, made when the first test needs it. Tests of one kit take turns; each begins
+ * A kit with an empty database of its own, which the first test creates. Tests of one kit run one at a time. Each begins
  * with empty tables and applies its events twice, event by event and folded, as the engine does.
  */
 export function createTestKit({
@@ -59,23 +61,23 @@ export function createTestKit({
 }: TestKitOptions = {}): TestKit {
   let own: Promise<OwnDatabase> | null = null;
   let closed: Promise<void> | null = null;
-  const turns = createTurns();
+  const runExclusive = createTimedMutex();
   const address = async () => {
     own ??= createOwnDatabase(database);
     return (await own).address;
   };
-  const grounds = createGrounds(address, { prepare: schema, extensionSchemas });
-  const stages = WAYS.map((way) => createPostgresStage(grounds, way));
+  const schemas = createTestSchemas(address, { prepare: schema, extensionSchemas });
+  const backends = APPLY_MODES.map((mode) => createPostgresBackend(schemas, mode));
 
-  const inTurn = <T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> => {
+  const runTest = <T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> => {
     if (closed !== null) return Promise.reject(new EngineError('TEST_INVALID', { reason: 'its kit is closed' }));
-    return turns(timeoutMs, work);
+    return runExclusive(timeoutMs, work);
   };
-  const bench: Bench = (work) => inTurn((signal) => work(stages, signal));
+  const runner: Runner = (work) => runTest((signal) => work(backends, signal));
   const close = (): Promise<void> => {
-    closed ??= turns(null, async () => {
-      await grounds.close();
-      // One that could not be made has said so in every test.
+    closed ??= runExclusive(null, async () => {
+      await schemas.close();
+      // When the database could not be created, every test has failed with that error already.
       const database = await own?.catch(() => null);
       await database?.drop();
     });
@@ -84,26 +86,29 @@ export function createTestKit({
   return {
     for: (projection, options = {}) => {
       const all = [...(options.with ?? []), projection];
-      const onGround = <T>(work: (ground: Ground) => Promise<T>) =>
-        inTurn(async () => {
-          const ground = await grounds.of(all);
-          await ground.empty();
-          return await work(ground);
+      const onSchema = <T>(work: (testSchema: TestSchema) => Promise<T>) =>
+        runTest(async () => {
+          const testSchema = await schemas.of(all);
+          await testSchema.empty();
+          return await work(testSchema);
         });
       return {
-        ...createSpec(bench, projection, options),
-        rolledBack: (work) => onGround((ground) => inTestTransaction(ground, all, work)),
+        ...createSpec(runner, projection, options),
+        rolledBack: (work) => onSchema((testSchema) => inTestTransaction(testSchema, all, work)),
         replay: (capsule) =>
-          onGround(async (ground) => await replayOnPostgres(ground, projection, readCapsule(capsule, projection))),
+          onSchema(
+            async (testSchema) => await replayOnPostgres(testSchema, projection, readCapsule(capsule, projection)),
+          ),
       };
     },
-    stages,
+    backends,
+    stages: backends,
     close,
     [Symbol.asyncDispose]: close,
   };
 }
 
-/** Tests projections made of statements without a database: a test takes a tenth of a millisecond. There is nothing to close. */
+/** Tests projections whose handlers return statements, without a database. It holds no resources, so it has no `close`. */
 export interface MemoryKit {
   for<E extends EventShape, Others extends readonly Projection[] = readonly []>(
     projection: Projection<E>,
@@ -112,6 +117,6 @@ export interface MemoryKit {
 }
 
 export function createMemoryKit(): MemoryKit {
-  const bench: Bench = (work) => work([createMemoryStage()], new AbortController().signal);
-  return { for: (projection, options = {}) => createSpec(bench, projection, options) };
+  const runner: Runner = (work) => work([createMemoryBackend()], new AbortController().signal);
+  return { for: (projection, options = {}) => createSpec(runner, projection, options) };
 }

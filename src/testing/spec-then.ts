@@ -1,36 +1,44 @@
 import { AssertionError } from 'node:assert';
 import { EngineError, isEngineError } from '../core/errors.ts';
-import { type ExpectedTables, expectFailure, expectNothing, expectRows, expectSame, type Wanted } from './expect.ts';
-import { type Course, play, type Scenario } from './play.ts';
-import type { Stage } from './stage.ts';
+import type { Backend } from './backend.ts';
+import {
+  type BackendResult,
+  type ExpectedTables,
+  expectFailure,
+  expectNothing,
+  expectRows,
+  expectSame,
+} from './expect.ts';
+import { runScenario, type Scenario, type ScenarioResult } from './scenario.ts';
 
-/** What must have come of it. Each rejects with an AssertionError that says what is there instead. */
+/** The expectations of a spec. Each rejects with an AssertionError that shows the actual rows. */
 export interface SpecThen {
   /** Exactly these rows, in any order. */
   then(expected: ExpectedTables): Promise<void>;
   /**
-   * One of the events cannot be applied, so that the projection would halt before it. `what`: an SQLSTATE ('23505'), an
-   * engine's code ('LOOKUP_MISSED'), or a pattern of the error's text. `expected`: the rows that the events before it left.
+   * One of the events cannot be applied, so that the projection would halt before it. `what`: an SQLSTATE ('23505'), the
+   * code of an EngineError ('LOOKUP_MISSED'), or a pattern of the error's text. `expected`: the rows that the events
+   * before it leave.
    */
   thenFails(what: string | RegExp, expected?: ExpectedTables): Promise<void>;
-  /** Every row is as it was. */
+  /** The events under test change no row. */
   thenNothing(): Promise<void>;
 }
 
-/** Where a spec is carried out: on each of the stages in turn, and no other spec meanwhile. */
-export type Bench = <T>(work: (stages: readonly Stage[], signal: AbortSignal) => Promise<T>) => Promise<T>;
+/** Runs the work of one spec with the backends of a kit. No other spec of the kit runs meanwhile. */
+export type Runner = <T>(work: (backends: readonly Backend[], signal: AbortSignal) => Promise<T>) => Promise<T>;
 
-export function createThen(bench: Bench, scenario: Scenario, ignore: readonly string[]): SpecThen {
-  const hold = async (called: Error, judge: (wanted: Wanted) => Promise<void>): Promise<void> => {
+export function createThen(runner: Runner, scenario: Scenario, ignore: readonly string[]): SpecThen {
+  const check = async (called: Error, judge: (on: BackendResult) => Promise<void>): Promise<void> => {
     try {
-      await bench(async (stages, signal) => {
-        const courses: { readonly stage: Stage; readonly course: Course }[] = [];
-        for (const stage of stages) {
-          const course = await play(stage, scenario, signal);
-          courses.push({ stage, course });
-          await judge({ stage, course, projection: scenario.projection });
+      await runner(async (backends, signal) => {
+        const results: { readonly backend: Backend; readonly result: ScenarioResult }[] = [];
+        for (const backend of backends) {
+          const result = await runScenario(backend, scenario, signal);
+          results.push({ backend, result });
+          await judge({ backend, result, projection: scenario.projection });
         }
-        expectSame(courses, ignore);
+        expectSame(results, ignore);
       });
     } catch (error) {
       throw withStackOf(called, error);
@@ -39,32 +47,32 @@ export function createThen(bench: Bench, scenario: Scenario, ignore: readonly st
 
   function then(expected: ExpectedTables, reject?: unknown): Promise<void> {
     if (typeof expected === 'function' && typeof reject === 'function') {
-      // `await` took the test for a promise, so nothing has been asked of it.
+      // `await` on the spec itself calls `then` with two functions: the test has no expectation.
       reject(new EngineError('TEST_INVALID', { reason: 'it expects nothing: end it with .then({ table: [rows] })' }));
       return Promise.resolve();
     }
-    return hold(calledBy(then), (wanted) => expectRows(wanted, expected));
+    return check(calledBy(then), (on) => expectRows(on, expected));
   }
 
   function thenFails(what: string | RegExp, expected?: ExpectedTables): Promise<void> {
-    return hold(calledBy(thenFails), (wanted) => expectFailure(wanted, what, expected));
+    return check(calledBy(thenFails), (on) => expectFailure(on, what, expected));
   }
 
   function thenNothing(): Promise<void> {
-    return hold(calledBy(thenNothing), async (wanted) => expectNothing(wanted));
+    return check(calledBy(thenNothing), async (on) => expectNothing(on));
   }
 
   return { then, thenFails, thenNothing };
 }
 
-/** Knows the line that called the method. */
+/** An error whose stack begins at the call of the method. */
 function calledBy(method: (...parameters: never[]) => unknown): Error {
   const called = new Error();
   Error.captureStackTrace(called, method);
   return called;
 }
 
-/** The same error, as if it came from the line of the test: runners show the first line of the stack. */
+/** The same error with the stack of the test's line: test runners show the first line of the stack. */
 function withStackOf(called: Error, error: unknown): unknown {
   if (error instanceof AssertionError || isEngineError(error)) {
     error.stack = `${error.name}: ${error.message}\n${called.stack?.split('\n').slice(1).join('\n')}`;

@@ -1,21 +1,21 @@
 import type { EventShape, Projection } from '../core/projection.ts';
-import type { Scenario } from './play.ts';
-import { type Bench, createThen, type SpecThen } from './spec-then.ts';
+import type { Scenario } from './scenario.ts';
+import { createThen, type Runner, type SpecThen } from './spec-then.ts';
 import { createCompletion, type TestEvent } from './test-event.ts';
 
 export interface SpecOptions<Others extends readonly Projection[] = readonly Projection[]> {
-  /** Projections whose tables this one looks things up in. They apply the same events. */
+  /** Projections in whose tables this one looks rows up. They apply the same events. */
   readonly with?: Others;
   /**
-   * Columns that may differ each time the events are applied, such as `DEFAULT now()`. All others must come out the same
-   * whichever way the engine applies them, or a replay would change them.
+   * Columns that may differ each time the events are applied, such as `DEFAULT now()`. All others must have the same
+   * values in every mode in which the engine applies events; otherwise a replay would change them.
    */
   readonly ignore?: readonly string[];
 }
 
-/** What a test begins with. */
+/** The beginning of a test. */
 export interface Spec<E extends EventShape> {
-  /** Events that happened before. Without `when` they are what is tested. */
+  /** Events that happened before. Without `when` they are the events under test. */
   given(...events: readonly TestEvent<E>[]): SpecGiven<E>;
   /** The events under test. `context.replaying` is true for those of `given`, false for these. */
   when(...events: readonly TestEvent<E>[]): SpecThen;
@@ -26,24 +26,24 @@ export interface SpecGiven<E extends EventShape> extends SpecThen {
 }
 
 export function createSpec<E extends EventShape>(
-  bench: Bench,
+  runner: Runner,
   projection: Projection,
   { with: others = [], ignore = [] }: SpecOptions,
 ): Spec<E> {
-  const ending = (given: readonly TestEvent[], when: readonly TestEvent[] | null): SpecThen => {
-    const complete = createCompletion();
-    const first = given.map(complete);
-    const second = when?.map(complete) ?? null;
+  const complete = (given: readonly TestEvent[], when: readonly TestEvent[] | null): SpecThen => {
+    const completeEvent = createCompletion();
+    const first = given.map(completeEvent);
+    const second = when?.map(completeEvent) ?? null;
     const scenario: Scenario = {
       projection,
       others,
       history: second === null ? [] : first,
       tested: second ?? first,
     };
-    return createThen(bench, scenario, ignore);
+    return createThen(runner, scenario, ignore);
   };
   return {
-    given: (...given) => ({ ...ending(given, null), when: (...when) => ending(given, when) }),
-    when: (...when) => ending([], when),
+    given: (...given) => ({ ...complete(given, null), when: (...when) => complete(given, when) }),
+    when: (...when) => complete([], when),
   };
 }

@@ -4,7 +4,7 @@ import { deepFreeze, parseJson, stringifyJson } from '../postgres/json.ts';
 import { utcText } from '../read-model/plain-value.ts';
 import type { CompleteEvent } from './test-event.ts';
 
-/** As the store gives it back: the payload went through JSON, the time has all its digits, everything is frozen. */
+/** The event as the event store returns it: the payload passed through JSON, the time has microseconds, everything is frozen. */
 export function toStored(event: CompleteEvent, position: bigint): StoredEvent {
   const occurredAt = utcText(event.occurredAt);
   const milliseconds = Date.parse(event.occurredAt);

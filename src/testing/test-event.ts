@@ -5,10 +5,11 @@ import type { EventShape, Projection } from '../core/projection.ts';
 export type EventOf<P extends Projection> = P extends Projection<infer E> ? E : never;
 
 /**
- * An event in a test: `name` and `payload` (left out, it is `{}`, where that is one), and whatever else matters. What
- * does not matter gets the same value in every run:
+ * An event in a test: `name` and `payload` (by default `{}`, where the type allows it), and any other field that the test
+ * depends on. A field that is left out gets the same value in every run:
  * `aggregateName` 'Test'; `aggregateId` '00000000-0000-4000-8000-000000000000'; `sequenceNo` the next of its stream, from
- * 1; `occurredAt` one second after the event before it, from 2026-01-01T00:00:01Z; `id` a UUID that ends in its number.
+ * 1; `occurredAt` one second after the event before it, from 2026-01-01T00:00:01Z; `id` a UUID that ends in the number of
+ * the event within the test.
  */
 export type TestEvent<E extends EventShape = EventShape> = E extends EventShape
   ? { readonly name: E['name'] } & PayloadOf<E['payload']> & Partial<Omit<NewEvent, 'name' | 'payload'>>
@@ -16,13 +17,13 @@ export type TestEvent<E extends EventShape = EventShape> = E extends EventShape
 
 type PayloadOf<P> = Record<never, never> extends P ? { readonly payload?: P } : { readonly payload: P };
 
-/** An event with nothing left out. */
+/** An event with all fields. */
 export type CompleteEvent = Required<NewEvent>;
 
 const START = Date.UTC(2026, 0, 1);
 const STREAM = '00000000-0000-4000-8000-000000000000';
 
-/** Completes the events of one test, in their order: each call gives the next one. */
+/** Returns a function that fills in the missing fields of one test's events. It is called once per event, in order. */
 export function createCompletion(): (event: TestEvent) => CompleteEvent {
   const lengths = new Map<string, bigint>();
   let count = 0;

@@ -7,7 +7,7 @@ const TARGET = { must: 0.5, goal: 0.8, better: 'more' } as const;
 const figure = (rounds: number[]): Figure => ({ label: 'it', unit: 'events/s', rounds });
 
 // Seen red with: the ratio of the medians, which is 1 here.
-test('a ratio is taken round by round, so that a slow round of both sides changes nothing', () => {
+test('a ratio is computed round by round, so that a slow round of both sides changes nothing', () => {
   const compared = ratio('ours / theirs', figure([50, 5, 80]), figure([100, 10, 50]), TARGET);
   expect(compared.rounds).toEqual([0.5, 0.5, 1.6]);
   expect(median(compared.rounds)).toBe(0.5);
@@ -15,7 +15,7 @@ test('a ratio is taken round by round, so that a slow round of both sides change
 });
 
 // Seen red with: `better` ignored.
-test('a verdict knows in which direction better lies', () => {
+test('a verdict depends on the direction of an improvement', () => {
   const limit = { must: 3, goal: 2, better: 'less' } as const;
   const verdicts = [1.5, 2, 2.5, 3, 3.1].map((value) => verdict({ ...figure([value]), target: limit }));
   expect(verdicts).toEqual(['goal', 'goal', 'must', 'must', 'below']);
@@ -27,14 +27,14 @@ test('a verdict knows in which direction better lies', () => {
 });
 
 // Seen red with: the sort left out.
-test('percentiles lie between the two nearest values, in whatever order these came', () => {
+test('percentiles lie between the two nearest values, for any order of the values', () => {
   expect(percentile([4, 1, 3, 2], 0.5)).toBe(2.5);
   expect(percentile([4, 1, 3, 2], 0.99)).toBeCloseTo(3.97);
   expect(median([7])).toBe(7);
 });
 
 // Seen red with: the figure without a target given one, and `toPrecision(2)`.
-test('a table shows each round, the median, and what was to be reached', () => {
+test('a table shows each round, the median and the target', () => {
   const figures: Figure[] = [
     figure([1000.4, 3000, 2000]),
     { label: 'share', unit: 'x', rounds: [0.1234], target: TARGET },
@@ -49,7 +49,7 @@ test('a table shows each round, the median, and what was to be reached', () => {
 });
 
 // Seen red with: unknown names of --only let through.
-test('a part that does not exist and a number that is none are refused', () => {
+test('an unknown part and an invalid number are refused', () => {
   expect(parseOptions([])).toMatchObject({ events: 200_000, rounds: 3, write: false, full: false });
   expect(parseOptions(['--only', 'idle', '--only', 'band']).parts).toEqual(['band', 'idle']);
   expect(() => parseOptions(['--only', 'bands'])).toThrow(/--only bands: known are band, dancefinder/);

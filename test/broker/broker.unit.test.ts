@@ -3,6 +3,10 @@ import { createServer, type Socket } from 'node:net';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { openLink } from '../../src/broker/connection.ts';
 import type { BrokerEvent } from '../../src/core/broker.ts';
+import { systemClock } from '../../src/core/clock.ts';
+
+/** Every wait is nearly as long as its ceiling. */
+const UNLUCKY = { ...systemClock, random: () => 0.99 };
 
 /** What listens there takes connections and does this with them. */
 async function listen(greet: (socket: Socket) => void) {
@@ -25,7 +29,7 @@ async function listen(greet: (socket: Socket) => void) {
 // Seen red with: a reconnect time that stays as it is (gaps of 0.5 s); the library's own (5 s: fewer than four attempts).
 test('a broker that refuses every connection is asked less and less often', { timeout: 30_000 }, async () => {
   const { url, at } = await listen((socket) => socket.destroy());
-  const link = openLink({ urls: [url], name: 'test', random: () => 0.99 });
+  const link = openLink({ urls: [url], name: 'test', clock: UNLUCKY });
   const events: BrokerEvent[] = [];
   link.events$.subscribe((event) => events.push(event));
   await vi.waitFor(() => expect(at.length).toBe(4), { timeout: 20_000, interval: 10 });
@@ -41,7 +45,7 @@ test('closing takes no longer than its bound, while a connect hangs and while it
   const hanging = openLink({ urls: [silent.url], name: 'test' });
   await vi.waitFor(() => expect(silent.at.length).toBe(1));
   const refusing = await listen((socket) => socket.destroy());
-  const waiting = openLink({ urls: [refusing.url], name: 'test', random: () => 0.99 });
+  const waiting = openLink({ urls: [refusing.url], name: 'test', clock: UNLUCKY });
   await vi.waitFor(() => expect(refusing.at.length).toBe(1));
   const began = performance.now();
   await Promise.all([hanging.close(), waiting.close(), waiting.close()]);

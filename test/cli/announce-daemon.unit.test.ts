@@ -15,7 +15,7 @@ beforeEach(async () => {
   onTestFinished(() => rm(parent, { recursive: true }));
 });
 
-/** Something that answers like a daemon. */
+/** A server that answers like a daemon. */
 async function answering(): Promise<{ url: string; close(): void }> {
   const server = createServer((_incoming, outgoing) => void outgoing.end('{}')).listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -31,12 +31,12 @@ const OWN = { url: 'http://127.0.0.1:1', token: 'own', pid: process.pid };
 /** Another process that certainly runs. */
 const OTHER = { token: 'other', pid: process.ppid };
 
-// Seen red with: otherDaemonIn not asked (the second one wrote its own over it, and took it away at its end).
-test('a second daemon leaves the file to the first, and takes it over when that one has gone', async () => {
+// Seen red with: otherDaemonIn not called (the second one overwrote the file, and removed it at its end).
+test('a second daemon leaves the file to the first, and writes its own after the end of the first', async () => {
   const first = await answering();
   await writeDaemonFile(folder, { ...OTHER, url: first.url });
   const log = capturingLog();
-  const withdraw = await announceDaemon(folder, OWN, { log, takeOverMs: 5 });
+  const withdraw = await announceDaemon(folder, OWN, { log, tryAgainMs: 5 });
   expect(await readDaemonFile(folder)).toEqual({ ...OTHER, url: first.url });
   expect(log.lines).toMatchObject([{ level: 'warn', fields: { other: { pid: OTHER.pid, url: first.url } } }]);
   first.close();
@@ -54,11 +54,11 @@ test('a second daemon that ends before the first leaves its file there', async (
 });
 
 test.each([
-  ['a process that is gone', { ...OTHER, pid: 2 ** 30, url: 'http://127.0.0.1:2' }],
-  ['a process whose pid another one has by now', { ...OTHER, url: 'http://127.0.0.1:2' }],
-  ['an earlier container, in which it had this pid', { ...OTHER, pid: process.pid, url: 'http://127.0.0.1:2' }],
+  ['a process that has ended', { ...OTHER, pid: 2 ** 30, url: 'http://127.0.0.1:2' }],
+  ['a process whose pid another process has now', { ...OTHER, url: 'http://127.0.0.1:2' }],
+  ['an earlier container with the same pid', { ...OTHER, pid: process.pid, url: 'http://127.0.0.1:2' }],
   ['an earlier daemon at this address', { ...OTHER, url: OWN.url }],
-])('what %s has left is replaced', async (_what, stale) => {
+])('the file of %s is replaced', async (_what, stale) => {
   await writeDaemonFile(folder, stale);
   const log = capturingLog();
   const withdraw = await announceDaemon(folder, OWN, { log });
@@ -69,7 +69,7 @@ test.each([
 
 // Seen red with: the catch in announce left out. (ENOTDIR is one that root meets as well, unlike EACCES.)
 test('a folder that cannot be written is a warning, at the start and at the end', async () => {
-  await writeFile(folder, 'a file in its place');
+  await writeFile(folder, 'a file where a folder is needed');
   const log = capturingLog();
   const withdraw = await announceDaemon(folder, OWN, { log });
   await withdraw();

@@ -33,7 +33,7 @@ const history = Array.from({ length: COUNT }, (_, index) =>
 ).join('\n');
 
 // Seen red with: EPIPE thrown like any other error; `signal` not given to the pipeline.
-test('export through a pipe: whole for a slow reader, quiet after `| head`, ended by Ctrl-C', async () => {
+test('export through a pipe is complete for a slow reader, ends without an error after `| head`, and ends at Ctrl-C', async () => {
   const { folder: cwd } = place;
   const imported = await projectionist(['import', '-'], { cwd, env, input: history });
   expect(imported).toMatchObject({ code: 0, out: `${COUNT} events imported\n` });
@@ -49,8 +49,8 @@ test('export through a pipe: whole for a slow reader, quiet after `| head`, ende
   expect(head).toMatchObject({ code: 0, err: '' });
   expect(head.out.split('\n')).toHaveLength(3);
 
-  // Nobody reads: it stands still until it is told to end. (Here stdout is a socket. In a write to a full pipe Node itself
-  // waits, so there a Ctrl-C counts once the reader reads on or goes.)
+  // Without a reader the export waits until the signal. (Here stdout is a socket. A write to a full pipe blocks Node, so
+  // there Ctrl-C takes effect when the reader reads on or ends.)
   const stalled = run('node', ['dist/src/cli/main.js', 'export'], { cwd, env });
   stalled.child.stdout?.pause();
   await vi.waitFor(
@@ -90,7 +90,7 @@ test('an export into a file, imported into another store, is the same export', a
   }
 });
 
-test('watch and send: events lead where they should, a restart is survived, Ctrl-C ends with 0', async () => {
+test('watch shows the states after each command of send, goes on over a restart, and exits with 0 at Ctrl-C', async () => {
   const { folder: cwd } = place;
   const options = { cwd, env };
   const daemon = startDanceFinder([], options);
@@ -100,7 +100,7 @@ test('watch and send: events lead where they should, a restart is survived, Ctrl
 
   const send = (...args: string[]) => projectionist(['send', 'band', ...args], options);
   expect(await send('PAUSE')).toEqual({ code: 0, out: 'band: PAUSE done, now idle\n', err: '' });
-  // A look may fall between the change of state and its reason: then they are two lines.
+  // A poll may come between the change of state and its detail: then there are two lines.
   await untilSaid(watching, /^\S+ band live -> idle /m);
   await untilSaid(watching, /^\S+ band (live -> )?idle \d+\/\d+: paused by an operator$/m);
   const refused = await send('RETRY');
@@ -112,7 +112,7 @@ test('watch and send: events lead where they should, a restart is survived, Ctrl
 
   daemon.child.kill('SIGTERM');
   expect((await daemon.ended).code).toBe(0);
-  await untilSaid(watching, /^\S+ lost the daemon, looking for it again: /m);
+  await untilSaid(watching, /^\S+ lost the daemon, searching for it: /m);
   const again = startDanceFinder([], options);
   await untilSaid(again, /^4 live, 0 failed, 0 paused$/m);
   await untilSaid(watching, /^\S+ the daemon answers again$/m);
@@ -123,9 +123,9 @@ test('watch and send: events lead where they should, a restart is survived, Ctrl
   expect((await again.ended).code).toBe(0);
 });
 
-// Seen red with: PUBLISH not looked at; AMQP_EXCHANGE not passed on.
+// Seen red with: PUBLISH ignored; AMQP_EXCHANGE not passed on.
 test.skipIf(broker === null)(
-  'with AMQP_URL a daemon publishes what the store holds, with PUBLISH=off it does not',
+  'with AMQP_URL a daemon publishes the events of the store, with PUBLISH=off it does not',
   async () => {
     if (broker === null) return;
     const { folder: cwd } = place;

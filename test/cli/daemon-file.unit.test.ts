@@ -29,7 +29,7 @@ describe('the daemon file', () => {
     expect((await stat(folder)).mode & 0o777).toBe(0o700);
   });
 
-  it('takes the place of an older one with wider rights, whole or not at all', async () => {
+  it('replaces an older file with wider rights in one step', async () => {
     await mkdir(folder);
     await writeFile(daemonFilePath(folder), '{}', { mode: 0o644 });
     await writeDaemonFile(folder, FILE);
@@ -38,20 +38,20 @@ describe('the daemon file', () => {
     expect(await readdir(folder)).toEqual(['daemon.json']);
   });
 
-  it('leaves nothing behind when it cannot be written', async () => {
+  it('leaves no temporary file when it cannot be written', async () => {
     await mkdir(daemonFilePath(folder), { recursive: true });
     await expect(writeDaemonFile(folder, FILE)).rejects.toThrow();
     expect(await readdir(folder)).toEqual(['daemon.json']);
   });
 
-  it('may tell where the private database is', async () => {
+  it('may hold the address of the private database', async () => {
     const database = { host: '/tmp/x', port: 5432, user: 'postgres', database: 'p' };
     await writeDaemonFile(folder, { ...FILE, database });
     expect((await readDaemonFile(folder))?.database).toEqual(database);
   });
 
   it.each(['', '{', '[]', '{"url":"x","token":"t","pid":1}', '{"url":"http://x","token":"t","pid":-1}'])(
-    'that makes no sense is none: %s',
+    'with invalid content counts as missing: %s',
     async (content) => {
       await mkdir(folder);
       await writeFile(daemonFilePath(folder), content);
@@ -70,14 +70,14 @@ describe('the daemon file', () => {
     await removeDaemonFile(folder, FILE);
   });
 
-  it('knows a process that runs from one that does not', () => {
+  it('distinguishes a process that runs from one that does not', () => {
     expect(isRunning(process.pid)).toBe(true);
     expect(isRunning(2 ** 30)).toBe(false);
   });
 });
 
 describe('finding the daemon', () => {
-  it('falls back to the default address', async () => {
+  it('uses the default address without a file', async () => {
     expect(await findDaemon({ env: {}, folder })).toEqual({ url: 'http://127.0.0.1:4400', token: null });
     expect(await findDaemon({ env: { PROJECTIONIST_TOKEN: 't' }, folder })).toEqual({
       url: 'http://127.0.0.1:4400',
@@ -85,7 +85,7 @@ describe('finding the daemon', () => {
     });
   });
 
-  it('takes the file, its token unless the environment has one', async () => {
+  it('uses the file, and its token unless the environment has one', async () => {
     await writeDaemonFile(folder, FILE);
     expect(await findDaemon({ env: {}, folder })).toEqual({ url: FILE.url, token: 'file-token' });
     expect(await findDaemon({ env: { PROJECTIONIST_TOKEN: 't' }, folder })).toEqual({ url: FILE.url, token: 't' });
@@ -103,7 +103,7 @@ describe('finding the daemon', () => {
     });
   });
 
-  it('does not go to the address of a daemon that is dead', async () => {
+  it('does not use the address of a daemon that has ended', async () => {
     await writeDaemonFile(folder, FILE);
     await expect(findDaemon({ env: {}, folder, isAlive: () => false })).rejects.toMatchObject({
       code: 'DAEMON_UNREACHABLE',
@@ -133,7 +133,7 @@ describe('the client', () => {
   it.each([
     ['text', 'hello'],
     ['other JSON', '{"hello":1}'],
-  ])("says that %s is no daemon's answer", async (_what, body) => {
+  ])("refuses %s as a daemon's answer", async (_what, body) => {
     const url = await serve((_incoming, outgoing) => void outgoing.end(body));
     await expect(createClient({ url, token: null }).statuses(signal)).rejects.toMatchObject({ code: 'NOT_A_DAEMON' });
   });
@@ -159,7 +159,7 @@ describe('the client', () => {
     expect(reached).toBe(false);
   });
 
-  it('stops when it is interrupted', async () => {
+  it('ends at an abort', async () => {
     const url = await serve(() => undefined);
     const interrupted = AbortSignal.abort(new Error('interrupted'));
     await expect(createClient({ url, token: null }).statuses(interrupted)).rejects.toThrow('interrupted');

@@ -9,7 +9,7 @@ import { FakeDaemon } from '../http/fake-daemon.ts';
 
 const LOG = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
-/** The real control API of this daemon on a free port, found by the daemon file of the folder. */
+/** Serves the real control API of this daemon on a free port, and writes the daemon file of the folder. */
 export async function serveIn(cwd: string, daemon: FakeDaemon, token: string): Promise<() => Promise<void>> {
   const options = { daemon, token, host: '127.0.0.1', port: 0, version: '1', log: LOG };
   const server = await createControlApi(options).listen();
@@ -18,7 +18,7 @@ export async function serveIn(cwd: string, daemon: FakeDaemon, token: string): P
   return () => server.close(0);
 }
 
-/** A folder of the running test's own, with a daemon. */
+/** A temporary folder with a daemon, for the running test. */
 export async function daemonIn(): Promise<{ cwd: string; daemon: FakeDaemon; close: () => Promise<void> }> {
   const cwd = await mkdtemp(join(tmpdir(), 'client-'));
   onTestFinished(() => rm(cwd, { recursive: true }));

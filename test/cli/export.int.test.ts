@@ -44,7 +44,7 @@ async function texts(page?: { limit: number; maxBytes: number }): Promise<string
   return text;
 }
 
-/** `databaseActions.export` into a file of a folder of its own. */
+/** Runs the verb `export` with a file in a temporary folder. */
 async function exported(options: { from?: bigint; schema?: string } = {}) {
   const cwd = await mkdtemp(join(tmpdir(), 'export-'));
   onTestFinished(() => rm(cwd, { recursive: true }));
@@ -57,7 +57,7 @@ async function exported(options: { from?: bigint; schema?: string } = {}) {
   return { code, text, stdout: stdout.text, stderr: stderr.text };
 }
 
-/** JSON text as SQL may insert it: numbers of any length, all of Unicode but what jsonb refuses. */
+/** JSON text as SQL may insert it: numbers of any length, all of Unicode that jsonb accepts. */
 const text = fc.string({ unit: 'grapheme', maxLength: 12 }).filter((one) => !/\0|\p{Surrogate}/u.test(one));
 const digits = fc.stringMatching(/^[1-9]\d{0,30}$/);
 const number = fc
@@ -84,7 +84,7 @@ const json = fc.letrec<{ value: string; object: string }>((tie) => ({
     .array(fc.tuple(fc.oneof(text, fc.constantFrom('payload', 'metadata', 'id')), tie('value')), { maxLength: 4 })
     .map((fields) => `{${fields.map(([key, value]) => `${JSON.stringify(key)}:${value}`).join(', ')}}`),
 }));
-/** The first and the last instant that PostgreSQL knows: 4714 BC, and a second before the year 294277. */
+/** The first and the last instant of PostgreSQL: 4714 BC, and a second before the year 294277. */
 const SECONDS = { min: -210_866_803_200n, max: 9_224_318_015_999n };
 const time = fc.oneof(
   { weight: 6, arbitrary: fc.tuple(fc.bigInt({ min: -62_135_596_800n, max: 7_000_000_000n }), fc.nat(999_999)) },
@@ -104,7 +104,7 @@ const row = fc.record({
 
 // Seen red with: `payload` for `payload::text`; exactField answering null; toIso with three digits, or `slice(0, 10)`; in
 // import-line.ts without ` BC`, the 400 years, jsonText('null'), or with problemOfNew for every line.
-test('what is exported and imported into an empty store is equal, to the last digit and microsecond', async () => {
+test('an export imported into an empty store gives equal events, to the last digit and microsecond', async () => {
   const rows = fc.uniqueArray(row, {
     maxLength: 12,
     selector: (one) => [one.instance, one.aggregate, one.id].join('\0'),
@@ -154,7 +154,7 @@ test('what is exported and imported into an empty store is equal, to the last di
 });
 
 // Seen red with: infinity left out of isTimestamp.
-test('what another program keeps in a store of its own comes back too: infinite times, a plain tstamp', async () => {
+test('the store of another program can be exported and imported too: infinite times, a plain tstamp', async () => {
   await sql`ALTER TABLE events ALTER COLUMN tstamp DROP EXPRESSION`;
   onTestFinished(async () => {
     await emptyStore(sql, []);
@@ -176,7 +176,7 @@ test('what another program keeps in a store of its own comes back too: infinite 
   expect(await texts()).toBe(lines);
 });
 
-test('a line has the fields of an import and those that are not the default, and no position', async () => {
+test('a line has the required fields, the optional ones that differ from the default, and no position', async () => {
   const id = '00000000-0000-4000-8000-000000000001';
   const occurredAt = '2026-03-01T20:00:00.1234+01';
   await append(sql, [{ ...event(1, { big: 2n ** 60n }), id, occurredAt }]);
@@ -191,7 +191,7 @@ test('a line has the fields of an import and those that are not the default, and
   );
 });
 
-test('the command writes a file, from a position on', async () => {
+test('the verb writes a file, from a position on', async () => {
   await append(sql, [event(1), event(2), event(3)]);
   const all = await exported();
   expect(all).toMatchObject({ code: 0, stdout: '3 events exported\n', stderr: '' });
@@ -201,8 +201,8 @@ test('the command writes a file, from a position on', async () => {
   expect(await exported({ from: 2n ** 63n - 1n })).toMatchObject({ stdout: '0 events exported\n', text: '' });
 });
 
-// Seen red with: `lastVisible` taken as the head (an export from there on would never have had event 2).
-test('stops where a transaction that is open may still put events, and says so', async () => {
+// Seen red with: `lastVisible` used as the high-water mark (an export from there on would never have had event 2).
+test('an export ends where an open transaction may still add events, and warns', async () => {
   await append(sql, [event(1)]);
   await sql.begin(async (open) => {
     await append(open, [{ ...event(2), aggregateId: 'open' }]);
@@ -218,7 +218,7 @@ test('a schema without a store is an error that says what to do', async () => {
   await sql`CREATE SCHEMA IF NOT EXISTS elsewhere`;
   await sql`ALTER TABLE events RENAME TO events_away`;
   try {
-    await expect(exported({ schema: 'locked-by-other' })).rejects.toMatchObject({ code: 'STORE_MISSING' });
+    await expect(exported({ schema: 'elsewhere' })).rejects.toMatchObject({ code: 'STORE_MISSING' });
   } finally {
     await sql`ALTER TABLE events_away RENAME TO events`;
   }

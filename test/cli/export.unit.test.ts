@@ -21,14 +21,14 @@ function eventText(position: bigint): EventText {
   };
 }
 
-/** Pages of one event each; `pulled` says how many were asked for. */
+/** Pages of one event each; `read` counts those that were requested. */
 function pagesOf(count = 1000) {
-  const state = { pulled: 0, closed: false };
+  const state = { read: 0, closed: false };
   async function* pages(): AsyncGenerator<readonly EventText[], void> {
     try {
-      for (; state.pulled < count; ) {
-        state.pulled += 1;
-        yield [eventText(BigInt(state.pulled))];
+      for (; state.read < count; ) {
+        state.read += 1;
+        yield [eventText(BigInt(state.read))];
       }
     } finally {
       state.closed = true;
@@ -46,7 +46,7 @@ async function folder(): Promise<string> {
 }
 
 // Seen red with: a loop of `stream.write` that does not wait for the stream, in place of the pipeline.
-it('reads no faster than it is read', async () => {
+it('reads pages no faster than its reader reads the stream', async () => {
   const { state, pages } = pagesOf();
   const stop = new AbortController();
   const waiting: (() => void)[] = [];
@@ -55,7 +55,7 @@ it('reads no faster than it is read', async () => {
   for (let taken = 1; taken <= 5; taken++) {
     await vi.waitFor(() => expect(waiting).toHaveLength(1));
     await new Promise(setImmediate);
-    expect(state.pulled).toBeLessThanOrEqual(taken + 4);
+    expect(state.read).toBeLessThanOrEqual(taken + 4);
     waiting.shift()?.();
   }
   stop.abort(new Error('interrupted'));
@@ -64,7 +64,7 @@ it('reads no faster than it is read', async () => {
 });
 
 // Seen red with: EPIPE thrown like any other error.
-it('ends quietly when its reader has had enough, and closes what it read from', async () => {
+it('ends without an error when its reader closes the pipe, and closes its source', async () => {
   const { state, pages } = pagesOf();
   let taken = 0;
   const head = new Writable({
@@ -77,7 +77,7 @@ it('ends quietly when its reader has had enough, and closes what it read from', 
   await vi.waitFor(() => expect(state.closed).toBe(true));
 });
 
-it('tells any other trouble of the stream, and of what it reads from', async () => {
+it('throws any other error of the stream, and of its source', async () => {
   const full = new Writable({
     write: (_chunk, _encoding, done) => done(Object.assign(new Error('no space left'), { code: 'ENOSPC' })),
   });
@@ -90,7 +90,7 @@ it('tells any other trouble of the stream, and of what it reads from', async () 
   await expect(exportTo(sink, broken, NEVER)).rejects.toThrow('the connection is gone');
 });
 
-// Seen red with: `temporary = path` (half an export stood there as if it were whole).
+// Seen red with: `temporary = path` (half an export looked like a whole one).
 it('replaces a file by a complete one, or leaves it as it was', async () => {
   const cwd = await folder();
   await writeFile(join(cwd, 'a.ndjson'), 'old');
@@ -111,7 +111,7 @@ it('replaces a file by a complete one, or leaves it as it was', async () => {
   expect(await readdir(cwd)).toEqual(['a.ndjson']);
 });
 
-it('says why a file cannot be written', async () => {
+it('names the reason when a file cannot be written', async () => {
   const cwd = await folder();
   const to = (file: string) => exportToFile(file, pagesOf(1).pages, { cwd, signal: NEVER });
   await expect(to('none/a.ndjson')).rejects.toThrow(
@@ -120,6 +120,6 @@ it('says why a file cannot be written', async () => {
   await expect(to('.')).rejects.toThrow(`cannot use ${cwd}: it is a folder`);
 });
 
-it('writes to a device as it is', async () => {
+it('writes to a device directly', async () => {
   expect(await exportToFile('/dev/null', pagesOf(2).pages, { cwd: '/', signal: NEVER })).toBe(2);
 });

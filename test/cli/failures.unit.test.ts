@@ -42,14 +42,14 @@ it would be applied; rolled back, nothing of it was kept
 `;
 
 // Seen red with: oneLine left out of `cut`, so that a row could move the cursor.
-it('shows a try as a diff: what stays on one line, what changes below it', async () => {
+it('shows a dry run as a diff: unchanged columns on one line, changes below it', async () => {
   const { daemon, context, out } = await scene();
   daemon.onTry = async () => tryReport;
   expect(await tryVerb.run({ name: 'band', config: undefined, json: false, flags: {} }, context)).toBe(0);
   expect(out()).toBe(REPORT);
 });
 
-it('colours it on a terminal only, and not with NO_COLOR', async () => {
+it('colours the diff on a terminal only, and not with NO_COLOR', async () => {
   for (const [env, coloured] of [
     [{}, true],
     [{ NO_COLOR: '1' }, false],
@@ -62,7 +62,7 @@ it('colours it on a terminal only, and not with NO_COLOR', async () => {
   }
 });
 
-it('a try that fails, or waits, says why and exits with 1', async () => {
+it('a dry run that fails or waits prints the reason and exits with 1', async () => {
   const { daemon, context, out } = await scene();
   const options = { name: 'band', config: undefined, json: false, flags: {} };
   const failed = { ...tryReport, moreStatements: 0, changes: [], moreChanges: 0, error: 'no\nname', sqlstate: '23502' };
@@ -77,7 +77,7 @@ it('a try that fails, or waits, says why and exits with 1', async () => {
   expect(JSON.parse(out().slice(out().lastIndexOf('\n{\n')))).toEqual(tryReport);
 });
 
-it('lists failures of every projection or of one, and shows the one it stands before', async () => {
+it('lists failures of every projection or of one, and shows the current failure', async () => {
   const { daemon, context, out } = await scene();
   expect(await failuresVerb.run({ name: undefined, json: false }, context)).toBe(0);
   expect(out()).toBe('no failed events\n');
@@ -109,7 +109,7 @@ it('lists failures of every projection or of one, and shows the one it stands be
   });
 });
 
-it('writes a capsule to stdout, or to a file that is there only when it is complete', async () => {
+it('writes a capsule to stdout, or to a file that exists only when it is complete', async () => {
   const { cwd, daemon, context, out } = await scene();
   await expect(failuresExportVerb.run({ name: 'band', out: 'c.json' }, context)).rejects.toThrow('no failed event');
   await expect(readFile(join(cwd, 'c.json'))).rejects.toThrow('ENOENT');

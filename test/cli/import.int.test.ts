@@ -45,25 +45,28 @@ async function stored(): Promise<readonly string[]> {
   );
 }
 
-// Seen red with: `refuseOthers` left out (the second line was skipped, and so lost).
+// Seen red with: `refuseOthers` left out (the second line was skipped, so its event was lost).
 test.each([
   ['another payload', { payload: { n: 3 } }, 'payload'],
   ['another name', { name: 'Forgotten' }, 'name'],
   ['another time', { occurredAt: '2026-03-01T19:00:00.123457Z' }, 'occurredAt'],
   ['other metadata', { metadata: { by: 'me' } }, 'metadata'],
   ['everything else', { name: 'Forgotten', payload: null, metadata: { by: 'me' } }, 'name, payload, metadata'],
-])('a line without id on a place that the store has with %s is an error with its number', async (_, changes, what) => {
-  await importing([line(1), line(2), line(3)]);
-  for (const batchSize of [1, 2, 500]) {
-    const again = importing([line(1), line(2), line(3, changes), line(4)], batchSize);
-    await expect(again).rejects.toMatchObject({ code: 'IMPORT_LINE', fields: { line: 3, taken: 2 } });
-    await expect(again).rejects.toThrow(` is stored already with another ${what}: `);
-    expect(await stored()).toEqual(['Noted1', 'Noted2', 'Noted3']);
-  }
-});
+])(
+  'a line without id whose stream and number the store has with %s is an error with the number of the line',
+  async (_, changes, what) => {
+    await importing([line(1), line(2), line(3)]);
+    for (const batchSize of [1, 2, 500]) {
+      const again = importing([line(1), line(2), line(3, changes), line(4)], batchSize);
+      await expect(again).rejects.toMatchObject({ code: 'IMPORT_LINE', fields: { line: 3, taken: 2 } });
+      await expect(again).rejects.toThrow(` is stored already with another ${what}: `);
+      expect(await stored()).toEqual(['Noted1', 'Noted2', 'Noted3']);
+    }
+  },
+);
 
 test.each([1, 2, 500])(
-  'two lines without id on one place in one file: the second is an error (batches of %i)',
+  'of two lines without id and with one stream and number the second is an error (batches of %i)',
   async (batchSize) => {
     const other = line(2, { payload: 'other' });
     const lines = [line(1), line(2), line(2), other, line(2), line(3)];
@@ -72,7 +75,7 @@ test.each([1, 2, 500])(
   },
 );
 
-test('an id that the store has for another place is an error with its number', async () => {
+test('an id that the store has for another stream or number is an error with the number of the line', async () => {
   await importing([line(1, { id: ID })]);
   await expect(importing([line(2), line(3, { id: ID })])).rejects.toThrow(
     /^line 2: event [0-9-]+1 \('Noted'\) is stored already with another stream or number, payload: /,
@@ -80,7 +83,7 @@ test('an id that the store has for another place is an error with its number', a
   expect(await stored()).toEqual(['Noted1', 'Noted2']);
 });
 
-test('a repeat is skipped however it is written: spaces, order of keys, another zone, 1.0 for 1', async () => {
+test('a repeat is skipped in any notation: spaces, order of keys, another zone, 1.0 for 1', async () => {
   await importing([line(1, { id: ID }), line(2)]);
   const rewritten = `{ "id": "${ID.toUpperCase()}", "payload": {"nested":{"b":[1,2.0],"a":1e0}, "n":1}, "metadata": {}, "instanceId": "",
     "occurredAt": "2026-03-01 20:00:00.123456+01", "name": "Noted", "sequenceNo": "1", "aggregateId": "a", "aggregateName": "test.Stream" }`;

@@ -5,10 +5,9 @@ import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { parseExactJson } from '../../src/cli/exact-json.ts';
-import { type AppendBatch, type ImportOptions, importEvents } from '../../src/cli/import-events.ts';
-import { importFile } from '../../src/cli/import-file.ts';
+import { type AppendBatch, type ImportOptions, importEvents, readLines } from '../../src/cli/import-events.ts';
 import { type ImportedEvent, parseImportLine } from '../../src/cli/import-line.ts';
-import { readLines } from '../../src/cli/lines.ts';
+import { importFile } from '../../src/cli/verbs/import-verb.ts';
 import { EngineError } from '../../src/core/errors.ts';
 import { stringifyJson } from '../../src/postgres/json.ts';
 import { capturedContext } from './captured.ts';
@@ -27,7 +26,7 @@ function line(changes: Record<string, unknown> = {}): string {
 }
 
 describe('a line', () => {
-  it('becomes an event, its time and numbers untouched', () => {
+  it('becomes an event with the same time and numbers', () => {
     const id = 'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11';
     const event = parseImportLine(line({ id, instanceId: 'eu', metadata: { by: 'me' } }), 1);
     expect(event).toEqual({ ...EVENT, sequenceNo: 1n, id: id.toLowerCase(), instanceId: 'eu', metadata: { by: 'me' } });
@@ -73,7 +72,7 @@ describe('a line', () => {
     expect(stringifyJson(event.metadata)).toBe(`{"metadata":${written}}`);
   });
 
-  it('without an id gets one from its place, always the same', () => {
+  it('without an id gets one from its stream and number, always the same', () => {
     const id = (changes = {}) => parseImportLine(line(changes), 1).id;
     expect(id()).toBe('44262cad-ee2d-5b88-8072-71b0e9fb0669');
     expect(id({ sequenceNo: '1', payload: 2 })).toBe(id());
@@ -232,13 +231,13 @@ describe('an import', () => {
     expect(await run(text, new MemoryStore())).toEqual({ appended: 2, skipped: 0 });
   });
 
-  it('of nothing does nothing', async () => {
+  it('of an empty file stores nothing', async () => {
     const store = new MemoryStore();
     expect(await run('', store)).toEqual({ appended: 0, skipped: 0 });
     expect(store.batches).toEqual([]);
   });
 
-  it('repeated skips what is there, also without ids', async () => {
+  it('that is repeated skips the stored events, also without ids', async () => {
     const store = new MemoryStore();
     await run(lines(3).join('\n'), store);
     expect(await run(lines(5).join('\n'), store)).toEqual({ appended: 2, skipped: 3 });
@@ -254,11 +253,11 @@ describe('an import', () => {
     expect(store.events).toHaveLength(3);
   });
 
-  it('counts events that were there already as taken', async () => {
+  it('counts events that were stored already as taken', async () => {
     const store = new MemoryStore();
     await run(lines(2).join('\n'), store);
     await expect(run(`${lines(3).join('\n')}\n!`, store)).rejects.toThrow(
-      /^line 4: .*\(3 events were taken before it\)$/,
+      /^line 4: .*\(3 events before it were imported\)$/,
     );
   });
 
@@ -291,7 +290,7 @@ describe('an import', () => {
     }
   });
 
-  it("passes on an error that is no event's fault", async () => {
+  it('throws an error that no event has caused', async () => {
     const store = new MemoryStore();
     store.refuse = () => new EngineError('DATABASE_UNREACHABLE', { address: 'x', reason: 'y' });
     await expect(run(lines(2).join('\n'), store)).rejects.toMatchObject({ code: 'DATABASE_UNREACHABLE' });
@@ -299,15 +298,15 @@ describe('an import', () => {
 
   it('refuses a line over the bound without reading it to its end', async () => {
     const store = new MemoryStore();
-    let pulled = 0;
+    let chunks = 0;
     const source = (async function* () {
       yield Buffer.from(`${line()}\n`);
-      for (; ; pulled += 1) yield Buffer.alloc(1_000, 'x');
+      for (; ; chunks += 1) yield Buffer.alloc(1_000, 'x');
     })();
     await expect(run('', store, { source, maxLineBytes: 5_000 })).rejects.toThrow(
       /^line 2: it is longer than 5000 bytes \(1 events/,
     );
-    expect(pulled).toBeLessThan(10);
+    expect(chunks).toBeLessThan(10);
   });
 
   it('refuses a line that is not UTF-8', async () => {
@@ -315,7 +314,7 @@ describe('an import', () => {
     await expect(run(bytes, new MemoryStore())).rejects.toThrow(/^line 2: it is not UTF-8/);
   });
 
-  it('tolerates a BOM at the beginning only', async () => {
+  it('accepts a BOM at the beginning only', async () => {
     await expect(run(`${line()}\n\uFEFF${line()}`, new MemoryStore())).rejects.toMatchObject({ fields: { line: 2 } });
   });
 
@@ -331,7 +330,7 @@ describe('an import', () => {
     expect(store.events).toHaveLength(3);
   });
 
-  it('reads a file or stdin and says how many', async () => {
+  it('reads a file or stdin and prints the counts', async () => {
     const cwd = await mkdtemp(join(tmpdir(), 'import-'));
     onTestFinished(() => rm(cwd, { recursive: true }));
     const store = new MemoryStore();
@@ -350,7 +349,7 @@ describe('an import', () => {
   });
 });
 
-it('lines do not depend on how the stream is cut', async () => {
+it('lines do not depend on the chunks of the stream', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.stringMatching(/^[a-zé\r]*$/)),

@@ -20,7 +20,7 @@ async function logged(
 }
 
 describe('the log', () => {
-  it('is a JSON object a line, from its level on', async () => {
+  it('is one JSON object a line, from its level on', async () => {
     const text = await logged([], (log) => {
       log.debug('not this');
       log.info({ name: 'band' }, 'projection.live');
@@ -34,7 +34,7 @@ describe('the log', () => {
     });
   });
 
-  it('holds no secret, whatever part of a line it got into (J15)', async () => {
+  it('holds no secret in any part of a line (J15)', async () => {
     const secrets = ['canary-token', 'canary "quoted" \\ password'];
     const text = await logged(secrets, (log) => {
       log.info(
@@ -52,11 +52,11 @@ describe('the log', () => {
     expect(text).toContain('postgres://user:[redacted]@db/app');
   });
 
-  it('is not made unreadable by a short secret', async () => {
+  it('does not redact a short secret, which occurs in ordinary words', async () => {
     expect(await logged(['a'], (log) => log.info('banana'))).toContain('banana');
   });
 
-  it.skipIf(process.platform === 'win32')('survives a reader that went away', async () => {
+  it.skipIf(process.platform === 'win32')('loses lines when its reader has gone, and throws nothing', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'logger-'));
     onTestFinished(() => rm(folder, { recursive: true }));
     const pipe = join(folder, 'pipe');

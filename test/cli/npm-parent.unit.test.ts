@@ -38,17 +38,17 @@ function watched({ ppid, processes, script }: Case) {
   return { child, alive, end, later };
 }
 
-// Seen red with: `isAlive` not asked; the parents not compared; `clearInterval` left out of the timer; the shell not
-// asked for its parent.
-describe('the npm that started the daemon is missed', () => {
-  it('once, when its shell is gone', () => {
+// Seen red with: `isAlive` not called; the parents not compared; `clearInterval` left out of the timer; the parent of the
+// shell not read.
+describe('the end of the npm that started the daemon is reported', () => {
+  it('once, after the end of its shell', () => {
     const { child, later } = watched({ ppid: SHELL, processes: byShell, script: SCRIPT });
     expect(later()).toBe(0);
     child.ppid = 1;
     expect(later()).toBe(1);
   });
 
-  it('once, when it is gone itself and the shell is not', () => {
+  it('once, after its own end while the shell lives', () => {
     const { alive, later } = watched({ ppid: SHELL, processes: byShell, script: SCRIPT });
     alive.delete(NPM);
     expect(later()).toBe(1);
@@ -61,8 +61,8 @@ describe('the npm that started the daemon is missed', () => {
   });
 });
 
-// Seen red with: `isDetached` answering false; `sh -c` not asked for.
-describe('nothing is missed', () => {
+// Seen red with: `isDetached` returning false; `sh -c` not required.
+describe('no end is reported', () => {
   it.each<[string, Case]>([
     ['without npm', { ppid: NPM, processes: byShell }],
     ['after setsid', { ppid: SHELL, processes: byShell, script: `setsid ${SCRIPT}` }],

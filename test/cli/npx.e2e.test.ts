@@ -22,7 +22,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-// Seen red with: watchNpmParent left out of start.ts (both leave the daemon). The end of a terminal is shutdown's SIGHUP.
+// Seen red with: watchNpmParent left out of start.ts (both leave the daemon running). The end of a terminal is the SIGHUP of shutdown.
 test.each([
   ['SIGTERM to npx', 'SIGTERM'],
   ['SIGKILL of npx', 'SIGKILL'],
@@ -32,7 +32,7 @@ test.each([
   await untilSaid(npx, /^4 live, 0 failed, 0 paused$/m);
   const file = join(folder, '.projectionist/daemon.json');
   const { pid } = JSON.parse(await readFile(file, 'utf8')) as { pid: number };
-  // What killAll knows of is npx, which has ended by then.
+  // killAll knows npx alone, which has ended by then.
   onTestFinished(() => {
     if (isRunning(pid)) process.kill(pid, 'SIGKILL');
   });

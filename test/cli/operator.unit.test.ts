@@ -18,7 +18,7 @@ const ran = (context: ReturnType<typeof capturedContext>, code: number) => ({
 });
 
 // Seen red with: the reason left out of the request.
-it('skip sends position and reason, and says how it ended', async () => {
+it('skip sends position and reason, and prints the outcome', async () => {
   const { cwd, daemon } = await daemonIn();
   daemon.onSend = async () => ({ kind: 'done', state: 'catching-up' });
   const skip = { name: 'band', position: '9007199254740993', reason: 'a test of ours', json: false };
@@ -36,7 +36,7 @@ it('skip sends position and reason, and says how it ended', async () => {
   expect(JSON.parse(json.terminal.stdout.text)).toMatchObject({ event: 'SKIP', kind: 'done', state: 'catching-up' });
 });
 
-it('skip passes on why the daemon refuses it', async () => {
+it('skip throws the error of a daemon that refuses', async () => {
   const { cwd, daemon } = await daemonIn();
   daemon.onSend = async () => ({ kind: 'failed', code: 'SKIP_MOVED', message: 'nothing was skipped' });
   const skip = { name: 'band', position: '7', reason: 'x', json: false };
@@ -47,7 +47,7 @@ it('skip passes on why the daemon refuses it', async () => {
   });
 });
 
-it('wait says when it is applied, and passes on how far it still was', async () => {
+it('wait prints that the position is applied, or throws the lag of a projection that has not reached it', async () => {
   const { cwd, daemon } = await daemonIn();
   const asked: unknown[] = [];
   daemon.onWait = async (...given) => {
@@ -75,7 +75,7 @@ it('wait says when it is applied, and passes on how far it still was', async () 
   });
 });
 
-it('forget names the tables that stay, and passes on why it is refused', async () => {
+it('forget names the tables that stay, and throws the error of a daemon that refuses', async () => {
   const { cwd, daemon } = await daemonIn();
   const context = capturedContext({ cwd });
   expect(ran(context, await forgetVerb.run({ name: 'gone', json: false }, context))).toEqual({
@@ -92,7 +92,7 @@ it('forget names the tables that stay, and passes on why it is refused', async (
   });
 });
 
-it('adopt sends the position, and passes on why it is refused', async () => {
+it('adopt sends the position, and throws the error of a daemon that refuses', async () => {
   const { cwd, daemon } = await daemonIn();
   const adopted: unknown[] = [];
   daemon.onAdopt = async (...given) => void adopted.push(given);
@@ -113,7 +113,7 @@ it('adopt sends the position, and passes on why it is refused', async () => {
   });
 });
 
-it('commands and transitions show a line each, or what the daemon said', async () => {
+it('commands and transitions print one line for each row, or the answer of the daemon as JSON', async () => {
   const { cwd, daemon } = await daemonIn();
   await daemon.submit({ name: 'band', event: 'SKIP', position: 7n, reason: 'two\nlines', by: 'http 127.0.0.1' });
   const change = { from: 'live.waiting', to: 'failed.halted', cause: 'WAKE', detail: 'no\u001b[31m row' };
@@ -138,8 +138,8 @@ it('commands and transitions show a line each, or what the daemon said', async (
   );
 });
 
-// Seen red with: isTTY not looked at; NO_COLOR not looked at; the colour put in before the padding.
-it('status has colours on a terminal alone, and none with NO_COLOR', async () => {
+// Seen red with: isTTY ignored; NO_COLOR ignored; the colour added before the padding.
+it('status has colours on a terminal only, and none with NO_COLOR', async () => {
   const { cwd, daemon } = await daemonIn();
   daemon.statuses = [statusOf('band'), statusOf('event', { state: 'failed', detail: 'no row' })];
   const shown = async (isTTY: boolean, env: Record<string, string>) => {

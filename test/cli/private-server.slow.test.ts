@@ -60,8 +60,8 @@ async function answerOf(path: '/healthz' | '/readyz'): Promise<number> {
   return (await fetch(new URL(path, url))).status;
 }
 
-// Seen red with `databaseTrouble` left out of the daemon's options: status did not say what had happened.
-test('a killed server is told by status and readiness while it is away, and the daemon goes on when it is back', async () => {
+// Seen red with `databaseTrouble` left out of the daemon's options: status did not name the reason.
+test('status and readiness report a killed server until it runs again, and then the daemon goes on', async () => {
   await applies(1);
   const control = join(place.folder, '.projectionist/postgres/global/pg_control');
   await rename(control, `${control}.away`);
@@ -72,7 +72,7 @@ test('a killed server is told by status and readiness while it is away, and the 
     interval: 100,
   });
   await vi.waitFor(async () => expect(await answerOf('/readyz')).toBe(503), { timeout: 30_000, interval: 100 });
-  // To start the daemon anew would not bring it back.
+  // A restart of the daemon would not help.
   expect(await answerOf('/healthz')).toBe(200);
   await rename(`${control}.away`, control);
   await applies(2);
@@ -80,7 +80,7 @@ test('a killed server is told by status and readiness while it is away, and the 
   expect(await band()).toMatchObject({ detail: null });
 });
 
-test('a killed backend is nothing the daemon does not survive', async () => {
+test('the daemon goes on after a killed backend', async () => {
   const { database } = (await readDaemonFile(join(place.folder, '.projectionist'))) ?? {};
   if (database === undefined) throw new Error('no private server in daemon.json');
   const sql = connect({ address: database, applicationName: 'test', max: 1 });
@@ -91,7 +91,7 @@ test('a killed backend is nothing the daemon does not survive', async () => {
   await applies(3);
 });
 
-test('a second daemon of the folder uses the server of the first, and takes it over when that one stops', async () => {
+test('a second daemon of the folder uses the server of the first, and starts its own after the end of the first', async () => {
   const second = startDanceFinder(['--no-sample'], { cwd: place.folder });
   await untilSaid(second, /^\d live, 0 failed, \d paused$/m);
   const before = await postmaster();

@@ -15,8 +15,8 @@ const behind = (cursor: number): ProjectionStatus =>
     etaSeconds: (20_000 - cursor) / 5_000,
   });
 
-/** Plays one list of statuses after another; each look takes 250 ms of a clock of its own. */
-function play(polls: readonly (readonly ProjectionStatus[] | Error)[], isTTY = false) {
+/** Returns one list of statuses after another; each poll takes 250 ms of a simulated clock. */
+function runProgress(polls: readonly (readonly ProjectionStatus[] | Error)[], isTTY = false) {
   const daemon = new FakeDaemon();
   const stdout = new Captured(isTTY);
   let at = 0;
@@ -35,8 +35,8 @@ function play(polls: readonly (readonly ProjectionStatus[] | Error)[], isTTY = f
 }
 
 describe('progress', () => {
-  it('says once how it ended', async () => {
-    const { stdout, settled } = play([
+  it('prints the summary once', async () => {
+    const { stdout, settled } = runProgress([
       [
         statusOf('a'),
         statusOf('b'),
@@ -50,10 +50,10 @@ describe('progress', () => {
 
   // Seen red with: `state === 'failed'` in place of the substate.
   it.each(['retrying', 'attempting', 'backing-off', 'skipping'])(
-    'waits for one that is failed.%s, which may be live a moment later',
+    'waits for a projection in failed.%s, which may be live soon',
     async (substate) => {
       const tried = statusOf('b', { state: 'failed', substate: `failed.${substate}`, cursor: '6', failure: null });
-      const { stdout, settled } = play([
+      const { stdout, settled } = runProgress([
         [statusOf('a'), tried],
         [statusOf('a'), statusOf('b')],
       ]);
@@ -62,8 +62,8 @@ describe('progress', () => {
     },
   );
 
-  it('writes a line every 2 s at most when nobody watches', async () => {
-    const { stdout, settled } = play([
+  it('writes at most one line every 2 s without a terminal', async () => {
+    const { stdout, settled } = runProgress([
       ...Array.from({ length: 17 }, (_, index) => [behind(index * 1_000)]),
       [statusOf('band')],
     ]);
@@ -79,8 +79,8 @@ describe('progress', () => {
     );
   });
 
-  it('writes over its own line on a terminal, never wider than that', async () => {
-    const { stdout, settled } = play([[behind(0), behind(1)], [behind(1_000)], [statusOf('band')]], true);
+  it('overwrites its own line on a terminal, never wider than the terminal', async () => {
+    const { stdout, settled } = runProgress([[behind(0), behind(1)], [behind(1_000)], [statusOf('band')]], true);
     await settled;
     const erase = '\r\u001b[2K';
     expect(stdout.text.split(erase)).toEqual([
@@ -91,20 +91,20 @@ describe('progress', () => {
     ]);
   });
 
-  it('waits for one that has not begun, yet not for ever', async () => {
-    const { stdout, settled } = play([[statusOf('band', { state: 'idle' })]]);
+  it('waits a bounded time for a projection that has not begun', async () => {
+    const { stdout, settled } = runProgress([[statusOf('band', { state: 'idle' })]]);
     expect(await settled).toEqual({ live: 0, failed: 0, paused: 1 });
     expect(stdout.text).toBe('0 live, 0 failed, 1 paused\n');
-    const begins = play([[statusOf('band', { state: 'idle' })], [behind(0)], [statusOf('band')]]);
+    const begins = runProgress([[statusOf('band', { state: 'idle' })], [behind(0)], [statusOf('band')]]);
     expect(await begins.settled).toEqual({ live: 1, failed: 0, paused: 0 });
   });
 
-  it('waits out an error of the database', async () => {
-    const { settled } = play([new Error('away'), new Error('away'), [statusOf('band')]]);
+  it('goes on after an error of the database', async () => {
+    const { settled } = runProgress([new Error('away'), new Error('away'), [statusOf('band')]]);
     expect(await settled).toEqual({ live: 1, failed: 0, paused: 0 });
   });
 
-  it('looks at once when a state changes', async () => {
+  it('polls immediately after a transition', async () => {
     const daemon = new FakeDaemon();
     daemon.statuses = [behind(0)];
     const stdout = new Captured();
@@ -113,9 +113,9 @@ describe('progress', () => {
       daemon,
       stdout,
       signal,
-      pause: (_ms, wake) =>
+      pause: (_ms, transition) =>
         new Promise((resolve) => {
-          wake.addEventListener('abort', () => resolve(), { once: true });
+          transition.addEventListener('abort', () => resolve(), { once: true });
           daemon.statuses = [statusOf('band')];
           queueMicrotask(() => daemon.transition('band', 'catching-up', 'live'));
         }),
@@ -132,7 +132,7 @@ describe('progress', () => {
     expect(await settled).toBeNull();
   });
 
-  it('names a reset, and leaves out what is done', () => {
+  it('names a reset, and leaves out live projections', () => {
     expect(progressLine([statusOf('a'), statusOf('b', { state: 'resetting' })])).toBe('b resetting');
   });
 });

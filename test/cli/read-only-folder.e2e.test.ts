@@ -11,12 +11,12 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** Linux lets nobody, root included, make a folder there. In a container with a read-only root it is EROFS everywhere. */
+/** On Linux no user, root included, can create a folder there. In a container with a read-only root it is EROFS everywhere. */
 const READ_ONLY = '/sys';
 
 // Seen red with: the catch left out of announceDaemon.
 test.skipIf(process.platform !== 'linux')(
-  'a daemon with DATABASE_URL starts in a folder that cannot be written, says how to reach it, and ends cleanly',
+  'a daemon with DATABASE_URL starts in a folder that cannot be written, logs how to reach it, and exits with 0',
   async () => {
     const token = 'token-for-the-test';
     const env = { DATABASE_URL: database.url, PROJECTIONIST_TOKEN: token };

@@ -12,21 +12,21 @@ async function send(cwd: string, event: Options['event'], more: Partial<Options>
   return { code, stdout: context.terminal.stdout.text, stderr: context.terminal.stderr.text };
 }
 
-it.each(['RESET', 'PAUSE', 'RESUME', 'RETRY'] as const)('sends %s and says how it ended', async (event) => {
+it.each(['RESET', 'PAUSE', 'RESUME', 'RETRY'] as const)('sends %s and prints the outcome', async (event) => {
   const { cwd, daemon } = await daemonIn();
   daemon.onSend = async () => ({ kind: 'done', state: 'idle' });
   expect(await send(cwd, event)).toEqual({ code: 0, stdout: `band: ${event} done, now idle\n`, stderr: '' });
   expect(daemon.sent).toEqual([{ name: 'band', event }]);
 });
 
-it('passes on why the daemon refuses an event in this state', async () => {
+it('throws the error of a daemon that refuses the command in this state', async () => {
   const { cwd, daemon } = await daemonIn();
   daemon.onSend = async () => ({ kind: 'failed', code: 'COMMAND_REFUSED', message: 'RESUME means nothing to it' });
   await expect(send(cwd, 'RESUME')).rejects.toThrow('RESUME means nothing to it');
 });
 
-// Seen red with: `state === 'failed'` not looked at (exit code 0 for an attempt that failed).
-it('exits with 1 when the attempt of a RETRY failed again, and says why', async () => {
+// Seen red with: `state === 'failed'` not checked (exit code 0 for an attempt that failed).
+it('exits with 1 when the attempt of a RETRY failed again, and prints the reason', async () => {
   const { cwd, daemon } = await daemonIn();
   daemon.onSend = async () => ({ kind: 'done', state: 'failed' });
   daemon.statuses = [statusOf('band', { state: 'failed', detail: 'no row\nin band' })];
@@ -49,7 +49,7 @@ it('with --wait waits until it is live', async () => {
   expect(polls).toBe(3);
 });
 
-it('with --wait exits with 1 when it comes to rest elsewhere', async () => {
+it('with --wait exits with 1 when the projection settles in another state', async () => {
   const { cwd, daemon } = await daemonIn();
   daemon.statuses = [statusOf('band', { state: 'failed', detail: 'halted' })];
   expect(await send(cwd, 'RESET', { wait: true })).toMatchObject({
@@ -58,7 +58,7 @@ it('with --wait exits with 1 when it comes to rest elsewhere', async () => {
   });
 });
 
-it('with --wait has nothing to wait for after a PAUSE', async () => {
+it('with --wait does not wait after a PAUSE', async () => {
   const { cwd, daemon } = await daemonIn();
   daemon.onSend = async () => ({ kind: 'done', state: 'idle' });
   daemon.onStatus = () => expect.unreachable();

@@ -26,7 +26,7 @@ describe('shutting down', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('takes two signals within a second for one', async () => {
+  it('counts two signals within a second as one', async () => {
     let stops = 0;
     const { source, exits } = setUp(() => {
       stops += 1;
@@ -38,7 +38,7 @@ describe('shutting down', () => {
     expect({ stops, exits }).toEqual({ stops: 1, exits: [] });
   });
 
-  it('exits at once with 1 at a later one', async () => {
+  it('exits immediately with 1 at a later signal', async () => {
     const { source, exits } = setUp(() => new Promise(() => {}));
     source.emit('SIGINT', 'SIGINT');
     await vi.advanceTimersByTimeAsync(1_001);
@@ -46,11 +46,11 @@ describe('shutting down', () => {
     expect(exits).toEqual([1]);
   });
 
-  it('gives up after 30 s with 1, having told stop so', async () => {
-    let told = false;
+  it('aborts the signal of stop after 30 s, and exits with 1', async () => {
+    let aborted = false;
     const { source, exits } = setUp((signal) => {
       signal.addEventListener('abort', () => {
-        told = true;
+        aborted = true;
       });
       return new Promise(() => {});
     });
@@ -58,7 +58,7 @@ describe('shutting down', () => {
     await vi.advanceTimersByTimeAsync(29_999);
     expect(exits).toEqual([]);
     await vi.advanceTimersByTimeAsync(1);
-    expect({ told, exits }).toEqual({ told: true, exits: [1] });
+    expect({ aborted, exits }).toEqual({ aborted: true, exits: [1] });
   });
 
   it('exits with 1 when stopping fails', async () => {
@@ -68,7 +68,7 @@ describe('shutting down', () => {
     expect(exits).toEqual([1]);
   });
 
-  it('exits with 1 when stop throws at once', async () => {
+  it('exits with 1 when stop throws', async () => {
     const { source, exits } = setUp(() => {
       throw new Error('boom');
     });
@@ -77,14 +77,14 @@ describe('shutting down', () => {
     expect(exits).toEqual([1]);
   });
 
-  it('can be asked for without a signal, with a code', async () => {
+  it('can be started without a signal, with an exit code', async () => {
     const { exits, handle } = setUp(async () => undefined);
     await handle.shutDown('the private PostgreSQL died', 1);
     await handle.shutDown('again');
     expect(exits).toEqual([1]);
   });
 
-  it('is no longer listened for once released', () => {
+  it('has no listener after release', () => {
     const { source, handle } = setUp(async () => undefined);
     handle.release();
     expect(source.eventNames()).toEqual([]);

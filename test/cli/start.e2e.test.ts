@@ -14,7 +14,7 @@ import {
 } from '../support/command.ts';
 
 /**
- * As a new user would: a folder with nothing but the package, no PostgreSQL given, `npm start`.
+ * As for a new user: a folder with the package alone, no DATABASE_URL, `npm start`.
  * Seen red with: `exec` left out of the npm script; the embedded server not detached; `closers` not run in reverse.
  */
 const ALL_LIVE = /^4 live, 0 failed, 0 paused$/m;
@@ -54,7 +54,7 @@ async function statusOf(name: string): Promise<{ cursor: string; generation: num
   return JSON.parse(out);
 }
 
-test('npm start on an empty machine appends the sample, brings four projections up, and ends with SIGTERM to npm', async () => {
+test('npm start on an empty machine appends the sample, starts four projections, and ends at SIGTERM to npm', async () => {
   const npm = run('npm', ['start'], { cwd: place.folder });
   await untilSaid(npm, ALL_LIVE);
   expect(npm.out()).toMatch(/^sample history of 20000 events appended$/m);
@@ -74,8 +74,8 @@ test('npm start on an empty machine appends the sample, brings four projections 
   await endsCleanly(npm, () => npm.child.kill('SIGTERM'));
 });
 
-test('the second start is warm, loses nothing, takes imports, and ends with SIGTERM to the group', async () => {
-  // No broker answers there, which costs nothing but a line in the status.
+test('the second start is warm, loses nothing, accepts imports, and ends at SIGTERM to the group', async () => {
+  // No broker answers there: the effect is one line in the status.
   const npm = run('npm', ['start'], { cwd: place.folder, env: { AMQP_URL: 'amqp://me:hunter22@127.0.0.1:1' } });
   await untilSaid(npm, ALL_LIVE);
   expect(npm.out()).not.toMatch(/sample/);
@@ -96,7 +96,7 @@ test('the second start is warm, loses nothing, takes imports, and ends with SIGT
   const broken = await projectionist(['import', '-'], { cwd: place.folder, input: `${lines[0]}\n{"aggregateName":\n` });
   expect(broken.code).toBe(1);
   expect(broken.err).toMatch(/^projectionist: [^\n]*line 2[^\n]*\n$/);
-  // A skipped repeat draws a position all the same, so how far the last one lies is not fixed.
+  // A skipped repeat uses a position too, so the last position is not fixed.
   await vi.waitFor(
     async () => {
       const { cursor, state } = await statusOf('band');
@@ -112,7 +112,7 @@ test('the second start is warm, loses nothing, takes imports, and ends with SIGT
   expect(npm.out() + npm.err()).not.toContain('hunter22');
 });
 
-test('Ctrl-C ends it as cleanly, and a signal during the start does too', async () => {
+test('Ctrl-C ends the daemon with 0, and so does a signal during the start', async () => {
   const npm = run('npm', ['start'], { cwd: place.folder });
   await untilSaid(npm, ALL_LIVE);
   await endsCleanly(npm, () => process.kill(-(npm.child.pid ?? 0), 'SIGINT'));
@@ -123,7 +123,7 @@ test('Ctrl-C ends it as cleanly, and a signal during the start does too', async 
   expect(await early.ended).toEqual({ code: 0, signal: null });
 });
 
-test('a database that cannot be used is one line on stderr that says what to do, and exit code 1', async () => {
+test('a database that cannot be used is one line on stderr with what to do, and exit code 1', async () => {
   const refused = startDanceFinder([], {
     cwd: place.folder,
     env: { DATABASE_URL: 'postgres://nobody:secret@127.0.0.1:1/none' },
@@ -152,9 +152,9 @@ test('a port in use ends the start with exit code 1 and leaves no process behind
 test.each([
   ['an unknown command', ['dance'], {}],
   ['no command', [], {}],
-  ['a setting that makes no sense', ['start', '--port', 'none'], {}],
-  ['an environment variable that makes no sense', ['start'], { RETRIES: 'many' }],
-  ['a config file that is not there', ['start', '--config', 'nowhere.js'], {}],
+  ['an invalid setting', ['start', '--port', 'none'], {}],
+  ['an invalid environment variable', ['start'], { RETRIES: 'many' }],
+  ['a missing config file', ['start', '--config', 'nowhere.js'], {}],
   ['a public address without a token', ['start'], { HOST: '0.0.0.0' }],
 ])('%s is one line on stderr and exit code 2', async (_what, args, env) => {
   const config =
@@ -166,7 +166,7 @@ test.each([
   expect(err).toMatch(/^projectionist: /);
 });
 
-test('a command without a daemon says how to start one', async () => {
+test('a command without a daemon names how to start one', async () => {
   const { code, err } = await projectionist(['status'], {
     cwd: place.folder,
     env: { PROJECTIONIST_URL: 'http://127.0.0.1:1', PROJECTIONIST_TOKEN: 'x' },

@@ -19,9 +19,9 @@ async function folder(): Promise<string> {
 
 const options = { config: 'projectionist.config.mjs', sample: 'never', traffic: false, flags: { port: '0' } } as const;
 
-// Seen red with: the comparison of NODE_ENV left out of start.ts (a private PostgreSQL is then made in the folder).
+// Seen red with: the comparison of NODE_ENV left out of start.ts (then a private PostgreSQL is created in the folder).
 it.each([{}, { DATABASE_URL: '' }])(
-  'start without a database in production is refused before anything is made: %o',
+  'start without a database in production is refused before a file is written: %o',
   async (env) => {
     const cwd = await folder();
     await expect(
@@ -34,8 +34,8 @@ it.each([{}, { DATABASE_URL: '' }])(
   },
 );
 
-// Seen red with: settingsWithoutEffect not called by start (DATABASE_URL is then what is refused).
-it('start is refused before anything is made with a setting that asks for what the daemon does not do', async () => {
+// Seen red with: settingsWithoutEffect not called by start (then DATABASE_URL is refused instead).
+it('start with a setting for missing behaviour is refused before a file is written', async () => {
   const cwd = await folder();
   const env = { MAX_PROJECTIONS: '3', NODE_ENV: 'production' };
   await expect(start(options, capturedContext({ cwd, env }))).rejects.toThrow('MAX_PROJECTIONS: there is no ceiling');

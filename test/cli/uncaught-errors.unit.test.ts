@@ -32,13 +32,13 @@ test.each(['unhandledRejection', 'uncaughtException'])(
   'H11: %s inside of a handler halts its projection, outside it ends the process',
   (name) => {
     const { source, halt, die, end } = watched();
-    const error = new Error('left behind');
+    const error = new Error('not awaited');
     withHandlerContext({ projection: 'band', event }, () => source.emit(name, error));
     expect(halt).toHaveBeenCalledExactlyOnceWith({ projection: 'band', event }, error);
     expect(die).not.toHaveBeenCalled();
     source.emit(name, error);
     expect(halt).toHaveBeenCalledOnce();
-    expect(die).toHaveBeenCalledExactlyOnceWith('an error that nobody caught');
+    expect(die).toHaveBeenCalledExactlyOnceWith('an uncaught error');
     end();
     expect(source.eventNames()).toEqual([]);
   },
@@ -46,24 +46,26 @@ test.each(['unhandledRejection', 'uncaughtException'])(
 
 test('H11: a halt that cannot be stored is logged', async () => {
   const { source, log } = watched(vi.fn(async () => await Promise.reject(new Error('no database'))));
-  withHandlerContext({ projection: 'band', event }, () => source.emit('unhandledRejection', new Error('left behind')));
-  await vi.waitFor(() => expect(log.lines.map(({ message }) => message)).toContain('it could not be halted'));
+  withHandlerContext({ projection: 'band', event }, () => source.emit('unhandledRejection', new Error('not awaited')));
+  await vi.waitFor(() =>
+    expect(log.lines.map(({ message }) => message)).toContain('the projection could not be halted'),
+  );
   expect(log.lines.at(-1)?.fields).toMatchObject({ projection: 'band', err: { message: 'no database' } });
 });
 
-test('H11: what was left behind is told, with the event where it is known', () => {
+test('H11: an uncaught error is logged, with the event where a handler caused it', () => {
   const { source, log } = watched();
-  const error = new Error('left behind');
+  const error = new Error('not awaited');
   withHandlerContext({ projection: 'band', event }, () => source.emit('uncaughtException', error));
   source.emit('uncaughtException', error);
-  const told = { projection: 'band', position: '7', eventName: 'Noted', err: error };
+  const fields = { projection: 'band', position: '7', eventName: 'Noted', err: error };
   expect(log.lines.map(({ level, fields, message }) => [level, fields, message])).toEqual([
-    ['error', told, 'a handler left behind an error that nobody caught, its projection is halted'],
-    ['error', { err: error }, 'an error that nobody caught ends the daemon'],
+    ['error', fields, 'a handler caused an uncaught error: its projection is halted'],
+    ['error', { err: error }, 'an uncaught error ends the daemon'],
   ]);
 });
 
-test('H9: memory beyond the limit is told once', () => {
+test('H9: memory beyond the limit is reported once', () => {
   vi.useFakeTimers();
   let megabytes = 90;
   const found: number[] = [];

@@ -18,8 +18,8 @@ async function serve(options: Partial<ControlApiOptions>) {
   return server;
 }
 
-/** The words of each line behind its time. */
-const told = ({ text }: Captured) => text.split('\n').flatMap((line) => line.slice(25) || []);
+/** Each line without its time. */
+const linesOf = ({ text }: Captured) => text.split('\n').flatMap((line) => line.slice(25) || []);
 
 function watching(urls: readonly string[], name?: string, token = TOKEN) {
   const stdout = new Captured();
@@ -34,21 +34,21 @@ function watching(urls: readonly string[], name?: string, token = TOKEN) {
   return { stdout, ended, over: watchStates({ find, name, signal: ended.signal, stdout, retryMs: 1 }) };
 }
 
-// Seen red with: `from === to` not looked at; the names of operations not left out.
-test('each transition is a line, from what is there at the beginning on', async () => {
+// Seen red with: `from === to` not checked; the names of operations not left out.
+test('each transition is a line, after a line for each initial state', async () => {
   const daemon = inspectedDaemon(['band', 'event']);
   await daemon.answer('band', 'open:running', 'run:caught-up');
   const { url } = await serve({ inspectors: openConnections(daemon.hub) });
   const { stdout, ended, over } = watching([url]);
-  await expect.poll(() => told(stdout)).toEqual(['daemon running', 'band live.waiting', 'event idle.opening']);
+  await expect.poll(() => linesOf(stdout)).toEqual(['daemon running', 'band live.waiting', 'event idle.opening']);
   daemon.child('band').send({ type: 'WAKE' });
-  // Another wake while it works changes no state.
+  // Another WAKE while it works changes no state.
   daemon.clock.pass(200);
   daemon.child('band').send({ type: 'WAKE' });
   daemon.child('band').send({ type: 'RESET' });
   await daemon.answer('band', 'run:stopped', 'reset:running', 'rejected');
   await expect
-    .poll(() => told(stdout).slice(3))
+    .poll(() => linesOf(stdout).slice(3))
     .toEqual([
       'band live.waiting -> live.working (WAKE)',
       'band live.working -> resetting (done)',
@@ -64,33 +64,33 @@ test('of one projection only, when it is named', async () => {
   const daemon = inspectedDaemon(['band', 'event']);
   const { url } = await serve({ inspectors: openConnections(daemon.hub) });
   const { stdout } = watching([url], 'event');
-  await expect.poll(() => told(stdout)).toEqual(['event idle.opening']);
+  await expect.poll(() => linesOf(stdout)).toEqual(['event idle.opening']);
   await daemon.answer('band', 'open:running');
   await daemon.answer('event', 'open:running');
-  await expect.poll(() => told(stdout).at(-1)).toBe('event idle.opening -> catching-up.working (done)');
+  await expect.poll(() => linesOf(stdout).at(-1)).toBe('event idle.opening -> catching-up.working (done)');
   expect(stdout.text).not.toContain('band');
 });
 
-test('it goes on over a restart of the daemon, and says so', async () => {
+test('the lines go on over a restart of the daemon, and name it', async () => {
   const [before, after] = [inspectedDaemon(['band']), inspectedDaemon(['band'])];
   const first = await serve({ inspectors: openConnections(before.hub) });
   const second = await serve({ inspectors: openConnections(after.hub) });
   const { stdout } = watching([first.url, 'http://127.0.0.1:1', second.url]);
-  await expect.poll(() => told(stdout)).toContain('band idle.opening');
+  await expect.poll(() => linesOf(stdout)).toContain('band idle.opening');
   await first.close(0);
   await expect
-    .poll(() => told(stdout), { timeout: 5000 })
+    .poll(() => linesOf(stdout), { timeout: 5000 })
     .toEqual([
       'daemon running',
       'band idle.opening',
-      'lost the daemon, looking for it again',
+      'lost the daemon, searching for it',
       'the daemon answers again',
       'daemon running',
       'band idle.opening',
     ]);
 });
 
-test('a daemon that is not there, does not know the token or lets nobody look is an error at once', async () => {
+test('a daemon that does not answer, refuses the token or runs with INSPECT=off is an error immediately', async () => {
   const { url } = await serve({ inspectors: openConnections(new Hub()) });
   const closed = await serve({});
   await expect(watching([url], undefined, 'wrong').over).rejects.toMatchObject({ code: 'TOKEN_WRONG' });

@@ -4,8 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { type DaemonClient, RefusedError } from '../../src/cli/client.ts';
 import { stateFolder } from '../../src/cli/find-client.ts';
 import { type PollResult, pollStatuses } from '../../src/cli/poll.ts';
-import { watchVerb } from '../../src/cli/verbs/watch-verb.ts';
-import { showPolls } from '../../src/cli/watch.ts';
+import { showPolls, watchVerb } from '../../src/cli/verbs/watch-verb.ts';
 import { EngineError } from '../../src/core/errors.ts';
 import type { ProjectionStatus } from '../../src/core/status.ts';
 import { FakeDaemon, statusOf } from '../http/fake-daemon.ts';
@@ -61,7 +60,7 @@ it('writes an object for each change with --json, on a terminal too', async () =
 });
 
 describe('not on a terminal', () => {
-  it('writes a line for each change, and none for what merely counts on', async () => {
+  it('writes a line for each change, and none when only numbers rise', async () => {
     const behind = { state: 'catching-up', cursor: '10', head: '42' } as const;
     const text = await shown([
       seen(statusOf('band', behind), statusOf('event')),
@@ -89,27 +88,27 @@ describe('not on a terminal', () => {
     );
   });
 
-  it('says once that the daemon is lost, and that it is back', async () => {
+  it('writes once that the daemon is lost, and once that it answers again', async () => {
     const text = await shown([seen(statusOf('band')), LOST, LOST, seen(statusOf('band')), LOST]);
     expect(text.replaceAll('2026-03-01T12:00:00.000Z ', '')).toBe(
       [
         'band live 42/42',
-        'lost the daemon, looking for it again: no daemon answers',
+        'lost the daemon, searching for it: no daemon answers',
         'the daemon answers again',
-        'lost the daemon, looking for it again: no daemon answers',
+        'lost the daemon, searching for it: no daemon answers',
         '',
       ].join('\n'),
     );
   });
 
-  it('lets no text from elsewhere forge a line or move the cursor', async () => {
+  it('lets no foreign text forge a line or move the cursor', async () => {
     const text = await shown([seen(statusOf('band', { detail: 'a\n\u001b[2Jb' }))]);
     expect(text).toBe('2026-03-01T12:00:00.000Z band live 42/42: a ?[2Jb\n');
   });
 });
 
 describe('on a terminal', () => {
-  /** What a terminal shows after this was written to it; it knows the codes that are used and no other. */
+  /** The screen of a terminal after this output. It knows only the codes that are used. */
   function screen(written: string): readonly string[] {
     const lines = [''];
     let row = 0;
@@ -123,7 +122,7 @@ describe('on a terminal', () => {
     return lines;
   }
 
-  it('paints the table over the last one', async () => {
+  it('repaints the table', async () => {
     const polls = [
       seen(statusOf('band', { state: 'catching-up' }), statusOf('event')),
       LOST,
@@ -144,7 +143,7 @@ describe('on a terminal', () => {
     ]);
   });
 
-  it('cuts what would wrap or scroll away', async () => {
+  it('cuts lines that would wrap or scroll away', async () => {
     const stdout = Object.assign(new Captured(true), { rows: 5 });
     const many = Array.from({ length: 9 }, (_, index) => statusOf(`p${index}`, { detail: 'x'.repeat(200) }));
     const lines = screen(await shown([seen(...many), seen(...many)], stdout));
@@ -158,7 +157,7 @@ describe('on a terminal', () => {
   });
 });
 
-describe('the looks', () => {
+describe('the polls', () => {
   const stop = () => new AbortController();
   const client = (statuses: DaemonClient['statuses']): DaemonClient => ({
     statuses,
@@ -175,7 +174,7 @@ describe('the looks', () => {
     capsule: () => expect.unreachable(),
   });
 
-  it('end with the error of the first one', async () => {
+  it('end with the error of the first poll', async () => {
     const unreachable = new EngineError('DAEMON_UNREACHABLE', { url: 'x' });
     const refused = new RefusedError(401, 'TOKEN_WRONG', 'no');
     for (const [connect, error] of [
@@ -187,7 +186,7 @@ describe('the looks', () => {
     }
   });
 
-  it('refuse a name that is not there, but outlive one that goes', async () => {
+  it('refuse an unknown name, but go on when a projection disappears', async () => {
     let statuses = [statusOf('band'), statusOf('event')];
     const connect = async () => client(async () => statuses);
     const unknown = pollStatuses({ connect, name: 'bands', signal: stop().signal, everyMs: 1 });
@@ -199,16 +198,16 @@ describe('the looks', () => {
     await polls.return();
   });
 
-  // Seen red with: `client = null` left out (it asked the old address for ever).
-  it('go on after a loss, and find the daemon anew', async () => {
+  // Seen red with: `client = null` left out (it polled the old address for ever).
+  it('go on after a loss, and find the daemon again', async () => {
     let connects = 0;
     const connect = async () => {
       connects += 1;
       if (connects === 2) throw new EngineError('DAEMON_UNREACHABLE', { url: 'x' });
-      let asked = 0;
+      let calls = 0;
       return client(async () => {
-        asked += 1;
-        if (asked === 2) throw new RefusedError(503, 'UNAVAILABLE', 'not now');
+        calls += 1;
+        if (calls === 2) throw new RefusedError(503, 'UNAVAILABLE', 'not now');
         return [statusOf(`of${connects}`)];
       });
     };
@@ -225,17 +224,17 @@ describe('the looks', () => {
     ]);
   });
 
-  it('end at once when told, also in the middle of one', async () => {
-    const told = stop();
+  it('end immediately at an abort, also during a poll', async () => {
+    const stopping = stop();
     const connect = async () =>
       client(
         (signal) =>
           new Promise((_, reject) => {
             signal.addEventListener('abort', () => reject(signal.reason));
-            setImmediate(() => told.abort(new Error('interrupted')));
+            setImmediate(() => stopping.abort(new Error('interrupted')));
           }),
       );
-    expect(await pollStatuses({ connect, name: undefined, signal: told.signal }).next()).toEqual({
+    expect(await pollStatuses({ connect, name: undefined, signal: stopping.signal }).next()).toEqual({
       done: true,
       value: undefined,
     });
@@ -270,7 +269,7 @@ describe('the command', () => {
     expect(context.terminal.stderr.text).toBe('');
   });
 
-  it('ends when whoever reads its output went away', async () => {
+  it('ends when the reader of its output has gone', async () => {
     const { cwd } = await daemonIn();
     const gone = new AbortController();
     const watching = watchVerb.run(

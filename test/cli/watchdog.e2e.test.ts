@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { killAll, PACKAGE_URL, startProjections, untilSaid } from '../support/command.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
-/** One projection never comes back from an event, the other one is innocent. */
+/** A handler of one projection never returns, the other projection works. */
 const CONFIG = `
 import { create, defineProjection } from '${PACKAGE_URL}';
 const one = (name, on) => defineProjection()({
@@ -49,9 +49,9 @@ async function startOn(database: TestDatabase, watchdogMs: number) {
   return { daemon, append, untilApplied };
 }
 
-// Seen red with: no watchdog started (the first one hangs, for ever);
-// no slot given to the page meter (no projection is named).
-test('H2: a handler that never returns ends the process, naming the projection; a process that was stopped for longer goes on', async () => {
+// Seen red with: no watchdog started (the first daemon hangs for ever);
+// no slot given to PageMetricsRecorder (no projection is named).
+test('H2: a handler that never returns ends the process, and the log names the projection; a process that was stopped for longer goes on', async () => {
   const [one, two] = databases;
   if (one === undefined || two === undefined) throw new Error('two databases are needed');
   const stopped = await startOn(two, 1000);

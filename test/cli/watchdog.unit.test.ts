@@ -1,27 +1,27 @@
 import { describe, expect, test } from 'vitest';
-import { lastWords, listenOnce, readBoard } from '../../src/cli/start/watchdog-thread.mjs';
+import { lastLine, observeHeartbeat, readBoard } from '../../src/cli/start/watchdog-thread.mjs';
 import type { StoredEvent } from '../../src/core/event.ts';
 import { defineProjection } from '../../src/core/projection.ts';
 import { HandlerAnswers } from '../../src/projector/handler-answers.ts';
 import { HandlerBoard } from '../../src/projector/handler-board.ts';
 import { PageMetricsRecorder } from '../../src/projector/page-metrics.ts';
 
-/** Looks every second; each pair is what the watched thread's counter says and the milliseconds since the look before. */
+/** Polls every second; each pair is the counter of the main thread and the milliseconds since the last poll. */
 function silence(...polls: readonly (readonly [heartbeat: number, elapsedMs: number])[]): number {
-  let heard = { heartbeat: 0, silentMs: 0 };
-  for (const [heartbeat, elapsedMs] of polls) heard = listenOnce(heard, { heartbeat, elapsedMs, everyMs: 1000 });
-  return heard.silentMs;
+  let last = { heartbeat: 0, silentMs: 0 };
+  for (const [heartbeat, elapsedMs] of polls) last = observeHeartbeat(last, { heartbeat, elapsedMs, everyMs: 1000 });
+  return last.silentMs;
 }
 
 describe('silence', () => {
-  test('is the time since the event loop last came round', () => {
+  test('is the time since the last heartbeat of the event loop', () => {
     expect(silence([0, 1000], [0, 1001], [0, 1000])).toBe(3001);
     expect(silence([0, 1000], [0, 1000], [1, 1000])).toBe(0);
     expect(silence([0, 1000], [1, 1000], [1, 1000])).toBe(1000);
   });
 
-  // Seen red with: Math.min left out of listenOnce.
-  test('is none of the event loop while the whole process or the machine stood still', () => {
+  // Seen red with: Math.min left out of observeHeartbeat.
+  test('does not count the time in which the whole process or the machine was stopped', () => {
     expect(silence([0, 1000], [0, 3_600_000])).toBe(3000);
     expect(silence([0, 3_600_000], [1, 1000])).toBe(0);
   });
@@ -31,7 +31,7 @@ describe('the board', () => {
   const name = (board: HandlerBoard) => readBoard(board.memory, board.names);
 
   // Seen red with: `leave` that leaves the position.
-  test('tells whose handler is at work, and at which event', () => {
+  test('names the projection whose handler runs, and the event', () => {
     const board = new HandlerBoard(['band', 'event', 'prices']);
     expect(name(board)).toEqual([]);
     board.slot('event')?.enter(9_007_199_254_740_993n);
@@ -41,8 +41,8 @@ describe('the board', () => {
     expect(board.slot('nobody')).toBeNull();
   });
 
-  // Seen red with: `back` left out of HandlerAnswers' call (the handler is blamed), and `prepare` that stores nothing.
-  test('blames no handler for the time that a page takes to be planned and encoded', () => {
+  // Seen red with: `back` left out of HandlerAnswers' call (the handler is named), and `prepare` that stores nothing.
+  test('names no handler while a page is planned and encoded', () => {
     const board = new HandlerBoard(['band', 'prices']);
     const projection = defineProjection<{ name: 'Noted'; payload: object }>()({
       name: 'prices',
@@ -54,7 +54,7 @@ describe('the board', () => {
     expect(new HandlerAnswers(projection, 0n, recorder).ahead(events)).toBeNull();
     expect(name(board)).toEqual([{ projection: 'prices', position: '5', events: 2 }]);
     const about = { silentMs: 30_000, pid: 7, daemon: 'box:7', time: '2026-01-01T00:00:00.000Z' };
-    expect(JSON.parse(lastWords(name(board), about)).msg).toBe(
+    expect(JSON.parse(lastLine(name(board), about)).msg).toBe(
       "the event loop has been blocked for 30 s, preparing a page of 2 events for 'prices', from position 5 on (no handler): the process is ended",
     );
     board.slot('band')?.enter(9n);
@@ -65,7 +65,7 @@ describe('the board', () => {
   });
 
   // Seen red with: the sort left out.
-  test('tells the one that was called last first, and async ones that are pending beside it', () => {
+  test('names first the handler that was called last, then pending async handlers', () => {
     const board = new HandlerBoard(['band', 'event', 'prices']);
     board.slot('band')?.enter(3n);
     board.slot('prices')?.enter(5n);
@@ -78,11 +78,11 @@ describe('the board', () => {
   });
 });
 
-test('the last line of the log names the projection and the position, and is one line of JSON as the others are', () => {
+test('the last line of the log names the projection and the position, and is one line of JSON like the others', () => {
   const about = { silentMs: 30_400, pid: 7, daemon: 'box:7', time: '2026-01-01T00:00:00.000Z' };
-  const words = lastWords([{ projection: 'band', position: '42' }], about);
-  expect(words).toMatch(/^[^\n]+\n$/);
-  expect(JSON.parse(words)).toEqual({
+  const line = lastLine([{ projection: 'band', position: '42' }], about);
+  expect(line).toMatch(/^[^\n]+\n$/);
+  expect(JSON.parse(line)).toEqual({
     level: 60,
     time: about.time,
     pid: 7,
@@ -91,5 +91,5 @@ test('the last line of the log names the projection and the position, and is one
     position: '42',
     msg: "the event loop has been blocked for 30 s, in a handler of 'band' at position 42: the process is ended",
   });
-  expect(JSON.parse(lastWords([], about)).msg).toContain('in no handler');
+  expect(JSON.parse(lastLine([], about)).msg).toContain('in no handler');
 });

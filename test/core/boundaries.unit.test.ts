@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { deathsInARow, fullJitter } from '../../src/core/backoff.ts';
 import { checkIdentifier, quoteIdentifier } from '../../src/core/identifier.ts';
-import { parsePosition } from '../../src/core/position.ts';
+import { POSITION_PATTERN, parsePosition, positionOrNull } from '../../src/core/position.ts';
+import { isUuid } from '../../src/core/uuid.ts';
 import { nextPageSize, PAGE_MAX, PAGE_MIN } from '../../src/projector/page-size-bounds.ts';
 
 // Seen red with: {0,63} in the pattern (PostgreSQL cuts names at 63 bytes without an error); `__proto__` let through.
@@ -35,7 +36,7 @@ test('an identifier is lower-case letters, digits and underscores, at most 63 of
   );
 });
 
-test('a name that is refused is told, as far as it can be shown', () => {
+test('the error of a refused name has its first 80 characters', () => {
   expect(() => checkIdentifier('projection', 'X'.repeat(100))).toThrow(
     expect.objectContaining({ fields: { what: 'projection', value: 'X'.repeat(80) } }),
   );
@@ -47,13 +48,15 @@ test('a position is every whole number from 0 to 2^63 - 1, exactly', () => {
   fc.assert(
     fc.property(fc.bigInt({ min: 0n, max: 2n ** 63n - 1n }), (position) => {
       expect(parsePosition(String(position))).toBe(position);
+      expect(positionOrNull(String(position))).toBe(position);
+      expect(String(position)).toMatch(new RegExp(POSITION_PATTERN));
     }),
     { seed: 42 },
   );
   expect(parsePosition('9223372036854775807')).toBe(9223372036854775807n);
 });
 
-// Seen red with: the comparison with MAX taken out.
+// Seen red with: the comparison with MAX_POSITION taken out.
 test.each([
   '',
   '-1',
@@ -68,14 +71,32 @@ test.each([
   '10000000000000000000',
   '9'.repeat(500),
 ])('%s is no position', (text) => {
+  expect(positionOrNull(text)).toBeNull();
   expect(() => parsePosition(text)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
 });
 
-test('a position that is refused is told, as far as it can be shown, with why', () => {
-  const told = (text: string, reason: string) =>
+test('the error of a refused position has its first 40 characters and the reason', () => {
+  const expectRefused = (text: string, reason: string) =>
     expect(() => parsePosition(text)).toThrow(expect.objectContaining({ fields: { setting: 'position', reason } }));
-  told('9'.repeat(50), `'${'9'.repeat(40)}' is not a decimal string`);
-  told('9223372036854775808', '9223372036854775808 is above 2^63 - 1');
+  expectRefused('9'.repeat(50), `'${'9'.repeat(40)}' is not a decimal string`);
+  expectRefused('9223372036854775808', '9223372036854775808 is above 2^63 - 1');
+});
+
+// Seen red with: the pattern without `i`, without `^`, without `$`.
+test('a UUID has 32 hexadecimal digits of either case in five groups', () => {
+  for (const good of ['0123abcd-0123-0123-0123-0123456789ef', 'ABCDEF01-ABCD-1234-0000-00000000000F']) {
+    expect(isUuid(good)).toBe(true);
+    const bad = [
+      `${good} `,
+      ` ${good}`,
+      `${good}0`,
+      `{${good}}`,
+      good.replaceAll('-', ''),
+      good.replace(/^./, 'g'),
+      '',
+    ];
+    for (const text of bad) expect(isUuid(text), text).toBe(false);
+  }
 });
 
 test('a page stays between its bounds whatever pages took', () => {

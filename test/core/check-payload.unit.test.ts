@@ -56,8 +56,8 @@ test('of many issues a few are shown, and paths may be made of objects', () => {
   ).toThrow('it does not say why');
 });
 
-// Seen red with: the look at Promise taken out of checkPayload.
-test('a schema that answers later is refused, and what it rejects with afterwards reaches nobody', async () => {
+// Seen red with: the check for a Promise taken out of checkPayload.
+test('a schema that answers asynchronously is refused, and its later rejection is handled', async () => {
   const late = z.object({ price: z.number().refine(async () => await Promise.resolve(true)) });
   const reason = 'it answers with a promise, or a check in it throws; it has to answer at once';
   expect(() => checkPayload('Priced', late, { price: 1 })).toThrow(unchecked(reason));
@@ -70,7 +70,7 @@ test('a schema that answers later is refused, and what it rejects with afterward
   ).toThrow(unchecked(reason));
 });
 
-// Seen red with: the catch taken out of ask; the last throw of checkPayload.
+// Seen red with: the catch taken out of validate; the last throw of checkPayload.
 test('a schema that throws or answers nonsense is at fault, not the payload', () => {
   const cause = new TypeError('no such table');
   const throwing = answering(() => {
@@ -97,7 +97,7 @@ const refusedFor = (issues: unknown) => () =>
   );
 
 // Seen red with: `left > 0` made `>=`; the cut taken out; the pattern of an index without `^`, without `$`.
-test('what is wrong is told in full where it is short: a place in a list by its number, another by its name', () => {
+test('a short list of issues is given in full, with the index of an element and the name of a field', () => {
   const issue = (path?: readonly unknown[], message = 'no') => ({ message, path });
   const five = Array.from({ length: 5 }, () => issue(['a']));
   expect(refusedFor(five)).toThrow(/payload\.a: no$/);

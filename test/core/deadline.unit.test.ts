@@ -5,7 +5,7 @@ afterEach(() => vi.restoreAllMocks());
 
 const never = () => new Promise<never>(() => undefined);
 
-/** A signal, and who listens to it; whoever is called once leaves by being called. */
+/** A signal and its listeners; a listener that is called once is removed by the call. */
 function counted() {
   const controller = new AbortController();
   const { signal } = controller;
@@ -39,7 +39,7 @@ test('a signal that is aborted first is the end, with its reason', async () => {
   await expect(waiting).rejects.toThrow('too late');
 });
 
-// Seen red with: `signal.aborted` not looked at (nobody would ever be told); taken for true.
+// Seen red with: `signal.aborted` not checked (the promise would never reject); taken for true.
 test('a signal that was aborted before ends it at once, and is not listened to', async () => {
   const { controller, signal } = counted();
   controller.abort(new Error('over'));
@@ -48,7 +48,7 @@ test('a signal that was aborted before ends it at once, and is not listened to',
   expect(listening).not.toHaveBeenCalled();
 });
 
-test('what the promise does after that reaches nobody', async () => {
+test('a later rejection of the promise is handled', async () => {
   const unhandled = vi.fn();
   process.on('unhandledRejection', unhandled);
   const controller = new AbortController();

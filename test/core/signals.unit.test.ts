@@ -28,7 +28,7 @@ test('work ends when its time is up, and says that it was the time', async () =>
   await expect(late).rejects.toSatisfy(isTimeout);
 });
 
-test('work that begins with a signal aborted before is told so at once', async () => {
+test('work that begins with an aborted signal receives an aborted signal', async () => {
   const reason = new Error('before');
   const seen = await untilAborted({ signals: [AbortSignal.abort(reason)] }, async (signal) => signal.reason);
   expect(seen).toBe(reason);

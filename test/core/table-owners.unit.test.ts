@@ -19,7 +19,7 @@ test('each table is its projection’s', () => {
   ]);
 });
 
-// Seen red with: the look at `first` taken out.
+// Seen red with: the check of `first` taken out.
 test('a table of two projections is refused, with the names of both', () => {
   const shared = () => tableOwners([filling('band', 'band'), filling('event', 'dance', 'band')]);
   expect(shared).toThrow(

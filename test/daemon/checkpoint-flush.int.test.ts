@@ -19,7 +19,7 @@ const child = defineProjection<Rare>()({
   tables: { child: { key: ['position'] } },
   on: {
     Rare: ({ position }) =>
-      lookup('parent', { select: 'text', where: { text: 'none' }, absent: 'nothing' }, () =>
+      lookup('parent', { select: 'text', where: { text: 'none' }, onMissing: 'nothing' }, () =>
         create('child', { position }),
       ),
   },

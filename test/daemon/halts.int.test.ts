@@ -1,7 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import type { Halt } from '../../src/index.ts';
-import { readCurrentFailure } from '../../src/state/failures.ts';
-import { readHalt } from '../../src/state/halt.ts';
+import { readCurrentFailure, readHalt } from '../../src/state/failures.ts';
 import { untilCaughtUp, untilStatus } from '../support/engine.ts';
 import { createLedger, noted } from '../support/noted-ledger.ts';
 import { startReceiver } from '../support/receiver.ts';

@@ -4,7 +4,7 @@ import { flush } from '../../src/daemon/checkpoint-flush.ts';
 import type { Daemon, NewEvent } from '../../src/index.ts';
 import { untilApplied, untilCaughtUp, untilStatus } from '../support/engine.ts';
 import { createLedger, noted } from '../support/noted-ledger.ts';
-import { createRunner } from '../support/puller.ts';
+import { createRunner } from '../support/page.ts';
 import { openScene, type Scene } from '../support/scene.ts';
 
 const { projection: busy } = createLedger({ name: 'busy' });

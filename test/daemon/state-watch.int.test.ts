@@ -9,7 +9,7 @@ import { type Answer, createRig, delivered, leafOf, type Rig } from '../machines
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openStore } from '../support/engine.ts';
 import { createLedger } from '../support/noted-ledger.ts';
-import { createRunner } from '../support/puller.ts';
+import { createRunner } from '../support/page.ts';
 
 const { projection } = createLedger();
 const STATUSES: readonly StoredStatus[] = ['running', 'paused', 'halted'];

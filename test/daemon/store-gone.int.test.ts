@@ -31,7 +31,7 @@ test('a schema that is renamed while the daemon runs is said, with what to do, b
       const { status, json } = await get(served.url(), '/projections');
       expect(status).toBe(200);
       const [one] = json['projections'] as readonly ProjectionStatus[];
-      expect(one?.detail).toContain("schema 'public' is not there any more, it was renamed or dropped: rename it back");
+      expect(one?.detail).toContain("schema 'public' no longer exists, it was renamed or dropped: rename it back");
       expect(one?.failure).toBeNull();
     },
     { timeout: 20_000, interval: 20 },
@@ -59,11 +59,12 @@ test('row level security that comes onto a quiet store is shown by status, readi
   await using scene = await openScene([projection]);
   const user = `test_hidden_${randomBytes(4).toString('hex')}`;
   const admin = scene.database.sql;
-  await admin.unsafe(`CREATE ROLE ${user} LOGIN; REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+  await admin.unsafe(`CREATE ROLE ${user} LOGIN PASSWORD 'x'; REVOKE CREATE ON SCHEMA public FROM PUBLIC;
     GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON ALL TABLES IN SCHEMA public TO ${user};
     GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO ${user}`);
   const url = new URL(scene.database.url);
   url.username = user;
+  url.password = 'x';
   const problems: unknown[] = [];
   const quiet = () => undefined;
   const log = { debug: quiet, info: quiet, warn: quiet, error: (fields: object) => void problems.push(fields) };

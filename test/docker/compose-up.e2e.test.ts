@@ -32,7 +32,7 @@ async function projections(): Promise<readonly ProjectionStatus[]> {
 // Seen red with: `COPY bench bench` and bench compiled (the image does not build); the volume of .projectionist left
 // out of the compose file, with the root read-only (the command inside finds no daemon).
 test.skipIf(!engine)(
-  'on a fresh checkout the image builds, compose brings everything up, and SIGTERM ends the daemon with 0',
+  'on a fresh checkout the image builds, compose starts every service, and SIGTERM ends the daemon with 0',
   { timeout: 600_000 },
   async () => {
     await run(['up', '--detach', '--build'], 480_000);

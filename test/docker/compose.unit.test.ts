@@ -33,7 +33,7 @@ describe.skipIf(composeProgram === null)('docker-compose.yml', () => {
   });
 
   // Seen red with: the token's `:?` made `:-`.
-  test('is refused without a token, in words that say how to make one', { timeout: 60_000 }, () => {
+  test('is refused without a token, with a message that says how to generate one', { timeout: 60_000 }, () => {
     const { code, err } = config('');
     expect(code).not.toBe(0);
     expect(err).toContain('openssl rand -hex 32');

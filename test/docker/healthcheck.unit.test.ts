@@ -15,7 +15,7 @@ async function check(env: Readonly<Record<string, string>>): Promise<number> {
 }
 
 // Seen red with: `process.exitCode = 0`; the path `/readyz`.
-test('a container is healthy while its daemon says so, without the database too', { timeout: 60_000 }, async () => {
+test('a container is healthy while its daemon answers so, also without the database', { timeout: 60_000 }, async () => {
   const daemon = new FakeDaemon();
   const options = { daemon, token: 'a-token', host: '0.0.0.0', port: 0, version: '1', log };
   const server = await createControlApi(options).listen();

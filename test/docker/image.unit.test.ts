@@ -23,7 +23,7 @@ function keysOf(service: string, block: string): readonly string[] {
 }
 
 // Seen red with: AMQP_URI among the daemon's environment; PORTS in ENV.
-test('what the image and the compose file set are settings that the daemon knows', () => {
+test('every variable that the image and the compose file set is a setting of the daemon', () => {
   const given = keysOf('projectionist', 'environment');
   expect(given).toEqual(expect.arrayContaining(['DATABASE_URL', 'PROJECTIONIST_TOKEN', 'ALLOWED_HOSTS']));
   for (const name of given) expect(settings).toContain(name);
@@ -34,7 +34,7 @@ test('what the image and the compose file set are settings that the daemon knows
 });
 
 // Seen red with: `!sql` left out of .dockerignore; a COPY of a folder that is not there.
-test('what the Dockerfile copies is there, and .dockerignore lets it through and nothing else', async () => {
+test('every path that the Dockerfile copies exists, and .dockerignore admits these paths and no others', async () => {
   expect(copied).toEqual(expect.arrayContaining(['package-lock.json', 'src', 'machines', 'sql']));
   for (const source of copied) await access(new URL(source, root));
   const [first, ...allowed] = ignore.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
@@ -44,7 +44,7 @@ test('what the Dockerfile copies is there, and .dockerignore lets it through and
 });
 
 // Seen red with: the token's `:?` made `:-`; a port without 127.0.0.1; the command written as a shell's.
-test('nothing is open to other machines or without a token, and SIGTERM reaches node', () => {
+test('no port is open to other machines or without a token, and SIGTERM reaches node', () => {
   expect(compose).toMatch(/^ {6}PROJECTIONIST_TOKEN: \$\{PROJECTIONIST_TOKEN:\?\S.+\}$/m);
   const ports = [...compose.matchAll(/^ {6}- "(.+)"$/gm)].map(([, port = '']) => port);
   expect(ports).toHaveLength(4);

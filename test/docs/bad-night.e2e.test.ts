@@ -89,7 +89,7 @@ async function start(args: readonly string[]): Promise<string> {
 }
 
 // Seen red with: words in the transcript that no command says.
-test('what docs/tutorial-a-bad-night.md shows is what happens', async () => {
+test('the commands of docs/tutorial-a-bad-night.md print what the page shows', async () => {
   expect(steps().length).toBeGreaterThan(15);
   for (const step of steps()) {
     if (step.kind === 'file') {
@@ -111,7 +111,7 @@ test('what docs/tutorial-a-bad-night.md shows is what happens', async () => {
   await stopDaemon();
 });
 
-test('every command that it names exists', async () => {
+test('every command that the tutorial names exists', async () => {
   const { out } = await projectionist(['--help'], { cwd: folder, env });
   const named = [...page.matchAll(/[`$] ?projectionist (\w+)/g)].map(([, name = '']) => name);
   expect(named.length).toBeGreaterThan(8);

@@ -24,7 +24,7 @@ const isThere = (file: string, cited: string): boolean =>
   existsSync(join(root, cited)) || existsSync(join(root, dirname(file), cited));
 
 // Seen red with: `shared/faults.md` in a page; `docs/referense/tables.md` in a comment of the source.
-test('every file of the repository that docs or comments name is there', () => {
+test('every file of the repository that docs or comments name exists', () => {
   const pages = files.filter((file) => file.endsWith('.md') && !file.startsWith('CHANGELOG'));
   const sources = files.filter((file) => /^(src|machines|sql|examples|bench)\/.*\.(ts|mjs|sql)$/.test(file));
   const missing = [...pages, ...sources].flatMap((file) => {
@@ -50,7 +50,7 @@ test('every relative link of a page leads to a file', () => {
 });
 
 // Seen red with: `design.md`, which docs/faults.md named.
-test('every page that is named alone is one of the repository', () => {
+test('every page that is named without a folder is one of the repository', () => {
   const known = new Set(files.map((file) => file.split('/').at(-1)));
   const missing = files
     .filter((file) => file.endsWith('.md') && !file.startsWith('CHANGELOG'))

@@ -57,7 +57,7 @@ const commands = pages.flatMap(({ file, text }) =>
 );
 
 // Seen red with: `projectionist rebuild band`, and `status --watch`, in docs/operations.md.
-test('every command that a page shows is there, with its flags', () => {
+test('every command and flag that a page shows exists', () => {
   expect(verbs.length).toBeGreaterThan(10);
   const shown = commands.filter(({ text }) => /^projectionist [a-z]+(?: [A-Z-]|$| [\w./-]+(?: |$))/.test(text));
   const wrong = shown.filter(({ verb, rest }) => {
@@ -76,7 +76,7 @@ test('every command and every flag is on some page', () => {
   expect([missing, unnamed]).toEqual([[], []]);
 });
 
-test('every example that the help of a command gives is a command that is there', async () => {
+test('every example in the help of a command is a command that exists', async () => {
   const helps = await Promise.all([[], ...verbs.map((verb) => [verb])].map((args) => helpOf(...args)));
   const given = helps.flatMap((help) => [...help.matchAll(/^ {2}projectionist ([a-z]+)(.*)$/gm)]);
   const wrong = given.filter(
@@ -97,7 +97,7 @@ const routes = api.app.routes
   .map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, (_, name: string) => name.toUpperCase())}`);
 
 // Seen red with: the row of `GET /token` taken out of docs/control-api.md; `GET /daemons` put into it.
-test('every route of the control API is on a page, and every route on a page is there', () => {
+test('every route of the control API is on a page, and every route on a page exists', () => {
   const shown = [...all.matchAll(/\b(GET|POST) (\/[\w/.]*)/g)].map(
     ([, method, path = '']) => `${method} ${path.replace(/^\/projections\/[a-z_]+/, '/projections/NAME')}`,
   );
@@ -110,7 +110,7 @@ test('every route of the control API is on a page, and every route on a page is 
 const OTHERS = /^(?:PG[A-Z]+|NODE_ENV|NO_COLOR|SQL_[A-Z]+|XDG_[A-Z_]+)$/;
 
 // Seen red with: `RETRY_AFTER_MS` in docs/operations.md.
-test('every name in capitals with an underscore that a page has in backticks is a setting, a code, or of somebody else', () => {
+test('every name in capitals with an underscore in backticks on a page is a setting, a code, or a name of other software', () => {
   const known = new Set<string>([
     ...SETTING_NAMES.map((name) => SETTING_SOURCES[name].env),
     ...ABSENT_SETTINGS.map(({ setting }) => setting),

@@ -8,7 +8,7 @@ import { expect, inject, test } from 'vitest';
 const ROOT = new URL('../../', import.meta.url);
 
 // Seen red with: a wrong price in the page; './testing' left out of the package's exports.
-test('what docs/testing.md begins with runs as it stands there, with a package that was built', async () => {
+test('the first example of docs/testing.md runs unchanged with the built package', async () => {
   const page = await readFile(new URL('docs/testing.md', ROOT), 'utf8');
   const folder = await mkdtemp(join(tmpdir(), 'projectionist-docs-'));
   try {

@@ -82,7 +82,7 @@ test.each(['SIGKILL', 'SIGTERM'] as const)(
 // Seen red with canAdopt that always says yes: it went to a socket that nobody has.
 test('a server at another address is refused in one line that says who has the folder', async () => {
   await using folder = await temporaryFolder();
-  const elsewhere = join(home.path, 'locked-by-other');
+  const elsewhere = join(home.path, 'elsewhere');
   await mkdir(elsewhere, { mode: 0o777 });
   await using first = new DaemonProcess(program, folder.path, { ...DURABLE, environment: { TMPDIR: elsewhere } });
   await first.hears('ready');

@@ -119,7 +119,7 @@ test('servers are found on PATH and by pg_config, each once, and never in a rela
   const clientOnly = join(folder.path, 'client');
   await mkdir(clientOnly);
   await writeFile(join(clientOnly, 'initdb'), '#!/bin/sh\n', { mode: 0o755 });
-  const elsewhere = await fakeServer(join(folder.path, 'locked-by-other'), 'exit 0');
+  const elsewhere = await fakeServer(join(folder.path, 'elsewhere'), 'exit 0');
   await writeFile(join(clientOnly, 'pg_config'), `#!/bin/sh\necho '${elsewhere}'\n`, { mode: 0o755 });
   const near = relative(process.cwd(), await fakeServer(join(folder.path, 'near'), 'exit 0'));
   const found = await findSystemFolders([clientOnly, near, '', links, real].join(':'));

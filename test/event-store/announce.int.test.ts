@@ -107,7 +107,7 @@ test('a role with INSERT on events and nothing else appends and announces, and c
   await one.run(`SET ROLE ${role}`);
   await one.run('BEGIN');
   await one.insert();
-  // A role that may not read the sequence would announce 0, and hold everybody at the first event.
+  // A role that may not read the sequence would announce 0, and hold every reader at the first event.
   const [lock] = await sql<[{ low: bigint }]>`
     SELECT objid::bigint AS low FROM pg_locks WHERE locktype = 'advisory' AND pid = ${await one.pid()}`;
   expect(lock).toEqual({ low: lastAllocated });
@@ -157,7 +157,7 @@ test('COPY announces too', async () => {
 // Seen red with: the condition of projectionist_notify replaced by true.
 test('appends send at most one NOTIFY per 5 ms', async () => {
   await using one = session();
-  let heard = 0;
+  let received = 0;
   let over = (): void => undefined;
   const ended = new Promise<void>((resolve) => {
     over = resolve;
@@ -168,7 +168,7 @@ test('appends send at most one NOTIFY per 5 ms', async () => {
       'projectionist:public',
       (payload) => {
         if (payload === 'end') over();
-        else heard += 1;
+        else received += 1;
       },
       resolve,
     );
@@ -182,13 +182,13 @@ test('appends send at most one NOTIFY per 5 ms', async () => {
   await ended;
   await listening.unlisten();
   const [slots] = await sql<[{ touched: number }]>`SELECT (last - first + 1)::int AS touched FROM slots`;
-  expect(heard).toBeGreaterThan(0);
-  expect(heard).toBeLessThanOrEqual(slots.touched);
-  expect(heard).toBeLessThan(300);
+  expect(received).toBeGreaterThan(0);
+  expect(received).toBeLessThanOrEqual(slots.touched);
+  expect(received).toBeLessThan(300);
 });
 
 // Seen red with: `l.pid IS NOT NULL` in readAnnouncements.
-test('A7: a prepared transaction, possible without NOTIFY, holds the head with no pid until it is committed', async () => {
+test('A7: a prepared transaction, possible without NOTIFY, holds the high-water mark with no pid until it is committed', async () => {
   await using one = session();
   await using other = session();
   await one.insert();
@@ -208,8 +208,8 @@ test('A7: a prepared transaction, possible without NOTIFY, holds the head with n
   await migrate(sql, { schema: 'public', notify: true, projections: [] });
 });
 
-// Seen red with: `head: bound` as the result of safeHead.
-test('the head does not fall when a bound below it is announced late', async () => {
+// Seen red with: `head: bound` as the result of nextHighWaterMark.
+test('the high-water mark does not fall when a bound below it is announced late', async () => {
   await using one = session();
   await one.insert(3);
   const { position } = await head.read();
@@ -219,7 +219,7 @@ test('the head does not fall when a bound below it is announced late', async () 
   await one.run('ROLLBACK');
 });
 
-// Seen red with: the comparison of drawn with previous.drawn removed from createHeadReader.
+// Seen red with: the comparison of lastAllocated with previous.lastAllocated removed from createHighWaterMarkReader.
 test('positions that were taken back end what the reader knew: it does not pass an appender that draws them again', async () => {
   await using one = session();
   await using other = session();

@@ -4,13 +4,13 @@ import { type HighWaterMark, nextHighWaterMark } from '../../src/event-store/ann
 
 const low = (position: bigint) => position & (2n ** 31n - 1n);
 
-test('with nobody open the head is what was drawn; with somebody open it is the lowest bound', () => {
+test('without open appenders the mark is the last allocated position; with some it is the lowest bound', () => {
   expect(nextHighWaterMark({ lastAllocated: 9n, announced: [] }, null).head).toBe(9n);
   expect(nextHighWaterMark({ lastAllocated: 9n, announced: [7n, 4n, 8n] }, null).head).toBe(4n);
   expect(nextHighWaterMark({ lastAllocated: 9n, announced: [0n] }, null).head).toBe(0n);
 });
 
-test('a bound is unwrapped to the greatest number that fits what was drawn', () => {
+test('a bound is unwrapped to the greatest number that fits the last allocated position', () => {
   const lastAllocated = 5n * 2n ** 31n + 3n;
   expect(nextHighWaterMark({ lastAllocated, announced: [3n] }, null).head).toBe(lastAllocated);
   expect(nextHighWaterMark({ lastAllocated, announced: [2n, low(-1n)] }, null).head).toBe(5n * 2n ** 31n - 1n);
@@ -19,8 +19,8 @@ test('a bound is unwrapped to the greatest number that fits what was drawn', () 
   ).toBe(lastAllocated - 2n ** 31n + 2n ** 20n + 1n);
 });
 
-// Seen red with: `limit` set to `drawn` in unwrap.
-test('an appender that began between the two statements of a look holds nothing back', () => {
+// Seen red with: `limit` set to `lastAllocated` in unwrap.
+test('an appender that began between the two statements of a poll holds nothing back', () => {
   expect(nextHighWaterMark({ lastAllocated: 9n, announced: [10n, 12n] }, { head: 4n, lastAllocated: 6n }).head).toBe(
     9n,
   );
@@ -30,13 +30,13 @@ test('an appender that began between the two statements of a look holds nothing 
 });
 
 // Seen red with: `head: bound` as the result.
-test('the head never falls, though a bound that was read early is announced late', () => {
+test('the mark never falls, though a bound that was read early is announced late', () => {
   const first = nextHighWaterMark({ lastAllocated: 9n, announced: [] }, null);
   expect(nextHighWaterMark({ lastAllocated: 9n, announced: [5n] }, first).head).toBe(9n);
 });
 
-// Seen red with: the comparison with JUMP removed; `>=` in its place; `drawn` moved on in the mark that holds.
-test('a jump of more than 2^30 holds the head until nobody has an announcement', () => {
+// Seen red with: the comparison with JUMP removed; `>=` in its place; `lastAllocated` moved on in the mark that holds.
+test('a jump of more than 2^30 holds the mark until no transaction has an announcement', () => {
   const before: HighWaterMark = { head: 10n, lastAllocated: 12n };
   const jumped = 12n + 2n ** 30n + 1n;
   const held = nextHighWaterMark({ lastAllocated: jumped, announced: [11n] }, before);
@@ -51,7 +51,7 @@ test('a jump of more than 2^30 holds the head until nobody has an announcement',
 
 /** What happens in a store: `tx` is one of five sessions, each of which begins a new transaction after an end. */
 interface Step {
-  /** A look reads what was drawn, a scan some steps later the announcements. */
+  /** A poll reads the last allocated position, a scan some steps later the announcements. */
   readonly kind: 'bound' | 'lock' | 'draw' | 'commit' | 'rollback' | 'poll' | 'scan';
   readonly tx: number;
 }
@@ -105,8 +105,8 @@ function play(start: bigint, steps: readonly Step[]) {
   return { highWaterMark, appeared };
 }
 
-// Seen red with: unwrap without `- SPAN`; `limit` set to `drawn`; `head: bound` as the result.
-test('for any history the head is never above a position still to appear, and as high as can be known', () => {
+// Seen red with: unwrap without `- SPAN`; `limit` set to `lastAllocated`; `head: bound` as the result.
+test('for any history the mark is never above a position still to appear, and as high as can be known', () => {
   let polls = 0;
   let held = 0;
   const starts = fc.constantFrom(0n, 2n ** 31n - 4n, 2n ** 32n - 3n, 2n ** 62n - 2n);

@@ -61,8 +61,8 @@ test('A3: appends that overlap, roll back and commit out of order are never late
   expect(await poll()).toEqual([]);
 });
 
-// Seen red with: `NOT` removed from findLate; alarm() not called; `told` left empty.
-test('A10: an event at a position that was drawn before its INSERT is told once, and alarms who had passed it', async () => {
+// Seen red with: `NOT` removed from findLate; alarm() not called; `reported` left empty.
+test('A10: an event at a position that was allocated before its INSERT is reported once, and alarms the projections that had passed it', async () => {
   await writer.insert(2);
   const [early] = await sql<[{ position: bigint }]>`SELECT nextval('events_position_seq') AS position`;
   await writer.insert(3);
@@ -117,7 +117,7 @@ test('A10: a transaction that was open over several looks is late for the first 
 });
 
 // Seen red with: `present` left out of findLate (`kind` was appeared, and every projection got an alarm).
-test('A16: an event that is moved below the head is late, one that is masked in place is no alarm, one archived is not told', async () => {
+test('A16: an event that is moved below the mark is late, one that is masked in place raises no alarm, one archived is not reported', async () => {
   await writer.insert(3);
   await sql`SELECT nextval('events_position_seq')`;
   await writer.insert(3);

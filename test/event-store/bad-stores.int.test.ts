@@ -42,10 +42,10 @@ test.each([
     mend: 'DELETE FROM events WHERE position = 99',
     code: 'STORE_POSITION',
     message:
-      "events.position reaches 99, its sequence only 1, so positions would be drawn twice: run `SELECT setval('public.events_position_seq', 99)`",
+      "events.position reaches 99, its sequence only 1, so positions would be allocated twice: run `SELECT setval('public.events_position_seq', 99)`",
   },
   {
-    fault: 'a sequence behind the table that nobody has drawn from',
+    fault: 'a sequence behind the table that has allocated no position',
     make: "SELECT setval('events_position_seq', 1, false)",
     mend: "SELECT setval('events_position_seq', 1)",
     code: 'STORE_POSITION',
@@ -106,7 +106,7 @@ test.each([
 );
 
 // Seen red with: the SELECT of last_value removed from checkSequence.
-test('a role that may not read the sequence is refused: for it the head would stay at 0', async () => {
+test('a role that may not read the sequence is refused: for it the high-water mark would stay at 0', async () => {
   const role = 'projectionist_test_reader';
   const own = connect({ address: { url: database.url }, applicationName: 'test', max: 1 });
   await own.unsafe(`DO $$ BEGIN CREATE ROLE ${role}; EXCEPTION WHEN duplicate_object OR unique_violation THEN END $$`);

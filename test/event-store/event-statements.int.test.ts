@@ -29,13 +29,13 @@ import { advance, flushIdleCheckpoints, lockState } from '../../src/state/projec
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openStore } from '../support/engine.ts';
 import { fillStore } from '../support/million-events.ts';
+import { createRunner } from '../support/page.ts';
 import { planFaults } from '../support/plans.ts';
-import { createRunner } from '../support/puller.ts';
 import { recordStatements, type SentStatement } from '../support/sent-statements.ts';
 
 const EVENTS = 2_000_000;
 const HEAD = BigInt(EVENTS);
-const TYPES = Array.from({ length: 20 }, (_, index) => (index === 0 ? 'Rare' : `Nobody${index}`));
+const TYPES = Array.from({ length: 20 }, (_, index) => (index === 0 ? 'Rare' : `Unhandled${index}`));
 
 let database: TestDatabase;
 let sql: Sql;

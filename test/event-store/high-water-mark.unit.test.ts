@@ -26,7 +26,7 @@ function recorder() {
 }
 
 // Seen red with: the two statements of Promise.all exchanged.
-test('a look reads what was drawn, then the announcements, and only after their answers rows', async () => {
+test('a poll reads the last allocated position, then the announcements, and only after their answers rows', async () => {
   const { sql, sent, answer, settle } = recorder();
   const poll = createHighWaterMarkReader(sql).read();
   await settle();
@@ -46,7 +46,7 @@ test('a look reads what was drawn, then the announcements, and only after their 
 });
 
 // Seen red with: the three statements of Promise.all in another order; the filter by mark.head left out.
-test('a later look reads along what came since, and leaves out what lies beyond the head', async () => {
+test('a later poll reads the events since, and leaves out those above the mark', async () => {
   const { sql, sent, answer, settle } = recorder();
   const reader = createHighWaterMarkReader(sql);
   const first = reader.read();
@@ -66,7 +66,7 @@ test('a later look reads along what came since, and leaves out what lies beyond 
   });
 });
 
-// Seen red with: the look at `RECENT.limit` left out; `whole` left out, after which a look told of no events at all.
+// Seen red with: the check of `RECENT.limit` left out; `whole` left out, after which a poll gave no events at all.
 test.each([
   ['many events', Array.from({ length: 64 }, (_, at) => row(BigInt(at + 6)))],
   // How many events have them is all that is answered.
@@ -100,7 +100,7 @@ function row(position: bigint) {
 }
 
 // Seen red with: `running` handed to a second caller.
-test('whoever asks during a look gets the next one, shared by all who ask', async () => {
+test('a read during a poll gets the next poll, shared by all such reads', async () => {
   const { sql, sent, answer, settle } = recorder();
   const reader = createHighWaterMarkReader(sql);
   const first = reader.read();

@@ -52,7 +52,7 @@ test('A1 and A4: an appender that stays open holds what is above it back, status
   await untilStatus(daemon, 'ledger', (status) => status.detail === null);
 });
 
-test('A2: positions whose transaction rolled back hold nobody', async () => {
+test('A2: positions whose transaction rolled back hold no reader', async () => {
   await using daemon = await start();
   for (let round = 0; round < 3; round += 1) {
     await writer.insert();
@@ -99,7 +99,7 @@ test.each([
     'BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM events',
     'ROLLBACK',
   ],
-])('%s stalls nobody', async (_, open, close) => {
+])('%s stalls no projection', async (_, open, close) => {
   await sql`CREATE TABLE elsewhere (n int)`;
   await using other = openSession(database, 'other');
   await other.run(open);
@@ -110,7 +110,7 @@ test.each([
   await other.run(close);
 });
 
-test('A6: a writer, even an appender, of another database stalls nobody', async () => {
+test('A6: a writer, even an appender, of another database stalls no projection', async () => {
   await using second = await createTestDatabase();
   const elsewhere = await openStore(second, [ledger]);
   await using other = openSession(second, 'other');
@@ -266,7 +266,7 @@ test('A14: other events at the same positions are refused by name, and a reset s
   const { detail, failure } = await untilStatus(daemon, 'ledger', ({ state }) => state === 'failed');
   expect(failure).toMatchObject({ code: 'HISTORY_DIVERGED' });
   expect(detail).toMatch(
-    /^projection 'ledger' was built from another history: event \S+ was at 8, now it is \S+; RESET/,
+    /^projection 'ledger' was built from another history: event \S+ was at position 8, now event \S+ is there; RESET/,
   );
   await daemon.send('ledger', 'RESET');
   await expectWhole(daemon);
@@ -313,7 +313,7 @@ test('A18: one append of 1000 events, stopped in the middle of its pages of 100,
 });
 
 // Seen red with: `onClose` left out of the daemon's pool for heads.
-test('a lost connection that nobody was using makes the daemon look at everything again', async () => {
+test('a lost idle connection makes the daemon read everything again', async () => {
   await using daemon = await start({ notify: false });
   await writer.insert(8);
   await untilCaughtUp(daemon, sql);

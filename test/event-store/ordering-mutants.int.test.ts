@@ -88,19 +88,19 @@ function stepwise(order: 'drawn first' | 'locks first', between: Between): NextP
     let lastAllocated = 0n;
     let announced: readonly bigint[] = [];
     if (order === 'drawn first') {
-      lastAllocated = await readDrawn();
+      lastAllocated = await readLastAllocated();
       await between();
       announced = await readAnnounced();
     } else {
       announced = await readAnnounced();
       await between();
-      lastAllocated = await readDrawn();
+      lastAllocated = await readLastAllocated();
     }
     return await pageTo(reader, after, nextHighWaterMark({ lastAllocated, announced }, null).head);
   };
 }
 
-async function readDrawn(): Promise<bigint> {
+async function readLastAllocated(): Promise<bigint> {
   const [row] = await reader<[{ lastAllocated: bigint }]>`
     SELECT coalesce(pg_sequence_last_value('events_position_seq'), 0) AS "lastAllocated"`;
   return row.lastAllocated;
@@ -140,7 +140,7 @@ test.each([
 
 test('mutant: a head that is read after the page lets the older event slip through', async () => {
   const head = async () =>
-    nextHighWaterMark({ lastAllocated: await readDrawn(), announced: await readAnnounced() }, null).head;
+    nextHighWaterMark({ lastAllocated: await readLastAllocated(), announced: await readAnnounced() }, null).head;
   let commit: Between = () => older.run('COMMIT');
   const follower = createFollower(async (after) => {
     const page = await pageTo(reader, after, 2n ** 62n);
@@ -157,7 +157,7 @@ test('mutant: a head that is read after the page lets the older event slip throu
 });
 
 /**
- * A sequence nobody has drawn from says last_value 1, as it does after the first draw. The engine's head is also cut to
+ * A sequence that has allocated nothing says last_value 1, as it does after the first draw. The engine's head is also cut to
  * an event that can be seen, which hides this one mistake; so the reader of this mutant takes the bound as it is.
  */
 test.each([
@@ -170,7 +170,7 @@ test.each([
     let cursor = 0n;
     const seen: string[] = [];
     const read = async (): Promise<void> => {
-      const lastAllocated = await readDrawn();
+      const lastAllocated = await readLastAllocated();
       const bound = nextHighWaterMark({ lastAllocated, announced: await readAnnounced() }, null).head;
       for (const { id } of await pageTo(reader, cursor, bound)) seen.push(id);
       cursor = bound;

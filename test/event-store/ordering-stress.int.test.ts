@@ -20,7 +20,7 @@ test.each([
     for (const [kind, times] of Object.entries(run.tally)) expect(times, kind).toBeGreaterThan(0);
     expect(run.stored).toBeGreaterThan(200);
     expect(run.pagesWhileOpen).toBeGreaterThan(5);
-    expect(run.looksHeld).toBeGreaterThan(5);
+    expect(run.pollsHeld).toBeGreaterThan(5);
     expect(run.plain.lost).toBeGreaterThan(5);
   },
 );

@@ -34,18 +34,18 @@ test('a schema that is renamed is appended to, announced, and projected from und
   await before.end();
   const sql = open(database.url, 'moved');
   expect(await announced(sql)).toEqual({ sequence: true, held: 1n });
-  let heard = 0;
+  let received = 0;
   const { unlisten } = await new Promise<{ unlisten: () => Promise<void> }>((resolve) => {
     const listening = sql.listen(
       'projectionist:moved',
       () => {
-        heard += 1;
+        received += 1;
       },
       () => resolve(listening),
     );
   });
   await sql.unsafe(INSERT);
-  await vi.waitFor(() => expect(heard).toBeGreaterThan(0), { timeout: 10_000, interval: 5 });
+  await vi.waitFor(() => expect(received).toBeGreaterThan(0), { timeout: 10_000, interval: 5 });
   await unlisten();
   await using daemon = await startDaemon(database, [ledger], { schema: 'moved' });
   await sql.unsafe(INSERT);

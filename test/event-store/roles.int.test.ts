@@ -104,7 +104,7 @@ test('J16: under its own role the daemon projects and resets, and cannot write e
   expect(await as('reader')`SELECT max(tstamp) > 0 AS newest FROM events`).toEqual([{ newest: true }]);
 });
 
-// Seen red with: RESTART IDENTITY whoever owns the sequence (`must be owner of sequence`, and no RESET at all).
+// Seen red with: RESTART IDENTITY without a check of the sequence's owner (`must be owner of sequence`, and no RESET at all).
 test('a RESET by a role that does not own the sequence of a read model goes through, and says that its numbers go on', async () => {
   const numbered = defineProjection<EventShape>()({
     name: 'numbered',

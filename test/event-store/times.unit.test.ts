@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { toIso } from '../../src/event-store/read.ts';
 
-// Seen red with: a digit less taken; the length not looked at.
+// Seen red with: a digit less taken; the length not checked.
 test.each([
   ['2026-03-01 19:00:00.123456+00', '2026-03-01T19:00:00.123456Z'],
   ['2026-03-01 19:00:00.12+00', '2026-03-01T19:00:00.120000Z'],

@@ -129,7 +129,7 @@ describe('row level security', () => {
 
 describe('a schema of its own', () => {
   // Seen red with: `, public` put behind the schema in searchPath, and the regclass of checkMigrated without its schema.
-  test('is missing, and nothing else is used in its place: a role that may make none is told so', async () => {
+  test('is missing, and nothing else is used in its place: the start of a role that may make none is refused', async () => {
     for (const schema of ['staging', 'staging_without_store']) {
       if (schema !== 'staging') await sql.unsafe(`CREATE SCHEMA ${schema}; GRANT USAGE ON SCHEMA ${schema} TO ${user}`);
       await using daemon = daemonOf({ schema });
@@ -209,7 +209,7 @@ describe('a schema of its own', () => {
   });
 
   // Seen red with: pg_temp left out of searchPath.
-  test('is not hidden by a temporary table that somebody leaves in a session', async () => {
+  test('is not hidden by a temporary table that another statement leaves in a session', async () => {
     const one = connect({ address: { url: database.url }, applicationName: 'test', max: 1 });
     await one`CREATE TEMP TABLE noted (id text PRIMARY KEY, position bigint)`;
     await one`INSERT INTO noted VALUES ('here', 1)`;

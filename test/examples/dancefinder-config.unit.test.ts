@@ -6,7 +6,7 @@ import { checkPayload } from '../../src/core/check-payload.ts';
 import { isStandardSchema } from '../../src/core/standard-schema.ts';
 import type { NewEvent } from '../../src/index.ts';
 
-test('the configuration gives the four projections', () => {
+test('the configuration has the four projections', () => {
   expect(projections).toHaveLength(4);
 });
 
@@ -19,7 +19,7 @@ test('the sample is 20,000 events of the year 2025, the same ones every time', (
 });
 
 // Seen red with: extraInfo without nullable().
-test('every event that is handled has a schema, and the whole sample passes, unchanged', () => {
+test('every handled event type has a schema, and the schemas pass the whole sample unchanged', () => {
   const handled = new Set(projections.flatMap(({ handlers }) => [...handlers.keys()]));
   expect(Object.keys(events).sort()).toEqual([...handled].sort());
   for (const { name, payload } of sample()) {
@@ -32,7 +32,7 @@ test('the sample leaves rows in every table', () => {
   for (const [table, rows] of Object.entries(foldHistory(sample()))) expect(rows.length, table).toBeGreaterThan(300);
 });
 
-test('traffic starts streams of its own, leaves the time to the store, and ends when it is told to', async () => {
+test('traffic uses streams of its own, lets the store set the times, and ends when its signal is aborted', async () => {
   const taken = new Set([...sample()].flatMap((it) => [it.id, it.aggregateId, nameIn(it)]));
   taken.delete('');
   const seen: NewEvent[] = [];
@@ -48,7 +48,7 @@ test('traffic starts streams of its own, leaves the time to the store, and ends 
   }
 });
 
-test('traffic that is stopped before it began gives nothing', async () => {
+test('traffic whose signal is aborted before the start yields no event', async () => {
   const seen: NewEvent[] = [];
   for await (const event of traffic({ signal: AbortSignal.abort() })) seen.push(event);
   expect(seen).toEqual([]);

@@ -21,13 +21,13 @@ test('without events every table is empty', () => {
   expect(Object.keys(foldHistory([]))).toHaveLength(9);
 });
 
-test('BandCreated gives a band with id, name and time', () => {
+test('BandCreated creates a band with id, name and time', () => {
   expect(foldHistory([said(T1, 'b1', 'BandCreated', { name: 'Åströms' })]).band).toEqual([
     { id: 'b1', name: 'Åströms', created: T1 },
   ]);
 });
 
-test('a name that another band takes is that band’s, with its time', () => {
+test('a name that another band takes belongs to that band, with its time', () => {
   const rows = foldHistory([
     said(T1, 'b1', 'BandCreated', { name: 'Åströms' }),
     said(T2, 'b2', 'BandCreated', { name: 'Åströms' }),
@@ -35,7 +35,7 @@ test('a name that another band takes is that band’s, with its time', () => {
   expect(rows.band).toEqual([{ id: 'b2', name: 'Åströms', created: T2 }]);
 });
 
-test('a band that comes under a new name leaves the old one free', () => {
+test('a band that is created again with a new name releases the old one', () => {
   const rows = foldHistory([
     said(T1, 'b2', 'BandCreated', { name: 'Åströms' }),
     said(T2, 'b2', 'BandCreated', { name: 'Ekvalls' }),
@@ -47,7 +47,7 @@ test('a band that comes under a new name leaves the old one free', () => {
   ]);
 });
 
-test('a band that takes a name and had another leaves one row behind', () => {
+test('a band that takes the name of another and had one before leaves one row', () => {
   const rows = foldHistory([
     said(T1, 'b1', 'BandCreated', { name: 'Åströms' }),
     said(T2, 'b2', 'BandCreated', { name: 'Ekvalls' }),
@@ -58,7 +58,7 @@ test('a band that takes a name and had another leaves one row behind', () => {
 
 const LOGEN = { name: 'Logen', city: 'Mora', municipality: 'Mora kommun', state: 'Dalarna' };
 
-test('DanceHallCreated gives a hall without coordinates, DanceHallGeocoded adds them', () => {
+test('DanceHallCreated creates a hall without coordinates, DanceHallGeocoded adds them', () => {
   const created = said(T1, 'h1', 'DanceHallCreated', LOGEN);
   const geocoded = said(T2, 'h1', 'DanceHallGeocoded', { latitude: 61, longitude: 14.5 });
   const row = { id: 'h1', ...LOGEN, latitude: null, longitude: null, created: T1 };
@@ -94,18 +94,18 @@ const DANCE = {
   created: T1,
 };
 
-test('EventCreated gives a dance, null for what it leaves out', () => {
+test('EventCreated creates a dance, with null for the fields that it leaves out', () => {
   expect(foldHistory([CREATED]).event).toEqual([DANCE]);
 });
 
-test('EventUpdated changes what it names, empties what is null, and keeps the rest', () => {
+test('EventUpdated changes the fields it names, empties those that are null, and keeps the rest', () => {
   const updated = said(T2, 'e1', 'EventUpdated', { bandId: 'b2', timeText: null });
   expect(foldHistory([CREATED, updated]).event).toEqual([{ ...DANCE, band_id: 'b2', time_text: null }]);
   expect(foldHistory([CREATED, said(T2, 'e1', 'EventUpdated', {})]).event).toEqual([DANCE]);
   expect(foldHistory([updated]).event).toEqual([]);
 });
 
-test('EventDeleted takes the dance away, and created again it is as new', () => {
+test('EventDeleted removes the dance, and a dance created again keeps no earlier field', () => {
   const deleted = said(T2, 'e1', 'EventDeleted', {});
   const again = said(T3, 'e1', 'EventCreated', { date: '2026-05-01', bandId: 'b1', danceHallId: 'h1' });
   expect(foldHistory([CREATED, deleted]).event).toEqual([]);
@@ -117,7 +117,7 @@ test('EventDeleted takes the dance away, and created again it is as new', () => 
 
 const HOME = { subject: 's1', originId: 'o1', name: 'Hemma', latitude: 59.3, longitude: 18.1 };
 
-test('OriginAdded twice gives one origin, the latest; OriginRemoved takes away the subject’s own only', () => {
+test('OriginAdded twice leaves one origin, the latest; OriginRemoved removes only the subject’s own', () => {
   const added = said(T1, 'u1', 'OriginAdded', HOME);
   const moved = said(T2, 'u1', 'OriginAdded', { ...HOME, name: 'Nya hemma' });
   const row = { id: 'o1', subject: 's1', name: 'Nya hemma', latitude: 59.3, longitude: 18.1, created: T2 };
@@ -161,7 +161,7 @@ test.each([
   expect(foldHistory([band, event(T3, unignored, 's1')])[table]).toEqual([]);
 });
 
-test('a band that nobody knows cannot be ignored, and unignoring it is nothing', () => {
+test('an unknown band cannot be ignored, and unignoring it changes nothing', () => {
   const choice = { subject: 's1', bandName: 'Okända' };
   expect(() => foldHistory([said(T1, 'u1', 'BandIgnored', choice)])).toThrow("'Okända' is ignored before it exists");
   expect(foldHistory([said(T1, 'u1', 'BandUnignored', choice)]).ignored_band).toEqual([]);
@@ -172,7 +172,7 @@ test('other event types change nothing', () => {
   expect(foldHistory([band, photo])).toEqual(foldHistory([band]));
 });
 
-test('rows come sorted by id', () => {
+test('rows are sorted by id', () => {
   const ids = ['b', '0', 'f', '9', 'a'];
   const rows = foldHistory(ids.map((id) => said(T1, id, 'BandCreated', { name: id })));
   expect(rows.band.map((row) => row['id'])).toEqual(['0', '9', 'a', 'b', 'f']);

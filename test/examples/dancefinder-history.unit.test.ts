@@ -15,7 +15,7 @@ describe('a generated history', () => {
     expect([...generateHistory({ seed: 1, events: 500 })]).toEqual(history.slice(0, 500));
   });
 
-  test('shares no id with that of another seed', () => {
+  test('has no id in common with the history of another seed', () => {
     const ids = new Set(history.map((it) => it.id));
     for (const seed of [0, 2, 2 ** 32, 2 ** 32 + 1, 2 ** 47]) {
       expect([...generateHistory({ seed, events: 2_000 })].filter((it) => ids.has(it.id))).toEqual([]);
@@ -32,13 +32,13 @@ describe('a generated history', () => {
     expect(lengths.size).toBeGreaterThan(5_000);
   });
 
-  test('gives every event and aggregate a UUID of version 8, each event its own', () => {
+  test('gives every event and aggregate a UUID of version 8, unique for each event', () => {
     const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
     expect(history.every((it) => uuid.test(it.id) && uuid.test(it.aggregateId))).toBe(true);
     expect(new Set(history.map((it) => it.id)).size).toBe(history.length);
   });
 
-  test('has every event type often, each said by its aggregate', () => {
+  test('has many events of every type, each of its aggregate', () => {
     const counts = countBy(history, (it) => it.name);
     for (const [name, aggregate] of Object.entries(AGGREGATE_OF)) {
       expect(counts.get(name) ?? 0, name).toBeGreaterThan(200);
@@ -61,7 +61,7 @@ describe('a generated history', () => {
 });
 
 describe('its bands', () => {
-  test('take names over from others, and come again under new names', () => {
+  test('take names of other bands, and are created again with new names', () => {
     const idsOf = new Map<string, Set<string>>();
     const namesOf = new Map<string, Set<string>>();
     for (const { name, id } of bandsOf(history)) {
@@ -72,21 +72,21 @@ describe('its bands', () => {
     expect([...namesOf.values()].filter((names) => names.size > 1).length).toBeGreaterThan(50);
   });
 
-  test.each([1, 2, 3])('keep a name of their own once they were ignored (seed %i)', (seed) => {
+  test.each([1, 2, 3])('keep a unique name once they were ignored (seed %i)', (seed) => {
     expect(ambiguousIgnoredNames(generateHistory({ seed, events: 20_000 })).size).toBe(0);
   });
 
-  test('lose ignored names when that is asked for', () => {
+  test('lose ignored names when the option is set', () => {
     const reused = ambiguousIgnoredNames(generateHistory({ seed: 1, events: 20_000, reuseIgnoredNames: true }));
     expect(reused.size).toBeGreaterThan(10);
   });
 
-  test('are called by names that never meet by chance', () => {
+  test('have names that are never equal by chance', () => {
     const names = new Set(Array.from({ length: 100_000 }, (_, n) => bandName(n)));
     expect(names.size).toBe(100_000);
   });
 
-  test('have letters, quotes and signs that trip careless code', () => {
+  test('have letters, quotes and signs that need correct escaping', () => {
     const text = bandsOf(history)
       .map((it) => it.name)
       .join('\n');
@@ -103,7 +103,7 @@ describe('its halls and dances', () => {
     expect(delays).toContain(Number.POSITIVE_INFINITY);
   });
 
-  test('are now and then geocoded, changed or deleted without having been created', () => {
+  test('are sometimes geocoded, changed or deleted without having been created', () => {
     const created = new Set<string>();
     const absent = new Map<string, number>();
     for (const { name, aggregateId } of history) {
@@ -135,7 +135,7 @@ describe('its preferences', () => {
     },
   );
 
-  test('add an origin twice, and remove origins that are somebody else’s', () => {
+  test('add an origin twice, and remove origins of other dancers', () => {
     const owners = new Map<string, string>();
     let [again, foreign] = [0, 0];
     for (const { name, payload } of history) {
@@ -162,7 +162,7 @@ describe('its times', () => {
     expect(steps.filter((step) => step < 0).length).toBeGreaterThan(150);
   });
 
-  test('begin and go on as asked', () => {
+  test('begin and continue as the options say', () => {
     const throttle = [
       ...generateHistory({ seed: 9, events: 20_000, start: '2030-06-01T12:00:00+02:00', paceSeconds: 60 }),
     ];
@@ -172,7 +172,7 @@ describe('its times', () => {
     expect(seconds / 20_000).toBeLessThan(63);
   });
 
-  test('are refused when the start is none', () => {
+  test('are refused when the start is no time', () => {
     expect(() => [...generateHistory({ seed: 1, events: 1, start: 'soon' })]).toThrow("'soon' is not a time");
   });
 });

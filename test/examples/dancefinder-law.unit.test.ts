@@ -61,7 +61,7 @@ test('an event that is delivered twice leaves the same rows as once', () => {
   );
 });
 
-test('preferences replayed after the bands have moved on are the same, since ignored names are not reused', () => {
+test('preferences that are replayed after later events of the bands are the same, since ignored names are not reused', () => {
   fc.assert(
     fc.property(seed, fc.integer({ min: 1, max: 600 }), (seed, events) => {
       const history = [...generateHistory({ seed, events })];

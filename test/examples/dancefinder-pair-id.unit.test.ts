@@ -24,7 +24,7 @@ test('the id of a pair has version 5 and the RFC variant', () => {
   );
 });
 
-test('pairs that read the same when put together have different ids', () => {
+test('pairs whose concatenations are equal have different ids', () => {
   expect(pairId('a', 'b","c')).not.toBe(pairId('a","b', 'c'));
   expect(pairId('a', 'b|c')).not.toBe(pairId('a|b', 'c'));
   expect(pairId('', 'ab')).not.toBe(pairId('ab', ''));

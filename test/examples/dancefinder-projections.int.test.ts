@@ -36,13 +36,13 @@ describe('band', () => {
       .given(created(arvingarna, 'Arvingarna'))
       .then({ band: [{ id: arvingarna, name: 'Arvingarna', created: T1 }] }));
 
-  test('BandCreated with a name that is taken: the name goes to the latest', () =>
+  test('BandCreated with the name of another band: the name moves to the latest band', () =>
     bands
       .given(created(arvingarna, 'Arvingarna'))
       .when(created(vikings, 'Arvingarna', T2))
       .then({ band: [{ id: vikings, name: 'Arvingarna', created: T2 }] }));
 
-  test('BandCreated again under a new name: the old name is given up', () =>
+  test('BandCreated again with a new name: the old name is released', () =>
     bands
       .given(created(arvingarna, 'Arvingarna'))
       .when(created(arvingarna, 'Nya Arvingarna', T2), created(vikings, 'Arvingarna', T2))
@@ -69,13 +69,13 @@ describe('dancehall', () => {
   test('DanceHallCreated: a hall has its address, and no coordinates yet', () =>
     halls.given(created).then({ dance_hall: [{ id, ...LOGEN, latitude: null, longitude: null, created: T1 }] }));
 
-  test('DanceHallGeocoded: then the coordinates are there too', () =>
+  test('DanceHallGeocoded: the hall has its coordinates', () =>
     halls
       .given(created)
       .when(geocoded)
       .then({ dance_hall: [{ id, ...LOGEN, ...PLACE, created: T1 }] }));
 
-  test('DanceHallGeocoded of a hall that is not known: nothing', () => halls.when(geocoded).thenNothing());
+  test('DanceHallGeocoded of an unknown hall: no row changes', () => halls.when(geocoded).thenNothing());
 
   test('DanceHallCreated again: another name, the same coordinates', () =>
     halls
@@ -107,7 +107,7 @@ describe('event', () => {
       .given(happened('EventCreated', id, { date: '2026-04-01', bandId, danceHallId }))
       .then({ event: [{ ...row, time_text: null, extra_info: null }] }));
 
-  test('EventUpdated: what it names changes, null empties, the rest stays', () =>
+  test('EventUpdated: named fields change, null empties a field, the rest stays', () =>
     dances
       .given(created)
       .when(
@@ -116,7 +116,7 @@ describe('event', () => {
       )
       .then({ event: [{ ...row, date: '2026-04-02', band_id: uuid(9), time_text: null }] }));
 
-  test('EventUpdated with nothing, or of a dance that is not known: nothing', () =>
+  test('EventUpdated without fields, or of an unknown dance: no row changes', () =>
     dances
       .given(created)
       .when(happened('EventUpdated', id, {}), happened('EventUpdated', uuid(8), { date: '2026-04-02' }))

@@ -1,6 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { createActor, SimulatedClock } from 'xstate';
 import { projectionMachine } from '../../machines/projection.ts';
 import { silentLog } from '../../src/core/log.ts';
@@ -8,13 +8,12 @@ import { watchTransitions } from '../../src/daemon/transition-observer.ts';
 import { delivered } from '../machines/projection-rig.ts';
 
 const MINUTE = 60_000;
-/** The daemon's own. */
+/** The delays of the daemon. */
 const BACKOFF = { baseMs: 200, capMs: 30_000 };
 const away = () => Promise.reject(new Error('connect ECONNREFUSED'));
 
-/** A projection whose database is away from the start on, the lines it logs and when it tried, on a clock of its own. */
+/** A projection whose database is unavailable from the start, the lines that it logs, and the times of its attempts on a simulated clock. */
 function projectionWithoutDatabase(random: number) {
-  vi.spyOn(Math, 'random').mockReturnValue(random);
   const clock = new SimulatedClock();
   const tries: number[] = [];
   const lines: string[] = [];
@@ -32,6 +31,7 @@ function projectionWithoutDatabase(random: number) {
       operations: { open: attempt, run: attempt, reset: away, setPaused: away, skip: away },
       retryFailedAfterMs: 1000,
       backoff: BACKOFF,
+      random: () => random,
     },
   });
   actor.start();
@@ -45,7 +45,7 @@ function projectionWithoutDatabase(random: number) {
   return { actor, tries, lines, pass };
 }
 
-// Seen red with: `backoffs + 1` left out of noteTrouble (a try every 450 ms); newsFilter that lets everything pass.
+// Seen red with: `backoffs + 1` left out of noteError (a try every 450 ms); newsFilter that lets everything pass.
 test.each([
   { jitter: 0.5, least: 30, most: 60 },
   { jitter: 0.999, least: 20, most: 40 },
@@ -61,11 +61,10 @@ test.each([
     expect(tries.filter((at) => at > 9 * MINUTE).length).toBeLessThanOrEqual(5);
     expect(lines.length).toBeLessThanOrEqual(3);
     actor.stop();
-    vi.restoreAllMocks();
   },
 );
 
-// Seen red with: noteTrouble that keeps every message in the context.
+// Seen red with: noteError that keeps every message in the context.
 test('B9: an hour without a database takes no more memory than a minute', async () => {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
@@ -80,7 +79,6 @@ test('B9: an hour without a database takes no more memory than a minute', async 
   expect(heap() - before).toBeLessThan(5_000_000);
   expect(sizeOf(actor.getSnapshot().context)).toBeLessThan(size + 20);
   actor.stop();
-  vi.restoreAllMocks();
 });
 
 function sizeOf(context: object): number {

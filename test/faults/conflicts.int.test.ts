@@ -8,7 +8,7 @@ import { witnesses } from '../support/witnesses.ts';
 
 type Counted = { readonly name: 'Counted'; readonly payload: { readonly number: number } };
 
-/** Counts events in a table of its own, after whatever else it does with the page's transaction. */
+/** Counts events in a table of its own, after `work` has used the transaction of the page. */
 function counting(
   name: 'left' | 'right' | 'careless',
   handle: (tx: Transaction, number: number) => Promise<void>,
@@ -32,8 +32,8 @@ function counted(count: number): readonly NewEvent[] {
   }));
 }
 
-// Seen red with: the check of the transaction after an async handler left out (the failure was then told as a mere 25P02).
-test('B15: a handler that swallows an error of its SQL halts at that event, and the prefix alone is committed', async () => {
+// Seen red with: the check of the transaction after an async handler left out (the failure was then reported as 25P02 only).
+test('B15: a handler that catches an error of its SQL halts its projection at that event, and only the events before it are committed', async () => {
   const careless = counting('careless', async (tx, number) => {
     await tx`INSERT INTO count_careless VALUES (${number})`;
     if (number === 3) await tx`SELECT 1 / 0`.then(undefined, () => undefined);
@@ -56,8 +56,8 @@ test('B15: a handler that swallows an error of its SQL halts at that event, and 
   expect(row).toEqual({ status: 'halted', cursor: appended[1]?.position });
 });
 
-// Seen red with: 40P01 taken out of isTransient (the one that PostgreSQL chose halts).
-test('B16: of two projections in a deadlock one is rolled back, backs off and goes on; nobody halts', async () => {
+// Seen red with: 40P01 taken out of isTransient (the projection that PostgreSQL rolls back halts).
+test('B16: of two projections in a deadlock one is rolled back, backs off and continues, and neither halts', async () => {
   const [leftHolds, rightHolds] = [gate(), gate()];
   const bump = async (tx: Transaction, id: number): Promise<void> => {
     await tx`UPDATE shared SET hits = hits + 1 WHERE id = ${id}`;
@@ -95,8 +95,8 @@ test('B16: of two projections in a deadlock one is rolled back, backs off and go
   expect(await scene.sql`SELECT * FROM projection_failures`).toEqual([]);
 });
 
-// Seen red with: 40001 taken out of isTransient (the event was told to have failed).
-test('B16: a conflict that does not end keeps its projection backing off, and no other', async () => {
+// Seen red with: 40001 taken out of isTransient (the event was recorded as failed).
+test('B16: a conflict that does not end keeps only its own projection backing off', async () => {
   let conflict = true;
   let calls = 0;
   const left = counting('left', async (tx, number) => {

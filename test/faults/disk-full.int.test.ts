@@ -3,8 +3,8 @@ import { untilCaughtUp, untilStatus } from '../support/engine.ts';
 import { createLedger, noted, readLedger } from '../support/noted-ledger.ts';
 import { openScene } from '../support/scene.ts';
 
-// Seen red with: class 53 left out of isTransient (the projection halts at an innocent event).
-test('while the disk of the server is full a projection backs off and says so; nothing is halted, nothing lost', async () => {
+// Seen red with: class 53 left out of isTransient (the projection halts at an event without a fault).
+test('while the disk of the server is full a projection backs off and reports it, does not halt, and loses no event', async () => {
   const { projection } = createLedger();
   await using scene = await openScene([projection]);
   const daemon = await scene.start({ retries: 0 });

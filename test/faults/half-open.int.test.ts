@@ -8,12 +8,12 @@ import { openStore, startDaemon, untilCaughtUp } from '../support/engine.ts';
 import { openFaultScene } from '../support/fault-scene.ts';
 import { startProxy } from '../support/proxy.ts';
 
-/** Short, so that a silence is noticed in a fraction of a second. */
+/** Short timeouts, so that silence is detected in a fraction of a second. */
 const PATIENCE = { connectMs: 400, answerMs: 400, headAnswerMs: 300, pingEveryMs: 100, nextStatementMs: 700 };
 const SOON = { timeout: 20_000, interval: 10 };
 
 // Seen red with: `query_timeout` left out of the connections; `ping` left out of listen.ts.
-test('B10: connections that fall silent are given up within the bound, and new ones take their place', async () => {
+test('B10: silent connections are closed within the bound, and new ones replace them', async () => {
   await using scene = await openFaultScene();
   const daemon = await scene.start({ patience: PATIENCE });
   await scene.append(40);
@@ -27,12 +27,12 @@ test('B10: connections that fall silent are given up within the bound, and new o
   await scene.append(40);
   await vi.waitFor(() => expect(daemon.ready()).toBe(true), SOON);
   await scene.expectExact(daemon);
-  // The server has not heard of anything: the silent session that listened is still there, beside the new one.
+  // No packet reached the server, so the old LISTEN session still exists beside the new one.
   await vi.waitFor(async () => expect(await listening()).toHaveLength(2), SOON);
 });
 
 // Seen red with: dropUnused not called (the second statement got a silent connection too).
-test('B10: when one connection of a pool is lost, the ones that nobody uses go with it', async () => {
+test('B10: when one connection of a pool is lost, its unused connections are closed too', async () => {
   const url = new URL(database.url);
   await using proxy = await startProxy({ host: url.hostname, port: Number(url.port || 5432) });
   url.hostname = '127.0.0.1';
@@ -46,8 +46,8 @@ test('B10: when one connection of a pool is lost, the ones that nobody uses go w
   await pool.end({ timeout: 1 });
 });
 
-// Seen red with: connectWithinMs not handed to the driver.
-test('B10: while the whole network is silent readiness is false and little is tried or logged; then all goes on', async () => {
+// Seen red with: connectWithinMs not passed to the driver.
+test('B10: while the whole network is silent readiness is false and attempts and log lines are few; after that everything is applied', async () => {
   await using scene = await openFaultScene();
   const daemon = await scene.start({ patience: PATIENCE });
   await scene.append(20);
@@ -57,7 +57,7 @@ test('B10: while the whole network is silent readiness is false and little is tr
   scene.proxy.deafen(true);
   await scene.append(20);
   await vi.waitFor(() => expect(daemon.ready()).toBe(false), SOON);
-  // Each attempt takes its 400 ms and then a pause: three pools and the listener, however many projections.
+  // Each attempt takes 400 ms and is followed by a pause. Three pools and the listener connect, for any number of projections.
   await vi.waitFor(() => expect(scene.proxy.arrivals.length).toBeGreaterThan(tried + 5), SOON);
   expect(daemon.ready()).toBe(false);
   expect(scene.lines().length - logged).toBeLessThan(20);
@@ -66,7 +66,7 @@ test('B10: while the whole network is silent readiness is false and little is tr
 });
 
 // Seen red with: idle_in_transaction_session_timeout left out of limitPage.
-test('B10: a page whose client has fallen silent in its middle does not keep its row locked', async () => {
+test('B10: the transaction of a page whose client is silent does not keep its row locked', async () => {
   await using scene = await openFaultScene();
   let fallen = false;
   const daemon = await scene.start({
@@ -92,7 +92,7 @@ afterAll(() => database.drop());
 const WANTED = { client_connection_check_interval: '500', tcp_user_timeout: '10000', tcp_keepalives_idle: '4' };
 
 // Seen red with: LIVENESS emptied.
-test('B10: a page tells the server how to find out that its client is gone', async () => {
+test('B10: the transaction of a page sets how the server detects a lost client', async () => {
   const seen: Record<string, string>[] = [];
   const curious = defineProjection<{ name: 'Asked'; payload: object }>()({
     name: 'curious',
@@ -117,7 +117,7 @@ test('B10: a page tells the server how to find out that its client is gone', asy
 });
 
 // Seen red with: `true` made `false` in the set_config of LIVENESS.
-test('B10: after the page the session is as it was before', async () => {
+test('B10: after the page the settings of the session are as before', async () => {
   const sql = connect({ address: { url: database.url }, applicationName: 'kept', max: 1 });
   const settings = async () =>
     await sql`SELECT name, setting FROM pg_settings WHERE name = ANY(${[...Object.keys(WANTED), 'statement_timeout']}::text[])`;

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { type FaultScene, openFaultScene } from '../support/fault-scene.ts';
 
-// Seen red with: an answer time of 200 ms in pools.ts (the head is then never read).
-test('B12: byte by byte, half a second there and back, over a narrow line: slower, and right', async () => {
+// Seen red with: an answer time of 200 ms in pools.ts (the high-water mark is then never read).
+test('B12: over a connection that is slow, delayed and sends single bytes all rows are right', async () => {
   await using scene = await openFaultScene();
   const daemon = await scene.start();
   await scene.append(20);
@@ -22,8 +22,8 @@ async function appendTenMegabytes(scene: FaultScene, band: string): Promise<void
          LATERAL (SELECT string_agg(md5(n || ' ' || i), '') AS pad FROM generate_series(1, 32768) AS i) AS p`;
 }
 
-// Seen red with: a page taken as far as it had been read when its connection broke (readPage that swallows the loss).
-test('B13: a reset in the middle of a page of megabytes: the page is dropped whole and read again', async () => {
+// Seen red with: a page taken as far as it had been read when its connection broke (readPage that ignores the lost connection).
+test('B13: a connection reset in the middle of reading a page of megabytes discards the page, which is read again', async () => {
   await using scene = await openFaultScene();
   const daemon = await scene.start();
   for (const [round, bytes] of [400_000, 3_000_000, 7_000_000].entries()) {

@@ -28,7 +28,7 @@ afterAll(async () => {
 
 // Seen red with: the token printed where the operator has set it. (In the log a secret is taken out thrice: by its key, as a URL's
 // password, and as a known text.)
-test('J15: no secret reaches the output, the log at its most talkative, an answer or a command, failures included', async () => {
+test('J15: no secret appears in the output, the log at level debug, a response or the output of a command, failures included', async () => {
   const { folder: cwd } = place;
   const url = new URL(database.url);
   url.username = user;
@@ -44,7 +44,7 @@ test('J15: no secret reaches the output, the log at its most talkative, an answe
   const daemon = startDanceFinder([], { cwd, env });
   await untilSaid(daemon, /^4 live, 0 failed, 0 paused$/m);
   expect(daemon.out()).toMatch(/^control http:\/\/127\.0\.0\.1:\d+\/$/m);
-  // A payload that its schema refuses: the failure is logged, stored and shown.
+  // The schema refuses this payload, so the failure is logged, stored and shown.
   await database.sql`
     INSERT INTO events (aggregate_name, aggregate_id, sequence_no, name, payload)
     VALUES ('domain.Band', '00000000-0000-4000-8000-000000000001', 1, 'BandCreated', ${database.sql.json({ name: 1, secret: PAYLOAD })})`;
@@ -78,7 +78,7 @@ test('J15: no secret reaches the output, the log at its most talkative, an answe
     const { out, err } = await projectionist(args, { cwd, env });
     said.push(out, err);
   }
-  // The database and its password are wrong: what the commands say of that.
+  // The commands report a wrong database and a wrong password.
   for (const wrong of [`postgres://${user}:${DATABASE}@127.0.0.1:1/none`, `postgres://${user}:${DATABASE}@[/none`]) {
     const { out, err } = await projectionist(['migrate'], { cwd, env: { ...env, DATABASE_URL: wrong } });
     expect(err).not.toBe('');

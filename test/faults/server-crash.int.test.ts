@@ -6,16 +6,16 @@ import { gate } from '../support/scene.ts';
 
 const SOON = { timeout: 30_000, interval: 10 };
 
-/** The most connections that came within any second since `from`. */
+/** The highest number of connections within one second since `from`. */
 function mostPerSecond({ proxy }: FaultScene, from: number): number {
   const since = proxy.arrivals.filter((at) => at >= from);
   return Math.max(0, ...since.map((at) => since.filter((other) => other >= at && other < at + 1000).length));
 }
 
 // Seen red with: the listeners for 'error' left out of session-client.ts and of the pool.
-test('B7: a backend is killed, so the server ends every session: all come back, a few connections at a time', async () => {
+test('B7: a killed backend makes the server end every session, and the daemon reconnects a few connections at a time', async () => {
   const server = await startPrivateServer();
-  await using scene = await openFaultScene({ stage: server.stage });
+  await using scene = await openFaultScene({ database: server.database });
   const daemon = await scene.start({ bulkLimit: 10 });
   await scene.append(100);
   await scene.expectExact(daemon);
@@ -37,16 +37,16 @@ test('B7: a backend is killed, so the server ends every session: all come back, 
   expect(scene.lines().filter((line) => line.startsWith('error'))).toEqual([]);
 });
 
-// Seen red with: `#databaseTrouble` never set (healthy all the time).
-test('B8: the server is stopped in an instant and started: not ready meanwhile, then everything is right', async () => {
+// Seen red with: `#databaseAvailability` never set (healthy all the time).
+test('B8: while the server is stopped the daemon is not ready, and after its start all rows are right', async () => {
   const server = await startPrivateServer();
-  await using scene = await openFaultScene({ stage: server.stage });
+  await using scene = await openFaultScene({ database: server.database });
   const daemon = await scene.start({ bulkLimit: 10 });
   for (let round = 0; round < 2; round++) {
     await scene.append(100);
     await server.crash();
     await vi.waitFor(() => expect(daemon.ready()).toBe(false), SOON);
-    // Figures are wanted most of all now; and to start the daemon anew would help nobody.
+    // Metrics stay available, and the daemon stays healthy: a restart of it would not bring the database back.
     const { databaseUp, projections } = await daemon.metrics();
     expect([databaseUp, projections.length, daemon.health()]).toEqual([
       false,
@@ -60,7 +60,7 @@ test('B8: the server is stopped in an instant and started: not ready meanwhile, 
   expect(scene.lines().filter((line) => line.startsWith('error'))).toEqual([]);
 });
 
-/** Projections without witness; there are just many of them. */
+/** Many projections that no test compares with the events. */
 const fleet = Array.from({ length: 24 }, (_, index) => {
   const name = `fleet_${index}`;
   return defineProjection<EventShape>()({
@@ -71,10 +71,10 @@ const fleet = Array.from({ length: 24 }, (_, index) => {
   });
 });
 
-// Seen red with: ConnectGate that lets everybody pass (107 connections in a second); newsFilter that does (296 lines).
-test('B9: while the server is away it is tried a few times a second, told once, and nothing piles up', async () => {
+// Seen red with: ConnectGate that lets every attempt pass (107 connections in a second); newsFilter that does (296 lines).
+test('B9: while the server is unavailable the daemon tries to connect a few times a second, logs it once, and its memory does not grow', async () => {
   const server = await startPrivateServer();
-  await using scene = await openFaultScene({ stage: server.stage, more: fleet });
+  await using scene = await openFaultScene({ database: server.database, more: fleet });
   const inPages = gate();
   let pages = 0;
   const daemon = await scene.start({
@@ -98,7 +98,7 @@ test('B9: while the server is away it is tried a few times a second, told once, 
   expect(process.getActiveResourcesInfo().length).toBeLessThan(handles + 15);
   expect(mostPerSecond(scene, wentAt)).toBeLessThan(45);
   expect(mostPerSecond(scene, wentAt + 2000)).toBeLessThan(15);
-  // One line for each change of state, one for the database, and one if the first check of the store was under way.
+  // One line for each change of state, one for the database, and one if the first check of the store was running.
   expect(scene.lines().length - logged).toBeLessThanOrEqual(daemon.names.length + 2);
   await server.start();
   await scene.append(50);
@@ -109,10 +109,10 @@ test('B9: while the server is away it is tried a few times a second, told once, 
   ]);
 });
 
-// Seen red with: #isStale() as false (the puller then trusts the place it remembers, and waits for ever).
-test('B17: a crash takes back commits that were not flushed: rows and positions go together, and are made again', async () => {
+// Seen red with: #isStale() as false (the runner then trusts its old checkpoint, and waits without end).
+test('B17: a crash that loses unflushed commits loses rows and positions together, and they are written again', async () => {
   const server = await startPrivateServer({ synchronous_commit: 'off' });
-  await using scene = await openFaultScene({ stage: server.stage });
+  await using scene = await openFaultScene({ database: server.database });
   let held: Promise<void> | null = null;
   const daemon = await scene.start({
     bulkLimit: 10,
@@ -120,7 +120,7 @@ test('B17: a crash takes back commits that were not flushed: rows and positions 
   });
   await scene.append(50);
   await scene.expectExact(daemon);
-  // The events are safe before a page is made of them; what is made of them is not.
+  // The events are flushed before a page is applied; the commit of the page is not flushed.
   let goOn = gate();
   held = goOn.passed;
   await scene.append(60);

@@ -14,8 +14,8 @@ async function waiting({ sql }: Scene): Promise<readonly number[]> {
   return rows.map(({ pid }) => pid);
 }
 
-// Seen red with: `passes(error)` taken for false (start ends with `terminating connection`).
-test('a start whose session is ended beside a lock that others hold is tried again, and goes through', async () => {
+// Seen red with: `passes(error)` treated as false (start ends with `terminating connection`).
+test('a start whose session is ended while it waits for a lock is repeated, and succeeds', async () => {
   await using scene = await openScene([projection]);
   const daemon = createDaemon({ projections: [projection], database: { url: scene.database.url }, id: 'start' });
   let started: Promise<void> = Promise.resolve();
@@ -39,7 +39,7 @@ test('a start whose session is ended beside a lock that others hold is tried aga
   await daemon.stop();
 });
 
-// Seen red with: `signal` not looked at (the start is tried again for as long as it may be).
+// Seen red with: `signal` not checked (the start is tried again for as long as it may be).
 test('a start that waits for its next attempt ends when the daemon is stopped', async () => {
   await using scene = await openScene([projection]);
   const daemon = createDaemon({ projections: [projection], database: { url: scene.database.url }, id: 'start' });

@@ -7,13 +7,12 @@ import { createHighWaterMarkCache } from '../../src/projector/high-water-mark-ca
 import { readHeartbeat } from '../../src/state/heartbeat.ts';
 import { untilCaughtUp } from '../support/engine.ts';
 import { createLedger, noted, readLedger } from '../support/noted-ledger.ts';
-import { runnerByHand } from '../support/page.ts';
-import { createRunner } from '../support/puller.ts';
+import { createRunner, runnerByHand } from '../support/page.ts';
 import { capturingLog, openScene } from '../support/scene.ts';
 
 /**
- * What a crash with synchronous_commit=off, or the failover to an asynchronous standby, does to the newest events: they
- * are gone, their positions are drawn again, and other events stand there. taken-back.slow.test.ts does it for real.
+ * Simulates the loss of the newest events in a crash with synchronous_commit=off or in the failover to an asynchronous
+ * standby: the sequence allocates their positions again, to other events. taken-back.slow.test.ts uses a real crash.
  */
 async function takeBack(sql: Sql, above: bigint): Promise<void> {
   await sql`DELETE FROM events WHERE position > ${above}`;
@@ -22,7 +21,7 @@ async function takeBack(sql: Sql, above: bigint): Promise<void> {
 
 // Seen red with: `marks` left out of moveTo: rows of the events that are gone stay, and the new ones are passed over.
 for (const count of [1, 12]) {
-  test(`a page of ${count} whose events are taken back while it is written is rolled back, and what stands there now is applied`, async () => {
+  test(`a page of ${count} whose events the server loses while it is written is rolled back, and the events now at these positions are applied`, async () => {
     const { projection } = createLedger();
     await using scene = await openScene([projection]);
     const log = capturingLog();
@@ -48,8 +47,8 @@ for (const count of [1, 12]) {
   });
 }
 
-// Seen red with: `takenBack` never true in moveIdle's answer, and with `e.id = m.stop_id` left out of it.
-test('events that were passed over and are taken back move no row, and the store is read anew', async () => {
+// Seen red with: `takenBack` never true in the checkpoint flush's answer, and with `e.id = m.stop_id` left out of it.
+test('lost events that were passed over move no cursor, and the store is read again', async () => {
   const { projection } = createLedger();
   await using scene = await openScene([projection]);
   const highWaterMark = createHighWaterMarkCache(
@@ -74,13 +73,13 @@ test('events that were passed over and are taken back move no row, and the store
 
 const withoutThird = noted('a', 1, 40).flatMap(({ sequenceNo }) => (sequenceNo === 3 ? [] : [`a${sequenceNo}`]));
 
-/** Events are committed in any order, so what a failover takes back may lie before events that it keeps. */
+/** Events commit in any order, so a failover may lose an event and keep events after it. */
 async function takeBackThird(sql: Sql): Promise<void> {
   await sql`DELETE FROM events WHERE payload->>'text' = 'a3'`;
 }
 
 // Seen red with: the newest 16 alone in pageMarks (the row of the event that is gone stays).
-test('a long page that the polls have read along, of which an early event alone is taken back, is rolled back', async () => {
+test('a long page from the cache of the polls is rolled back when only an early event of it is lost', async () => {
   const { projection } = createLedger();
   await using scene = await openScene([projection]);
   let taken = false;
@@ -98,12 +97,12 @@ test('a long page that the polls have read along, of which an early event alone 
   expect(await readLedger(scene.sql)).toEqual(withoutThird);
 });
 
-// Written over a session that was opened after the page was read, as every session of the server that takes over is.
+// The page is written over a session that was opened after the page was read, as after every failover.
 // Seen red with: `unbroken` always true in advance (the row of the event that is gone stays).
 test.each([
   ['folded', 10],
   ['event by event', Number.POSITIVE_INFINITY],
-])('a long page of which an early event alone is taken back by a failover is rolled back (%s)', async (_, foldFrom) => {
+])('a long page is rolled back when a failover loses only an early event of it (%s)', async (_, foldFrom) => {
   const { projection } = createLedger();
   await using scene = await openScene([projection]);
   const { sql, database } = scene;

@@ -4,9 +4,9 @@ import { openFaultScene } from '../support/fault-scene.ts';
 import { witnesses } from '../support/witnesses.ts';
 
 // Seen red with: the listeners for 'error' left out of session-client.ts and of the pool (the process would have ended).
-test('B4: sessions ended while nobody uses them are replaced, the listening one too, and nobody notices', async () => {
+test('B4: idle sessions that are ended are replaced, the listening one included, without a change of state', async () => {
   await using scene = await openFaultScene();
-  // Without signs of life in between, so that LISTEN stays the last thing the session was asked.
+  // Without pings, so that LISTEN stays the last statement of the session.
   const daemon = await scene.start({ patience: { pingEveryMs: 600_000 } });
   const listening = async () =>
     (
@@ -36,7 +36,7 @@ test('B4: sessions ended while nobody uses them are replaced, the listening one 
 });
 
 // Seen red with: the cursor moved in a transaction of its own.
-test('B5: a session ended between two statements of a page: the page is rolled back whole and done again', async () => {
+test('B5: a page whose session is ended between two statements is rolled back completely and applied again', async () => {
   const points: readonly Failpoint[] = ['locked', 'rows-written', 'cursor-moved'];
   const left = new Set(points.flatMap((point) => witnesses.map(({ name }) => `${point} ${name}`)));
   await using scene = await openFaultScene();

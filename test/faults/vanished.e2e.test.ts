@@ -4,11 +4,11 @@ import { createTestDatabase } from '../support/database.ts';
 import { openStore } from '../support/engine.ts';
 import { compileVictims } from '../support/victims.ts';
 
-/** Just below the time limit of a statement; the server would be busy with it for as long. */
+/** Slightly below the time limit of a statement. Without the check of the connection the server would run it for that long. */
 const SLEEP_SECONDS = 9;
 
 // Seen red with: client_connection_check_interval left out of LIVENESS (the row was free after 9 s).
-test('B11: a daemon killed during a long statement: the server ends the statement, and the row is free', async () => {
+test('B11: after a daemon is killed during a long statement, the server ends the statement and the row is unlocked', async () => {
   await using database = await createTestDatabase();
   await using victims = await compileVictims();
   const sql = await openStore(database, []);
@@ -25,7 +25,7 @@ test('B11: a daemon killed during a long statement: the server ends the statemen
   victim.kill();
   const killedAt = performance.now();
   await victim.ended;
-  // Elsewhere the server finds out at the end of the statement only.
+  // On other systems the server detects the lost client only at the end of the statement.
   await vi.waitFor(lock, { timeout: linux ? 5000 : 15_000, interval: 5 });
   console.log(`free ${Math.round(performance.now() - killedAt)} ms after the kill`);
   expect(await asleep()).toEqual([]);

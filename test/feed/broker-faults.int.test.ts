@@ -2,11 +2,11 @@ import { afterAll, describe, expect, test, vi } from 'vitest';
 import { freePort } from '../../src/embedded/settings.ts';
 import { onNode, openNode } from '../support/broker.ts';
 import { untilCaughtUp } from '../support/engine.ts';
-import { startHalfOpen } from '../support/half-open.ts';
 import { createLedger, noted, readLedger } from '../support/noted-ledger.ts';
 import { startPushed, untilBroker, untilLost, untilPushed } from '../support/pushed.ts';
 import type { RabbitNode } from '../support/rabbit-node.ts';
 import { capturingLog, openScene, type Scene } from '../support/scene.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
 
 const opened = await openNode();
 afterAll(async () => await opened?.[Symbol.asyncDispose]());
@@ -131,7 +131,7 @@ describe.skipIf(opened === null)('a broker that fails', () => {
     const { projection } = createLedger();
     await using scene = await openScene([projection]);
     await using broker = await onNode(node);
-    await using proxy = await startHalfOpen({ host: '127.0.0.1', port: node.port });
+    await using proxy = await startTcpProxy({ host: '127.0.0.1', port: node.port });
     const controlQueue = broker.name('control');
     const urls = [`amqp://127.0.0.1:${proxy.port}`];
     const log = capturingLog();
@@ -173,11 +173,11 @@ describe.skipIf(opened === null)('a broker that fails', () => {
     const { projection } = createLedger();
     await using scene = await openScene([projection]);
     await using broker = await onNode(node);
-    await using proxy = await startHalfOpen({ host: '127.0.0.1', port: node.port });
+    await using proxy = await startTcpProxy({ host: '127.0.0.1', port: node.port });
     const { daemon, exchange } = await startPushed(scene, broker, {
       broker: { urls: [`amqp://127.0.0.1:${proxy.port}`] },
     });
-    proxy.blackhole();
+    proxy.silence();
     await untilPolled(scene, daemon, 1);
     expect(await untilBroker(daemon, 'polling-only')).toMatch(/heartbeat/i);
     await untilPolled(scene, daemon, 2);

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { readControl } from '../../src/feed/control-queue.ts';
 import { MAX_PUSH_BYTES, readPosition, readPush } from '../../src/feed/push.ts';
 import { acknowledger, bindingKeys } from '../../src/feed/pushes.ts';
+import { ManualClock } from '../support/manual-clock.ts';
 
 const OURS = 'domain.events';
 const push = (content: string | Buffer, headers?: Record<string, unknown>, exchange = OURS) =>
@@ -106,19 +107,18 @@ test('queues are bound to event names, once each, and not to those that no routi
 describe('acks', () => {
   type Delivery = Parameters<ReturnType<typeof acknowledger>>[0];
   const delivery = (deliveryTag: number) => ({ fields: { deliveryTag } }) as Delivery;
-  beforeEach(() => void vi.useFakeTimers());
-  afterEach(() => void vi.useRealTimers());
 
   // Seen red with: `channel.ack(message)` (the first two stayed unacked).
   test('that fall due together are one, for all that came', () => {
     const acked: [number, boolean | undefined][] = [];
-    const ack = acknowledger({ ack: ({ fields }, upTo) => void acked.push([fields.deliveryTag, upTo]) });
+    const clock = new ManualClock();
+    const ack = acknowledger({ ack: ({ fields }, upTo) => void acked.push([fields.deliveryTag, upTo]) }, clock);
     for (const tag of [1, 2, 3]) ack(delivery(tag));
-    vi.advanceTimersByTime(19);
+    clock.pass(19);
     expect(acked).toEqual([]);
-    vi.advanceTimersByTime(1);
+    clock.pass(1);
     ack(delivery(4));
-    vi.advanceTimersByTime(100);
+    clock.pass(100);
     expect(acked).toEqual([
       [3, true],
       [4, true],
@@ -127,13 +127,14 @@ describe('acks', () => {
 
   // Seen red with: no try around the ack (an uncaught exception).
   test('F18: on a channel that has closed meanwhile throw nothing', () => {
-    const ack = acknowledger({
+    const clock = new ManualClock();
+    const closed = {
       ack: () => {
         throw new Error('Channel closed');
       },
-    });
-    ack(delivery(1));
-    vi.advanceTimersByTime(100);
+    };
+    acknowledger(closed, clock)(delivery(1));
+    expect(() => clock.pass(100)).not.toThrow();
   });
 });
 

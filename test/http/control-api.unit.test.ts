@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { EngineError, type ErrorCode } from '../../src/core/errors.ts';
+import { OPERATOR_EVENTS } from '../../src/core/operator-commands/command-registry.ts';
 import { type ControlApiOptions, createControlApi } from '../../src/http/control-api.ts';
 import type { Listening } from '../../src/http/listen.ts';
 import { FakeDaemon, publisherStatus, statusOf } from './fake-daemon.ts';
@@ -77,7 +78,7 @@ beforeEach(async () => {
 });
 
 describe('reading', () => {
-  it('lists what there is at the root', async () => {
+  it('lists the routes at the root', async () => {
     const answer = await ask('/');
     expect(answer.status).toBe(200);
     expect(answer.json).toMatchObject({
@@ -306,7 +307,7 @@ describe('a command', () => {
     ['{', 'it is not JSON'],
     ['[]', 'expected object'],
     ['null', 'expected object'],
-    ['{}', 'type is not one of PAUSE, RESUME, RETRY, SKIP, RESET'],
+    ['{}', `type is not one of ${OPERATOR_EVENTS.join(', ')}`],
     ['{"type":"DROP"}', 'type is not one of'],
     ['{"type":"RESET","also":1}', 'also'],
     ['{"__proto__":{"type":"RESET"}}', 'type is not one of'],

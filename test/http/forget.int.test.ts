@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { create, defineProjection } from '../../src/index.ts';
-import { forget } from '../../src/operations/unregister.ts';
+import { unregister } from '../../src/operations/unregister.ts';
 import { tidyCommands } from '../../src/state/commands.ts';
 import { startDaemon, untilCaughtUp, untilStatus } from '../support/engine.ts';
 import { createLedger, noted } from '../support/noted-ledger.ts';
@@ -113,7 +113,7 @@ test('one that another daemon is working on is not forgotten', async () => {
 test('commands of a forgotten projection end, stay in the log, and age out with its changes of state', async () => {
   await using scene = await openScene([gone]);
   await scene.sql`INSERT INTO projection_commands (name, event) VALUES ('gone', 'RESET')`;
-  expect(await forget(scene.sql, 'gone', { declared: [], by: 'one' })).toEqual(['gone_rows']);
+  expect(await unregister(scene.sql, 'gone', { declared: [], by: 'one' })).toEqual(['gone_rows']);
   const log = () => scene.sql`SELECT event, state, code, carried_out_by AS by FROM projection_commands`;
   const left = [{ event: 'RESET', state: 'failed', code: 'PROJECTION_UNKNOWN', by: 'one' }];
   expect(await log()).toEqual(left);
@@ -133,8 +133,8 @@ test('the daemon that ran a projection which another one forgot says so, and sho
   await scene.append(...noted('a', 1, 1));
   const daemon = await scene.start();
   await untilCaughtUp(daemon, scene.sql);
-  await forget(scene.sql, 'gone', { declared: [], by: 'another' });
-  const said = { detail: expect.stringContaining('forgotten through another daemon: take it out of the config') };
+  await unregister(scene.sql, 'gone', { declared: [], by: 'another' });
+  const said = { detail: expect.stringContaining('forgotten through another daemon: remove it from the config') };
   const now = async () => (await daemon.status()).find(({ name }) => name === 'gone');
   expect(await now()).toMatchObject({ ...said, cursor: '0', position: 0, ratePerSecond: 0, etaSeconds: null });
   await untilStatus(daemon, 'gone', ({ state, owner }) => state === 'idle' && owner === null);

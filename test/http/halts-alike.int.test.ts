@@ -50,7 +50,7 @@ beforeAll(async () => {
     INSERT INTO projection_attempts (name, position, event_id, event_name, running, deaths)
     VALUES ('process_died', ${bad.position}, ${bad.id}, 'Noted', true, 1)`;
   const source = new EventEmitter();
-  uncaughtErrors.tell = (error) => source.emit('unhandledRejection', error);
+  uncaughtErrors.notify = (error) => source.emit('unhandledRejection', error);
   const daemon = await served.start();
   const die = (reason: string) => expect.unreachable(reason);
   watchUncaughtErrors({ source, halt: (culprit, error) => daemon.halt(culprit, error), die, log });

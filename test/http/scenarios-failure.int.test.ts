@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { projections as dancefinder } from '../../examples/dancefinder/projections.ts';
-import { create, type Projection, several } from '../../src/index.ts';
+import { create, multi, type Projection } from '../../src/index.ts';
 import { dance, uuid } from '../support/dances.ts';
 import { untilCaughtUp } from '../support/engine.ts';
 import { createLedger, noted, readLedger } from '../support/noted-ledger.ts';
@@ -17,7 +17,7 @@ function fragile(name: keyof typeof broken, policy: Projection['policy']): Proje
   const { projection } = createLedger({
     name,
     handle: ({ payload: { text } }, row) =>
-      broken[name].has(text) ? several(row, create(name, { position: -1, text: null })) : row,
+      broken[name].has(text) ? multi(row, create(name, { position: -1, text: null })) : row,
   });
   return { ...projection, policy };
 }

@@ -34,7 +34,8 @@ const TROUBLE = [
     what: '44: events that cannot be read',
     break: 'ALTER TABLE events RENAME COLUMN id TO hidden',
     mend: 'ALTER TABLE events RENAME COLUMN hidden TO id',
-    detail: /^no event can be found since \S+: column "id" does not exist$/,
+    // The check of the store, which a refused poll starts, says more than PostgreSQL's own text.
+    detail: /^table events lacks id, so it is not the event store of this program: /,
     alone: false,
   },
   {
@@ -42,7 +43,7 @@ const TROUBLE = [
     break: `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
             CREATE TRIGGER refuse BEFORE UPDATE ON projection_state FOR EACH ROW ${ONLY} EXECUTE FUNCTION refuse()`,
     mend: 'DROP FUNCTION refuse CASCADE',
-    detail: /^backing off since \S+: projection 'ledger' was moved by somebody else/,
+    detail: /^backing off since \S+: projection 'ledger' was moved by another program/,
     alone: true,
   },
   {

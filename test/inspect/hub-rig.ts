@@ -3,11 +3,12 @@ import { childId, daemonMachine, type ProjectionActor } from '../../machines/dae
 import { projectionMachine } from '../../machines/projection.ts';
 import { Hub, type HubOptions } from '../../src/inspect/hub.ts';
 import { type Answer, delivered, GatedOperations } from '../machines/projection-rig.ts';
-import { CollectingReader, HandClock } from './reading.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+import { CollectingReader } from './reading.ts';
 
 export interface InspectedDaemon {
   readonly hub: Hub;
-  readonly clock: HandClock;
+  readonly clock: ManualClock;
   stop(): void;
   child(name: string): ProjectionActor;
   /** Settles the operations of one projection, one after the other. */
@@ -20,7 +21,7 @@ export function inspectedDaemon(
   names: readonly string[],
   options: HubOptions & { readonly broken?: string; readonly hub?: Hub } = {},
 ): InspectedDaemon {
-  const clock = new HandClock();
+  const clock = new ManualClock();
   const { hub = new Hub({ boot: 'boot', clock, ...options }) } = options;
   const operations = new Map(names.map((name) => [name, new GatedOperations()]));
   const machine = daemonMachine.provide({

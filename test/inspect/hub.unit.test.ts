@@ -2,10 +2,12 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createActor, createMachine, type InspectionEvent } from 'xstate';
 import { brokerMachine } from '../../machines/broker.ts';
+import { systemClock } from '../../src/core/clock.ts';
 import { Hub } from '../../src/inspect/hub.ts';
 import { delivered } from '../machines/projection-rig.ts';
+import { ManualClock } from '../support/manual-clock.ts';
 import { inspectedDaemon, tellOfUnshowable } from './hub-rig.ts';
-import { CollectingReader, type Frame, HandClock, statesOf } from './reading.ts';
+import { CollectingReader, type Frame, statesOf } from './reading.ts';
 
 const kinds = (frames: readonly Frame[]) => frames.map(({ type }) => type.replace('@xstate.', ''));
 
@@ -126,7 +128,7 @@ test('the end of an actor is told, also of one that throws, and it is not introd
 
 // Seen red with: nobody subscribed to a root.
 test('the death of a root is told, though nobody above hears of it', () => {
-  const clock = new HandClock();
+  const clock = new ManualClock();
   const hub = new Hub({ clock });
   const broken = brokerMachine.provide({
     actions: {
@@ -173,7 +175,7 @@ test('when all is stopped no actor is left in the registry', async () => {
 // Seen red with: `tell` that keeps news while nobody reads.
 test('while nobody reads nothing is made into text and no timer runs', async () => {
   const texts: unknown[] = [];
-  const clock = new HandClock();
+  const clock = new ManualClock();
   const spied = new Proxy(clock, {
     get: (target, name) => {
       if (name === 'soon' || name === 'later') texts.push(name);
@@ -246,7 +248,7 @@ test('a reader that does not take what it is sent is dropped; the others go on',
 
 // Seen red with: the look at MAX_NEWS left out.
 test('more than fits into one turn of the event loop is told in the middle of it, so that memory stays bounded', () => {
-  const hub = new Hub({ clock: new HandClock() });
+  const hub = new Hub({ clock: new ManualClock() });
   const reader = new CollectingReader();
   hub.join(reader);
   for (let index = 0; index < 2500; index += 1) hub.observe(bornEvent(`x:${index}`));
@@ -343,7 +345,7 @@ test('whatever XState tells, the observer never throws, and neither does what fo
   });
   fc.assert(
     fc.property(fc.array(told, { maxLength: 20 }), (events) => {
-      const clock = new HandClock();
+      const clock = new ManualClock();
       const hub = new Hub({ clock, texts: true });
       const reader = new CollectingReader();
       hub.join(reader);
@@ -372,10 +374,11 @@ test('an actor that cannot be shown is left out, and the others are told of all 
 test('an observer that cannot tell does not disturb the actors', async () => {
   const daemon = inspectedDaemon(['band'], {
     clock: {
-      date: () => {
+      ...systemClock,
+      wallClock: () => {
         throw new Error('broken');
       },
-      ticks: () => 0,
+      now: () => 0,
       soon: () => undefined,
       later: () => () => undefined,
     },

@@ -124,7 +124,7 @@ describe.skipIf(browser === null)('a page in a real browser', () => {
     const context = await browser?.newContext({ bypassCSP: true });
     const page = await context?.newPage();
     if (context === undefined || page === undefined) return;
-    const elsewhere = createServer((_, response) => void response.end('locked-by-other')).listen(0, '127.0.0.1');
+    const elsewhere = createServer((_, response) => void response.end('elsewhere')).listen(0, '127.0.0.1');
     await once(elsewhere, 'listening');
     const { port } = elsewhere.address() as AddressInfo;
     const listen = (address: string) => {

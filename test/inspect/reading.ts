@@ -1,5 +1,4 @@
 import type { StatelyInspectionEvent } from '@statelyai/inspect';
-import type { HubClock } from '../../src/inspect/clock.ts';
 import type { Reader } from '../../src/inspect/subscribers.ts';
 
 /** A frame as a client of `@statelyai/inspect` gets it. */
@@ -27,49 +26,6 @@ export class CollectingReader implements Reader {
 
   get frames(): readonly Frame[] {
     return this.texts.map((text) => JSON.parse(text) as Frame);
-  }
-}
-
-/** Time that a test moves. `soon` is when `turn` is called. */
-export class HandClock implements HubClock {
-  #now = 1_700_000_000_000;
-  #soon: (() => void)[] = [];
-  #later: { readonly at: number; readonly run: () => void }[] = [];
-
-  date(): number {
-    return this.#now;
-  }
-
-  ticks(): number {
-    return this.#now;
-  }
-
-  soon(run: () => void): void {
-    this.#soon.push(run);
-  }
-
-  later(ms: number, run: () => void): () => void {
-    const one = { at: this.#now + ms, run };
-    this.#later.push(one);
-    return () => {
-      this.#later = this.#later.filter((other) => other !== one);
-    };
-  }
-
-  turn(): void {
-    for (const run of this.#soon.splice(0)) run();
-  }
-
-  pass(ms: number): void {
-    this.#now += ms;
-    const due = this.#later.filter(({ at }) => at <= this.#now);
-    this.#later = this.#later.filter(({ at }) => at > this.#now);
-    for (const { run } of due) run();
-    this.turn();
-  }
-
-  get timers(): number {
-    return this.#later.length;
   }
 }
 

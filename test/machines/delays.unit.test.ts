@@ -1,16 +1,13 @@
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { AnyStateMachine } from 'xstate';
 import { brokerMachine } from '../../machines/broker.ts';
 import { projectionMachine } from '../../machines/projection.ts';
 import { publisherMachine } from '../../machines/publisher.ts';
 
-afterEach(() => void vi.restoreAllMocks());
-
-/** Milliseconds that a machine waits for, with this in its context, and this for chance. */
+/** Milliseconds of a delay, with these fields and this source of randomness in the context. */
 function delayOf(machine: AnyStateMachine, name: string, context: object, random = 0): unknown {
-  vi.spyOn(Math, 'random').mockReturnValue(random);
   const delay: unknown = machine.implementations.delays[name];
-  return typeof delay === 'function' ? delay({ context }, undefined) : delay;
+  return typeof delay === 'function' ? delay({ context: { ...context, random: () => random } }, undefined) : delay;
 }
 
 /** The timer of a machine takes no more; one that is set to more fires at once. */

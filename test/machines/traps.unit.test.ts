@@ -9,13 +9,16 @@ const machines = await allMachines();
 
 /** Contexts that stretch every delay: nothing went wrong yet, and nothing but wrong, with absurd settings. */
 const CONTEXTS = [0, 1, 30, 31, 1_000_000].flatMap((backoffs) =>
-  [1, 30_000, Number.MAX_SAFE_INTEGER].map((ms) => ({
-    backoffs,
-    backoff: { baseMs: ms, capMs: ms },
-    retryFailedAfterMs: ms,
-    retryHaltedAfterMs: ms,
-    patienceMs: ms,
-  })),
+  [1, 30_000, Number.MAX_SAFE_INTEGER].flatMap((ms) =>
+    [0, 0.5, 1 - Number.EPSILON].map((random) => ({
+      backoffs,
+      backoff: { baseMs: ms, capMs: ms },
+      retryFailedAfterMs: ms,
+      retryHaltedAfterMs: ms,
+      patienceMs: ms,
+      random: () => random,
+    })),
+  ),
 );
 
 test('the walk sees every machine there is', () => {
@@ -24,7 +27,7 @@ test('the walk sees every machine there is', () => {
 
 // Seen red with: `after: { bakoff: … }` in live.backing-off; retryFailedAfter without its Math.min.
 test.each(machines)('$file steps into none of the traps', ({ machine }) => {
-  for (let round = 0; round < 20; round++) expect(trapsOf(machine, CONTEXTS)).toEqual([]);
+  expect(trapsOf(machine, CONTEXTS)).toEqual([]);
 });
 
 test('a projection has exactly five top-level states', () => {

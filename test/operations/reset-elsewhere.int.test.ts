@@ -5,7 +5,7 @@ import type { HighWaterMarkSource } from '../../src/projector/high-water-mark-so
 import { createTestDatabase } from '../support/database.ts';
 import { openStore } from '../support/engine.ts';
 import { createLedger, noted, readLedger } from '../support/noted-ledger.ts';
-import { createRunner } from '../support/puller.ts';
+import { createRunner } from '../support/page.ts';
 
 // Seen red with: the comparison of generations in the live loop left out (it replays while it says to be live); heard()
 // that does not move #newest (it takes the table for full).

@@ -120,7 +120,7 @@ test.each<[string, OwnReset, RegExp]>([
       await tx`TRUNCATE one CASCADE`;
       await Promise.resolve(tx`TRUNCATE nowhere`).catch(() => undefined);
     },
-    /its reset handler went on after an SQL error, which has to be thrown$|relation "nowhere" does not exist$/,
+    /its reset handler continued after an SQL error, which has to be thrown$|relation "nowhere" does not exist$/,
   ],
   [
     'commits',
@@ -270,7 +270,7 @@ test.each([
     code: 'RESET_BLOCKED',
     message: expect.stringMatching(
       new RegExp(
-        `waited 0.3 s for a lock and gave up, nothing changed: in the way: pid ${pid} \\(a long report, idle in transaction, for \\d+ s\\); RESET again$`,
+        `waited 0.3 s for a lock and was rolled back, nothing changed: in the way: pid ${pid} \\(a long report, idle in transaction, for \\d+ s\\); RESET again$`,
       ),
     ),
   });

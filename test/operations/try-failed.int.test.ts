@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { create, lookup, type Projection, remove, update, upsert } from '../../src/index.ts';
 import { tryFailed } from '../../src/operations/dry-run/dry-run.ts';
 import { untilStatus } from '../support/engine.ts';
-import { brokenStately, type CountHandler, mendedStately, shop, statelyWith } from '../support/halted-stock.ts';
+import { brokenStock, type CountHandler, mendedStock, shop, stockWith } from '../support/halted-stock.ts';
 import { gate, openScene, type Scene } from '../support/scene.ts';
 import { openSession } from '../support/session.ts';
 
@@ -17,7 +17,7 @@ function event(name: string, aggregateId: string, payload: object, sequenceNo = 
 }
 
 beforeAll(async () => {
-  scene = await openScene([shop, brokenStately]);
+  scene = await openScene([shop, brokenStock]);
   daemon = await scene.start({ retries: 0 });
   await scene.append(event('ShopNamed', 'corner', {}));
   for (const item of ['a', 'b', 'c'])
@@ -35,7 +35,7 @@ function tryWith(projection: Projection, signal = new AbortController().signal) 
   return tryFailed(place, 'stock', signal);
 }
 
-const tryHandler = (handler: CountHandler) => tryWith(statelyWith(handler));
+const tryHandler = (handler: CountHandler) => tryWith(stockWith(handler));
 
 /** Every row of every table, by whom it was written and where it lies. */
 async function everything(): Promise<unknown> {
@@ -59,7 +59,7 @@ const SEEN = { seen: '2026-03-01 19:00:00.123456+00' };
 // Seen red with: RollBack not thrown in rolled-back.ts, so that the transaction commits.
 test('a try with mended code shows event, statements and changed rows, and nothing of it remains', async () => {
   const before = await everything();
-  const report = await tryWith(mendedStately);
+  const report = await tryWith(mendedStock);
   expect(report).toEqual({
     name: 'stock',
     position: String(position),
@@ -86,7 +86,7 @@ test('a try with mended code shows event, statements and changed rows, and nothi
     moreChanges: 0,
   });
   expect(await everything()).toEqual(before);
-  expect(await tryWith(mendedStately)).toEqual(report);
+  expect(await tryWith(mendedStock)).toEqual(report);
 });
 
 test('new, changed and removed rows of several tables, and values of every kind', async () => {
@@ -149,7 +149,7 @@ test('what the handler throws is the error; the daemon itself tries with the cod
 });
 
 test('code that no longer handles the event would pass over it', async () => {
-  const { handlers, ...rest } = mendedStately;
+  const { handlers, ...rest } = mendedStock;
   const report = await tryWith({
     ...rest,
     handlers: new Map([...handlers].filter(([name]) => name !== 'StockCounted')),
@@ -217,7 +217,7 @@ test('a handler with SQL of its own: its statements in order, also what it wrote
 test('a row that another transaction holds a share of is still told as changed', async () => {
   await using reader = openSession({ url: scene.database.url }, 'reader');
   await reader.run(`BEGIN; SELECT FROM stock WHERE item = 'a' FOR KEY SHARE`);
-  const { changes } = await tryWith(mendedStately);
+  const { changes } = await tryWith(mendedStock);
   expect(changes.map(({ before, after }) => [before?.['count'], after?.['count']])).toEqual([['1', '7']]);
   await reader.run('ROLLBACK');
 });
@@ -235,7 +235,7 @@ test('200 rows are listed and the rest counted', async () => {
 test('a page that holds the projection does not hold up a try, nor a try a page', async () => {
   await using page = openSession({ url: scene.database.url }, 'page');
   await page.run(`BEGIN; SELECT FROM projection_state WHERE name = 'stock' FOR UPDATE NOWAIT`);
-  expect((await tryWith(mendedStately)).outcome).toBe('applied');
+  expect((await tryWith(mendedStock)).outcome).toBe('applied');
   await page.run('ROLLBACK');
   const { passed, open } = gate();
   const reached = gate();
@@ -270,7 +270,7 @@ test('a try gives way to whoever wants a row that it has written', async () => {
 test('a try that nobody waits for any more ends, and leaves no session behind', async () => {
   const reached = gate();
   const ending = new AbortController();
-  const never = statelyWith(async (_, { tx }) => {
+  const never = stockWith(async (_, { tx }) => {
     await tx`UPDATE stock SET count = 9 WHERE item = 'a'`;
     reached.open();
     await new Promise(() => undefined);

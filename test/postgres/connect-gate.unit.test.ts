@@ -4,7 +4,7 @@ import { promised } from '../support/promised.ts';
 
 const REFUSED = new Error('refused');
 
-/** A gate whose clock stands until it is moved; jitter as long as it can be. */
+/** A gate with a clock that the test moves, and the longest jitter. */
 function gateAt(clock: { now: number }): ConnectGate {
   return new ConnectGate(
     () => clock.now,
@@ -13,7 +13,7 @@ function gateAt(clock: { now: number }): ConnectGate {
 }
 
 // Seen red with: the first line of `pass` left out.
-test('however many want to connect to a database that is away, it is tried a few times a second', async () => {
+test('while a database is unreachable, any number of callers make only a few attempts a second', async () => {
   const clock = { now: 0 };
   const gate = gateAt(clock);
   const attempts: number[] = [];
@@ -23,8 +23,8 @@ test('however many want to connect to a database that is away, it is tried a few
   };
   const projections = Array.from({ length: 20 });
   for (; clock.now < 20_000; clock.now += 20) {
-    const told = await Promise.allSettled(projections.map(() => gate.pass(refused)));
-    expect(told.every((one) => one.status === 'rejected' && one.reason === REFUSED)).toBe(true);
+    const outcomes = await Promise.allSettled(projections.map(() => gate.pass(refused)));
+    expect(outcomes.every((one) => one.status === 'rejected' && one.reason === REFUSED)).toBe(true);
   }
   expect(attempts.filter((at) => at < 1000).length).toBeLessThanOrEqual(20 + 6);
   expect(attempts.filter((at) => at >= 19_000).length).toBeLessThanOrEqual(2);
@@ -32,7 +32,7 @@ test('however many want to connect to a database that is away, it is tried a few
 });
 
 // Seen red with: `#trying` never set.
-test('after a failure one attempt is made at a time: one that hangs does not have a hundred follow it', async () => {
+test('after a failure one attempt is made at a time, also if that one hangs', async () => {
   const clock = { now: 0 };
   const gate = gateAt(clock);
   await expect(gate.pass(() => Promise.reject(REFUSED))).rejects.toBe(REFUSED);
@@ -45,7 +45,7 @@ test('after a failure one attempt is made at a time: one that hangs does not hav
 });
 
 // Seen red with: `#failures` not put back to 0.
-test('once an attempt has succeeded everybody passes', async () => {
+test('once an attempt has succeeded, every caller connects', async () => {
   const clock = { now: 0 };
   const gate = gateAt(clock);
   await expect(gate.pass(() => Promise.reject(REFUSED))).rejects.toBe(REFUSED);

@@ -17,7 +17,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** Resolves when the session is gone. */
+/** Terminates a session. Resolves when it is gone. */
 async function cut(pid: number): Promise<void> {
   const [row] = await database.sql<[{ gone: boolean }]>`SELECT pg_terminate_backend(${pid}, 5000) AS gone`;
   expect(row.gone).toBe(true);
@@ -30,7 +30,7 @@ async function backendOf(sql: Queryable): Promise<number> {
 
 const lost = expect.toSatisfy(isConnectionLost);
 
-// Seen red with: connections given back to the pool whatever has become of them.
+// Seen red with: connections given back to the pool in any condition.
 test('a transaction that loses its connection during a statement fails, and the pool goes on', async () => {
   const started = promised<number>();
   const transaction = pool.begin(async (tx) => {
@@ -45,9 +45,9 @@ test('a transaction that loses its connection during a statement fails, and the 
   expect(await pool`SELECT 1 AS one`).toEqual([{ one: 1 }]);
 });
 
-// Seen red with: `refusal` never set (what comes after the end then runs outside of any transaction), and without
+// Seen red with: `refusal` never set (statements after the end then run outside of any transaction), and without
 // watchLoss (the transaction then waits for its work).
-test('what a transaction does after its connection was lost reaches nobody', async () => {
+test('statements of a transaction after its connection was lost are refused', async () => {
   const inside = promised<number>();
   const goOn = promised<void>();
   const finished = promised<void>();
@@ -79,8 +79,8 @@ test('what a transaction does after its connection was lost reaches nobody', asy
   expect(await pool`SELECT who FROM rows`).toEqual([{ who: 'other' }]);
 });
 
-// Seen red with: the tag of COMMIT not looked at.
-test('a transaction whose failed statement was ignored is not taken for committed', async () => {
+// Seen red with: the tag of COMMIT not compared.
+test('a transaction whose failed statement was ignored does not count as committed', async () => {
   const transaction = pool.begin(async (tx) => {
     await tx`INSERT INTO rows VALUES ('ignored')`;
     await tx`SELECT 1 / 0`.catch(() => undefined);
@@ -90,7 +90,7 @@ test('a transaction whose failed statement was ignored is not taken for committe
 });
 
 // Seen red with: release of a connection that is still in a transaction.
-test('a connection that was left in a transaction is not given to anybody else', async () => {
+test('a connection that was left in a transaction is not used again', async () => {
   await pool.session((one) => one.unsafe('BEGIN'));
   await pool`INSERT INTO rows VALUES ('kept')`;
   expect(await database.sql`SELECT who FROM rows WHERE who = 'kept'`).toEqual([{ who: 'kept' }]);
@@ -102,13 +102,13 @@ test('a statement after the end of its transaction is refused', async () => {
   await expect(kept.tx`INSERT INTO rows VALUES ('after the end')`).rejects.toMatchObject({ code: 'TRANSACTION_OVER' });
 });
 
-test('a statement that nobody waits for and that fails ends neither the process nor the pool', async () => {
+test('a statement that fails and is not awaited ends neither the process nor the pool', async () => {
   void pool`SELECT 1 / 0`.execute();
   expect(await pool`SELECT 1 AS one`).toEqual([{ one: 1 }]);
 });
 
-// Seen red with: `cancelRequest` left out of AnswerWatch (the session is then another one, and the first still waits).
-test('what is given up is cancelled at the server, and its session goes on', async () => {
+// Seen red with: `cancelRequest` left out of AnswerWatch (the next session is then another one, and the first still waits).
+test('a statement that takes too long is cancelled at the server, and its session is used again', async () => {
   const hasty = connect({ address: { url: database.url }, applicationName: 'given up', max: 1, answerWithinMs: 200 });
   await using _ = { [Symbol.asyncDispose]: () => hasty.end({ timeout: 1 }) };
   const first = await backendOf(hasty);
@@ -129,7 +129,7 @@ test('what is given up is cancelled at the server, and its session goes on', asy
   expect(await database.sql`SELECT to_regclass('after_the_end') AS made`).toEqual([{ made: null }]);
 });
 
-// Seen red with: the option not handed to the watch (the test then runs into its time-out).
+// Seen red with: the option not passed to the watch (the test then runs into its time-out).
 test('an answer that does not come in time counts as a lost connection', async () => {
   const hasty = connect({ address: { url: database.url }, applicationName: 'hasty', max: 1, answerWithinMs: 200 });
   await expect(hasty`SELECT pg_sleep(30)`).rejects.toEqual(lost);
@@ -138,7 +138,7 @@ test('an answer that does not come in time counts as a lost connection', async (
 });
 
 // Seen red with: the time-out of `end` left out.
-test('a pool that is closed does not wait longer than it was told for what is running', async () => {
+test('`end` waits for running statements no longer than its time-out', async () => {
   const busy = connect({ address: { url: database.url }, applicationName: 'busy', max: 1 });
   const sleeping = expect(busy`SELECT pg_sleep(30)`).rejects.toEqual(lost);
   await busy.end({ timeout: 0.1 });
@@ -150,7 +150,7 @@ test('a pool that is closed does not wait longer than it was told for what is ru
 });
 
 // Seen red with: a plan kept after its result type has changed.
-test('a plan that a migration has made stale is not used for ever', async () => {
+test('a plan that a migration has made stale is used once more at most', async () => {
   await pool`CREATE TABLE changing (a int)`;
   const read = () => pool`SELECT * FROM changing`;
   await read();

@@ -87,7 +87,7 @@ test.each([
   ['SAVEPOINT', 'the name of the savepoint cannot be read'],
   ['SAVEPOINT a b', 'the name of the savepoint cannot be read'],
   ['SAVEPOINT projectionist_1', 'savepoints that begin with projectionist_ are the engine’s'],
-])('a handler that sends %s is told why not', (text, reason) => {
+])('a handler that sends %s gets the reason of the refusal', (text, reason) => {
   expect(readGuardedStatement(text)).toEqual({ kind: 'refused', reason });
 });
 
@@ -100,12 +100,12 @@ test.each([
   ['SAVEPOINT/* one /* two */ */a/* three */;', 'savepoint', 'a'],
   ['SAVEPOINT "a;b"', 'savepoint', 'a;b'],
   ['SAVEPOINT saveпроектор', 'savepoint', 'saveпроектор'],
-])('%s is a %s of %s, wherever the words end', (text, kind, name) => {
+])('%s is a %s of %s, however its words are separated', (text, kind, name) => {
   expect(readGuardedStatement(text)).toEqual({ kind, name });
 });
 
 test.each(['COMMITTED', 'END_', 'BEGIN1', 'xCOMMIT', '_COMMIT', '1COMMIT', '"COMMIT"', "'COMMIT'", 'COMMIT$'])(
-  '%s is another word than the one in it',
+  '%s is no keyword that is refused',
   (text) => {
     expect(readGuardedStatement(text)).toEqual({ kind: 'plain' });
   },

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { Decimal, plainDecimal } from '../../src/core/decimal.ts';
 import { deepFreeze, parseJson, stringifyJson } from '../../src/postgres/json.ts';
 
-/** What JSON can say, with integers beyond 2^53 as bigint and texts that look like anything this module may use inside. */
+/** Any JSON value, with integers beyond 2^53 as bigint, and with texts that resemble the marks that the module uses. */
 const value = fc.letrec<{ any: unknown }>((tie) => ({
   any: fc.oneof(
     { maxDepth: 4 },
@@ -28,7 +28,7 @@ const value = fc.letrec<{ any: unknown }>((tie) => ({
 })).any;
 
 // Seen red with: a fixed mark before big integers ('\u0000big:…' as a text came back as a number, or did not parse).
-test('what stringifyJson writes, parseJson reads back, big integers and texts that look like marks included', () => {
+test('parseJson reads back every value that stringifyJson writes, big integers and texts that look like marks included', () => {
   fc.assert(
     fc.property(value, (x) => {
       expect(parseJson(stringifyJson(x))).toEqual(x);
@@ -78,8 +78,8 @@ test('deepFreeze freezes every level', () => {
   expect(() => frozen.a.push({ b: 3 })).toThrow(TypeError);
 });
 
-// Seen red with: the look at ArrayBuffer.isView taken out.
-test('deepFreeze passes over bytes, which cannot be frozen', () => {
+// Seen red with: the check of ArrayBuffer.isView taken out.
+test('deepFreeze leaves bytes as they are, because they cannot be frozen', () => {
   expect(Object.isFrozen(deepFreeze({ bytes: new Uint8Array(2) }))).toBe(true);
 });
 
@@ -94,7 +94,7 @@ test('G10: a decimal that no number can hold is read as a Decimal, an integer of
 });
 
 // Seen red with: `\\d{16}` alone for LONG_NUMBER; isExactNumber that compares with String(number) alone (the doubles of
-// 17 digits), or with the 17 digits of any number; LONG_EXPONENT not asked.
+// 17 digits), or with the 17 digits of any number; LONG_EXPONENT not tested.
 test.each([
   ['0.1', 0.1],
   ['12.50', 12.5],
@@ -115,13 +115,13 @@ test.each([
   if (expected instanceof Decimal) expect(stringifyJson(read)).toBe(`{"n":${text}}`);
 });
 
-// Seen red with: the look at a leading zero taken out of parseMarked.
+// Seen red with: the check for a leading zero taken out of parseMarked.
 test.each(['01234567890123456789', '-01234567890123456.5', '[00.12345678901234567]'])('%s is no JSON', (text) => {
   expect(() => parseJson(text)).toThrow(SyntaxError);
 });
 
 // Seen red with: mark as `number` in decimalAt (a text that is a decimal lost its quotes).
-test('any decimal comes back digit for digit, beside texts that look like it', () => {
+test('any decimal is read back digit for digit, beside texts that look like one', () => {
   const decimal = fc
     .tuple(fc.boolean(), fc.bigInt({ min: 0n, max: 10n ** 40n }), fc.bigInt({ min: 1n, max: 10n ** 30n }))
     .map(([minus, whole, fraction]) => `${minus ? '-' : ''}${whole}.${fraction}`);
@@ -142,7 +142,7 @@ function trimmed(text: string | undefined): string | undefined {
   return plain?.includes('.') ? plain.replace(/0+$/, '').replace(/\.$/, '') : plain;
 }
 
-test('in arithmetic a Decimal is the nearest number, and in a text its own', () => {
+test('in arithmetic a Decimal is the nearest number, and in a string its own text', () => {
   const n = new Decimal('0.12345678901234567890');
   expect([Number(n) + 1, Number(n) * 2, `${n}`, JSON.stringify({ n })]).toEqual([
     1.1234567890123457,

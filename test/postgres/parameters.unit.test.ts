@@ -6,8 +6,8 @@ import { resultTypes } from '../../src/postgres/result-types.ts';
 const TEXT_ARRAY = 1009;
 const parse = (literal: string): unknown => resultTypes.getTypeParser(TEXT_ARRAY)(literal);
 
-// Seen red with: texts that hold a quote or a backslash joined as they are; a list of none taken for one of an empty text.
-test('whatever texts a list holds, NULL among them, its literal is read back as the same list', () => {
+// Seen red with: texts with a quote or a backslash joined without escapes; an empty list written like a list of one empty text.
+test('the array literal of any texts, NULL included, is read back as the same array', () => {
   const odd = fc.constantFrom('', '"', '\\', ',', '{', '}', 'NULL', 'null', ' ', 'Åströms 🎻', 'a"b\\c');
   const texts = fc.array(fc.option(fc.oneof(odd, fc.string({ unit: 'grapheme' }))));
   fc.assert(
@@ -19,7 +19,7 @@ test('whatever texts a list holds, NULL among them, its literal is read back as 
 });
 
 // Seen red with: `isWellFormed` left out of `isPlain`.
-test('half a character in a list is refused, also where all else could be joined', () => {
+test('a lone surrogate in an array is refused, also among texts that need no escape', () => {
   expect(() => arrayLiteral(['a', 'half \ud83c'])).toThrow('lone surrogate');
   expect(() => arrayLiteral(['half \ud83c', null])).toThrow('lone surrogate');
 });

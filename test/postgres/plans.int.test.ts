@@ -3,7 +3,7 @@ import { connect, type Queryable, type Sql } from '../../src/postgres/pool.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 const READ_COMMITTED = 'ISOLATION LEVEL READ COMMITTED';
-/** Of one connection, as src/postgres/plan-names.ts has it. */
+/** Prepared statements of one connection at most; the bound in src/postgres/plan-names.ts. */
 const MOST = 500;
 let database: TestDatabase;
 let pool: Sql;
@@ -27,8 +27,8 @@ const run = (n: number, sql: Queryable = pool) => sql.unsafe<{ sum: number }[]>(
 const prepared = async () => await pool.unsafe<{ statement: string }[]>('SELECT statement FROM pg_prepared_statements');
 
 // Seen red with: the loop that evicts left out of `PlanNames.use` (1200), and `connection.close` left out of
-// `prepareOn` (1200 at the server, with 500 on the account).
-test('a session that meets ever new statements keeps the latest 500, at the server too', async () => {
+// `prepareOn` (1200 at the server, 500 in PlanNames).
+test('a session that is sent ever new statements keeps the latest 500, at the server too', async () => {
   await withPool(async () => {
     for (let from = 0; from < 1200; from += 100) {
       await pool.begin(async (tx) => {
@@ -41,15 +41,15 @@ test('a session that meets ever new statements keeps the latest 500, at the serv
     expect(kept).toContain(numbered(1199));
     expect(kept).not.toContain(numbered(0));
     expect(pool.counts().evicted).toBe(1200 - MOST);
-    // What was closed is prepared again, as the first time.
+    // A statement that was closed is prepared again.
     expect(await run(0)).toEqual([{ sum: 1 }]);
     expect((await prepared()).map(({ statement }) => statement)).toContain(numbered(0));
   });
 });
 
-// Seen red with: `rememberParsed` that does nothing (prepared anew each time); a whole transaction that prepares nothing;
+// Seen red with: `rememberParsed` that does nothing (prepared anew each time); a single round trip that prepares nothing;
 // one that prepares under a text of its own.
-test('a text is prepared once, whether it is sent alone or with a whole transaction', async () => {
+test('a text is prepared once, whether it is sent alone or in a single round trip', async () => {
   await withPool(async () => {
     const sum = { text: numbered(7), values: [1] };
     const sums = async () =>
@@ -65,7 +65,7 @@ test('a text is prepared once, whether it is sent alone or with a whole transact
 });
 
 // Seen red with: the Close in front of a Parse left out of `prepareOn` ("prepared statement … already exists").
-test('what a transaction that failed may have prepared is no obstacle to preparing it', async () => {
+test('a statement that a failed transaction may have prepared can be prepared again', async () => {
   await withPool(async () => {
     const failing = pool.singleRoundTrip(READ_COMMITTED, [
       { text: numbered(9), values: [1] },
@@ -77,8 +77,8 @@ test('what a transaction that failed may have prepared is no obstacle to prepari
   });
 });
 
-// Seen red with: `has` left out of `rememberParsed` (the server no longer knows what it is then asked to bind).
-test('a transaction of more statements than a session keeps runs, and so do those statements afterwards', async () => {
+// Seen red with: `has` left out of `rememberParsed` (the server no longer has the statement that is then bound).
+test('a transaction with more statements than a session keeps is applied, and its statements can be sent again', async () => {
   await withPool(async () => {
     const many = Array.from({ length: MOST + 100 }, (_, n) => ({ text: numbered(n), values: [1] }));
     for (let turn = 0; turn < 2; turn += 1) await pool.singleRoundTrip(READ_COMMITTED, many);

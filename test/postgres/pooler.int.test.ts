@@ -8,7 +8,7 @@ import { startDaemon, untilCaughtUp } from '../support/engine.ts';
 import { ledger } from '../support/ledger.ts';
 import { hasPgBouncer, type Pooler, startPgBouncer } from '../support/pgbouncer.ts';
 
-/** What its users are told to set, so that drivers that send such settings can connect. */
+/** PgBouncer's documented setting for clients whose drivers send such settings. */
 const IGNORED = ['options', ...PINNED_NAMES];
 const HOSTILE = `SET search_path = public; SET extra_float_digits = -5; SET TimeZone = 'Asia/Kolkata'; SET array_nulls = off;
                  SET row_security = on; SET transform_null_equals = on; SET IntervalStyle = 'iso_8601'; DEALLOCATE ALL`;
@@ -22,7 +22,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** Another client of the pooler, which leaves the only session of the server as it likes it. */
+/** Another client of the pooler, which changes settings of the only session of the server and leaves them so. */
 async function spoil(pooler: Pooler): Promise<void> {
   const other = postgres(pooler.url, { max: 1, prepare: false, onnotice: () => undefined });
   await other.unsafe(HOSTILE);
@@ -37,10 +37,10 @@ const setTo = async (sql: Queryable) => {
 
 describe.skipIf(!hasPgBouncer)('behind PgBouncer in transaction mode', () => {
   // Seen red with: `if (!own) pooled.set(…)` left out of session-client.ts; BEGIN and prelude left out of sendAlone, of
-  // runTransaction, of runAtOnce; texts prepared behind a pooler (send, runAtOnce); `refused = true` left out (the second row: no connection is ever made).
+  // runTransaction, of runInOneRoundTrip; texts prepared behind a pooler (send, runInOneRoundTrip); `settingsRefused = true` left out (the second row: no connection is ever made).
   test.each([
     { pooler: 'one that ignores our settings', ignore: IGNORED },
-    { pooler: 'one that refuses them, as it does unless it is told', ignore: ['extra_float_digits'] },
+    { pooler: 'one that refuses them, as it does by default', ignore: ['extra_float_digits'] },
   ])('every statement runs under our settings, whatever other clients left: $pooler', async ({ ignore }) => {
     await using pooler = await startPgBouncer(database, { sessions: 1, ignore });
     await database.sql`CREATE SCHEMA IF NOT EXISTS app2`;
@@ -59,7 +59,7 @@ describe.skipIf(!hasPgBouncer)('behind PgBouncer in transaction mode', () => {
     const text = '1 "app2", pg_temp';
     expect(await database.sql`SELECT text FROM app2.noted`).toEqual([{ text }, { text }]);
     await database.sql`DROP TABLE app2.noted`;
-    // And nothing of ours is left to others.
+    // And none of our settings is left for other clients.
     const other = postgres(pooler.url, { max: 1, prepare: false });
     expect(await other`SHOW search_path`).toEqual([{ search_path: 'public' }]);
     await other.end();
@@ -67,7 +67,7 @@ describe.skipIf(!hasPgBouncer)('behind PgBouncer in transaction mode', () => {
   });
 
   // Seen red with: `cancelRequest` left out of AnswerWatch (the statement then waits on at the server).
-  test('what is given up is cancelled at the server, since the pooler passes the request on', async () => {
+  test('a statement that takes too long is cancelled at the server, because the pooler passes the request on', async () => {
     await using pooler = await startPgBouncer(database, { sessions: 2, ignore: IGNORED });
     await database.sql`CREATE TABLE held ()`;
     const sql = connect({ address: { url: pooler.url }, applicationName: 'test', max: 1, answerWithinMs: 500 });
@@ -86,8 +86,8 @@ describe.skipIf(!hasPgBouncer)('behind PgBouncer in transaction mode', () => {
     await sql.end({ timeout: 1 });
   });
 
-  // Seen red with: the values made to parameters only behind BEGIN (sendAlone).
-  test('a statement that fails leaves no transaction behind, and says what PostgreSQL said', async () => {
+  // Seen red with: the values encoded only after BEGIN was sent (sendAlone).
+  test('a statement that fails leaves no transaction open, and rejects with the error of PostgreSQL', async () => {
     await using pooler = await startPgBouncer(database, { sessions: 1, ignore: IGNORED });
     const sql = connect({ address: { url: pooler.url }, applicationName: 'test', max: 1 });
     await expect(sql`SELECT 1 / ${0}::int`).rejects.toMatchObject({ code: '22012' });

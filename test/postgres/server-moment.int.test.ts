@@ -22,7 +22,7 @@ async function isUnbroken(sql: Sql, since: ServerMoment): Promise<boolean> {
 }
 
 // Seen red with: `backend_start <= at` left out, the comparison of the starts left out.
-test('a session knows that nothing was taken back since a moment only if it was there then, on the same start of the server', async () => {
+test('a session counts as unbroken since a moment only if it was open then, on the same start of the server', async () => {
   const [reader, writer] = [open(), open()];
   await writer`SELECT 1`;
   const read = await moment(reader);
@@ -33,8 +33,8 @@ test('a session knows that nothing was taken back since a moment only if it was 
   await Promise.all([reader, writer, later].map((sql) => sql.end({ timeout: 1 })));
 });
 
-// Roles of a daemon may not look at the sessions of others.
-test('a role without rights may ask that', async () => {
+// The role of a daemon may not read the sessions of other roles.
+test('a role without rights can evaluate isUnbrokenSince', async () => {
   const name = `asker_${new URL(database.url).pathname.slice(-8)}`;
   await database.sql.unsafe(`CREATE ROLE ${name} LOGIN PASSWORD 'x'`);
   const url = new URL(database.url);

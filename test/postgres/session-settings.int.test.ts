@@ -54,7 +54,7 @@ async function settings(): Promise<Readonly<Record<string, string>>> {
   }
 }
 
-// Seen red with: a line of PINNED taken out (it is then judged by nobody), `row_security` added to HARMLESS.
+// Seen red with: a line of PINNED taken out (it is then in neither list), `row_security` added to HARMLESS.
 test('every setting that a session can change is pinned, or judged to change no rows', async () => {
   const rows = await database.sql<{ name: string }[]>`
     SELECT name FROM pg_settings WHERE context IN ('user', 'superuser') AND name NOT LIKE '%.%' ORDER BY name`;
@@ -79,7 +79,7 @@ test.each([
 });
 
 // Seen red with: `...keepalives` left out of getStartupConf.
-test('a session has the server probe a silent client, whatever the database says', async () => {
+test('the server probes a silent client of a session, also if the database sets other values', async () => {
   const name = new URL(database.url).pathname.slice(1);
   for (const setting of ['idle', 'interval', 'count'])
     await database.sql.unsafe(`ALTER DATABASE ${name} SET tcp_keepalives_${setting} = 0`);
@@ -88,13 +88,13 @@ test('a session has the server probe a silent client, whatever the database says
     SELECT inet_client_addr() IS NOT NULL AS tcp,
            ARRAY[current_setting('tcp_keepalives_idle'), current_setting('tcp_keepalives_interval'),
                  current_setting('tcp_keepalives_count')] AS probes`;
-  // On a Unix socket the server shows 0: there is nothing to probe.
+  // On a Unix socket the server shows 0, because it sends no probes there.
   expect(probes?.probes).toEqual(probes?.tcp === true ? ['30', '10', '3'] : ['0', '0', '0']);
   await sql.end({ timeout: 1 });
   await database.sql.unsafe(`ALTER DATABASE ${name} RESET ALL`);
 });
 
-describe('a setting that only a superuser may take back', () => {
+describe('a setting that only a superuser may change', () => {
   // Seen red with: the throw left out of proveSession.
   test.each([
     ['session_replication_role', 'replica'],

@@ -9,7 +9,12 @@ let pool: Sql;
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  pool = connect({ address: { url: database.url }, applicationName: 'at once', max: 1, answerWithinMs: 20_000 });
+  pool = connect({
+    address: { url: database.url },
+    applicationName: 'single round trip',
+    max: 1,
+    answerWithinMs: 20_000,
+  });
   await pool`CREATE TABLE noted (n int PRIMARY KEY, other int REFERENCES noted DEFERRABLE INITIALLY DEFERRED)`;
 });
 beforeEach(async () => {
@@ -23,7 +28,7 @@ afterAll(async () => {
 const note = (n: number) => pool`INSERT INTO noted (n) VALUES (${n})`;
 const noted = async () => (await database.sql<{ n: number }[]>`SELECT n FROM noted ORDER BY n`).map(({ n }) => n);
 
-test('what is sent at once is one transaction, also when it is sent again with its texts prepared', async () => {
+test('a single round trip is one transaction, also when it is sent again with prepared texts', async () => {
   for (const n of [1, 3]) {
     const texts = [
       note(n),
@@ -35,12 +40,12 @@ test('what is sent at once is one transaction, also when it is sent again with i
   expect(await noted()).toEqual([1, 2, 3, 4]);
   const rows = await database.sql<{ xmin: string }[]>`SELECT DISTINCT xmin::text FROM noted`;
   expect(rows).toHaveLength(2);
-  // A setting of the transaction's alone.
+  // The setting applied to the transaction alone.
   expect(await pool`SHOW lock_timeout`).toEqual([{ lock_timeout: '0' }]);
 });
 
 // Seen red with: a Sync behind each statement.
-test('nothing of it is left when a statement fails, and the session goes on', async () => {
+test('when a statement fails, the transaction is rolled back, and the session is used again', async () => {
   for (let turn = 0; turn < 2; turn += 1) {
     const failing = pool.singleRoundTrip(READ_COMMITTED, [note(1), pool`SELECT 1 / ${0}::int`, note(2)]);
     await expect(failing).rejects.toMatchObject({ code: '22012' });
@@ -51,26 +56,26 @@ test('nothing of it is left when a statement fails, and the session goes on', as
   expect(await pool`SELECT 1 AS one`).toEqual([{ one: 1 }]);
 });
 
-// Seen red with: a Sync behind each statement (1 is then written by itself).
-test('when the transaction cannot be begun, none of its statements runs', async () => {
+// Seen red with: a Sync behind each statement (1 is then written outside of a transaction).
+test('when BEGIN fails, none of the statements runs', async () => {
   await expect(pool.singleRoundTrip('ISOLATION LEVEL WHATEVER', [note(1)])).rejects.toMatchObject({ code: '42601' });
   expect(await noted()).toEqual([]);
 });
 
-test('what only COMMIT finds out is an error, and nothing is left', async () => {
+test('an error that only COMMIT finds rejects, and the transaction is rolled back', async () => {
   const orphan = { text: 'INSERT INTO noted (n, other) VALUES ($1, $2)', values: [1, 99] };
   await expect(pool.singleRoundTrip(READ_COMMITTED, [orphan])).rejects.toMatchObject({ code: '23503' });
   expect(await noted()).toEqual([]);
 });
 
-test('a value that is none is refused before anything is sent', async () => {
+test('an invalid parameter is refused before anything is sent', async () => {
   const unfit = { text: 'INSERT INTO noted (n) VALUES ($1)', values: [undefined] };
   await expect(pool.singleRoundTrip(READ_COMMITTED, [note(1), unfit])).rejects.toThrow(TypeError);
   expect(await noted()).toEqual([]);
 });
 
-// Seen red with: handleError left to nobody (it then hangs).
-test('a session that is ended meanwhile is a lost connection, and the pool goes on', async () => {
+// Seen red with: handleError of the driver not called (the promise then never settles).
+test('a session that is terminated meanwhile is a lost connection, and the pool goes on', async () => {
   const [{ pid }] = await pool<[{ pid: number }]>`SELECT pg_backend_pid() AS pid`;
   const lost = pool.singleRoundTrip(READ_COMMITTED, [note(1), pool`SELECT pg_sleep(30)`]);
   const outcome = expect(lost).rejects.toSatisfy(isConnectionLost);
@@ -84,9 +89,9 @@ test('a session that is ended meanwhile is a lost connection, and the pool goes 
   expect(await noted()).toEqual([2]);
 });
 
-// Seen red with: `query_timeout` given to the driver and an end of AtOnce's own (`handleReadyForQuery` that calls no
+// Seen red with: `query_timeout` given to the driver and an end of SingleRoundTrip's own (`handleReadyForQuery` that calls no
 // callback of the driver's), and with `this.#pending.delete` left out of `AnswerWatch.answer`.
-test('a session outlives by far the time that its answers may take', async () => {
+test('a session lives on beyond the time limit of its answers', async () => {
   const answerWithinMs = 250;
   const hasty = connect({ address: { url: database.url }, applicationName: 'hasty', max: 1, answerWithinMs });
   const pidOf = async () => (await hasty<[{ pid: number }]>`SELECT pg_backend_pid() AS pid`)[0].pid;

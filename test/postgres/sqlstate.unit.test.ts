@@ -10,12 +10,12 @@ import {
   sqlstateOf,
 } from '../../src/postgres/errors.ts';
 
-/** As somebody else's driver throws them: an Error with a code. */
+/** An error with a code, as another driver throws it. */
 function foreign(code: string, message = 'no'): Error {
   return Object.assign(new Error(message), { code });
 }
 
-/** As our own sessions throw them. */
+/** The same error, as our own sessions throw it. */
 const failure = (code: string, message?: string): Error => ofOurDatabase(foreign(code, message));
 
 const TRANSIENT_LOST = ['08000', '08003', '08006', '57P01', '57P02', '57P03', '25P03'];
@@ -65,7 +65,7 @@ test.each(PERMANENT)('%s is the fault of the statement', (code) => {
   expect([isTransient(failure(code)), isConnectionLost(failure(code))]).toEqual([false, false]);
 });
 
-// Seen red with: the SQLSTATE pattern tried first, which takes EPIPE for a SQLSTATE.
+// Seen red with: the SQLSTATE pattern tested first, which matches EPIPE.
 test.each(GONE)('%s, the driver’s or the system’s own code, is a lost connection and no SQLSTATE', (code) => {
   expect([isTransient(failure(code)), isConnectionLost(failure(code)), sqlstateOf(failure(code))]).toEqual([
     true,
@@ -82,18 +82,18 @@ test('the same codes from a connection that is not ours say nothing about the da
   expect(sqlstateOf(foreign('40001'))).toBe('40001');
 });
 
-test('a stale plan passes by itself, another unsupported feature does not', () => {
+test('a stale plan is transient, another unsupported feature is not', () => {
   expect(isTransient(failure('0A000', 'cached plan must not change result type'))).toBe(true);
   expect(isTransient(failure('0A000', 'cannot do that'))).toBe(false);
 });
 
-test('only 25P02 of our own says that the transaction had failed before', () => {
+test('only 25P02 from our own sessions means that the transaction had failed before', () => {
   expect(isAborted(failure('25P02'))).toBe(true);
   expect(isAborted(foreign('25P02'))).toBe(false);
   expect(isAborted(failure('25P03'))).toBe(false);
 });
 
-test('a plan is stale that a pooler lost or a DDL has overtaken', () => {
+test('a plan is stale if a pooler has lost it or DDL has changed its result', () => {
   expect(isStalePlan(failure('26000'))).toBe(true);
   expect(isStalePlan(failure('0A000', 'cached plan must not change result type'))).toBe(true);
   expect(isStalePlan(failure('0A000', 'cannot do that'))).toBe(false);
@@ -101,7 +101,7 @@ test('a plan is stale that a pooler lost or a DDL has overtaken', () => {
   expect(isTransient(failure('26000'))).toBe(true);
 });
 
-test('a code is a SQLSTATE only as a whole, and its class stands at its beginning', () => {
+test('a code is a SQLSTATE only as a whole, and its first two characters are its class', () => {
   for (const code of ['X23505', '235050', '2350', '23505\n', 'e3505'])
     expect(sqlstateOf(foreign(code)), code).toBeNull();
   for (const code of ['22008', '22053', '20853']) {
@@ -109,7 +109,7 @@ test('a code is a SQLSTATE only as a whole, and its class stands at its beginnin
   }
 });
 
-test('only 55P03 says that somebody else holds it', () => {
+test('only 55P03 means that another transaction holds the lock', () => {
   expect(isLockNotAvailable(failure('55P03'))).toBe(true);
   expect(isLockNotAvailable(failure('40P01'))).toBe(false);
 });
@@ -128,7 +128,7 @@ test.each([
   expect([sqlstateOf(thrown), isTransient(thrown), isConnectionLost(thrown)]).toEqual([null, false, false]);
 });
 
-test('the constraint is read where there is one', () => {
+test('the constraint is read if the error has one', () => {
   expect(constraintOf(Object.assign(new Error(), { constraint: 'events_stream_key' }))).toBe('events_stream_key');
   expect(constraintOf(new Error())).toBeNull();
 });

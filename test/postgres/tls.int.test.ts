@@ -16,10 +16,10 @@ const folder = mkdtempSync(join(tmpdir(), 'projectionist-tls-'));
 const file = (name: string) => join(folder, name);
 let database: TestDatabase;
 let server: { readonly port: number; close(): void };
-/** How the sessions came in. */
+/** How each session was opened. */
 let sessions: ('tls' | 'plain')[] = [];
 
-/** A certificate for `localhost` by an authority of its own, and another authority that has nothing to do with it. */
+/** A certificate for `localhost` issued by an authority of its own, and another authority that did not issue it. */
 function makeCertificates(): void {
   const openssl = (...args: readonly string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
   for (const name of ['authority', 'stranger']) {
@@ -72,7 +72,7 @@ function makeCertificates(): void {
   );
 }
 
-/** The test's PostgreSQL as one that speaks TLS, or has none: the handshake is the protocol's, the session PostgreSQL's. */
+/** A proxy that makes the test's PostgreSQL a server with TLS, or one without: the proxy answers the handshake alone. */
 async function serve(tls: boolean): Promise<typeof server> {
   const { hostname, port } = new URL(database.url);
   const [key, cert] = tls ? [readFileSync(file('server.key')), readFileSync(file('server.crt'))] : [];
@@ -111,7 +111,7 @@ async function serve(tls: boolean): Promise<typeof server> {
   };
 }
 
-/** What comes of one statement over this URL. */
+/** The outcome of one statement over this URL. */
 async function ask(host: string, query: string): Promise<unknown> {
   const url = new URL(database.url);
   url.hostname = host;
@@ -140,7 +140,7 @@ describe.skipIf(!hasOpenSsl)('over TLS', () => {
     await database.drop();
   });
 
-  describe('with a server whose certificate is of an authority of its own', () => {
+  describe('with a server whose certificate was issued by its own authority', () => {
     beforeAll(async () => {
       server = await serve(true);
     });
@@ -177,7 +177,7 @@ describe.skipIf(!hasOpenSsl)('over TLS', () => {
     });
   });
 
-  describe('with a server that has none', () => {
+  describe('with a server without TLS', () => {
     beforeAll(async () => {
       server = await serve(false);
     });
@@ -191,12 +191,12 @@ describe.skipIf(!hasOpenSsl)('over TLS', () => {
   });
 
   // Seen red with: `ssl: false` for sockets left out of `urlConfig`.
-  test('over a unix socket TLS has no part, and the address names the socket', async () => {
+  test('over a Unix socket there is no TLS, and the address names the socket', async () => {
     const sql = connect({ address: { url: database.url }, applicationName: 'tls', max: 1 });
     const [{ folders, port }] = await sql<[{ folders: string; port: string }]>`
       SELECT current_setting('unix_socket_directories') AS folders, current_setting('port') AS port`;
     await sql.end({ timeout: 1 });
-    // A list, in which PostgreSQL quotes what it was given in quotes.
+    // A list, in which PostgreSQL quotes some of the entries.
     const [socket = ''] = folders.replaceAll('"', '').split(',');
     const { username, password, pathname } = new URL(database.url);
     const url = `postgres://${username}:${password || 'geheim'}@/${pathname.slice(1)}?host=${socket}&port=${port}&sslmode=require`;
@@ -204,7 +204,7 @@ describe.skipIf(!hasOpenSsl)('over TLS', () => {
     const over = connect({ address: { url }, applicationName: 'tls', max: 1 });
     const reached = await over`SELECT inet_server_addr() AS address`.catch((error: Error) => error.message);
     await over.end({ timeout: 1 });
-    // Debian's own cluster knows its users by name there (peer): then it has answered, at least.
+    // A Debian cluster authenticates by the name of the system user there (peer); its refusal is an answer too.
     expect(JSON.stringify(reached)).toMatch(/\[\{"address":null\}\]|[Pp]eer authentication/);
   });
 });

@@ -13,7 +13,7 @@ beforeEach(() => {
 });
 afterEach(() => uncaught.stop());
 
-/** A server that answers when the test says so. */
+/** A server that answers when the test calls `answer`. */
 function server() {
   const { promise: answered, resolve: answer } = promised<Error | null>();
   const sent: string[] = [];
@@ -26,19 +26,19 @@ function server() {
   return { guarded: guardTransaction(sql), sent, answer };
 }
 
-/** Node tells of a rejection that nobody has heard of when the microtasks are done. */
+/** Waits until Node has reported unhandled rejections, which it does after the microtasks. */
 async function settled(): Promise<void> {
   for (let turn = 0; turn < 5; turn++) await setImmediate();
 }
 
 const LEFT: readonly [what: string, leave: (tx: Transaction) => void, sent: number][] = [
   ['is never awaited', (tx) => void tx`DELETE FROM ledger`, 0],
-  ['has a then that nobody awaits', (tx) => void tx`DELETE FROM ledger`.then(() => undefined), 1],
-  ['is awaited by a function that nobody awaits', (tx) => void (async () => await tx`DELETE FROM ledger`)(), 0],
-  ['is in a Promise.all that nobody awaits', (tx) => void Promise.all([tx`DELETE FROM ledger`]), 0],
+  ['has a then that is not awaited', (tx) => void tx`DELETE FROM ledger`.then(() => undefined), 1],
+  ['is awaited by a function that is not awaited', (tx) => void (async () => await tx`DELETE FROM ledger`)(), 0],
+  ['is in a Promise.all that is not awaited', (tx) => void Promise.all([tx`DELETE FROM ledger`]), 0],
 ];
 
-// Seen red with: `leftBehind` not looked at in send (unhandled rejections, by TRANSACTION_OVER or the server's error).
+// Seen red with: `notAwaited` not checked in send (unhandled rejections, by TRANSACTION_OVER or the server's error).
 test.each(LEFT)(
   'a statement that %s is the failure of its handler, and no unhandled rejection',
   async (_what, leave, count) => {
@@ -54,29 +54,29 @@ test.each(LEFT)(
   },
 );
 
-// Seen red with: every statement after the end never answered (who keeps a transaction would wait for ever).
-test('what is made after the end is refused', async () => {
+// Seen red with: every statement after the end never answered (code that keeps a transaction would wait for ever).
+test('a statement that is made after the end is refused', async () => {
   const { guarded } = server();
   expect(guarded.end()).toBeNull();
   await expect(Promise.resolve(guarded.tx`SELECT 1`)).rejects.toMatchObject({ code: 'TRANSACTION_OVER' });
 });
 
-// Seen red with: revoke that leaves behind as `end` does (the handler would never come to its `finally`).
-test('a handler whose time is over hears of the statement that it waits for', async () => {
+// Seen red with: `revoke` that fills `notAwaited` as `end` does (the handler would never reach its `finally`).
+test('after a revoke the statement that the handler awaits still rejects', async () => {
   const { guarded, answer } = server();
   const waiting = Promise.resolve(guarded.tx`SELECT pg_sleep(60)`);
-  const heard = expect(waiting).rejects.toThrow('the session was ended');
+  const rejected = expect(waiting).rejects.toThrow('the session was ended');
   await settled();
   expect(guarded.waiting).toBe('SELECT pg_sleep(60)');
   guarded.revoke();
   expect(guarded.end()).toBe('SELECT pg_sleep(60)');
   answer(new Error('the session was ended'));
-  await heard;
+  await rejected;
   expect(guarded.waiting).toBeNull();
 });
 
-// Seen red with: `failure ??=` made `failure =` (the last one is only an echo); the first one kept after a ROLLBACK TO.
-test('the statement at fault is known by the error that came of it, until the handler takes it back', async () => {
+// Seen red with: `failure ??=` made `failure =` (the last error only follows from the first one); the first one kept after a ROLLBACK TO.
+test('the failed statement is found by its error, until the handler rolls it back to a savepoint', async () => {
   const error = new Error('no');
   const broken = new Set<string>(['SELECT $1', 'SELECT 2', 'SELECT 3']);
   const { tx, failed } = guardTransaction(

@@ -6,8 +6,8 @@ import { type ColumnValue, create, type Decimal, defineProjection, increment, up
 import type { Sql } from '../../src/postgres/pool.ts';
 import { applyPage } from '../../src/projector/apply-page.ts';
 import { readCatalog } from '../../src/read-model/catalog.ts';
-import { createMemoryStage } from '../../src/testing/index.ts';
-import { play } from '../../src/testing/play.ts';
+import { createMemoryBackend } from '../../src/testing/index.ts';
+import { runScenario } from '../../src/testing/scenario.ts';
 import { createCompletion } from '../../src/testing/test-event.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openStore } from '../support/engine.ts';
@@ -165,9 +165,9 @@ test('in memory amounts that are text add up to every digit', async () => {
     complete({ name: 'Paid', payload: { amount: 1, fee } }),
   );
   const signal = new AbortController().signal;
-  const memory = createMemoryStage();
-  const first = await play(memory, { projection, others: [], history: [], tested: tested.slice(0, 2) }, signal);
+  const memory = createMemoryBackend();
+  const first = await runScenario(memory, { projection, others: [], history: [], tested: tested.slice(0, 2) }, signal);
   expect(first.after.get('paid')).toMatchObject([{ total: 0.3 }]);
-  const { after } = await play(memory, { projection, others: [], history: [], tested }, signal);
+  const { after } = await runScenario(memory, { projection, others: [], history: [], tested }, signal);
   expect(String(after.get('paid')?.[0]?.['total'])).toBe('12345678901234567.55');
 });

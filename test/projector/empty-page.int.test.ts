@@ -4,7 +4,7 @@ import { append } from '../../src/event-store/append.ts';
 import type { HighWaterMarkSource } from '../../src/projector/high-water-mark-source.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { openStore } from '../support/engine.ts';
-import { createRunner } from '../support/puller.ts';
+import { createRunner } from '../support/page.ts';
 
 const stream = (name: string, aggregateId: string, payload: object) =>
   ({ aggregateName: `domain.${name}`, aggregateId, sequenceNo: 1, name: `${name}Created`, payload }) as const;

@@ -1,16 +1,16 @@
 import { expect, test } from 'vitest';
 import type { Statement } from '../../src/core/statement.ts';
-import { create, lookup, none, remove, several } from '../../src/core/statements.ts';
+import { create, lookup, multi, none, remove } from '../../src/core/statements.ts';
 import { flattenStatements } from '../../src/projector/flatten.ts';
 
 const [first, second, third] = [create('t', { a: 1 }), remove('t', { a: 1 }), create('t', { a: 2 })];
 
-// Seen red with: `several` pushed as it is; `none` pushed.
+// Seen red with: `multi` pushed as it is; `none` pushed.
 test('compounds become their parts in order, however deep, and what does nothing is left out', () => {
   expect(flattenStatements(first)).toEqual([first]);
   expect(flattenStatements([first, second])).toEqual([first, second]);
-  expect(flattenStatements(several(first, several(second, none()), third))).toEqual([first, second, third]);
-  expect(flattenStatements([none(), several(), []].flat())).toEqual([]);
+  expect(flattenStatements(multi(first, multi(second, none()), third))).toEqual([first, second, third]);
+  expect(flattenStatements([none(), multi(), []].flat())).toEqual([]);
 });
 
 test('each kind of statement is one', () => {
@@ -34,5 +34,5 @@ test.each([
   const refused = expect.objectContaining({ code: 'HANDLER_RESULT_INVALID', fields: { result: what } });
   expect(() => flattenStatements(result)).toThrow(refused);
   expect(() => flattenStatements([first, result])).toThrow(refused);
-  expect(() => flattenStatements({ kind: 'several', statements: [first, result] })).toThrow(refused);
+  expect(() => flattenStatements({ kind: 'multi', statements: [first, result] })).toThrow(refused);
 });

@@ -8,7 +8,7 @@ import { expectedTables, readTables } from '../support/dancefinder.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { emptyStore } from '../support/empty-store.ts';
 import { openStore, startDaemon, untilCaughtUp } from '../support/engine.ts';
-import { courses, poisonedCourses, runCourse, runPoisonedCourse } from '../support/fold-run.ts';
+import { foldCases, poisonedCases, runFoldCase, runPoisonedCase } from '../support/fold-run.ts';
 
 let database: TestDatabase;
 let sql: Sql;
@@ -25,7 +25,7 @@ afterAll(async () => {
 // Seen red with: `greatest(r.position, …)` dropped from the UPDATE of readviews in `advance`.
 test('for any history, pages, portions and resets, the rows are the pure fold of the events', async () => {
   await fc.assert(
-    fc.asyncProperty(courses(90), async (course) => await runCourse(database, sql, course)),
+    fc.asyncProperty(foldCases(90), async (foldCase) => await runFoldCase(database, sql, foldCase)),
     { numRuns: 25, seed: 20260301, endOnFailure: true },
   );
 });
@@ -33,7 +33,7 @@ test('for any history, pages, portions and resets, the rows are the pure fold of
 // Seen red with: `last` in applyPart being the event that failed, so that the cursor moves over it.
 test('an event that cannot be applied halts its projection exactly before it, and once mended all goes on', async () => {
   await fc.assert(
-    fc.asyncProperty(poisonedCourses(60), async (course) => await runPoisonedCourse(database, sql, course)),
+    fc.asyncProperty(poisonedCases(60), async (foldCase) => await runPoisonedCase(database, sql, foldCase)),
     { numRuns: 20, seed: 20260302, endOnFailure: true },
   );
 });

@@ -4,7 +4,7 @@ import { projections } from '../../examples/dancefinder/projectionist.config.ts'
 import type { Sql } from '../../src/postgres/pool.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openStore } from '../support/engine.ts';
-import { courses, poisonedCourses, runCourse, runPoisonedCourse } from '../support/fold-run.ts';
+import { foldCases, poisonedCases, runFoldCase, runPoisonedCase } from '../support/fold-run.ts';
 
 let database: TestDatabase;
 let sql: Sql;
@@ -21,14 +21,14 @@ afterAll(async () => {
 // fast-check prints the seed and the path of what failed; give them to fc.assert to see it again.
 test('for five hundred histories the rows are the pure fold of the events', async () => {
   await fc.assert(
-    fc.asyncProperty(courses(400), async (course) => await runCourse(database, sql, course)),
+    fc.asyncProperty(foldCases(400), async (foldCase) => await runFoldCase(database, sql, foldCase)),
     { numRuns: 500, endOnFailure: true },
   );
 });
 
 test('five hundred poisoned histories halt exactly before the event, and go on once it is mended', async () => {
   await fc.assert(
-    fc.asyncProperty(poisonedCourses(200), async (course) => await runPoisonedCourse(database, sql, course)),
+    fc.asyncProperty(poisonedCases(200), async (foldCase) => await runPoisonedCase(database, sql, foldCase)),
     { numRuns: 500, endOnFailure: true },
   );
 });

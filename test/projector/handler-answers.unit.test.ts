@@ -2,7 +2,7 @@ import { expect, test, vi } from 'vitest';
 import type { StoredEvent } from '../../src/core/event.ts';
 import { defineProjection, type Handler } from '../../src/core/projection.ts';
 import type { StandardSchema } from '../../src/core/standard-schema.ts';
-import { create, none, several } from '../../src/core/statements.ts';
+import { create, multi, none } from '../../src/core/statements.ts';
 import type { Sender } from '../../src/postgres/guarded-transaction.ts';
 import { HandlerAnswers } from '../../src/projector/handler-answers.ts';
 import { findHandlerOrigin } from '../../src/projector/handler-origin.ts';
@@ -28,7 +28,7 @@ const silent: Sender = { unsafe: async () => [] };
 
 test('every event has its statements, one that is not handled none', () => {
   const row = create('t', { id: 1 });
-  const answers = new HandlerAnswers(handling({ Noted: () => several(row, none(), row) }), 0n);
+  const answers = new HandlerAnswers(handling({ Noted: () => multi(row, none(), row) }), 0n);
   const [first, second] = [event(7n), event(9n, 'Other')];
   expect(answers.ahead([first, second])).toBeNull();
   expect([answers.statements(first), answers.statements(second)]).toEqual([[row, row], []]);

@@ -152,7 +152,7 @@ test('a page that takes too long is given up, and nothing has happened', async (
 /** A handler for each event, by the text of the event; what it is known for, and whether it may be called. */
 const NOT_FOR_IT: Readonly<Record<string, Readonly<Record<string, () => Statement>>>> = {
   'looks something up': {
-    a1: () => lookup('ledger', { select: 'text', where: { text: 'a0' }, absent: 'nothing' }, () => []),
+    a1: () => lookup('ledger', { select: 'text', where: { text: 'a0' }, onMissing: 'nothing' }, () => []),
   },
   'writes a table that is not declared': { a1: () => create('readviews', { name: 'a1', position: 1 }) },
 };

@@ -45,7 +45,7 @@ test('a look-up that misses looks once more after it has read how far the other 
         };
       },
     });
-    const query = { select: 'id', where: { name: 'a1' }, absent: 'nothing' } as const;
+    const query = { select: 'id', where: { name: 'a1' }, onMissing: 'nothing' } as const;
     const byName = lookup('band', query, (id) => remove('own', { id }));
     const owners = tableOwners([band]);
     return await resolveLookup(byName, { tx: between, owners, name: 'own', index: 0, position });

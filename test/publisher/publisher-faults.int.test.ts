@@ -5,14 +5,13 @@ import { onNode, skipped, type TestBroker } from '../support/broker.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { emptyStore } from '../support/empty-store.ts';
 import { openStore, untilApplied, untilCaughtUp } from '../support/engine.ts';
-import { ledger } from '../support/ledger.ts';
+import { expectedLedger, ledger } from '../support/ledger.ts';
 import {
   appended,
   bindQueue,
   collect,
   firstDeliveries,
   startPublishing,
-  storedEvents,
   untilPublished,
   untilPublisher,
 } from '../support/publishing.ts';
@@ -51,7 +50,7 @@ describe.skipIf(!installed)('the publisher, with a broker that', () => {
     await append(sql, appended(300));
     await append(sql, appended(1, { text: 'x'.repeat(150_000) }));
     await append(sql, appended(300));
-    const all = await storedEvents(sql);
+    const all = await expectedLedger(sql);
     await using daemon = await startPublishing(database, { url: node.url, exchange });
     const last = all[299]?.split(' ')[0];
     // The cursor is stored a moment after the last confirm.
@@ -97,7 +96,7 @@ describe.skipIf(!installed)('the publisher, with a broker that', () => {
       await node.alarm(false);
     }
     const deliveries = await collect(broker.connection, queue);
-    const expected = await storedEvents(sql);
+    const expected = await expectedLedger(sql);
     await vi.waitFor(() => expect(firstDeliveries(deliveries)).toEqual(expected));
   });
 
@@ -129,7 +128,7 @@ describe.skipIf(!installed)('the publisher, with a broker that', () => {
       await untilPublished(daemon, sql, 60_000);
       const after = await onNode(node);
       const deliveries = await collect(after.connection, queue);
-      const expected = await storedEvents(sql);
+      const expected = await expectedLedger(sql);
       await vi.waitFor(() => expect(firstDeliveries(deliveries)).toEqual(expected), { timeout: 20_000 });
       await after[Symbol.asyncDispose]();
     },

@@ -7,14 +7,13 @@ import { append } from '../../src/event-store/append.ts';
 import { onNode } from '../support/broker.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { openStore, untilCaughtUp } from '../support/engine.ts';
-import { ledger } from '../support/ledger.ts';
+import { expectedLedger, ledger } from '../support/ledger.ts';
 import {
   appended,
   bindQueue,
   collect,
   firstDeliveries,
   startPublishing,
-  storedEvents,
   untilPublished,
   untilPublisher,
 } from '../support/publishing.ts';
@@ -64,7 +63,7 @@ test('nothing is lost when the connected node of a cluster of three is killed un
     await untilPublished(daemon, sql, 60_000);
     await untilCaughtUp(daemon, sql);
     const deliveries = await collect(before.connection, queue);
-    const expected = await storedEvents(sql);
+    const expected = await expectedLedger(sql);
     await vi.waitFor(() => expect(firstDeliveries(deliveries).length).toBe(expected.length), { timeout: 60_000 });
     expect(firstDeliveries(deliveries)).toEqual(expected);
     console.log(JSON.stringify({ events: expected.length, deliveries: deliveries.length }));

@@ -9,14 +9,13 @@ import { openBroker } from '../support/broker.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { emptyStore } from '../support/empty-store.ts';
 import { openStore, untilApplied, untilCaughtUp } from '../support/engine.ts';
-import { ledger } from '../support/ledger.ts';
+import { expectedLedger, ledger } from '../support/ledger.ts';
 import {
   appended,
   bindQueue,
   collect,
   firstDeliveries,
   startPublishing,
-  storedEvents,
   untilPublished,
   untilPublisher,
 } from '../support/publishing.ts';
@@ -102,7 +101,7 @@ describe.skipIf(broker === null)('the publisher', () => {
       FROM unnest(ARRAY['1969-12-31 23:59:59Z', '0044-03-15 12:00:00Z BC', '2026-03-01 19:00:00Z']) WITH ORDINALITY AS o (at, n)`;
     await using daemon = await startPublishing(database, { url, exchange });
     await untilPublished(daemon, sql);
-    await vi.waitFor(async () => expect(firstDeliveries(deliveries)).toEqual(await storedEvents(sql)));
+    await vi.waitFor(async () => expect(firstDeliveries(deliveries)).toEqual(await expectedLedger(sql)));
   });
 
   // Seen red with: the encoder's error thrown on; RangeError or TypeError left out of what is caught.
@@ -132,7 +131,7 @@ describe.skipIf(broker === null)('the publisher', () => {
     await using daemon = await startPublishing(database, { url, exchange });
     for (let round = 0; round < 20; round += 1) await append(sql, appended(10));
     await untilPublished(daemon, sql);
-    await vi.waitFor(async () => expect(firstDeliveries(deliveries)).toEqual(await storedEvents(sql)));
+    await vi.waitFor(async () => expect(firstDeliveries(deliveries)).toEqual(await expectedLedger(sql)));
     expect(await sql`SELECT name FROM readviews`).toEqual([{ name: 'ledger' }]);
     expect((await daemon.status()).map(({ name }) => name)).toEqual(['ledger']);
     await untilCaughtUp(daemon, sql);
@@ -149,7 +148,7 @@ describe.skipIf(broker === null)('the publisher', () => {
       await untilPublished(daemon, sql);
       await daemon.stop();
     }
-    const expected = await storedEvents(sql);
+    const expected = await expectedLedger(sql);
     await vi.waitFor(() => expect(deliveries.map(({ position, id }) => `${position} ${id}`)).toEqual(expected));
     expect(deliveries.map(({ previous }) => previous)).toEqual([
       0n,
@@ -172,7 +171,7 @@ describe.skipIf(broker === null)('the publisher', () => {
       proxy.cut();
     }
     await untilPublished(daemon, sql);
-    const expected = await storedEvents(sql);
+    const expected = await expectedLedger(sql);
     await vi.waitFor(() => expect(firstDeliveries(deliveries)).toEqual(expected));
   });
 
@@ -192,7 +191,7 @@ describe.skipIf(broker === null)('the publisher', () => {
     proxy.hold();
     await append(sql, appended(100));
     await untilPublished(daemon, sql, 9000);
-    const expected = await storedEvents(sql);
+    const expected = await expectedLedger(sql);
     await vi.waitFor(() => expect(firstDeliveries(deliveries)).toEqual(expected));
   });
 
@@ -211,7 +210,7 @@ describe.skipIf(broker === null)('the publisher', () => {
     expect((await daemon.publisher())?.cursor).toBe('0');
     await sql.unsafe('DROP TRIGGER fail ON projection_state; DROP FUNCTION fail()');
     await untilPublished(daemon, sql);
-    const expected = await storedEvents(sql);
+    const expected = await expectedLedger(sql);
     await vi.waitFor(() => expect(firstDeliveries(deliveries)).toEqual(expected));
   });
 
@@ -224,7 +223,7 @@ describe.skipIf(broker === null)('the publisher', () => {
     expect(refused.detail).toMatch(/^backing off: a queue refused the event after \d+$/);
     const deliveries = await collect(broker.connection, queue);
     await untilPublished(daemon, sql);
-    const expected = await storedEvents(sql);
+    const expected = await expectedLedger(sql);
     await vi.waitFor(() => expect(firstDeliveries(deliveries)).toEqual(expected));
     await untilCaughtUp(daemon, sql);
   });
@@ -248,7 +247,7 @@ describe.skipIf(broker === null)('the publisher', () => {
     await append(sql, appended(5));
     await append(sql, [{ aggregateName: 'x'.repeat(300), aggregateId: 'a', sequenceNo: 1, name: 'Long', payload: {} }]);
     await append(sql, appended(5));
-    const all = await storedEvents(sql);
+    const all = await expectedLedger(sql);
     await using daemon = await startPublishing(database, { url, exchange }, { retryHaltedAfterMs: 50 });
     const halted = await untilPublisher(daemon, ({ state }) => state === 'halted');
     const [position, id] = (all[5] ?? '').split(' ');
@@ -293,7 +292,7 @@ describe.skipIf(broker === null)('the publisher', () => {
     await using daemon = await startPublishing(database, { url, exchange });
     const { detail } = await untilPublisher(daemon, ({ state }) => state === 'halted');
     expect(detail).toBe(
-      'the store is not the one whose events were published up to 3: it was restored or replaced; docs/publisher.md says how to go on',
+      'the store is not the one whose events were published up to 3: it was restored or replaced; docs/publisher.md has the steps to go on',
     );
     expect(await broker.channel.checkQueue(queue)).toMatchObject({ messageCount: 0 });
   });
@@ -321,7 +320,7 @@ describe.skipIf(broker === null)('the publisher', () => {
     await one.stop();
     await append(sql, appended(100));
     await untilPublished(two, sql);
-    const expected = await storedEvents(sql);
+    const expected = await expectedLedger(sql);
     await vi.waitFor(() => expect(firstDeliveries(deliveries)).toEqual(expected));
     expect([...states]).not.toContain('backing-off');
     expect((await two.publisher())?.owner).toBe('two');

@@ -11,7 +11,6 @@ import {
   collect,
   firstDeliveries,
   startPublishing,
-  storedEvents,
   untilPublished,
 } from '../support/publishing.ts';
 import { rabbitBinaries, startRabbitNode } from '../support/rabbit-node.ts';
@@ -57,7 +56,7 @@ test.skipIf(!installed)('everything is published, in order, while the broker is 
   await untilCaughtUp(daemon, sql);
   const after = await onNode(node);
   const deliveries = await collect(after.connection, queue);
-  const expected = await storedEvents(sql);
+  const expected = await expectedLedger(sql);
   await expect.poll(() => firstDeliveries(deliveries).length, { timeout: 60_000 }).toBe(expected.length);
   expect(firstDeliveries(deliveries)).toEqual(expected);
   expect(await readLedger(sql)).toEqual(await expectedLedger(sql));

@@ -21,7 +21,7 @@ afterAll(async () => {
 const word: fc.Arbitrary<string | null> = fc.constantFrom('a', 'b', 'NULL', '', 'c"\\,{}', null);
 type Model = { readonly big: bigint; readonly tags: readonly (string | null)[] };
 
-/** A change, and what it makes of a row by the plain rules of its documentation. */
+/** A change, and its documented effect on a plain object. */
 const steps: fc.Arbitrary<{ readonly change: Changes; readonly model: (row: Model) => Model }> = fc.oneof(
   fc.bigInt({ min: -(2n ** 70n), max: 2n ** 70n }).map((by) => ({
     change: { big: increment(by) },
@@ -42,14 +42,14 @@ const steps: fc.Arbitrary<{ readonly change: Changes; readonly model: (row: Mode
 );
 
 // Seen red with: `ORDER BY n DESC` in the intersection; `e = ANY(…)` for array_position; elements left unquoted.
-test('for any changes the stored values are what the same changes make of a plain object', async () => {
+test('for any changes the stored values equal the values that the same changes make of a plain object', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.tuple(steps, fc.boolean()), { minLength: 1, maxLength: 30 }), async (changes) => {
       await sql`TRUNCATE tally`;
       await sql`INSERT INTO tally (id) VALUES (1)`;
       let row: Model = { big: 0n, tags: [] };
-      for (const [{ change, model }, fresh] of changes) {
-        const write = fresh
+      for (const [{ change, model }, asUpsert] of changes) {
+        const write = asUpsert
           ? upsert('tally', { id: 1, ...change }, { conflict: ['id'] })
           : update('tally', change, { id: 1 });
         const { text, values } = toSql(write);

@@ -14,7 +14,7 @@ import {
 import { toSql } from '../../src/read-model/write-sql.ts';
 
 // Seen red with: the values of SET and WHERE numbered from 1 each.
-test('each kind of write has one text, values as parameters in order', () => {
+test('each kind of write has one text, and its values are parameters in order', () => {
   expect(toSql(create('t', { a: 1, b: null }))).toEqual({
     text: 'INSERT INTO "t" ("a", "b") VALUES ($1, $2)',
     values: [1, null],
@@ -38,8 +38,8 @@ test('each kind of write has one text, values as parameters in order', () => {
   });
 });
 
-// Seen red with: `coalesce` left out of changed().
-test('a change counts from what the column has, NULL as nothing, and from nothing in a new row', () => {
+// Seen red with: `coalesce` left out of `inRow`.
+test('a change starts from the stored value, where NULL counts as 0 or empty, and from 0 or empty in a new row', () => {
   const changes = {
     n: increment(2n),
     a: arrayAppend('x"y'),
@@ -64,7 +64,7 @@ test('a change counts from what the column has, NULL as nothing, and from nothin
 });
 
 // Seen red with: the overridden column left in the list that is copied.
-test('a copy reads its own table, and what is set wins over what is copied', () => {
+test('a copy reads its own table, and a value of `set` wins over the copied one', () => {
   const statement = copy('t', {
     from: ['a', 'b', 'id'],
     to: ['a', 'c', 'id'],
@@ -81,7 +81,7 @@ test('a copy reads its own table, and what is set wins over what is copied', () 
 });
 
 // Seen red with: values written into the text.
-test('the text depends on the shape alone, so one prepared statement serves them all', () => {
+test('the text depends on the shape alone, so one prepared statement serves all values', () => {
   expect(toSql(update('t', { a: 1 }, { b: 'x' })).text).toBe(toSql(update('t', { a: 2 }, { b: "'; DROP" })).text);
 });
 
@@ -95,6 +95,6 @@ test.each([
   () => toSql(remove('public.t', { b: 1 })),
   () => toSql(update('t', { 'b = b': increment() }, { b: 1 })),
   () => toSql(copy('t', { from: ['*'], to: ['a'], where: { b: 1 }, conflict: ['b'] })),
-])('a name that is no plain identifier never reaches a statement (%#)', (build) => {
+])('a name that is not a plain identifier never reaches a statement (%#)', (build) => {
   expect(build).toThrow(expect.objectContaining({ code: 'IDENTIFIER_INVALID' }));
 });

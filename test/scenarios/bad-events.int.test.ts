@@ -14,7 +14,7 @@ function supervisor(name: string, keep: (event: StoredEvent) => Statement) {
 }
 
 test.each([1, 30])(
-  'G11: a payload nested 5000 deep beside a big integer is read, and stops nobody, among %i events',
+  'G11: a payload nested 5000 deep beside a big integer is read, and stops no projection, among %i events',
   async (count) => {
     const deep = supervisor('deep', ({ position, payload }) => create('deep', { position, payload: payload as never }));
     const { projection: ledger } = createLedger();
@@ -27,7 +27,7 @@ test.each([1, 30])(
     const daemon = await scene.start({ retries: 0 });
     await untilCaughtUp(daemon, scene.sql, ['ledger']);
     expect((await readLedger(scene.sql)).slice(-2)).toEqual(['deep', 'b1']);
-    // Whoever writes it back meets the limits of JSON.stringify: a failure of this event, or none at all.
+    // A handler that writes the payload back reaches the limits of JSON.stringify: the event fails, or it is applied.
     const { state, failure } = await untilStatus(
       daemon,
       'deep',
@@ -41,11 +41,11 @@ test.each([1, 30])(
   },
 );
 
-// Seen red with: wellFormed left out of parameters.ts (U+FFFD is written without a word).
+// Seen red with: wellFormed left out of parameters.ts (U+FFFD is written silently).
 test.each([
   ['G6', 'a NUL character', 'a\u0000b', 'invalid byte sequence'],
   ['G7', 'half a character', 'a\ud800b', 'lone surrogate'],
-])('%s: %s in what a handler writes halts at the event, whether folded or not', async (_row, _what, text, error) => {
+])('%s: %s in a value that a handler writes halts at the event, folded or not', async (_row, _what, text, error) => {
   const odd = supervisor('odd', ({ position, payload }) =>
     create('odd', { position, text: (payload as { text: string }).text === 'bad1' ? text : null }),
   );
@@ -57,7 +57,7 @@ test.each([
   expect(await scene.sql`SELECT count(*)::int FROM odd`).toEqual([{ count: 20 }]);
 });
 
-test('G6: a NUL character never gets into the store', async () => {
+test('G6: the store refuses a NUL character', async () => {
   await using scene = await openScene([createLedger().projection]);
   const [event] = noted('a', 1, 1, { payload: { text: 'a\u0000b' } });
   await expect(scene.append(...(event === undefined ? [] : [event]))).rejects.toThrow();
@@ -98,7 +98,7 @@ test.each(['null', '[]', '7', '"text"', '{}'])(
   },
 );
 
-test('G14, G15: an id or a place in a stream that is taken is refused; a hole in a stream is not looked at', async () => {
+test('G14, G15: an id or a sequence number that exists is refused; a gap in a stream is accepted', async () => {
   const { projection } = createLedger();
   await using scene = await openScene([projection]);
   const [first] = await scene.append(...noted('a', 1, 1), ...noted('a', 7, 1));
@@ -113,7 +113,7 @@ test('G14, G15: an id or a place in a stream that is taken is refused; a hole in
   expect(await readLedger(scene.sql)).toEqual(['a1', 'a7']);
 });
 
-test('G16, G17: a stream’s id may hold anything, a text a megabyte, and only the position orders', async () => {
+test('G16, G17: the id of a stream may be any text, a payload may have a megabyte, and only the position defines the order', async () => {
   const { projection } = createLedger();
   const odd = `'";\n\u202e👩‍🚀`;
   await using scene = await openScene([projection]);

@@ -12,7 +12,7 @@ import { createLedger, noted, readLedger } from '../support/noted-ledger.ts';
 import { startProxy } from '../support/proxy.ts';
 import { capturingLog, endSessions, gate, never } from '../support/scene.ts';
 
-/** Texts that the ledger refuses for now. */
+/** Texts at which the handler of the ledger throws at present. */
 const broken = new Set<string>();
 const ledger = createLedger({
   handle: (event, row) => {
@@ -60,7 +60,7 @@ async function log() {
   return await sql`SELECT event, state, code FROM projection_commands ORDER BY number`;
 }
 
-/** Stands before `text`, which failed for good. */
+/** Resolves when the ledger has halted before the event with this text. */
 async function haltedAt(text: string, daemon: Daemon): Promise<bigint> {
   const { failure } = await untilStatus(
     daemon,
@@ -72,8 +72,8 @@ async function haltedAt(text: string, daemon: Daemon): Promise<bigint> {
   return BigInt(failure?.position ?? 0);
 }
 
-// Seen red with: the look at `pending` left out of the heartbeat.
-test('a command that any SQL client inserts is carried out and answered in its row', async () => {
+// Seen red with: the check of `pending` left out of the heartbeat.
+test('a command that an SQL client inserts is executed, and its row gets the answer', async () => {
   await append(sql, noted('a', 1, 3));
   const daemon = await start();
   await untilCaughtUp(daemon, sql);
@@ -98,7 +98,7 @@ test('a command that any SQL client inserts is carried out and answered in its r
 });
 
 // Seen red with: refuseUnknown left out of the runner; the names of this daemon in the heartbeat's EXISTS.
-test('a row for a projection that no daemon has is refused within seconds, one for an instance too', async () => {
+test('a row for a projection that no daemon has, or for an instance, is refused within seconds', async () => {
   const lines = capturingLog();
   await start({ log: lines });
   await sql`INSERT INTO projection_commands (name, instance_id, event) VALUES ('bands', '', 'RESET'), ('ledger', 'eu', 'RESET')`;
@@ -118,8 +118,8 @@ test('a row for a projection that no daemon has is refused within seconds, one f
   expect(lines.lines.filter(({ message }) => message === 'a command was refused')).toHaveLength(2);
 });
 
-// Seen red with: #stateAfter left out of the desk (it was `resetting`).
-test('a RESET that is done is told with the state it led to, though its row ends a moment before the machine moves on', async () => {
+// Seen red with: #stateAfter left out of the command inbox (it was `resetting`).
+test('the answer to a finished RESET has the state after it, although its row ends before the transition of the machine', async () => {
   await append(sql, noted('a', 1, 3));
   const [committed, released] = [gate(), gate()];
   const daemon = await start({
@@ -134,7 +134,7 @@ test('a RESET that is done is told with the state it led to, though its row ends
   const seen = daemon.awaitCommand(id);
   const outcome = daemon.outcome(id);
   await committed.passed;
-  // Both are told by the same heartbeat that the row has ended.
+  // Both learn from the same heartbeat that the row has ended.
   expect(await seen).toMatchObject({ state: 'done' });
   await daemon.command(id);
   released.open();
@@ -150,9 +150,9 @@ test.each(["('ledger', 'SKIP', NULL, 'why')", "('ledger', 'SKIP', 7, NULL)", "('
   },
 );
 
-// Seen red with: `desk.start()` left out and no heartbeat's look; commandDone left out of the reset's transaction (the
+// Seen red with: `command inbox.start()` left out and no poll of the heartbeat; commandDone left out of the reset's transaction (the
 // next start resets again, and again).
-test('D2: a command that was accepted by a process that died before its effect is carried out at the next start, once', async () => {
+test('D2: a command whose process died before its effect is executed exactly once at the next start', async () => {
   await append(sql, noted('a', 1, 5));
   const reached = gate();
   const first = await start({
@@ -181,7 +181,7 @@ test('D2: a command that was accepted by a process that died before its effect i
 });
 
 // Seen red with: checkGeneration left out of the reset.
-test('D3: of two clicks on RESET that saw the same generation one resets, the other is told that it is stale', async () => {
+test('D3: of two RESETs for the same generation one resets, and the other is answered as stale', async () => {
   const daemon = await start();
   await untilCaughtUp(daemon, sql);
   const click = () => daemon.submit({ name: 'ledger', event: 'RESET', generation: 0n, by: 'test' });
@@ -207,8 +207,8 @@ test.each(['PAUSE', 'RETRY', 'SKIP'] as const)('D12: %s for another generation d
   expect((await sql`SELECT attempts FROM projection_failures`)[0]).toEqual({ attempts: 1 });
 });
 
-// Seen red with: `ON CONFLICT (id) DO NOTHING` taken for an error; checkSame left out.
-test('J10: a request that is repeated under its id is the same command, and another one under that id is refused', async () => {
+// Seen red with: `ON CONFLICT (id) DO NOTHING` treated as an error; checkSame left out.
+test('J10: a request repeated with its id is the same command, and a different one with that id is refused', async () => {
   const daemon = await start();
   await untilCaughtUp(daemon, sql);
   const id = randomUUID();
@@ -224,8 +224,8 @@ test('J10: a request that is repeated under its id is the same command, and anot
   expect(await daemon.command(randomUUID())).toBe(null);
 });
 
-// Seen red with: `ORDER BY number` turned round; several commands of one projection begun at once.
-test('commands of one projection are carried out in the order in which they came', async () => {
+// Seen red with: `ORDER BY number` turned round; several commands of one projection begun at the same time.
+test('commands of one projection are executed in the order of their arrival', async () => {
   await append(sql, noted('a', 1, 3));
   const daemon = await start();
   await untilCaughtUp(daemon, sql);
@@ -280,8 +280,8 @@ test('D11: once a PAUSE is acknowledged nothing of the projection commits, not e
   expect(await readLedger(sql)).toHaveLength(12);
 });
 
-// Seen red with: `paused` left out of applyPart (the other daemon, woken before it has heard of the pause, applies a page).
-test('D11: nor does a page of another daemon that has the projection too', async () => {
+// Seen red with: `paused` left out of applyPart (the other daemon, woken before it has read the pause, applies a page).
+test('D11: once a PAUSE is acknowledged no page of another daemon commits either', async () => {
   await append(sql, noted('a', 1, 1));
   const [first, second] = [await start(), await start()];
   for (const daemon of [first, second]) await untilCaughtUp(daemon, sql);
@@ -292,8 +292,8 @@ test('D11: nor does a page of another daemon that has the projection too', async
   expect(await readLedger(sql)).toEqual(['a1']);
 });
 
-// Seen red with: `resume_to` left out of the UPDATE; RESUME of the machine that goes on to pull.
-test('a halted projection that is paused stays halted under the pause: RESUME leads back to the halt, over a restart too', async () => {
+// Seen red with: `resume_to` left out of the UPDATE; RESUME of the machine that goes on to run.
+test('a paused projection that was halted is halted again after RESUME, also after a restart', async () => {
   broken.add('a2');
   await append(sql, noted('a', 1, 3));
   const daemon = await start({ retries: 0 });
@@ -310,8 +310,8 @@ test('a halted projection that is paused stays halted under the pause: RESUME le
   await untilCaughtUp(next, sql);
 });
 
-// Seen red with: the cursor that stays; the failure that is deleted; skipped failures taken for present ones in readFailures.
-test('SKIP passes over exactly the event that failed, with its reason on record until a reset', async () => {
+// Seen red with: the cursor that stays; the failure that is deleted; skipped failures treated as present ones in readFailures.
+test('SKIP passes over exactly the failed event, and its reason is recorded until a reset', async () => {
   broken.add('a2');
   await append(sql, noted('a', 1, 3));
   const daemon = await start({ retries: 0 });
@@ -329,7 +329,7 @@ test('SKIP passes over exactly the event that failed, with its reason on record 
   const [views] = await sql<{ position: bigint; last: bigint }[]>`
     SELECT position, (SELECT max(tstamp) FROM events) AS last FROM readviews WHERE name = 'ledger'`;
   expect(views?.position).toBe(views?.last);
-  // A later failure that is mended takes its own record along, not this one.
+  // When a later failure is mended, its own record is deleted, and this one stays.
   broken.add('a4');
   await append(sql, noted('a', 4, 1));
   await haltedAt('a4', daemon);
@@ -344,7 +344,7 @@ test('SKIP passes over exactly the event that failed, with its reason on record 
 });
 
 // Seen red with: each refusal of expectFailed left out.
-test('D12: SKIP of another event than the one that failed is refused, says where the projection stands, and changes nothing', async () => {
+test('D12: SKIP of an event other than the failed one is refused with the position of the projection, and changes nothing', async () => {
   broken.add('a2');
   const events = await append(sql, noted('a', 1, 4));
   const daemon = await start({ retries: 0 });
@@ -365,13 +365,13 @@ test('D12: SKIP of another event than the one that failed is refused, says where
     refused(`stands before ${position}, which failed, not before ${third}`),
   );
   expect(await rowOf('ledger')).toEqual(before);
-  // An event that is applied before it must not be left out: it was appended out of sight of the failure.
+  // An event below the failed one that was appended after the failure must not be passed over.
   await sql`UPDATE projection_failures SET position = ${third ?? 0n} WHERE name = 'ledger'`;
   expect(await skip(third ?? 0n)).toMatchObject(refused(`has to apply ${position} before it comes to ${third}`));
   await sql`DELETE FROM projection_failures`;
   expect(await skip(position)).toMatchObject(refused('no event after it has failed'));
   expect(await rowOf('ledger')).toEqual(before);
-  // It has gone on: nothing can be skipped, by anybody who looked before.
+  // The projection has passed the event, so a SKIP from an earlier status is refused.
   broken.clear();
   await daemon.send('ledger', 'RETRY');
   await untilCaughtUp(daemon, sql);
@@ -379,7 +379,7 @@ test('D12: SKIP of another event than the one that failed is refused, says where
   expect(await readLedger(sql)).toHaveLength(4);
 });
 
-test('a command that means nothing in the state a projection is in is refused, with the state, for the record', async () => {
+test('a command that the current state does not accept is refused, and the refusal with the state is recorded', async () => {
   const daemon = await start();
   await untilCaughtUp(daemon, sql);
   for (const event of ['RESUME', 'RETRY'] as const)
@@ -394,8 +394,8 @@ test('a command that means nothing in the state a projection is in is refused, w
   ]);
 });
 
-// Seen red with: isForAnother without its look at `detail` (the one in standby carries it out itself).
-test('a command sent to a daemon in standby is carried out by the one that has the projection', async () => {
+// Seen red with: isForAnother without its check of `detail` (the daemon in standby executes it itself).
+test('a command sent to a daemon in standby is executed by the daemon that runs the projection', async () => {
   await append(sql, noted('a', 1, 20));
   const lines = capturingLog();
   const [held, goOn] = [gate(), gate()];
@@ -426,8 +426,8 @@ test('a command sent to a daemon in standby is carried out by the one that has t
   expect(await rowOf('ledger')).toMatchObject({ generation: 1n });
 });
 
-// Seen red with: `status` left out of the fingerprint: the daemon that was not asked stays paused, or halted, for ever.
-test('what one daemon pauses, resumes, retries or skips, every daemon shows and works by', async () => {
+// Seen red with: `status` left out of the fingerprint: the daemon that was not asked stays paused, or halted, without end.
+test('every daemon shows and follows a pause, resume, retry or skip of another daemon', async () => {
   await append(sql, noted('a', 1, 3));
   const [first, second] = [await start({ retries: 0 }), await start({ retries: 0 })];
   const both = async (check: Parameters<typeof untilStatus>[2]) => {
@@ -467,7 +467,7 @@ test('H16: a command sent to a daemon that has stopped, or never started, is an 
 });
 
 // Seen red with: DAEMON_STOPPED for both in Daemon.#running.
-test('a daemon that waits in its start says that it has not started yet, not that it is stopping', async () => {
+test('a command sent to a daemon that waits in its start is refused as not started, not as stopping', async () => {
   const daemon = createDaemon({ projections, database: { url: database.url } });
   daemons.push(daemon);
   const held = gate();
@@ -494,7 +494,7 @@ test('a daemon that waits in its start says that it has not started yet, not tha
 });
 
 // Seen red with: isTransient left out of submit (an error of the driver, with the address of the database in it).
-test('while the database is away a command is not taken in, and the sender is told so', async () => {
+test('while the database is unavailable a command is refused with that reason', async () => {
   const { hostname, port } = new URL(database.url);
   const proxy = await startProxy({ host: hostname, port: Number(port) });
   const through = new URL(database.url);
@@ -509,7 +509,7 @@ test('while the database is away a command is not taken in, and the sender is to
 });
 
 // Seen red with: `news` left out of what is noted (a row for each wake).
-test('changes of state are on record with cause, position and daemon; wakes are not', async () => {
+test('changes of state are recorded with cause, position and daemon; wakeups are not', async () => {
   const events = await append(sql, noted('a', 1, 3));
   const daemon = await start();
   await untilCaughtUp(daemon, sql);
@@ -523,7 +523,7 @@ test('changes of state are on record with cause, position and daemon; wakes are 
   const next = await start();
   const records = (await next.transitions('ledger')).filter((record) => record.daemon === daemon.id).reverse();
   const last = String(events.at(-1)?.position);
-  // Woken in the meantime, it is at work already when it becomes live.
+  // A wakeup arrived meanwhile, so the projection runs as soon as it becomes live.
   const short = (state: string) => state.replace(/^live\..*/, 'live');
   expect(
     records.map(({ from, to, cause, position }) => [
@@ -542,7 +542,7 @@ test('changes of state are on record with cause, position and daemon; wakes are 
   ]);
 });
 
-test('whoever waits is told when the time is up, and the command is carried out all the same', async () => {
+test('a wait for a command ends at its time limit, and the command is executed all the same', async () => {
   await append(sql, noted('a', 1, 3));
   const [running, goOn] = [gate(), gate()];
   const daemon = await start({

@@ -25,7 +25,7 @@ function slow(handle: (event: StoredEvent<'Noted', Noted['payload']>, context: H
 
 const SOON = { retries: 0, eventTimeoutMs: 300 } as const;
 
-// Seen red with: `deadline.event` left out of run-events.ts (the test runs into its own time limit).
+// Seen red with: `deadline.event` left out of apply-in-order.ts (the test runs into its own time limit).
 test.each<[string, Parameters<typeof slow>[0]]>([
   ['never settles', () => never()],
   ['waits in one statement', async (_event, { tx }) => void (await tx`SELECT pg_sleep(60)`)],
@@ -36,7 +36,7 @@ test.each<[string, Parameters<typeof slow>[0]]>([
     },
   ],
 ])(
-  'H1: a handler that %s fails its event in time; what precedes it stays, others go on, nothing is left behind',
+  'H1: a handler that %s fails its event in time; earlier events stay applied, other projections continue, no statement stays running',
   async (_what, forever) => {
     const projection = slow((event, context) =>
       event.payload.text === 'a2' ? forever(event, context) : Promise.resolve(),
@@ -61,7 +61,7 @@ test.each<[string, Parameters<typeof slow>[0]]>([
   },
 );
 
-test('H1, H7: what a handler does after its time is refused', async () => {
+test('H1, H7: a statement of a handler after its time limit is refused', async () => {
   const [late, refused] = [gate(), gate()];
   let attempts = 0;
   const projection = slow(async (_event, { tx }) => {
@@ -82,7 +82,7 @@ test('H1, H7: what a handler does after its time is refused', async () => {
 });
 
 // Seen red with: #halve that keeps the size (it never ends).
-test('E14: a page beyond its time is tried again with fewer events, and no event is blamed', async () => {
+test('E14: a page that exceeds its time limit is repeated with fewer events, and no event fails', async () => {
   const projection = slow(async (_event, { tx }) => void (await tx`SELECT pg_sleep(0.05)`));
   await using scene = await openScene([projection]);
   await scene.append(...noted('a', 1, 24));
@@ -95,8 +95,8 @@ test('E14: a page beyond its time is tried again with fewer events, and no event
   expect(await scene.sql`SELECT * FROM projection_failures`).toEqual([]);
 });
 
-// Seen red with: PageTooSlow of one event not turned into a failure in apply-page.ts (it is tried for ever).
-test('E14: an event that takes longer than a whole page may is the one that fails', async () => {
+// Seen red with: PageTooSlow of one event not turned into a failure in apply-page.ts (it is tried without end).
+test('E14: an event that exceeds the time limit of a page by itself fails', async () => {
   const projection = slow(async (event, { tx }) => {
     if (event.payload.text === 'a2') for (;;) await tx`SELECT pg_sleep(0.05)`;
   });
@@ -108,7 +108,7 @@ test('E14: an event that takes longer than a whole page may is the one that fail
   expect(await scene.sql`SELECT code FROM projection_failures`).toEqual([{ code: 'HANDLER_TIMEOUT' }]);
 });
 
-// Seen red with: the look at tables left out of run-events.ts.
+// Seen red with: the check of tables left out of apply-in-order.ts.
 test.each([1, 30])('H14: a statement for a table of another projection is refused, after %i events', async (count) => {
   const { projection: other } = createLedger({ name: 'other' });
   const { projection } = createLedger({
@@ -118,7 +118,9 @@ test.each([1, 30])('H14: a statement for a table of another projection is refuse
   await scene.append(...noted('a', 1, count), ...noted('b', 1, 1));
   const daemon = await scene.start({ retries: 0 });
   const { failure } = await untilStatus(daemon, 'ledger', ({ state }) => state === 'failed');
-  expect(failure?.error).toBe("'ledger' does not declare table 'other', and writes nothing else: add it to its tables");
+  expect(failure?.error).toBe(
+    "'ledger' does not declare table 'other', and writes no other tables: add it to its tables",
+  );
   expect(await readLedger(scene.sql)).toHaveLength(count);
   await untilCaughtUp(daemon, scene.sql, ['other']);
   expect(await scene.sql`SELECT * FROM other WHERE position < 0`).toEqual([]);

@@ -6,8 +6,8 @@ import { untilCaughtUp, untilStatus } from '../support/engine.ts';
 import { createLedger, noted, readLedger } from '../support/noted-ledger.ts';
 import { endSessions, gate, never, openScene } from '../support/scene.ts';
 
-// Seen red with: every wake opening a page (hands.ts pulling in mode 'attempt').
-test('8: an event announced again and again is applied once, and nothing is written by the later hints', async () => {
+// Seen red with: every wakeup opening a page (projection-operations.ts running in mode 'attempt').
+test('8: an event that is announced repeatedly is applied once, and later wakeups write nothing', async () => {
   const { projection, calls } = createLedger();
   await using scene = await openScene([projection]);
   const points: string[] = [];
@@ -59,7 +59,7 @@ test.each(['rows-written', 'cursor-moved'] as const)(
     let dead = false;
     const failpoint: FailpointHook = async (point) => {
       if (dead) {
-        // Only one can hold the row: the transaction before is over, one way or the other.
+        // Only one transaction can lock the row, so the transaction before has ended.
         locked.open();
         await goOn.passed;
       } else if (point === where) {
@@ -85,7 +85,7 @@ test.each(['rows-written', 'cursor-moved'] as const)(
 );
 
 // Seen red with: `#open` that takes 0n for the stored cursor.
-test('17: after a restart work goes on after the position, and nothing is applied again', async () => {
+test('17: after a restart the projection continues after its position, and applies no event again', async () => {
   const { projection, calls } = createLedger();
   await using scene = await openScene([projection]);
   await scene.append(...noted('a', 1, 5));
@@ -127,8 +127,8 @@ test('18: of events with equal tstamp and a crash between them each is applied e
   expect(await readLedger(scene.sql)).toEqual(['a1', 'a2', 'a3']);
 });
 
-// Seen red with: the announcements left out of safeHead (the second event was applied first, the first one never).
-test('19: a slow append that commits after a later-numbered fast one: both are applied once, in order', async () => {
+// Seen red with: the announcements left out of the high-water mark (the second event was applied first, the first one never).
+test('19: a slow append that commits after a later-numbered fast one is applied first, and each exactly once', async () => {
   const { projection } = createLedger();
   await using scene = await openScene([projection]);
   const daemon = await scene.start();
@@ -142,7 +142,7 @@ test('19: a slow append that commits after a later-numbered fast one: both are a
   });
   await lastAllocated.passed;
   const [fast] = await scene.append(...noted('fast', 1, 1));
-  // It says so only after it has looked, and seen the fast one and the slow one's announcement.
+  // The status appears only after a poll that found the fast event and the announcement of the slow one.
   await untilStatus(daemon, 'ledger', ({ detail }) => detail?.includes('that appends events') === true);
   expect(await readLedger(scene.sql)).toEqual([]);
   expect(await scene.sql`SELECT position FROM events`).toEqual([{ position: fast?.position }]);
@@ -152,8 +152,8 @@ test('19: a slow append that commits after a later-numbered fast one: both are a
   expect(await readLedger(scene.sql)).toEqual(['slow', 'fast1']);
 });
 
-// Seen red with: every wake opening a page (hands.ts pulling in mode 'attempt').
-test('40: without events nothing is an error and no page’s transaction is begun', async () => {
+// Seen red with: every wakeup opening a page (projection-operations.ts running in mode 'attempt').
+test('40: without events there is no error and no transaction of a page begins', async () => {
   const { projection } = createLedger();
   await using scene = await openScene([projection]);
   const before = await scene.row('ledger');

@@ -1,13 +1,13 @@
 import { expect, test, vi } from 'vitest';
 import { band } from '../../examples/dancefinder/projections/band.ts';
 import { projections } from '../../examples/dancefinder/projections.ts';
-import { create, defineProjection, type Projection, several } from '../../src/index.ts';
+import { create, defineProjection, multi, type Projection } from '../../src/index.ts';
 import { dance, uuid } from '../support/dances.ts';
 import { untilCaughtUp, untilStatus } from '../support/engine.ts';
 import { createLedger, noted, readLedger } from '../support/noted-ledger.ts';
 import { capturingLog, openScene, type Scene } from '../support/scene.ts';
 
-/** What can be wrong with the event `bad1`, and what is to be said about it. */
+/** Ways in which the event `bad1` can fail, and the error that is reported. */
 const FAULTS = [
   {
     fault: 'a handler that throws',
@@ -37,7 +37,7 @@ const FAULTS = [
 
 /** A ledger that writes its row first, so that the bad event has written something before it fails. */
 function faulty(of: (text: string) => readonly ReturnType<typeof create>[]) {
-  return createLedger({ handle: (event, row) => several(row, ...of(event.payload.text)) });
+  return createLedger({ handle: (event, row) => multi(row, ...of(event.payload.text)) });
 }
 
 async function untilHalted(scene: Scene, name: string): Promise<void> {
@@ -47,7 +47,7 @@ async function untilHalted(scene: Scene, name: string): Promise<void> {
   });
 }
 
-// Seen red with: the log line taken out of the puller; the savepoint of trySuspect taken out; the prefix left out.
+// Seen red with: the log line taken out of the run loop; the savepoint of trySuspect taken out; the prefix left out.
 test.each(FAULTS)(
   '32, 37, 39: $fault: its details are logged, what precedes it is committed, it leaves no trace, what follows waits',
   async ({ of, error, sqlstate, statement }) => {
@@ -140,7 +140,7 @@ test('33: while band is halted, the other three advance', async () => {
 });
 
 // Seen red with: `starting` never set in the machine (the halt then holds); clearFailures taken out of apply-page.ts.
-test('34: with the cause fixed, after a restart the event is applied, the failure is gone and work goes on', async () => {
+test('34: after the cause is fixed a restart applies the event, removes the failure and continues', async () => {
   let broken = true;
   const { projection } = createLedger({
     handle: (event, row) => {
@@ -176,7 +176,7 @@ test('36: 1 + retries attempts are made, then it halts; each restart and each RE
   daemon.onTransition(({ to }) => void counted.push(to));
   await untilStatus(daemon, 'ledger', ({ state, failure }) => state === 'failed' && failure?.attempts === 3);
   await untilHalted(scene, 'ledger');
-  // The schedule goes on; a new event and its hints are no reason for an attempt.
+  // The schedule continues; a new event and its wakeups cause no attempt.
   await scene.append(...noted('after', 1, 1));
   const beats = counted.length;
   await untilStatus(daemon, 'ledger', ({ lagEvents }) => lagEvents === 2);
@@ -196,7 +196,7 @@ test('36: 1 + retries attempts are made, then it halts; each restart and each RE
 });
 
 // Seen red with: attempts counted from 1 at each failure (`attempts = 1` in recordFailure).
-test('36: with a count of 3, the process restarts, fails again, and the count is 4', async () => {
+test('36: after a restart a failure with a count of 3 fails again and has a count of 4', async () => {
   const { projection } = faulty(FAULTS[0].of);
   await using scene = await openScene([projection]);
   await scene.append(...noted('bad', 1, 1));
@@ -213,7 +213,7 @@ test('36: with a count of 3, the process restarts, fails again, and the count is
 });
 
 // Seen red with: failed.retrying without its `after`.
-test('38: what fails once is tried again after the wait, and the event is applied once', async () => {
+test('38: an event that fails once is repeated after the wait, and is applied once', async () => {
   let failures = 0;
   const { projection } = createLedger({
     handle: (event, row) => {
@@ -246,7 +246,7 @@ function oddOnes(handlers: readonly (() => unknown)[]): readonly Projection[] {
 }
 
 // Seen red with: KINDS left out of flatten.ts.
-test('a handler that returns nonsense halts with HANDLER_RESULT_INVALID’s text, and nothing is written', async () => {
+test('a handler that returns no statements halts with the text of HANDLER_RESULT_INVALID, and nothing is written', async () => {
   const odd = oddOnes([
     () => undefined,
     () => null,
@@ -256,7 +256,7 @@ test('a handler that returns nonsense halts with HANDLER_RESULT_INVALID’s text
     () => ({ kind: 'truncate', table: 'odd_0' }),
     () => [create('odd_6', { id: 1 }), undefined],
     () => [[create('odd_7', { id: 1 })]],
-    () => several(create('odd_8', { id: 1 }), { kind: 'truncate' } as never),
+    () => multi(create('odd_8', { id: 1 }), { kind: 'truncate' } as never),
     async () => [create('odd_9', { id: 1 })],
   ]);
   await using scene = await openScene(odd);
@@ -264,7 +264,7 @@ test('a handler that returns nonsense halts with HANDLER_RESULT_INVALID’s text
   const daemon = await scene.start({ retries: 0 });
   for (const { name } of odd) await untilHalted(scene, name);
   for (const { name, failure } of await daemon.status()) {
-    expect(failure?.error, name).toContain('return statements, or be an async function that returns nothing');
+    expect(failure?.error, name).toContain('return statements, or use an async function that returns nothing');
     expect(await scene.sql`SELECT * FROM ${scene.sql(name)}`, name).toEqual([]);
   }
 });
@@ -287,7 +287,7 @@ test('a handler that changes its event throws, and halts', async () => {
 });
 
 // Seen red with: describeError without its replaceAll (NUL cannot be stored, so the failure was never recorded).
-test('whatever a handler throws is recorded, and halts', async () => {
+test('any value that a handler throws is recorded, and halts', async () => {
   const unshowable = {
     toString: () => {
       throw new Error('no');

@@ -8,7 +8,7 @@ import { openScene } from '../support/scene.ts';
 
 const DANCER = uuid(99);
 
-/** Six kinds of preference: where it is kept, what sets it, and what takes it back. */
+/** Six kinds of preference: the table, the event that sets it, and the event that removes it. */
 const KINDS: readonly {
   readonly table: string;
   readonly set: (subject: string, more?: Partial<NewEvent>) => NewEvent;
@@ -113,7 +113,7 @@ test('9: geocoding changes latitude and longitude of that hall alone', async () 
 });
 
 // Seen red with: EventDeleted as none().
-test('10: a dance appears, changes and disappears by its id', async () => {
+test('10: a dance is created, changed and deleted by its id', async () => {
   await using scene = await openScene(projections);
   const daemon = await scene.start();
   const read = async () => {
@@ -132,7 +132,7 @@ test('10: a dance appears, changes and disappears by its id', async () => {
   expect(await read()).toEqual([other]);
 });
 
-// Seen red with: a write that touched no row taken for a failure in pipeline.ts.
+// Seen red with: a write that touched no row treated as a failure in pipeline.ts.
 test('11: an update or delete of an absent id changes nothing, is no error, and the position advances', async () => {
   await using scene = await openScene(projections);
   const daemon = await scene.start();
@@ -152,7 +152,7 @@ test('11: an update or delete of an absent id changes nothing, is no error, and 
 });
 
 // Seen red with: onConflict 'fail' in ignored-row.ts.
-test('12: what is added or ignored twice has one row for that subject, in each of the six kinds', async () => {
+test('12: a preference that is added or ignored twice has one row for that subject, in each of the six kinds', async () => {
   await using scene = await openScene(projections);
   const daemon = await scene.start();
   const occurredAt = '2026-01-01T00:00:00Z';
@@ -166,7 +166,7 @@ test('12: what is added or ignored twice has one row for that subject, in each o
 });
 
 // Seen red with: `subject` taken out of the condition in unignore.
-test('13: what is removed or unignored takes only that subject’s row, in each of the six kinds', async () => {
+test('13: a preference that is removed or unignored deletes only that subject’s row, in each of the six kinds', async () => {
   await using scene = await openScene(projections);
   const daemon = await scene.start();
   const occurredAt = '2026-01-01T00:00:00Z';
@@ -195,7 +195,7 @@ test('14: a band ignored by its name is stored by its id', async () => {
 });
 
 // Seen red with: the comparison with the owner's cursor taken out of resolveLookup.
-test('15: a look-up waits, uncounted, while the other projection is behind its event', async () => {
+test('15: a look-up waits without counting an attempt while the other projection is behind its event', async () => {
   await using scene = await openScene(projections);
   const daemon = await scene.start({ retries: 0 });
   await daemon.send('band', 'PAUSE');
@@ -218,7 +218,7 @@ test('15: a look-up waits, uncounted, while the other projection is behind its e
 });
 
 // Seen red with: clearFailures taken out of apply-page.ts.
-test('15: a band ignored by an unknown name is tried again, and goes through once the band appears', async () => {
+test('15: a band ignored by an unknown name is retried, and succeeds once the band exists', async () => {
   await using scene = await openScene(projections);
   const daemon = await scene.start({ retries: 1_000_000 });
   await scene.append(dance('BandIgnored', uuid(99), { subject: 'anna', bandName: 'Not yet' }));
@@ -233,8 +233,8 @@ test('15: a band ignored by an unknown name is tried again, and goes through onc
   expect(await scene.sql`SELECT * FROM projection_failures`).toEqual([]);
 });
 
-// Seen red with: `absent: 'nothing'` in BandIgnored's look-up.
-test('15: a name that stays unknown counts as a failure when ignored, and is nothing when unignored', async () => {
+// Seen red with: `onMissing: 'nothing'` in BandIgnored's look-up.
+test('15: a name that stays unknown is a failure when ignored, and changes nothing when unignored', async () => {
   await using scene = await openScene(projections);
   const daemon = await scene.start({ retries: 1 });
   await scene.append(
@@ -252,7 +252,7 @@ test('15: a name that stays unknown counts as a failure when ignored, and is not
   });
 });
 
-// Seen red with: storeIdleMoves taken out of the daemon.
+// Seen red with: the checkpoint flush taken out of the daemon.
 test('20: an event type that a projection does not handle is a no-op, and its position advances', async () => {
   await using scene = await openScene(projections);
   const daemon = await scene.start();

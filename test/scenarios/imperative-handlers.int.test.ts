@@ -59,7 +59,7 @@ test('the rows of an async handler commit together with the position, or not at 
 });
 
 // Seen red with: the rejection dropped by settleImperative.
-test('an async handler that throws halts; what it wrote for this event is gone, what came before stays', async () => {
+test('an async handler that throws halts; its writes for this event are undone, and earlier events stay applied', async () => {
   const projection = imperative(async (event, context) => {
     await insert(event, context);
     if (event.payload.text === 'a2') throw new Error('not a2');
@@ -72,8 +72,8 @@ test('an async handler that throws halts; what it wrote for this event is gone, 
   expect(await daemon.status()).toMatchObject([{ failure: { error: 'not a2', eventName: 'Noted' } }]);
 });
 
-// Seen red with: the look at the transaction's id taken out of settleImperative.
-test('an async handler that swallows an SQL error halts with 25P02', async () => {
+// Seen red with: the check of the transaction's id taken out of settleImperative.
+test('an async handler that catches an SQL error halts with 25P02', async () => {
   const projection = imperative(async (event, context) => {
     await insert(event, context);
     if (event.payload.text === 'a2') await insert(event, context).catch(() => undefined);
@@ -86,14 +86,14 @@ test('an async handler that swallows an SQL error halts with 25P02', async () =>
   expect(await daemon.status()).toMatchObject([{ failure: { sqlstate: '25P02' } }]);
 });
 
-// Seen red with: check left out of transaction.ts (then the page's transaction is over).
+// Seen red with: check left out of guarded-transaction.ts (then the page's transaction is over).
 test.each([
   ['H3', 'COMMIT'],
   ['H4', '/* to /* be */ sure */; -- now\n COMMIT AND CHAIN'],
   ['H5', 'ROLLBACK'],
   ['H3', "PREPARE TRANSACTION 'x'"],
   ['H3', 'SET search_path TO pg_catalog'],
-])('%s: `%s` of a handler is not sent: its event fails, and nothing else has happened', async (_row, text) => {
+])('%s: `%s` of a handler is not sent, its event fails, and nothing else changes', async (_row, text) => {
   const projection = imperative(async (event, context) => {
     await insert(event, context);
     if (event.payload.text === 'a2') await context.tx([text] as unknown as TemplateStringsArray);
@@ -108,8 +108,8 @@ test.each([
   expect(failure?.error).toMatch(/^'.*' was not sent: /);
 });
 
-// Seen red with: check left out of transaction.ts.
-test('H5: a handler may go back to a savepoint of its own, and to no other', async () => {
+// Seen red with: check left out of guarded-transaction.ts.
+test('H5: a handler may roll back to a savepoint of its own, and to no other', async () => {
   const projection = imperative(async (event, { tx }) => {
     const { text } = event.payload;
     await tx`SAVEPOINT mine`;
@@ -169,8 +169,8 @@ test.each<[string, Handle]>([
   },
 );
 
-// Seen red with: `revoked` left out of send in transaction.ts (the late statement runs in the next page).
-test('H6, H7: a handler that keeps its transaction and uses it later is refused, and nothing of it reaches the database', async () => {
+// Seen red with: `revoked` left out of send in guarded-transaction.ts (the late statement runs in the next page).
+test('H6, H7: a handler that keeps its transaction and uses it later is refused, and no statement of it reaches the database', async () => {
   const kept: HandlerContext['tx'][] = [];
   const projection = imperative(async (event, context) => {
     await insert(event, context);
@@ -188,9 +188,9 @@ test('H6, H7: a handler that keeps its transaction and uses it later is refused,
   expect(kept).toHaveLength(3);
 });
 
-// Seen red with: the comparison of xid taken out of settle.ts (the first event is blamed).
+// Seen red with: the comparison of xid taken out of await-handler.ts (the failure is recorded for the first event).
 test.each(['in a handler that runs SQL', 'behind a handler that returns statements'])(
-  'H4: a transaction that was ended all the same (%s) is found by its id: halted at once, with an alarm',
+  'H4: a transaction that a handler ended (%s) is detected by its id: the projection halts immediately, with an alarm',
   async (where) => {
     const held: Tx[] = [];
     const projection = imperative(
@@ -218,18 +218,18 @@ test.each(['in a handler that runs SQL', 'behind a handler that returns statemen
     });
     const { run, headIs } = runnerByHand(sql, projection);
     headIs(appended[1]?.position ?? 0n);
-    // Where nothing but the last look tells, the first event of the page stands for all of them.
+    // When only the check at the end of the page finds it, the failure is recorded for the first event of the page.
     const { position } = (where.startsWith('in') ? appended[1] : appended[0]) ?? {};
     expect(await run()).toMatchObject({ kind: 'failed', halted: true, event: { position } });
     const alarm =
       `a handler of 'imperative' ended the page's transaction itself: what it committed up to position ` +
-      `${appended[1]?.position} may stand twice; fix the handler, then RESET`;
+      `${appended[1]?.position} may be applied twice; fix the handler, then RESET`;
     expect(await scene.row('imperative')).toMatchObject({ cursor: 0n, status: 'halted', alarm });
   },
 );
 
-// Seen red with: `<` for `<=` in run-events.ts.
-test('context.replaying is true for what was there at the start or the reset, false for what is appended later', async () => {
+// Seen red with: `<` for `<=` in apply-in-order.ts.
+test('context.replaying is true for events that existed at the start or the reset, and false for later ones', async () => {
   await using scene = await openScene([imperative(insert)]);
   await scene.append(...noted('a', 1, 2));
   const daemon = await scene.start();

@@ -20,7 +20,7 @@ function fragile(bad: RegExp) {
   });
 }
 
-/** Nothing was written for the projection, and nothing was counted against an event. */
+/** Expects that nothing was written for the projection, and that no attempt was counted. */
 async function expectUntouched(scene: Scene, before: object, ledger: readonly string[]): Promise<void> {
   expect(await scene.row('ledger')).toEqual(before);
   expect(await readLedger(scene.sql)).toEqual(ledger);
@@ -28,7 +28,7 @@ async function expectUntouched(scene: Scene, before: object, ledger: readonly st
 }
 
 // Seen red with: the failing event taken into the prefix (`slice(0, part.index + 1)`).
-test('41: a handler that throws at the first event: nothing is applied, nothing behind it is tried, the error is told', async () => {
+test('41: when the handler throws at the first event nothing is applied, no later event is attempted, and the error is reported', async () => {
   const { projection, calls } = fragile(/^bad/);
   await using scene = await openScene([projection]);
   const [bad] = await scene.append(...noted('bad', 1, 1), ...noted('after', 1, 2));
@@ -46,7 +46,7 @@ test('41: a handler that throws at the first event: nothing is applied, nothing 
 });
 
 // Seen red with: `attempts > maxAttempts` in failures.ts; the move of the cursor left out of a page with a failure.
-test('42: what is left of a page is tried 1 + retries times, without what went well before it; then its error is told', async () => {
+test('42: the rest of a page is attempted 1 + retries times without the events before it, and then its error is reported', async () => {
   const { projection, calls } = fragile(/^bad/);
   await using scene = await openScene([projection]);
   const log = capturingLog();
@@ -66,12 +66,12 @@ test('42: what is left of a page is tried 1 + retries times, without what went w
     [3, false],
     [4, true],
   ]);
-  // Its answer is kept over the page that was rolled back, for the one that committed it.
+  // The handler's answer is kept after the rollback, and the next attempt at the page commits it.
   expect(calls.filter((position) => position === good?.position)).toHaveLength(1);
 });
 
 // Seen red with: isTransient without 40001 (it halts with a failure of the event).
-test('43: any other error of the database ends the page at once, counts as no failure, and is waited out', async () => {
+test('43: any other error of the database ends the page immediately, is no failure of an event, and is retried after a wait', async () => {
   const { projection } = createLedger();
   await using scene = await openScene([projection]);
   await scene.append(...noted('a', 1, 3));
@@ -84,7 +84,7 @@ test('43: any other error of the database ends the page at once, counts as no fa
     if (point === 'locked') pages += 1;
   };
   const daemon = await scene.start({ retries: 0, failpoint });
-  // The start itself is on record there.
+  // The start itself is recorded there too.
   const before = await scene.row('ledger');
   const waited = new Promise<void>((resolve) => {
     daemon.onTransition(({ to }) => {
@@ -133,9 +133,9 @@ const FAULTS = [
   },
 ] as const;
 
-// Seen red with: pull returning what it caught as 'caught-up'; (no row) the throw of CURSOR_MOVED taken out of moveTo.
+// Seen red with: run returning what it caught as 'caught-up'; (no row) the throw of CURSOR_MOVED taken out of moveTo.
 test.each(FAULTS.map((fault) => [fault.what, fault] as const))(
-  '%s, it is an error, nothing is applied, and nothing is lost by it',
+  '%s, it is an error, no event is applied, and none is lost',
   async (_what, fault) => {
     const { projection } = createLedger();
     await using scene = await openScene([projection]);
@@ -156,7 +156,7 @@ test.each(FAULTS.map((fault) => [fault.what, fault] as const))(
   },
 );
 
-// Seen red with: pull returning what it caught as 'caught-up'.
+// Seen red with: run returning what it caught as 'caught-up'.
 test('44: when no transaction can be begun, it is an error, and no handler is called', async () => {
   const { projection, calls } = createLedger();
   await using scene = await openScene([projection]);
@@ -174,7 +174,7 @@ test('44: when no transaction can be begun, it is an error, and no handler is ca
 });
 
 // Seen red with: the loop left after one page (`return { kind: 'caught-up' }` after 'applied').
-test('46: a page that is full is followed by another one, until one is not; nobody has to ask again', async () => {
+test('46: full pages follow each other until one is not full, without another wakeup', async () => {
   const { projection } = createLedger();
   await using scene = await openScene([projection]);
   const cursors: bigint[] = [];
@@ -186,7 +186,7 @@ test('46: a page that is full is followed by another one, until one is not; nobo
   headIs(appended[24]?.position ?? 0n);
   expect(await run()).toEqual({ kind: 'caught-up' });
   expect(cursors).toEqual([9, 19, 24].map((index) => appended[index]?.position));
-  // Also when the last full page leaves nothing over.
+  // The same holds when no event is left after the last full page.
   const more = await scene.append(...noted('b', 1, 20));
   headIs(more[19]?.position ?? 0n);
   expect(await run()).toEqual({ kind: 'caught-up' });
@@ -194,7 +194,7 @@ test('46: a page that is full is followed by another one, until one is not; nobo
   expect(await readLedger(scene.sql)).toHaveLength(45);
 });
 
-/** A page of this ledger's events after a position, and how to apply it as if the projection stood there. */
+/** A page of this ledger's events after a position, and a function that applies it as if the cursor were that position. */
 async function planned(scene: Scene, projection: ReturnType<typeof createLedger>['projection'], after: bigint) {
   const [{ head }] = await scene.sql<[{ head: bigint }]>`SELECT max(position) AS head FROM events`;
   const page = await readPage(scene.sql, { after, head, names: ['Noted'], limit: 100, maxBytes: 1_000_000 });
@@ -213,7 +213,7 @@ async function planned(scene: Scene, projection: ReturnType<typeof createLedger>
 }
 
 // Seen red with: the comparison of cursor and generation taken out of applyPart (then CURSOR_MOVED, after the handlers).
-test('47: events that have been processed are dropped without a word, and so are those planned before a reset', async () => {
+test('47: processed events are discarded silently, and so are those planned before a reset', async () => {
   const { projection, calls } = createLedger();
   await using scene = await openScene([projection]);
   await scene.append(...noted('a', 1, 3));
@@ -234,7 +234,7 @@ test('47: events that have been processed are dropped without a word, and so are
 });
 
 // Seen red with: the comparison of cursor and generation taken out of applyPart.
-test('48: events whose predecessors have not been applied are not begun', async () => {
+test('48: events whose predecessors have not been applied are not attempted', async () => {
   const { projection, calls } = createLedger();
   await using scene = await openScene([projection]);
   const appended = await scene.append(...noted('a', 1, 5));
@@ -246,7 +246,7 @@ test('48: events whose predecessors have not been applied are not begun', async 
 });
 
 // Seen red with: register giving a new projection the newest position in place of 0.
-test('49: a projection that is new to a history runs what it has not seen before what woke it', async () => {
+test('49: a new projection applies earlier events before the event that woke it', async () => {
   const { projection } = createLedger();
   await using scene = await openScene([]);
   await scene.append(...noted('a', 1, 30));

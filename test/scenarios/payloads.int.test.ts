@@ -20,7 +20,7 @@ interface Priced {
   readonly tags: readonly string[];
 }
 
-/** The payload as it is stored has a text for `at`, and may lack `tags`. */
+/** The stored payload has a text as `at`, and may lack `tags`. */
 const schema = z.object({
   item: z.string(),
   at: z.iso.datetime().transform((text) => new Date(text)),
@@ -52,31 +52,28 @@ function priced(payload: unknown): NewEvent {
 
 const good = (item: string) => priced({ item, at: '2026-03-01T10:00:00Z' });
 
-// Seen red with: the event itself given to the handler in run-events.ts; in plan.ts; deepFreeze left out.
-test.each([2, 30])(
-  'in a page of %i events a handler gets what the schema makes of the payload, frozen',
-  async (count) => {
-    const seen: StoredEvent[] = [];
-    await using scene = await openScene([prices(schema, seen)]);
-    await scene.append(...Array.from({ length: count }, (_, index) => good(`i${index}`)));
-    const daemon = await scene.start({ retries: 0 });
-    await untilCaughtUp(daemon, scene.sql);
-    expect(await scene.sql`SELECT count(*)::int, min(year), max(year) FROM prices`).toEqual([
-      { count, min: 2026, max: 2026 },
-    ]);
-    const [event] = seen;
-    expect(event).toMatchObject({ name: 'Priced', payload: { at: new Date('2026-03-01T10:00:00Z'), tags: [] } });
-    const { payload } = event as StoredEvent<'Priced', Priced>;
-    expect([event, payload, payload.tags].map(Object.isFrozen)).toEqual([true, true, true]);
-  },
-);
+// Seen red with: the event itself given to the handler in apply-in-order.ts; in apply-in-one-round-trip.ts; deepFreeze left out.
+test.each([2, 30])('in a page of %i events a handler gets the frozen output of the schema', async (count) => {
+  const seen: StoredEvent[] = [];
+  await using scene = await openScene([prices(schema, seen)]);
+  await scene.append(...Array.from({ length: count }, (_, index) => good(`i${index}`)));
+  const daemon = await scene.start({ retries: 0 });
+  await untilCaughtUp(daemon, scene.sql);
+  expect(await scene.sql`SELECT count(*)::int, min(year), max(year) FROM prices`).toEqual([
+    { count, min: 2026, max: 2026 },
+  ]);
+  const [event] = seen;
+  expect(event).toMatchObject({ name: 'Priced', payload: { at: new Date('2026-03-01T10:00:00Z'), tags: [] } });
+  const { payload } = event as StoredEvent<'Priced', Priced>;
+  expect([event, payload, payload.tags].map(Object.isFrozen)).toEqual([true, true, true]);
+});
 
-// Seen red with: the check left out of run-events.ts; of plan.ts.
+// Seen red with: the check left out of apply-in-order.ts; of apply-in-one-round-trip.ts.
 test.each([
   ['few', 1],
   ['many', 20],
 ])(
-  'after %s others, a payload that does not pass halts its projection at its event, and says where it is wrong (D10)',
+  'after %s others, a payload that the schema refuses halts its projection at its event, with the path in the payload (D10)',
   async (_, count) => {
     const seen: StoredEvent[] = [];
     await using scene = await openScene([prices(schema, seen)]);
@@ -120,7 +117,7 @@ test.each<[string, StandardSchema<Priced>, RegExp]>([
     },
     /it threw no dictionary$/,
   ],
-])('a schema that %s fails the event, and the daemon lives', async (_what, broken, error) => {
+])('a schema that %s fails the event, and the daemon keeps running', async (_what, broken, error) => {
   await using scene = await openScene([prices(broken)]);
   await scene.append(good('a'));
   const daemon = await scene.start({ retries: 0 });
@@ -130,7 +127,7 @@ test.each<[string, StandardSchema<Priced>, RegExp]>([
 });
 
 // Seen red with: withEvents that gives the projection back as it was.
-test('DanceFinder halts at a band without a name, with the place in the payload, and its other projections go on', async () => {
+test('DanceFinder halts at a band without a name, with the path in the payload, and its other projections continue', async () => {
   await using scene = await openScene(dancefinder.map((projection) => withEvents(projection, danceEvents)));
   const nameless = { ...dance('BandCreated', uuid(1), { name: '' }), payload: { title: 'Thorleifs' } };
   await scene.append(nameless, dance('CityIgnored', uuid(2), { subject: 'anna', city: 'Malung' }));

@@ -26,7 +26,7 @@ test('35: with policy skip and 5, attempts 1 to 4 stop at the event, also over r
   await using scene = await openScene([faulty({ onFailure: 'skip' })]);
   const appended = await scene.append(...noted('good', 1, 1), ...noted('bad', 1, 1), ...noted('after', 1, 1));
   const before = appended[0]?.position;
-  // Each start makes one attempt, and the next one would come in an hour.
+  // Each start makes one attempt; the next retry would be an hour later.
   for (let attempt = 1; attempt <= 4; attempt++) {
     const daemon = await scene.start({ retryFailedAfterMs: 3_600_000 });
     await untilStatus(daemon, 'ledger', ({ state, failure }) => state === 'failed' && failure?.attempts === attempt);
@@ -63,7 +63,7 @@ test('35: with a count of 0 events are skipped at their first failure, one after
 });
 
 // Seen red with: resolvePolicy given the layers the other way round in actors.ts.
-test('a projection’s own policy goes before the daemon’s', async () => {
+test('a projection’s own policy overrides the daemon’s', async () => {
   await using scene = await openScene([faulty({ onFailure: 'halt', retries: 0 })]);
   await scene.append(...noted('bad', 1, 1));
   await scene.start({ onFailure: 'skip', maxFailureCount: 0, retries: 7 });
@@ -71,8 +71,8 @@ test('a projection’s own policy goes before the daemon’s', async () => {
   expect(await failures(scene)).toMatchObject([{ attempts: 1, skipped: false }]);
 });
 
-// Seen red with: isOurs left out of isTransient (it backs off for ever, and no failure is told).
-test('B, H: a web service that refuses a handler is a failure of its event, not a reason to wait for the database', async () => {
+// Seen red with: isOurs left out of isTransient (it backs off without end, and no failure is recorded).
+test('B, H: a web service that refuses a handler’s request is a failure of its event, not a reason to wait for the database', async () => {
   const { projection } = createLedger({
     handle: () => {
       throw Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:9'), { code: 'ECONNREFUSED' });

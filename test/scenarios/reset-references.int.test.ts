@@ -18,14 +18,14 @@ function rowsOf(name: string, more = '', reset?: (context: { readonly tx: Transa
   });
 }
 
-/** A foreign key that somebody left: rows of `from` need the row of `to` with the same position. */
+/** Adds a foreign key: rows of `from` need the row of `to` with the same position. */
 async function reference(scene: Scene, from: string, to: string): Promise<void> {
   await scene.sql.unsafe(`ALTER TABLE ${from} ADD FOREIGN KEY (position) REFERENCES ${to} (position)`);
 }
 
 async function counts(scene: Scene, ...tables: readonly string[]): Promise<readonly number[]> {
-  const polls = tables.map((table, index) => `SELECT ${index} AS place, count(*)::int AS rows FROM ${table}`);
-  const rows = await scene.sql.unsafe<{ rows: number }[]>(`${polls.join(' UNION ALL ')} ORDER BY place`);
+  const counts = tables.map((table, index) => `SELECT ${index} AS place, count(*)::int AS rows FROM ${table}`);
+  const rows = await scene.sql.unsafe<{ rows: number }[]>(`${counts.join(' UNION ALL ')} ORDER BY place`);
   return rows.map((row) => row.rows);
 }
 
@@ -35,7 +35,7 @@ async function places(scene: Scene) {
 }
 
 // Seen red with: `TRUNCATE … CASCADE` of the projection's own tables (event stays empty); `generation + 1` left out of the
-// UPDATE (event stays live); referencedProjection answering null (event halts before a band that is yet to come back).
+// UPDATE (event stays live); referencedProjection answering null (event halts before a band that is not replayed yet).
 test('26: with a foreign key left from event to band, the reset of band succeeds and the events come back too', async () => {
   await using scene = await openScene(projections);
   await scene.sql`ALTER TABLE event ADD FOREIGN KEY (band_id) REFERENCES band (id)`;
@@ -70,7 +70,7 @@ test('26: with a foreign key left from event to band, the reset of band succeeds
   expect(await counts(scene, 'band', 'event')).toEqual([0, 0]);
   expect(await scene.row('event')).toMatchObject({ generation: 1n });
   expect(await scene.row('dancehall')).toMatchObject({ generation: 0n });
-  // Ahead of band, event waits for it, and does not halt although nothing is retried.
+  // `event` is ahead of `band` and waits for it. It does not halt, although no failure may be retried.
   const waiting = await untilStatus(daemon, 'event', ({ detail }) => detail?.startsWith("waiting for 'band'") === true);
   expect(waiting).toMatchObject({ state: 'catching-up', generation: 1, failure: null });
   holding = false;
@@ -79,8 +79,8 @@ test('26: with a foreign key left from event to band, the reset of band succeeds
   expect(await readTables(scene.sql)).toEqual(before);
 });
 
-// Seen red with: the query of reachedTables without its recursion; Puller.scanned whatever the generation.
-test('whoever references who references it is reset too, and so are all tables of theirs; halts are cleared, a pause stays', async () => {
+// Seen red with: the query of reachedTables without its recursion; readPosition of the runner whatever the generation.
+test('projections that reference it, directly or through others, are reset with all their tables; halts are cleared, a pause stays', async () => {
   const two = defineProjection<EventShape>()({
     name: 'two',
     schema:
@@ -111,7 +111,7 @@ test('whoever references who references it is reset too, and so are all tables o
     ['three', 1n, 'running', null],
     ['two', 1n, 'running', null],
   ]);
-  // Nothing of what was looked at before the reset is shown as done.
+  // No position from before the reset is shown as applied.
   await untilStatus(
     daemon,
     'four',
@@ -123,7 +123,7 @@ test('whoever references who references it is reset too, and so are all tables o
   expect(await counts(scene, 'four')).toEqual([3]);
 });
 
-// Seen red with: `TRUNCATE … CASCADE` in place of the list (the archive is emptied); the look for strangers left out.
+// Seen red with: `TRUNCATE … CASCADE` in place of the list (the archive is emptied); the check for foreign tables left out.
 test.each([
   [
     'references it',
@@ -150,7 +150,7 @@ test.each([
     'archive',
   ],
 ])(
-  'a table of nobody that %s makes the reset refuse, and name it; nothing is changed (D7)',
+  'a table without a projection that %s makes the reset refuse with its name, and nothing changes (D7)',
   async (_how, ddl, named, archive) => {
     await using scene = await openScene([rowsOf('one'), rowsOf('two')]);
     await scene.append(...noted('a', 1, 3));
@@ -167,7 +167,7 @@ test.each([
 );
 
 // Seen red with: the query of reachedTables without its recursion.
-test('a partitioned table is reset whole, whether it references or is referenced, through the table or one partition', async () => {
+test('a partitioned table is reset completely, whether it references or is referenced, through the table or one partition', async () => {
   const split = (name: string) => `
     CREATE TABLE IF NOT EXISTS ${name} (position bigint PRIMARY KEY) PARTITION BY RANGE (position);
     CREATE TABLE IF NOT EXISTS ${name}_low PARTITION OF ${name} FOR VALUES FROM (0) TO (3);
@@ -196,8 +196,8 @@ test('a partitioned table is reset whole, whether it references or is referenced
   expect((await places(scene)).map((row) => row['generation'])).toEqual([1n, 1n, 1n]);
 });
 
-// Seen red with: the look at the kind left out (PostgreSQL's own words, without what to do).
-test('a view cannot be truncated: the reset refuses and says what to give the projection', async () => {
+// Seen red with: the check of the kind left out (the message of PostgreSQL, without what to do).
+test('a view cannot be truncated, so the reset is refused and names what the projection needs', async () => {
   const viewed = defineProjection<EventShape>()({
     name: 'viewed',
     schema: 'CREATE OR REPLACE VIEW viewed AS SELECT 1 AS position',
@@ -216,8 +216,8 @@ test('a view cannot be truncated: the reset refuses and says what to give the pr
   });
 });
 
-// Seen red with: handlersBefore run after the TRUNCATE; the look at `mustBeEmpty` left out (the kept row is lost).
-test('a projection with a reset of its own, taken along, empties its table itself; what it wants to keep forbids the reset', async () => {
+// Seen red with: handlersBefore run after the TRUNCATE; the check of `mustBeEmpty` left out (the kept row is lost).
+test('a projection with a reset of its own that a reset includes empties its table itself; rows that it keeps forbid the reset', async () => {
   let keep = 0;
   const two = rowsOf('two', 'CREATE TABLE IF NOT EXISTS two_resets (at timestamptz DEFAULT now())', async ({ tx }) => {
     await tx`DELETE FROM two WHERE position > ${keep}`;
@@ -242,7 +242,7 @@ test('a projection with a reset of its own, taken along, empties its table itsel
   expect(await counts(scene, 'one', 'two', 'two_resets')).toEqual([3, 3, 1]);
 });
 
-test('a reset of its own that truncates with CASCADE takes along whom it empties', async () => {
+test('a reset of its own that truncates with CASCADE also resets the projections whose tables it empties', async () => {
   const one = rowsOf('one', '', async ({ tx }) => {
     await tx`TRUNCATE one CASCADE`;
   });
@@ -257,7 +257,7 @@ test('a reset of its own that truncates with CASCADE takes along whom it empties
 });
 
 // Seen red with: ORDER BY random() in place of the name (40P01).
-test('resets that share projections, sent to two daemons at once over and over, never deadlock', async () => {
+test('resets that share projections never deadlock when two daemons get them repeatedly at the same time', async () => {
   const ring = ['one', 'two', 'three', 'four'];
   await using scene = await openScene(ring.map((name) => rowsOf(name)));
   await reference(scene, 'two', 'one');
@@ -274,7 +274,7 @@ test('resets that share projections, sent to two daemons at once over and over, 
   await untilCaughtUp(second, scene.sql);
   expect(await counts(scene, ...ring)).toEqual([5, 5, 5, 5]);
   expect(await scene.row('one')).toMatchObject({ generation: 10n });
-  // Each is reset with every reset of whom it references: 10 of its own, and theirs.
+  // Each is reset by its own 10 resets and by those of the projections that it references.
   expect(await scene.row('four')).toMatchObject({ generation: 30n });
 });
 
@@ -309,9 +309,9 @@ test.each(['reset-locked', 'reset-begun', 'reset-emptied'] as const)(
   },
 );
 
-// Seen red with: heard() of the reset watch doing nothing (the other daemon stays live, with a table it takes for full);
+// Seen red with: observeGeneration of the runner doing nothing (the other daemon stays live, although its table is empty);
 // REOPEN taken from halted.
-test('a daemon whose projection was reset by another one reads the row again, halted or live, and replays what nobody else does', async () => {
+test('a daemon whose projection another daemon has reset reads the row again, halted or live, and replays the events', async () => {
   const fragile = defineProjection<EventShape>()({
     name: 'fragile',
     schema: 'CREATE TABLE IF NOT EXISTS fragile (position bigint PRIMARY KEY)',

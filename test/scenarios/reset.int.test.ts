@@ -17,7 +17,7 @@ async function dancing() {
 }
 
 // Seen red with: the TRUNCATE taken out of reset.ts, and `UPDATE readviews` taken out of it.
-test('21: a reset empties the table and puts the position to 0 together, replays in order, and the lag is 0 again', async () => {
+test('21: a reset empties the table and sets the position to 0 together, replays in order, and the lag is 0 again', async () => {
   await using scene = await dancing();
   const [reset, goOn] = [gate(), gate()];
   let holding = false;
@@ -44,7 +44,7 @@ test('21: a reset empties the table and puts the position to 0 together, replays
 });
 
 // Seen red with: the reset handler called on the pool in place of the transaction.
-test('22: when a reset handler throws after its TRUNCATE, rows and position are as before and the error surfaces', async () => {
+test('22: when a reset handler throws after its TRUNCATE, rows and position are as before and the error is reported', async () => {
   const fragile = defineProjection<{ name: 'Noted'; payload: { text: string } }>()({
     name: 'fragile',
     schema: 'CREATE TABLE IF NOT EXISTS fragile (position bigint PRIMARY KEY)',
@@ -109,8 +109,8 @@ test('24: the reset of band leaves rows and positions of the other projections a
   expect(await others()).toEqual(before);
 });
 
-// Seen red with: LookupWaits left out of resolveLookup.
-test('25: all four reset in any order come to the same contents', async () => {
+// Seen red with: DependencyNotReady left out of resolveLookup.
+test('25: resetting all four in any order leads to the same contents', async () => {
   await using scene = await dancing();
   const daemon = await scene.start({ retries: 0 });
   await untilCaughtUp(daemon, scene.sql);
@@ -120,7 +120,7 @@ test('25: all four reset in any order come to the same contents', async () => {
     await untilCaughtUp(daemon, scene.sql);
     expect(await readTables(scene.sql), order.join()).toEqual(expected);
   }
-  // The worst order: preferences replay while there are no bands to be found yet.
+  // In this order preferences replay before any band exists.
   await daemon.send('band', 'PAUSE');
   for (const name of NAMES) expect(await daemon.send(name, 'RESET')).toMatchObject({ kind: 'done' });
   await untilStatus(daemon, 'userpreferences', ({ detail, failure }) => detail !== null || failure !== null);
@@ -130,7 +130,7 @@ test('25: all four reset in any order come to the same contents', async () => {
 });
 
 // Seen red with: the head of the page taken as its end when the page is full (`to` in readPage).
-test('27: what is appended during the replay is applied once, in its place', async () => {
+test('27: events that are appended during the replay are applied once, in order', async () => {
   const { projection } = createLedger();
   await using scene = await openScene([projection]);
   await scene.append(...noted('a', 1, 50));
@@ -156,9 +156,9 @@ test('27: what is appended during the replay is applied once, in its place', asy
   expect(await readLedger(scene.sql)).toEqual([...noted('a', 1, 50), ...noted('b', 1, 25)].map(text));
 });
 
-// Seen red with: `cursor = 0` taken out of reset.ts. (That they wait for each other is held three times over: by the
-// machine, by the row's lock, and by the tables' locks; each may be taken away alone.)
-test('28: resets sent while a page is running, two at once, do not interleave with it or with each other (D1, D3)', async () => {
+// Seen red with: `cursor = 0` taken out of reset.ts. (Three mechanisms make them wait for each other: the
+// machine, the lock of the row and the locks of the tables. With any one removed the test still passes.)
+test('28: two resets sent at the same time while a page is running do not interleave with it or with each other (D1, D3)', async () => {
   const { projection } = createLedger();
   await using scene = await openScene([projection]);
   await scene.append(...noted('a', 1, 30));
@@ -177,7 +177,7 @@ test('28: resets sent while a page is running, two at once, do not interleave wi
   expect(await readLedger(scene.sql)).toEqual(noted('a', 1, 30).map(text));
 });
 
-// Seen red with: the look at `names` taken out of send (it then says that the daemon is stopped).
+// Seen red with: the check of `names` taken out of send (it then says that the daemon is stopped).
 test('29: a reset of an unknown name is an error that names the known ones, and changes nothing', async () => {
   const { projection } = createLedger();
   await using scene = await openScene([projection]);
@@ -196,7 +196,7 @@ test('29: a reset of an unknown name is an error that names the known ones, and 
 });
 
 // Seen red with: `#open` that takes 0n for the stored cursor (the ledger's rows then clash).
-test('30: after a crash in the middle of a replay it goes on from the committed position, not from 0', async () => {
+test('30: after a crash in the middle of a replay it continues from the committed position, not from 0', async () => {
   const { projection, calls } = createLedger();
   await using scene = await openScene([projection]);
   const appended = await scene.append(...noted('a', 1, 50));
@@ -230,7 +230,7 @@ test('30: after a crash in the middle of a replay it goes on from the committed 
 });
 
 // Seen red with: `#open` that takes 0n for the stored cursor.
-test('D14: a stop in the middle of a replay waits for the page in flight alone, and the next start goes on from there', async () => {
+test('D14: a stop in the middle of a replay waits only for the page in flight, and the next start continues from there', async () => {
   const { projection, calls } = createLedger();
   await using scene = await openScene([projection]);
   const appended = await scene.append(...noted('a', 1, 200));

@@ -11,7 +11,7 @@ import { openScene } from '../support/scene.ts';
 
 const NAMES = ['band', 'dancehall', 'event', 'userpreferences'];
 
-/** Everything the catalogs say about the schema; xmin shows a row that was written again with the same content. */
+/** The definition of the schema from the catalogs. xmin shows a row that was written again with the same content. */
 async function catalog(sql: Sql): Promise<readonly object[]> {
   const columns = await sql`
     SELECT c.oid::text, c.xmin::text, c.relname, a.attname, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull
@@ -60,7 +60,7 @@ test('2: at the first start each of the four projections has a readviews row at 
   );
 });
 
-// Seen red with: `published` taken out of advance, and out of moveIdle (each alone).
+// Seen red with: `published` taken out of advance, and out of the checkpoint flush (each alone).
 test('3: the documented status, lag and count SQL run verbatim; caught up the lag is 0, otherwise whole seconds', async () => {
   await using scene = await openScene(projections);
   const history = [...generateHistory({ seed: 3, events: 400 })];
@@ -80,7 +80,7 @@ test('3: the documented status, lag and count SQL run verbatim; caught up the la
       .sort()
       .map((name) => ({ name, count: BigInt(bandEvents.filter((one) => one === name).length) })),
   );
-  // Names that were reused or given up leave fewer bands than events; the fold says how many.
+  // Reused and released names leave fewer bands than events; the fold gives their number.
   expect(caughtUp.bandCount).toEqual([{ count: BigInt((await expectedTables(scene.sql)).band.length) }]);
 
   await daemon.send('band', 'PAUSE');
@@ -115,7 +115,7 @@ test('4: without events latest_event is NULL and the lag query returns no rows',
 });
 
 // Seen red with: UNIQUE taken from band.name, and event_band_id_idx taken out.
-test('5: no foreign key joins read-model tables; ids are UUID primary keys, names unique, references indexed', async () => {
+test('5: no foreign key connects read-model tables; ids are UUID primary keys, names unique, references indexed', async () => {
   await using scene = await openScene(projections);
   const { sql } = scene;
   const tables = projections.flatMap((projection) => [...projection.tables.keys()]);

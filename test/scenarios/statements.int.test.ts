@@ -7,10 +7,10 @@ import {
   create,
   defineProjection,
   increment,
+  multi,
   type NewEvent,
   remove,
   type Statement,
-  several,
   update,
   upsert,
 } from '../../src/index.ts';
@@ -19,7 +19,7 @@ import { openScene } from '../support/scene.ts';
 
 type Acts = Readonly<Record<string, () => Statement | readonly Statement[]>>;
 
-/** Does what the event's payload names. */
+/** Returns the statements that the payload of the event names. */
 function baskets(acts: Acts) {
   return defineProjection<{ name: 'Did'; payload: { act: string } }>()({
     name: 'basket',
@@ -73,10 +73,10 @@ test.each<[string, string, () => Statement]>([
 // Seen red with: flattenStatements that reverses the parts.
 test('65: several without parts moves the position alone; with parts they run in order, all or none', async () => {
   const projection = baskets({
-    nothing: () => several(),
+    nothing: () => multi(),
     parts: () =>
-      several(create('basket', { id: 'a', n: 1 }), several(update('basket', { n: 2 }, { id: 'a', n: 1 }), several())),
-    torn: () => several(remove('basket', { id: 'a' }), create('basket', { id: null })),
+      multi(create('basket', { id: 'a', n: 1 }), multi(update('basket', { n: 2 }, { id: 'a', n: 1 }), multi())),
+    torn: () => multi(remove('basket', { id: 'a' }), create('basket', { id: null })),
   });
   await using scene = await openScene([projection]);
   const appended = await scene.append(...did('nothing', 'parts', 'torn'));
@@ -88,7 +88,7 @@ test('65: several without parts moves the position alone; with parts they run in
 });
 
 // Seen red with: `coalesce` left out of changed(), of the sum and of array_remove.
-test('66: amounts are added and lists changed, from NULL and in new rows as well', async () => {
+test('66: amounts are added and lists changed, also from NULL and in new rows', async () => {
   const changes = { n: increment(), price: increment(0.1), tags: arrayAppend('b'), nums: arrayRemove(1) };
   const projection = baskets({
     empty: () => create('basket', there),
@@ -126,8 +126,8 @@ test('66: thousands of increments add up exactly, whether pages are folded or no
   expect(await scene.sql`SELECT n, big FROM basket`).toEqual([{ n: 1001, big: by * 1001n }]);
 });
 
-// Seen red with: an overridden column copied as well; `from` taken for `to`.
-test('a copy makes rows out of others, with values of its own, over what is there', async () => {
+// Seen red with: an overridden column copied as well; `from` treated as `to`.
+test('a copy creates rows from others with values of its own, and overwrites existing rows', async () => {
   const projection = baskets({
     rows: () => [
       create('basket', { id: 'a', n: 1, tags: ['x'], owner: 'ann' }),

@@ -26,7 +26,7 @@ test.each([
   ['statements', kit.for(band)],
   ['SQL of its own', kit.for(bandBySql)],
 ])(
-  '67: a row that a handler made of %s in a test’s transaction is counted there, and gone after it',
+  '67: a row that a handler of %s creates in the transaction of a test is counted there, and is gone after it',
   async (_, spec) => {
     const { count, database, schema } = await spec.rolledBack(async (tx) => {
       await tx.apply({ name: 'BandCreated', aggregateId: uuid(1), payload: { name: 'Test Band' } });

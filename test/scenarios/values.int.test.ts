@@ -19,7 +19,7 @@ interface Noted {
   readonly payload: Readonly<Record<string, ColumnValue>>;
 }
 
-/** Writes what the event says into columns of many types. */
+/** Writes the values of the payload into columns of many types. */
 const values = defineProjection<Noted>()({
   name: 'kept',
   schema: `CREATE TABLE IF NOT EXISTS kept (
@@ -43,7 +43,7 @@ afterAll(async () => {
   await scene[Symbol.asyncDispose]();
 });
 
-/** The row that an event with this payload makes, without its empty columns. */
+/** The row that an event with this payload creates, without its NULL columns. */
 async function keep(payload: Noted['payload'], occurredAt = '2026-03-01T19:00:00.123456Z') {
   sequenceNo += 1;
   const [appended] = await scene.append(...noted('a', sequenceNo, 1, { payload, occurredAt }));
@@ -89,7 +89,7 @@ test.each<[string, Noted['payload'], object]>([
 
 // Seen red with: boolean's own serializer, which writes false for whatever is not true; `haltedBefore` taken out of
 // toStatus (a status read while the failure was being recorded named no event).
-test('what is no boolean is refused, not taken for false', async () => {
+test('a value that is no boolean is refused, not written as false', async () => {
   await using other = await openScene([values]);
   await other.append(...noted('a', 1, 1, { payload: { flag: 'maybe' } }));
   const refusing = await other.start({ retries: 0 });
@@ -156,7 +156,7 @@ test('positions beyond 2^53 are exact, in rows, cursor, status and failure', asy
 
 const one = createLedger({ name: 'one' }).projection;
 
-/** The code and text with which a daemon of these projections refuses to be made or started. */
+/** The code and text of the error with which a daemon of these projections cannot be created or started. */
 async function refusal(projections: readonly Projection[]) {
   await using database = await createTestDatabase();
   try {
@@ -170,11 +170,11 @@ async function refusal(projections: readonly Projection[]) {
 }
 
 // Seen red with: each of the checks taken out in turn (tableOwners, checkTables).
-test('projections that cannot run together are refused before anything runs, in words that say what to do (D8)', async () => {
+test('projections that cannot run together are refused before anything runs, with what to do about it (D8)', async () => {
   expect(await refusal([one, { ...createLedger({ name: 'two' }).projection, tables: one.tables }])).toEqual({
     code: 'TABLE_SHARED',
     message:
-      "table 'one' belongs to both 'one' and 'two': give each projection tables of its own, or forget the one that is gone",
+      "table 'one' belongs to both 'one' and 'two': give each projection tables of its own, or forget the projection that is no longer declared",
   });
   expect(await refusal([one, one])).toEqual({
     code: 'PROJECTION_INVALID',
@@ -182,7 +182,7 @@ test('projections that cannot run together are refused before anything runs, in 
   });
   expect(await refusal([{ ...one, schema: '' }])).toEqual({
     code: 'TABLE_MISSING',
-    message: "projection 'one' needs table 'one', which is not there: run `projectionist migrate`",
+    message: "projection 'one' needs table 'one', which does not exist: run `projectionist migrate`",
   });
   expect(await refusal([one])).toBeNull();
 });

@@ -17,26 +17,26 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** Tries one move of `band`, in a transaction of its own. */
-async function move(place: { from: bigint; generation: bigint; xid?: string }): Promise<object> {
+/** Attempts one move of `band`, in a transaction of its own. */
+async function move(start: { from: bigint; generation: bigint; xid?: string }): Promise<object> {
   return await sql.begin(async (tx) => {
     const locked = await lockState(tx, 'band');
     return await advance(tx, {
       name: 'band',
-      to: place.from + 1n,
+      to: start.from + 1n,
       owner: 'test',
       newest: null,
-      knownTo: place.from + 1n,
+      knownTo: start.from + 1n,
       xid: locked?.xid ?? '',
-      ...place,
+      ...start,
     });
   });
 }
 
-// The lock, the page's own comparison and these guard the same thing twice over, so no run of daemons shows one of them
-// missing. Seen red with: `cursor = from` dropped; `generation = generation` dropped; the xid compared with itself.
+// The lock and the page's own comparison guard the same as these conditions, so no test with daemons is red without one
+// of them. Seen red with: `cursor = from` dropped; `generation = generation` dropped; the xid compared with itself.
 test('a cursor moves only from where the page was made for, in the same generation and transaction (D4)', async () => {
-  const refused = { moved: false, sameTransaction: true, stands: true, unbroken: true, replaced: null };
+  const refused = { moved: false, sameTransaction: true, marksInStore: true, unbroken: true, replaced: null };
   expect(await move({ from: 1n, generation: 0n })).toEqual(refused);
   expect(await move({ from: 0n, generation: 1n })).toEqual(refused);
   expect(await move({ from: 0n, generation: 0n, xid: '3' })).toMatchObject({ moved: false, sameTransaction: false });

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import type { CommandRequest } from '../../src/core/command.ts';
 import { HALT_AT_ONCE } from '../../src/core/failure-policy.ts';
+import { OPERATOR_EVENTS } from '../../src/core/operator-commands/command-registry.ts';
 import { setPaused } from '../../src/operations/pause.ts';
 import { reset } from '../../src/operations/reset.ts';
 import { skipEvent } from '../../src/operations/skip.ts';
@@ -17,8 +18,7 @@ import {
   storeCommand,
   tidyCommands,
 } from '../../src/state/commands.ts';
-import { listFailures, readFailures, recordFailure } from '../../src/state/failures.ts';
-import { readHalt } from '../../src/state/halt.ts';
+import { listFailures, readFailures, readHalt, recordFailure } from '../../src/state/failures.ts';
 import { registerPublisher } from '../../src/state/projection-state.ts';
 import { readTransitions, storeTransitions } from '../../src/state/transitions.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -43,7 +43,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** Stored, and as whoever carries it out gets it. */
+/** Stores a command. @returns it as the command runner reads it */
 async function pending(request: Partial<CommandRequest> = {}) {
   const id = randomUUID();
   await storeCommand(sql, { name: 'ledger', event: 'RESET', by: 'test', ...request, id }, 'first');
@@ -83,7 +83,7 @@ const NAMES = ['RESET', 'PAUSE', 'RESUME', 'SKIP'] as const;
 const request = (event: (typeof NAMES)[number]) => ({ event, ...(event === 'SKIP' && { position: 7n, reason: 'x' }) });
 
 // Seen red with: the comparison with 1 in commandDone left out.
-test.each(NAMES)('%s changes nothing when somebody else has ended its command', async (event) => {
+test.each(NAMES)('%s changes nothing if its command has already ended', async (event) => {
   await halted();
   const command = await pending(request(event));
   await commandDone(sql, command.id, { by: 'another' });
@@ -92,9 +92,9 @@ test.each(NAMES)('%s changes nothing when somebody else has ended its command', 
   expect(await everything()).toEqual(before);
 });
 
-// Seen red with: no FOR UPDATE in skipEvent, with the look at the result of `advance` left out too; a command that is not
+// Seen red with: no FOR UPDATE in skipEvent, with the check of the result of `advance` left out too; a command that is not
 // ended in the transaction of its effect (both have one).
-test.each(NAMES)('%s that two daemons carry out at once has its effect once', async (event) => {
+test.each(NAMES)('%s that two daemons carry out at the same time has its effect once', async (event) => {
   await halted();
   const command = await pending(request(event));
   const ended = await Promise.allSettled([EFFECTS[event](command), EFFECTS[event](command)]);
@@ -105,7 +105,7 @@ test.each(NAMES)('%s that two daemons carry out at once has its effect once', as
 });
 
 // Seen red with: commandDone before the UPDATE of the row, on the pool.
-test('D11: a PAUSE is acknowledged only when whoever has the row has let go of it', async () => {
+test('D11: a PAUSE is acknowledged only when the transaction that holds the row has ended', async () => {
   const command = await pending({ event: 'PAUSE' });
   const goOn = gate();
   const locked = gate();
@@ -152,7 +152,7 @@ test('a SKIP gives up a row that another daemon keeps holding, and changes nothi
   expect(await everything()).toEqual(before);
 });
 
-// Seen red with: the status set to running whatever it was (the pause is gone); resume_to left alone (RESUME halts).
+// Seen red with: the status always set to running (the pause is gone); resume_to left alone (RESUME halts).
 test('a SKIP that a PAUSE has overtaken leaves the pause, and RESUME goes on behind the event', async () => {
   await halted();
   const command = await pending(request('SKIP'));
@@ -165,7 +165,7 @@ test('a SKIP that a PAUSE has overtaken leaves the pause, and RESUME goes on beh
 });
 
 // Seen red with: `status = 'halted'` left out of readHalt; its order taken from the position, one way and the other.
-test('a halt is told with the failure recorded last, and one by the history of the store with none', async () => {
+test('a halt is reported with the failure recorded last, and a halt by the history of the store with none', async () => {
   await halted();
   await sql`
     INSERT INTO projection_failures (name, position, event_id, event_name, attempts, error, last_at, skipped_at)
@@ -176,7 +176,7 @@ test('a halt is told with the failure recorded last, and one by the history of t
   expect(await readHalt(sql, 'ledger')).toBe(null);
 });
 
-test('a refusal never overrules an end, nor one refusal another', async () => {
+test('a refusal changes no command that has ended, nor an earlier refusal', async () => {
   const done = await pending();
   await commandDone(sql, done.id, { by: 'me' });
   await refuseCommand(sql, done.id, { by: 'you', code: 'X', message: 'too late' });
@@ -190,7 +190,7 @@ test('a refusal never overrules an end, nor one refusal another', async () => {
 });
 
 // Seen red with: each of the three conditions left out.
-test('old commands go, beyond the newest thousand and after ninety days; pending ones stay', async () => {
+test('commands are deleted beyond the newest thousand and after ninety days; pending ones stay', async () => {
   await sql`
     INSERT INTO projection_commands (name, event, state, ended_at)
     SELECT 'ledger', 'PAUSE', 'done', now() - make_interval(days => CASE WHEN n <= 5 THEN 10 ELSE 100 END)
@@ -200,13 +200,13 @@ test('old commands go, beyond the newest thousand and after ninety days; pending
   const [counts] = await sql`
     SELECT count(*) FILTER (WHERE state = 'done') AS done, count(*) FILTER (WHERE ended_at > now() - interval '20 days') AS recent
     FROM projection_commands WHERE name = 'ledger'`;
-  // 999 of the newest thousand beside the pending one, and the five that are older but ended lately.
+  // 999 of the newest thousand besides the pending one, and five older ones that ended recently.
   expect(counts).toEqual({ done: 1004n, recent: 5n });
   expect(await readCommand(sql, kept.id)).toMatchObject({ state: 'pending' });
 });
 
 // Seen red with: each of the two conditions left out; the two seconds; the publisher's name.
-test('what no daemon would carry out is refused with the names there are: an unknown projection after two seconds, an instance at once', async () => {
+test('a command that no daemon would carry out is refused with the known names: an unknown projection after two seconds, an instance immediately', async () => {
   const kept = await pending();
   await registerPublisher(sql);
   await sql`INSERT INTO projection_commands (name, event, state, ended_at) VALUES ('gone', 'PAUSE', 'done', now())`;
@@ -220,7 +220,7 @@ test('what no daemon would carry out is refused with the names there are: an unk
     ['$publisher', 'PROJECTION_UNKNOWN', "no daemon has a projection named '$publisher': known are ledger"],
     ['gone', 'PROJECTION_UNKNOWN', "no daemon has a projection named 'gone': known are ledger"],
     ['ledger', 'COMMAND_INVALID', "no projection is per instance yet: leave instance_id out to reach all of 'ledger'"],
-    ['ledger', 'COMMAND_INVALID', "there is no command 'RESTE': use one of PAUSE, RESUME, RETRY, SKIP, RESET"],
+    ['ledger', 'COMMAND_INVALID', `there is no command 'RESTE': use one of ${OPERATOR_EVENTS.join(', ')}`],
   ]);
   const left = await sql`SELECT name, instance_id FROM projection_commands WHERE state = 'pending' ORDER BY number`;
   expect([...left]).toEqual([
@@ -228,7 +228,7 @@ test('what no daemon would carry out is refused with the names there are: an unk
     { name: 'soon', instance_id: '' },
     { name: 'ledger', instance_id: '' },
   ]);
-  // A newer daemon may know it; this one must not be held up by it.
+  // A newer daemon may know the kind. It must not delay the commands of this daemon.
   expect((await pendingCommands(sql, ['ledger'])).map(({ event }) => event)).toEqual(['RESET']);
   expect(await readCommand(sql, kept.id)).toMatchObject({ state: 'pending' });
 });
@@ -250,7 +250,7 @@ test('of each projection the newest thousand transitions stay, and are read in p
   await storeTransitions(sql, [...rows('quiet', 1, 3), ...rows('ledger', 1, 1200)], { prune: false });
   await storeTransitions(sql, rows('ledger', 1201, 1), { prune: true });
   const counts = await sql`SELECT name, count(*) FROM projection_transitions GROUP BY name ORDER BY name`;
-  // Those that are written with it come on top: the next one removes them.
+  // The rows of the same statement come on top: the next statement deletes them.
   expect([...counts]).toEqual([
     { name: 'ledger', count: 1001n },
     { name: 'quiet', count: 3n },

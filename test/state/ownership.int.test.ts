@@ -22,7 +22,7 @@ interface Noted {
   readonly payload: { readonly text: string };
 }
 
-/** Counts events by stream: applied to rows that count them already, each is counted twice. */
+/** Counts events by stream: an event that is applied to rows that count it already is counted twice. */
 function counting(
   name: string,
   table: string,
@@ -108,9 +108,9 @@ test.each([
   }
 });
 
-// Seen red with: a view that only reads taken for one that reaches what it reads (pg_relation_is_updatable left out), and
+// Seen red with: a view that only reads treated as one that reaches the tables it reads (pg_relation_is_updatable left out), and
 // for a table with rows.
-test('a view that reads events and writes none of them is fine', async () => {
+test('a view that reads events and cannot be written is accepted', async () => {
   await sql.unsafe('CREATE VIEW summary AS SELECT aggregate_id AS stream, count(*) AS events FROM events GROUP BY 1');
   const summary = defineProjection<EventShape>()({
     name: 'summary',
@@ -127,15 +127,15 @@ test('a view that reads events and writes none of them is fine', async () => {
 });
 
 // Seen red with: `register` that records no reason (the counts are then 6 and 4); the halt of PROJECTION_REFUSED taken
-// out of the puller.
-test('a first start on a table with rows does not count twice: it is shown as failed, and the others go on', async () => {
+// out of the run loop.
+test('a first start on a table with rows counts nothing twice: the projection is shown as failed, and the others go on', async () => {
   await counters('first_start');
   await sql`INSERT INTO first_start VALUES ('a', 3), ('b', 2)`;
   const daemon = await start([counting('first_start', 'first_start'), ledger], 'first');
   const status = await untilStatus(daemon, 'first_start', halted);
   expect(status.detail).toMatch(/^table 'first_start' has rows.*RESET.*adopt first_start --position P.*another table$/);
   await untilCaughtUp(daemon, sql, ['ledger']);
-  // Neither attempt nor pause gets it through.
+  // Neither an attempt nor a pause and resume makes it run.
   await daemon.send('first_start', 'RETRY');
   await untilStatus(daemon, 'first_start', halted);
   await daemon.send('first_start', 'PAUSE');
@@ -159,8 +159,8 @@ test('RESET is the first way out, and a later start finds the table claimed', as
   await again.stop();
 });
 
-// Seen red with: the cursor of `adopt` left at 0; the comparison with the head left out.
-test('adopt is the second: what a forgotten or renamed projection has written is taken over at its position', async () => {
+// Seen red with: the cursor of `adopt` left at 0; the comparison with the high-water mark left out.
+test('adopt is the second way out: the rows of an unregistered or renamed projection are adopted at its position', async () => {
   const renamed = counting('renamed', 'first_start');
   const daemon = await start([renamed, ledger], 'fourth');
   const status = await untilStatus(daemon, 'renamed', halted);
@@ -171,19 +171,21 @@ test('adopt is the second: what a forgotten or renamed projection has written is
   const [{ head }] = await sql<[{ head: bigint }]>`SELECT max(position) AS head FROM events`;
   await expect(daemon.adopt('renamed', head + 1n)).rejects.toMatchObject({ code: 'ADOPT_REFUSED' });
   await expect(daemon.adopt('ledger', head)).rejects.toMatchObject({ code: 'ADOPT_REFUSED' });
-  await expect(daemon.adopt('nobody', head)).rejects.toMatchObject({ code: 'PROJECTION_UNKNOWN' });
+  await expect(daemon.adopt('unknown', head)).rejects.toMatchObject({ code: 'PROJECTION_UNKNOWN' });
   expect(await rowsOf('first_start')).toEqual(counted);
   await daemon.adopt('renamed', head);
   await untilStatus(daemon, 'renamed', live);
   await append(sql, noted('b', 3, 1));
   await untilCaughtUp(daemon, sql);
   expect(await rowsOf('first_start')).toEqual([counted[0], { stream: 'b', events: 3n }]);
-  expect(await sql`SELECT position > 0 AS told FROM readviews WHERE name = 'renamed'`).toEqual([{ told: true }]);
+  expect(await sql`SELECT position > 0 AS published FROM readviews WHERE name = 'renamed'`).toEqual([
+    { published: true },
+  ]);
   await daemon.stop();
 });
 
 // Seen red with: `release` left out (the new table is then refused for ever).
-test('another table is the third: with the next start it is claimed and filled', async () => {
+test('another table is the third way out: the next start claims and fills it', async () => {
   await counters('taken');
   await sql`INSERT INTO taken VALUES ('precious', 1)`;
   const refused = await start([counting('mover', 'taken')], 'fifth');
@@ -198,7 +200,7 @@ test('another table is the third: with the next start it is claimed and filled',
 });
 
 // Seen red with: readLacks that finds nothing (the RESET then empties it); TABLE_UNFIT let pass in checkClaims.
-test('a table of somebody else’s with other columns is neither filled nor emptied, not even by RESET', async () => {
+test('a foreign table with other columns is neither filled nor emptied, not even by RESET', async () => {
   await sql`CREATE TABLE customers (id serial PRIMARY KEY, email text)`;
   await sql`INSERT INTO customers (email) VALUES ('precious@example.org')`;
   const daemon = await start([counting('customers', 'customers', { key: 'customer_id' })], 'seventh');
@@ -217,7 +219,7 @@ test('a table of somebody else’s with other columns is neither filled nor empt
 });
 
 // Seen red with: projection_state left out of readOverlaps (both then go live, and the RESET of one empties the other's).
-test('two daemons that start at once never both get one table, and a RESET of the one that did not leaves its rows', async () => {
+test('two daemons that start at the same time never both get one table, and a RESET of the refused projection leaves its rows', async () => {
   for (let round = 1; round <= 3; round++) {
     const table = `contested_${round}`;
     await counters(table);
@@ -241,7 +243,7 @@ test('two daemons that start at once never both get one table, and a RESET of th
 });
 
 // Seen red with: `oid` compared as a name (to_regclass left out) in readOverlaps.
-test('a partition, and a view, of another daemon’s table are that table', async () => {
+test('a partition or a view of another daemon’s table counts as that table', async () => {
   await sql.unsafe(`
     CREATE TABLE parted (stream text PRIMARY KEY, events bigint NOT NULL DEFAULT 0) PARTITION BY HASH (stream);
     CREATE TABLE parted_all PARTITION OF parted FOR VALUES WITH (MODULUS 1, REMAINDER 0);
@@ -261,8 +263,8 @@ test('a partition, and a view, of another daemon’s table are that table', asyn
   await Promise.all([owner.stop(), others.stop()]);
 });
 
-// Seen red with: rows without tables taken for new ones in register.ts; those with them proved again.
-test('what an earlier version has registered keeps its tables, rows and position', async () => {
+// Seen red with: rows without tables treated as new ones in register.ts; those with tables checked again.
+test('a projection that an earlier version has registered keeps its tables, rows and position', async () => {
   await counters('older');
   await sql`INSERT INTO older VALUES ('a', 3), ('b', 3)`;
   await sql`INSERT INTO projection_state (name, cursor, last_event_id) SELECT 'older', position, id FROM events ORDER BY position DESC LIMIT 1`;
@@ -277,7 +279,7 @@ test('what an earlier version has registered keeps its tables, rows and position
 });
 
 // Seen red with: the RESET_REFUSED of checkClaims left out (the table of the refused one is then emptied too).
-test('a RESET does not take along the rows of a projection that was refused its table', async () => {
+test('a RESET does not empty the table of a projection that was refused', async () => {
   await counters('parent');
   await sql`CREATE TABLE child (stream text PRIMARY KEY REFERENCES parent, events bigint NOT NULL DEFAULT 0)`;
   await sql`INSERT INTO parent VALUES ('precious', 1)`;
@@ -291,7 +293,7 @@ test('a RESET does not take along the rows of a projection that was refused its 
 });
 
 // Seen red with: CONTINUE IDENTITY in emptyTables.
-test('after a RESET, identity columns and serials draw the numbers that they drew before', async () => {
+test('after a RESET, identity columns and serials yield the same numbers as before', async () => {
   await sql`CREATE TABLE numbered (position bigint PRIMARY KEY, one bigint GENERATED ALWAYS AS IDENTITY (START 7), two bigserial)`;
   const numbered = defineProjection<Noted>()({
     name: 'numbered',
@@ -309,7 +311,7 @@ test('after a RESET, identity columns and serials draw the numbers that they dre
 });
 
 // Seen red with: the newest of the last thousand positions only; the time of the event at the position; nothing published.
-test('adopt publishes the newest time of every event up to the position, however far back that event stands', async () => {
+test('adopt publishes the newest time of every event up to the position, however far before the position that event is', async () => {
   await counters('published');
   await sql`INSERT INTO published VALUES ('a', 3)`;
   await sql`

@@ -5,7 +5,7 @@ import { isLockNotAvailable } from '../../src/postgres/errors.ts';
 import type { Sql } from '../../src/postgres/pool.ts';
 import { resolveLookup } from '../../src/projector/lookups.ts';
 import { noteStart } from '../../src/state/attempts.ts';
-import { advance, flushIdleCheckpoints, lockState } from '../../src/state/projection-state.ts';
+import { advance, lockState } from '../../src/state/projection-state.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openStore } from '../support/engine.ts';
 import { createLedger } from '../support/noted-ledger.ts';
@@ -41,29 +41,8 @@ const untilWaiting = () =>
     expect(waiting).not.toEqual([]);
   });
 
-// Seen red with: `s.cursor = m.start`, `s.generation = m.generation`, SKIP LOCKED (in turn) taken out of moveIdle;
-// `starts = 0` too.
-test('an idle move leaves a row alone that has moved on, was reset, or is held', async () => {
-  await sql`UPDATE projection_state SET cursor = 5 WHERE name = 'moved_on'`;
-  await sql`UPDATE projection_state SET generation = 1 WHERE name = 'was_reset'`;
-  const moves = names.map((name) => ({ name, from: 0n, to: 9n, toId: null, newest: null, generation: 0n }));
-  await sql.begin(async (tx) => {
-    await tx`SELECT FROM projection_state WHERE name = 'held' FOR UPDATE`;
-    const moved = flushIdleCheckpoints(sql, moves, 'test').then((stays) =>
-      names.filter((name) => !stays.some((stay) => stay.name === name)),
-    );
-    expect(await Promise.race([moved, untilWaiting().then(() => 'it waits')])).toEqual(['as_planned']);
-  });
-  expect(await rows()).toEqual([
-    { name: 'as_planned', cursor: 9n, starts: 0 },
-    { name: 'moved_on', cursor: 5n, starts: 2 },
-    { name: 'was_reset', cursor: 0n, starts: 2 },
-    { name: 'held', cursor: 0n, starts: 2 },
-  ]);
-});
-
-// Seen red with: NOWAIT taken out of lockState (every page of a standby daemon queues up behind the working one).
-test('a page does not queue up for a row that is held', async () => {
+// Seen red with: NOWAIT taken out of lockState (every page of a standby daemon waits behind the active one).
+test('a page does not wait for a row that is locked', async () => {
   const held = await sql.begin(async (tx) => {
     await tx`SELECT FROM projection_state WHERE name = 'held' FOR UPDATE`;
     const locking = sql.begin(async (other) => await lockState(other, 'held')).catch((error: unknown) => error);
@@ -72,8 +51,8 @@ test('a page does not queue up for a row that is held', async () => {
   expect(isLockNotAvailable(held)).toBe(true);
 });
 
-// Seen red with: `starts = 0` left out of the move (after three restarts each event is tried alone for ever).
-test('a projection that has moved has got somewhere: its starts are counted anew', async () => {
+// Seen red with: `starts = 0` left out of the move (after three restarts each event is applied alone for ever).
+test('once a projection has moved, its starts are counted from 0 again', async () => {
   await sql.begin(async (tx) => {
     const { xid = '' } = (await lockState(tx, 'held')) ?? {};
     await advance(tx, {
@@ -91,13 +70,13 @@ test('a projection that has moved has got somewhere: its starts are counted anew
 });
 
 // Seen red with: `owner !== context.name` left out of resolveLookup (a projection waits for itself, for ever).
-test('a look-up in a table of its own that finds nothing is final: a projection does not wait for itself', async () => {
+test('a look-up in a projection’s own table that finds nothing is final: a projection does not wait for itself', async () => {
   const owners = new Map([['held', 'held']]);
   const nothing = await sql.begin(async (tx) => {
     const context = { tx, owners, name: 'held', index: 0, position: 7n };
     const query = { select: 'text', where: { text: 'none' } };
     await expect(resolveLookup(lookup('held', query, none), context)).rejects.toMatchObject({ code: 'LOOKUP_MISSED' });
-    return await resolveLookup(lookup('held', { ...query, absent: 'nothing' }, none), context);
+    return await resolveLookup(lookup('held', { ...query, onMissing: 'nothing' }, none), context);
   });
   expect(nothing).toBeNull();
 });
@@ -116,7 +95,7 @@ test('a halt outlives any number of PAUSE and RESUME, and only a paused row is r
 });
 
 // Seen red with: the condition on the cursor, and on the status, left out of noteStart.
-test('a start is counted only where there is something to do, and the row is free', async () => {
+test('a start is counted only if there are events to apply and the row is not locked', async () => {
   await sql`
     INSERT INTO events (aggregate_name, aggregate_id, sequence_no, name, payload)
     SELECT 'test.Stream', 'a', n, 'Noted', '{}' FROM generate_series(1, 3) AS n`;
@@ -134,8 +113,8 @@ test('a start is counted only where there is something to do, and the row is fre
   );
 });
 
-// Seen red with: `deaths + 1` for `deaths + running::int` (an event is blamed for processes that died of something else).
-test('a start blames an event only for the attempt that was under way when the last process ended', async () => {
+// Seen red with: `deaths + 1` for `deaths + running::int` (a death is counted for an event whose attempt had ended).
+test('a start counts a death only for the event whose attempt was under way when the last process ended', async () => {
   await sql`
     INSERT INTO projection_attempts (name, position, event_id, event_name, running)
     SELECT 'held', position, id, name, true FROM events ORDER BY position LIMIT 1`;

@@ -19,7 +19,7 @@ interface More {
   readonly ddl?: string;
 }
 
-/** Counts events by stream: an event that is applied to other rows than those of all events before it shows. */
+/** Counts events by stream, so that an event applied to rows without all events before it shows in the counts. */
 function counting(name: string, { tables = [name], ddl }: More = {}): Projection {
   return defineProjection<Noted>()({
     name,
@@ -71,13 +71,13 @@ const untilRefused = async (daemon: Daemon, name: string) => {
   return failure;
 };
 
-/** Applies everything, and stops: what is done by hand comes then. */
+/** Applies all events, and stops. Changes by hand follow. */
 async function fill(...projections: readonly Projection[]): Promise<void> {
   await using daemon = await start(...projections);
   await untilCaughtUp(daemon, sql);
 }
 
-const HANDS = [
+const MANUAL_CHANGES = [
   ['dropped', (table: string) => `DROP TABLE ${table}`, []],
   ['dropped and made anew', (table: string) => `DROP TABLE ${table}; CREATE TABLE ${table} ${COLUMNS}`, []],
   ['renamed away', (table: string) => `ALTER TABLE ${table} RENAME TO ${table}_away`, []],
@@ -92,10 +92,10 @@ const HANDS = [
 ] as const;
 
 // Seen red with: `replacedTable` that is always null.
-test.each(HANDS)(
+test.each(MANUAL_CHANGES)(
   'a table that was %s while no daemon ran is not filled from the cursor on',
   async (how, hand, rows) => {
-    const name = `stopped_${HANDS.findIndex(([one]) => one === how)}`;
+    const name = `stopped_${MANUAL_CHANGES.findIndex(([one]) => one === how)}`;
     const other = `${name}_other`;
     await fill(counting(name), counting(other));
     const before = await placeOf(name);
@@ -108,7 +108,7 @@ test.each(HANDS)(
       expect(await rowsOf(name)).toEqual(rows);
     }
     expect(await placeOf(name)).toEqual({ ...before, refused: replaced(name) });
-    // No start after that, and no attempt, takes the new table for the old one.
+    // No later start, and no attempt, treats the new table as the old one.
     await using daemon = await start(counting(name), counting(other));
     await untilRefused(daemon, name);
     await daemon.send(name, 'RETRY');
@@ -122,7 +122,7 @@ test.each(HANDS)(
   },
 );
 
-test('a table that comes back is filled on with the next start', async () => {
+test('a table that is renamed back is filled further with the next start', async () => {
   await fill(counting('back'));
   await sql`ALTER TABLE back RENAME TO back_away`;
   {
@@ -136,7 +136,7 @@ test('a table that comes back is filled on with the next start', async () => {
 });
 
 // Seen red with: `recordOids` left out of `adopt`.
-test('adopt is the second way out: rows that were copied by hand are taken over at their position', async () => {
+test('adopt is the second way out: rows that were copied by hand are adopted at their position', async () => {
   await fill(counting('copied'));
   const before = await placeOf('copied');
   await sql.unsafe(`CREATE TABLE copy ${COLUMNS}; INSERT INTO copy SELECT * FROM copied; DROP TABLE copied`);
@@ -155,7 +155,7 @@ test('adopt is the second way out: rows that were copied by hand are taken over 
 });
 
 // Seen red with: `fillingOf` that finds none.
-test('another table is the third: an empty one is filled from the first event on', async () => {
+test('another table is the third way out: an empty one is filled from the first event on', async () => {
   await fill(counting('left_behind'));
   await sql`UPDATE projection_state SET status = 'halted' WHERE name = 'left_behind'`;
   await sql`ALTER TABLE left_behind RENAME TO left_behind_away`;
@@ -171,7 +171,7 @@ test('another table is the third: an empty one is filled from the first event on
 });
 
 // Seen red with: the second condition of `isReplaced` left out.
-test('another table beside one that is filled already would lack the rows of the lost one, so it is refused too', async () => {
+test('another table beside one that is already filled is refused too, because it would lack the rows of the lost one', async () => {
   await fill(counting('pair', { tables: ['pair_kept', 'pair_lost'] }));
   await sql`DROP TABLE pair_lost`;
   for (const second of ['pair_lost', 'pair_other', 'pair_other']) {
@@ -188,12 +188,12 @@ test('another table beside one that is filled already would lack the rows of the
 
 // Seen red with: `refuseReplaced` of the page that throws nothing.
 test.each([
-  ['at once', 2],
+  ['in a single round trip', 2],
   ['folded', 200],
 ])(
   'a table that is replaced while the daemon runs is not written to (%s), and RESET asks first',
   async (way, events) => {
-    const name = `running_${way.replace(' ', '_')}`;
+    const name = `running_${way.replaceAll(' ', '_')}`;
     await using daemon = await start(counting(name));
     await untilCaughtUp(daemon, sql);
     await sql.unsafe(`
@@ -243,7 +243,7 @@ test('a table that is swapped under a page whose handler runs SQL of its own kee
 });
 
 // Seen red with: the TABLE_REPLACED of `checkClaims` left out.
-test('a RESET that comes before anything was noticed leaves the rows of a table that only has the name', async () => {
+test('a RESET before the change was noticed leaves the rows of a table that has only the name', async () => {
   await using daemon = await start(counting('unnoticed'));
   await untilCaughtUp(daemon, sql);
   await sql.unsafe(`
@@ -256,7 +256,7 @@ test('a RESET that comes before anything was noticed leaves the rows of a table 
   expect(await rowsOf('unnoticed')).toEqual(FOREIGN);
 });
 
-test('a RESET that comes before anything was noticed fills a table that was made anew and is empty', async () => {
+test('a RESET before the change was noticed fills an empty table that was created again', async () => {
   await using daemon = await start(counting('emptied'));
   await untilCaughtUp(daemon, sql);
   await sql.unsafe(`DROP TABLE emptied; CREATE TABLE emptied ${COLUMNS}`);
@@ -292,7 +292,7 @@ test('a table that is swapped while a RESET of it runs keeps its rows', async ()
   expect(await placeOf('swapped')).toEqual(before);
 });
 
-test('what keeps the table keeps the projection: VACUUM FULL, CLUSTER, TRUNCATE, new columns, a rename with its declaration', async () => {
+test('a projection keeps its table over VACUUM FULL, CLUSTER, TRUNCATE, new columns, and a rename with its declaration', async () => {
   await fill(counting('kept'));
   for (const hand of [
     'VACUUM FULL kept',
@@ -311,7 +311,7 @@ test('what keeps the table keeps the projection: VACUUM FULL, CLUSTER, TRUNCATE,
   expect(await rowsOf('kept_renamed')).toEqual(all());
 });
 
-test('a view that is made anew with every start stays its projection’s', async () => {
+test('a view that is created again with every start stays its projection’s', async () => {
   await sql.unsafe(`CREATE TABLE beneath ${COLUMNS}`);
   const seen = counting('seen', {
     ddl: 'DROP VIEW IF EXISTS seen; CREATE VIEW seen AS SELECT * FROM beneath',
@@ -339,7 +339,7 @@ const UPGRADE = `ALTER TABLE projection_state DROP COLUMN table_oids, DROP COLUM
   DELETE FROM projection_migrations WHERE number = 8`;
 
 // Seen red with: `recordUnknownOids` left out of `migrate`.
-test('what an earlier version has registered is recorded with the first start, before a missing table is made anew', async () => {
+test('the tables of an earlier version are recorded with the first start, before a missing table is created again', async () => {
   await fill(counting('before_008'), counting('lost_008'));
   await sql.unsafe(`${UPGRADE}; DROP TABLE lost_008`);
   await appendMore(1);
@@ -349,7 +349,7 @@ test('what an earlier version has registered is recorded with the first start, b
   expect(await rowsOf('before_008')).toEqual(all());
 });
 
-/** Makes tables anew, with what is in them, as a restored dump does. */
+/** Creates tables again with their rows, as a restored dump does. */
 async function restore(...tables: readonly string[]): Promise<void> {
   for (const table of tables)
     await sql.unsafe(`
@@ -360,7 +360,7 @@ async function restore(...tables: readonly string[]): Promise<void> {
 }
 
 // Seen red with: `store_oids` not compared in `areOidsUnknown`; `lost` taken for false in `recordUnknownOids`.
-test('a restored dump, in which every table has another oid, goes on where it was; what it lacks is refused', async () => {
+test('a restored dump, in which every table has another oid, goes on at its position; a table that it lacks is refused', async () => {
   const projections = [counting('restored'), counting('not_restored'), counting('refused_before')];
   await fill(...projections);
   await sql`DROP TABLE refused_before`;
@@ -370,7 +370,7 @@ test('a restored dump, in which every table has another oid, goes on where it wa
   }
   await restore('restored', 'refused_before', 'projection_state');
   await sql`DROP TABLE not_restored`;
-  // A daemon that goes on over the restore takes no table for another one, since all of them are.
+  // A daemon that runs during the restore refuses no table, because all oids have changed.
   expect(await readReplaced(sql, ['restored', 'not_restored'])).toEqual([]);
   await appendMore(1);
   for (const _start of ['first', 'second']) {
@@ -380,13 +380,13 @@ test('a restored dump, in which every table has another oid, goes on where it wa
     await untilCaughtUp(daemon, sql, ['restored']);
     expect(await rowsOf('restored')).toEqual(all());
   }
-  // From then on its tables are known by their new oids.
+  // From then on its tables are identified by their new oids.
   await restore('restored');
   await using daemon = await start(...projections);
   await untilRefused(daemon, 'restored');
 });
 
-test('two daemons that start at once after a table was dropped both refuse it', async () => {
+test('two daemons that start at the same time after a table was dropped both refuse it', async () => {
   await fill(counting('twice'));
   await sql`DROP TABLE twice`;
   const daemons = await Promise.all([start(counting('twice')), start(counting('twice'))]);
@@ -405,8 +405,8 @@ async function untilRows(table: string): Promise<void> {
   await vi.waitFor(async () => expect(await rowsOf(table)).toEqual(all()), { timeout: 30_000, interval: 15 });
 }
 
-// A handler’s own reset may make its table anew.
-test('a reset of its own that drops and makes its table is the projection’s own doing', async () => {
+// The reset handler of a projection may create its table again.
+test('a table that the projection’s own reset handler drops and creates is not refused', async () => {
   const own = defineProjection<EventShape>()({
     name: 'remade',
     schema: `CREATE TABLE IF NOT EXISTS remade ${COLUMNS}`,

@@ -2,7 +2,7 @@ import type { HistoryEvent } from '../../examples/dancefinder/history.ts';
 import { append } from '../../src/event-store/append.ts';
 import type { Sql } from '../../src/postgres/pool.ts';
 
-/** Appends a history in small transactions, each as soon as the last one is in. */
+/** Appends a history in transactions of `size` events, one after the other. @returns the number of appended events */
 export async function appendInBatches(
   sql: Sql,
   history: Iterable<HistoryEvent>,
@@ -20,4 +20,11 @@ export async function appendInBatches(
   }
   await append(sql, batch);
   return appended + batch.length;
+}
+
+/** The next events of a history, at most `count`. */
+export function take(history: Iterator<HistoryEvent>, count: number): readonly HistoryEvent[] {
+  return Array.from({ length: count }, () => history.next()).flatMap(({ done, value }) =>
+    done === true ? [] : [value as HistoryEvent],
+  );
 }

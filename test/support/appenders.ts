@@ -11,28 +11,28 @@ export interface AppendersOptions {
   readonly transactions: number;
 }
 
-/** What the writers did; shows that a run really held what it is meant to hold. */
+/** Counts of what the writers did. They show that a run contained every kind of transaction. */
 export interface Tally {
   committed: number;
   rolledBack: number;
   conflicts: number;
   savepoints: number;
-  /** Wrote elsewhere first, so that its transaction id is older than its position. */
+  /** Wrote to another table first, so that its transaction id is older than its position. */
   unrelated: number;
-  /** By a role that has INSERT on events and nothing else. */
+  /** Written by a role that has INSERT on events and no other privilege. */
   byAppender: number;
 }
 
 export interface Appenders {
   readonly tally: Readonly<Tally>;
-  /** Transactions that have drawn a position and are still open. */
+  /** Transactions that have allocated a position and are still open. */
   open(): number;
   readonly done: Promise<void>;
 }
 
 const APPENDER = 'projectionist_test_appender';
 
-/** A role for the whole server, since roles are; it may be there from another file. */
+/** Roles belong to the whole server, so another test file may have created this one. */
 export async function createAppenderRole(sql: Sql): Promise<string> {
   await sql.unsafe(
     `DO $$ BEGIN CREATE ROLE ${APPENDER}; EXCEPTION WHEN duplicate_object OR unique_violation THEN END $$`,
@@ -42,9 +42,9 @@ export async function createAppenderRole(sql: Sql): Promise<string> {
 }
 
 /**
- * Writers that append at the same time in every awkward way: pauses inside of transactions, rollbacks, savepoints rolled
- * back, lost races for a sequence number, older transaction ids, several inserts. Chance decides by the seed; how the
- * writers interleave is up to the machine.
+ * Writers that append at the same time in every difficult way: pauses inside transactions, rollbacks, savepoints that are
+ * rolled back, lost races for a sequence number, older transaction ids, several inserts. The seed determines what each
+ * writer does; how the writers interleave depends on the machine.
  */
 export async function startAppenders(database: TestDatabase, options: AppendersOptions): Promise<Appenders> {
   const sql = connect({ address: { url: database.url }, applicationName: 'appender', max: options.writers });
@@ -63,7 +63,7 @@ export async function startAppenders(database: TestDatabase, options: AppendersO
         } catch (error) {
           if (error === ROLLBACK) tally.rolledBack += 1;
           else if (sqlstateOf(error) === '23505') tally.conflicts += 1;
-          // Two streams taken in opposite orders.
+          // Two transactions wrote to two streams in opposite orders.
           else if (sqlstateOf(error) !== '40P01') throw error;
         } finally {
           open.delete(writer);
@@ -126,7 +126,7 @@ async function transaction(sql: Sql, turn: Turn): Promise<void> {
   if (asAppender) tally.byAppender += 1;
 }
 
-/** The number to go on from; sometimes an old one, as a writer has that did not look again. */
+/** The number to continue from; sometimes an old one, as of a writer that did not read it again. */
 async function lastOf(tx: Tx, stream: string, random: Random): Promise<number> {
   const [row] = await tx<[{ next: number }]>`
     SELECT coalesce(max(sequence_no), 0)::int + 1 AS next FROM events WHERE aggregate_id = ${stream}`;

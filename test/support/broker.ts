@@ -2,13 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { type ChannelModel, type ConfirmChannel, connect, type Options } from 'amqplib';
 import { type RabbitNode, rabbitBinaries, startRabbitNode } from './rabbit-node.ts';
 
-/** RabbitMQ for one test file, and a connection of the test's own on it. */
+/** RabbitMQ for one test file, with a connection of the test to it. */
 export interface TestBroker extends AsyncDisposable {
   readonly url: string;
-  /** For a test that declares what may fail: a channel error ends its own channel only. */
+  /** A channel for declarations that may fail: a channel error ends this channel alone. */
   readonly connection: ChannelModel;
   readonly channel: ConfirmChannel;
-  /** A name that nobody else has. What is declared under it, exchange or queue, is deleted in the end. */
+  /** A unique name. An exchange or queue that is declared under it is deleted at the end. */
   name(what: string): string;
   /** Resolves when the broker has confirmed it. */
   publish(exchange: string, routingKey: string, content: Buffer | string, options?: Options.Publish): Promise<void>;
@@ -18,7 +18,7 @@ const LOCAL = 'amqp://guest:guest@127.0.0.1:5672';
 
 /**
  * The broker of the run: TEST_AMQP_URL, else the one on this machine, else a private node where RabbitMQ is installed.
- * Null, with one line that says so, where there is none: `describe.skipIf(broker === null)`.
+ * Null, with one line of output, where there is none: `describe.skipIf(broker === null)`.
  * @throws Error in CI when TEST_AMQP_URL does not answer, or there is no broker
  */
 export async function openBroker(): Promise<TestBroker | null> {
@@ -36,20 +36,20 @@ export async function openBroker(): Promise<TestBroker | null> {
   return node === null ? null : await onConnection(node.url, await connect(node.url), node);
 }
 
-/** A node of the file's own, for faults; null, with one line, where RabbitMQ is not installed. */
+/** A private node for one file that causes faults; null, with one line of output, where RabbitMQ is not installed. */
 export async function openNode(): Promise<RabbitNode | null> {
   return (await rabbitBinaries()) === null
     ? skipped('RabbitMQ is not installed on this machine')
     : await startRabbitNode();
 }
 
-/** A connection of the test's own on a node that the test starts itself. Closing it survives the node's death. */
+/** A connection of the test to a node that the test started. It can be closed after the node has ended. */
 export async function onNode(node: RabbitNode): Promise<TestBroker> {
   return await onConnection(node.url, await connect(node.url));
 }
 
 async function onConnection(url: string, connection: ChannelModel, node?: RabbitNode): Promise<TestBroker> {
-  // Without a listener the death of a node that a test kills would be an uncaught exception.
+  // Without a listener, killing the node would cause an uncaught exception.
   connection.on('error', () => undefined);
   const channel = await connection.createConfirmChannel();
   channel.on('error', () => undefined);

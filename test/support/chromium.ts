@@ -10,8 +10,8 @@ const PLACES = [
 ];
 
 /**
- * A Chromium of this machine (CHROMIUM, else where systems put it), headless. Close it at the end of the file. Null, with
- * one line that says so, where there is none: `describe.skipIf(browser === null)`.
+ * The Chromium of this machine (CHROMIUM, else the usual paths), headless. The test file closes it at the end. Null, with
+ * one line of output, where there is none: `describe.skipIf(browser === null)`.
  * @throws Error in CI when there is none
  */
 export async function openChromium(): Promise<Browser | null> {

@@ -9,17 +9,17 @@ const ROOT = resolve(import.meta.dirname, '../..');
 export const MAIN = join(ROOT, 'dist/src/cli/main.js');
 export const CONFIG = join(ROOT, 'dist/examples/dancefinder/projectionist.config.js');
 
-/** A program under way, with what it has said so far. */
+/** A running program, with its output so far. */
 export interface Running {
   readonly child: ChildProcess;
   readonly out: () => string;
   readonly err: () => string;
-  /** Resolves when it has ended and its output is complete. */
+  /** Resolves when the program has ended and its output is complete. */
   readonly ended: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
 }
 
 /**
- * A folder as a clean checkout has it after `npm ci`, with nothing in `.projectionist`. Remove it at the end.
+ * A folder like a clean checkout after `npm ci`, without `.projectionist`. The test removes it at the end.
  */
 export async function checkout(): Promise<{ readonly folder: string; remove(): Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'projectionist-checkout-'));
@@ -28,7 +28,7 @@ export async function checkout(): Promise<{ readonly folder: string; remove(): P
   return { folder, remove: () => rm(folder, { recursive: true, force: true, maxRetries: 5 }) };
 }
 
-/** Only what a program needs; the settings of whoever runs the tests stay out. */
+/** The variables that a program needs. Settings in the environment of the test run are left out. */
 function environment(env: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
   const { PATH, HOME, TMPDIR } = process.env;
   return { PATH, HOME, ...(TMPDIR === undefined ? {} : { TMPDIR }), PORT: '0', LOG_LEVEL: 'warn', ...env };
@@ -36,12 +36,12 @@ function environment(env: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
 
 const started = new Set<ChildProcess>();
 
-/** Ends whatever a failed test left running, with its children. */
+/** Ends the programs that a failed test has left running, with their children. */
 export function killAll(): void {
   for (const { pid } of started) if (pid !== undefined) process.kill(-pid, 'SIGKILL');
 }
 
-/** In a process group of its own, so that signals to the group can be tried. */
+/** Starts the program in a process group of its own, so that a test can send signals to the group. */
 export function run(
   command: string,
   args: readonly string[],
@@ -67,7 +67,7 @@ export function run(
   return { child, out: () => out, err: () => err, ended };
 }
 
-/** The command line, to its end. */
+/** Runs the command line until it ends. */
 export async function projectionist(
   args: readonly string[],
   options: { readonly cwd: string; readonly env?: Readonly<Record<string, string>>; readonly input?: string },
@@ -82,7 +82,7 @@ export function startDanceFinder(args: readonly string[], options: Parameters<ty
   return run(process.execPath, [MAIN, 'start', '--config', CONFIG, ...args], options);
 }
 
-/** For the import line of a config file that a test writes. */
+/** The path for the import in a config file that a test writes. */
 export const PACKAGE_URL = pathToFileURL(join(ROOT, 'dist/src/index.js')).href;
 
 /** `projectionist start` with a config file of the test's own. */
@@ -90,7 +90,7 @@ export function startProjections(config: string, options: Parameters<typeof run>
   return run(process.execPath, [MAIN, 'start', '--config', config], options);
 }
 
-/** Waits until stdout says this. Rejects with the output when the program ends without having said it. */
+/** Waits until stdout matches. Rejects with the output when the program ends without a match. */
 export async function untilSaid(running: Running, what: RegExp, timeout = 90_000): Promise<void> {
   const waiting = new AbortController();
   const said = vi.waitFor(
@@ -114,7 +114,7 @@ export async function untilSaid(running: Running, what: RegExp, timeout = 90_000
   }
 }
 
-/** True while there is such a process (a zombie counts as gone). */
+/** True while the process exists. A zombie counts as ended. */
 export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);

@@ -16,7 +16,7 @@ test.each([
   for (const part of [how, /^first$/m, /^second$/m]) expect(String(error)).toMatch(part);
 });
 
-test('what a program has said before it ended counts', async () => {
+test('output that a program wrote before it ended is matched', async () => {
   const running = program("console.log('third')");
   await running.ended;
   await untilSaid(running, /^third$/m);

@@ -4,19 +4,19 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
-/** The program of old, or the plugin of today; neither needs an engine to read a file. Null: there is none. */
+/** The program docker-compose, or the plugin of docker. Neither needs an engine to read a file. Null where both are missing. */
 export const composeProgram: readonly string[] | null =
   [['docker-compose'], ['docker', 'compose']].find(
     ([program = '', ...args]) => spawnSync(program, [...args, 'version'], { timeout: 30_000 }).status === 0,
   ) ?? null;
 
-/** What an engine's clients need to find it, beside the given variables; a `.env` here must not say more. */
+/** The variables that a client needs to find the engine, besides the given ones. A `.env` of the checkout must add none. */
 export function engineEnvironment(env: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
   const { PATH, HOME, DOCKER_HOST } = process.env;
   return { PATH, HOME, ...(DOCKER_HOST === undefined ? {} : { DOCKER_HOST }), ...env };
 }
 
-/** Whether a container engine answers, and compose can be asked to use it. */
+/** True when a container engine answers and compose can use it. */
 export function engineAnswers(): boolean {
   if (composeProgram === null) return false;
   return spawnSync('docker', ['info'], { env: engineEnvironment({}), timeout: 30_000 }).status === 0;

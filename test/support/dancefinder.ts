@@ -4,7 +4,7 @@ import type { Sql } from '../../src/postgres/pool.ts';
 
 type Tables = ReturnType<typeof foldHistory>;
 
-/** Every read-model row of DanceFinder as `foldHistory` gives them. */
+/** Every read-model row of DanceFinder, in the form of `foldHistory`. */
 export async function readTables(sql: Sql): Promise<Record<keyof Tables, unknown[]>> {
   const names = Object.keys(foldHistory([])) as (keyof Tables)[];
   const entries = await Promise.all(
@@ -16,7 +16,7 @@ export async function readTables(sql: Sql): Promise<Record<keyof Tables, unknown
   return Object.fromEntries(entries) as Record<keyof Tables, unknown[]>;
 }
 
-/** What the tables must hold after every event of the store, or after those up to a position, or after all but one. */
+/** The expected rows after every event of the store, after those up to a position, or after all but one. */
 export async function expectedTables(sql: Sql, upTo = 2n ** 63n - 1n, except?: bigint): Promise<Tables> {
   const { events } = await readPage(sql, {
     after: 0n,
@@ -34,7 +34,7 @@ function toIso(value: unknown): unknown {
     : value;
 }
 
-/** PostgreSQL leaves trailing zeros out. */
+/** PostgreSQL omits trailing zeros. */
 function microseconds(time: string): string {
   const [seconds = '', fraction = ''] = time.split('.');
   return `${seconds}.${fraction.padEnd(6, '0')}`;

@@ -4,12 +4,12 @@ import type { NewEvent } from '../../src/index.ts';
 
 let sequenceNo = 0;
 
-/** An id that tells its number: `uuid(7)`. */
+/** A UUID that contains its number: `uuid(7)`. */
 export function uuid(number: number): string {
   return `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
 }
 
-/** A DanceFinder event, next in line of its stream whatever was appended before. */
+/** A DanceFinder event with the next sequence number of its stream. */
 export function dance<Name extends DanceEventName>(
   name: Name,
   aggregateId: string,

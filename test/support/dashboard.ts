@@ -4,16 +4,16 @@ import { type ControlApiOptions, createControlApi } from '../../src/http/control
 import type { Listening } from '../../src/http/listen.ts';
 
 export const TOKEN = 'dashboard-token';
-/** As `npm run build` leaves it. */
+/** The folder that `npm run build` writes. */
 const BUILT = new URL('../../dist/src/dashboard/assets/', import.meta.url);
 const LOG = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
-/** Whatever the page's policy forbids is a complaint, also where the browser would say nothing of it. */
+/** Records every violation of the page's policy, also those that the browser does not log. */
 const TELL_VIOLATIONS = `addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) => {
   console.error('forbidden by ' + violatedDirective + ': ' + blockedURI);
 })`;
 
-/** The control API of this daemon on a free port, with the page that was built last. */
+/** Serves the control API of this daemon on a free port, with the page of the last build. */
 export async function serveDashboard(
   daemon: DaemonPort,
   more: Partial<Pick<ControlApiOptions, 'port' | 'inspectors'>> = {},
@@ -22,7 +22,7 @@ export async function serveDashboard(
   return await createControlApi({ ...own, ...more }).listen();
 }
 
-/** A page in a context of its own, and everything that went wrong in it; close `page.context()` at the end. */
+/** A page in a new context, and the errors in it. The test closes `page.context()` at the end. */
 export async function openPage(
   browser: Browser,
   url: string,
@@ -34,7 +34,7 @@ export async function openPage(
   const complaints: string[] = [];
   page.on('pageerror', (error) => complaints.push(error.message));
   page.on('console', (message) => {
-    // An answer such as 409 is told by the browser too; what the page makes of it is what is tested.
+    // The browser also logs responses such as 409. The tests check how the page shows them.
     const isAnswer = /Failed to load resource|WebSocket connection/.test(message.text());
     if (message.type() === 'error' && !isAnswer) complaints.push(message.text());
   });

@@ -2,7 +2,7 @@ import postgres from 'postgres';
 import { expect, inject, test } from 'vitest';
 import { createTestDatabase } from './database.ts';
 
-test('a test database is empty, speaks UTF-8, and its URL leads to it', async () => {
+test('a test database is empty, is encoded in UTF-8, and is reached by its URL', async () => {
   await using database = await createTestDatabase();
   const [row] = await database.sql`
     SELECT current_database() AS name, pg_encoding_to_char(encoding) AS encoding,
@@ -14,7 +14,7 @@ test('a test database is empty, speaks UTF-8, and its URL leads to it', async ()
   await byUrl.end();
 });
 
-test('two test databases do not see each other', async () => {
+test('two test databases are separate', async () => {
   await using first = await createTestDatabase();
   await using second = await createTestDatabase();
   await first.sql`CREATE TABLE only_here ()`;
@@ -22,7 +22,7 @@ test('two test databases do not see each other', async () => {
 });
 
 // Seen red without FORCE, and without ROLLBACK PREPARED.
-test('a database is dropped though a session and a prepared transaction were left on it', async () => {
+test('a database is dropped while it has a session and a prepared transaction', async () => {
   const database = await createTestDatabase();
   const name = database.connection.database;
   await database.sql`CREATE TABLE t (id int)`;

@@ -3,15 +3,15 @@ import postgres from 'postgres';
 import { inject } from 'vitest';
 import type { TestServer } from './servers.ts';
 
-/** An empty database of one test file. Use `await using`, or drop() in afterAll. */
+/** An empty database of one test file. The file drops it by `await using`, or by drop() in afterAll. */
 export interface TestDatabase extends AsyncDisposable {
-  /** Options for postgres.js, this database's name included. */
+  /** Options for postgres.js, with the name of this database. */
   readonly connection: TestServer['connection'];
   /** The same as a URL, for programs that take DATABASE_URL. */
   readonly url: string;
-  /** A pool on it with the default options, silent about notices. */
+  /** A pool on the database with the default options, which ignores notices. */
   readonly sql: postgres.Sql;
-  /** Ends every session on it, prepared transactions included, and removes it. Idempotent. */
+  /** Ends every session and prepared transaction of the database, and drops it. Idempotent. */
   drop(): Promise<void>;
 }
 
@@ -19,7 +19,7 @@ export interface TestDatabase extends AsyncDisposable {
 export async function createTestDatabase(): Promise<TestDatabase> {
   const server = inject('postgres');
   const name = `test_${randomBytes(6).toString('hex')}`;
-  // template0 and the encoding spelled out: the server may be somebody else's.
+  // template0 and an explicit encoding: the defaults of the server may differ.
   await asAdmin(server, (sql) => sql.unsafe(`CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'UTF8'`));
   const connection = { ...server.connection, database: name };
   const url = new URL(server.url);
@@ -35,13 +35,13 @@ export async function createTestDatabase(): Promise<TestDatabase> {
 
 async function remove(server: TestServer, sql: postgres.Sql, name: string): Promise<void> {
   await sql.end({ timeout: 1 });
-  // A prepared transaction belongs to no session, can only be ended from inside its database, and forbids the drop.
+  // A prepared transaction belongs to no session, can be ended only from inside its database, and prevents the drop.
   await asAdmin({ ...server, connection: { ...server.connection, database: name } }, async (inside) => {
     const prepared = await inside<{ gid: string }[]>`
       SELECT gid FROM pg_prepared_xacts WHERE database = current_database()`;
     for (const { gid } of prepared) await inside.unsafe(`ROLLBACK PREPARED '${gid.replaceAll("'", "''")}'`);
   });
-  // FORCE ends the sessions that tests or killed programs left.
+  // FORCE ends the sessions that tests or killed programs have left.
   await asAdmin(server, (admin) => admin.unsafe(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`));
 }
 

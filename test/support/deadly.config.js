@@ -3,7 +3,7 @@ import { create, defineProjection } from './dist/src/index.js';
 
 const kept = [];
 
-/** What a handler can do to its process, by the payload of its event. */
+/** Ways in which a handler ends its process, by the payload of its event. */
 const DEEDS = {
   nothing: () => undefined,
   exit: () => process.exit(7),
@@ -11,7 +11,7 @@ const DEEDS = {
     for (;;) kept.push(new Array(1e6).fill(kept.length));
   },
   loop: () => {
-    // At once: nothing that is to be written later ever will be.
+    // Synchronously, so that no pending write is completed.
     writeSync(2, 'looping\n');
     for (;;) kept.length = 0;
   },

@@ -1,7 +1,7 @@
 import type { Projection } from '../../src/index.ts';
 import type { Sql } from '../../src/postgres/pool.ts';
 
-/** As on the first day: no events, no rows, every projection at 0. No daemon may be running. */
+/** Removes all events and rows, and sets every projection to position 0. No daemon may be running. */
 export async function emptyStore(sql: Sql, projections: readonly Projection[]): Promise<void> {
   const tables = projections.flatMap(({ tables }) => [...tables.keys()]);
   await sql.begin(async (tx) => {

@@ -1,19 +1,23 @@
 import { expect, vi } from 'vitest';
 import { migrate } from '../../src/event-store/migrate.ts';
 import { createDaemon, type Daemon, type DaemonOptions, type Projection } from '../../src/index.ts';
-import { connect, type Sql } from '../../src/postgres/pool.ts';
+import { connect, type DatabaseAddress, type Sql } from '../../src/postgres/pool.ts';
 import { register } from '../../src/state/register.ts';
 import type { TestDatabase } from './database.ts';
 
-/** A pool as the engine uses it, on a database that has been migrated and knows these projections. */
-export async function openStore(database: TestDatabase, projections: readonly Projection[]): Promise<Sql> {
-  const sql = connect({ address: { url: database.url }, applicationName: 'test', max: 8 });
+/** Migrates a database and registers the projections. @returns a pool with the connection settings of the engine */
+export async function openStore(
+  database: Pick<TestDatabase, 'url'> | DatabaseAddress,
+  projections: readonly Projection[],
+): Promise<Sql> {
+  const address: DatabaseAddress = 'url' in database ? { url: database.url } : database;
+  const sql = connect({ address, applicationName: 'test', max: 8 });
   await migrate(sql, { schema: 'public', notify: true, projections });
   await register(sql, projections);
   return sql;
 }
 
-/** A daemon on the test's database, with short waits; end it with `stop()` or `await using`. */
+/** A daemon on the database of the test, with short waits. The test ends it with `stop()` or `await using`. */
 export async function startDaemon(
   database: TestDatabase,
   projections: readonly Projection[],
@@ -48,16 +52,16 @@ export async function untilCaughtUp(
 }
 
 /**
- * Waits until these projections are live and have looked at every event. Moves over events that they do not handle are
- * stored within the next second, or when the daemon stops.
+ * Waits until these projections are live and have read every event. Their positions over events that they do not handle
+ * are stored within the next second, or when the daemon stops.
  */
 export async function untilApplied(daemon: Daemon, sql: Sql, names: readonly string[] = daemon.names): Promise<void> {
   await vi.waitFor(
     async () => {
       const [{ last }] = await sql<[{ last: string }]>`SELECT coalesce(max(position), 0)::text AS last FROM events`;
-      const places = (await daemon.status()).filter(({ name }) => names.includes(name));
-      expect(places.map(({ name, state, cursor }) => [name, state, cursor])).toEqual(
-        places.map(({ name }) => [name, 'live', last]),
+      const statuses = (await daemon.status()).filter(({ name }) => names.includes(name));
+      expect(statuses.map(({ name, state, cursor }) => [name, state, cursor])).toEqual(
+        statuses.map(({ name }) => [name, 'live', last]),
       );
     },
     { timeout: 30_000, interval: 10 },

@@ -1,7 +1,7 @@
 import type { Capsule } from '../../src/core/capsule.ts';
 import type { FailureRecord, TryReport } from '../../src/core/failure.ts';
 
-/** Of a band without a name. */
+/** The failure of an event that creates a band without a name. */
 export const failedEvent: FailureRecord = {
   name: 'band',
   position: '43',

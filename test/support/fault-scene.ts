@@ -1,50 +1,46 @@
 import { expect } from 'vitest';
-import { generateHistory, type HistoryEvent } from '../../examples/dancefinder/history.ts';
-import { migrate } from '../../src/event-store/migrate.ts';
+import { generateHistory } from '../../examples/dancefinder/history.ts';
 import { createDaemon, type Daemon, type DaemonOptions, type Projection } from '../../src/index.ts';
-import { connect, type DatabaseAddress, type Sql } from '../../src/postgres/pool.ts';
-import { register } from '../../src/state/register.ts';
-import { appendInBatches } from './appender.ts';
+import type { DatabaseAddress, Sql } from '../../src/postgres/pool.ts';
+import { appendInBatches, take } from './appender.ts';
 import { createTestDatabase } from './database.ts';
-import { untilCaughtUp } from './engine.ts';
+import { openStore, untilCaughtUp } from './engine.ts';
 import { startProxy, type TestProxy } from './proxy.ts';
 import { capturingLog } from './scene.ts';
 import { watchUncaught } from './uncaught.ts';
 import { checkWitnesses, onSnapshot, witnesses } from './witnesses.ts';
 
-/** The witnesses over an event store, and daemons that reach it through a proxy only. */
+/** The witness projections on an event store, and daemons that connect to it through a proxy only. */
 export interface FaultScene extends AsyncDisposable {
   readonly proxy: TestProxy;
-  /** Straight to the database, for the test. */
+  /** A pool of the test, which connects without the proxy. */
   readonly sql: Sql;
   readonly log: ReturnType<typeof capturingLog>;
-  /** Lines a person would see, debug left out. */
+  /** The log lines without those of level debug. */
   lines(): readonly string[];
   /** The next events of one history. */
   append(events: number): Promise<void>;
   start(options?: Partial<DaemonOptions>): Promise<Daemon>;
-  /** Everything is applied, all rows are right, and nothing was rejected or thrown that nobody caught. */
+  /** Expects that every event is applied, all rows are right, and no error was uncaught. */
   expectExact(daemon: Daemon, timeout?: number): Promise<void>;
 }
 
-/** Where the scene plays: by default in a database of its own on the run's server. */
-export interface Stage {
+/** The database of a scene. By default a new one on the server of the run. */
+export interface SceneDatabase {
   readonly address: DatabaseAddress;
   readonly target: { readonly host: string; readonly port: number };
-  /** The same database by way of a port of 127.0.0.1. */
+  /** The address of the same database through a port of 127.0.0.1. */
   through(port: number): DatabaseAddress;
   close(): Promise<void>;
 }
 
 export async function openFaultScene(
-  options: { readonly stage?: Stage; readonly more?: readonly Projection[] } = {},
+  options: { readonly database?: SceneDatabase; readonly more?: readonly Projection[] } = {},
 ): Promise<FaultScene> {
   const projections = [...witnesses, ...(options.more ?? [])];
-  const stage = options.stage ?? (await databaseStage());
-  const sql = connect({ address: stage.address, applicationName: 'test', max: 6 });
-  await migrate(sql, { schema: 'public', notify: true, projections });
-  await register(sql, projections);
-  const proxy = await startProxy(stage.target);
+  const own = options.database ?? (await createSceneDatabase());
+  const sql = await openStore(own.address, projections);
+  const proxy = await startProxy(own.target);
   const history = generateHistory({ seed: 1, events: Number.POSITIVE_INFINITY });
   const log = capturingLog();
   const uncaught = watchUncaught();
@@ -58,7 +54,7 @@ export async function openFaultScene(
       await appendInBatches(sql, take(history, events), { size: 50 });
     },
     start: async (more = {}) => {
-      const database = stage.through(proxy.port);
+      const database = own.through(proxy.port);
       const daemon = createDaemon({ projections, database, log, retryFailedAfterMs: 20, ...more });
       daemons.push(daemon);
       await daemon.start();
@@ -71,18 +67,18 @@ export async function openFaultScene(
       expect(uncaught.seen).toEqual([]);
     },
     [Symbol.asyncDispose]: async () => {
-      // Whatever the test did to the network, the daemon must be able to say goodbye.
+      // Restores the network, so that each daemon can close its sessions.
       proxy.weather();
       await Promise.allSettled(daemons.map((daemon) => daemon.stop()));
       await proxy[Symbol.asyncDispose]();
       await sql.end({ timeout: 1 });
       uncaught.stop();
-      await stage.close();
+      await own.close();
     },
   };
 }
 
-async function databaseStage(): Promise<Stage> {
+async function createSceneDatabase(): Promise<SceneDatabase> {
   const database = await createTestDatabase();
   const through = (port: number): DatabaseAddress => {
     const url = new URL(database.url);
@@ -91,10 +87,4 @@ async function databaseStage(): Promise<Stage> {
     return { url: url.href };
   };
   return { address: { url: database.url }, target: database.connection, through, close: database.drop };
-}
-
-function take(history: Iterator<HistoryEvent>, count: number): readonly HistoryEvent[] {
-  return Array.from({ length: count }, () => history.next()).flatMap(({ done, value }) =>
-    done === true ? [] : [value as HistoryEvent],
-  );
 }

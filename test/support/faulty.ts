@@ -4,10 +4,10 @@ import {
   create,
   defineProjection,
   type HandlerContext,
+  multi,
   type Projection,
   type Statement,
   type StoredEvent,
-  several,
 } from '../../src/index.ts';
 import { createLedger } from './noted-ledger.ts';
 
@@ -19,39 +19,39 @@ interface Noted {
 type Event = StoredEvent<'Noted', Noted['payload']>;
 type Outcome = Statement | readonly Statement[] | Promise<void>;
 
-/** One way in which an event can fail, and what is to be said of it. */
+/** One way in which an event can fail, and the expected failure. */
 export interface Fault {
   readonly what: string;
-  /** Of the projection and of its table. */
+  /** The name of the projection and of its table. */
   readonly name: string;
-  /** At the bad event, in place of the row. */
+  /** The answer of the handler at the bad event, instead of its row. */
   readonly at: (event: Event, row: Statement, context: HandlerContext) => Outcome;
-  /** `{position}` is the bad event's. */
+  /** The expected error. `{position}` stands for the position of the bad event. */
   readonly error: string;
   readonly sqlstate?: string;
   readonly code?: string;
   readonly statement?: string;
   readonly policy?: Partial<FailurePolicy>;
-  /** More of the table's definition, and more DDL. */
+  /** Additions to the definition of the table, and further DDL. */
   readonly constraint?: string;
   readonly schema?: string;
-  /** The engine hears of it when the event has been applied. */
+  /** The error reaches the engine after the event was applied. */
   readonly applied?: boolean;
 }
 
-/** The stream of the event at which all of them fail, once they are armed. */
+/** The stream of the event at which all of them fail after `arm`. */
 export const BAD = 'bad';
 let armed = false;
 
-/** Until then every handler does as it should. */
+/** Before this no handler fails. */
 export function arm(): void {
   armed = true;
 }
 
-/** Where a handler's forgotten promise comes up: in a daemon's process it is `process`. */
-export const uncaughtErrors: { tell: (error: Error) => void } = { tell: () => undefined };
+/** The emitter of uncaught errors; in the process of a daemon this is `process`. */
+export const uncaughtErrors: { notify: (error: Error) => void } = { notify: () => undefined };
 
-/** A row of the fault's table. */
+/** A statement that creates a row in the table of the fault. */
 const insert = (table: string) => `INSERT INTO "${table}" ("position", "text") VALUES ($1, $2)`;
 const own = (run: (context: HandlerContext, event: Event) => Promise<void>): Fault['at'] => {
   return async (event, _row, context) => await run(context, event);
@@ -61,7 +61,7 @@ export const FAULTS: readonly Fault[] = [
   {
     what: 'a statement that breaks a constraint',
     name: 'not_null',
-    at: (_event, row) => several(row, create('not_null', { position: -1, text: null })),
+    at: (_event, row) => multi(row, create('not_null', { position: -1, text: null })),
     error: 'null value in column "text" of relation "not_null" violates not-null constraint',
     sqlstate: '23502',
     statement: insert('not_null'),
@@ -69,7 +69,7 @@ export const FAULTS: readonly Fault[] = [
   {
     what: 'a key that is taken',
     name: 'taken',
-    at: (_event, row) => several(row, create('taken', { position: 1, text: 'again' })),
+    at: (_event, row) => multi(row, create('taken', { position: 1, text: 'again' })),
     error: 'duplicate key value violates unique constraint "taken_pkey"',
     sqlstate: '23505',
     statement: insert('taken'),
@@ -77,7 +77,7 @@ export const FAULTS: readonly Fault[] = [
   {
     what: 'a value that the column does not take',
     name: 'no_number',
-    at: (_event, row) => several(row, create('no_number', { position: 'many', text: '' })),
+    at: (_event, row) => multi(row, create('no_number', { position: 'many', text: '' })),
     error: 'invalid input syntax for type bigint: "many"',
     sqlstate: '22P02',
     statement: insert('no_number'),
@@ -100,7 +100,7 @@ export const FAULTS: readonly Fault[] = [
   {
     what: 'a constraint that is checked at the end',
     name: 'deferred',
-    at: (_event, row) => several(row, create('deferred', { position: -1, text: 'good1' })),
+    at: (_event, row) => multi(row, create('deferred', { position: -1, text: 'good1' })),
     error: 'duplicate key value violates unique constraint "deferred_text"',
     sqlstate: '23505',
     constraint: ', CONSTRAINT deferred_text UNIQUE (text) DEFERRABLE INITIALLY DEFERRED',
@@ -142,7 +142,7 @@ export const FAULTS: readonly Fault[] = [
       await tx`SELECT 1 / ${0}::int`.then(undefined, () => undefined);
     }),
     error:
-      "a handler of 'ignores' caught an error of PostgreSQL and went on, but the page's transaction was lost with it: let the error out of the handler",
+      "a handler of 'ignores' caught an error of PostgreSQL and went on, but PostgreSQL had aborted the page's transaction: let the handler throw the error",
     sqlstate: '25P02',
     code: 'HANDLER_IGNORED_ERROR',
     statement: 'SELECT 1 / $1::int',
@@ -185,10 +185,10 @@ export const FAULTS: readonly Fault[] = [
     what: 'an error that a handler leaves behind',
     name: 'left_behind',
     at: (_event, row) => {
-      const { tell } = uncaughtErrors;
-      // Once: the handler may be called again for the same event.
-      uncaughtErrors.tell = () => undefined;
-      setTimeout(() => tell(new Error('forgotten')), 5);
+      const { notify } = uncaughtErrors;
+      // Only once, because the handler may be called again for the same event.
+      uncaughtErrors.notify = () => undefined;
+      setTimeout(() => notify(new Error('forgotten')), 5);
       return row;
     },
     error: 'forgotten',
@@ -206,7 +206,7 @@ export const FAULTS: readonly Fault[] = [
 
 const refusesBad = z.object({ text: z.string().refine((text) => !armed || !text.startsWith(BAD)) });
 
-/** A projection that fails so at the bad event. */
+/** A projection that fails in this way at the bad event. */
 export function faulty({ name, at, policy = {}, constraint = '', schema = '' }: Fault): Projection {
   return defineProjection<Noted>()({
     name,
@@ -223,7 +223,7 @@ export function faulty({ name, at, policy = {}, constraint = '', schema = '' }: 
   });
 }
 
-/** They read the same events, and nothing is wrong with them. */
+/** Projections without a fault that read the same events. */
 export const WITNESSES: readonly Projection[] = ['witness', 'second_witness'].map(
   (name) => createLedger({ name }).projection,
 );

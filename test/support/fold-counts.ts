@@ -19,14 +19,14 @@ const id = fc.constantFrom(...ids);
 const little = fc.integer({ min: -9, max: 9 });
 const double = fc.double({ noNaN: true, min: -1e300, max: 1e300 });
 
-/** Amounts of every number type that fit. */
+/** Amounts that fit every number type. */
 const amounts: fc.Arbitrary<Changes> = fc.record(
   {
     small: little.map(increment),
     n: little.map(increment),
     big: fc.bigInt({ min: -(2n ** 55n), max: 2n ** 55n }).map(increment),
     exact: fc.tuple(little, fc.constantFrom(1, 10, 1000)).map(([n, scale]) => increment(n / scale)),
-    // A whole number beyond 2^53 is refused as a number.
+    // An integer above 2^53 is refused when it is given as a number.
     rough: double.filter((by) => !Number.isInteger(by) || Number.isSafeInteger(by)).map(increment),
   },
   { requiredKeys: ['rough'] },
@@ -43,7 +43,7 @@ const counts: fc.Arbitrary<Statement> = fc.oneof(
     .map(([id, rank]) => create('rank', { id, rank }, { onConflict: 'keep' })),
 );
 
-/** Amounts whose sums do not always fit, though a later one may bring them back, and amounts that are none. */
+/** Amounts whose sums may overflow for a while, and values that are no amounts. */
 const odd: readonly fc.Arbitrary<Changes>[] = [
   fc.constantFrom(20_000, -20_000).map((by) => ({ small: increment(by) })),
   fc.constantFrom(2 ** 30, -(2 ** 30), 1.5).map((by) => ({ n: increment(by) })),
@@ -74,14 +74,14 @@ const oddCounts = odd.map((some) =>
     fc.tuple(id, some).map(([id, one]) => update('tally', one, { id })),
   ),
 );
-/** Of a row that goes up, the one above it may be in the way, and then go up as well. */
+/** Increments a unique value. Another row may have the new value already, and be incremented too. */
 const climbs: fc.Arbitrary<Statement> = id.map((id) => update('rank', { rank: increment() }, { id }));
 const listChanges: fc.Arbitrary<Statement> = fc.oneof(
   fc.tuple(id, lists).map(([id, some]) => upsert('tally', { id, rough: 0, ...some }, { conflict: ['id'] })),
   fc.tuple(id, lists).map(([id, some]) => update('tally', some, { id })),
 );
 
-/** Counters, lists and copies. Each history has one kind of statement that folding has to beware of, now and then. */
+/** Counters, lists and copies. Each history has a few statements of one kind that is difficult to fold. */
 export const countHistories: fc.Arbitrary<Statement[][]> = fc
   .constantFrom(counts, ...oddCounts, climbs, listChanges, copies)
   .chain((careful) =>
@@ -94,7 +94,7 @@ export const countHistories: fc.Arbitrary<Statement[][]> = fc
     ),
   );
 
-/** Twice as much as fits, and then back again: chance alone seldom makes these. */
+/** Sums that overflow and come back into range, which random histories seldom contain. */
 export const sumsThatComeBack: Statement[][] = [20_000, 20_000, -20_000].map((by) => [
   upsert('tally', { id: ids[0] ?? '', small: increment(by), rough: 0 }, { conflict: ['id'] }),
 ]);

@@ -12,21 +12,21 @@ import { startDaemon, untilApplied, untilStatus } from './engine.ts';
 
 const NAMES = projections.map(({ name }) => name);
 
-/** What happens between two appends. */
+/** An append, and the projection that is reset before it, or null. */
 interface Step {
   readonly append: number;
   readonly reset: string | null;
 }
 
-export interface Course {
+export interface FoldCase {
   readonly seed: number;
   readonly before: number;
   readonly bulkLimit: number | null;
   readonly steps: readonly Step[];
 }
 
-/** Any history in any portions, on pages of any size, with resets at any moment. */
-export function courses(maxEvents: number): fc.Arbitrary<Course> {
+/** Any history in appends of any size, on pages of any size, with resets between the appends. */
+export function foldCases(maxEvents: number): fc.Arbitrary<FoldCase> {
   return fc.record({
     seed: fc.integer({ min: 0, max: 2 ** 48 }),
     before: fc.integer({ min: 0, max: maxEvents }),
@@ -41,16 +41,16 @@ export function courses(maxEvents: number): fc.Arbitrary<Course> {
   });
 }
 
-/** Runs a course and holds rows, positions and cursors to the fold of all events. */
-export async function runCourse(database: TestDatabase, sql: Sql, course: Course): Promise<void> {
+/** Runs a case, and compares rows, positions and cursors with the fold of all events. */
+export async function runFoldCase(database: TestDatabase, sql: Sql, foldCase: FoldCase): Promise<void> {
   await emptyStore(sql, projections);
-  const total = course.before + course.steps.reduce((sum, step) => sum + step.append, 0);
-  const history = [...generateHistory({ seed: course.seed, events: total })];
-  await append(sql, history.splice(0, course.before));
+  const total = foldCase.before + foldCase.steps.reduce((sum, step) => sum + step.append, 0);
+  const history = [...generateHistory({ seed: foldCase.seed, events: total })];
+  await append(sql, history.splice(0, foldCase.before));
   {
-    await using daemon = await startDaemon(database, projections, { bulkLimit: course.bulkLimit });
+    await using daemon = await startDaemon(database, projections, { bulkLimit: foldCase.bulkLimit });
     const resets: Promise<unknown>[] = [];
-    for (const step of course.steps) {
+    for (const step of foldCase.steps) {
       if (step.reset !== null) resets.push(daemon.send(step.reset, 'RESET'));
       await append(sql, history.splice(0, step.append));
     }
@@ -65,14 +65,14 @@ export async function runCourse(database: TestDatabase, sql: Sql, course: Course
   expect([...wrong]).toEqual([]);
 }
 
-/** An event that cannot be applied, by what refuses it. */
+/** An event that cannot be applied, and the projection that fails at it. */
 interface Poison {
   readonly projection: string;
-  /** Not to be compared while the poisoned one stands still: it looks up what that one would have written. */
+  /** Projections that are not compared while this one is halted, because they look its rows up. */
   readonly waits: readonly string[];
   readonly sqlstate: string | null;
   readonly event: Omit<HistoryEvent, 'id' | 'occurredAt' | 'sequenceNo'>;
-  /** The columns of the event as they should have been. */
+  /** The columns of the event that is applied after the correction. */
   readonly mended: { readonly aggregateId?: string; readonly payload?: object };
 }
 
@@ -111,7 +111,7 @@ const POISONS: readonly Poison[] = [
     mended: { payload: { date: '2025-02-28', bandId: ID, danceHallId: ID } },
   },
   {
-    // The handler itself: it reads a field of a payload that is no object.
+    // The handler throws: it reads a field of a payload that is no object.
     projection: 'userpreferences',
     waits: [],
     sqlstate: null,
@@ -132,18 +132,18 @@ const POISONS: readonly Poison[] = [
   },
 ];
 
-export interface PoisonedCourse {
+export interface PoisonedCase {
   readonly seed: number;
   readonly before: number;
   readonly after: number;
   readonly bulkLimit: number | null;
   readonly retries: number;
   readonly poison: Poison;
-  /** How it goes on: the event is corrected and RETRY sent, or the next start brings a handler that passes over it. */
+  /** 'mend': the event is corrected and RETRY is sent. 'redefine': the next start has a handler that does nothing for it. */
   readonly cure: 'mend' | 'redefine';
 }
 
-export function poisonedCourses(maxEvents: number): fc.Arbitrary<PoisonedCourse> {
+export function poisonedCases(maxEvents: number): fc.Arbitrary<PoisonedCase> {
   return fc.record({
     seed: fc.integer({ min: 0, max: 2 ** 48 }),
     before: fc.integer({ min: 0, max: maxEvents }),
@@ -155,11 +155,11 @@ export function poisonedCourses(maxEvents: number): fc.Arbitrary<PoisonedCourse>
   });
 }
 
-export async function runPoisonedCourse(database: TestDatabase, sql: Sql, course: PoisonedCourse): Promise<void> {
-  const { poison, bulkLimit } = course;
+export async function runPoisonedCase(database: TestDatabase, sql: Sql, foldCase: PoisonedCase): Promise<void> {
+  const { poison, bulkLimit } = foldCase;
   const { projection: name } = poison;
   await emptyStore(sql, projections);
-  const history = [...generateHistory({ seed: course.seed, events: course.before + course.after })];
+  const history = [...generateHistory({ seed: foldCase.seed, events: foldCase.before + foldCase.after })];
   // The mended BandIgnored needs a band; any other history begins with one as well.
   const first = { name: 'FIRST BAND' };
   const firstBand = {
@@ -168,16 +168,16 @@ export async function runPoisonedCourse(database: TestDatabase, sql: Sql, course
     sequenceNo: 1,
     name: 'BandCreated',
   };
-  await append(sql, [{ ...firstBand, payload: first }, ...history.slice(0, course.before)]);
+  await append(sql, [{ ...firstBand, payload: first }, ...history.slice(0, foldCase.before)]);
   const [bad] = await append(sql, [{ ...poison.event, sequenceNo: 1 }]);
   if (bad === undefined) throw new Error('the poison was not appended');
-  await append(sql, history.slice(course.before));
+  await append(sql, history.slice(foldCase.before));
 
-  const options = { bulkLimit, retries: course.retries, retryFailedAfterMs: 2 };
+  const options = { bulkLimit, retries: foldCase.retries, retryFailedAfterMs: 2 };
   {
     await using daemon = await startDaemon(database, projections, options);
     const halted = await untilStatus(daemon, name, ({ state, failure }) => {
-      return state === 'failed' && failure?.attempts === 1 + course.retries;
+      return state === 'failed' && failure?.attempts === 1 + foldCase.retries;
     });
     expect(halted.failure).toMatchObject({
       position: String(bad.position),
@@ -187,14 +187,14 @@ export async function runPoisonedCourse(database: TestDatabase, sql: Sql, course
     const others = NAMES.filter((other) => other !== name && !poison.waits.includes(other));
     await untilApplied(daemon, sql, others);
     await expectHalted(sql, name, bad.position, others);
-    if (course.cure === 'mend') {
+    if (foldCase.cure === 'mend') {
       await mend(sql, poison, bad.position);
       expect(await daemon.send(name, 'RETRY')).toMatchObject({ kind: 'done' });
       await untilApplied(daemon, sql);
       expect(await readTables(sql)).toEqual(await expectedTables(sql));
     }
   }
-  if (course.cure === 'redefine') {
+  if (foldCase.cure === 'redefine') {
     await using daemon = await startDaemon(database, projections.map(passingOver(bad.id)), options);
     await untilApplied(daemon, sql);
     await sql`UPDATE events SET name = 'PassedOver' WHERE position = ${bad.position}`;
@@ -204,11 +204,11 @@ export async function runPoisonedCourse(database: TestDatabase, sql: Sql, course
   expect([...failures]).toEqual([]);
 }
 
-/** Exactly before the event: its rows are the fold up to there, no event it handles is left out, the others are done. */
+/** Expects the projection halted exactly before the event: its rows are the fold up to there, and the others have applied every event. */
 async function expectHalted(sql: Sql, name: string, position: bigint, others: readonly string[]): Promise<void> {
   const rows = await readTables(sql);
   const prefix = await expectedTables(sql, position - 1n);
-  // The fold knows nothing of events that cannot be applied, and this one counts for its own projection only.
+  // The fold has no rule for an event that cannot be applied, and the other projections do not handle it.
   const whole = await expectedTables(sql, undefined, position);
   const pick = (tables: Readonly<Record<string, unknown>>, owners: readonly string[]) =>
     Object.fromEntries(
@@ -219,12 +219,12 @@ async function expectHalted(sql: Sql, name: string, position: bigint, others: re
   expect(pick(rows, [name])).toEqual(pick(prefix, [name]));
   expect(pick(rows, others)).toEqual(pick(whole, others));
   const handled = [...(projections.find((one) => one.name === name)?.handlers.keys() ?? [])];
-  const [place] = await sql<[{ before: boolean; between: number; status: string }]>`
+  const [found] = await sql<[{ before: boolean; between: number; status: string }]>`
     SELECT s.cursor < ${position} AS before, s.status,
            (SELECT count(*)::int FROM events AS e
             WHERE e.position > s.cursor AND e.position < ${position} AND e.name = ANY(${handled}::text[])) AS between
     FROM projection_state AS s WHERE s.name = ${name}`;
-  expect(place).toEqual({ before: true, between: 0, status: 'halted' });
+  expect(found).toEqual({ before: true, between: 0, status: 'halted' });
 }
 
 async function mend(sql: Sql, { event, mended }: Poison, position: bigint): Promise<void> {

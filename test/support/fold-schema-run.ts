@@ -12,10 +12,10 @@ import { type Catalog, readCatalog } from '../../src/read-model/catalog.ts';
 import { readState } from '../../src/state/projection-state.ts';
 import { KINDS, type Made, madeTables, tableText, trapsOf } from './fold-schemas.ts';
 
-/** Outside of the payloads: JSON has no way to write `increment`. */
+/** Statements by index. The payloads hold the index alone, because JSON cannot represent `increment`. */
 let script: readonly (readonly Statement[])[] = [];
 
-/** Of the table that is there. */
+/** The catalog of the current table. */
 let catalog: Catalog | null = null;
 
 export const maker = defineProjection<{ name: 'Did'; payload: { nth: number } }>()({
@@ -24,14 +24,14 @@ export const maker = defineProjection<{ name: 'Did'; payload: { nth: number } }>
   on: { Did: ({ payload }) => script[payload.nth] ?? [] },
 });
 
-/** How often a kind was in a table, in one that was folded, and in one whose history ended in a failure. */
+/** The number of tables of a kind, of those that were folded, and of those whose history ended in a failure. */
 export interface Seen {
   tables: number;
   folded: number;
   failed: number;
 }
 
-/** A new table with a new history, applied one by one, folded and at once: rows, cursor and failure are the same. */
+/** A new table with a new history, applied one by one, folded and in a single round trip: rows, cursor and failure are the same. */
 export async function runMade(
   sql: Sql,
   made: Made,
@@ -77,13 +77,13 @@ async function apply(
   catalog: Catalog,
   made: Made,
   sizes: readonly number[],
-  way: { readonly foldFrom: number; readonly singleRoundTrip: boolean },
+  mode: { readonly foldFrom: number; readonly singleRoundTrip: boolean },
 ) {
   await sql`DELETE FROM made`;
   await sql`DELETE FROM projection_failures`;
   await sql`UPDATE projection_state SET cursor = 0, last_event_id = NULL, status = 'running'`;
   const head = BigInt(made.history.length);
-  const settings = { sql, control: sql, owner: 'maker', owners: new Map(), policy: HALT_AT_ONCE, ...way };
+  const settings = { sql, control: sql, owner: 'maker', owners: new Map(), policy: HALT_AT_ONCE, ...mode };
   let pages = 0;
   for (let turn = 0; ; turn++) {
     const state = await readState(sql, 'maker');
@@ -109,7 +109,7 @@ async function apply(
     if (outcome.kind === 'applied' && outcome.mode === 'folded' && page.events.length > 1) pages += 1;
   }
   const [{ cursor }] = await sql<[{ cursor: bigint }]>`SELECT cursor FROM projection_state WHERE name = 'maker'`;
-  // What is drawn from a sequence depends on how often it was tried.
+  // The values of an identity column depend on the number of attempts.
   const rows = await sql<
     { row: string }[]
   >`SELECT (to_jsonb(m) - 'drawn')::text AS row FROM made AS m ORDER BY id, part`;
@@ -117,14 +117,14 @@ async function apply(
   return { pages, outcome: { cursor, rows: rows.map(({ row }) => row), failures } };
 }
 
-/** A table of each kind alone, with the histories that are made for it. @returns how often each kind occurred */
+/** A table of each kind alone, with the histories that are made for it. @returns the counts of each kind */
 export async function expectNoTraps(sql: Sql): Promise<ReadonlyMap<string, Seen>> {
   const seen = new Map<string, Seen>();
   for (const kind of Object.keys(KINDS)) {
-    for (const [place, history] of trapsOf(kind).entries()) {
+    for (const [index, history] of trapsOf(kind).entries()) {
       const made: Made = { kinds: [kind], key: 'one', history, pages: [history.length] };
       try {
-        await runMade(sql, made, seen, { isNew: place === 0 });
+        await runMade(sql, made, seen, { isNew: index === 0 });
       } catch (error) {
         throw new Error(`${kind}: ${stringifyJson(history)}`, { cause: error });
       }
@@ -133,13 +133,13 @@ export async function expectNoTraps(sql: Sql): Promise<ReadonlyMap<string, Seen>
   return seen;
 }
 
-/** So many tables for each kind. @returns how often each kind occurred */
+/** `runs` tables for each kind. @returns the counts of each kind */
 export async function expectLawOfSchemas(sql: Sql, runs: number, seed: number): Promise<ReadonlyMap<string, Seen>> {
   const seen = new Map<string, Seen>();
-  for (const [place, kind] of Object.keys(KINDS).entries()) {
+  for (const [index, kind] of Object.keys(KINDS).entries()) {
     await fc.assert(
       fc.asyncProperty(madeTables(kind), async (made) => await runMade(sql, made, seen)),
-      { numRuns: runs, seed: seed + place },
+      { numRuns: runs, seed: seed + index },
     );
   }
   return seen;

@@ -10,7 +10,7 @@ import {
   upsert,
 } from '../../src/index.ts';
 
-/** A kind of thing that a table may have; `column` when it brings one that statements write. */
+/** A feature that a table may have. `column`: the column of it that statements write. */
 interface Kind {
   readonly column?: {
     readonly name: string;
@@ -18,11 +18,11 @@ interface Kind {
     readonly values: readonly ColumnValue[];
     readonly counts?: boolean;
   };
-  /** After the table is made. */
+  /** DDL that runs after the table is created. */
   readonly after?: string;
 }
 
-/** Text that no index takes, however it is packed. */
+/** A text that is too long for any index, also compressed. */
 const LONG = Array.from({ length: 4000 }, (_, n) => String.fromCodePoint(0x4e00 + ((n * 7919) % 20_000))).join('');
 const TEXTS = ['a', 'A', LONG, 'ab ', null];
 const NUMBERS = [1, 2, 0, 100, 'x', null];
@@ -34,7 +34,7 @@ const on = (kind: Kind, after: string): Kind => ({ ...kind, after });
 const text = (name: string, type = 'text') => column(name, type, TEXTS);
 const int = (name: string, type = 'int') => column(name, type, NUMBERS, true);
 
-/** Each with what its name says, in a table called `made`. */
+/** The kinds by name. Each is DDL for the table `made`. */
 export const KINDS: Readonly<Record<string, Kind>> = {
   text: text('t'),
   int: int('n'),
@@ -81,7 +81,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   'plain storage': on(text('ps'), 'ALTER TABLE made ALTER ps SET STORAGE PLAIN'),
 };
 
-/** What a database may be set to; no session of ours goes by it. */
+/** Settings that a database may have. The engine's sessions override them. */
 export const SETTINGS: Readonly<Record<string, string>> = {
   extra_float_digits: '-5',
   array_nulls: 'off',
@@ -94,12 +94,12 @@ export const SETTINGS: Readonly<Record<string, string>> = {
   row_security: 'on',
 };
 
-/** Once for a database, before the sessions that are to find them. */
+/** Runs once per database, before the sessions that the settings apply to. */
 export function settingsText(database: string, settings: readonly string[]): string {
   return settings.map((name) => `ALTER DATABASE ${database} SET ${name} = '${SETTINGS[name]}'`).join('; ');
 }
 
-/** Once for a database. */
+/** DDL that runs once per database. */
 export const PREPARE = `
   CREATE COLLATION anycase (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
   CREATE TYPE mood AS ENUM ('sad', 'ok');
@@ -119,7 +119,7 @@ export interface Made {
   readonly pages: readonly number[];
 }
 
-/** Makes the table of a case anew. */
+/** DDL that drops and creates the table of a case. */
 export function tableText({ kinds, key }: Pick<Made, 'kinds' | 'key'>): string {
   const columns = kinds.flatMap((kind) => {
     const made = KINDS[kind]?.column;

@@ -14,7 +14,7 @@ import {
 export const ids = ['a', 'b', 'c', 'd'].map((letter) => `${letter.repeat(8)}-0000-4000-8000-000000000000`);
 const names = ['Ann', 'Bo', 'Čeněk "x"', 'D\\d'];
 
-/** Carries out the statements that its events hold, on tables with all that folding has to reckon with. */
+/** Applies the statements in its events to tables with every feature that folding must handle. */
 export const lawful = defineProjection<{ name: 'Done'; payload: Statement[] }>()({
   name: 'law',
   schema: `
@@ -35,7 +35,7 @@ export const lawful = defineProjection<{ name: 'Done'; payload: Statement[] }>()
   on: { Done: (event) => event.payload.map((statement) => revived(statement)) },
 });
 
-/** An event holds JSON, where `increment(1)` is an object like any other. */
+/** An event holds JSON, in which `increment(1)` is a plain object. */
 function revived<T>(part: T): T {
   if (typeof part !== 'object' || part === null) return part;
   if (Array.isArray(part)) return part.map(revived) as T;
@@ -81,7 +81,7 @@ const statement: fc.Arbitrary<Statement> = fc.oneof(
   fc.tuple(id, name).map(([i, n]) => remove('likes', { who: i, what: n })),
   fc.tuple(id, age).map(([i, a]) => upsert('checked', { id: i, age: a }, { conflict: ['id'] })),
 );
-/** Names belong to one id each here, so these rarely clash: whole pages go through. */
+/** Each name belongs to one id, so unique keys rarely collide and whole pages are applied. */
 const own = fc
   .tuple(fc.constantFrom(0, 1, 2, 3), fc.constantFrom('x', 'y'))
   .map(([n, v]) => ({ id: ids[n] ?? '', name: `${n}${v}` }));
@@ -120,8 +120,8 @@ const tame: fc.Arbitrary<Statement[]> = fc.oneof(
 const wild = fc.array(statement, { minLength: 0, maxLength: 3 });
 
 /**
- * What events want done. Values come from small sets, so that statements meet each other all the time, and some are
- * wrong: they must fail at the same event.
+ * The statements of the events. Values come from small sets, so that many statements affect the same rows, and some
+ * values are invalid: both modes must fail at the same event.
  */
 export const statementHistories: fc.Arbitrary<Statement[][]> = fc.oneof(
   { weight: 3, arbitrary: fc.array(tame, { maxLength: 60, size: 'max' }) },

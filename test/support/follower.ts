@@ -1,4 +1,4 @@
-/** What a reader was given of one event. */
+/** The fields of an event that a reader has read. */
 export interface Sighting {
   readonly position: bigint;
   readonly id: string;
@@ -6,14 +6,14 @@ export interface Sighting {
   readonly sequenceNo: bigint;
 }
 
-/** Reads whatever is next after `cursor`; an empty answer means nothing for now. */
+/** Reads the next page after `cursor`; an empty page means that there is none at present. */
 export type NextPage = (cursor: bigint) => Promise<readonly Sighting[]>;
 
-/** Follows a store with one way of reading, as a projection does: the cursor goes to the last event that was seen. */
+/** Follows a store with one kind of reader, as a projection does: the cursor moves to the last event that was read. */
 export interface Follower {
   readonly seen: readonly Sighting[];
   readonly cursor: bigint;
-  /** Reads until a page comes back empty. */
+  /** Reads until a page is empty. */
   drain(): Promise<void>;
 }
 
@@ -38,17 +38,17 @@ export function createFollower(next: NextPage): Follower {
 }
 
 export interface Account {
-  /** Stored, never seen. */
+  /** Stored and never read. */
   readonly lost: number;
-  /** Seen more than once. */
+  /** Read more than once. */
   readonly doubled: number;
-  /** Seen after a later event of the same stream. */
+  /** Read after a later event of the same stream. */
   readonly disordered: number;
-  /** Seen, not stored. */
+  /** Read and not stored. */
   readonly phantom: number;
 }
 
-/** Compares what a reader saw with what the store holds in the end. */
+/** Compares the events that a reader has read with the final content of the store. */
 export function account(seen: readonly Sighting[], stored: readonly Sighting[]): Account {
   const ids = new Set(seen.map(({ id }) => id));
   const known = new Set(stored.map(({ id }) => id));

@@ -1,12 +1,12 @@
-/** The COMMIT that a client has just sent, and of what. */
+/** A COMMIT that a client has just sent: of a page, or of a reset. */
 export interface SentCommit {
   readonly of: 'page' | 'reset';
   readonly projection: string | null;
 }
 
 /**
- * Reads along the messages of one PostgreSQL client. A page is told by the lock it takes on its state row, a reset by its
- * TRUNCATE. The driver prepares COMMIT like any statement, so its text is seen once and only its name after that.
+ * Parses the messages of one PostgreSQL client. A page is recognised by its lock on the state row, a reset by its
+ * TRUNCATE. The driver prepares COMMIT like any statement, so its text is sent once and only its name after that.
  */
 export class FrontendReader {
   readonly #onCommit: (commit: SentCommit) => void;
@@ -55,7 +55,7 @@ export class FrontendReader {
   }
 }
 
-/** Of a Bind: portal, statement, formats, then the values with their lengths. */
+/** The values of a Bind message: portal, statement, formats, then the values with their lengths. */
 function firstParameter(body: Buffer): string | null {
   let at = body.indexOf(0, body.indexOf(0) + 1) + 1;
   at += 2 + 2 * body.readInt16BE(at);

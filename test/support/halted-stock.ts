@@ -25,7 +25,7 @@ interface Named {
 export type CountHandler = Handler<StoredEvent<'StockCounted', Counted['payload']>>;
 export type { Transaction };
 
-/** Tables with a column of each kind that is awkward to show, and each kind of constraint. */
+/** Tables with a column of each type that is difficult to show, and with each kind of constraint. */
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS stock (
     item text PRIMARY KEY, count integer CHECK (count >= 0), price numeric(10,2), tags text[], details jsonb, seen timestamptz,
@@ -33,7 +33,7 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS stock_place (
     item text NOT NULL, place int NOT NULL, shop text REFERENCES shop, UNIQUE (place) DEFERRABLE INITIALLY DEFERRED, PRIMARY KEY (item, place));`;
 
-/** Reads nothing of the catalogue: a shop for others to look up. */
+/** A projection with a table that others look up. */
 export const shop: Projection = defineProjection<Named>()({
   name: 'shop',
   schema: 'CREATE TABLE IF NOT EXISTS shop (id text PRIMARY KEY, opened timestamptz)',
@@ -44,7 +44,7 @@ export const shop: Projection = defineProjection<Named>()({
 });
 
 /** The stock of a shop, with this handler for counts. */
-export function statelyWith(count: CountHandler): Projection {
+export function stockWith(count: CountHandler): Projection {
   return defineProjection<Listed | Counted>()({
     name: 'stock',
     schema: SCHEMA,
@@ -57,12 +57,12 @@ export function statelyWith(count: CountHandler): Projection {
   });
 }
 
-/** As it was shipped: it cannot count. */
-export const brokenStately: Projection = statelyWith(({ payload }) => {
+/** The projection with a handler that throws at a count. */
+export const brokenStock: Projection = stockWith(({ payload }) => {
   throw new TypeError(`no idea what ${Object.keys(payload.counts).length} counts are`);
 });
 
-/** As it was meant. */
-export const mendedStately: Projection = statelyWith(({ payload }) =>
+/** The projection with the mended handler. */
+export const mendedStock: Projection = stockWith(({ payload }) =>
   Object.entries(payload.counts).map(([item, count]) => update('stock', { count }, { item })),
 );

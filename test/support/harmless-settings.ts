@@ -1,4 +1,4 @@
-/** Settings of a session that are left as they are, by the reason why no row is read or written otherwise. */
+/** Session settings that the engine does not override, grouped by the reason why they change no row. */
 export const HARMLESS: Readonly<Record<string, readonly string[]>> = {
   'the planner: another way to the same rows': words(`
     constraint_exclusion cpu_index_tuple_cost cpu_operator_cost cpu_tuple_cost cursor_tuple_fraction
@@ -26,13 +26,13 @@ export const HARMLESS: Readonly<Record<string, readonly string[]>> = {
   'how rows are kept on disk, and how much of the log': words(`
     default_table_access_method default_tablespace default_toast_compression temp_tablespaces
     wal_compression wal_consistency_checking wal_init_zero wal_recycle wal_skip_threshold`),
-  // Rows and cursor are of one transaction: a crash of the server takes both back, and the daemon applies them again.
+  // Rows and cursor are written in one transaction: a crash loses both, and the daemon applies the events again.
   'how much a crash takes back: the choice of who runs the database': words('synchronous_commit'),
   'time limits: an error, and pages have their own': words(`
     client_connection_check_interval deadlock_timeout idle_session_timeout
     lock_timeout statement_timeout tcp_keepalives_count tcp_keepalives_idle tcp_keepalives_interval tcp_user_timeout
     transaction_timeout wal_sender_timeout`),
-  // Providers set it when a disk is nearly full, operators before a move.
+  // Providers set it when a disk is nearly full, and operators before a migration.
   'writes are refused, never left out': words('default_transaction_read_only'),
   'of serializable transactions that only read, which ours are not': words('default_transaction_deferrable'),
   'of one transaction, taken from the defaults when it begins': words(

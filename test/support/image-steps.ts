@@ -9,7 +9,7 @@ interface Instruction {
   readonly text: string;
 }
 
-/** The Dockerfile as far as these tests read it: its stages in order, each a list of instructions. */
+/** The stages of a Dockerfile in order, each a list of instructions. */
 export async function readStages(file: string): Promise<readonly (readonly Instruction[])[]> {
   const text = (await readFile(file, 'utf8')).replaceAll('\\\n', ' ');
   const stages: Instruction[][] = [];
@@ -21,7 +21,7 @@ export async function readStages(file: string): Promise<readonly (readonly Instr
   return stages;
 }
 
-/** Copies what a stage's COPY instructions name, from `context` or, for `--from`, from `build`, into `to` as `/app`. */
+/** Runs the COPY instructions of a stage from `context`, or for `--from` from `build`, with `to` as `/app`. */
 export async function copyFiles(
   stage: readonly Instruction[],
   { context, build, to }: { readonly context: string; readonly build: string; readonly to: string },
@@ -32,7 +32,7 @@ export async function copyFiles(
     const target = words.pop() ?? '.';
     for (const source of words) {
       const from = fromBuild ? join(build, source.replace('/app/', '')) : join(context, source);
-      // Into a folder when the target ends with a slash, else under the target's own name.
+      // A target with a trailing slash is a folder; any other target is the new name.
       const into = target.endsWith('/') ? join(to, target, basename(source)) : join(to, target);
       await mkdir(join(into, '..'), { recursive: true });
       await cp(from, into, { recursive: true, verbatimSymlinks: true });
@@ -45,7 +45,7 @@ export function commandsOf(stage: readonly Instruction[]): readonly string[] {
   return stage.filter(({ name }) => name === 'RUN').map(({ text }) => text);
 }
 
-/** The words of ENTRYPOINT and CMD together, which are lists in JSON. */
+/** The arguments of ENTRYPOINT and CMD together, which are lists in JSON. */
 export function startCommand(stage: readonly Instruction[]): readonly string[] {
   return ['ENTRYPOINT', 'CMD'].flatMap((wanted) => {
     const text = stage.find(({ name }) => name === wanted)?.text ?? '[]';

@@ -4,7 +4,7 @@ import { generateHistory, type HistoryEvent } from '../../examples/dancefinder/h
 import { projections } from '../../examples/dancefinder/projectionist.config.ts';
 import type { Sql } from '../../src/postgres/pool.ts';
 import type { Failpoint } from '../../src/projector/failpoint.ts';
-import { appendInBatches } from './appender.ts';
+import { appendInBatches, take } from './appender.ts';
 import { createTestDatabase } from './database.ts';
 import { openStore } from './engine.ts';
 import { type LostReply, startProxy, type TestProxy } from './proxy.ts';
@@ -12,8 +12,10 @@ import { checkReadModels } from './read-models.ts';
 import { compileVictims, type Victim, type Victims } from './victims.ts';
 import { checkWitnesses, onSnapshot, witnesses } from './witnesses.ts';
 
-/** Where a process is ended: at a point of a page, or between the server's COMMIT and its reply. */
-/** After the commit of a reset: 'reset-reply' is that, without a word to the daemon. */
+/**
+ * Where a process is killed: at a failpoint of a page or a reset, or after the server's COMMIT and before its reply
+ * reaches the daemon ('commit-reply' for a page, 'reset-reply' for a reset).
+ */
 export type KillPoint = Exclude<Failpoint, 'reset-committed'> | 'commit-reply' | 'reset-reply';
 
 export interface KillRun {
@@ -22,8 +24,8 @@ export interface KillRun {
   readonly eventsPerCycle: number;
 }
 
-/** In turn, so that any run of thirteen has each of them. */
-const TURNS: readonly KillPoint[] = [
+/** The order of the points. Any thirteen kills in a row include each of them. */
+const KILL_POINTS: readonly KillPoint[] = [
   'commit-reply',
   'rows-written',
   'committed',
@@ -50,9 +52,9 @@ interface Scene {
 }
 
 /**
- * Kills one daemon after the other on the same database while events are appended and projections reset, and after each
- * kill compares all rows with the events up to the stored position, on one snapshot.
- * @returns how many were killed at each point
+ * Kills daemons one after the other on the same database while events are appended and projections are reset. After each
+ * kill it compares all rows with the events up to the stored position, on one snapshot.
+ * @returns the number of kills at each point
  */
 export async function runKills({ kills, seed, eventsPerCycle }: KillRun): Promise<Readonly<Record<KillPoint, number>>> {
   const hits: Record<KillPoint, number> = {
@@ -68,19 +70,19 @@ export async function runKills({ kills, seed, eventsPerCycle }: KillRun): Promis
   };
   await using database = await createTestDatabase();
   await using victims = await compileVictims();
-  await using proxy = await startProxy(placeOf(database.url));
+  await using proxy = await startProxy(targetOf(database.url));
   const sql = await openStore(database, all);
   try {
     const random = createRandom(seed, 1);
     const scene: Scene = { sql, url: database.url, proxy, victims, random };
     const history = generateHistory({ seed, events: Number.POSITIVE_INFINITY });
     for (let turn = 0; turn < kills; turn++) {
-      const point = TURNS[turn % TURNS.length] ?? 'locked';
+      const point = KILL_POINTS[turn % KILL_POINTS.length] ?? 'locked';
       const events = take(history, eventsPerCycle);
       const killed = `kill ${turn} of seed ${seed}, at '${point}'`;
       expect(await killOnce(scene, point, events), killed).toMatchObject({ signal: 'SIGKILL', stderr: '' });
       hits[point] += 1;
-      await untilNobodyIsThere(sql);
+      await untilNoSessions(sql);
       expect(await violations(sql), killed).toEqual([]);
     }
     await finish(scene);
@@ -90,7 +92,7 @@ export async function runKills({ kills, seed, eventsPerCycle }: KillRun): Promis
   return hits;
 }
 
-/** One life: starts with events to catch up with, gets more and perhaps a reset, and ends at its point. */
+/** Runs one daemon: it catches up, gets more events and perhaps a reset, and is killed at the point. */
 async function killOnce(scene: Scene, point: KillPoint, events: readonly HistoryEvent[]) {
   const { sql, url, proxy, victims, random } = scene;
   const half = Math.floor(events.length / 2);
@@ -106,7 +108,7 @@ async function killOnce(scene: Scene, point: KillPoint, events: readonly History
   }
   let lost: LostReply | null = null;
   const victim = victims.start({ url: through.href, bulkLimit, killAt: byProxy ? null : { point, hit } });
-  // A victim that never comes to its point is a defect of the test, seen by its exit code.
+  // A daemon that never reaches its point is a defect of the test, which its exit code shows.
   const overdue = setTimeout(() => victim.order({ kind: 'stop' }), 30_000);
   if (byProxy) {
     proxy.loseReply(ofReset ? 'reset' : 'page', hit, (reply) => {
@@ -119,12 +121,12 @@ async function killOnce(scene: Scene, point: KillPoint, events: readonly History
   if (ofReset || random.chance(0.5)) reset(victim, random.pick(all).name);
   const [end] = await Promise.all([victim.ended, appending]);
   clearTimeout(overdue);
-  // The reply was kept back after the server had committed: that is what this kill is about.
+  // This kill requires that the server has committed and that the reply was held back.
   if (byProxy) expect(lost, JSON.stringify(end)).toMatchObject({ tag: 'COMMIT', of: ofReset ? 'reset' : 'page' });
   return end;
 }
 
-function placeOf(url: string): { readonly host: string; readonly port: number } {
+function targetOf(url: string): { readonly host: string; readonly port: number } {
   const { hostname, port } = new URL(url);
   return { host: hostname, port: Number(port || 5432) };
 }
@@ -133,7 +135,7 @@ function reset(victim: Victim, name: string): void {
   victim.order({ kind: 'reset', name });
 }
 
-/** The last one lives until everything is applied, and ends by itself. */
+/** Runs a last daemon until every event is applied, and stops it. */
 async function finish({ sql, url, victims }: Scene): Promise<void> {
   const victim = victims.start({ url, bulkLimit: 50, killAt: null });
   await vi.waitFor(
@@ -154,8 +156,8 @@ async function finish({ sql, url, victims }: Scene): Promise<void> {
 }
 
 /**
- * Two processes that were killed in an attempt at the same event look like an event that kills: the breaker halts there,
- * and an operator who knows better sends RETRY.
+ * When two processes were killed in an attempt at the same event, the crash-loop guard halts the projection at that event.
+ * As an operator would, this sends RETRY.
  */
 async function retryBlamed(sql: Sql): Promise<void> {
   await sql`
@@ -165,7 +167,7 @@ async function retryBlamed(sql: Sql): Promise<void> {
       AND NOT EXISTS (SELECT FROM projection_commands AS c WHERE c.name = s.name AND c.state = 'pending')`;
 }
 
-/** Projections that were not reset exactly as often as was asked for, whichever process each of it died in. */
+/** Projections whose number of resets differs from the number of RESET commands. */
 async function resets(sql: Sql): Promise<readonly object[]> {
   const differing = await sql`
     SELECT s.name, s.generation, count(c.id) FILTER (WHERE c.state = 'done') AS done, count(c.id) AS asked
@@ -174,8 +176,8 @@ async function resets(sql: Sql): Promise<readonly object[]> {
   return [...differing];
 }
 
-/** Sessions of a process that was killed end a moment later; a TRUNCATE of theirs would not respect our snapshot. */
-async function untilNobodyIsThere(sql: Sql): Promise<void> {
+/** The sessions of a killed process end a moment after it. A TRUNCATE of theirs would change the tables below the snapshot. */
+async function untilNoSessions(sql: Sql): Promise<void> {
   await vi.waitFor(
     async () => {
       const sessions = await sql`
@@ -189,10 +191,4 @@ async function untilNobodyIsThere(sql: Sql): Promise<void> {
 
 async function violations(sql: Sql): Promise<readonly string[]> {
   return await onSnapshot(sql, async (tx) => [...(await checkWitnesses(tx)), ...(await checkReadModels(tx))]);
-}
-
-function take(history: Iterator<HistoryEvent>, count: number): readonly HistoryEvent[] {
-  return Array.from({ length: count }, () => history.next()).flatMap(({ done, value }) =>
-    done === true ? [] : [value as HistoryEvent],
-  );
 }

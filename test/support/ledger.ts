@@ -1,7 +1,7 @@
 import { create, defineProjection, type EventShape, type Projection } from '../../src/index.ts';
 import type { Queryable } from '../../src/postgres/pool.ts';
 
-/** Writes down each event in the order in which it was applied; no key would stop a second row. */
+/** One row per applied event, in the order of applying. No unique key would prevent a second row of an event. */
 export const ledger: Projection = defineProjection<EventShape>()({
   name: 'ledger',
   schema: `CREATE TABLE IF NOT EXISTS ledger (
@@ -16,7 +16,7 @@ export async function readLedger(sql: Queryable): Promise<readonly string[]> {
   return rows.map(({ line }) => line);
 }
 
-/** What the ledger is to hold: every event of the store, in its order. */
+/** The expected lines of the ledger: every event of the store, in order of position. */
 export async function expectedLedger(sql: Queryable): Promise<readonly string[]> {
   const rows = await sql<{ line: string }[]>`SELECT position || ' ' || id AS line FROM events ORDER BY position`;
   return rows.map(({ line }) => line);

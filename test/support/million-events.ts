@@ -1,8 +1,8 @@
 import type { Sql } from '../../src/postgres/pool.ts';
 
 /**
- * Fills an empty store quickly: without a write-ahead log, without the triggers, its indexes built in the end. One type
- * is rare, `Rare` at every 50,000th position, seven others share the rest; times fall back now and then.
+ * Fills an empty store quickly: without a write-ahead log, without the triggers, and with the indexes built at the end.
+ * The type `Rare` is at every 50,000th position, seven other types share the rest. Some times are earlier than the one before.
  */
 export async function fillStore(sql: Sql, events: number): Promise<void> {
   await sql.unsafe(`

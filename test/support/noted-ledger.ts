@@ -20,8 +20,8 @@ export interface Ledger {
 }
 
 /**
- * One row per event, numbered in the order of applying. An event that is applied twice clashes on its position, so what
- * is counted here is exactly once or a failure.
+ * One row per event, numbered in the order of applying. The position is the key, so an event that is applied twice is a
+ * failure.
  */
 export function createLedger(
   options: {

@@ -8,11 +8,11 @@ import { Captured } from '../cli/captured.ts';
 
 export interface Ended {
   readonly ok: boolean;
-  /** Everything that came back. */
+  /** The body of the response, or the output of the command. */
   readonly said: string;
 }
 
-/** What somebody can see and do who has one way to the daemon, and no other. */
+/** The status and commands that one interface of the daemon offers to an operator. */
 export interface Operator {
   status(name: string): Promise<ProjectionStatus>;
   failures(name: string): Promise<readonly FailureRecord[]>;
@@ -27,7 +27,7 @@ export type Way = (typeof WAYS)[number];
 
 export const TOKEN = 't';
 
-/** With plain requests. */
+/** An operator that sends HTTP requests. */
 export function byApi(url: () => string): Operator {
   const ask = async (path: string, body?: object): Promise<Ended> => {
     const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' };
@@ -49,7 +49,7 @@ export function byApi(url: () => string): Operator {
   };
 }
 
-/** What a command of the command line writes, started in this folder. */
+/** Runs a command of the command line in this folder. @returns its output */
 export async function runCommand(cwd: string, ...args: readonly string[]): Promise<Ended> {
   const terminal = { stdout: new Captured(), stderr: new Captured() };
   const outputGone = new AbortController().signal;
@@ -58,7 +58,7 @@ export async function runCommand(cwd: string, ...args: readonly string[]): Promi
   return { ok: code === 0, said: terminal.stdout.text + terminal.stderr.text };
 }
 
-/** With the commands, which find the daemon by the file in this folder. */
+/** An operator that runs commands, which find the daemon by the file in this folder. */
 export function byCommandLine(cwd: string): Operator {
   const run = (...args: readonly string[]) => runCommand(cwd, ...args);
   return {
@@ -84,7 +84,7 @@ function parsed<T>({ ok, said }: Ended): T {
   return JSON.parse(said) as T;
 }
 
-/** Looks, as a person would, until the status is so. */
+/** Reads the status until the check accepts it. */
 export async function untilSeen(
   operator: Operator,
   name: string,

@@ -9,27 +9,27 @@ import { plainPages, safePages, storedEvents } from './readers.ts';
 
 export interface OrderingRun {
   readonly stored: number;
-  /** The store's own order: within a stream it must be right, or the writers are at fault and not the reader. */
+  /** The order of the store. If a stream is out of order here, the writers are at fault and not the reader. */
   readonly store: Account;
   readonly engine: Account;
-  /** `position > last` beside it, on the same events: what it loses shows that the run was a hard one. */
+  /** A reader with `position > last` on the same events. The events that it loses show that the run was difficult. */
   readonly plain: Account;
   readonly tally: Tally;
-  /** Pages with events that the engine's reader got while an appender was open. */
+  /** Pages with events that the engine's reader read while a transaction of an appender was open. */
   readonly pagesWhileOpen: number;
-  /** Looks at which somebody held the head back. */
-  readonly looksHeld: number;
+  /** Polls at which an open transaction held the high-water mark back. */
+  readonly pollsHeld: number;
   readonly headFell: boolean;
 }
 
-/** One store, many writers, two readers that follow them from the first event to the last. */
+/** One store, many writers, and two readers that follow them from the first event to the last. */
 export async function runOrdering(options: AppendersOptions): Promise<OrderingRun> {
   await using database = await createTestDatabase();
   const address = { url: database.url };
   const control = connect({ address, applicationName: 'head', max: 1 });
   const reader = connect({ address, applicationName: 'read', max: 2 });
   await migrate(reader, { schema: 'public', notify: true, projections: [] });
-  const count = { pagesWhileOpen: 0, looksHeld: 0, headFell: false };
+  const count = { pagesWhileOpen: 0, pollsHeld: 0, headFell: false };
   const head = watched(createHighWaterMarkReader(control), count);
 
   const appenders = await startAppenders(database, options);
@@ -68,13 +68,13 @@ async function follow(follower: Follower, writing: { readonly over: boolean }): 
   await follower.drain();
 }
 
-function watched(reader: HighWaterMarkReader, count: { looksHeld: number; headFell: boolean }): HighWaterMarkReader {
+function watched(reader: HighWaterMarkReader, count: { pollsHeld: number; headFell: boolean }): HighWaterMarkReader {
   let last = 0n;
   return {
     ...reader,
     read: async () => {
       const head = await reader.read();
-      if (head.holders.length > 0) count.looksHeld += 1;
+      if (head.holders.length > 0) count.pollsHeld += 1;
       if (head.position < last) count.headFell = true;
       last = head.position;
       return head;

@@ -8,31 +8,31 @@ import { vi } from 'vitest';
 import { freePort } from '../../src/embedded/settings.ts';
 import type { TestDatabase } from './database.ts';
 
-/** Debian installs it where only root looks. */
+/** Debian installs it in /usr/sbin, which only the PATH of root has. */
 const PROGRAM = ['pgbouncer', '/usr/sbin/pgbouncer'].find(
   (program) => spawnSync(program, ['--version'], { timeout: 30_000 }).status === 0,
 );
 if (PROGRAM === undefined) {
   if (process.env['CI']) throw new Error('pgbouncer is missing: install it (Debian: apt-get install pgbouncer)');
-  console.log('skipped: nothing is tried behind PgBouncer, since it is not installed');
+  console.log('skipped: the tests behind PgBouncer, which is not installed');
 }
 export const hasPgBouncer = PROGRAM !== undefined;
 
 export interface Pooler extends AsyncDisposable {
-  /** The test's database through the pooler. */
+  /** The address of the test's database through the pooler. */
   readonly url: string;
 }
 
-/** PgBouncer in transaction mode before a test's database, with this many sessions of the server for all clients. */
+/** Starts PgBouncer in transaction mode for a test's database. `sessions`: server sessions for all clients together. */
 export async function startPgBouncer(
   { url }: TestDatabase,
   options: { readonly sessions: number; readonly ignore: readonly string[] },
 ): Promise<Pooler> {
   const folder = await mkdtemp(join(tmpdir(), 'projectionist-pgbouncer-'));
-  // As root it wants to be somebody else, who has to read its configuration.
+  // PgBouncer refuses to run as root; the user that it runs as must be able to read its configuration.
   await chmod(folder, 0o755);
   const port = await freePort();
-  // TCP: it may be somebody else, who must not walk to a socket.
+  // TCP, because that user may have no access to the folder of a unix socket.
   const { hostname, port: serverPort, username, password, pathname } = new URL(url);
   const name = pathname.slice(1);
   const server = `host=${hostname} port=${serverPort || '5432'} dbname=${name} user=${username}`;
@@ -61,7 +61,8 @@ ignore_startup_parameters = ${options.ignore.join(',')}
   });
   await vi.waitFor(
     async () => {
-      if (running.exitCode !== null || !(await canConnect(port))) throw new Error(`PgBouncer is not there: ${said}`);
+      if (running.exitCode !== null || !(await canConnect(port)))
+        throw new Error(`PgBouncer takes no connections: ${said}`);
     },
     { timeout: 20_000, interval: 20 },
   );

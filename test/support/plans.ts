@@ -1,7 +1,7 @@
 import type { Sql, Tx } from '../../src/postgres/pool.ts';
 import type { SentStatement } from './sent-statements.ts';
 
-/** A node of EXPLAIN (ANALYZE, FORMAT JSON), of which only this is looked at. */
+/** The fields of a node of EXPLAIN (ANALYZE, FORMAT JSON) that the checks read. */
 interface PlanNode {
   readonly 'Node Type': string;
   readonly 'Relation Name'?: string;
@@ -18,11 +18,11 @@ interface PlanNode {
 export interface Bounds {
   /** Rows of `events` that one scan may touch. */
   readonly rows: number;
-  /** Rows that one sort may take. */
+  /** Rows that one sort may read. */
   readonly sorted: number;
 }
 
-/** What is wrong with how the server carries out a statement, planned with its values and without; rolled back. */
+/** Describes each violation of the bounds in the plans of a statement, planned with its values and without. Rolled back. */
 export async function planFaults(sql: Sql, statement: SentStatement, bounds: Bounds): Promise<readonly string[]> {
   const faults: string[] = [];
   for (const mode of ['force_custom_plan', 'force_generic_plan']) {
@@ -45,12 +45,12 @@ export async function planFaults(sql: Sql, statement: SentStatement, bounds: Bou
 class RolledBack extends Error {}
 
 async function explain(tx: Tx, { text, values }: SentStatement): Promise<PlanNode> {
-  await tx.unsafe(`PREPARE looked_at AS ${text}`);
+  await tx.unsafe(`PREPARE explained AS ${text}`);
   const given = values.length === 0 ? '' : `(${values.map(literal).join(', ')})`;
   const [row] = await tx.unsafe<[{ 'QUERY PLAN': [{ Plan: PlanNode }] }]>(
-    `EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE looked_at${given}`,
+    `EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE explained${given}`,
   );
-  await tx.unsafe('DEALLOCATE looked_at');
+  await tx.unsafe('DEALLOCATE explained');
   return row['QUERY PLAN'][0].Plan;
 }
 

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/embedded/start.ts';
 import { connect } from '../../src/postgres/pool.ts';
-import type { Stage } from './fault-scene.ts';
+import type { SceneDatabase } from './fault-scene.ts';
 
-/** Commits are flushed, to survive a crash of the server; nothing else flushes at a moment of its own. */
+/** Commits are flushed and survive a crash of the server. No background process flushes on its own schedule. */
 const SETTINGS = {
   synchronous_commit: 'on',
   bgwriter_lru_maxpages: '0',
@@ -13,22 +13,22 @@ const SETTINGS = {
   log_min_messages: 'PANIC',
 };
 
-/** A PostgreSQL of one test, which may stop it, kill it and start it again. */
+/** A PostgreSQL that one test may stop, kill and start again. */
 export interface PrivateServer {
-  readonly stage: Stage;
+  readonly database: SceneDatabase;
   start(): Promise<void>;
-  /** Fast: clients are sent away, everything is kept. */
+  /** A fast shutdown: the sessions end, and every commit is kept. */
   stop(): Promise<void>;
   /**
-   * From now on nothing is flushed but by commits that ask for it: the WAL writer stands still. End with `crash`; an
-   * orderly stop would wait for it.
+   * Suspends the WAL writer: from now on only commits that request it are flushed. The test must end with `crash`, because
+   * an orderly stop would wait for the WAL writer.
    */
   holdBackWal(): Promise<void>;
-  /** Immediate: what was not flushed is gone, as after a power cut. */
+  /** An immediate shutdown: unflushed commits are lost, as after a power failure. */
   crash(): Promise<void>;
 }
 
-/** Starts it; `stage.close` removes it. */
+/** Starts it; `database.close` removes it. */
 export async function startPrivateServer(settings: Readonly<Record<string, string>> = {}): Promise<PrivateServer> {
   const folder = await mkdtemp(join(tmpdir(), 'projectionist-faults-'));
   await chmod(folder, 0o711);
@@ -37,7 +37,7 @@ export async function startPrivateServer(settings: Readonly<Record<string, strin
   const { connection } = server;
   let walWriter: number | null = null;
   return {
-    stage: {
+    database: {
       address: connection,
       target: connection,
       through: (port) => ({ ...connection, host: '127.0.0.1', port }),
@@ -62,7 +62,7 @@ export async function startPrivateServer(settings: Readonly<Record<string, strin
       process.kill(Number(pid), 'SIGQUIT');
       if (walWriter !== null) process.kill(walWriter, 'SIGKILL');
       walWriter = null;
-      // Whoever watches over it would start it again by itself.
+      // Without `stop`, the supervisor of the server would start it again.
       await server.stop();
     },
   };

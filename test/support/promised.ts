@@ -1,4 +1,4 @@
-/** A promise that is settled from outside: Promise.withResolvers, which Node 20 does not have. */
+/** A promise and its resolver: Promise.withResolvers, which Node 20 lacks. */
 export function promised<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
   let resolve: (value: T) => void = () => undefined;
   const promise = new Promise<T>((settle) => {

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 
-/** Prometheus's own checker. Where a missing part is an error (CI), so is this one. */
+/** The checker of Prometheus; null where it is not installed. In CI a missing promtool is an error. */
 export const promtool: string | null =
   spawnSync('promtool', ['--version'], { timeout: 30_000 }).status === 0 ? 'promtool' : null;
 if (promtool === null) {
@@ -8,7 +8,7 @@ if (promtool === null) {
   console.log('skipped: promtool does not check metrics and alert rules, since it is not installed');
 }
 
-/** What it complains of; empty when it finds nothing. */
+/** The problems that promtool reports; empty when there are none. */
 export function complaints(args: readonly string[], input = ''): string {
   const { status, stdout, stderr, error } = spawnSync('promtool', args, { input, encoding: 'utf8', timeout: 30_000 });
   if (error !== undefined) throw error;

@@ -6,32 +6,32 @@ import { type Ending, Link } from './proxy/link.ts';
 
 export type { LostReply } from './proxy/commit-trap.ts';
 
-/** Stands between a daemon and PostgreSQL, and does to the connections what networks do. */
+/** A proxy between a daemon and PostgreSQL that delays, silences and breaks connections. */
 export interface TestProxy extends AsyncDisposable {
   readonly port: number;
-  /** When each connection came, by performance.now(). */
+  /** The time of each new connection, by performance.now(). */
   readonly arrivals: readonly number[];
   /** Connections that are open on both sides. */
   open(): number;
-  /** How bytes travel from now on; without an argument at once and whole. */
+  /** Sets how bytes are forwarded from now on; without an argument, immediately and unsplit. */
   weather(weather?: Partial<Weather>): void;
   /** Ends every connection. */
   cut(how: Ending): void;
   /** Cuts (rst) the first connection over which this many more bytes have gone to the client; resolves then. */
   cutAfter(bytes: number): Promise<void>;
-  /** From now on nothing arrives over the connections there are, and no side hears of the other's end. */
+  /** From now on the existing connections forward no byte and no close. */
   silence(): void;
-  /** While deaf, new connections are taken and nothing is ever answered. */
+  /** While `deaf`, new connections are accepted and never get a reply. */
   deafen(deaf: boolean): void;
-  /** Lets the n-th COMMIT of this kind reach the server, keeps the reply, then calls back. Once. */
+  /** Forwards the n-th COMMIT of this kind, holds its reply back, and then calls `spring`. Once. */
   loseReply(of: LostReply['of'], nth: number, spring: (lost: LostReply) => void): void;
   lay(trap: CommitTrap): void;
 }
 
-/** A host that begins with a slash is the folder of a unix socket. */
+/** @param target a host that begins with a slash is the folder of a unix socket */
 export async function startProxy(target: { readonly host: string; readonly port: number }): Promise<TestProxy> {
   const links = new Set<Link>();
-  const unheard = new Set<Socket>();
+  const deafClients = new Set<Socket>();
   const traps = new CommitTraps();
   const arrivals: number[] = [];
   let weather: Weather = CALM;
@@ -46,7 +46,7 @@ export async function startProxy(target: { readonly host: string; readonly port:
   const server = createServer({ allowHalfOpen: true }, (client) => {
     arrivals.push(performance.now());
     if (deaf) {
-      unheard.add(client.on('error', () => undefined).on('close', () => unheard.delete(client)));
+      deafClients.add(client.on('error', () => undefined).on('close', () => deafClients.delete(client)));
       return;
     }
     const { host, port } = target;
@@ -92,7 +92,7 @@ export async function startProxy(target: { readonly host: string; readonly port:
     lay: (trap) => traps.lay(trap),
     [Symbol.asyncDispose]: async () => {
       for (const link of links) link.destroy();
-      for (const client of unheard) client.destroy();
+      for (const client of deafClients) client.destroy();
       const closed = once(server, 'close');
       server.close();
       await closed;

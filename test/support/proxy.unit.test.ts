@@ -3,7 +3,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { startProxy, type TestProxy } from './proxy.ts';
 
-/** A server that sends everything back, its proxy, and one client of it. */
+/** An echo server, its proxy, and one client of the proxy. */
 let stop: () => void;
 let proxy: TestProxy;
 let client: Socket;
@@ -32,7 +32,7 @@ afterEach(async () => {
   await proxy[Symbol.asyncDispose]();
 });
 
-/** The pieces in which a text comes back. */
+/** The pieces in which the echo of a text arrives. */
 async function echo(text: string): Promise<readonly string[]> {
   const pieces: string[] = [];
   const whole = new Promise<void>((resolve) => {
@@ -43,13 +43,13 @@ async function echo(text: string): Promise<readonly string[]> {
       resolve();
     });
   });
-  // Nothing in the way of a start-up message: its length would be believed.
+  // The proxy reads the first bytes as the length of a start-up message.
   client.write(text);
   await whole;
   return pieces;
 }
 
-test('in calm weather bytes pass whole, and the end of one side is the end of the other', async () => {
+test('by default bytes are forwarded unsplit, and the end of one side ends the other', async () => {
   expect(await echo('hello')).toEqual(['hello']);
   expect(proxy.open()).toBe(1);
   client.end();
@@ -57,7 +57,7 @@ test('in calm weather bytes pass whole, and the end of one side is the end of th
   expect(proxy.arrivals).toHaveLength(1);
 });
 
-test('a delay counts both ways, and what follows does not overtake', async () => {
+test('a delay applies in both directions, and later bytes do not overtake earlier ones', async () => {
   proxy.weather({ delayMs: 20 });
   const began = performance.now();
   const early = echo('early');
@@ -67,14 +67,14 @@ test('a delay counts both ways, and what follows does not overtake', async () =>
   expect(performance.now() - began).toBeGreaterThanOrEqual(38);
 });
 
-test('slices arrive as many pieces, in order', async () => {
+test('sliced bytes arrive in many pieces and in order', async () => {
   proxy.weather({ sliceBytes: 1 });
   const pieces = await echo('0123456789'.repeat(5));
   expect(pieces.join('')).toBe('0123456789'.repeat(5));
   expect(pieces.length).toBeGreaterThan(5);
 });
 
-test('a narrow line takes its time', async () => {
+test('a limit of bytes per second delays the transfer', async () => {
   proxy.weather({ sliceBytes: 100, bytesPerSecond: 50_000 });
   const began = performance.now();
   await echo('x'.repeat(5000));
@@ -87,7 +87,7 @@ test.each(['fin', 'rst'] as const)('a cut (%s) ends both sides', async (how) => 
   expect(client.errored === null).toBe(how === 'fin');
 });
 
-test('a cut after so many bytes lets exactly those through', async () => {
+test('a cut after a number of bytes forwards no more than those', async () => {
   let received = 0;
   client.on('data', (bytes: Buffer) => {
     received += bytes.length;
@@ -99,24 +99,24 @@ test('a cut after so many bytes lets exactly those through', async () => {
   expect(received).toBeLessThanOrEqual(2000);
 });
 
-test('silence: nothing arrives, and no side hears of the other’s end; new connections work', async () => {
+test('silence: no byte and no close is forwarded, and new connections work', async () => {
   proxy.silence();
-  const heard: string[] = [];
-  served[0]?.on('data', (bytes: Buffer) => heard.push(bytes.toString()));
-  served[0]?.on('end', () => heard.push('end'));
+  const received: string[] = [];
+  served[0]?.on('data', (bytes: Buffer) => received.push(bytes.toString()));
+  served[0]?.on('end', () => received.push('end'));
   client.end('lost');
   client = connect(proxy.port, '127.0.0.1').on('error', () => undefined);
   expect((await echo('again')).join('')).toBe('again');
-  expect(heard).toEqual([]);
+  expect(received).toEqual([]);
   expect(served[0]?.destroyed).toBe(false);
 });
 
-test('deaf: a new connection is taken and nothing is answered', async () => {
+test('deaf: a new connection is accepted and gets no reply', async () => {
   proxy.deafen(true);
-  const unheard = connect(proxy.port, '127.0.0.1');
-  await once(unheard, 'connect');
-  unheard.write('hello');
+  const deafClient = connect(proxy.port, '127.0.0.1');
+  await once(deafClient, 'connect');
+  deafClient.write('hello');
   expect(await echo('the old one')).toEqual(['the old one']);
-  expect(unheard.bytesRead).toBe(0);
-  unheard.destroy();
+  expect(deafClient.bytesRead).toBe(0);
+  deafClient.destroy();
 });

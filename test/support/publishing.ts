@@ -8,7 +8,7 @@ import type { TestBroker } from './broker.ts';
 import type { TestDatabase } from './database.ts';
 import { ledger } from './ledger.ts';
 
-/** A message as a consumer got it. */
+/** A message as a consumer received it. */
 export interface Delivery {
   readonly position: bigint;
   readonly previous: bigint;
@@ -29,7 +29,7 @@ export function appended(count: number, payload: unknown = {}): readonly NewEven
   }));
 }
 
-/** A daemon that publishes, with one projection beside. */
+/** A daemon with a publisher and one projection. */
 export async function startPublishing(
   database: TestDatabase,
   {
@@ -49,7 +49,7 @@ export async function startPublishing(
   return daemon;
 }
 
-/** A durable queue that is bound to everything; bound before anything is published. */
+/** A durable queue that is bound to every routing key. Tests bind it before the first message is published. */
 export async function bindQueue(
   { channel, name }: TestBroker,
   exchange: string,
@@ -62,7 +62,7 @@ export async function bindQueue(
   return queue;
 }
 
-/** What arrives in the queue, in order of arrival. */
+/** The messages of the queue, in order of arrival. The list grows while the test runs. */
 export async function collect(connection: ChannelModel, queue: string): Promise<readonly Delivery[]> {
   const channel = await connection.createChannel();
   channel.on('error', () => undefined);
@@ -87,12 +87,6 @@ export function toDelivery({ properties }: ConsumeMessage): Delivery {
 /** Without repetitions. */
 export function firstDeliveries(deliveries: readonly Delivery[]): readonly string[] {
   return [...new Set(deliveries.map(({ position, id }) => `${position} ${id}`))];
-}
-
-/** What the first deliveries are to be: every event of the store, in its order. */
-export async function storedEvents(sql: Sql): Promise<readonly string[]> {
-  const rows = await sql<{ line: string }[]>`SELECT position || ' ' || id AS line FROM events ORDER BY position`;
-  return rows.map(({ line }) => line);
 }
 
 /** Waits until the publisher has stored that everything is confirmed. */

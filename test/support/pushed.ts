@@ -11,8 +11,8 @@ export async function untilBroker(daemon: Daemon, state: BrokerState, timeout = 
 }
 
 /**
- * A daemon that consumes from an exchange of the test's own. Without NOTIFY and with the next schedule far away: what is
- * found at once was pushed, what was not is found by the heartbeat.
+ * A daemon that consumes from an exchange of the test. It uses no NOTIFY and its next scheduled poll is far away, so an
+ * event is found by a push or by the heartbeat.
  */
 export async function startPushed(
   scene: Scene,
@@ -29,14 +29,14 @@ export async function startPushed(
   return { daemon, exchange };
 }
 
-/** Waits until the connection has been lost, also where it has come back since. */
+/** Waits until the connection was lost at least once. */
 export async function untilLost(log: ReturnType<typeof capturingLog>): Promise<void> {
   const states = (): unknown[] =>
     log.lines.filter(({ message }) => message === 'broker transition').map(({ fields }) => fields['to']);
   await vi.waitFor(() => expect(states()).toContain('polling-only'), { timeout: 30_000, interval: 10 });
 }
 
-/** Waits until that many messages have reached the daemon, whatever they were worth. */
+/** Waits until that many messages have reached the daemon, valid or not. */
 export async function untilPushed(daemon: Daemon, messages: number, timeout = 30_000): Promise<void> {
   const received = (): number => Object.values(daemon.hints().pushes).reduce((sum, count) => sum + count, 0);
   await vi.waitFor(() => expect(received()).toBeGreaterThanOrEqual(messages), { timeout, interval: 10 });

@@ -8,7 +8,7 @@ const broker = await openBroker();
 afterAll(async () => await broker?.[Symbol.asyncDispose]());
 
 describe.skipIf(!installed)('a node of the test’s own', () => {
-  test('is away when it is killed, there again when it is started, and leaves nothing behind', async () => {
+  test('takes no connections after a kill, takes them after a start, and has ended after its disposal', async () => {
     let port: number;
     {
       await using node = await startRabbitNode();
@@ -22,12 +22,12 @@ describe.skipIf(!installed)('a node of the test’s own', () => {
       await expect(own.channel.checkQueue(queue)).resolves.toMatchObject({ messageCount: 0 });
     }
     await expect(reach(port)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
-    // Two starts of a broker: 10 s of a machine that does nothing else.
+    // Two starts of a broker take 10 s on an idle machine.
   }, 180_000);
 });
 
 describe.skipIf(broker === null)('the broker of the run', () => {
-  test('deletes in the end what was declared under the names it gave', async () => {
+  test('deletes at the end the queues and exchanges that were declared under its names', async () => {
     let queue = '';
     {
       await using own = await openBroker();

@@ -9,28 +9,28 @@ import { connect } from 'amqplib';
 import { freePort } from '../../src/embedded/settings.ts';
 
 /**
- * A RabbitMQ that one test file may kill, freeze and fill. It has its own ports, folder, cookie and epmd, and ends with
- * this process whatever ends that. About 150 MB and 5 s each: one per file, one at a time.
+ * A RabbitMQ that one test file may kill, freeze and fill. It has its own ports, folder, cookie and epmd, and ends when
+ * this process ends for any reason. Each takes about 150 MB and 5 s: at most one per file at a time.
  */
 export interface RabbitNode extends AsyncDisposable {
   /** `name@localhost`, for a cluster. */
   readonly name: string;
   readonly port: number;
   readonly url: string;
-  /** kill -9; resolves when it is gone. What was durable is there again after `start`. */
+  /** kill -9; resolves when the process has ended. Durable queues and messages are available again after `start`. */
   kill(): Promise<void>;
-  /** After `kill`; resolves when it takes connections. */
+  /** Starts the node after `kill`; resolves when it takes connections. */
   start(): Promise<void>;
-  /** The broker stops as for an upgrade, its Erlang stays. */
+  /** Stops the broker as for an upgrade; its Erlang node keeps running. */
   stopApp(): Promise<void>;
   startApp(): Promise<void>;
-  /** SIGSTOP: sockets stay open and nothing answers. */
+  /** SIGSTOP: the sockets stay open and get no reply. */
   freeze(): void;
   thaw(): void;
-  /** The memory alarm: publishers are blocked while it is on. */
+  /** Sets the memory alarm: the broker blocks publishers while it is on. */
   alarm(on: boolean): Promise<void>;
   queues(): Promise<readonly QueueInfo[]>;
-  /** Ports that clients have connected from. */
+  /** The local ports of the connected clients. */
   connections(): Promise<readonly number[]>;
   closeAllConnections(reason: string): Promise<void>;
   /** `rabbitmqctl ARGUMENTS`: its stdout. One to two seconds a call. */
@@ -51,8 +51,8 @@ export interface NodeOptions {
   readonly cluster?: { readonly home: string; readonly epmdPort: number };
 }
 
-/** Ends epmd and the node when its stdin ends, which it does with this process; told the node's pid, or none. */
-const KEEPER = `"$1" -port "$2" -address 127.0.0.1 & epmd=$!
+/** Reads the node's pid from stdin, and kills epmd and the node when stdin ends, which is when this process ends. */
+const SUPERVISOR = `"$1" -port "$2" -address 127.0.0.1 & epmd=$!
 while read -r pid; do node=$pid; done
 kill -9 $node $epmd 2>/dev/null; wait`;
 
@@ -84,7 +84,7 @@ export async function startRabbitNode(options: NodeOptions = {}): Promise<Rabbit
     ['disk_free_limit.absolute = 1MB', ...(options.config ?? [])].join('\n'),
   );
 
-  const supervisor = spawn('sh', ['-c', KEEPER, 'keeper', 'epmd', env['ERL_EPMD_PORT'] ?? ''], {
+  const supervisor = spawn('sh', ['-c', SUPERVISOR, 'supervisor', 'epmd', env['ERL_EPMD_PORT'] ?? ''], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
   });
@@ -110,7 +110,7 @@ export async function startRabbitNode(options: NodeOptions = {}): Promise<Rabbit
     const exited = once(child, 'exit');
     child.kill('SIGKILL');
     await exited;
-    // The number may soon be another process's.
+    // The system may reuse the pid for another process.
     supervisor.stdin.write('\n');
   };
   const ctl = async (...args: readonly string[]): Promise<string> => {
@@ -124,7 +124,7 @@ export async function startRabbitNode(options: NodeOptions = {}): Promise<Rabbit
   };
   const dispose = async (): Promise<void> => {
     await kill();
-    // Of a test that has failed: with the node gone they end, and would write into the folder once more.
+    // Commands of a failed test end once the node has ended. Until then they write into the folder.
     await Promise.allSettled(commands);
     const ended = once(supervisor, 'exit');
     supervisor.stdin.end();
@@ -193,7 +193,7 @@ function environment(own: {
     HOME: own.home,
     ERL_EPMD_PORT: String(own.epmdPort),
     ERL_EPMD_ADDRESS: '127.0.0.1',
-    // The keeper's alone: another one would outlive us.
+    // Only the supervisor starts epmd: one that the node starts would outlive this process.
     ERL_AFLAGS: '-start_epmd false',
     RABBITMQ_NODENAME: own.name,
     RABBITMQ_NODE_IP_ADDRESS: '127.0.0.1',

@@ -5,8 +5,8 @@ import type { Queryable, Sql } from '../../src/postgres/pool.ts';
 import { expectedTables, readTables } from './dancefinder.ts';
 
 /**
- * Which tables of DanceFinder differ from the fold of the events up to the stored position of their own projection.
- * `tx` must see one moment only, unless everything stands still.
+ * Describes each table of DanceFinder that differs from the fold of the events up to the stored position of its
+ * projection. `tx` must read one snapshot, unless no daemon is running.
  */
 export async function checkReadModels(tx: Queryable): Promise<readonly string[]> {
   const states = await tx<{ name: string; cursor: bigint }[]>`SELECT name, cursor FROM projection_state`;

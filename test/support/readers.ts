@@ -3,10 +3,10 @@ import { readPage } from '../../src/event-store/read.ts';
 import type { Sql } from '../../src/postgres/pool.ts';
 import type { NextPage, Sighting } from './follower.ts';
 
-/** Pages of 50, so that a page is often cut inside of one transaction's events. */
+/** Pages of 50, so that a page often ends within the events of one transaction. */
 const LIMIT = 50;
 
-/** The engine's way: the safe head, then the page below it. `head` must stand on a pool of one connection. */
+/** Reads as the engine does: the high-water mark, then the page up to it. `head` must use a pool of one connection. */
 export function safePages(head: HighWaterMarkReader, reader: Sql): NextPage {
   return async (after) => {
     const { position } = await head.read();
@@ -24,7 +24,7 @@ export async function pageTo(reader: Sql, after: bigint, head: bigint): Promise<
   }));
 }
 
-/** What everybody writes first, and what loses events. */
+/** Reads with `position > last` alone, which loses events. */
 export function plainPages(reader: Sql): NextPage {
   return (after) => pageTo(reader, after, 2n ** 62n);
 }

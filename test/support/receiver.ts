@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { onTestFinished } from 'vitest';
 
-/** A real HTTP server that keeps what is posted to it, and answers as a test says. */
+/** An HTTP server that keeps the requests posted to it, and answers with `answer`. */
 export async function startReceiver(answer: (response: ServerResponse, count: number) => void) {
   const posted: { readonly headers: IncomingHttpHeaders; readonly path: string; readonly body: string }[] = [];
   const server = createServer((incoming, outgoing) => {

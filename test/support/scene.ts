@@ -5,15 +5,16 @@ import type { Daemon, DaemonOptions, NewEvent, Projection } from '../../src/inde
 import type { Sql } from '../../src/postgres/pool.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
 import { openStore, startDaemon } from './engine.ts';
+import { promised } from './promised.ts';
 
-/** A database of one test with its store, and the daemons that the test starts on it. */
+/** A database of one test with its event store, and the daemons that the test starts on it. */
 export interface Scene extends AsyncDisposable {
   readonly database: TestDatabase;
   readonly sql: Sql;
   append(...events: readonly NewEvent[]): Promise<readonly Appended[]>;
-  /** A daemon with an id of its own; stopped at the end of the test. */
+  /** Starts a daemon with a random id. It is stopped at the end of the test. */
   start(options?: Partial<DaemonOptions>): Promise<Daemon>;
-  /** The projection's row, its version included: equal means that nothing has written it in between. */
+  /** The projection's row with its xmin: two equal results mean that no transaction wrote the row in between. */
   row(name: string): Promise<{
     readonly cursor: bigint;
     readonly generation: bigint;
@@ -48,7 +49,7 @@ export async function openScene(projections: readonly Projection[]): Promise<Sce
   };
 }
 
-/** Ends every session of a daemon, as the death of its process would, and waits until the server has noticed. */
+/** Ends every session of a daemon, as the end of its process would, and waits until the server has removed them. */
 export async function endSessions(sql: Sql, daemon: Daemon): Promise<void> {
   const [{ pids }] = await sql<[{ pids: number[] }]>`
     SELECT coalesce(array_agg(pid), '{}') AS pids FROM pg_stat_activity
@@ -64,18 +65,15 @@ export async function endSessions(sql: Sql, daemon: Daemon): Promise<void> {
   );
 }
 
-/** What a dead process does next. */
+/** A promise that stays pending, as in a process that has ended. */
 export function never(): Promise<never> {
   return new Promise(() => undefined);
 }
 
-/** A promise to be kept by hand: a test waits at it, or makes the engine wait at it. */
+/** A promise that a test settles: the test waits for it, or makes the engine wait for it. */
 export function gate(): { readonly passed: Promise<void>; open(): void } {
-  let open = (): void => undefined;
-  const passed = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { passed, open: () => open() };
+  const { promise, resolve } = promised<void>();
+  return { passed: promise, open: () => resolve() };
 }
 
 /** Keeps every line that a daemon logs. */

@@ -1,4 +1,4 @@
-/** One metric as it stood in an answer of `GET /metrics`. */
+/** One metric of a response of `GET /metrics`. */
 export interface Scraped {
   readonly type: string;
   readonly help: string;
@@ -7,7 +7,7 @@ export interface Scraped {
   readonly samples: readonly { readonly labels: Readonly<Record<string, string>>; readonly value: number }[];
 }
 
-/** Reads the text format: enough of it for a test, by nobody's library. @throws Error on a line that is none of it */
+/** Parses the part of the text format that tests need, without the library that writes it. @throws Error on any other line */
 export function readScrape(text: string): ReadonlyMap<string, Scraped> {
   const found = new Map<
     string,

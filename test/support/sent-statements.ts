@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { vi } from 'vitest';
 
-/** One statement as it went over the wire. */
+/** One statement as the driver sent it. */
 export interface SentStatement {
   readonly text: string;
   readonly values: readonly (string | null)[];
@@ -17,8 +17,8 @@ interface Bind {
 }
 
 /**
- * Writes down whatever the driver sends over any connection of this process, without changing it: parsed under a name
- * once, bound many times. `stop` ends that.
+ * Records the statements that the driver sends over any connection of this process, unchanged. The driver parses a named
+ * statement once and binds it many times, so texts are kept by name. `stop` ends the recording.
  */
 export function recordStatements(): { readonly sent: readonly SentStatement[]; readonly stop: () => void } {
   const sent: SentStatement[] = [];

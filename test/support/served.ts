@@ -11,10 +11,10 @@ import { openScene, type Scene } from './scene.ts';
 
 const QUIET = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
-/** A scene whose daemon answers on a port, with a folder from which the command line finds it. */
+/** A scene whose daemon serves its control API on a port, and the folder in which the command line finds it. */
 export interface Served extends AsyncDisposable {
   readonly scene: Scene;
-  /** The one that runs, or ran last. */
+  /** The daemon that was started last. */
   daemon(): Daemon;
   url(): string;
   readonly cwd: string;
@@ -43,8 +43,8 @@ export async function openServed(
     ways: { 'the API': byApi(url), 'the command line': byCommandLine(cwd) },
     start: async () => {
       const daemon = await scene.start(options);
-      const place = { token: TOKEN, host: '127.0.0.1', port: 0, version: '1' };
-      const server = await createControlApi({ daemon, ...place, log: QUIET }).listen();
+      const settings = { token: TOKEN, host: '127.0.0.1', port: 0, version: '1' };
+      const server = await createControlApi({ daemon, ...settings, log: QUIET }).listen();
       await writeDaemonFile(stateFolder(cwd), { url: server.url, token: TOKEN, pid: process.pid });
       running = { daemon, server };
       return daemon;

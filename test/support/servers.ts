@@ -7,7 +7,7 @@ import type { TestProject } from 'vitest/node';
 import { freePort } from '../../src/embedded/settings.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/embedded/start.ts';
 
-/** A PostgreSQL that this run may do anything to. */
+/** The PostgreSQL server of this test run. Tests may create and drop databases and end sessions on it. */
 export interface TestServer {
   /** Options for postgres.js. */
   readonly connection: {
@@ -29,8 +29,8 @@ declare module 'vitest' {
 }
 
 /**
- * TEST_DATABASE_URL if it is set, else a throw-away server of this run. Never one that happens to listen: the tests
- * create and drop databases, prepare transactions and end other sessions.
+ * Uses TEST_DATABASE_URL if it is set, else starts a throw-away server for this run. It never uses another server that
+ * listens: the tests create and drop databases, prepare transactions and end other sessions.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const given = process.env['TEST_DATABASE_URL'];
@@ -39,7 +39,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     return () => Promise.resolve();
   }
   const folder = await mkdtemp(join(tmpdir(), 'projectionist-test-'));
-  // mkdtemp gives 0700; as root the server is another user, who has to walk through.
+  // mkdtemp makes the folder with mode 0700. Under root the server runs as another user, which must be able to enter it.
   await chmod(folder, 0o711);
   const remove = () => rm(folder, { recursive: true, force: true });
   try {
@@ -64,7 +64,7 @@ function settings(port: number): Record<string, string> {
   };
 }
 
-/** TCP asks for a password (anybody on this machine could become superuser otherwise), so it gets one. */
+/** Opens the TCP port with a random password: without one any user of this machine could connect as superuser. */
 async function openTcp(server: EmbeddedPostgres, port: number): Promise<string> {
   const password = randomBytes(16).toString('hex');
   const sql = postgres({ ...server.connection, max: 1 });

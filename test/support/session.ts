@@ -1,7 +1,7 @@
 import { connect, type DatabaseAddress, type Queryable } from '../../src/postgres/pool.ts';
 import { queryable } from '../../src/postgres/session.ts';
 
-/** One session of a scripted interleaving: statements run in the order given, the transaction stays open in between. */
+/** One session of a scripted interleaving. Statements run in the order of the calls; the transaction stays open between them. */
 export interface Session extends AsyncDisposable {
   /** One connection, so BEGIN and COMMIT may be sent as statements. */
   readonly sql: Queryable;

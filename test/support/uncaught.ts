@@ -1,4 +1,4 @@
-/** What nobody caught in this process: each would have ended a daemon's. The test runner hears of it too. */
+/** Records the uncaught errors of this process, each of which would end the process of a daemon. The test runner gets them too. */
 export function watchUncaught(): { readonly seen: readonly string[]; stop(): void } {
   const seen: string[] = [];
   const note = (error: unknown): void => void seen.push(String(error));

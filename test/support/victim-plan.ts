@@ -3,9 +3,9 @@ import type { Failpoint } from '../../src/projector/failpoint.ts';
 export interface VictimPlan {
   readonly url: string;
   readonly bulkLimit: number;
-  /** Ends itself with SIGKILL when it comes to this point for the n-th time, over all projections. */
+  /** The process sends itself SIGKILL when it reaches this point for the n-th time, over all projections. */
   readonly killAt: { readonly point: Failpoint; readonly hit: number } | null;
-  /** Has one more projection, `sleeper`, which spends so long in one statement for each event `Slept`. */
+  /** Adds the projection `sleeper`, which runs a statement of this duration for each event `Slept`. */
   readonly sleepSeconds?: number;
 }
 

@@ -3,7 +3,7 @@ import { createDaemon, defineProjection, type EventShape, type Projection } from
 import type { VictimMessage, VictimOrder, VictimPlan } from './victim-plan.ts';
 import { witnesses } from './witnesses.ts';
 
-/** A daemon in a process of its own, which may end itself in the middle of a page. Started by `victims.ts`. */
+/** A daemon in its own process, which may kill itself in the middle of a page. `victims.ts` starts it. */
 const plan = JSON.parse(process.argv[2] ?? '') as VictimPlan;
 let hits = 0;
 
@@ -33,7 +33,7 @@ const daemon = createDaemon({
 });
 
 function tell(message: VictimMessage): void {
-  // The parent may be gone; then so is this process in a moment.
+  // The parent may have ended; then this process ends in a moment.
   process.send?.(message, () => undefined);
 }
 

@@ -8,7 +8,7 @@ import type { VictimMessage, VictimOrder, VictimPlan } from './victim-plan.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
 
-/** Child processes that run a daemon of this checkout, compiled: a process is up in a fraction of a second. */
+/** Child processes that run a compiled daemon of this checkout, which starts in a fraction of a second. */
 export interface Victims extends AsyncDisposable {
   start(plan: VictimPlan): Victim;
 }
@@ -17,13 +17,13 @@ export interface Victim {
   readonly messages: readonly VictimMessage[];
   /** Resolves when the daemon runs, or when the process has ended before. */
   readonly started: Promise<void>;
-  /** By what it was ended: a signal, or null for an exit of its own. */
+  /** The signal that ended the process; null when it exited. */
   readonly ended: Promise<{ readonly code: number | null; readonly signal: string | null; readonly stderr: string }>;
   order(order: VictimOrder): void;
   kill(): void;
 }
 
-/** Compiles what the victim needs into a folder that dispose removes, together with every process still running. */
+/** Compiles the victim into a folder. Disposal ends every running process and removes the folder. */
 export async function compileVictims(): Promise<Victims> {
   const folder = await mkdtemp(join(tmpdir(), 'projectionist-victim-'));
   const running = new Set<ChildProcess>();
@@ -62,7 +62,7 @@ export async function compileVictims(): Promise<Victims> {
 }
 
 function startVictim(script: string, plan: VictimPlan, running: Set<ChildProcess>): Victim {
-  // Nothing of the test runner's own options: they would be run in the child as well.
+  // The child must not inherit the options of the test runner, which would load its hooks.
   const child = fork(script, [JSON.stringify(plan)], { execArgv: [], stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
   running.add(child);
   const messages: VictimMessage[] = [];
@@ -85,7 +85,7 @@ function startVictim(script: string, plan: VictimPlan, running: Set<ChildProcess
     messages,
     started,
     ended,
-    // To a process that was killed a moment ago nothing can be sent; that is no error here.
+    // A message to a process that was just killed cannot be sent, which is no error here.
     order: (order) => void (child.connected && child.send(order, () => undefined)),
     kill: () => void child.kill('SIGKILL'),
   };

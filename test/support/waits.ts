@@ -1,8 +1,8 @@
 import { vi } from 'vitest';
 
 /**
- * A wait ends with its condition; its bound is for a condition that never comes. Vitest's own bound is one second, which
- * a machine that does other work beside does not keep. Loaded before each test file: see vitest.config.ts.
+ * A wait ends when its condition holds; its bound is for a condition that never holds. The default bound of Vitest is one
+ * second, which is too short on a busy machine. Loaded before each test file: see vitest.config.ts.
  */
 const BOUND_MS = 60_000;
 

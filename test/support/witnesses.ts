@@ -10,9 +10,9 @@ import {
 } from '../../src/index.ts';
 import type { Queryable, Sql } from '../../src/postgres/pool.ts';
 
-/** What DanceFinder handles. The histories hold other events too, which these witnesses must pass over. */
+/** The event types of DanceFinder. The histories contain other types too, which these projections must pass over. */
 const HANDLED = Object.keys(AGGREGATE_OF);
-/** The ladder counts in streams, so it needs every event of a stream. */
+/** The ladder counts the events of each stream, so it handles every type. */
 const EVERY = [...HANDLED, 'BandPhotoAdded', 'DanceHallRated', 'EventShared'];
 const PRIME = 1_000_003n;
 
@@ -20,7 +20,7 @@ function on(names: readonly string[], handler: Handler<StoredEvent>): Readonly<R
   return Object.fromEntries(names.map((name) => [name, handler]));
 }
 
-/** Each event, once. The key is a claim for the engine: no index of the real table would stop a second row. */
+/** One row per applied event. The key is only declared: no index of the table would prevent a second row. */
 const ledger = defineProjection<EventShape>()({
   name: 'witness_ledger',
   schema: 'CREATE TABLE IF NOT EXISTS witness_ledger (position bigint NOT NULL, event_id uuid NOT NULL);',
@@ -41,7 +41,7 @@ const chain = defineProjection<EventShape>()({
   }),
 });
 
-/** Expects each stream's next sequence number, and counts what came otherwise. */
+/** Expects the next sequence number of each stream, and counts the others. */
 const ladder = defineProjection<EventShape>()({
   name: 'witness_ladder',
   schema: `CREATE TABLE IF NOT EXISTS witness_ladder (
@@ -56,7 +56,7 @@ const ladder = defineProjection<EventShape>()({
   }),
 });
 
-/** Balances under an operation that neither commutes nor forgives a second time. */
+/** Balances under an operation that is neither commutative nor idempotent. */
 const bank = defineProjection<EventShape>()({
   name: 'witness_bank',
   schema: 'CREATE TABLE IF NOT EXISTS witness_bank (account text PRIMARY KEY, balance bigint NOT NULL);',
@@ -70,8 +70,8 @@ const bank = defineProjection<EventShape>()({
 });
 
 /**
- * Projections that cannot hide an error. With plain upserts an event that is applied twice, or too early, leaves the
- * same rows; here it does not. One is made of statements, three run SQL of their own.
+ * Projections whose rows show every error. With plain upserts an event that is applied twice, or too early, leaves the
+ * same rows; here it does not. One returns statements, three run SQL of their own.
  */
 export const witnesses: readonly Projection[] = [ledger, chain, ladder, bank];
 
@@ -91,16 +91,15 @@ interface Cursor {
   readonly position: bigint;
 }
 
-/** Runs `read` on one snapshot of the database: rows and cursors of the same moment. */
+/** Runs `read` on one snapshot of the database, so that rows and cursors belong together. */
 export async function onSnapshot<T>(sql: Sql, read: (tx: Queryable) => Promise<T>): Promise<T> {
   const result = await sql.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', async (tx) => [await read(tx)] as const);
   return result[0];
 }
 
 /**
- * What the witnesses found wrong, computed from the events of the store up to each one's own cursor: events lost,
- * doubled, disordered; cursors and positions that do not belong together. Empty when all is well. `tx` must see one
- * moment only, unless everything stands still.
+ * Describes each error in the rows of the witnesses, compared with the events up to the cursor of each: lost, repeated and
+ * reordered events; cursors and positions that do not match. `tx` must read one snapshot, unless no daemon is running.
  */
 export async function checkWitnesses(tx: Queryable): Promise<readonly string[]> {
   const events = await tx<Seen[]>`
@@ -127,7 +126,7 @@ async function readCursors(tx: Queryable): Promise<readonly Cursor[]> {
     FROM projection_state AS s JOIN readviews AS r USING (name) WHERE s.instance_id = '' ORDER BY s.name`;
 }
 
-/** Every cursor stands at an event, knows its id, and readviews shows the greatest time up to it. */
+/** Checks that every cursor is the position of an event, has its id, and that readviews shows the greatest time up to it. */
 async function checkCursors(tx: Queryable): Promise<readonly string[]> {
   const found: string[] = [];
   for (const { name, cursor, lastEventId, position } of await readCursors(tx)) {

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import type { Capsule } from '../../src/core/capsule.ts';
 import { lookup, type Projection, update } from '../../src/index.ts';
-import { makeCapsule } from '../../src/operations/dry-run/capsule.ts';
+import { makeFailureSnapshot } from '../../src/operations/dry-run/failure-snapshot.ts';
 import { capsuleEvents, createMemoryKit, createTestKit, replayCapsule, type TestKit } from '../../src/testing/index.ts';
 import { untilStatus } from '../support/engine.ts';
-import { brokenStately, type CountHandler, mendedStately, shop, statelyWith } from '../support/halted-stock.ts';
+import { brokenStock, type CountHandler, mendedStock, shop, stockWith } from '../support/halted-stock.ts';
 import { openScene, type Scene } from '../support/scene.ts';
 
 const OCCURRED = '2026-03-01T19:00:00.123456Z';
@@ -17,9 +17,9 @@ function event(name: string, aggregateId: string, sequenceNo: number, payload: o
 }
 
 beforeAll(async () => {
-  // The kit needs the shop's table for the foreign key of the stock's.
+  // The kit needs the table of the shop for the foreign key of the table of the stock.
   kit = createTestKit({ database: inject('postgres').url, schema: shop.schema });
-  scene = await openScene([shop, brokenStately]);
+  scene = await openScene([shop, brokenStock]);
   daemon = await scene.start({ retries: 0 });
   await scene.append(event('ShopNamed', 'corner', 1, {}));
   for (const item of ['a', 'b', 'c'])
@@ -34,21 +34,21 @@ afterAll(async () => {
   await kit.close();
 });
 
-/** As the daemon would make it, did it run this code. */
+/** The snapshot that a daemon with this projection would export. */
 async function capsuleOf(projection: Projection): Promise<Capsule> {
-  const place = {
+  const source = {
     database: { url: scene.database.url },
     schema: 'public',
     version: '1',
     projections: [shop, projection],
   };
-  const capsule = await makeCapsule(place, 'stock', new AbortController().signal);
+  const capsule = await makeFailureSnapshot(source, 'stock', new AbortController().signal);
   return JSON.parse(JSON.stringify(capsule)) as Capsule;
 }
-const capsuleWith = (handler: CountHandler) => capsuleOf(statelyWith(handler));
+const capsuleWith = (handler: CountHandler) => capsuleOf(stockWith(handler));
 
 // Seen red with: the time of the export put into the capsule.
-test('a capsule holds the event, its neighbours, the failure and the attempt, and a repeat gives the same bytes', async () => {
+test('a failure snapshot holds the event, its surrounding events, the failure and the attempt, and a second export has the same bytes', async () => {
   const capsule = await daemon.capsule('stock');
   expect(JSON.stringify(await daemon.capsule('stock'))).toBe(JSON.stringify(capsule));
   expect(capsule).toMatchObject({
@@ -70,7 +70,7 @@ test('a capsule holds the event, its neighbours, the failure and the attempt, an
   expect(capsule.handledBefore.map(({ aggregateId }) => aggregateId)).toEqual(['a', 'b', 'c']);
 });
 
-test('it holds the rows that the statements find, and those that their values could clash with', async () => {
+test('a failure snapshot holds the rows that the statements match, and those whose keys their values could violate', async () => {
   const { tables } = await capsuleWith(() => [
     update('stock', { count: 3, details: { from: 'count' } }, { item: 'a' }),
     lookup('shop', { select: 'id', where: { id: 'corner' } }, (found) =>
@@ -96,14 +96,14 @@ const changed = [
 ];
 
 // Seen red with: the rows of the capsule not put into the tables.
-test('it fails the same way with the broken handler and is applied by the mended one, in memory and on PostgreSQL', async () => {
-  const capsule = await capsuleOf(mendedStately);
+test('a replay fails the same way with the broken handler and applies the event with the mended one, in memory and on PostgreSQL', async () => {
+  const capsule = await capsuleOf(mendedStock);
   for (const [options, on] of [
     [{ on: 'memory' as const }, 'memory'],
     [{ on: kit }, 'postgres'],
     [{}, 'memory'],
   ] as const) {
-    expect(await replayCapsule(brokenStately, capsule, options)).toEqual({
+    expect(await replayCapsule(brokenStock, capsule, options)).toEqual({
       outcome: 'failed',
       error: 'no idea what 2 counts are',
       code: null,
@@ -111,7 +111,7 @@ test('it fails the same way with the broken handler and is applied by the mended
       changes: [],
       on,
     });
-    expect(await replayCapsule(mendedStately, capsule, options)).toMatchObject({
+    expect(await replayCapsule(mendedStock, capsule, options)).toMatchObject({
       outcome: 'applied',
       changes: changed,
       on,
@@ -119,15 +119,15 @@ test('it fails the same way with the broken handler and is applied by the mended
   }
 });
 
-// Seen red with: isOfTheDatabase that always says no.
-test('what the database refused is replayed there', async () => {
-  const negative = statelyWith(() => update('stock', { count: -1 }, { item: 'a' }));
+// Seen red with: failedInDatabase that always returns false.
+test('an event that the database refused is replayed on PostgreSQL', async () => {
+  const negative = stockWith(() => update('stock', { count: -1 }, { item: 'a' }));
   const capsule = await capsuleOf(negative);
   expect(capsule.attempt).toMatchObject({ outcome: 'failed', sqlstate: '23514' });
   expect((await replayCapsule(negative, capsule, { on: 'memory' })).outcome).toBe('applied');
   process.env['TEST_DATABASE_URL'] = inject('postgres').url;
   try {
-    const own = statelyWith(() => update('stock', { count: -1 }, { item: 'a' }));
+    const own = stockWith(() => update('stock', { count: -1 }, { item: 'a' }));
     const plain = { ...own, schema: `${shop.schema}; ${own.schema}` };
     expect(await replayCapsule(plain, capsule)).toMatchObject({ outcome: 'failed', sqlstate: '23514', on: 'postgres' });
   } finally {
@@ -135,21 +135,21 @@ test('what the database refused is replayed there', async () => {
   }
 });
 
-test('a handler with SQL of its own is replayed on PostgreSQL, with the whole of small tables', async () => {
+test('a handler with SQL of its own is replayed on PostgreSQL, with all rows of small tables', async () => {
   const imperative: CountHandler = async ({ payload }, { tx }) => {
     const rows = await tx<{ item: string }[]>`SELECT item FROM stock WHERE price > 12 ORDER BY item`;
     await tx`UPDATE stock SET count = ${payload.counts['a']}::int + ${rows.length}::int WHERE item = 'a'`;
   };
   const capsule = await capsuleWith(imperative);
   expect(capsule.tables[0]?.rows.map((row) => row['item'])).toEqual(['a', 'b', 'c']);
-  const replay = await replayCapsule(statelyWith(imperative), capsule, { on: kit });
+  const replay = await replayCapsule(stockWith(imperative), capsule, { on: kit });
   expect(replay.changes).toMatchObject([{ before: { item: 'a', count: 1 }, after: { item: 'a', count: 10 } }]);
-  await expect(replayCapsule(statelyWith(imperative), capsule, { on: 'memory' })).rejects.toMatchObject({
+  await expect(replayCapsule(stockWith(imperative), capsule, { on: 'memory' })).rejects.toMatchObject({
     code: 'TEST_NEEDS_POSTGRES',
   });
 });
 
-test('a look-up finds the rows of the capsule, in a table that the test does not bring', async () => {
+test('a look-up of a replay finds the rows of the snapshot in a table that no projection of the test declares', async () => {
   const seek =
     (id: string): CountHandler =>
     () =>
@@ -157,37 +157,36 @@ test('a look-up finds the rows of the capsule, in a table that the test does not
   const capsule = await capsuleWith(seek('corner'));
   await using bare = createTestKit({ database: inject('postgres').url });
   const reading: Projection = {
-    ...statelyWith(seek('corner')),
-    schema: statelyWith(seek('corner')).schema.replace('REFERENCES shop', ''),
+    ...stockWith(seek('corner')),
+    schema: stockWith(seek('corner')).schema.replace('REFERENCES shop', ''),
   };
   for (const on of ['memory', bare] as const) {
     const replay = await replayCapsule(reading, capsule, { on });
     expect(replay).toMatchObject({ outcome: 'applied', changes: [{ after: { item: 'a', details: 'corner' } }] });
-    const other = await replayCapsule(statelyWith(seek('gone')), capsule, { on: on === bare ? kit : on });
+    const other = await replayCapsule(stockWith(seek('gone')), capsule, { on: on === bare ? kit : on });
     expect(other).toMatchObject({ outcome: 'failed', code: 'LOOKUP_MISSED' });
   }
 });
 
-test('its events go into given and when', async () => {
-  const { given, when } = capsuleEvents(mendedStately, await capsuleOf(mendedStately));
+test('the events of a snapshot can be passed to given and when', async () => {
+  const { given, when } = capsuleEvents(mendedStock, await capsuleOf(mendedStock));
   expect(given).toHaveLength(23);
   const memory = createMemoryKit();
   await memory
-    .for(brokenStately)
+    .for(brokenStock)
     .given(...given)
     .when(when)
     .thenFails(/no idea/);
   await memory
-    .for(mendedStately)
+    .for(mendedStock)
     .given(...given)
     .when(when)
     .then({ stock: [{ item: 'a', count: 7 }, { item: 'b' }, { item: 'c' }] });
 });
 
-test('what is no capsule of this projection, or is cut off, is refused in words', async () => {
-  const capsule = await capsuleOf(mendedStately);
-  const refused = (value: unknown, reason: string) =>
-    expect(replayCapsule(mendedStately, value)).rejects.toThrow(reason);
+test('a value that is no snapshot of this projection, or has a payload that was cut off, is refused with the reason', async () => {
+  const capsule = await capsuleOf(mendedStock);
+  const refused = (value: unknown, reason: string) => expect(replayCapsule(mendedStock, value)).rejects.toThrow(reason);
   await refused({}, 'it is no capsule of version 1');
   await refused(null, 'it is no capsule of version 1');
   await refused({ ...capsule, capsule: 2 }, 'it is no capsule of version 1');

@@ -20,7 +20,7 @@ afterEach(() => void vi.unstubAllEnvs());
 
 describe('a kit', () => {
   // Seen red with: the database not dropped.
-  test('keeps to a database of its own, which is gone when it is closed', async () => {
+  test('uses a database of its own, which is dropped when the kit is closed', async () => {
     await using database = await createTestDatabase();
     const kit = createTestKit({ database: database.url, schema });
     await kit.for(things).given({ name: 'Made' }).then(passes);
@@ -33,11 +33,11 @@ describe('a kit', () => {
     await expect(kit.for(things).given({ name: 'Made' }).then(passes)).rejects.toThrow('its kit is closed');
   });
 
-  test('that was never used has nothing to close', async () => {
+  test('that ran no test can be closed', async () => {
     await createTestKit({ database: 'postgres://127.0.0.1:1/nowhere' }).close();
   });
 
-  test('goes where TEST_DATABASE_URL says', async () => {
+  test('uses the server of TEST_DATABASE_URL', async () => {
     vi.stubEnv('TEST_DATABASE_URL', 'postgres://127.0.0.1:1/nowhere');
     await using kit = createTestKit({ schema });
     await expect(kit.for(things).given({ name: 'Made' }).then(passes)).rejects.toMatchObject({
@@ -48,7 +48,7 @@ describe('a kit', () => {
     await other.for(things).given({ name: 'Made' }).then(passes);
   });
 
-  test('starts a server of its own where there is none, and leaves nothing of it', async () => {
+  test('starts a private server without TEST_DATABASE_URL, and leaves no file of it', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'kit-'));
     await chmod(folder, 0o711);
     vi.stubEnv('TEST_DATABASE_URL', '');
@@ -64,20 +64,20 @@ describe('a kit', () => {
 
   test.each([
     ['is no URL', 'localhost', 'TEST_DATABASE'],
-    ['is of another kind', 'mysql://localhost/test', 'TEST_DATABASE'],
-    ['leads nowhere', 'postgres://127.0.0.1:1/nowhere', 'DATABASE_UNREACHABLE'],
-  ])('says so when its address %s', async (_, database, code) => {
+    ['has another scheme', 'mysql://localhost/test', 'TEST_DATABASE'],
+    ['has no server', 'postgres://127.0.0.1:1/nowhere', 'DATABASE_UNREACHABLE'],
+  ])('fails each test with the reason when its address %s', async (_, database, code) => {
     await using kit = createTestKit({ database });
     await expect(kit.for(things).given({ name: 'Made' }).then(passes)).rejects.toMatchObject({ code });
   });
 
-  test('says so when its user may not create databases, or a table is made nowhere', async () => {
+  test('fails each test with the reason when its user may not create databases, or no DDL creates a table', async () => {
     await using database = await createTestDatabase();
     const role = new URL(database.url).pathname.replace('/test_', 'role_');
     await database.sql.unsafe(`CREATE ROLE ${role} LOGIN PASSWORD 'secret'`);
     try {
-      const theirs = Object.assign(new URL(database.url), { username: role, password: 'secret' });
-      await using kit = createTestKit({ database: theirs.href });
+      const restricted = Object.assign(new URL(database.url), { username: role, password: 'secret' });
+      await using kit = createTestKit({ database: restricted.href });
       const test = kit.for(things).given({ name: 'Made' }).then(passes);
       await expect(test).rejects.toMatchObject({ code: 'TEST_DATABASE' });
       await expect(test).rejects.toThrow(/permission denied to create database/);
@@ -85,8 +85,8 @@ describe('a kit', () => {
       await database.sql.unsafe(`DROP ROLE ${role}`);
     }
     await using kit = createTestKit({ database: url });
-    const homeless = { ...things, schema: '' };
-    await expect(kit.for(homeless).given({ name: 'Made' }).then(passes)).rejects.toMatchObject({
+    const withoutTable = { ...things, schema: '' };
+    await expect(kit.for(withoutTable).given({ name: 'Made' }).then(passes)).rejects.toMatchObject({
       code: 'TABLE_MISSING',
     });
   });

@@ -10,7 +10,7 @@ type ThingEvent =
 
 const A = 'aaaaaaaa-0000-4000-8000-000000000000';
 
-/** A column of every type that has more than one way to write a value. */
+/** Has a column of every type in which one value can be written in more than one form. */
 const things = defineProjection<ThingEvent>()({
   name: 'things',
   schema: `CREATE TABLE IF NOT EXISTS thing (
@@ -39,12 +39,16 @@ const things = defineProjection<ThingEvent>()({
 const kit = createTestKit({ database: inject('postgres').url });
 afterAll(() => kit.close());
 
+test('the deprecated name stages is the list of backends', () => {
+  expect(kit.stages).toBe(kit.backends);
+});
+
 const made = { name: 'Made', aggregateId: A } as const;
 const spec = kit.for(things, { ignore: ['seen'] });
 
 describe('on PostgreSQL', () => {
   // Seen red with: expected rows compared as they were written.
-  test('expected values go through the types of their columns', async () => {
+  test('expected values are converted by the types of their columns', async () => {
     await spec.given({ ...made, occurredAt: '2026-03-01T20:00:00+01:00' }).then({
       thing: [
         {
@@ -62,7 +66,7 @@ describe('on PostgreSQL', () => {
     await expect(spec.given(made).then({ thing: [{ big: 2n ** 60n + 1n }] })).rejects.toBeInstanceOf(AssertionError);
   });
 
-  test('what a column cannot hold, or is none, is told as a mistake of the test', async () => {
+  test('a value that its column cannot hold, and a column that does not exist, are reported as mistakes of the test', async () => {
     const invalid = (row: object) => expect(spec.given(made).then({ thing: [{ ...row }] })).rejects;
     await invalid({ id: 'no uuid' }).toMatchObject({ code: 'TEST_INVALID' });
     await invalid({ wait: 5 }).toThrow("table 'thing' has no column 'wait' (it has id, made, day");
@@ -76,7 +80,7 @@ describe('on PostgreSQL', () => {
     await spec.given({ ...made, aggregateId: 'x' }).thenFails('22P02', { thing: [] });
   });
 
-  test('handlers with SQL of their own are applied as the engine does it', async () => {
+  test('handlers with SQL of their own run in the transaction of the page', async () => {
     await spec
       .given(made)
       .when({ name: 'Counted', aggregateId: A })
@@ -84,8 +88,8 @@ describe('on PostgreSQL', () => {
     await spec.given(made).when({ name: 'Counted' }).thenNothing();
   });
 
-  // Seen red with: one of the two stages left out of WAYS; expectSame left out.
-  test('rows that come out otherwise at each replay are refused, unless their columns are ignored', async () => {
+  // Seen red with: one of the two modes left out of APPLY_MODES; expectSame left out.
+  test('rows that differ at each replay are refused, unless their columns are ignored', async () => {
     const message = /applied one by one and applied folded, the rows of 'thing' differ/;
     await expect(
       kit
@@ -111,7 +115,7 @@ describe('on PostgreSQL', () => {
       .then({ unsteady: [{ id: A }] });
   });
 
-  test('tests that start together take turns', async () => {
+  test('tests that start together run one at a time', async () => {
     await Promise.all([
       spec.given(made).then({ thing: [{ id: A }] }),
       spec.given(made, { name: 'Made' }).then({ thing: [{ id: A }, {}] }),
@@ -120,15 +124,15 @@ describe('on PostgreSQL', () => {
     ]);
   });
 
-  // Seen red with: one ground for all projections.
-  test('tables of a projection are there only for tests that bring it', async () => {
+  // Seen red with: one schema for all projections.
+  test('the tables of a projection exist only for tests that name it', async () => {
     const looker = defineProjection<ThingEvent>()({
       name: 'looker',
       schema: 'CREATE TABLE IF NOT EXISTS looked (id uuid PRIMARY KEY);',
       tables: { looked: { key: ['id'] } },
       on: {
         Weighed: ({ aggregateId }) =>
-          lookup('thing', { select: 'id', where: { id: aggregateId }, absent: 'nothing' }, (id) =>
+          lookup('thing', { select: 'id', where: { id: aggregateId }, onMissing: 'nothing' }, (id) =>
             create('looked', { id }),
           ),
       },
@@ -141,17 +145,17 @@ describe('on PostgreSQL', () => {
     await kit.for(looker).given(weighed).thenFails('42P01');
   });
 
-  test('a handler that never ends makes its test fail in time, and the next one goes on', {
+  test('a handler that never ends makes its test fail within the time limit, and the next test runs', {
     timeout: 60_000,
   }, async () => {
-    await using impatient = createTestKit({ database: inject('postgres').url, timeoutMs: 3_000 });
+    await using limited = createTestKit({ database: inject('postgres').url, timeoutMs: 3_000 });
     const stuck = defineProjection<ThingEvent>()({
       ...{ name: 'stuck', schema: 'CREATE TABLE IF NOT EXISTS stuck (id uuid PRIMARY KEY);' },
       tables: { stuck: { key: ['id'] } },
       on: { Made: () => new Promise<void>(() => undefined) },
     });
-    await expect(impatient.for(stuck).given(made).then({})).rejects.toThrow(/was not done within 3000 ms/);
-    await impatient
+    await expect(limited.for(stuck).given(made).then({})).rejects.toThrow(/was not done within 3000 ms/);
+    await limited
       .for(things, { ignore: ['seen'] })
       .given(made)
       .then({ thing: [{ id: A }] });
@@ -160,7 +164,7 @@ describe('on PostgreSQL', () => {
 
 // Seen red with: COMMIT in place of the rollback.
 describe('rolled back', () => {
-  test('a failing event leaves nothing, throws what was thrown, and the transaction goes on', async () => {
+  test('a failing event changes nothing, apply rejects with its error, and the transaction stays usable', async () => {
     const count = await spec.rolledBack(async (tx) => {
       await tx.apply(made);
       await expect(tx.apply({ name: 'Weighed', payload: { weight: 1 } }, made)).rejects.toMatchObject({
@@ -173,12 +177,12 @@ describe('rolled back', () => {
     await spec.given({ name: 'Weighed', payload: { weight: 1 } }).then({ thing: [{ weight: 1 }] });
   });
 
-  test('what the test throws comes through', async () => {
+  test('rolledBack rejects with the error that the test throws', async () => {
     const work = spec.rolledBack(() => Promise.reject(new Error('a failed assertion')));
     await expect(work).rejects.toThrow('a failed assertion');
   });
 
-  test('the projections beside it get the events too, for look-ups', async () => {
+  test('the projections of `with` apply the events too, for look-ups', async () => {
     const heavy = defineProjection<ThingEvent>()({
       name: 'heavy',
       schema: 'CREATE TABLE IF NOT EXISTS heavy (day text PRIMARY KEY);',
@@ -197,7 +201,7 @@ describe('rolled back', () => {
   });
 });
 
-// Seen red with: the sequences left where they were; DELETE in place of TRUNCATE where a foreign key forbids it.
+// Seen red with: the sequences not restarted; DELETE in place of TRUNCATE where a foreign key forbids it.
 test.each([
   ['no constraint', ''],
   ['a foreign key', 'REFERENCES numbered (number)'],

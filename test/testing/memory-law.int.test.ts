@@ -15,8 +15,8 @@ import {
   upsert,
 } from '../../src/index.ts';
 import { differingTable } from '../../src/testing/compare.ts';
-import { type CompleteEvent, createMemoryStage, createTestKit } from '../../src/testing/index.ts';
-import { play } from '../../src/testing/play.ts';
+import { type CompleteEvent, createMemoryBackend, createTestKit } from '../../src/testing/index.ts';
+import { runScenario } from '../../src/testing/scenario.ts';
 import { createCompletion } from '../../src/testing/test-event.ts';
 
 const kit = createTestKit({ database: inject('postgres').url });
@@ -24,13 +24,13 @@ afterAll(() => kit.close());
 
 const signal = new AbortController().signal;
 
-/** Plays the events in memory and in both of the engine's ways on PostgreSQL, and holds all three to each other. */
-async function expectSameCourses(all: readonly [Projection, ...Projection[]], events: readonly CompleteEvent[]) {
+/** Runs the events in memory and in both modes of the engine on PostgreSQL, and compares all three results. */
+async function expectSameResults(all: readonly [Projection, ...Projection[]], events: readonly CompleteEvent[]) {
   const [projection, ...others] = all;
   const scenario = { projection, others, history: [], tested: events };
-  const memory = await play(createMemoryStage(), scenario, signal);
-  for (const stage of kit.stages) {
-    const { after, failure } = await play(stage, scenario, signal);
+  const memory = await runScenario(createMemoryBackend(), scenario, signal);
+  for (const backend of kit.backends) {
+    const { after, failure } = await runScenario(backend, scenario, signal);
     expect([failure?.position, failure?.sqlstate]).toEqual([memory.failure?.position, memory.failure?.sqlstate]);
     const table = differingTable(after, memory.after);
     expect(after.get(table ?? '')).toEqual(memory.after.get(table ?? ''));
@@ -42,21 +42,21 @@ const [band, dancehall, event, userpreferences] = projections;
 
 // Seen red with: an upsert that empties the columns not given.
 test('DanceFinder’s rows are the same in memory as on PostgreSQL, for any history', { timeout: 120_000 }, async () => {
-  const courses = fc.record({ seed: fc.integer({ min: 0, max: 2 ** 48 }), events: fc.integer({ min: 0, max: 90 }) });
+  const histories = fc.record({ seed: fc.integer({ min: 0, max: 2 ** 48 }), events: fc.integer({ min: 0, max: 90 }) });
   await fc.assert(
-    fc.asyncProperty(courses, async ({ seed, events }) => {
+    fc.asyncProperty(histories, async ({ seed, events }) => {
       const history = [...generateHistory({ seed, events })];
       const complete = history.map((one) => ({ instanceId: '', metadata: {}, ...one }));
       if (userpreferences === undefined || band === undefined || dancehall === undefined || event === undefined)
         throw new Error('DanceFinder has four projections');
-      const { failure } = await expectSameCourses([userpreferences, band, dancehall, event], complete);
+      const { failure } = await expectSameResults([userpreferences, band, dancehall, event], complete);
       expect(failure).toBeNull();
     }),
     { numRuns: 6, seed: 67 },
   );
 });
 
-/** Outside of the payloads: JSON has no way to write `not` and `increment`. */
+/** Statements by index. The payloads hold the index alone, because JSON cannot represent `not` and `increment`. */
 const scripts: (readonly Statement[])[] = [];
 
 const people = defineProjection<{ readonly name: 'Did'; readonly payload: { readonly script: number } }>()({
@@ -99,9 +99,9 @@ const statement: fc.Arbitrary<Statement> = fc.oneof(
     ),
 );
 
-// Seen red with: NULLs of a unique key taken for equal; `not` that never matches NULL; an update that passes over a taken
-// key; the first key looked for before the one an upsert names; `keep` that heeds the first key alone; a failed event's
-// rows not taken back.
+// Seen red with: NULLs of a unique key compared as equal; `not` that never matches NULL; an update that ignores a
+// duplicate key; an upsert that searches the first key instead of the key it names; `keep` that checks the first key
+// alone; the rows of a failed event not restored.
 test('any statements leave the same rows, or fail at the same event, as on PostgreSQL', {
   timeout: 120_000,
 }, async () => {
@@ -111,12 +111,12 @@ test('any statements leave the same rows, or fail at the same event, as on Postg
     fc.asyncProperty(histories, async (history) => {
       const complete = createCompletion();
       const events = history.map((one) => complete({ name: 'Did', payload: { script: scripts.push(one) - 1 } }));
-      const { failure } = await expectSameCourses([people], events);
+      const { failure } = await expectSameResults([people], events);
       if (failure !== null) failures += 1;
     }),
     { numRuns: 40, seed: 67 },
   );
-  // Both kinds of end have been compared.
+  // Histories with a failure and histories without one have both been compared.
   expect(failures).toBeGreaterThan(3);
   expect(failures).toBeLessThan(37);
 });

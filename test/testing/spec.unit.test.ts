@@ -27,7 +27,7 @@ const spec = createMemoryKit().for(people);
 const ann = { name: 'Born', aggregateId: 'a', payload: { name: 'Ann' } } as const;
 const bo = { name: 'Born', aggregateId: 'b', payload: { name: 'Bo', age: 7 } } as const;
 
-/** What the assertion says, and what a runner shows as its difference. */
+/** The AssertionError with which a spec rejects. */
 async function red(test: Promise<void>): Promise<AssertionError> {
   const error = await test.then(
     () => null,
@@ -37,13 +37,13 @@ async function red(test: Promise<void>): Promise<AssertionError> {
   throw new Error(`an AssertionError was expected, not ${String(error)}`);
 }
 
-// Seen red with: rows compared in order; the columns of the actual row compared; extra rows passed over.
+// Seen red with: rows compared in order; the columns of the actual row compared; extra rows ignored.
 describe('then', () => {
   test('compares rows in any order, and only the columns that are named', async () => {
     await spec.given(ann, bo).then({ person: [{ id: 'b', age: 7 }, { name: 'Ann' }] });
   });
 
-  test('shows rows that are missing, wrong or too many, beside the ones expected', async () => {
+  test('shows missing, wrong and extra rows beside the expected ones', async () => {
     const wrong = await red(spec.given(ann, bo).then({ person: [{ id: 'b', age: 8 }, { name: 'Ann' }] }));
     expect(wrong.message).toContain("table 'person'");
     expect(wrong.actual).toEqual([{ id: 'b', age: 7 }, { name: 'Ann' }]);
@@ -53,7 +53,7 @@ describe('then', () => {
     expect((await red(spec.given(ann).then({ person: [{ id: 'a' }, { id: 'a' }] }))).actual).toEqual([{ id: 'a' }]);
   });
 
-  test('pairs each row with one of its own, whichever way that takes', async () => {
+  test('matches each expected row with a different actual row, in every order of the rows', async () => {
     const rows = [{ age: 0 }, { age: 0, name: 'Ann' }, { name: 'Bo' }];
     const both = { ...bo, payload: { name: 'Bo', age: 0 } } as const;
     const cid = { ...ann, aggregateId: 'c', payload: { name: 'Cid' } } as const;
@@ -61,12 +61,12 @@ describe('then', () => {
     await spec.given(cid, both, ann).then({ person: rows.toReversed() });
   });
 
-  test('wants tables that are not named to be empty', async () => {
+  test('requires tables that are not named to be empty', async () => {
     await spec.given(ann, { name: 'Died', aggregateId: 'a' }).then({ grave: [{ id: 'a' }] });
     expect((await red(spec.given(ann, { name: 'Died', aggregateId: 'a' }).then({}))).message).toContain("'grave'");
   });
 
-  test('knows no other tables, and rows are lists', async () => {
+  test('refuses a table that no projection declares, and rows that are no list', async () => {
     await expect(spec.given(ann).then({ persons: [] })).rejects.toMatchObject({ code: 'TEST_INVALID' });
     const noList = { person: { id: 'a' } } as never;
     await expect(spec.given(ann).then(noList)).rejects.toMatchObject({ code: 'TEST_INVALID' });
@@ -78,16 +78,16 @@ describe('then', () => {
     expect((await red(spec.given(ann, ann).then({}))).message).toContain('(SQLSTATE 23505)');
   });
 
-  test('is not given to a history that cannot be applied', async () => {
+  test('fails with its own message when the history cannot be applied', async () => {
     const test = spec.given({ name: 'Cursed' }).when(ann);
     expect((await red(test.then({}))).message).toContain('the history in given() cannot be applied: Cursed');
     expect((await red(test.thenFails(/curse/))).message).toContain('the history in given() cannot be applied: Cursed');
   });
 });
 
-// Seen red with: any failure taken for the one expected.
+// Seen red with: every failure accepted as the expected one.
 describe('thenFails', () => {
-  test('takes an SQLSTATE, a code of the engine, or a pattern', async () => {
+  test('accepts an SQLSTATE, the code of an EngineError, or a pattern', async () => {
     await spec.given(ann).when(ann).thenFails('23505');
     await spec
       .given(ann)
@@ -97,12 +97,12 @@ describe('thenFails', () => {
     await spec.given({ name: 'Cursed' }).thenFails(/curse/);
   });
 
-  test('may say what the events before it left', async () => {
+  test('compares the rows that the events before the failure left', async () => {
     await spec.when(ann, { name: 'Cursed' }, bo).thenFails(/curse/, { person: [{ id: 'a' }] });
     await red(spec.when(ann, { name: 'Cursed' }).thenFails(/curse/, { person: [] }));
   });
 
-  test('is not content with another failure, or with none', async () => {
+  test('fails for another failure, and for none', async () => {
     const { message } = await red(spec.given(ann).when(ann).thenFails('23502'));
     expect(message).toMatch(/^Born at position 2 failed with: duplicate key .* expected was 23502$/);
     expect((await red(spec.given(ann).thenFails(/curse/))).message).toContain('every one was applied');
@@ -111,7 +111,7 @@ describe('thenFails', () => {
 
 // Seen red with: the rows after the events compared with themselves.
 describe('thenNothing', () => {
-  test('holds while every row is as it was', async () => {
+  test('passes when the events change no row', async () => {
     await spec
       .given(ann)
       .when({ name: 'Aged', aggregateId: 'z', payload: { age: 5 } })
@@ -136,13 +136,13 @@ describe('thenNothing', () => {
 });
 
 describe('a test', () => {
-  test('that expects nothing does not compile, and does not pass', async () => {
-    // @ts-expect-error: it is not a promise, and `then` wants rows
-    const forgetful = async () => spec.given(ann);
-    await expect(forgetful()).rejects.toMatchObject({ code: 'TEST_INVALID' });
+  test('without an expectation does not compile, and does not pass', async () => {
+    // @ts-expect-error: a spec is no promise, and `then` requires rows
+    const withoutExpectation = async () => spec.given(ann);
+    await expect(withoutExpectation()).rejects.toMatchObject({ code: 'TEST_INVALID' });
   });
 
-  test('takes the events of its projection, with their payloads, and no others', async () => {
+  test('accepts the events of its projection with their payloads, and no others', async () => {
     // @ts-expect-error: a name that no event has
     spec.given({ name: 'Borne', payload: { name: 'Ann' } });
     // @ts-expect-error: another payload
@@ -153,12 +153,12 @@ describe('a test', () => {
   });
 
   // Seen red with: captureStackTrace left out.
-  test('that fails points at its own line', async () => {
+  test('that fails names its own line first in the stack', async () => {
     const { stack = '' } = await red(spec.given(ann).then({}));
     expect(stack.split('\n')[1]).toContain('spec.unit.test.ts');
   });
 
-  test('gets the same ids, times and sequence numbers in every run, unless it gives them', async () => {
+  test('uses the same ids, times and sequence numbers in every run, unless it sets them', async () => {
     const seen = defineProjection<PersonEvent>()({
       name: 'seen',
       tables: { seen: { key: ['id'] } },
@@ -191,8 +191,8 @@ describe('a test', () => {
   });
 });
 
-describe('beside other projections', () => {
-  const polling = (name: string, from: string) =>
+describe('with other projections', () => {
+  const lookingUp = (name: string, from: string) =>
     defineProjection<PersonEvent>()({
       name,
       tables: { [name]: { key: ['id'] } },
@@ -204,13 +204,13 @@ describe('beside other projections', () => {
       },
     });
 
-  test('a test takes their events and may name their tables', async () => {
+  test('a test accepts their events and may name their tables', async () => {
     const graves = defineProjection<{ readonly name: 'Visited'; readonly payload: { readonly id: string } }>()({
       name: 'visits',
       tables: { visit: { key: ['id'] } },
       on: {
         Visited: ({ payload: { id } }) =>
-          lookup('grave', { select: 'id', where: { id }, absent: 'nothing' }, (found) =>
+          lookup('grave', { select: 'id', where: { id }, onMissing: 'nothing' }, (found) =>
             create('visit', { id: found }),
           ),
       },
@@ -230,9 +230,9 @@ describe('beside other projections', () => {
     );
   });
 
-  test('two that wait for each other for ever are told so', async () => {
-    const left = polling('left', 'right');
-    const right = polling('right', 'left');
+  test('a test fails when two projections wait for each other without an end', async () => {
+    const left = lookingUp('left', 'right');
+    const right = lookingUp('right', 'left');
     const { message } = await red(
       createMemoryKit()
         .for(left, { with: [right] })
@@ -243,7 +243,7 @@ describe('beside other projections', () => {
   });
 });
 
-// Seen red with: TEST_NEEDS_POSTGRES taken for a failure of the event.
+// Seen red with: TEST_NEEDS_POSTGRES counted as a failure of the event.
 describe('in memory', () => {
   const imperative = (
     handler: NonNullable<Parameters<ReturnType<typeof defineProjection<PersonEvent>>>[0]['on']['Born']>,
@@ -264,12 +264,12 @@ describe('in memory', () => {
         return [];
       }),
     ],
-  ])('a handler that %s needs PostgreSQL, and that is no failure of its event', async (_, spec) => {
+  ])('a handler that %s is refused with TEST_NEEDS_POSTGRES, which is no failure of its event', async (_, spec) => {
     await expect(spec.given(ann).thenFails(/./)).rejects.toMatchObject(refusal);
     await expect(spec.given(ann).then({})).rejects.toMatchObject(refusal);
   });
 
-  test('what a handler returns has to be statements, as everywhere', async () => {
+  test('a handler that returns no statements fails its event', async () => {
     const broken = imperative(() => 5 as never);
     await broken.given(ann).thenFails('HANDLER_RESULT_INVALID');
   });

@@ -4,7 +4,7 @@ export function foldBandsAndHalls({ rows, bandIds }: OpenTables, event: Recorded
   const id = event.aggregateId;
   if (event.name === 'BandCreated') {
     const { name } = event.payload;
-    // One row per id and one per name: the band leaves the name it had, and takes this one from whoever had it.
+    // One row per id and one per name: the band loses its old name, and another band with this name loses its row.
     const left = rows.band.get(id)?.['name'];
     if (typeof left === 'string') bandIds.delete(left);
     const former = bandIds.get(name);

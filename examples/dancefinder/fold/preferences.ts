@@ -42,7 +42,7 @@ interface Choice {
   readonly payload: { readonly subject: string };
 }
 
-/** The first time counts: a row that is there stays as it is. */
+/** An existing row keeps the time of its first event. */
 function ignore(table: Map<string, TableRow>, column: string, what: string, { occurredAt, payload }: Choice): void {
   const id = pairId(what, payload.subject);
   if (!table.has(id)) table.set(id, { id, [column]: what, subject: payload.subject, created: occurredAt });

@@ -1,6 +1,6 @@
 import type { DanceEvent } from '../events.ts';
 
-/** As much of an event as the rows depend on. `occurredAt` in UTC with microseconds. */
+/** The fields of an event that the rows depend on. `occurredAt` in UTC with microseconds. */
 export interface RecordedEvent {
   readonly name: string;
   readonly aggregateId: string;
@@ -31,7 +31,7 @@ export type Tables = Readonly<Record<TableName, readonly TableRow[]>>;
 /** The tables while they are folded, rows by id. */
 export interface OpenTables {
   readonly rows: Readonly<Record<TableName, Map<string, TableRow>>>;
-  /** Name to id: which band holds a name now. */
+  /** Name to the id of the band that has it now. */
   readonly bandIds: Map<string, string>;
 }
 

@@ -12,7 +12,7 @@ export function newBand(world: World): Draft {
   return call(stream, world.newBandName(), false);
 }
 
-/** A new band appears under a name that another one has, or had. */
+/** A new band is created with a name that another band has, or had. */
 export function takenOverName(world: World): Draft {
   const free = world.random.chance(0.5) ? world.freeNames.take(world.random) : undefined;
   const former = free === undefined ? world.bands.some(world.random, (band) => mayLoseName(world, band)) : undefined;
@@ -24,7 +24,7 @@ export function takenOverName(world: World): Draft {
   return call(stream, name, true);
 }
 
-/** A band comes again under a new name; so does one whose name was taken. */
+/** A band is created again with a new name, also one whose name another band took. */
 export function renamedBand(world: World): Draft {
   const band = world.bands.some(world.random, (it) => it.name === undefined || mayLoseName(world, it));
   if (band === undefined) return newBand(world);
@@ -32,7 +32,7 @@ export function renamedBand(world: World): Draft {
   return call(band, world.newBandName(), false);
 }
 
-/** The same band under the same name once more, as when a command is sent twice. */
+/** The same band with the same name once more, as when a command is sent twice. */
 export function repeatedBand(world: World): Draft {
   const band = world.bands.some(world.random, (it) => it.name !== undefined);
   return band?.name === undefined ? newBand(world) : call(band, band.name, band.nameIsShared);

@@ -19,7 +19,7 @@ export function anyChoice(world: World, user: User): Choice | undefined {
   }
 }
 
-/** Taking back what somebody else chose, or nobody: it must change nothing. */
+/** Removes a preference of another dancer, or one that does not exist, which must change nothing. */
 export function strayRemoval(world: World, user: User): Draft | undefined {
   const { random } = world;
   if (random.chance(0.2)) return draft(user, 'BandUnignored', { subject: user.subject, bandName: 'Okända Öden' });
@@ -41,8 +41,8 @@ function origin(world: World, user: User, originId: string): Choice {
 }
 
 /**
- * Only a band that is alone with its name, before and after: the projections run side by side, so the look-up may see
- * the table `band` as it was earlier or will be later, and must find the same id.
+ * Only a band whose name no other band ever has: the projections run concurrently, so the look-up may read the table
+ * `band` at an earlier or later position, and must find the same id.
  */
 function band(world: World, user: User): Choice | undefined {
   const { subject } = user;

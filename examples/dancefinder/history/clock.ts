@@ -9,7 +9,7 @@ export interface Clock {
   readonly day: (after: number) => string;
 }
 
-/** Time as writers see it: in bursts, sometimes two at one instant, sometimes a little behind the one before. */
+/** Times as of several writers: in bursts, sometimes equal, sometimes slightly earlier than the one before. */
 export function createClock(random: Random, startsAt: string, paceSeconds: number): Clock {
   const started = Date.parse(startsAt);
   if (Number.isNaN(started)) throw new RangeError(`'${startsAt}' is not a time`);
@@ -28,11 +28,11 @@ export function createClock(random: Random, startsAt: string, paceSeconds: numbe
 function step(random: Random, paceSeconds: number): number {
   if (random.chance(0.05)) return 0;
   if (random.chance(0.4)) return 1 + random.below(900);
-  // The steps that get here, 57 in 100, carry the average for all of them.
+  // 57 in 100 steps reach this line. The others are short, so these determine the average of all.
   return 1 + random.below(3.5 * paceSeconds * SECOND);
 }
 
-/** Making the date is the slow part, and most events share their second with the one before. */
+/** Caches the text of the last second: formatting a date is slow, and most events have the second of the one before. */
 function createMicrosecondText(): (micros: number) => string {
   let second = Number.NaN;
   let prefix = '';

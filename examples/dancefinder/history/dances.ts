@@ -13,13 +13,13 @@ export function newDance(world: World): Draft {
   });
 }
 
-/** A dance that was there, deleted or not, is announced afresh under its old id. */
+/** An earlier dance, deleted or not, is created again with its old id. */
 export function repeatedDance(world: World): Draft {
   const dance = world.dances.some(world.random);
   return dance === undefined ? newDance(world) : announce(world, () => dance);
 }
 
-/** Some of the fields, once in a while none. Some updates come after the deletion, or for a dance never announced. */
+/** Updates some of the fields, sometimes none. Some updates follow the deletion, or concern a dance that was never created. */
 export function updatedDance(world: World): Draft {
   const late = world.random.chance(0.04);
   const dance = world.dances.some(world.random, (it) => late || !it.deleted);

@@ -9,13 +9,13 @@ export function newHall(world: World): Draft {
   return describe(world, stream);
 }
 
-/** The same hall under another name. It keeps its coordinates. */
+/** The same hall with another name. It keeps its coordinates. */
 export function renamedHall(world: World): Draft {
   const hall = world.halls.some(world.random);
   return hall === undefined ? newHall(world) : describe(world, hall);
 }
 
-/** The map answers late, now and then twice, and sometimes about a hall that nobody knows. */
+/** Coordinates arrive late, sometimes twice, and sometimes for a hall that was never created. */
 export function geocodedHall(world: World): Draft {
   const { random } = world;
   if (random.chance(0.02)) return located(world, { aggregateId: world.newId(), length: 0 }, world.newPlace());
@@ -26,7 +26,7 @@ export function geocodedHall(world: World): Draft {
   return located(world, hall, hall.place);
 }
 
-/** Somewhere in the town, within two hundredths of a degree. */
+/** A point in the town, within two hundredths of a degree. */
 function located({ random }: World, hall: Stream, place: Place): Draft {
   const near = (degrees: number) => Math.round((degrees + (random.below(2001) - 1000) / 50_000) * 1e5) / 1e5;
   return draft(hall, 'DanceHallGeocoded', {

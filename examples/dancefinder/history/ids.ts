@@ -2,7 +2,7 @@ import type { Random } from './random.ts';
 
 const HEX = Array.from({ length: 65_536 }, (_, value) => value.toString(16).padStart(4, '0'));
 
-/** UUIDs, version 8: shaped and spread like random ones, but the same for the same seed. */
+/** UUIDs of version 8, distributed like random ones, but determined by the seed. */
 export function createIds(random: Random): () => string {
   const high = (word: number) => HEX[word >>> 16];
   const low = (word: number) => HEX[word & 0xffff];

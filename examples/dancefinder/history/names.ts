@@ -36,16 +36,16 @@ const NOTES = [
 ];
 const TIMES = ['18.00–22.00', '19.00–23.00', '20.00–01.00', '14.00–17.00', 'kl. 19', '21:00 - 02:00'];
 
-/** How many band names there are before the town, and then the year, has to tell them apart. */
+/** The number of band names without a town. Later names have a town, and then a year, to be unique. */
 export const NAMES_PER_SERIES = FIRST.length * LAST.length * BAND_FORMS.length;
 
 /**
- * The n-th band name. No two n give the same name: a name is reused only when the history means it to be, never by
- * chance, since what an ignored band is called must stay unambiguous.
+ * The n-th band name. No two n give the same name: only the history reuses names, never chance, because the name of an
+ * ignored band must stay unambiguous.
  */
 export function bandName(n: number): string {
   const series = Math.floor(n / NAMES_PER_SERIES);
-  // A step that is coprime with the number of names visits each once, and neighbours in time do not look alike.
+  // A step that is coprime with the number of names visits each name once, and consecutive names differ.
   const mixed = ((n % NAMES_PER_SERIES) * 1_009) % NAMES_PER_SERIES;
   const first = at(FIRST, mixed);
   const last = at(LAST, Math.floor(mixed / FIRST.length));

@@ -3,10 +3,10 @@ import { anyChoice, strayRemoval } from './choices.ts';
 import { subject } from './names.ts';
 import type { Draft, User, World } from './world.ts';
 
-/** More than a dancer would keep; from there on preferences are only taken back. */
+/** The most preferences of one dancer; from there on preferences are only removed. */
 const KEPT_AT_MOST = 24;
 
-/** A dancer adds a preference, adds one again, takes one back, or takes back what was not there. */
+/** A dancer adds a preference, adds one again, removes one, or removes one that does not exist. */
 export function preference(world: World): Draft {
   const { random } = world;
   const user = (random.chance(0.08) ? undefined : world.users.some(random)) ?? newUser(world);
@@ -39,7 +39,7 @@ function addedAgain(world: World, user: User): Draft | undefined {
 function takenBack(world: World, user: User): Draft | undefined {
   const index = world.random.below(user.kept.length);
   const choice = user.kept[index];
-  // One in ten is taken back twice.
+  // One in ten is removed twice.
   if (choice !== undefined && !world.random.chance(0.1)) user.kept.splice(index, 1);
   return choice?.remove();
 }

@@ -1,4 +1,4 @@
-/** Chance that repeats: the same seed gives the same draws, on every machine. */
+/** Pseudo-random numbers: the same seed gives the same numbers, on every machine. */
 export interface Random {
   /** 0 <= x < 2^32 */
   readonly word: () => number;
@@ -11,7 +11,7 @@ export interface Random {
 
 const WORD = 2 ** 32;
 
-/** `stream` gives independent draws for one seed: what draws ids must not change what draws names. */
+/** Each `stream` has independent numbers for one seed, so that the number of ids does not change the names. */
 export function createRandom(seed: number, stream: number): Random {
   const word = sfc32(seed, stream);
   const below = (bound: number) => Math.floor((word() / WORD) * bound);
@@ -42,7 +42,7 @@ function sfc32(seed: number, stream: number): () => number {
     c = (((c << 21) | (c >>> 11)) + sum) | 0;
     return sum >>> 0;
   };
-  // The author's own number of rounds until neighbouring seeds no longer look alike.
+  // The number of rounds that the author recommends until the outputs of neighbouring seeds are independent.
   for (let round = 0; round < 15; round += 1) next();
   return next;
 }

@@ -1,6 +1,6 @@
 import type { Random } from './random.ts';
 
-/** Remembers the latest `capacity` things, so that a history of any length needs the same memory. */
+/** Keeps the latest `capacity` items, so that a history of any length needs the same memory. */
 export class Ring<T> {
   readonly #items: T[] = [];
   readonly #capacity: number;
@@ -23,7 +23,7 @@ export class Ring<T> {
     this.#oldest = (this.#oldest + 1) % this.#capacity;
   }
 
-  /** One that matches, or none: a few draws are tried, not all of them looked at. */
+  /** An item that matches, or none: a few random items are tried, not all. */
   some(random: Random, matches: (item: T) => boolean = () => true): T | undefined {
     for (let attempt = 0; attempt < 8 && this.#items.length > 0; attempt += 1) {
       const item = random.pick(this.#items);
@@ -32,7 +32,7 @@ export class Ring<T> {
     return undefined;
   }
 
-  /** One of them, which is then forgotten. */
+  /** Removes a random item and returns it. */
   take(random: Random): T | undefined {
     if (this.#items.length === 0) return undefined;
     const [taken] = this.#items.splice(random.below(this.#items.length), 1);

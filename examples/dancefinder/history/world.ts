@@ -16,7 +16,7 @@ export interface Stream {
 export interface Band extends Stream {
   /** Undefined once another band has taken the name. */
   name: string | undefined;
-  /** The name was another band's before: what a look-up of it finds depends on when. */
+  /** Another band had the name before, so the result of a look-up depends on its time. */
   nameIsShared: boolean;
   everIgnored: boolean;
 }
@@ -30,7 +30,7 @@ export interface Dance extends Stream {
   deleted: boolean;
 }
 
-/** A dancer, with what was chosen and not yet taken back. */
+/** A dancer with the current preferences. */
 export interface User extends Stream {
   readonly subject: string;
   readonly kept: Choice[];
@@ -38,12 +38,12 @@ export interface User extends Stream {
 
 /** One preference of one dancer. */
 export interface Choice {
-  /** None if what was chosen has gone. */
+  /** None if the chosen thing no longer exists. */
   readonly add: () => Draft | undefined;
   readonly remove: () => Draft;
 }
 
-/** What happens next, before it has an id and a time. */
+/** The next event, without its id and time. */
 export interface Draft {
   readonly stream: Stream;
   readonly aggregateName: string;
@@ -51,7 +51,7 @@ export interface Draft {
   readonly payload: unknown;
 }
 
-/** What the generator knows of the past, bounded whatever the length of the history. */
+/** The state of the generator, bounded for a history of any length. */
 export interface World {
   readonly random: Random;
   readonly clock: Clock;
@@ -63,7 +63,7 @@ export interface World {
   readonly dances: Ring<Dance>;
   readonly users: Ring<User>;
   readonly originIds: Ring<string>;
-  /** Names that a band has left. */
+  /** Names that a band had before. */
   readonly freeNames: Ring<string>;
   readonly reuseIgnoredNames: boolean;
 }

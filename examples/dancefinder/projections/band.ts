@@ -1,7 +1,7 @@
 import { defineProjection, not, remove, upsert } from '../../../src/index.ts';
 import type { DanceEvent } from '../events.ts';
 
-/** Bands by name. The latest event of a name decides whose it is, so a name that is reused moves to the other band. */
+/** Bands by name. The latest event with a name decides which band has it, so a reused name moves to the other band. */
 export const band = defineProjection<DanceEvent>()({
   name: 'band',
   schema: `
@@ -14,7 +14,7 @@ export const band = defineProjection<DanceEvent>()({
   tables: { band: { key: ['id'], unique: [['name']] } },
   on: {
     BandCreated: ({ aggregateId: id, occurredAt, payload: { name } }) => [
-      // A band that comes again under a new name gives the old one up; without this the upsert would clash on the id.
+      // A band that is created again with a new name loses the old one. Without this the upsert would violate the key.
       remove('band', { id, name: not(name) }),
       upsert('band', { id, name, created: occurredAt }, { conflict: ['name'] }),
     ],

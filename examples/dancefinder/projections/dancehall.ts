@@ -1,7 +1,7 @@
 import { defineProjection, update, upsert } from '../../../src/index.ts';
 import type { DanceEvent } from '../events.ts';
 
-/** Dance halls. The address is looked up on a map later, so the coordinates come with an event of their own. */
+/** Dance halls. The address is geocoded later, so the coordinates are in an event of their own. */
 export const dancehall = defineProjection<DanceEvent>()({
   name: 'dancehall',
   schema: `
@@ -18,7 +18,7 @@ export const dancehall = defineProjection<DanceEvent>()({
   `,
   tables: { dance_hall: { key: ['id'] } },
   on: {
-    // The coordinates are left out on purpose: a hall that is created again keeps those it has.
+    // The coordinates are left out on purpose: a hall that is created again keeps them.
     DanceHallCreated: ({ aggregateId: id, occurredAt, payload: { name, city, municipality, state } }) =>
       upsert('dance_hall', { id, name, city, municipality, state, created: occurredAt }, { conflict: ['id'] }),
     DanceHallGeocoded: ({ aggregateId: id, payload: { latitude, longitude } }) =>

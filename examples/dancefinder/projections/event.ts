@@ -20,7 +20,7 @@ export const event = defineProjection<DanceEvent>()({
   `,
   tables: { event: { key: ['id'] } },
   on: {
-    // Every column is written, the empty ones too: created again after a change, a dance is as new.
+    // Every column is written, also with null: a dance that is created again keeps no earlier change.
     EventCreated: ({ aggregateId: id, occurredAt, payload }) =>
       upsert(
         'event',
@@ -43,7 +43,7 @@ export const event = defineProjection<DanceEvent>()({
   },
 });
 
-/** The columns of the fields that are there, null included. */
+/** The columns of the fields that are present, null included. */
 function given({ date, bandId, danceHallId, timeText, extraInfo }: EventUpdated): Row {
   const columns: Record<string, ColumnValue> = {};
   if (date !== undefined) columns['date'] = date;

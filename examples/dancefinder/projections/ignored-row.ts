@@ -1,7 +1,7 @@
 import { create, remove, type Statement, type StoredEvent } from '../../../src/index.ts';
 import { pairId } from '../pair-id.ts';
 
-/** What a dancer may wish not to see. Each kind has a table of (id, what, subject, created). */
+/** The kinds of things that a dancer may hide. Each kind has a table of (id, what, subject, created). */
 const COLUMN_OF = {
   ignored_band: 'band_id',
   ignored_dance_hall: 'dance_hall_id',
@@ -23,7 +23,7 @@ export function ignore(table: IgnoredTable, what: string, { occurredAt, payload:
   );
 }
 
-/** Only this subject's row goes. */
+/** Removes only the row of this subject. */
 export function unignore(table: IgnoredTable, what: string, { payload: { subject } }: Choice): Statement {
   return remove(table, { [COLUMN_OF[table]]: what, subject });
 }

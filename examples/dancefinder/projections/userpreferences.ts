@@ -4,8 +4,8 @@ import { ignore, unignore } from './ignored-row.ts';
 import { USERPREFERENCES_SCHEMA } from './userpreferences-schema.ts';
 
 /**
- * What each dancer (a subject) wants: origins to measure distances from, and bands, halls, cities, municipalities and
- * states not to be shown.
+ * The preferences of each dancer (a subject): origins to measure distances from, and hidden bands, halls, cities,
+ * municipalities and states.
  */
 export const userpreferences = defineProjection<DanceEvent>()({
   name: 'userpreferences',
@@ -23,14 +23,14 @@ export const userpreferences = defineProjection<DanceEvent>()({
       upsert('origin', { id: originId, subject, name, latitude, longitude, created: occurredAt }, { conflict: ['id'] }),
     OriginRemoved: ({ payload: { originId, subject } }) => remove('origin', { id: originId, subject }),
 
-    // `band` is another projection's table: if that one is behind, the look-up waits for it.
+    // `band` is the table of another projection: if that projection is behind, the look-up waits for it.
     BandIgnored: (event) =>
       lookup('band', { select: 'id', where: { name: event.payload.bandName } }, (bandId) =>
         ignore('ignored_band', bandId, event),
       ),
-    // No such band means that nothing was ignored.
+    // If the band does not exist, it was not ignored either.
     BandUnignored: (event) =>
-      lookup('band', { select: 'id', where: { name: event.payload.bandName }, absent: 'nothing' }, (bandId) =>
+      lookup('band', { select: 'id', where: { name: event.payload.bandName }, onMissing: 'nothing' }, (bandId) =>
         unignore('ignored_band', bandId, event),
       ),
 

@@ -2,25 +2,26 @@ import { describeError } from '../../core/describe-error.ts';
 import type { Log } from '../../core/log.ts';
 import { type DaemonFile, daemonFilePath, otherDaemonIn, removeDaemonFile, writeDaemonFile } from '../daemon-file.ts';
 
-/** How often a daemon looks whether the one that had the file before it has ended. */
-const TAKE_OVER_MS = 5_000;
+/** Milliseconds between two attempts to write the file while another daemon has it. */
+const TRY_AGAIN_MS = 5_000;
 const BY_ADDRESS = 'commands reach this one by PROJECTIONIST_URL and PROJECTIONIST_TOKEN';
 
 export interface AnnounceOptions {
   readonly log: Log;
-  /** Default 5000. */
-  readonly takeOverMs?: number;
+  /** Milliseconds between two attempts to write the file. Default 5000. */
+  readonly tryAgainMs?: number;
 }
 
 /**
- * Lets the commands of this folder find the daemon. The daemon runs without that as well: a container's root is often
- * read-only. Of several daemons in one folder the first has the file; when it has ended, another one takes it over.
- * @returns what takes the file away again
+ * Writes the daemon file, so that the commands of this folder find the daemon. A daemon also runs without the file: the
+ * root of a container is often read-only. Of several daemons in one folder the first has the file; after its end another
+ * one writes its own.
+ * @returns removes the file
  */
 export async function announceDaemon(
   folder: string,
   own: DaemonFile,
-  { log, takeOverMs = TAKE_OVER_MS }: AnnounceOptions,
+  { log, tryAgainMs = TRY_AGAIN_MS }: AnnounceOptions,
 ): Promise<() => Promise<void>> {
   const file = daemonFilePath(folder);
 
@@ -53,7 +54,7 @@ export async function announceDaemon(
         if (!ended && !withdrawn) again();
         return ended;
       });
-    }, takeOverMs).unref();
+    }, tryAgainMs).unref();
   };
   if (!(await last)) again();
   return async () => {

@@ -1,18 +1,18 @@
 export interface MemoryLimit {
-  /** Of the resident set, in megabytes. */
+  /** Megabytes of the resident set. */
   readonly limitMb: number;
-  /** Called once, with what was found. */
+  /** Called once, with the megabytes found. */
   readonly onExceeded: (foundMb: number) => void;
-  /** Bytes. Default: this process's. */
+  /** Bytes of the resident set. Default: those of this process. */
   readonly rss?: () => number;
-  /** Default 1000. */
+  /** Milliseconds between two checks. Default 1000. */
   readonly everyMs?: number;
 }
 
 /**
- * Ends a leak before the system does: a drained process starts again where it was, a killed one takes the page in flight
- * along, and says nothing.
- * @returns the way to end this
+ * Reports a process that exceeds its limit, before the system kills it: a daemon that drains commits its pages and logs
+ * the reason; a killed one rolls its pages back and logs nothing.
+ * @returns ends the checks
  */
 export function watchMemory({
   limitMb,

@@ -6,17 +6,17 @@ import type { ProjectionStatus } from '../../core/status.ts';
 import type { DaemonPort } from '../../daemon/api.ts';
 import { type Output, oneLine } from '../terminal.ts';
 
-/** Between two lines: a terminal shows one that moves, a file or a log collector should not fill up. */
+/** Milliseconds between two lines: a terminal shows one line that changes; a file or a log collector must not fill up. */
 const TERMINAL_MS = 250;
 const PLAIN_MS = 2_000;
-/** A state can change without a transition reaching us; so states are looked at this often at least. */
-const LOOK_MS = 250;
-/** After this long, an idle projection that gives no reason is taken to stay so. */
+/** Milliseconds between two polls at most: a state can change without a transition of this process. */
+const POLL_MS = 250;
+/** Milliseconds after which an idle projection without a detail counts as paused. */
 const BEGUN_MS = 3_000;
-/** How long one status may take; a later look may do better. */
+/** Milliseconds for one status; the next poll tries again. */
 const STATUS_MS = 10_000;
 
-/** A failed one that is tried again, or skipped, may be live a moment later. */
+/** Substates of a failed projection that end by themselves: it may be live soon. */
 const ATTEMPTS: ReadonlySet<string> = new Set(
   ['retrying', 'attempting', 'backing-off', 'skipping'].map((substate) => `failed.${substate}`),
 );
@@ -33,26 +33,26 @@ export interface ProgressOptions {
   readonly signal: AbortSignal;
   /** Milliseconds that only rise. Default `performance.now`. */
   readonly now?: () => number;
-  /** Ends early, without an error, when aborted. Default a timer. */
+  /** Waits; an abort ends the wait without an error. Default: a timer. */
   readonly pause?: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
 /**
- * Tells on stdout how catching up goes, then once `N live, M failed, K paused` as soon as nothing is catching up any
- * more. An error of `status()` is waited out: the database may be away for a moment.
- * @returns what the last line said; null when the signal ended it before
+ * Writes the progress of catching up to stdout, then one line `N live, M failed, K paused` when no projection catches up
+ * any more. After an error of `status()` the next poll tries again: the database may be unreachable for a moment.
+ * @returns the numbers of the last line; null when the signal was aborted before
  */
 export async function reportProgress(options: ProgressOptions): Promise<Settled | null> {
   const { daemon, stdout, signal, now = () => performance.now(), pause = pauseTimer } = options;
   const everyMs = stdout.isTTY === true ? TERMINAL_MS : PLAIN_MS;
-  let wake = new AbortController();
-  const unsubscribe = daemon.onTransition(() => wake.abort());
+  let transition = new AbortController();
+  const unsubscribe = daemon.onTransition(() => transition.abort());
   const startedAt = now();
   let lastLineAt = Number.NEGATIVE_INFINITY;
   let lastLine = '';
   try {
     while (!signal.aborted) {
-      wake = new AbortController();
+      transition = new AbortController();
       const statuses = await poll(daemon, signal);
       const begun = now() - startedAt >= BEGUN_MS;
       if (statuses?.every((status) => isSettled(status, begun))) {
@@ -67,7 +67,7 @@ export async function reportProgress(options: ProgressOptions): Promise<Settled 
         lastLine = line;
         lastLineAt = now();
       }
-      await untilAborted({ signals: [signal, wake.signal] }, (either) => pause(LOOK_MS, either));
+      await untilAborted({ signals: [signal, transition.signal] }, (either) => pause(POLL_MS, either));
     }
     clearLine(stdout, lastLine);
     return null;
@@ -76,7 +76,7 @@ export async function reportProgress(options: ProgressOptions): Promise<Settled 
   }
 }
 
-/** `band 12,345/20,000 (61 %) 5,000/s 2 s left` for each that is behind; empty when none is. */
+/** `band 12,345/20,000 (61 %) 5,000/s 2 s left` for each projection that is behind; empty when none is. */
 export function progressLine(statuses: readonly ProjectionStatus[]): string {
   return statuses
     .filter(({ state, substate }) => state === 'catching-up' || state === 'resetting' || ATTEMPTS.has(substate))
@@ -105,7 +105,7 @@ async function poll(
   }
 }
 
-/** An idle one is paused, or another daemon's, and says so; right after the start it may only not have begun. */
+/** An idle projection is paused, or runs in another daemon; its detail says so. Without a detail it may not have begun. */
 function isSettled({ state, substate, detail }: ProjectionStatus, begun: boolean): boolean {
   if (state === 'failed') return !ATTEMPTS.has(substate);
   return state === 'live' || (state === 'idle' && (begun || detail !== null));
@@ -117,7 +117,7 @@ function count(statuses: readonly ProjectionStatus[]): Settled {
   return { live: inState('live'), failed: inState('failed'), paused: inState('idle') };
 }
 
-/** On a terminal the line is written over the last one, and cut to its width: a wrapped one could not be. */
+/** On a terminal the line overwrites the last one. It is cut to the width: a wrapped line cannot be overwritten. */
 function writeLine(stdout: Output, line: string): void {
   if (stdout.isTTY !== true) stdout.write(`${line}\n`);
   else stdout.write(`\r\x1b[2K${line.slice(0, (stdout.columns ?? 80) - 1)}`);

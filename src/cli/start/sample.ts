@@ -9,8 +9,8 @@ import { connect, type DatabaseAddress } from '../../postgres/pool.ts';
 const BATCH = 1000;
 
 /**
- * Appends the sample history if the store is empty, all of it or nothing: a start that is interrupted begins anew.
- * @returns how many events were appended
+ * Appends the sample history if the store is empty, in one transaction: after an interrupted start the store is empty.
+ * @returns the number of events appended
  */
 export async function appendSample(options: {
   readonly address: DatabaseAddress;
@@ -25,7 +25,7 @@ export async function appendSample(options: {
     await checkDatabase(sql, address);
     await migrate(sql, { schema: config.schema, notify: config.listenNotify, projections: file.projections });
     return await sql.begin(async (tx) => {
-      // Two daemons that start at the same time: the second one waits here, and then finds the events.
+      // Of two daemons that start at the same time the second one waits here, and then finds the events.
       await tx`LOCK TABLE events IN SHARE ROW EXCLUSIVE MODE`;
       const [{ empty }] = await tx<[{ empty: boolean }]>`SELECT max(position) IS NULL AS empty FROM events`;
       if (!empty) return 0;
@@ -42,8 +42,8 @@ export async function appendSample(options: {
 }
 
 /**
- * Goes on appending what `traffic` makes, until the returned function is called (it resolves when the last append has
- * ended). An append that fails is logged and left out; the next one tries again.
+ * Appends the events of `traffic` until the returned function is called. That one resolves when the last append has ended.
+ * An event whose append fails is logged and left out.
  */
 export function appendTraffic(options: {
   readonly address: DatabaseAddress;

@@ -3,32 +3,33 @@ import type { Logger } from 'pino';
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 type StopSignal = (typeof SIGNALS)[number];
 
-/** npm and a terminal both send the signal to the whole group, so the same wish can arrive twice. */
-const SAME_WISH_MS = 1_000;
+/** npm and a terminal both send the signal to the whole group, so one Ctrl-C can arrive twice. */
+const SAME_REQUEST_MS = 1_000;
 const DRAIN_MS = 30_000;
 
-/** The part of `process` that is needed. */
+/** The methods of `process` that are used. */
 interface SignalSource {
   on(signal: StopSignal, listener: (signal: StopSignal) => void): unknown;
   off(signal: StopSignal, listener: (signal: StopSignal) => void): unknown;
 }
 
 export interface ShutdownOptions {
-  /** Finishes what is under way and closes everything. */
+  /** Finishes the work in progress and closes everything. */
   readonly stop: (signal: AbortSignal) => Promise<void>;
   readonly log: Pick<Logger, 'info' | 'error'>;
   readonly exit: (code: 0 | 1) => void;
   readonly source: SignalSource;
-  /** How long `stop` may take. Default 30 s. */
+  /** Milliseconds that `stop` may take. Default 30 s. */
   readonly drainMs?: number;
   /** Milliseconds that only rise. Default `performance.now`. */
   readonly now?: () => number;
 }
 
 /**
- * Ends the process in order at SIGTERM, SIGINT or SIGHUP: `stop`, then exit 0; 1 if that fails or takes too long. A
- * further signal more than a second after the first exits at once with 1.
- * @returns `shutDown` to do the same without a signal (code: what to exit with when `stop` went well), and `release`
+ * At SIGTERM, SIGINT or SIGHUP calls `stop`, then exits with 0, or with 1 if `stop` fails or takes too long. A further
+ * signal more than a second after the first exits immediately with 1.
+ * @returns `shutDown` does the same without a signal (`code`: the exit code after `stop` has succeeded); `release` removes
+ * the listeners
  */
 export function onShutdown(options: ShutdownOptions): {
   readonly shutDown: (reason: string, code?: 0 | 1) => Promise<void>;
@@ -65,7 +66,7 @@ export function onShutdown(options: ShutdownOptions): {
   }
 
   const onSignal = (signal: StopSignal): void => {
-    if (startedAt !== null && now() - startedAt > SAME_WISH_MS) {
+    if (startedAt !== null && now() - startedAt > SAME_REQUEST_MS) {
       log.error({ signal }, 'daemon.killed');
       exit(1);
       return;

@@ -5,8 +5,12 @@ import { settingsWithoutEffect } from '../../config/no-effect.ts';
 import { type Config, readConfig, redactedConfig, secretsOf } from '../../config/read-config.ts';
 import { EngineError } from '../../core/errors.ts';
 import { createDaemon, type Daemon } from '../../daemon/daemon.ts';
+import { packageVersion } from '../../daemon/version.ts';
 import { checkBind } from '../../http/bind.ts';
 import { createControlApi } from '../../http/control-api.ts';
+import { type Connections, openConnections } from '../../inspect/connections.ts';
+import { Hub } from '../../inspect/hub.ts';
+import { openStatelyInspector } from '../../inspect/stately.ts';
 import { describeAddress } from '../../postgres/pool.ts';
 import { HandlerBoard } from '../../projector/handler-board.ts';
 import type { HandlerOrigin } from '../../projector/handler-origin.ts';
@@ -15,9 +19,7 @@ import { type OpenedDatabase, openDatabase } from '../database.ts';
 import { stateFolder } from '../find-client.ts';
 import type { StartOptions } from '../verbs/start-verb.ts';
 import type { CommandContext, ExitCode } from '../verbs/verb.ts';
-import { packageVersion } from '../version.ts';
 import { announceDaemon } from './announce-daemon.ts';
-import { openInspector } from './inspector.ts';
 import { createLogger } from './logger.ts';
 import { watchMemory } from './memory-limit.ts';
 import { watchNpmParent } from './npm-parent.ts';
@@ -31,8 +33,8 @@ type Log = ReturnType<typeof createLogger>;
 type Closer = () => Promise<void>;
 
 /**
- * `projectionist start`: database, daemon, control API, then catching up told on stdout; runs until a signal. What was
- * opened is closed in reverse order, also when a later part cannot start.
+ * Starts the database, the daemon and the control API, writes the progress of catching up to stdout, and runs until a
+ * signal. Everything opened is closed in reverse order, also when a later part cannot start.
  */
 export async function start(options: StartOptions, context: CommandContext): Promise<ExitCode> {
   const file = await loadConfigFile({ path: options.config, cwd: context.cwd });
@@ -89,10 +91,10 @@ interface Run {
   readonly config: Config;
   readonly file: ConfigFile;
   readonly log: Log;
-  /** Filled as things are opened. */
+  /** Each part that was opened adds its own. */
   readonly closers: Closer[];
   readonly signal: AbortSignal;
-  /** Something ended that cannot be started again in this process. */
+  /** A part has ended that this process cannot start again. */
   readonly died: (reason: string) => void;
 }
 
@@ -102,7 +104,7 @@ async function run({ options, context, config, file, log, closers, signal, died 
   const board = new HandlerBoard(file.projections.map(({ name }) => name));
   if (config.watchdogMs > 0) {
     const daemon = config.daemonId ?? `pid ${process.pid}`;
-    // Closed last: what blocks while the daemon stops would never be ended otherwise.
+    // Closed last, so that it also ends a process that blocks while the daemon stops.
     closers.push(startWatchdog({ board, afterMs: config.watchdogMs, daemon, log }));
   }
   const database = await openDatabase({ config, folder, log, signal });
@@ -112,7 +114,7 @@ async function run({ options, context, config, file, log, closers, signal, died 
 
   const inspector = await openInspector(config);
   closers.push(async () => inspector.close());
-  // Before anything is written to the database: a port that is taken ends the start with nothing done.
+  // Before anything is written to the database: a start that finds the port in use has changed nothing.
   const daemon = newDaemon({ config, file, database: { ...database, board }, log, inspect: inspector.observe });
   const token = config.token ?? randomBytes(24).toString('base64url');
   const { host, port, allowedHosts } = config;
@@ -134,7 +136,7 @@ async function run({ options, context, config, file, log, closers, signal, died 
     const appended = await appendSample({ ...database, config, file, sample: file.sample, signal });
     if (appended > 0) stdout.write(`sample history of ${appended} events appended\n`);
   }
-  closers.push(...guard(daemon, { config, log, died }));
+  closers.push(...watchProcess(daemon, { config, log, died }));
   closers.push(() => daemon.stop());
   await daemon.start();
   signal.throwIfAborted();
@@ -143,7 +145,7 @@ async function run({ options, context, config, file, log, closers, signal, died 
   closers.push(await announceDaemon(folder, own, { log }));
   signal.throwIfAborted();
 
-  // A token that the operator has set stays out of what may be kept for ever: `docker logs`, a journal.
+  // The token of an operator is not written: `docker logs` or a journal may keep stdout for ever.
   stdout.write(`control ${api.url}/${config.token === null ? `#token=${token}` : ''}\n`);
   if (options.traffic && file.traffic !== null) {
     closers.push(appendTraffic({ ...database, config, traffic: file.traffic, log }));
@@ -151,27 +153,54 @@ async function run({ options, context, config, file, log, closers, signal, died 
   await reportProgress({ daemon, stdout, signal });
 }
 
-/** What may end the process from inside: errors that nobody caught, and its memory. */
-function guard(daemon: Daemon, { config, log, died }: Pick<Run, 'config' | 'log' | 'died'>): readonly Closer[] {
-  const halt = (culprit: HandlerOrigin, error: unknown) => daemon.halt(culprit, error);
-  const unwatch = [watchUncaughtErrors({ source: process, halt, die: died, log })];
+interface Inspector {
+  /** For every actor; undefined with INSPECT=off. */
+  readonly observe: Observer | undefined;
+  /** For the control API. */
+  readonly connections: Connections | undefined;
+  close(): void;
+}
+
+/** Opens what `INSPECT` asks for. @throws EngineError INSPECTOR_MISSING */
+async function openInspector({ inspect, inspectUrl }: Pick<Config, 'inspect' | 'inspectUrl'>): Promise<Inspector> {
+  if (inspect === 'off') return { observe: undefined, connections: undefined, close: () => undefined };
+  const stately = inspect === 'stock' ? await openStatelyInspector(inspectUrl ?? 'ws://localhost:8080') : null;
+  const hub = new Hub({ texts: inspect === 'details' });
+  const connections = openConnections(hub);
+  return {
+    observe: (event) => {
+      hub.observe(event);
+      stately?.observe(event);
+    },
+    connections,
+    close: () => {
+      stately?.stop();
+      connections.close();
+    },
+  };
+}
+
+/** The checks that may end the process: uncaught errors, and its memory. */
+function watchProcess(daemon: Daemon, { config, log, died }: Pick<Run, 'config' | 'log' | 'died'>): readonly Closer[] {
+  const halt = (origin: HandlerOrigin, error: unknown) => daemon.halt(origin, error);
+  const enders = [watchUncaughtErrors({ source: process, halt, die: died, log })];
   const { maxRssMb: limitMb } = config;
   if (limitMb !== null) {
-    let lastAtWork: string | null = null;
-    unwatch.push(
+    let lastProjection: string | null = null;
+    enders.push(
       daemon.onTransition(({ name, to }) => {
-        if (/working|attempting/.test(to)) lastAtWork = name;
+        if (/working|attempting/.test(to)) lastProjection = name;
       }),
       watchMemory({
         limitMb,
         onExceeded: (foundMb) => {
-          log.error({ foundMb, limitMb, projection: lastAtWork }, 'daemon.memory-limit');
-          died(`it uses ${foundMb} MB, MAX_RSS_MB is ${limitMb}; '${lastAtWork}' worked last`);
+          log.error({ foundMb, limitMb, projection: lastProjection }, 'daemon.memory-limit');
+          died(`it uses ${foundMb} MB, MAX_RSS_MB is ${limitMb}; '${lastProjection}' worked last`);
         },
       }),
     );
   }
-  return unwatch.map((end) => async () => end());
+  return enders.map((end) => async () => end());
 }
 
 interface DaemonParts extends Pick<Run, 'config' | 'file' | 'log'> {
@@ -208,7 +237,7 @@ function newDaemon({ config, file, database, log, ...parts }: DaemonParts): Daem
   });
 }
 
-/** Once what was written to stdout has left: a pipe is slower than this process. */
+/** After stdout is flushed: the reader of a pipe may be slower than this process. */
 function exit(code: 0 | 1, resolve: (code: ExitCode) => void): void {
   resolve(code);
   process.stdout.write('', () => process.exit(code));

@@ -3,7 +3,7 @@ import { findHandlerOrigin, type HandlerOrigin } from '../../projector/handler-o
 
 const EVENTS = ['unhandledRejection', 'uncaughtException'] as const;
 
-/** The part of `process` that is needed. */
+/** The methods of `process` that are used. */
 interface ErrorSource {
   on(event: (typeof EVENTS)[number], listener: (error: unknown) => void): unknown;
   off(event: (typeof EVENTS)[number], listener: (error: unknown) => void): unknown;
@@ -11,30 +11,32 @@ interface ErrorSource {
 
 export interface UncaughtErrorsOptions {
   readonly source: ErrorSource;
-  /** Halts the projection whose handler it was. */
-  readonly halt: (culprit: HandlerOrigin, error: unknown) => Promise<void>;
-  /** It is nobody's: what state the process is in, nobody knows. */
+  /** Halts the projection whose handler caused the error. */
+  readonly halt: (origin: HandlerOrigin, error: unknown) => Promise<void>;
+  /** Ends the process after an error that no handler caused: the state of the process is unknown. */
   readonly die: (reason: string) => void;
   readonly log: Log;
 }
 
 /**
- * What happens to an error that nobody catches: a promise that a handler did not await, a timer of its own. It is the
- * halt of that projection, not the end of the others. One that is nobody's ends the process, as Node would have it.
- * @returns the way to end this
+ * Handles uncaught errors, such as those of a promise that a handler did not await, or of a timer that it set. The error
+ * halts the projection of that handler; the others go on. An error that no handler caused ends the process, as in Node.
+ * @returns removes the listeners
  */
 export function watchUncaughtErrors({ source, halt, die, log }: UncaughtErrorsOptions): () => void {
   const onError = (error: unknown): void => {
-    const culprit = findHandlerOrigin();
-    if (culprit === null) {
-      log.error({ err: error }, 'an error that nobody caught ends the daemon');
-      die('an error that nobody caught');
+    const origin = findHandlerOrigin();
+    if (origin === null) {
+      log.error({ err: error }, 'an uncaught error ends the daemon');
+      die('an uncaught error');
       return;
     }
-    const { projection, event } = culprit;
-    const told = { projection, position: String(event.position), eventName: event.name };
-    log.error({ ...told, err: error }, 'a handler left behind an error that nobody caught, its projection is halted');
-    halt(culprit, error).catch((failed: unknown) => log.error({ ...told, err: failed }, 'it could not be halted'));
+    const { projection, event } = origin;
+    const fields = { projection, position: String(event.position), eventName: event.name };
+    log.error({ ...fields, err: error }, 'a handler caused an uncaught error: its projection is halted');
+    halt(origin, error).catch((failed: unknown) =>
+      log.error({ ...fields, err: failed }, 'the projection could not be halted'),
+    );
   };
   for (const event of EVENTS) source.on(event, onError);
   return () => {

@@ -3,7 +3,7 @@ import type { Log } from '../../core/log.ts';
 import type { HandlerBoard } from '../../projector/handler-board.ts';
 
 export interface WatchdogOptions {
-  /** What the thread reads. */
+  /** The shared memory that the thread reads. */
   readonly board: HandlerBoard;
   /** Milliseconds that the event loop may be blocked. */
   readonly afterMs: number;
@@ -13,18 +13,18 @@ export interface WatchdogOptions {
 }
 
 /**
- * Ends this process with SIGKILL once its event loop has been blocked for so long: a handler that never returns would hold
- * up every projection, and a daemon that answers nobody cannot be told from one that works. Whoever looks after the
- * process (systemd, an orchestrator) starts it again. It never keeps the process alive.
- * @returns how to end it
+ * Ends this process with SIGKILL when its event loop has been blocked for `afterMs`: a handler that never returns would
+ * stop every projection, and a daemon that does not answer cannot be distinguished from one that works. The supervisor of
+ * the process (systemd, an orchestrator) starts it again. The watchdog does not keep the process alive.
+ * @returns ends the watchdog
  */
 export function startWatchdog({ board, afterMs, daemon, log }: WatchdogOptions): () => Promise<void> {
   const everyMs = Math.max(10, Math.min(1000, afterMs / 5));
   board.heartbeat();
-  const beats = setInterval(() => board.heartbeat(), everyMs);
-  beats.unref();
+  const heartbeat = setInterval(() => board.heartbeat(), everyMs);
+  heartbeat.unref();
   const { memory, names } = board;
-  // Without arguments and environment: nothing of ours may change how the thread runs, and no secret is copied.
+  // Without arguments and environment: those of this process must not change the thread, and no secret is copied.
   const thread = new Worker(new URL('./watchdog-thread.mjs', import.meta.url), {
     workerData: { watchdog: true, memory, names, daemon, afterMs, everyMs },
     env: {},
@@ -32,9 +32,11 @@ export function startWatchdog({ board, afterMs, daemon, log }: WatchdogOptions):
     resourceLimits: { maxOldGenerationSizeMb: 16 },
   });
   thread.unref();
-  thread.on('error', (error) => log.error({ err: error }, 'the watchdog died; the daemon goes on without'));
+  thread.on('error', (error) =>
+    log.error({ err: error }, 'the watchdog ended with an error: a handler that blocks is not ended any more'),
+  );
   return async () => {
-    clearInterval(beats);
+    clearInterval(heartbeat);
     await thread.terminate();
   };
 }

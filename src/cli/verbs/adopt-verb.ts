@@ -13,10 +13,13 @@ export const adoptVerb = defineVerb<AdoptVerbOptions>({
   name: 'adopt',
   define: (command, run) => {
     command
-      .description('give a projection that was refused its filled tables their rows, and go on after a position')
+      .description('accept the rows of tables that a projection was refused, and go on after a position')
       .argument('<name>')
-      .requiredOption('--position <position>', 'the rows are the result of every event up to this one; 0: of none')
-      .option('--json', 'the answer as an object, for programs', false)
+      .requiredOption(
+        '--position <position>',
+        'the rows are the result of every event up to this position; 0: of no event',
+      )
+      .option('--json', 'print the answer as JSON', false)
       .addHelpText('after', examples('adopt band --position 4711', 'adopt band --position 0 --json'))
       .action(async (name: string, { position, json }: { position: string; json: boolean }) => {
         checkPosition(command, '--position', position);

@@ -5,7 +5,7 @@ import { defineVerb, examples, prettyJson } from './verb.ts';
 import { checkLimit } from './verb-options.ts';
 
 interface CommandsVerbOptions {
-  /** Undefined: of every projection. */
+  /** Undefined: every projection. */
   readonly name: string | undefined;
   readonly limit: number;
   readonly json: boolean;
@@ -15,10 +15,10 @@ export const commandsVerb = defineVerb<CommandsVerbOptions>({
   name: 'commands',
   define: (command, run) => {
     command
-      .description('what was asked of the projections, by whom, and what came of it; the newest first')
+      .description('list the commands to the projections, with sender and outcome; newest first')
       .argument('[name]')
-      .option('--limit <number>', 'how many, at most 1000', '20')
-      .option('--json', 'as a list of objects, for programs', false)
+      .option('--limit <number>', 'number of rows, at most 1000', '20')
+      .option('--json', 'print the list as JSON', false)
       .addHelpText('after', examples('commands', 'commands band --limit 100', 'commands --json'))
       .action(async (name: string | undefined, { limit, json }: { limit: string; json: boolean }) => {
         await run({ name, limit: checkLimit(command, limit), json });
@@ -31,7 +31,7 @@ export const commandsVerb = defineVerb<CommandsVerbOptions>({
   },
 });
 
-/** The audit log, a line each. */
+/** One line for each command. */
 function commandTable(commands: readonly CommandRecord[]): string {
   const rows = commands.map((one) => [
     one.requestedAt,

@@ -7,10 +7,10 @@ import { withDatabase } from '../database.ts';
 import { exportTo, exportToFile } from '../export-events.ts';
 import { stateFolder } from '../find-client.ts';
 import { defineVerb, examples } from './verb.ts';
-import { addPlaceSettings, checkPosition } from './verb-options.ts';
+import { addSchemaSettings, checkPosition } from './verb-options.ts';
 
 interface ExportVerbOptions {
-  /** The first position wanted, 1 for all. */
+  /** The first position; 1 for all events. */
   readonly from: bigint;
   /** A file; undefined: stdout. */
   readonly out: string | undefined;
@@ -22,11 +22,11 @@ export const exportVerb = defineVerb<ExportVerbOptions>({
   name: 'export',
   define: (command, run) => {
     command
-      .description('write the events, one JSON object a line, as import takes them')
+      .description('write the events, one JSON object a line, in the format of import')
       .option('--from <position>', 'leave out the events before this position', '1')
-      .option('--out <file>', 'write a file, which is there only when it is complete (default: stdout)')
+      .option('--out <file>', 'write a file, which exists only when it is complete (default: stdout)')
       .addHelpText('after', examples('export --out history.ndjson', 'export --from 20001 | gzip > newer.ndjson.gz'));
-    addPlaceSettings(command);
+    addSchemaSettings(command);
     command.action(async (given: { from: string; out?: string }) => {
       const { from, out, ...flags } = given;
       await run({ from: checkPosition(command, '--from', from), out, flags });
@@ -35,26 +35,26 @@ export const exportVerb = defineVerb<ExportVerbOptions>({
   run: async ({ from, out, flags }, context) => {
     const config = readConfig({ flags, env: context.env });
     const { cwd, signal, terminal } = context;
-    // One connection: the head reader's statements must run in the order they are sent.
+    // One connection: the statements of the high-water mark reader must run in the order in which they are sent.
     const options = { config, folder: stateFolder(cwd), signal, command: 'export', max: 1 };
     await withDatabase(options, async (sql, address) => {
       await checkDatabase(sql, address);
       await checkEventsThere(sql, config.schema);
       await refuseForeignStore(sql, config.schema);
       await checkStore(sql, { notify: false });
-      const { position: head } = await createHighWaterMarkReader(sql).read();
-      const whole = (await lastVisible(sql)) <= head;
-      const pages = readEventTexts(sql, { after: from - 1n, head });
+      const { position: highWaterMark } = await createHighWaterMarkReader(sql).read();
+      const isWhole = (await lastVisible(sql)) <= highWaterMark;
+      const pages = readEventTexts(sql, { after: from - 1n, head: highWaterMark });
       const count = await (out === undefined
         ? exportTo(process.stdout, pages, signal)
         : exportToFile(out, pages, context));
       if (out !== undefined) terminal.stdout.write(`${count} events exported\n`);
-      if (!whole && count !== null) terminal.stderr.write(`projectionist: ${leftOut(head)}\n`);
+      if (!isWhole && count !== null) terminal.stderr.write(`projectionist: ${describeLeftOut(highWaterMark)}\n`);
     });
     return 0;
   },
 });
 
-function leftOut(head: bigint): string {
-  return `events above position ${head} are left out, a transaction that may hold earlier ones is open: export again later`;
+function describeLeftOut(highWaterMark: bigint): string {
+  return `events above position ${highWaterMark} are left out, an open transaction may add earlier ones: export again later`;
 }

@@ -1,4 +1,4 @@
-import { writeWhole } from '../export-events.ts';
+import { writeWholeFile } from '../export-events.ts';
 import { clientFor } from '../find-client.ts';
 import { defineVerb, examples, prettyJson } from './verb.ts';
 
@@ -12,9 +12,9 @@ export const failuresExportVerb = defineVerb<FailuresExportOptions>({
   name: 'failures export',
   define: (command, run) => {
     command
-      .description('write a capsule: everything a test needs to make the event fail again')
+      .description('write a capsule, the snapshot of a failure with which a test makes the event fail again')
       .argument('<name>')
-      .option('--out <file>', 'write a file, which is there only when it is complete (default: stdout)')
+      .option('--out <file>', 'write a file, which exists only when it is complete (default: stdout)')
       .addHelpText('after', examples('failures export band --out band.capsule.json'))
       .action(async (name: string, { out }: { out?: string }) => await run({ name, out }));
   },
@@ -22,7 +22,7 @@ export const failuresExportVerb = defineVerb<FailuresExportOptions>({
     const text = prettyJson(await (await clientFor(context)).capsule(name, context.signal));
     if (out === undefined) context.terminal.stdout.write(text);
     else {
-      await writeWhole(out, text, context);
+      await writeWholeFile(out, text, context);
       context.terminal.stdout.write(`the capsule of '${name}' is in ${out}\n`);
     }
     return 0;

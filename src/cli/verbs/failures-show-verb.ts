@@ -8,11 +8,11 @@ export const failuresShowVerb = defineVerb<{ readonly name: string; readonly jso
   name: 'failures show',
   define: (command, run) => {
     command
-      .description('show the event that a projection stands before')
+      .description('show the failed event at which a projection has stopped')
       .argument('<name>')
-      .option('--json', 'what the daemon says, for programs', false)
+      .option('--json', 'print the answer of the daemon as JSON', false)
       .addHelpText('after', examples('failures show band'))
-      // The option is known to `failures` as well, which takes it first.
+      // `failures` has the same option, and commander gives it to the parent command.
       .action(async (name: string, { json }: { json: boolean }, { parent }: Command) => {
         await run({ name, json: json || parent?.opts()['json'] === true });
       });
@@ -20,7 +20,7 @@ export const failuresShowVerb = defineVerb<{ readonly name: string; readonly jso
   run: async ({ name, json }, context) => {
     const failures = await (await clientFor(context)).failures(name, context.signal);
     const current = failures.findLast(({ skipped }) => skipped === null);
-    if (current === undefined) throw new EngineError('NOTHING_FAILED', { name, reason: 'it stands before none' });
+    if (current === undefined) throw new EngineError('NOTHING_FAILED', { name, reason: 'no event has failed' });
     context.terminal.stdout.write(json ? prettyJson(current) : describeFailure(current));
     return 0;
   },

@@ -4,7 +4,7 @@ import { oneLine, table } from '../terminal.ts';
 import { defineVerb, examples, prettyJson } from './verb.ts';
 
 interface FailuresVerbOptions {
-  /** Undefined: of every projection. */
+  /** Undefined: every projection. */
   readonly name: string | undefined;
   readonly json: boolean;
 }
@@ -13,9 +13,9 @@ export const failuresVerb = defineVerb<FailuresVerbOptions>({
   name: 'failures',
   define: (command, run) => {
     command
-      .description('list the events that could not be applied, of every projection or of one')
+      .description('list the events that failed, for every projection or for one')
       .argument('[name]')
-      .option('--json', 'what the daemon says, for programs', false)
+      .option('--json', 'print the answer of the daemon as JSON', false)
       .addHelpText('after', examples('failures', 'failures band --json', 'failures show band', 'failures export band'))
       .action(async (name: string | undefined, { json }: { json: boolean }) => await run({ name, json }));
   },
@@ -32,7 +32,7 @@ export const failuresVerb = defineVerb<FailuresVerbOptions>({
 
 const TITLES = ['NAME', 'POSITION', 'EVENT', 'ATTEMPTS', 'LAST', 'STATE', 'ERROR'];
 
-/** A line each, under a title; a sentence where there is none. */
+/** One line for each failure below the titles; a sentence when there is none. */
 function failuresTable(failures: readonly FailureRecord[]): string {
   if (failures.length === 0) return 'no failed events\n';
   return table([TITLES, ...failures.map(row)]);

@@ -5,10 +5,12 @@ export const forgetVerb = defineVerb<{ readonly name: string; readonly json: boo
   name: 'forget',
   define: (command, run) => {
     command
-      .description('remove position, failures and history of a projection that is declared no more; its tables stay')
+      .description(
+        'remove position, failures and history of a projection that no config file declares; its tables stay',
+      )
       .argument('<name>')
-      .option('--yes', 'yes, remove them', false)
-      .option('--json', 'the answer as an object, for programs', false)
+      .option('--yes', 'confirm the removal', false)
+      .option('--json', 'print the answer as JSON', false)
       .addHelpText('after', examples('forget old_prices --yes', 'forget old_prices --yes --json'))
       .action(async (name: string, { yes, json }: { yes: boolean; json: boolean }) => {
         if (!yes) command.error(`error: this cannot be undone; repeat it as forget ${name} --yes`);
@@ -18,8 +20,8 @@ export const forgetVerb = defineVerb<{ readonly name: string; readonly json: boo
   run: async ({ name, json }, context) => {
     const forgotten = await (await clientFor(context)).forget(name, context.signal);
     const { tables } = forgotten;
-    const left = tables.length === 0 ? 'no table of it is known' : `its tables are still there: ${tables.join(', ')}`;
-    context.terminal.stdout.write(json ? jsonLine(forgotten) : `${name}: forgotten; ${left}\n`);
+    const rest = tables.length === 0 ? 'it has no known table' : `its tables are still there: ${tables.join(', ')}`;
+    context.terminal.stdout.write(json ? jsonLine(forgotten) : `${name}: forgotten; ${rest}\n`);
     return 0;
   },
 });

@@ -1,12 +1,15 @@
+import { createReadStream } from 'node:fs';
+import { resolve } from 'node:path';
 import { readConfig } from '../../config/read-config.ts';
+import { EngineError } from '../../core/errors.ts';
 import { appendNew } from '../../event-store/append.ts';
 import { checkDatabase } from '../../event-store/checks.ts';
 import { migrate } from '../../event-store/migrate.ts';
 import { withDatabase } from '../database.ts';
 import { stateFolder } from '../find-client.ts';
-import { importFile } from '../import-file.ts';
-import { defineVerb, examples } from './verb.ts';
-import { addPlaceSettings } from './verb-options.ts';
+import { type AppendBatch, type Imported, importEvents } from '../import-events.ts';
+import { type CommandContext, defineVerb, examples } from './verb.ts';
+import { addSchemaSettings } from './verb-options.ts';
 
 interface ImportVerbOptions {
   /** A path, or `-` for stdin. */
@@ -22,7 +25,7 @@ export const importVerb = defineVerb<ImportVerbOptions>({
       .description('append events from a file, one JSON object a line')
       .argument('<file>', 'a path, or - for stdin')
       .addHelpText('after', examples('import history.ndjson', 'import - < history.ndjson'));
-    addPlaceSettings(command);
+    addSchemaSettings(command);
     command.action(async (file: string, flags: Record<string, unknown>) => await run({ file, flags }));
   },
   run: async ({ file, flags }, context) => {
@@ -36,3 +39,34 @@ export const importVerb = defineVerb<ImportVerbOptions>({
     return 0;
   },
 });
+
+/**
+ * Imports the events of a file, or of stdin, and writes the counts to stdout.
+ * @throws EngineError IMPORT_LINE, CONFIG_FILE (the file cannot be read), and the errors of `appendBatch`
+ */
+export async function importFile(
+  file: string,
+  {
+    appendBatch,
+    stdin = process.stdin,
+  }: { readonly appendBatch: AppendBatch; readonly stdin?: AsyncIterable<Uint8Array> },
+  { cwd, terminal, signal }: CommandContext,
+): Promise<Imported> {
+  const source = file === '-' ? stdin : readFile(resolve(cwd, file), signal);
+  const imported = await importEvents({ source, appendBatch, signal });
+  const already = imported.skipped === 0 ? '' : `, ${imported.skipped} were there already`;
+  terminal.stdout.write(`${imported.appended} events imported${already}\n`);
+  return imported;
+}
+
+async function* readFile(path: string, signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
+  const stream = createReadStream(path, { highWaterMark: 256 * 1024, signal });
+  try {
+    for await (const chunk of stream) yield chunk;
+  } catch (error) {
+    signal.throwIfAborted();
+    const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
+    const reason = code === 'ENOENT' ? 'it is not there' : error instanceof Error ? error.message : String(error);
+    throw new EngineError('CONFIG_FILE', { file: path, reason }, { cause: error });
+  }
+}

@@ -5,10 +5,10 @@ import { migrate } from '../../event-store/migrate.ts';
 import { withDatabase } from '../database.ts';
 import { stateFolder } from '../find-client.ts';
 import { defineVerb, examples } from './verb.ts';
-import { addPlaceSettings } from './verb-options.ts';
+import { addSchemaSettings } from './verb-options.ts';
 
 interface MigrateVerbOptions {
-  /** Path as given; undefined: look in `cwd`. */
+  /** Path as typed; undefined: the default names in `cwd`. */
   readonly config: string | undefined;
   /** For `readConfig`. */
   readonly flags: Readonly<Record<string, unknown>>;
@@ -19,9 +19,9 @@ export const migrateVerb = defineVerb<MigrateVerbOptions>({
   define: (command, run) => {
     command
       .description('bring the tables of the engine and of the projections up to date')
-      .option('--config <file>', 'file that exports the projections (default: projectionist.config.js here)')
+      .option('--config <file>', 'file that exports the projections (default: projectionist.config.js in this folder)')
       .addHelpText('after', examples('migrate', 'migrate --schema app'));
-    addPlaceSettings(command);
+    addSchemaSettings(command);
     command.action(async ({ config, ...flags }: { config?: string }) => await run({ config, flags }));
   },
   run: async ({ config: path, flags }, context) => {

@@ -9,13 +9,13 @@ import { defineVerb, examples } from './verb.ts';
 interface ResetVerbOptions {
   /** Undefined: every projection. */
   readonly name: string | undefined;
-  /** Until live again, not only until the reset is done. */
+  /** Wait until the projection is live again, not only until the reset is done. */
   readonly wait: boolean;
-  /** Of `wait`. */
+  /** Milliseconds for `wait`. */
   readonly timeoutMs: number;
-  /** An object a line, in place of words. */
+  /** Write JSON objects, one a line, instead of text. */
   readonly json: boolean;
-  /** Answers the question that a person is asked. */
+  /** Ask no question on a terminal. */
   readonly yes: boolean;
 }
 
@@ -26,10 +26,10 @@ export const resetVerb = defineVerb<ResetVerbOptions>({
       .description('empty the tables of a projection and fill them again from the first event')
       .argument('[name]')
       .option('--all', 'every projection', false)
-      .option('--wait', 'until it is live again', false)
-      .option('--timeout <seconds>', 'how long --wait waits', '3600')
-      .option('--yes', 'yes, empty them: asks nothing on a terminal', false)
-      .option('--json', 'an object for each, for programs', false)
+      .option('--wait', 'wait until it is live again', false)
+      .option('--timeout <seconds>', 'time for --wait', '3600')
+      .option('--yes', 'ask no question on a terminal', false)
+      .option('--json', 'print JSON, one object a line', false)
       .addHelpText('after', examples('reset band', 'reset band --wait', 'reset --all --wait --timeout 600'))
       .action(async (name: string | undefined, given: ResetVerbOptions & { all: boolean; timeout: string }) => {
         const { all, wait, timeout, json, yes } = given;
@@ -49,9 +49,9 @@ const RESET_TIMEOUT_MS = 60_000;
 const POLL_EVERY_MS = 250;
 
 /**
- * With several, one that fails does not keep the others from being reset.
- * @param options `confirm` is asked before anything is emptied; null: nothing is asked
- * @returns false when one failed; the reason is on stderr
+ * Resets one or all projections. A projection that fails does not stop the others.
+ * @param options `confirm` asks before a table is emptied; null: no question
+ * @returns false when a projection failed; the reason is on stderr
  */
 async function resetProjections(
   client: DaemonClient,
@@ -92,10 +92,10 @@ async function resetProjections(
   return !failed;
 }
 
-/** Names what is lost: a person may have another database in mind. */
+/** The question names the rows that are deleted: the person may have chosen the wrong database. */
 function questionOf(names: readonly string[], statuses: readonly ProjectionStatus[]): string {
   const tables = [...new Set(statuses.filter(({ name }) => names.includes(name)).flatMap((status) => status.tables))];
-  // What is in the table of a refused projection may be the rows of another program.
+  // The table of a refused projection may hold the rows of another program.
   const refused = statuses
     .filter(({ name, state, failure }) => names.includes(name) && state === 'failed' && !failure?.eventId)
     .flatMap(({ name, detail }) => (detail === null ? [] : [`${oneLine(`'${name}' does not run: ${detail}`)}. `]));

@@ -8,9 +8,9 @@ import { clientFor } from '../find-client.ts';
 import { sendEvent } from '../send.ts';
 import { defineVerb, examples } from './verb.ts';
 
-/** What needs no more than the name of a projection. */
-const SENT = OPERATOR_COMMANDS.filter(({ fields = [] }: OperatorCommandDefinition) => fields.length === 0);
-const EVENTS_HELP = SENT.map(({ name, summary }) => `  ${name.padEnd(8)} ${summary}`).join('\n');
+/** The commands that need only the name of a projection. */
+const SENDABLE = OPERATOR_COMMANDS.filter(({ fields = [] }: OperatorCommandDefinition) => fields.length === 0);
+const EVENTS_HELP = SENDABLE.map(({ name, summary }) => `  ${name.padEnd(8)} ${summary}`).join('\n');
 
 interface SendVerbOptions {
   readonly name: string;
@@ -23,20 +23,20 @@ export const sendVerb = defineVerb<SendVerbOptions>({
   name: 'send',
   define: (command, run) => {
     command
-      .description('send an event to a projection, and say how it ended')
+      .description('send a command to a projection, and print its outcome')
       .argument('<name>')
-      .argument('<event>', SENT.map(({ name }) => name).join(', '))
-      .option('--wait', 'until the projection is live again', false)
-      .option('--json', 'the outcome as an object, for programs', false)
+      .argument('<event>', SENDABLE.map(({ name }) => name).join(', '))
+      .option('--wait', 'wait until the projection is live', false)
+      .option('--json', 'print the outcome as JSON', false)
       .addHelpText('after', `\nEvents:\n${EVENTS_HELP}`)
       .addHelpText('after', examples('send band PAUSE', 'send band RESUME --wait', 'send band RETRY'))
       .action(async (name: string, given: string, { wait, json }: { wait: boolean; json: boolean }) => {
         const event = OPERATOR_EVENTS.find((one) => one === given);
         if (event === undefined)
           return command.error(`error: no event '${given}': use one of ${OPERATOR_EVENTS.join(', ')}`);
-        if (!SENT.some((one) => one.name === event)) {
+        if (!SENDABLE.some((one) => one.name === event)) {
           return command.error(
-            `error: ${event} needs more: use ${event.toLowerCase()} NAME --position P --reason TEXT`,
+            `error: ${event} needs a position and a reason: use ${event.toLowerCase()} NAME --position P --reason TEXT`,
           );
         }
         await run({ name, event, wait, json });

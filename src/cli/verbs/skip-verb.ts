@@ -15,11 +15,11 @@ export const skipVerb = defineVerb<SkipVerbOptions>({
   name: 'skip',
   define: (command, run) => {
     command
-      .description('pass over the event that a projection stands before because it failed')
+      .description('skip the failed event at which a projection has stopped')
       .argument('<name>')
-      .requiredOption('--position <position>', 'of that event, as status shows it')
+      .requiredOption('--position <position>', 'position of that event, as in status')
       .requiredOption('--reason <text>', 'why, for the record')
-      .option('--json', 'the outcome as an object, for programs', false)
+      .option('--json', 'print the outcome as JSON', false)
       .addHelpText(
         'after',
         examples(

@@ -3,9 +3,9 @@ import { defineVerb, examples } from './verb.ts';
 import { addSettings } from './verb-options.ts';
 
 export interface StartOptions {
-  /** Path as given; undefined: look in `cwd`. */
+  /** Path as typed; undefined: the default names in `cwd`. */
   readonly config: string | undefined;
-  /** 'always' with --sample, 'never' with --no-sample, else 'if-embedded': only an empty private database gets it. */
+  /** 'always' with --sample, 'never' with --no-sample, else 'if-embedded': an empty private database alone gets the sample. */
   readonly sample: 'always' | 'never' | 'if-embedded';
   readonly traffic: boolean;
   /** For `readConfig`. */
@@ -17,10 +17,10 @@ export const startVerb = defineVerb<StartOptions>({
   define: (command, run) => {
     command
       .description('run the daemon in the foreground until SIGTERM or SIGINT')
-      .option('--config <file>', 'file that exports the projections (default: projectionist.config.js here)')
-      .option('--sample', 'append the sample history to an empty store, whichever it is')
-      .option('--no-sample', 'leave an empty private database empty')
-      .option('--traffic', 'go on appending live events', false)
+      .option('--config <file>', 'file that exports the projections (default: projectionist.config.js in this folder)')
+      .option('--sample', 'append the sample history to an empty store, also of DATABASE_URL')
+      .option('--no-sample', 'append no sample history')
+      .option('--traffic', 'append events while the daemon runs', false)
       .addHelpText('after', absentSettings)
       .addHelpText('after', examples('start', 'start --config dist/projectionist.config.js --port 0'));
     addSettings(command);
@@ -31,12 +31,12 @@ export const startVerb = defineVerb<StartOptions>({
     });
   },
   run: async (options, context) => {
-    // Imported when needed: the other verbs start in half the time.
+    // Imported here, so that the other verbs start in half the time.
     const { start } = await import('../start/start.ts');
     return await start(options, context);
   },
 });
 
 function absentSettings(): string {
-  return `\nNot there yet:\n${ABSENT_SETTINGS.map(({ setting, reason }) => `  ${setting}: ${reason}`).join('\n')}`;
+  return `\nSettings that do not exist:\n${ABSENT_SETTINGS.map(({ setting, reason }) => `  ${setting}: ${reason}`).join('\n')}`;
 }

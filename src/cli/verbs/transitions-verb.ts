@@ -14,10 +14,10 @@ export const transitionsVerb = defineVerb<TransitionsVerbOptions>({
   name: 'transitions',
   define: (command, run) => {
     command
-      .description('the changes of state of a projection, with their causes; the newest first')
+      .description('list the transitions of a projection, with their causes; newest first')
       .argument('<name>')
-      .option('--limit <number>', 'how many, at most 1000', '20')
-      .option('--json', 'as a list of objects, for programs', false)
+      .option('--limit <number>', 'number of rows, at most 1000', '20')
+      .option('--json', 'print the list as JSON', false)
       .addHelpText('after', examples('transitions band', 'transitions band --limit 100 --json'))
       .action(async (name: string, { limit, json }: { limit: string; json: boolean }) => {
         await run({ name, limit: checkLimit(command, limit), json });

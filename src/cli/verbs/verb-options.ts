@@ -1,27 +1,25 @@
 import type { Command } from 'commander';
 import { flagOf, SETTING_NAMES, SETTING_SOURCES, settingsSchema } from '../../config/schema.ts';
+import { positionOrNull } from '../../core/position.ts';
 
-const MAX_POSITION = 2n ** 63n - 1n;
-
-/** Ends with wrong usage unless the text is a position. */
+/** Parses a position; another text is an error of usage. */
 export function checkPosition(command: Command, flag: string, text: string): bigint {
-  const position = /^\d{1,19}$/.test(text) ? BigInt(text) : -1n;
-  if (position < 0n || position > MAX_POSITION) command.error(`error: ${flag} is a position, a whole number`);
-  return position;
+  return positionOrNull(text) ?? command.error(`error: ${flag} is a position, a whole number`);
 }
 
+/** Parses a limit; another text is an error of usage. */
 export function checkLimit(command: Command, text: string): number {
   if (!/^\d{1,4}$/.test(text) || Number(text) > 1000) command.error('error: --limit is a whole number, at most 1000');
   return Number(text);
 }
 
-/** Options for all settings of the daemon that have a flag. */
+/** Adds an option for each setting of the daemon that has a flag. */
 export function addSettings(command: Command): void {
   addFlags(command, () => true);
 }
 
-/** Options that say where the tables are: verbs that open the database themselves need them too. */
-export function addPlaceSettings(command: Command): void {
+/** Adds the options that name the schemas of the tables, for verbs that open the database. */
+export function addSchemaSettings(command: Command): void {
   addFlags(command, (name) => name === 'schema' || name === 'extensionSchemas');
 }
 

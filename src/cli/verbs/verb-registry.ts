@@ -18,7 +18,7 @@ import type { Verb } from './verb.ts';
 import { waitVerb } from './wait-verb.ts';
 import { watchVerb } from './watch-verb.ts';
 
-/** The verbs of `projectionist`, in the order of its help; a new verb is one line here. */
+/** The verbs of `projectionist`, in the order of its help. A new verb is one line here. */
 export const VERBS: readonly Verb[] = [
   startVerb,
   statusVerb,

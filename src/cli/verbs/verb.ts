@@ -2,32 +2,32 @@ import type { Command } from 'commander';
 import type { Confirm } from '../confirm.ts';
 import type { Terminal } from '../terminal.ts';
 
-/** 0 done, 1 the thing asked failed, 2 bad usage. */
+/** 0: done. 1: the command failed. 2: wrong usage. */
 export type ExitCode = 0 | 1 | 2;
 
-/** What every verb gets beside its own options. */
+/** What each verb gets in addition to its own options. */
 export interface CommandContext {
   readonly terminal: Terminal;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
-  /** Null or left out where no person sits at the terminal: then nothing is asked. */
+  /** Null or absent without a terminal: the verb asks no question. */
   readonly confirm?: Confirm | null;
   /** Aborted by Ctrl-C, except for `start`, which handles signals itself. */
   readonly signal: AbortSignal;
-  /** Aborted when the reader of stdout is gone: a verb that would write for ever ends then. */
+  /** Aborted when stdout cannot be written any more: a verb that writes until a signal ends then. */
   readonly outputGone: AbortSignal;
 }
 
-/** Runs a verb whose arguments have been read. */
+/** Runs a verb after its arguments are parsed. */
 export type Execute = (
   verb: string,
   options: object,
   run: (context: CommandContext) => Promise<ExitCode>,
 ) => Promise<void>;
 
-/** A verb of the command line, as the program adds it. */
+/** A verb of the command line, which the program adds. */
 export interface Verb {
-  /** As it is typed: `status`, `failures show`. */
+  /** As typed: `status`, `failures show`. */
   readonly name: string;
   addTo(program: Command, execute: Execute): void;
 }
@@ -35,19 +35,19 @@ export interface Verb {
 export interface VerbDefinition<Options extends object> {
   readonly name: string;
   /**
-   * Gives the command its description, arguments and options, and passes on what was typed. Wrong usage ends with
-   * `command.error`.
+   * Gives the command its description, arguments and options, and calls `run` with the parsed options. For wrong usage it
+   * calls `command.error`.
    */
   readonly define: (command: Command, run: (options: Options) => Promise<void>) => void;
   /**
-   * Does it.
-   * @returns 1 when what was asked failed; the verb has written the reason to stderr
-   * @throws any error: its message is written to stderr as one line
+   * Executes the verb.
+   * @returns 1 when it failed; the verb has written the reason to stderr
+   * @throws any error: the program writes its message to stderr as one line
    */
   readonly run: (options: Options, context: CommandContext) => Promise<ExitCode>;
 }
 
-/** A verb in one place: what can be typed, what it does and what it prints. */
+/** Defines a verb: its arguments, its action and its output. */
 export function defineVerb<Options extends object>(
   definition: VerbDefinition<Options>,
 ): Verb & Pick<VerbDefinition<Options>, 'run'> {
@@ -67,16 +67,16 @@ export function defineVerb<Options extends object>(
 
 function subcommand(parent: Command, word: string): Command {
   const found = parent.commands.find((one) => one.name() === word);
-  if (found === undefined) throw new TypeError(`the verb '${word}' must stand before its subcommands in the registry`);
+  if (found === undefined) throw new TypeError(`the verb '${word}' must be in the registry before its subcommands`);
   return found;
 }
 
-/** For the end of a verb's help. */
+/** The examples at the end of a verb's help. */
 export function examples(...lines: readonly string[]): string {
   return `\nExamples:\n${lines.map((line) => `  projectionist ${line}`).join('\n')}`;
 }
 
-/** A line of JSON, for programs that read lines. */
+/** JSON on one line. */
 export function jsonLine(value: unknown): string {
   return `${JSON.stringify(value)}\n`;
 }

@@ -4,7 +4,7 @@ import { checkPosition } from './verb-options.ts';
 
 interface WaitVerbOptions {
   readonly name: string;
-  /** In decimal digits, or `head`. */
+  /** Decimal digits, or `head`. */
   readonly position: string;
   readonly timeoutMs: number;
   readonly json: boolean;
@@ -16,10 +16,10 @@ export const waitVerb = defineVerb<WaitVerbOptions>({
     command
       .description('wait until a projection has applied everything up to a position')
       .argument('<name>')
-      .option('--position <position>', 'of an event')
-      .option('--head', 'everything that is stored now', false)
-      .option('--timeout <seconds>', 'how long, at most 600', '30')
-      .option('--json', 'the answer as an object, for programs', false)
+      .option('--position <position>', 'position of an event')
+      .option('--head', 'the last event that is stored now', false)
+      .option('--timeout <seconds>', 'time to wait, at most 600', '30')
+      .option('--json', 'print the answer as JSON', false)
       .addHelpText('after', examples('wait band --head', 'wait band --position 4711 --timeout 5'))
       .action(async (name: string, given: { position?: string; head: boolean; timeout: string; json: boolean }) => {
         const { head, timeout, json } = given;
@@ -33,8 +33,8 @@ export const waitVerb = defineVerb<WaitVerbOptions>({
   },
   run: async ({ name, position, timeoutMs, json }, context) => {
     const applied = await (await clientFor(context)).wait(name, position, timeoutMs, context.signal);
-    const words = position === 'head' ? 'everything that was stored' : `everything up to ${position}`;
-    context.terminal.stdout.write(json ? jsonLine(applied) : `${name}: ${words} is applied\n`);
+    const what = position === 'head' ? 'everything that was stored' : `everything up to ${position}`;
+    context.terminal.stdout.write(json ? jsonLine(applied) : `${name}: ${what} is applied\n`);
     return 0;
   },
 });

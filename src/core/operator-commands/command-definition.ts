@@ -14,42 +14,42 @@ export const COMMAND_EVENTS = {
 } as const;
 export type CommandEvent = keyof typeof COMMAND_EVENTS;
 
-/** What a command needs beside the name of its projection. */
+/** A field of a command beside the name of its projection. */
 type CommandField = 'position' | 'reason';
 
 /**
  * A command that operators can send. The HTTP API with its OpenAPI, `projectionist send`, the dashboard's button and the
- * audit log take it from here.
+ * audit log read this definition.
  */
 export interface OperatorCommandDefinition<Name extends string = string> {
-  /** As it is sent and recorded: capitals and `_`. */
+  /** The name that is sent and recorded: capitals and `_`. */
   readonly name: Name;
-  /** What it does, for help texts and OpenAPI: a phrase without a full stop. */
+  /** Its effect, for help texts and OpenAPI: a phrase without a full stop. */
   readonly summary: string;
-  /** The event of the chart that carries it out. */
+  /** The event of the chart that executes it. */
   readonly machineEvent: CommandEvent;
   /**
-   * Who ends the command's row: the `operation`, in the transaction of its effect; or the `runner`, once the machine has
-   * settled, where the effect has no transaction of its own. In the second case a crash between the two runs it again.
+   * What ends the command's row: the `operation`, in the transaction of its effect; or the command `runner`, once the machine
+   * has settled, where the effect has no transaction of its own. In the second case a crash between the two runs it again.
    */
   readonly endedBy: 'operation' | 'runner';
   /** Default none; a command with other fields is refused. */
   readonly fields?: readonly CommandField[];
-  /** What the dashboard asks before it sends the command. */
+  /** The question that the dashboard asks before it sends the command. */
   readonly dialog: (status: ProjectionStatus) => CommandDialog;
 }
 
 export interface CommandDialog {
   readonly title: string;
-  /** What will happen, a paragraph each. */
+  /** The effects of the command, one paragraph each. */
   readonly says: readonly string[];
-  /** On the button that sends it. */
+  /** Text of the button that sends it. */
   readonly confirm: string;
-  /** Takes rows or an event away: the dialog then has `Cancel` in focus. Default false. */
+  /** Whether it removes rows or skips an event: the dialog then has `Cancel` in focus. Default false. */
   readonly grave?: boolean;
 }
 
-/** Keeps the literal type of the name, from which the union of all names is made. */
+/** Keeps the literal type of the name: the union of all names is made of these. */
 export function defineOperatorCommand<const Name extends string>(
   definition: OperatorCommandDefinition<Name>,
 ): OperatorCommandDefinition<Name> {

@@ -5,7 +5,7 @@ import { resume } from './resume-command.ts';
 import { retry } from './retry-command.ts';
 import { skip } from './skip-command.ts';
 
-/** What an operator may send to a projection, in the order in which it is listed; a new command is one line here. */
+/** The commands that an operator may send to a projection, in the order of every list; a new command is one line here. */
 export const OPERATOR_COMMANDS = [pause, resume, retry, skip, reset] as const;
 
 export type OperatorEvent = (typeof OPERATOR_COMMANDS)[number]['name'];

@@ -19,7 +19,7 @@ export const reset = defineOperatorCommand({
   }),
 });
 
-/** Only where a rate is known: a guess would be taken for a promise. */
+/** Empty where no rate is known: an operator would rely on a guess. */
 function forHowLong({ head, ratePerSecond }: ProjectionStatus): string {
   return ratePerSecond > 0 ? `, about ${duration(Number(head) / ratePerSecond)} at the present rate` : '';
 }

@@ -1,7 +1,7 @@
 import { grouped } from '../readable.ts';
 import type { ProjectionStatus } from '../status.ts';
 
-/** The event that a projection stands before: `The event at position 18,742 (BandCreated)`. */
+/** The failed event that a projection is halted before: `The event at position 18,742 (BandCreated)`. */
 export function failedEventOf({ failure }: ProjectionStatus): string {
   if (failure === null) return 'The event that failed';
   const what = failure.eventName === null ? '' : ` (${failure.eventName})`;

@@ -1,5 +1,6 @@
 import { Decimal, plainDecimal } from '../../core/decimal.ts';
 import type { ColumnValue } from '../../core/statement.ts';
+import { isUuid } from '../../core/uuid.ts';
 import { stringifyJson } from '../../postgres/json.ts';
 
 /** Text for PostgreSQL, NULL, or undefined: it is not certain that the database would take it. */
@@ -33,13 +34,8 @@ const ENCODERS: ReadonlyMap<string | null, Encoder> = new Map<string, Encoder>([
   ['json', json],
 ]);
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-
 function uuid(value: ColumnValue): string | undefined {
-  if (typeof value !== 'string') return undefined;
-  if (UUID.test(value)) return value;
-  const lower = value.toLowerCase();
-  return UUID.test(lower) ? lower : undefined;
+  return typeof value === 'string' && isUuid(value) ? value.toLowerCase() : undefined;
 }
 
 function text(value: ColumnValue): string | undefined {

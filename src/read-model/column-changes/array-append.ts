@@ -9,16 +9,16 @@ interface ArrayAppend extends Change {
   readonly element: ArrayElement;
 }
 
-/** The column's array with this element at its end, also when it has one like it already. NULL counts as empty. */
+/** Appends the element to the column's array, also if the array contains it already. NULL counts as the empty array. */
 export function arrayAppend(element: ArrayElement): ArrayAppend {
   return { [OPERATOR]: true, change: 'arrayAppend', element: checkElement('arrayAppend', element) };
 }
 
 export const arrayAppendChange: ChangeDefinition<ArrayAppend> = {
   name: 'arrayAppend',
-  // As an array, so that the column's type decides the element's.
+  // Sent as an array, so that the column's type determines the element's type.
   parameter: ({ element }) => arrayLiteral([element]),
-  inNewRow: (given) => given,
-  inRow: (current, given) => `array_cat(coalesce(${current}, '{}'), ${given})`,
+  inNewRow: (parameter) => parameter,
+  inRow: (current, parameter) => `array_cat(coalesce(${current}, '{}'), ${parameter})`,
   inMemory: (current, { element }) => [...plainArray(current), plain(element)],
 };

@@ -9,7 +9,7 @@ interface ArrayIntersect extends Change {
   readonly elements: readonly ArrayElement[];
 }
 
-/** Of the column's array only the elements that are listed, in its own order, repeated ones too. NULL becomes empty. */
+/** Keeps only the listed elements of the column's array, in its order and with repetitions. NULL becomes the empty array. */
 export function arrayIntersect(elements: readonly ArrayElement[]): ArrayIntersect {
   if (!Array.isArray(elements)) throw invalidChange('arrayIntersect', elements, 'give a list');
   const checked = elements.map((element: ArrayElement) => checkElement('arrayIntersect', element));
@@ -20,9 +20,9 @@ export const arrayIntersectChange: ChangeDefinition<ArrayIntersect> = {
   name: 'arrayIntersect',
   parameter: ({ elements }) => arrayLiteral(elements),
   inNewRow: () => "'{}'",
-  inRow: (current, given) =>
+  inRow: (current, parameter) =>
     `ARRAY(SELECT e FROM unnest(coalesce(${current}, '{}')) WITH ORDINALITY AS u (e, n)` +
-    ` WHERE array_position(${given}, e) IS NOT NULL ORDER BY n)`,
+    ` WHERE array_position(${parameter}, e) IS NOT NULL ORDER BY n)`,
   inMemory: (current, { elements }) => {
     const kept = new Set(elements.map((element) => textOf(plain(element))));
     return plainArray(current).filter((one) => kept.has(textOf(one)));

@@ -8,7 +8,7 @@ interface ArrayRemove extends Change {
   readonly element: ArrayElement;
 }
 
-/** The column's array without any element that equals this one. NULL becomes the empty array. */
+/** Removes every element that equals this one from the column's array. NULL becomes the empty array. */
 export function arrayRemove(element: ArrayElement): ArrayRemove {
   return { [OPERATOR]: true, change: 'arrayRemove', element: checkElement('arrayRemove', element) };
 }
@@ -17,6 +17,6 @@ export const arrayRemoveChange: ChangeDefinition<ArrayRemove> = {
   name: 'arrayRemove',
   parameter: ({ element }) => element,
   inNewRow: () => "'{}'",
-  inRow: (current, given) => `array_remove(coalesce(${current}, '{}'), ${given})`,
+  inRow: (current, parameter) => `array_remove(coalesce(${current}, '{}'), ${parameter})`,
   inMemory: (current, { element }) => plainArray(current).filter((one) => textOf(one) !== textOf(plain(element))),
 };

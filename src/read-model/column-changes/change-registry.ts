@@ -6,7 +6,7 @@ import type { ChangeDefinition } from './change-definition.ts';
 import { incrementChange } from './increment.ts';
 import { invalidChange } from './invalid-change.ts';
 
-/** Every change of a column; a new one is one line here. */
+/** Every kind of change of a column; a new kind is one line here. */
 const CHANGES: readonly ChangeDefinition[] = [
   incrementChange,
   arrayAppendChange,
@@ -16,7 +16,7 @@ const CHANGES: readonly ChangeDefinition[] = [
 
 const BY_NAME: ReadonlyMap<string, ChangeDefinition> = new Map(CHANGES.map((one) => [one.name, one]));
 
-/** @throws EngineError CHANGE_INVALID: another version of this package has made the change */
+/** @throws EngineError CHANGE_INVALID if this version does not know the change: another version of the package made it */
 export function changeDefinition({ change }: Change): ChangeDefinition {
   const found = BY_NAME.get(change);
   if (found === undefined) throw invalidChange(change, change, `this version knows ${[...BY_NAME.keys()].join(', ')}`);

@@ -6,14 +6,14 @@ import { invalidChange } from './invalid-change.ts';
 
 interface Increment extends Change {
   readonly change: 'increment';
-  /** A text is a decimal number, exact. */
+  /** A string is an exact decimal number. */
   readonly by: number | bigint | string;
 }
 
 /**
- * The column's number plus this one; NULL, and a row that an upsert has to make, count as 0. Give amounts beyond 2^53 as
- * bigint, and decimal amounts that are to be exact as text (`'12.50'`) into a numeric column, which adds them exactly.
- * @throws EngineError CHANGE_INVALID for what is no amount, such as NaN out of a field that the payload lacks
+ * Adds the amount to the column's number. NULL, and a row that an upsert inserts, count as 0. Default 1. Give amounts
+ * beyond 2^53 as bigint, and exact decimal amounts as text (`'12.50'`) for a numeric column, which adds them exactly.
+ * @throws EngineError CHANGE_INVALID if it is no exact amount, such as NaN from a field that the payload lacks
  */
 export function increment(by: number | bigint | string | Decimal = 1): Increment {
   if (by instanceof Decimal) return { [OPERATOR]: true, change: 'increment', by: by.text };
@@ -31,8 +31,8 @@ export function increment(by: number | bigint | string | Decimal = 1): Increment
 export const incrementChange: ChangeDefinition<Increment> = {
   name: 'increment',
   parameter: ({ by }) => by,
-  inNewRow: (given) => given,
-  inRow: (current, given) => `coalesce(${current}, 0) + ${given}`,
+  inNewRow: (parameter) => parameter,
+  inRow: (current, parameter) => `coalesce(${current}, 0) + ${parameter}`,
   inMemory: (current, { by }) => sum(current ?? 0, by),
   fold: {
     operand: ({ by }) => by,
@@ -58,14 +58,14 @@ function addDoubles(current: string | null, by: string): string | undefined {
 }
 
 /**
- * Amounts that are text are added to every digit, as by a numeric column; two fractions that are JavaScript numbers as by
- * double precision.
+ * Adds decimal texts exactly, as a numeric column does, and two JavaScript numbers with fractions as double precision
+ * does.
  */
 function sum(current: unknown, by: number | bigint | string): unknown {
   if (isWhole(current) && isWhole(by)) return plain(BigInt(current) + BigInt(by));
   if (typeof current === 'number' && typeof by === 'number') return current + by;
   const exact = addDecimals(written(current), written(by));
-  // Where nothing can be added PostgreSQL refuses the statement.
+  // PostgreSQL refuses to add to such a value.
   if (exact === undefined)
     throw Object.assign(new Error(`nothing can be added to ${textOf(current)}`), { code: '22P02' });
   return plainNumber(exact);
@@ -75,7 +75,7 @@ function written(value: unknown): string {
   return plainDecimal(String(value)) ?? '';
 }
 
-/** In the form that equal numbers share: a number where it is one exactly. */
+/** The form that equal numbers share: a JavaScript number if it holds the value exactly. */
 function plainNumber(text: string): unknown {
   const number = Number(text);
   if (Number.isSafeInteger(number) || (!Number.isInteger(number) && isExactNumber(text))) return number;

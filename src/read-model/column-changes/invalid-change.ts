@@ -8,7 +8,8 @@ export function invalidChange(change: string, value: unknown, reason: string): E
 }
 
 /**
- * An array is sent as PostgreSQL's array literal, where an object or an array in it would become something else.
+ * Checks one element of an array change. The array is sent as a PostgreSQL array literal, in which an object or a nested
+ * array would become another value.
  * @throws EngineError CHANGE_INVALID
  */
 export function checkElement(change: string, element: ArrayElement): ArrayElement {

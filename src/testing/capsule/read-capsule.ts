@@ -6,8 +6,10 @@ import { deepFreeze, parseJson } from '../../postgres/json.ts';
 import type { EventOf, TestEvent } from '../test-event.ts';
 
 /**
- * Takes what was read from a file for a capsule.
- * @throws EngineError TEST_INVALID when it is none of this version, is of another projection, or lacks its payload's end
+ * Checks that a value is a failure snapshot of this projection.
+ * @param value the content of the file, as `JSON.parse` returns it
+ * @throws EngineError TEST_INVALID when the value is no snapshot of this version, belongs to another projection, or has a
+ * payload that was cut off
  */
 export function readCapsule(value: unknown, projection: Projection): Capsule {
   const capsule = value as Capsule;
@@ -16,13 +18,13 @@ export function readCapsule(value: unknown, projection: Projection): Capsule {
   const { name } = capsule.projection;
   if (name !== projection.name) throw invalid(`the capsule is of '${name}', not of '${projection.name}'`);
   const { payload, payloadLength } = capsule.event;
-  // PostgreSQL counts characters, JavaScript halves of some of them.
+  // PostgreSQL counts characters. `length` of JavaScript would count some characters twice.
   if ([...payload].length < payloadLength)
     throw invalid('the payload is too large for a capsule, which holds its beginning');
   return capsule;
 }
 
-/** The event as the handler got it. */
+/** The event as the daemon passed it to the handler. */
 export function toStoredEvent(event: CapsuleEvent): StoredEvent {
   const { position, sequenceNo, payload, payloadLength: _, metadata, ...same } = event;
   return Object.freeze({
@@ -35,9 +37,12 @@ export function toStoredEvent(event: CapsuleEvent): StoredEvent {
   });
 }
 
-/** The events of a capsule for `given` and `when`, where a test is to be written by hand. */
+/** The events of a failure snapshot for `given` and `when` of a test that is written by hand. */
 export interface CapsuleEvents<P extends Projection> {
-  /** What its stream, and the projection, had before it, in order: not all that ever was. */
+  /**
+   * Earlier events of the same stream, and the events that the projection handled last, in order of position. The
+   * snapshot holds a bounded number of them, so older events are missing.
+   */
   readonly given: readonly TestEvent<EventOf<P>>[];
   readonly when: TestEvent<EventOf<P>>;
 }

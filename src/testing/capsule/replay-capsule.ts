@@ -8,15 +8,15 @@ import type { Replay } from './replayed.ts';
 
 export interface ReplayOptions {
   /**
-   * 'memory': without a database, which knows nothing of types, NOT NULL, checks and triggers. A kit: on its PostgreSQL.
-   * Default: in memory if the event failed without the database's doing and the handler is made of statements, else on
-   * PostgreSQL, by a kit of its own.
+   * 'memory': without a database; column types, NOT NULL, checks and triggers are not applied. A kit: on its PostgreSQL.
+   * Default: in memory if no SQLSTATE was recorded for the failure and the handler returns statements; otherwise on
+   * PostgreSQL, by a kit that is created for this replay.
    */
   readonly on?: 'memory' | TestKit;
 }
 
 /**
- * Applies the event of a capsule to the rows that were there when it failed, with this projection's handler.
+ * Applies the event of a failure snapshot to the rows of the snapshot, with this projection's handler.
  * @param capsule what `projectionist failures export` wrote, as `JSON.parse` reads it
  * @throws EngineError TEST_INVALID, TEST_NEEDS_POSTGRES, TEST_DATABASE
  */
@@ -28,7 +28,7 @@ export async function replayCapsule(
   const read = readCapsule(capsule, projection);
   if (on === 'memory') return replayInMemory(projection, read);
   if (on !== undefined) return await on.for(projection).replay(read);
-  if (!isOfTheDatabase(read)) {
+  if (!failedInDatabase(read)) {
     try {
       return replayInMemory(projection, read);
     } catch (error) {
@@ -39,7 +39,7 @@ export async function replayCapsule(
   return await kit.for(projection).replay(read);
 }
 
-/** What the database refused, memory might let pass. */
-function isOfTheDatabase({ failure, attempt }: Capsule): boolean {
+/** In memory a statement that the database refused may be applied. */
+function failedInDatabase({ failure, attempt }: Capsule): boolean {
   return failure.sqlstate !== null || attempt.sqlstate !== null;
 }

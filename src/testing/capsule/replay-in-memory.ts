@@ -35,7 +35,7 @@ export function replayInMemory(projection: Projection, capsule: Capsule): Replay
   return applied('memory', projection.tables, before, rowsNow());
 }
 
-/** As a handler would have given them. */
+/** The values as a handler would pass them to a statement. */
 function toValues(columns: readonly CapsuleColumn[], row: RowText): Row {
   return Object.fromEntries(columns.map(({ name, oid }) => [name, toValue(oid, row[name] ?? null)])) as Row;
 }

@@ -1,23 +1,25 @@
-import type { Capsule, CapsuleTable } from '../../core/capsule.ts';
+import type { Capsule, CapsuleColumn, CapsuleTable } from '../../core/capsule.ts';
 import { EngineError } from '../../core/errors.ts';
 import { quoteIdentifier } from '../../core/identifier.ts';
 import type { Projection } from '../../core/projection.ts';
 import type { Queryable, Tx } from '../../postgres/pool.ts';
 import { rolledBack } from '../../postgres/rolled-back.ts';
 import { runEvents } from '../../projector/apply-in-order.ts';
-import { readCatalog } from '../../read-model/catalog.ts';
-import { readColumns } from '../../read-model/columns.ts';
-import { deferredConstraints } from '../../read-model/constraints.ts';
+import { readCatalog, storedTables } from '../../read-model/catalog.ts';
 import { quoteColumn } from '../../read-model/row-text.ts';
-import type { Ground } from '../postgres/ground.ts';
+import type { TestRow } from '../backend.ts';
 import { createRowReader } from '../postgres/read-rows.ts';
-import type { TestRow } from '../stage.ts';
+import type { TestSchema } from '../postgres/test-schema.ts';
 import { toStoredEvent } from './read-capsule.ts';
 import { applied, failed, type Replay } from './replayed.ts';
 
-/** As the engine applies it, on tables that hold the capsule's rows and nothing else; rolled back. */
-export async function replayOnPostgres(ground: Ground, projection: Projection, capsule: Capsule): Promise<Replay> {
-  return await rolledBack(ground.sql, async (tx) => {
+/** Applies the event as the engine does, on tables that hold the rows of the snapshot alone. The transaction is rolled back. */
+export async function replayOnPostgres(
+  testSchema: TestSchema,
+  projection: Projection,
+  capsule: Capsule,
+): Promise<Replay> {
+  return await rolledBack(testSchema.sql, async (tx) => {
     await fill(tx, projection, capsule.tables);
     const before = await readTables(tx, projection);
     try {
@@ -31,52 +33,54 @@ export async function replayOnPostgres(ground: Ground, projection: Projection, c
 
 async function run(tx: Tx, projection: Projection, capsule: Capsule): Promise<void> {
   const event = toStoredEvent(capsule.event);
-  const names = [...projection.tables.keys()];
+  const catalog = await readCatalog(tx, [...projection.tables.keys()]);
   const [{ xid }] = await tx<[{ xid: string }]>`SELECT pg_current_xact_id()::text AS xid`;
   await runEvents(tx, projection, [event], {
-    // Nobody is behind here: what a look-up does not find is missing.
+    // Without owners no projection can be behind: a row that a look-up does not find is missing.
     owners: new Map(),
     replayUntil: event.position,
     xid,
-    deferred: await deferredConstraints(tx, names),
-    catalog: await readCatalog(tx, names),
+    deferred: catalog.deferred,
+    catalog,
     deadline: null,
   });
 }
 
-/** Other projections' tables first: the projection's own may reference them. */
+/** Fills the tables of other projections first: the projection's own tables may reference them. */
 async function fill(tx: Tx, { tables }: Projection, all: readonly CapsuleTable[]): Promise<void> {
   const inOrder = [...all.filter(({ name }) => !tables.has(name)), ...all.filter(({ name }) => tables.has(name))];
-  const there = await readColumns(
-    tx,
-    all.map(({ name }) => name),
-  );
+  const names = all.map(({ name }) => name);
+  const existing = storedTables(await readCatalog(tx, names));
   for (const table of inOrder) {
     try {
-      if (!there.has(table.name)) await tx.unsafe(createText(table));
-      await insertRows(tx, table, there.get(table.name) ?? table.columns);
+      if (!existing.has(table.name)) await tx.unsafe(createTableText(table));
+      await insertRows(tx, table, existing.get(table.name)?.columns ?? table.columns);
     } catch (error) {
-      const words = error instanceof Error ? error.message : String(error);
-      const reason = `the rows of '${table.name}' in the capsule do not fit the table: ${words}`;
+      const detail = error instanceof Error ? error.message : String(error);
+      const reason = `the rows of '${table.name}' in the capsule do not fit the table: ${detail}`;
       throw new EngineError('TEST_INVALID', { reason }, { cause: error });
     }
   }
 }
 
-async function insertRows(tx: Tx, { name, rows }: CapsuleTable, there: CapsuleTable['columns']): Promise<void> {
+async function insertRows(
+  tx: Tx,
+  { name, rows }: CapsuleTable,
+  existing: readonly Pick<CapsuleColumn, 'name' | 'computed'>[],
+): Promise<void> {
   for (const row of rows) {
-    const columns = there.filter((column) => !column.computed && column.name in row);
-    const places = columns.map((_, index) => `$${index + 1}`);
+    const columns = existing.filter((column) => !column.computed && column.name in row);
+    const parameters = columns.map((_, index) => `$${index + 1}`);
     await tx.unsafe(
       `INSERT INTO ${quoteIdentifier(name)} (${columns.map((column) => quoteColumn(column.name)).join(', ')})
-       OVERRIDING SYSTEM VALUE VALUES (${places.join(', ')})`,
+       OVERRIDING SYSTEM VALUE VALUES (${parameters.join(', ')})`,
       columns.map((column) => row[column.name] ?? null),
     );
   }
 }
 
-/** A table of nobody's in the test, which is looked up in. */
-function createText({ name, key, columns }: CapsuleTable): string {
+/** The DDL of a table for look-ups that no projection of the test declares. */
+function createTableText({ name, key, columns }: CapsuleTable): string {
   const lines = columns.map((column) => {
     if (!/^[\w .,()"[\]]+$/.test(column.type)) throw new TypeError(`'${column.type}' is no type`);
     return `${quoteColumn(column.name)} ${column.type}${column.notNull ? ' NOT NULL' : ''}`;

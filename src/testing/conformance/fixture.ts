@@ -5,23 +5,23 @@ import { defineProjection, type Projection } from '../../core/projection.ts';
 import type { StandardSchema } from '../../core/standard-schema.ts';
 import type { Row, Statement } from '../../core/statement.ts';
 import { lookup, upsert } from '../../core/statements.ts';
+import type { Backend } from '../backend.ts';
 import { compareRows } from '../compare.ts';
-import type { Stage } from '../stage.ts';
 import { createCompletion, type TestEvent } from '../test-event.ts';
 
-type Happening =
-  /** Carries out what `did` was given. */
+type FixtureEvent =
+  /** Applies the statements that `did` was called with. */
   | { readonly name: 'Did'; readonly payload: { readonly script: number } }
   /** Writes the label of that id into the note of 'looker'. */
-  | { readonly name: 'Looked'; readonly payload: { readonly id: string; readonly absent?: 'fail' | 'nothing' } }
-  /** Writes what the handler was given into the note of 'seer'. */
+  | { readonly name: 'Looked'; readonly payload: { readonly id: string; readonly onMissing?: 'fail' | 'nothing' } }
+  /** Writes what the handler received into the note of 'seer'. */
   | { readonly name: 'Saw'; readonly payload: { readonly list: readonly number[] } }
   | { readonly name: 'Threw'; readonly payload: Readonly<Record<string, unknown>> }
-  /** Has a schema, which wants a text for `note` and puts another one in its place. */
+  /** Has a schema that requires a text as `note` and replaces it with another one. */
   | { readonly name: 'Checked'; readonly payload: { readonly note: string } }
   | { readonly name: 'Labelled'; readonly payload: { readonly id: string; readonly text: string } };
 
-/** Outside of the payloads: JSON has no way to write `not` and `increment`. */
+/** Statements by index. The payloads hold the index alone, because JSON cannot represent `not` and `increment`. */
 const scripts: (readonly Statement[])[] = [];
 
 const checkedNote: StandardSchema<{ readonly note: string }> = {
@@ -36,8 +36,8 @@ const checkedNote: StandardSchema<{ readonly note: string }> = {
   },
 };
 
-/** Anything may happen to it. */
-export const things = defineProjection<Happening>()({
+/** The projection that the cases run statements on. */
+export const things = defineProjection<FixtureEvent>()({
   name: 'things',
   schema: `
     CREATE TABLE IF NOT EXISTS thing (id text PRIMARY KEY, name text UNIQUE, size int, note text, tags text[]);
@@ -47,18 +47,18 @@ export const things = defineProjection<Happening>()({
   on: {
     Checked: ({ payload }) => noted('checked', `${payload.note} ${Object.isFrozen(payload)}`),
     Did: ({ payload }) => scripts[payload.script] ?? [],
-    Looked: ({ payload: { id, absent = 'fail' } }) =>
-      lookup('label', { select: 'text', where: { id }, absent }, (note) => noted('looker', note)),
+    Looked: ({ payload: { id, onMissing = 'fail' } }) =>
+      lookup('label', { select: 'text', where: { id }, onMissing }, (note) => noted('looker', note)),
     Saw: ({ payload, position, occurredAt, sequenceNo }, { replaying }) =>
       noted('seer', JSON.stringify([typeof position, String(sequenceNo), occurredAt, replaying, isFrozen(payload)])),
     Threw: () => {
-      throw new Error('as it was told to');
+      throw new Error('thrown on purpose');
     },
   },
 });
 
-/** Another one's table, for `things` to look things up in. */
-export const labels = defineProjection<Happening>()({
+/** Owns the table in which `things` looks rows up. */
+export const labels = defineProjection<FixtureEvent>()({
   name: 'labels',
   schema: 'CREATE TABLE IF NOT EXISTS label (id text PRIMARY KEY, text text);',
   tables: { label: { key: ['id'] } },
@@ -73,40 +73,40 @@ function isFrozen({ list }: { readonly list: readonly number[] }): boolean {
   return Object.isFrozen(list);
 }
 
-/** What a stage has to do, for any test runner: `for (const { name, run } of conformance) test(name, () => run(stage))`. */
+/** A requirement of every backend, for any test runner: `for (const { name, run } of conformance) test(name, () => run(backend))`. */
 export interface ConformanceCase {
   readonly name: string;
   /** @throws AssertionError */
-  run(stage: Stage): Promise<void>;
+  run(backend: Backend): Promise<void>;
 }
 
-/** A stage with both projections opened, and short words for what is done with it. */
-export interface Scene {
-  readonly stage: Stage;
-  append(...events: readonly TestEvent<Happening>[]): Promise<void>;
+/** A backend that was opened with both projections, and short functions for the steps of a case. */
+export interface Fixture {
+  readonly backend: Backend;
+  append(...events: readonly TestEvent<FixtureEvent>[]): Promise<void>;
   did(...statements: readonly Statement[]): Promise<void>;
   run(projection?: Projection, mode?: RunMode): Promise<RunOutcome>;
   expect(table: string, ...rows: readonly Row[]): Promise<void>;
 }
 
-export async function openScene(stage: Stage, maxAttempts = 1): Promise<Scene> {
-  await stage.open([things, labels], { maxAttempts });
+export async function openFixture(backend: Backend, maxAttempts = 1): Promise<Fixture> {
+  await backend.open([things, labels], { maxAttempts });
   const complete = createCompletion();
-  const append: Scene['append'] = (...events) => stage.append(events.map(complete));
+  const append: Fixture['append'] = (...events) => backend.append(events.map(complete));
   return {
-    stage,
+    backend,
     append,
     did: (...statements) => append({ name: 'Did', payload: { script: scripts.push(statements) - 1 } }),
     run: (projection = things, mode = 'catch-up') =>
-      stage.operations(projection).run(mode, new AbortController().signal),
+      backend.operations(projection).run(mode, new AbortController().signal),
     expect: async (table, ...rows) => {
-      const mismatch = compareRows(await stage.rows(table), await stage.toRows(table, rows));
-      if (mismatch !== null) throw new AssertionError({ message: `rows of '${table}' (${stage.name})`, ...mismatch });
+      const mismatch = compareRows(await backend.rows(table), await backend.toRows(table, rows));
+      if (mismatch !== null) throw new AssertionError({ message: `rows of '${table}' (${backend.name})`, ...mismatch });
     },
   };
 }
 
-/** The pull failed at an event with these fields, and the projection has halted unless it says otherwise. */
+/** The run failed at an event with these fields, and the projection has halted (`halted`: default true). */
 export function expectFailed(outcome: RunOutcome, fields: Partial<FailedEvent>, halted = true): void {
   const failed = outcome.kind === 'failed' ? outcome : null;
   const found = Object.keys(fields).map((field) => [field, failed?.event?.[field as keyof FailedEvent]]);

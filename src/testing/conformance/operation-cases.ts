@@ -1,22 +1,25 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { create, upsert } from '../../core/statements.ts';
-import { type ConformanceCase, expectFailed, labels, openScene, things } from './fixture.ts';
+import { type ConformanceCase, expectFailed, labels, openFixture, things } from './fixture.ts';
 
-/** What the hands of a projection do: positions, failures, pauses, resets. */
+/** The operations of a projection: positions, failures, pauses, resets. */
 export const operationsCases: readonly ConformanceCase[] = [
   {
-    name: 'a projection that was opened runs, and with nothing to do it has caught up',
-    run: async (stage) => {
-      const { run, expect } = await openScene(stage);
-      deepEqual(await stage.operations(things).open(new AbortController().signal), { status: 'running', detail: null });
+    name: 'a projection without events has caught up after its first run',
+    run: async (backend) => {
+      const { run, expect } = await openFixture(backend);
+      deepEqual(await backend.operations(things).open(new AbortController().signal), {
+        status: 'running',
+        detail: null,
+      });
       deepEqual(await run(), { kind: 'caught-up' });
       await expect('thing');
     },
   },
   {
-    name: 'every event is applied once, in order, whenever it comes',
-    run: async (stage) => {
-      const { did, run, expect } = await openScene(stage);
+    name: 'every event is applied once and in order, over several appends and runs',
+    run: async (backend) => {
+      const { did, run, expect } = await openFixture(backend);
       await did(create('thing', { id: 'a', size: 1 }));
       await did(upsert('thing', { id: 'a', size: 2 }, { conflict: ['id'] }));
       deepEqual(await run(), { kind: 'caught-up' });
@@ -28,8 +31,8 @@ export const operationsCases: readonly ConformanceCase[] = [
   },
   {
     name: 'events without a handler change nothing and are passed over',
-    run: async (stage) => {
-      const { append, did, run, expect } = await openScene(stage);
+    run: async (backend) => {
+      const { append, did, run, expect } = await openFixture(backend);
       await append({ name: 'Labelled', payload: { id: 'l', text: 'x' } });
       await did(create('thing', { id: 'a' }));
       deepEqual(await run(), { kind: 'caught-up' });
@@ -38,9 +41,9 @@ export const operationsCases: readonly ConformanceCase[] = [
     },
   },
   {
-    name: 'a handler sees a frozen event with exact values, and whether it is replayed',
-    run: async (stage) => {
-      const { append, run, expect } = await openScene(stage);
+    name: 'a handler receives a frozen event with exact values, and whether it is replayed',
+    run: async (backend) => {
+      const { append, run, expect } = await openFixture(backend);
       const saw = { name: 'Saw', payload: { list: [1] }, occurredAt: '2026-03-01T19:00:00.123456Z' } as const;
       await append(saw);
       await run();
@@ -51,9 +54,9 @@ export const operationsCases: readonly ConformanceCase[] = [
     },
   },
   {
-    name: 'a handler gets what the schema makes of the payload, and one that the schema refuses fails its event',
-    run: async (stage) => {
-      const { append, run, expect } = await openScene(stage);
+    name: 'a handler receives the output of the payload schema, and a payload that the schema refuses fails its event',
+    run: async (backend) => {
+      const { append, run, expect } = await openFixture(backend);
       await append({ name: 'Checked', payload: { note: 'a' } });
       deepEqual(await run(), { kind: 'caught-up' });
       await append({ name: 'Checked', payload: { note: 7 } as never });
@@ -67,9 +70,9 @@ export const operationsCases: readonly ConformanceCase[] = [
     },
   },
   {
-    name: 'an event that fails leaves nothing, what precedes it stays, and the projection halts before it',
-    run: async (stage) => {
-      const { did, run, expect } = await openScene(stage);
+    name: 'a failed event changes nothing, the events before it stay applied, and the projection halts before it',
+    run: async (backend) => {
+      const { did, run, expect } = await openFixture(backend);
       await did(create('thing', { id: 'a' }));
       await did(create('thing', { id: 'b' }), create('thing', { id: 'a' }));
       await did(create('thing', { id: 'c' }));
@@ -78,28 +81,28 @@ export const operationsCases: readonly ConformanceCase[] = [
       await expect('thing', { id: 'a' });
       equal((await run()).kind, 'halted');
       expectFailed(await run(things, 'attempt'), failed);
-      equal((await stage.operations(things).open(new AbortController().signal)).status, 'halted');
+      equal((await backend.operations(things).open(new AbortController().signal)).status, 'halted');
       await expect('thing', { id: 'a' });
     },
   },
   {
     name: 'attempts at one event are counted until the projection halts',
-    run: async (stage) => {
-      const { append, run } = await openScene(stage, 3);
+    run: async (backend) => {
+      const { append, run } = await openFixture(backend, 3);
       await append({ name: 'Threw' });
       for (const halted of [false, false, true]) {
         expectFailed(
           await run(),
-          { eventName: 'Threw', error: 'as it was told to', sqlstate: null, code: null },
+          { eventName: 'Threw', error: 'thrown on purpose', sqlstate: null, code: null },
           halted,
         );
       }
     },
   },
   {
-    name: 'an attempt that goes through takes back the halt',
-    run: async (stage) => {
-      const { append, did, run, expect } = await openScene(stage);
+    name: 'an attempt that succeeds ends the halt',
+    run: async (backend) => {
+      const { append, did, run, expect } = await openFixture(backend);
       await append({ name: 'Looked', payload: { id: 'l' } });
       await run(labels);
       expectFailed(await run(), { code: 'LOOKUP_MISSED' });
@@ -112,29 +115,29 @@ export const operationsCases: readonly ConformanceCase[] = [
     },
   },
   {
-    name: 'a pause holds back what is to come, and a halt is still there after it',
-    run: async (stage) => {
-      const { append, did, run, expect } = await openScene(stage);
-      await stage.operations(things).setPaused(true, null);
+    name: 'a paused projection applies no event, and a halt outlasts a pause',
+    run: async (backend) => {
+      const { append, did, run, expect } = await openFixture(backend);
+      await backend.operations(things).setPaused(true, null);
       await did(create('thing', { id: 'a' }));
       deepEqual(await run(), { kind: 'paused' });
       await expect('thing');
-      await stage.operations(things).setPaused(false, null);
+      await backend.operations(things).setPaused(false, null);
       deepEqual(await run(), { kind: 'caught-up' });
       await expect('thing', { id: 'a' });
       await append({ name: 'Threw' });
       equal((await run()).kind, 'failed');
-      deepEqual(await stage.operations(things).setPaused(true, null), { status: 'paused' });
+      deepEqual(await backend.operations(things).setPaused(true, null), { status: 'paused' });
       deepEqual(await run(), { kind: 'paused' });
-      deepEqual(await stage.operations(things).setPaused(false, null), { status: 'halted' });
+      deepEqual(await backend.operations(things).setPaused(false, null), { status: 'halted' });
       equal((await run()).kind, 'halted');
     },
   },
   {
-    name: 'a reset empties the tables, takes back a halt but no pause, and everything is replayed',
-    run: async (stage) => {
-      const { append, did, run, expect } = await openScene(stage);
-      const operations = stage.operations(things);
+    name: 'a reset empties the tables and ends a halt but no pause, and every event is replayed',
+    run: async (backend) => {
+      const { append, did, run, expect } = await openFixture(backend);
+      const operations = backend.operations(things);
       await did(create('thing', { id: 'a' }));
       await append({ name: 'Saw', payload: { list: [] } });
       await append({ name: 'Threw' });
@@ -151,22 +154,22 @@ export const operationsCases: readonly ConformanceCase[] = [
     },
   },
   {
-    name: 'with an aborted signal nothing is applied',
-    run: async (stage) => {
-      const { did, expect } = await openScene(stage);
+    name: 'a run with an aborted signal applies nothing',
+    run: async (backend) => {
+      const { did, expect } = await openFixture(backend);
       await did(create('thing', { id: 'a' }));
-      deepEqual(await stage.operations(things).run('catch-up', AbortSignal.abort()), { kind: 'stopped' });
+      deepEqual(await backend.operations(things).run('catch-up', AbortSignal.abort()), { kind: 'stopped' });
       await expect('thing');
     },
   },
   {
-    name: 'opened again, nothing is left of what was',
-    run: async (stage) => {
-      const { did, append, run } = await openScene(stage);
+    name: 'opening a backend again removes all events and rows',
+    run: async (backend) => {
+      const { did, append, run } = await openFixture(backend);
       await did(create('thing', { id: 'a' }));
       await append({ name: 'Threw' });
       await run();
-      const again = await openScene(stage);
+      const again = await openFixture(backend);
       deepEqual(await again.run(), { kind: 'caught-up' });
       await again.expect('thing');
     },

@@ -9,117 +9,113 @@ import { lookupMissed } from '../../projector/lookups.ts';
 import { DependencyNotReady, EventFailed } from '../../projector/page-outcome.ts';
 import type { MemoryTables, Resolve } from './memory-tables.ts';
 
-/** Where a projection stands: what `projection_state` holds. */
-export interface Place {
+/** The fields of a projection's row in `projection_state`. */
+export interface MemoryState {
   cursor: bigint;
   status: StoredStatus;
-  /** What RESUME leads back to. */
+  /** The status after RESUME. */
   resumeTo: 'running' | 'halted';
   attempts: number;
-  /** Events up to here are replayed; null until the first look after the start or a reset. */
+  /** Events up to this position are replayed; null until the first run after the start or a reset. */
   replayUntil: bigint | null;
 }
 
 export interface MemoryOperationsOptions {
   readonly projection: Projection;
-  readonly places: ReadonlyMap<Projection, Place>;
+  readonly states: ReadonlyMap<Projection, MemoryState>;
   readonly events: readonly StoredEvent[];
   readonly tables: MemoryTables;
   readonly owners: TableOwners;
   readonly maxAttempts: number;
 }
 
-/** The hands of a projection whose store and tables are in memory. Nothing is ever held elsewhere, and no page is full. */
+/** The operations of a projection whose store and tables are in memory. No other process locks its row, and no page is full. */
 export function createMemoryOperations(options: MemoryOperationsOptions): ProjectionOperations {
   const { projection, tables, events } = options;
-  const place = options.places.get(projection);
-  if (place === undefined)
+  const state = options.states.get(projection);
+  if (state === undefined)
     throw new EngineError('TEST_INVALID', { reason: `'${projection.name}' is not one of its projections` });
   return {
-    open: async () => ({ status: place.status, detail: null }),
-    run: async (mode, signal) => run(options, place, mode, signal),
+    open: async () => ({ status: state.status, detail: null }),
+    run: async (mode, signal) => run(options, state, mode, signal),
     reset: async () => {
       if (projection.reset !== null)
         throw new EngineError('TEST_NEEDS_POSTGRES', { what: 'the reset', name: projection.name });
       for (const name of projection.tables.keys()) tables.table(name).clear();
-      const status = place.status === 'halted' ? 'running' : place.status;
-      Object.assign(place, { cursor: 0n, status, resumeTo: 'running', attempts: 0, replayUntil: null });
+      const status = state.status === 'halted' ? 'running' : state.status;
+      Object.assign(state, { cursor: 0n, status, resumeTo: 'running', attempts: 0, replayUntil: null });
       return { status };
     },
     setPaused: async (paused) => {
-      if (paused && place.status !== 'paused') Object.assign(place, { status: 'paused', resumeTo: place.status });
-      if (!paused && place.status === 'paused') Object.assign(place, { status: place.resumeTo, resumeTo: 'running' });
-      return { status: place.status };
+      if (paused && state.status !== 'paused') Object.assign(state, { status: 'paused', resumeTo: state.status });
+      if (!paused && state.status === 'paused') Object.assign(state, { status: state.resumeTo, resumeTo: 'running' });
+      return { status: state.status };
     },
     skip: async () => {
-      const failed = events.find(({ position, name }) => position > place.cursor && projection.handlers.has(name));
-      Object.assign(place, { cursor: failed?.position ?? place.cursor, status: 'running', attempts: 0 });
+      const failed = events.find(({ position, name }) => position > state.cursor && projection.handlers.has(name));
+      Object.assign(state, { cursor: failed?.position ?? state.cursor, status: 'running', attempts: 0 });
     },
   };
 }
 
-function run(options: MemoryOperationsOptions, place: Place, mode: RunMode, signal: AbortSignal): RunOutcome {
+function run(options: MemoryOperationsOptions, state: MemoryState, mode: RunMode, signal: AbortSignal): RunOutcome {
   const { projection, events } = options;
   if (signal.aborted) return { kind: 'stopped' };
-  place.replayUntil ??= head(events);
-  const rest = events.filter(({ position }) => position > place.cursor);
+  state.replayUntil ??= events.at(-1)?.position ?? 0n;
+  const rest = events.filter(({ position }) => position > state.cursor);
   const handled = rest.some(({ name }) => projection.handlers.has(name));
-  // Events of no interest are passed over whatever the row says; only a page asks for it.
+  // As in the engine, events without a handler are passed over in every status: only a page reads the status.
   if (handled || mode === 'attempt') {
-    if (place.status === 'paused') return { kind: 'paused' };
-    if (place.status === 'halted' && mode !== 'attempt')
+    if (state.status === 'paused') return { kind: 'paused' };
+    if (state.status === 'halted' && mode !== 'attempt')
       return { kind: 'halted', detail: 'halted before an event that failed' };
   }
   for (const event of rest) {
-    const outcome = applyOne(options, place, event);
+    const outcome = applyOne(options, state, event);
     if (outcome !== null) return outcome;
-    place.cursor = event.position;
-    place.attempts = 0;
+    state.cursor = event.position;
+    state.attempts = 0;
   }
   if (mode !== 'attempt') return { kind: 'caught-up' };
-  place.status = 'running';
+  state.status = 'running';
   return { kind: 'behind' };
 }
 
 /** Null when the event is applied. */
-function applyOne(options: MemoryOperationsOptions, place: Place, event: StoredEvent): RunOutcome | null {
+function applyOne(options: MemoryOperationsOptions, state: MemoryState, event: StoredEvent): RunOutcome | null {
   const { projection, tables, maxAttempts } = options;
   try {
-    tables.apply(projection, event, event.position <= (place.replayUntil ?? 0n), resolver(options, event));
+    tables.apply(projection, event, event.position <= (state.replayUntil ?? 0n), resolver(options, event));
     return null;
   } catch (error) {
-    // What memory cannot do, or the test does wrong, is not the event's fault.
+    // Neither a limit of the memory backend nor a mistake of the test is a failure of the event.
     if (isEngineError(error, 'TEST_NEEDS_POSTGRES') || isEngineError(error, 'TEST_INVALID')) throw error;
     const failed = toEventFailed(error, 0, event, null);
     if (failed instanceof DependencyNotReady) return { kind: 'waiting', detail: failed.message };
     if (!(failed instanceof EventFailed)) throw failed;
-    place.attempts += 1;
-    const halted = place.attempts >= maxAttempts;
-    place.status = halted ? 'halted' : 'running';
-    return { kind: 'failed', halted, detail: describe(failed.failure, place.attempts), event: failed.failure };
+    state.attempts += 1;
+    const halted = state.attempts >= maxAttempts;
+    state.status = halted ? 'halted' : 'running';
+    return { kind: 'failed', halted, detail: describe(failed.failure, state.attempts), event: failed.failure };
   }
 }
 
-/** A miss in another projection's table is final once that one is at this event or past it. */
-function resolver({ projection, places, owners }: MemoryOperationsOptions, event: StoredEvent): Resolve {
+/** A miss in another projection's table is final once that projection has reached the position of this event. */
+function resolver({ projection, states, owners }: MemoryOperationsOptions, event: StoredEvent): Resolve {
   return (lookup, find) => {
     const found = find();
     if (found !== null) return found;
     const owner = owners.get(lookup.table);
-    const other = [...places].find(([{ name }]) => name === owner && name !== projection.name);
+    const other = [...states].find(([{ name }]) => name === owner && name !== projection.name);
     if (other !== undefined && other[1].cursor < event.position) {
       throw new DependencyNotReady(
         0,
         `waiting for '${owner}' to reach position ${event.position} (it is at ${other[1].cursor})`,
       );
     }
-    if (lookup.absent === 'nothing') return null;
+    if (lookup.onMissing === 'nothing') return null;
     throw lookupMissed(lookup);
   };
-}
-
-function head(events: readonly StoredEvent[]): bigint {
-  return events.at(-1)?.position ?? 0n;
 }
 
 function describe({ eventName, position, error }: FailedEvent, attempts: number): string {

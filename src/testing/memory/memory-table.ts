@@ -4,8 +4,8 @@ import type { Changes, ColumnValue, Copy, Row, Where } from '../../core/statemen
 import { changeDefinition } from '../../read-model/column-changes/change-registry.ts';
 import { plain, textOf } from '../../read-model/plain-value.ts';
 
-/** Carries the SQLSTATE that PostgreSQL would give. */
-class Refused extends Error {
+/** An error with the SQLSTATE that PostgreSQL would report. */
+class StatementRefused extends Error {
   readonly code: string;
 
   constructor(code: string, message: string) {
@@ -14,21 +14,21 @@ class Refused extends Error {
   }
 }
 
-type OpenRow = Record<string, unknown>;
+type MutableRow = Record<string, unknown>;
 
-/** Takes back one change. */
+/** Undoes one change. */
 type Undo = () => void;
 
 /**
- * A table as far as its declared keys go: rows are found by each of them, and no two rows share one. Every change is
- * noted in `journal`, so that an event that fails half-way can be taken back.
+ * A table with its declared keys: rows are found by each key, and no two rows have the same values of one. Every change
+ * is recorded in `journal`, so that the changes of an event that fails can be undone.
  */
 export class MemoryTable {
   readonly name: string;
   readonly #keys: readonly (readonly string[])[];
-  /** One per key, the primary key first: text of its values to the row. A key with a NULL is equal to no other. */
-  readonly #indexes: readonly Map<string, OpenRow>[];
-  readonly #rows = new Set<OpenRow>();
+  /** One index per key, the primary key first: the text of the key's values to the row. A key with a NULL equals no other. */
+  readonly #indexes: readonly Map<string, MutableRow>[];
+  readonly #rows = new Set<MutableRow>();
   readonly #journal: Undo[];
 
   constructor(name: string, { key, unique = [] }: TableShape, journal: Undo[]) {
@@ -38,7 +38,7 @@ export class MemoryTable {
     this.#journal = journal;
   }
 
-  rows(): readonly OpenRow[] {
+  rows(): readonly MutableRow[] {
     return [...this.#rows].map((row) => ({ ...row }));
   }
 
@@ -47,10 +47,10 @@ export class MemoryTable {
     for (const index of this.#indexes) index.clear();
   }
 
-  matching(where: Where): readonly OpenRow[] {
-    const place = this.#keys.findIndex((key) => key.every((column) => isGiven(where[column])));
-    if (place === -1) return [...this.#rows].filter((row) => matches(row, where));
-    const found = this.#indexes[place]?.get(this.#keyOf(place, plainRow(where as Row)) ?? '');
+  matching(where: Where): readonly MutableRow[] {
+    const keyIndex = this.#keys.findIndex((key) => key.every((column) => isGiven(where[column])));
+    if (keyIndex === -1) return [...this.#rows].filter((row) => matches(row, where));
+    const found = this.#indexes[keyIndex]?.get(this.#keyText(keyIndex, plainRow(where as Row)) ?? '');
     return found !== undefined && matches(found, where) ? [found] : [];
   }
 
@@ -58,18 +58,18 @@ export class MemoryTable {
     this.#insert(plainRow(values), onConflict);
   }
 
-  #insert(row: OpenRow, onConflict: 'fail' | 'keep'): void {
+  #insert(row: MutableRow, onConflict: 'fail' | 'keep'): void {
     this.#checkPrimaryKey(row);
     const clash = this.#clash(row);
     if (clash === null) this.#add(row);
-    else if (onConflict === 'fail') throw taken(this.name, clash);
+    else if (onConflict === 'fail') throw duplicateKey(this.name, clash);
   }
 
   upsert(values: Changes, conflict: readonly string[]): void {
-    const place = this.#placeOf(conflict);
+    const keyIndex = this.#indexOfKey(conflict);
     const fresh = applyChanges({}, values);
     this.#checkPrimaryKey(fresh);
-    const found = this.#indexes[place]?.get(this.#keyOf(place, fresh) ?? '');
+    const found = this.#indexes[keyIndex]?.get(this.#keyText(keyIndex, fresh) ?? '');
     if (found === undefined) this.#insert(fresh, 'fail');
     else this.#overwrite(found, applyChanges(found, values));
   }
@@ -80,7 +80,7 @@ export class MemoryTable {
 
   /** All rows are read before the first is written, and none may be written twice. */
   copy({ from, to, set, where, conflict }: Copy): void {
-    const place = this.#placeOf(conflict);
+    const keyIndex = this.#indexOfKey(conflict);
     const made = this.matching(where).map((row) => ({
       ...Object.fromEntries(to.map((column, index) => [column, row[from[index] ?? ''] ?? null])),
       ...plainRow(set),
@@ -88,23 +88,29 @@ export class MemoryTable {
     const written = new Set<string>();
     for (const row of made) {
       this.#checkPrimaryKey(row);
-      const key = this.#keyOf(place, row);
+      const key = this.#keyText(keyIndex, row);
       if (key !== null && written.has(key))
-        throw new Refused('21000', `copy would write the row (${conflict.join(', ')}) of "${this.name}" twice`);
+        throw new StatementRefused(
+          '21000',
+          `copy would write the row (${conflict.join(', ')}) of "${this.name}" twice`,
+        );
       if (key !== null) written.add(key);
-      const found = this.#indexes[place]?.get(key ?? '');
+      const found = this.#indexes[keyIndex]?.get(key ?? '');
       if (found === undefined) this.#insert(row, 'fail');
       else this.#overwrite(found, row);
     }
   }
 
-  #placeOf(conflict: readonly string[]): number {
-    const place = this.#keys.findIndex(
+  #indexOfKey(conflict: readonly string[]): number {
+    const keyIndex = this.#keys.findIndex(
       (key) => key.length === conflict.length && conflict.every((c) => key.includes(c)),
     );
-    if (place === -1)
-      throw new Refused('42P10', `'${this.name}' declares no unique key (${conflict.join(', ')}) to upsert by`);
-    return place;
+    if (keyIndex === -1)
+      throw new StatementRefused(
+        '42P10',
+        `'${this.name}' declares no unique key (${conflict.join(', ')}) to upsert by`,
+      );
+    return keyIndex;
   }
 
   remove(where: Where): void {
@@ -114,13 +120,13 @@ export class MemoryTable {
     }
   }
 
-  #add(row: OpenRow): void {
+  #add(row: MutableRow): void {
     this.#put(row);
     this.#journal.push(() => this.#drop(row));
   }
 
-  /** Conflict columns keep their values by themselves: they are equal. */
-  #overwrite(row: OpenRow, values: OpenRow): void {
+  /** The conflict columns need no special case: their new values equal the old ones. */
+  #overwrite(row: MutableRow, values: MutableRow): void {
     const before = { ...row };
     const after = { ...row, ...values };
     this.#checkPrimaryKey(after);
@@ -128,7 +134,7 @@ export class MemoryTable {
     const clash = this.#clash(after);
     if (clash === null) Object.assign(row, values);
     this.#put(row);
-    if (clash !== null) throw taken(this.name, clash);
+    if (clash !== null) throw duplicateKey(this.name, clash);
     this.#journal.push(() => {
       this.#drop(row);
       for (const column of Object.keys(row)) delete row[column];
@@ -136,41 +142,41 @@ export class MemoryTable {
     });
   }
 
-  #put(row: OpenRow): void {
+  #put(row: MutableRow): void {
     this.#rows.add(row);
     this.#eachKey(row, (index, key) => index.set(key, row));
   }
 
-  #drop(row: OpenRow): void {
+  #drop(row: MutableRow): void {
     this.#rows.delete(row);
     this.#eachKey(row, (index, key) => index.delete(key));
   }
 
-  #eachKey(row: OpenRow, work: (index: Map<string, OpenRow>, key: string) => void): void {
-    for (const [place, index] of this.#indexes.entries()) {
-      const key = this.#keyOf(place, row);
+  #eachKey(row: MutableRow, work: (index: Map<string, MutableRow>, key: string) => void): void {
+    for (const [keyIndex, index] of this.#indexes.entries()) {
+      const key = this.#keyText(keyIndex, row);
       if (key !== null) work(index, key);
     }
   }
 
-  /** The columns of a key that another row has, or null. */
-  #clash(row: OpenRow): readonly string[] | null {
+  /** The columns of the first key that another row has already; null when there is none. */
+  #clash(row: MutableRow): readonly string[] | null {
     return (
-      this.#keys.find((_, place) => {
-        const key = this.#keyOf(place, row);
-        return key !== null && this.#indexes[place]?.has(key) === true;
+      this.#keys.find((_, keyIndex) => {
+        const key = this.#keyText(keyIndex, row);
+        return key !== null && this.#indexes[keyIndex]?.has(key) === true;
       }) ?? null
     );
   }
 
-  #checkPrimaryKey(row: OpenRow): void {
+  #checkPrimaryKey(row: MutableRow): void {
     const missing = this.#keys[0]?.find((column) => row[column] == null);
     if (missing !== undefined)
-      throw new Refused('23502', `null value in column "${missing}" of "${this.name}", which is in its key`);
+      throw new StatementRefused('23502', `null value in column "${missing}" of "${this.name}", which is in its key`);
   }
 
-  #keyOf(place: number, row: OpenRow): string | null {
-    const values = (this.#keys[place] ?? []).map((column) => row[column]);
+  #keyText(keyIndex: number, row: MutableRow): string | null {
+    const values = (this.#keys[keyIndex] ?? []).map((column) => row[column]);
     return values.some((value) => value == null) ? null : textOf(values);
   }
 }
@@ -179,17 +185,17 @@ function isGiven(wanted: Where[string] | undefined): boolean {
   return wanted != null && !isNot(wanted);
 }
 
-function matches(row: OpenRow, where: Where): boolean {
+function matches(row: MutableRow, where: Where): boolean {
   return Object.entries(where).every(([column, wanted]) => {
     const value = row[column] ?? null;
     if (isNot(wanted)) return textOf(value) !== textOf(plain(wanted.not));
-    // `= NULL` is never true, IS NULL is what null asks for.
+    // As in the SQL of the engine, `null` means IS NULL: `= NULL` would never be true.
     return textOf(value) === textOf(plain(wanted));
   });
 }
 
-/** The new values of a row, as PostgreSQL makes them of the ones that it has; of an empty row for one that is made. */
-function applyChanges(current: OpenRow, changes: Changes): OpenRow {
+/** The new values of a row, computed from its current values as PostgreSQL does. A new row is computed from an empty one. */
+function applyChanges(current: MutableRow, changes: Changes): MutableRow {
   return Object.fromEntries(
     Object.entries(changes).map(([column, value]) => [
       column,
@@ -198,10 +204,10 @@ function applyChanges(current: OpenRow, changes: Changes): OpenRow {
   );
 }
 
-function plainRow(values: Row): OpenRow {
+function plainRow(values: Row): MutableRow {
   return Object.fromEntries(Object.entries(values).map(([column, value]) => [column, plain(value as ColumnValue)]));
 }
 
-function taken(table: string, columns: readonly string[]): Refused {
-  return new Refused('23505', `duplicate key value violates unique key (${columns.join(', ')}) of "${table}"`);
+function duplicateKey(table: string, columns: readonly string[]): StatementRefused {
+  return new StatementRefused('23505', `duplicate key value violates unique key (${columns.join(', ')}) of "${table}"`);
 }

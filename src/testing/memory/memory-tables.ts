@@ -7,10 +7,10 @@ import { type FlatStatement, flattenStatements } from '../../projector/flatten.t
 import { lookupMissed } from '../../projector/lookups.ts';
 import { MemoryTable } from './memory-table.ts';
 
-/** What a look-up finds: the text, or null for a miss that is fine. It throws when the miss is not. */
+/** Resolves a look-up: the text that it found, or null for a miss that the look-up allows. It throws for any other miss. */
 export type Resolve = (lookup: Lookup, find: () => string | null) => string | null;
 
-/** The tables of some projections in memory, and their statements carried out on them. */
+/** The tables of projections in memory. Applies statements to them. */
 export class MemoryTables {
   readonly #tables: ReadonlyMap<string, MemoryTable>;
   readonly #journal: (() => void)[] = [];
@@ -32,10 +32,10 @@ export class MemoryTables {
   }
 
   /**
-   * Applies one event, wholly or not at all, its payload checked as the engine does.
+   * Applies one event completely or not at all. The payload is checked as the engine checks it.
    * @throws what the handler or a statement throws; EngineError TEST_NEEDS_POSTGRES for a handler with SQL of its own
    */
-  apply(projection: Projection, event: StoredEvent, replaying: boolean, resolve: Resolve = onlyFound): void {
+  apply(projection: Projection, event: StoredEvent, replaying: boolean, resolve: Resolve = resolveWithoutOwners): void {
     this.#journal.length = 0;
     try {
       for (const statement of statementsOf(projection, event, replaying)) this.#run(statement, resolve);
@@ -69,13 +69,13 @@ export class MemoryTables {
         return;
       }
       default:
-        // A new kind does not compile until it is carried out here as PostgreSQL does.
+        // A new kind of statement does not compile until it is implemented here.
         statement satisfies never;
     }
   }
 }
 
-/** What a handler wants done, without a transaction to do anything itself. */
+/** The statements that the handler returns. @throws EngineError TEST_NEEDS_POSTGRES when the handler uses the transaction */
 function statementsOf(projection: Projection, event: StoredEvent, replaying: boolean): readonly FlatStatement[] {
   const handler = projection.handlers.get(event.name);
   if (handler === undefined) return [];
@@ -96,7 +96,7 @@ function statementsOf(projection: Projection, event: StoredEvent, replaying: boo
   return flattenStatements(result);
 }
 
-/** PostgreSQL compares as the column's type does, to which the text is cast; here a value is compared by its own text. */
+/** PostgreSQL casts the text to the type of the column; memory has no column types, so the text of the value is compared. */
 function find(table: MemoryTable, { select, where }: Lookup): string | null {
   const wanted = Object.entries(where);
   const row =
@@ -106,9 +106,9 @@ function find(table: MemoryTable, { select, where }: Lookup): string | null {
   return value === null ? null : String(value);
 }
 
-/** For tables alone, where no projection can be behind. */
-function onlyFound(lookup: Lookup, find: () => string | null): string | null {
+/** Resolves look-ups in tables alone: no projection can be behind, so every miss is final. */
+function resolveWithoutOwners(lookup: Lookup, find: () => string | null): string | null {
   const found = find();
-  if (found !== null || lookup.absent === 'nothing') return found;
+  if (found !== null || lookup.onMissing === 'nothing') return found;
   throw lookupMissed(lookup);
 }

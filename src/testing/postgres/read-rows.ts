@@ -4,17 +4,17 @@ import { toIso } from '../../event-store/read.ts';
 import { stringifyJson } from '../../postgres/json.ts';
 import type { Queryable } from '../../postgres/pool.ts';
 import { readCatalog } from '../../read-model/catalog.ts';
-import type { TestRow } from '../stage.ts';
+import type { TestRow } from '../backend.ts';
 
-/** Reads tables for tests, and expected values as if they had been read: each goes through its own column's type. */
+/** Reads tables for tests. Converts expected values to what a read would return, by the types of their columns. */
 export interface RowReader {
   read(table: string): Promise<readonly TestRow[]>;
-  /** @throws EngineError TEST_INVALID when a column is not there, or cannot hold the value */
+  /** @throws EngineError TEST_INVALID when a column does not exist, or cannot hold the value */
   asRead(table: string, values: readonly Row[]): Promise<readonly TestRow[]>;
 }
 
 export function createRowReader(sql: Queryable): RowReader {
-  /** Of each table its columns, and which of them are times; tables do not change while tests run. */
+  /** The columns of each table, and which of them are timestamps. Cached: tables do not change while tests run. */
   const known = new Map<string, { readonly columns: readonly string[]; readonly times: readonly string[] }>();
 
   async function columnsOf(table: string) {

@@ -4,8 +4,10 @@ const column = (name: string, plainType: string | null, more: Partial<ColumnInfo
   name,
   plainType,
   type: plainType ?? 'character varying(10)',
+  oid: 0,
   notNull: false,
   hasDefault: false,
+  computed: false,
   maxBytes: null,
   ...more,
 });
@@ -22,6 +24,7 @@ export function personTable(more: readonly ColumnInfo[] = []): TableInfo {
   ];
   return {
     name: 'person',
+    storesRows: true,
     columns,
     indexes: new Map(columns.map(({ name }, index) => [name, index])),
     keys: [[0], [1, 2]],

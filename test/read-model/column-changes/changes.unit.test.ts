@@ -6,11 +6,11 @@ import { arrayAppend, arrayIntersect, arrayRemove, increment, not } from '../../
 const invalid = (change: string) =>
   expect.objectContaining({ code: 'CHANGE_INVALID', fields: expect.objectContaining({ change }) });
 
-/** As JavaScript, or a payload whose type is a wish, calls them. */
+/** A value of another type, as JavaScript code or a payload that does not match its declared type passes it. */
 const loose = <T>(value: unknown): T => value as T;
 
-// Seen red with: isNot, and isChange, that look for the key alone.
-test('only what the functions make are operators: nothing that JSON can hold passes for one', () => {
+// Seen red with: isNot, and isChange, that test for the key alone.
+test('only the results of the functions are operators: no JSON value passes for one', () => {
   expect([not(1), not(null)].map(isNot)).toEqual([true, true]);
   const changes = [increment(), arrayAppend('a'), arrayRemove('a'), arrayIntersect(['a'])];
   expect(changes.map(isChange)).toEqual([true, true, true, true]);
@@ -20,29 +20,29 @@ test('only what the functions make are operators: nothing that JSON can hold pas
   }
 });
 
-test('two changes are equal when what they do is, so that a test can compare statements', () => {
+test('two changes are equal if they do the same, so that a test can compare statements', () => {
   expect(increment(2)).toEqual(increment(2));
   expect(increment(2)).not.toEqual(increment(3));
   expect(arrayAppend('a')).not.toEqual(arrayRemove('a'));
   expect(JSON.stringify(increment(2))).toBe('{"change":"increment","by":2}');
 });
 
-// Seen red with: the look at isFinite taken out of increment; at isSafeInteger.
+// Seen red with: the check of isFinite taken out of increment; that of isSafeInteger.
 test.each([Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53, loose<number>('five'), loose<number>(null)])(
-  'increment(%s) is refused, for it is no exact amount',
+  'increment(%s) is refused because it is no exact amount',
   (by) => {
     expect(() => increment(by)).toThrow(invalid('increment'));
   },
 );
 
-test('increment takes fractions, negative amounts and integers of any size, and counts by one', () => {
+test('increment accepts fractions, negative amounts and integers of any size, and adds 1 by default', () => {
   expect(increment().by).toBe(1);
   expect([increment(-0.5), increment(2n ** 70n)].map(({ by }) => by)).toEqual([-0.5, 2n ** 70n]);
   expect(() => increment(undefined)).not.toThrow();
 });
 
 // Seen red with: checkElement's throw taken out.
-test('a list takes no objects, lists or missing values as elements', () => {
+test('an array change accepts no objects, arrays or missing values as elements', () => {
   for (const element of [{}, ['a'], undefined].map(loose<string>)) {
     expect(() => arrayAppend(element)).toThrow(invalid('arrayAppend'));
     expect(() => arrayRemove(element)).toThrow(invalid('arrayRemove'));
@@ -51,21 +51,21 @@ test('a list takes no objects, lists or missing values as elements', () => {
   expect(() => arrayIntersect(loose<string[]>('a'))).toThrow(invalid('arrayIntersect'));
 });
 
-// Seen red with: each reason emptied; the value told whole.
-test('what is refused is told, with why and what to give instead', () => {
-  const told = (refused: () => unknown, value: string, reason: string) =>
+// Seen red with: each reason emptied; the value not shortened.
+test('a refusal names the value, the reason and what to give instead', () => {
+  const expectRefusal = (refused: () => unknown, value: string, reason: string) =>
     expect(refused).toThrow(expect.objectContaining({ fields: expect.objectContaining({ value, reason }) }));
-  told(() => increment(Number.NaN), 'NaN', 'give a number, a bigint or a decimal number as text');
-  told(() => increment('x'.repeat(41)), 'x'.repeat(40), "as text give a decimal number, such as '12.50'");
-  told(() => increment(loose<number>(null)), 'null', 'give a number, a bigint or a decimal number as text');
-  told(() => increment(2 ** 53), String(2 ** 53), 'beyond 2^53 a number is not exact, give a bigint');
-  told(() => arrayIntersect(loose<string[]>({})), 'an object', 'give a list');
+  expectRefusal(() => increment(Number.NaN), 'NaN', 'give a number, a bigint or a decimal number as text');
+  expectRefusal(() => increment('x'.repeat(41)), 'x'.repeat(40), "as text give a decimal number, such as '12.50'");
+  expectRefusal(() => increment(loose<number>(null)), 'null', 'give a number, a bigint or a decimal number as text');
+  expectRefusal(() => increment(2 ** 53), String(2 ** 53), 'beyond 2^53 a number is not exact, give a bigint');
+  expectRefusal(() => arrayIntersect(loose<string[]>({})), 'an object', 'give a list');
   const elements = 'give text, a number, a bigint, a boolean, a Date or null';
-  told(() => arrayAppend(loose<string>({})), 'an object', elements);
-  told(() => arrayRemove(loose<string>(undefined)), 'undefined', elements);
+  expectRefusal(() => arrayAppend(loose<string>({})), 'an object', elements);
+  expectRefusal(() => arrayRemove(loose<string>(undefined)), 'undefined', elements);
 });
 
-test('a list takes every plain value, also none and a time', () => {
+test('an array change accepts every plain value, NULL and a Date included', () => {
   for (const element of ['a', 1, 1n, true, null, new Date(0)]) {
     expect(arrayAppend(element)).toMatchObject({ change: 'arrayAppend', element });
     expect(arrayRemove(element)).toMatchObject({ change: 'arrayRemove', element });
@@ -73,11 +73,11 @@ test('a list takes every plain value, also none and a time', () => {
   }
 });
 
-test('each function makes an operator that says what it does, and with what', () => {
-  const made = { [OPERATOR]: true };
-  expect(increment(2)).toEqual({ ...made, change: 'increment', by: 2 });
-  expect(arrayAppend('a')).toEqual({ ...made, change: 'arrayAppend', element: 'a' });
-  expect(arrayRemove('a')).toEqual({ ...made, change: 'arrayRemove', element: 'a' });
-  expect(arrayIntersect(['a'])).toEqual({ ...made, change: 'arrayIntersect', elements: ['a'] });
-  expect(not('a')).toEqual({ ...made, not: 'a' });
+test('each function makes an operator that holds the kind of change and its operand', () => {
+  const operator = { [OPERATOR]: true };
+  expect(increment(2)).toEqual({ ...operator, change: 'increment', by: 2 });
+  expect(arrayAppend('a')).toEqual({ ...operator, change: 'arrayAppend', element: 'a' });
+  expect(arrayRemove('a')).toEqual({ ...operator, change: 'arrayRemove', element: 'a' });
+  expect(arrayIntersect(['a'])).toEqual({ ...operator, change: 'arrayIntersect', elements: ['a'] });
+  expect(not('a')).toEqual({ ...operator, not: 'a' });
 });

@@ -1,9 +1,9 @@
-/** Reads along what a server says at first, for the process that serves the session. */
+/** Reads the first messages of a server for the id of the process that serves the session. */
 export class BackendReader {
   #pending = Buffer.alloc(0);
   #pid: number | null = null;
 
-  /** Null until the server has told it. */
+  /** Null until the server has sent it. */
   get pid(): number | null {
     return this.#pid;
   }

@@ -1,23 +1,23 @@
 import type { SentCommit } from '../frontend-reader.ts';
 
-/** A transaction whose COMMIT was taken by the server while its client never heard of it. */
+/** A transaction whose COMMIT reached the server and whose reply did not reach the client. */
 export interface LostReply extends SentCommit {
-  /** What the server answered: COMMIT, or ROLLBACK. */
+  /** The command tag of the reply: COMMIT, or ROLLBACK. */
   readonly tag: string;
 }
 
-/** What is to happen to one COMMIT. Each trap goes off once. */
+/** An action on one COMMIT. Each trap is used once. */
 export interface CommitTrap {
   readonly of: SentCommit['of'];
-  /** Which one, counted from 1 since the trap was laid. */
+  /** The number of the COMMIT, counted from 1 since the trap was laid. */
   readonly nth: number;
-  /** The COMMIT goes on to the server when this resolves. `pid` is the process that serves the session. */
+  /** The COMMIT is forwarded when this resolves. `pid`: the server process of the session. */
   readonly before?: (commit: SentCommit & { readonly pid: number }) => Promise<void>;
-  /** The reply is kept back, and nothing of this connection reaches the client any more. */
+  /** The reply is held back, and nothing more of this connection reaches the client. */
   readonly onLostReply?: (lost: LostReply) => void;
 }
 
-/** Lies in wait for a COMMIT, over all connections of a proxy. */
+/** Finds the COMMIT of the current trap among all connections of a proxy. */
 export class CommitTraps {
   #trap: CommitTrap | null = null;
   #left = 0;
@@ -27,7 +27,7 @@ export class CommitTraps {
     this.#left = trap.nth;
   }
 
-  /** @returns the trap, if this COMMIT is the one it was laid for */
+  /** @returns the trap if it was laid for this COMMIT, else null */
   spring(commit: SentCommit): CommitTrap | null {
     const trap = this.#trap;
     if (trap === null || trap.of !== commit.of) return null;
@@ -38,7 +38,7 @@ export class CommitTraps {
   }
 }
 
-/** Collects what the server answers to a COMMIT, until the answer is complete. */
+/** Collects the server's reply to a COMMIT until it is complete. */
 export class KeptReply {
   readonly #commit: SentCommit;
   #onComplete: ((lost: LostReply) => void) | null;
@@ -59,7 +59,7 @@ export class KeptReply {
   }
 }
 
-/** The tag of a CommandComplete after which the server is ready again, outside of any transaction. */
+/** The tag of a CommandComplete that is followed by ReadyForQuery outside a transaction; null until then. */
 function completed(replies: Buffer): string | null {
   let tag: string | null = null;
   let at = 0;

@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net';
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
 
-/** How bytes travel, in both directions. */
+/** How bytes are forwarded, in both directions. */
 export interface Weather {
   readonly delayMs: number;
-  /** Bytes written at a time, each time in a turn of its own. */
+  /** Bytes per write. Each write is in a turn of the event loop of its own. */
   readonly sliceBytes: number;
   readonly bytesPerSecond: number;
 }
@@ -15,10 +15,10 @@ export const CALM: Weather = {
   bytesPerSecond: Number.POSITIVE_INFINITY,
 };
 
-/** Shorter pauses than this are saved up: a timer cannot keep them. */
+/** Shorter pauses are added up until they reach this, because a timer is not precise enough for them. */
 const LEAST_PAUSE_MS = 5;
 
-/** One direction of a connection: bytes leave in the order they came, as the weather of their arrival has it. */
+/** One direction of a connection: bytes leave in the order of arrival, by the weather at their arrival. */
 export class Lane {
   readonly #to: Socket;
   readonly #weather: () => Weather;
@@ -30,7 +30,7 @@ export class Lane {
     this.#weather = weather;
   }
 
-  /** @param held what these bytes, and all that come after them, wait for */
+  /** @param held a promise that these bytes and all later ones wait for */
   send(bytes: Buffer, held?: Promise<void>): void {
     const weather = this.#weather();
     if (weather === CALM && held === undefined && this.#waiting === 0) {
@@ -45,7 +45,7 @@ export class Lane {
     });
   }
 
-  /** Ends the other side when everything sent has left. */
+  /** Ends the other side after all earlier bytes were written. */
   end(): void {
     this.#after(async () => {
       this.#to.end();

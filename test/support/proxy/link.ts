@@ -4,10 +4,10 @@ import { BackendReader } from './backend-reader.ts';
 import { type CommitTraps, KeptReply } from './commit-trap.ts';
 import { Lane, type Weather } from './lane.ts';
 
-/** How a connection ends: as when a process closes it, or as when its machine knows nothing of it any more. */
+/** How a connection ends: 'fin', as when a process closes it, or 'rst', as when its machine has lost it. */
 export type Ending = 'fin' | 'rst';
 
-/** One client, connected with the server. */
+/** One client and its connection to the server. */
 export class Link {
   readonly #client: Socket;
   readonly #server: Socket;
@@ -18,7 +18,7 @@ export class Link {
   #silent = false;
   #held: Promise<void> | undefined;
   #kept: KeptReply | null = null;
-  /** Bytes that have gone to the client. */
+  /** Bytes that were forwarded to the client. */
   #carried = 0;
   #cutAt: { readonly bytes: number; readonly onCut: () => void } | null = null;
 
@@ -44,7 +44,7 @@ export class Link {
     return !this.#client.destroyed && !this.#server.destroyed;
   }
 
-  /** True when both sides have. */
+  /** True when both sides have ended. */
   get over(): boolean {
     return this.#client.destroyed && this.#server.destroyed;
   }
@@ -59,12 +59,12 @@ export class Link {
     }
   }
 
-  /** From now on nothing arrives, in neither direction, and no side hears of the other's end. */
+  /** From now on no byte and no close is forwarded in either direction. */
   silence(): void {
     this.#silent = true;
   }
 
-  /** Cuts (rst) as soon as this many more bytes have gone to the client; null: no more. */
+  /** Cuts (rst) after this many more bytes were forwarded to the client; null: never. */
   cutAfter(bytes: number | null, onCut: () => void): void {
     this.#cutAt = bytes === null ? null : { bytes: this.#carried + bytes, onCut };
   }
@@ -98,7 +98,7 @@ export class Link {
     if (trap.onLostReply !== undefined) this.#kept = new KeptReply(commit, trap.onLostReply);
   }
 
-  /** A client that was killed takes its session with it, and the other way round. */
+  /** The end of a client ends its session, and the end of the session ends the client's connection. */
   #joinEnds(): void {
     for (const [socket, other, lane] of [
       [this.#client, this.#server, this.#up],

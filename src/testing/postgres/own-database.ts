@@ -10,19 +10,19 @@ import { connect, type DatabaseAddress, describeAddress, type Sql } from '../../
 /** An empty database that belongs to one kit. */
 export interface OwnDatabase {
   readonly address: DatabaseAddress;
-  /** Ends every session on it and removes it; a private server is stopped. */
+  /** Ends every session on the database and drops it. A private server is stopped. */
   drop(): Promise<void>;
 }
 
 interface Server {
-  /** Of the database by which the server is reached, or of another one. */
+  /** The address of `database`; by default of the database that the server was given with. */
   address(database?: string): DatabaseAddress;
   stop(): Promise<void>;
 }
 
 /**
- * A database of its own: on the server of `url`, or of TEST_DATABASE_URL, else on a private one that is started for it.
- * Never a server that happens to listen, nor a database with something in it.
+ * Creates a database on the server of `url`, by default of TEST_DATABASE_URL; without either, on a private server that
+ * is started for it. A server that merely listens on this machine, and a database that exists, are never used.
  * @throws EngineError TEST_DATABASE, DATABASE_UNREACHABLE, DATABASE_VERSION, EMBEDDED_UNAVAILABLE, EMBEDDED_FAILED
  */
 export async function createOwnDatabase(url: string | undefined): Promise<OwnDatabase> {
@@ -30,7 +30,7 @@ export async function createOwnDatabase(url: string | undefined): Promise<OwnDat
   const server = given === undefined ? await startPrivate() : atUrl(given);
   const name = `projectionist_test_${randomBytes(6).toString('hex')}`;
   try {
-    // template0 and the encoding spelled out: the server may be somebody else's.
+    // template0 and an explicit encoding: the defaults of the server may differ.
     await asAdmin(server, (sql) => sql.unsafe(`CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'UTF8'`));
   } catch (error) {
     await server.stop();
@@ -69,7 +69,7 @@ async function startPrivate(): Promise<Server> {
   const folder = await mkdtemp(join(tmpdir(), 'projectionist-test-'));
   const remove = () => rm(folder, { recursive: true, force: true });
   try {
-    // mkdtemp gives 0700; as root the server is another user, who has to walk through.
+    // mkdtemp makes the folder with mode 0700. Under root the server runs as another user, which must be able to enter it.
     await chmod(folder, 0o711);
     const { connection, stop } = await startEmbeddedPostgres({ folder, throwAway: true });
     return {

@@ -12,56 +12,56 @@ import { createHighWaterMarkCache } from '../../projector/high-water-mark-cache.
 import { Progress } from '../../projector/progress.ts';
 import { ProjectionRunner } from '../../projector/run-loop.ts';
 import { readHeartbeat } from '../../state/heartbeat.ts';
-import type { Stage } from '../stage.ts';
-import type { Ground, Grounds } from './ground.ts';
+import type { Backend } from '../backend.ts';
+import type { TestSchema, TestSchemas } from './test-schema.ts';
 
 const OWNER = 'test';
 
-interface Way {
+interface ApplyMode {
   readonly name: string;
   readonly pageSize: number | null;
   readonly foldFrom: number;
 }
 
-/** The two ways in which the engine applies events: each in a page of its own, or together as set-based statements. */
-export const WAYS: readonly [Way, Way] = [
+/** The two modes in which the engine applies events: each in a page of its own, or together as set-based statements. */
+export const APPLY_MODES: readonly [ApplyMode, ApplyMode] = [
   { name: 'one by one', pageSize: 1, foldFrom: Number.POSITIVE_INFINITY },
   { name: 'folded', pageSize: null, foldFrom: 1 },
 ];
 
-/** The engine's own store, hands and tables. Stages of the same grounds share the tables: use one at a time. */
-export function createPostgresStage(grounds: Grounds, way: Way): Stage {
-  let ground: Ground | null = null;
+/** A backend on the engine's own event store, operations and tables. Backends of the same schemas share the tables: use one at a time. */
+export function createPostgresBackend(schemas: TestSchemas, mode: ApplyMode): Backend {
+  let testSchema: TestSchema | null = null;
   let operations: ReadonlyMap<Projection, ProjectionOperations> = new Map();
-  const opened = (): Ground => {
-    if (ground === null) throw new EngineError('TEST_INVALID', { reason: 'the stage has not been opened' });
-    return ground;
+  const currentSchema = (): TestSchema => {
+    if (testSchema === null) throw new EngineError('TEST_INVALID', { reason: 'the backend has not been opened' });
+    return testSchema;
   };
   return {
-    name: way.name,
+    name: mode.name,
     open: async (projections, { maxAttempts = 1 } = {}) => {
-      ground = await grounds.of(projections);
-      await ground.empty();
-      operations = createAllOperations(ground, projections, way, maxAttempts);
+      testSchema = await schemas.of(projections);
+      await testSchema.empty();
+      operations = createAllOperations(testSchema, projections, mode, maxAttempts);
     },
     append: async (events) => {
-      await append(opened().sql, events);
+      await append(currentSchema().sql, events);
     },
     operations: (projection) => {
       const found = operations.get(projection);
       if (found !== undefined) return found;
       throw new EngineError('TEST_INVALID', { reason: `'${projection.name}' is not one of its projections` });
     },
-    rows: (table) => opened().rows.read(table),
-    toRows: (table, values) => opened().rows.asRead(table, values),
+    rows: (table) => currentSchema().rows.read(table),
+    toRows: (table, values) => currentSchema().rows.asRead(table, values),
   };
 }
 
-/** Put together as the daemon does it: nothing stands in for a part of the engine. */
+/** Composes the operations as the daemon does; no part of the engine is replaced. */
 function createAllOperations(
-  { sql, control }: Ground,
+  { sql, control }: TestSchema,
   projections: readonly Projection[],
-  { pageSize, foldFrom }: Way,
+  { pageSize, foldFrom }: ApplyMode,
   maxAttempts: number,
 ): ReadonlyMap<Projection, ProjectionOperations> {
   const owners = tableOwners(projections);
@@ -100,7 +100,7 @@ function createAllOperations(
     });
     const run: ProjectionOperations['run'] = async (mode, signal) => {
       const outcome = await operations.run(mode, signal);
-      // The daemon's timer does this within a second; look-ups of others wait for it.
+      // In the daemon a timer flushes within a second. Look-ups by other projections wait for the stored position.
       await flush(workers, { sql, owner: OWNER, onTakenBack: () => undefined, log: silentLog });
       return outcome;
     };

@@ -7,22 +7,22 @@ import type { Run } from '../../postgres/sql.ts';
 
 const LISTED = 1000;
 
-/** What the engine asks and sets for itself; of interest only where it fails. */
-const OWN = /^(SELECT pg_current_xact_id\(\)|SET CONSTRAINTS )/;
+/** Statements of the engine itself, which are listed only when they fail. */
+const ENGINE_STATEMENT = /^(SELECT pg_current_xact_id\(\)|SET CONSTRAINTS )/;
 
 interface Entry extends TriedStatement {
-  /** unseen: an earlier one had failed, so the server did not even look at it. */
-  state: 'run' | 'failed' | 'unseen';
+  /** ignored: an earlier statement had failed, so the server did not run this one. */
+  state: 'run' | 'failed' | 'ignored';
 }
 
-/** The same transaction, with a list of everything that is sent over it. */
-export interface Recorded {
+/** A transaction that records every statement sent through it. */
+export interface RecordingTransaction {
   readonly tx: Tx;
-  /** What the server has run so far, the first thousand, and the last one that failed. */
+  /** The first thousand statements that the server has run, the failed one included; `more` counts the others. */
   statements(): { readonly listed: readonly TriedStatement[]; readonly more: number };
 }
 
-export function recorded(tx: Tx): Recorded {
+export function recordTransaction(tx: Tx): RecordingTransaction {
   const entries: Entry[] = [];
   let more = 0;
   const recordedTx = (inner: Tx): Tx => {
@@ -30,12 +30,12 @@ export function recorded(tx: Tx): Recorded {
       const entry: Entry = { text, values: values.map(toLiteral), state: 'run' };
       const kept = entries.length < LISTED;
       if (kept) entries.push(entry);
-      else if (!OWN.test(text)) more += 1;
+      else if (!ENGINE_STATEMENT.test(text)) more += 1;
       try {
         const statement = inner.unsafe(text, values, { prepare, changes });
         return await (arrays ? statement.values() : statement);
       } catch (error) {
-        entry.state = isAborted(error) ? 'unseen' : 'failed';
+        entry.state = isAborted(error) ? 'ignored' : 'failed';
         if (entry.state === 'failed' && !kept) entries.push(entry);
         throw error;
       }
@@ -46,7 +46,9 @@ export function recorded(tx: Tx): Recorded {
   return {
     tx: recordedTx(tx),
     statements: () => {
-      const run = entries.filter(({ state, text }) => state === 'failed' || (state === 'run' && !OWN.test(text)));
+      const run = entries.filter(
+        ({ state, text }) => state === 'failed' || (state === 'run' && !ENGINE_STATEMENT.test(text)),
+      );
       return { listed: run.map(({ text, values }) => ({ text: text.trim(), values })), more };
     },
   };

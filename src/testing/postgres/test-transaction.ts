@@ -5,23 +5,23 @@ import { rolledBack } from '../../postgres/rolled-back.ts';
 import { runEvents } from '../../projector/apply-in-order.ts';
 import { EventFailed } from '../../projector/page-outcome.ts';
 import { readCatalog } from '../../read-model/catalog.ts';
-import { deferredConstraints } from '../../read-model/constraints.ts';
 import { toStored } from '../stored-event.ts';
 import { createCompletion, type TestEvent } from '../test-event.ts';
-import type { Ground } from './ground.ts';
+import type { TestSchema } from './test-schema.ts';
 
-/** The transaction of a test: it reads, it runs SQL of its own, and it hands events to the projection's handlers. */
+/** The transaction of a test: it runs SQL, and it applies events through the projection's handlers. */
 export type TestTransaction<E extends EventShape = EventShape> = Transaction & {
   /**
-   * Calls the handlers and carries out what they want. @throws what the handler or PostgreSQL throws; of the events of
-   * this call nothing is left then, and the transaction can go on
+   * Calls the handlers and applies their statements.
+   * @throws what the handler or PostgreSQL throws. The changes of this call are undone then, and the transaction stays
+   * usable.
    */
   apply(...events: readonly TestEvent<E>[]): Promise<void>;
 };
 
-/** Runs `work` in a transaction that is always rolled back. @returns what it returns. @throws what it throws */
+/** Runs `work` in a transaction that is always rolled back. @returns what `work` returns. @throws what `work` throws */
 export async function inTestTransaction<T, E extends EventShape>(
-  { sql }: Ground,
+  { sql }: TestSchema,
   projections: readonly Projection[],
   work: (tx: TestTransaction<E>) => Promise<T>,
 ): Promise<T> {
@@ -34,14 +34,13 @@ export async function inTestTransaction<T, E extends EventShape>(
 async function createApply(tx: Tx, projections: readonly Projection[]) {
   const [{ xid }] = await tx<[{ xid: string }]>`SELECT pg_current_xact_id()::text AS xid`;
   const tables = projections.flatMap((projection) => [...projection.tables.keys()]);
-  const deferred = await deferredConstraints(tx, tables);
   const catalog = await readCatalog(tx, tables);
-  // Nobody is behind here: what a look-up does not find is missing.
+  // Without owners no projection can be behind: a row that a look-up does not find is missing.
   const context = {
     owners: new Map(),
     replayUntil: 0n,
     xid,
-    deferred: deferred.length > 0 ? deferred : null,
+    deferred: catalog.deferred.length > 0 ? catalog.deferred : null,
     catalog,
     deadline: null,
   };

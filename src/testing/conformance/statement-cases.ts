@@ -1,17 +1,20 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { not } from '../../core/changes.ts';
 import type { Row, Statement } from '../../core/statement.ts';
-import { copy, create, none, remove, several, update, upsert } from '../../core/statements.ts';
+import { copy, create, multi, none, remove, update, upsert } from '../../core/statements.ts';
 import { arrayAppend } from '../../read-model/column-changes/array-append.ts';
 import { arrayIntersect } from '../../read-model/column-changes/array-intersect.ts';
 import { arrayRemove } from '../../read-model/column-changes/array-remove.ts';
 import { increment } from '../../read-model/column-changes/increment.ts';
-import { type ConformanceCase, expectFailed, labels, openScene } from './fixture.ts';
+import { type ConformanceCase, expectFailed, labels, openFixture } from './fixture.ts';
 
 const A = { id: 'a', name: 'Ann', size: 1, note: null };
 const B = { id: 'b', name: 'Bo', size: 2, note: null };
 
-/** Ann and Bo are there; then these statements come as one event, and leave these rows, or fail so and leave Ann and Bo. */
+/**
+ * The rows of Ann and Bo exist; one event applies these statements.
+ * @param outcome the rows after it, or the SQLSTATE with which it fails, which leaves Ann and Bo
+ */
 function statementCase(
   name: string,
   statements: readonly Statement[],
@@ -19,42 +22,46 @@ function statementCase(
 ): ConformanceCase {
   return {
     name,
-    run: async (stage) => {
-      const { did, run, expect } = await openScene(stage);
+    run: async (backend) => {
+      const { did, run, expect } = await openFixture(backend);
       await did(create('thing', A), create('thing', B));
       deepEqual(await run(), { kind: 'caught-up' });
       await did(...statements);
-      const pulled = await run();
-      if (typeof outcome === 'string') expectFailed(pulled, { sqlstate: outcome });
-      else deepEqual(pulled, { kind: 'caught-up' });
+      const ran = await run();
+      if (typeof outcome === 'string') expectFailed(ran, { sqlstate: outcome });
+      else deepEqual(ran, { kind: 'caught-up' });
       await expect('thing', ...(typeof outcome === 'string' ? [A, B] : outcome));
     },
   };
 }
 
-/** A look-up in the table of another projection, which has seen so many of the events. */
+/** A look-up in the table of another projection, which has caught up, or is behind when `behind` is set. */
 function lookupCase(
   name: string,
-  { absent, label, behind }: { readonly absent: 'fail' | 'nothing'; readonly label: boolean; readonly behind: boolean },
+  {
+    onMissing,
+    label,
+    behind,
+  }: { readonly onMissing: 'fail' | 'nothing'; readonly label: boolean; readonly behind: boolean },
   outcome: 'caught-up' | 'waiting' | 'missed',
   ...rows: readonly Row[]
 ): ConformanceCase {
   return {
     name,
-    run: async (stage) => {
-      const { append, run, expect } = await openScene(stage);
+    run: async (backend) => {
+      const { append, run, expect } = await openFixture(backend);
       if (label) await append({ name: 'Labelled', payload: { id: 'l', text: 'found' } });
-      await append({ name: 'Looked', payload: { id: 'l', absent } });
+      await append({ name: 'Looked', payload: { id: 'l', onMissing } });
       if (!behind) deepEqual(await run(labels), { kind: 'caught-up' });
-      const pulled = await run();
-      if (outcome === 'missed') expectFailed(pulled, { eventName: 'Looked', code: 'LOOKUP_MISSED', sqlstate: null });
-      else equal(pulled.kind, outcome);
+      const ran = await run();
+      if (outcome === 'missed') expectFailed(ran, { eventName: 'Looked', code: 'LOOKUP_MISSED', sqlstate: null });
+      else equal(ran.kind, outcome);
       await expect('thing', ...rows);
     },
   };
 }
 
-/** What the statements do, as PostgreSQL does it. */
+/** The effect of each kind of statement on the rows. */
 export const statementCases: readonly ConformanceCase[] = [
   statementCase(
     'create adds a row',
@@ -64,12 +71,12 @@ export const statementCases: readonly ConformanceCase[] = [
   statementCase('create fails on the key', [create('thing', { id: 'a' })], '23505'),
   statementCase('create fails on another unique key', [create('thing', { id: 'c', name: 'Ann' })], '23505'),
   statementCase(
-    'create that keeps leaves what is there',
+    'create with keep leaves the existing row as it is',
     [create('thing', { id: 'a', size: 9 }, { onConflict: 'keep' })],
     [A, B],
   ),
   statementCase(
-    'create that keeps heeds every unique key',
+    'create with keep checks every unique key',
     [
       create('thing', { id: 'c', name: 'Bo' }, { onConflict: 'keep' }),
       create('thing', { id: 'd' }, { onConflict: 'keep' }),
@@ -78,7 +85,7 @@ export const statementCases: readonly ConformanceCase[] = [
   ),
   statementCase('a key without a value fails', [create('thing', { name: 'Cid' })], '23502'),
   statementCase(
-    'NULLs in a unique key are equal to nobody',
+    'NULLs in a unique key are equal to no value',
     [create('thing', { id: 'c', name: null }), create('thing', { id: 'd', name: null })],
     [A, B, { id: 'c' }, { id: 'd' }],
   ),
@@ -98,12 +105,12 @@ export const statementCases: readonly ConformanceCase[] = [
     [{ ...A, id: 'c', size: 3 }, B],
   ),
   statementCase(
-    'upsert fails on the key that is not asked',
+    'upsert fails on a unique key that it does not name',
     [upsert('thing', { id: 'a', name: 'Cid' }, { conflict: ['name'] })],
     '23505',
   ),
   statementCase(
-    'upsert fails on a name that another row has',
+    'upsert fails on a name that another row has already',
     [upsert('thing', { id: 'a', name: 'Bo' }, { conflict: ['id'] })],
     '23505',
   ),
@@ -119,7 +126,7 @@ export const statementCases: readonly ConformanceCase[] = [
     [update('thing', { id: 'z' }, { id: 'a' }), update('thing', { size: 5 }, { id: 'z' })],
     [{ ...A, id: 'z', size: 5 }, B],
   ),
-  statementCase('update fails on a key that is taken', [update('thing', { name: 'Bo' }, { id: 'a' })], '23505'),
+  statementCase('update fails on a key that another row has', [update('thing', { name: 'Bo' }, { id: 'a' })], '23505'),
   statementCase(
     'every condition must hold',
     [update('thing', { size: 9 }, { id: 'a', name: 'Bo' }), remove('thing', { id: 'b', size: 1 })],
@@ -134,12 +141,12 @@ export const statementCases: readonly ConformanceCase[] = [
     ],
   ),
   statementCase(
-    'not matches all but the value, NULL too',
+    'not matches every other value, NULL included',
     [update('thing', { note: 'x' }, { note: not('y'), name: not('Ann') })],
     [A, { ...B, note: 'x' }],
   ),
   statementCase(
-    'not(null) matches what is there',
+    'not(null) matches every value that is not NULL',
     [create('thing', { id: 'c' }), remove('thing', { name: not(null) })],
     [{ id: 'c' }],
   ),
@@ -150,7 +157,7 @@ export const statementCases: readonly ConformanceCase[] = [
   ),
   statementCase('remove of no row does nothing', [remove('thing', { id: 'z' })], [A, B]),
   statementCase(
-    'increment adds to what is there, and to 0 where there is nothing',
+    'increment adds to the current value, and to 0 where the row or the value is missing',
     [
       update('thing', { size: increment(5) }, { id: 'a' }),
       upsert('thing', { id: 'b', size: increment(-1n) }, { conflict: ['id'] }),
@@ -166,7 +173,7 @@ export const statementCases: readonly ConformanceCase[] = [
     ],
   ),
   statementCase(
-    'arrays are appended to, removed from and intersected, in their own order, repeats too',
+    'arrays are appended to, removed from and intersected in their own order, repeated values included',
     [
       update('thing', { tags: arrayAppend('x') }, { id: 'a' }),
       update('thing', { tags: arrayAppend('y') }, { id: 'a' }),
@@ -187,7 +194,7 @@ export const statementCases: readonly ConformanceCase[] = [
     ],
   ),
   statementCase(
-    'copy makes a row of another one, what is set wins over what is copied',
+    'copy creates a row from another one, and set values replace copied ones',
     [
       copy('thing', {
         from: ['size', 'name', 'note'],
@@ -200,7 +207,7 @@ export const statementCases: readonly ConformanceCase[] = [
     [A, B, { id: 'c', name: null, size: 1, note: 'Ann', tags: ['t'] }],
   ),
   statementCase(
-    'copy overwrites the row that is there, and copies nothing where nothing matches',
+    'copy overwrites an existing row, and does nothing where no row matches',
     [
       copy('thing', { from: ['size'], set: { id: 'b' }, where: { id: 'a' }, conflict: ['id'] }),
       copy('thing', { from: ['size'], set: { id: 'c' }, where: { id: 'z' }, conflict: ['id'] }),
@@ -215,14 +222,14 @@ export const statementCases: readonly ConformanceCase[] = [
   statementCase(
     'several run in order, none does nothing',
     [
-      several(remove('thing', { id: 'a' }), several(none(), create('thing', { ...A, size: 7 }))),
+      multi(remove('thing', { id: 'a' }), multi(none(), create('thing', { ...A, size: 7 }))),
       none(),
       update('thing', { note: 'x' }, { id: 'a' }),
     ],
     [{ ...A, size: 7, note: 'x' }, B],
   ),
   statementCase(
-    'an event that fails at its last statement takes back all of them',
+    'an event that fails at its last statement undoes all of its statements',
     [
       remove('thing', { id: 'a' }),
       update('thing', { size: 9 }, { id: 'b' }),
@@ -232,9 +239,9 @@ export const statementCases: readonly ConformanceCase[] = [
     '23505',
   ),
   {
-    name: 'keys of several columns are one key',
-    run: async (stage) => {
-      const { did, run, expect } = await openScene(stage);
+    name: 'a key of two columns compares each column',
+    run: async (backend) => {
+      const { did, run, expect } = await openFixture(backend);
       await did(create('mark', { a: 'x', b: 'yz' }), create('mark', { a: 'xy', b: 'z' }));
       await did(
         upsert('mark', { b: 'yz', a: 'x', note: 'n' }, { conflict: ['b', 'a'] }),
@@ -244,20 +251,29 @@ export const statementCases: readonly ConformanceCase[] = [
       await expect('mark', { a: 'x', b: 'yz', note: 'n' });
     },
   },
-  lookupCase('a look-up goes on with what it finds', { absent: 'fail', label: true, behind: false }, 'caught-up', {
-    id: 'looker',
-    note: 'found',
-  }),
+  lookupCase(
+    'a look-up passes on the value that it finds',
+    { onMissing: 'fail', label: true, behind: false },
+    'caught-up',
+    {
+      id: 'looker',
+      note: 'found',
+    },
+  ),
   lookupCase(
     'a look-up waits for a projection that is behind',
-    { absent: 'fail', label: true, behind: true },
+    { onMissing: 'fail', label: true, behind: true },
     'waiting',
   ),
-  lookupCase('a look-up that may find nothing waits too', { absent: 'nothing', label: false, behind: true }, 'waiting'),
-  lookupCase('a look-up that misses fails the event', { absent: 'fail', label: false, behind: false }, 'missed'),
   lookupCase(
-    'a look-up that may find nothing does nothing then',
-    { absent: 'nothing', label: false, behind: false },
+    'a look-up that may find nothing also waits for a projection that is behind',
+    { onMissing: 'nothing', label: false, behind: true },
+    'waiting',
+  ),
+  lookupCase('a look-up that misses fails the event', { onMissing: 'fail', label: false, behind: false }, 'missed'),
+  lookupCase(
+    'a look-up that may find nothing does nothing when it misses',
+    { onMissing: 'nothing', label: false, behind: false },
     'caught-up',
   ),
 ];

@@ -1,26 +1,14 @@
 import { isChange, isNot } from '../core/changes.ts';
 import type { Change, ColumnValue, Where } from '../core/statement.ts';
 import { stringifyJson } from '../postgres/json.ts';
-import type { Queryable } from '../postgres/pool.ts';
 import type { Write } from './write-sql.ts';
 
-/** The json and jsonb columns by table; a table without one has no entry. */
+/** The names of the json and jsonb columns, by table; a table without such a column has no entry. */
 export type JsonColumns = ReadonlyMap<string, ReadonlySet<string>>;
 
-export async function readJsonColumns(sql: Queryable, tables: readonly string[]): Promise<JsonColumns> {
-  const rows = await sql<{ name: string; columns: string[] }[]>`
-    SELECT t.name, array_agg(a.attname::text) AS columns
-    FROM unnest(${tables}::text[]) AS t (name)
-    JOIN pg_attribute AS a ON a.attrelid = to_regclass(quote_ident(t.name)) AND a.attnum > 0 AND NOT a.attisdropped
-    JOIN pg_type AS y ON y.oid = a.atttypid
-    WHERE coalesce(nullif(y.typbasetype, 0), y.oid) IN ('json'::regtype, 'jsonb'::regtype)
-    GROUP BY t.name`;
-  return new Map(rows.map(({ name, columns }) => [name, new Set(columns)]));
-}
-
 /**
- * Writes what goes to a JSON column as JSON text. As a parameter a string would be taken for JSON that is written
- * already, and a list for an array of PostgreSQL's.
+ * Replaces each value for a json or jsonb column by its JSON text. Otherwise the server would read a string parameter as
+ * JSON text, and an array would be sent as a PostgreSQL array.
  */
 export function encodeJson(write: Write, json: JsonColumns): Write {
   const columns = json.get(write.table);
@@ -39,7 +27,7 @@ export function encodeJson(write: Write, json: JsonColumns): Write {
   }
 }
 
-/** JSON columns take values only: what changes one instead stays as it is, and PostgreSQL refuses it. */
+/** A change (`increment`, …) of a JSON column is left as it is, and PostgreSQL refuses the statement. */
 function encodeRow<T extends ColumnValue | Change>(
   row: Readonly<Record<string, T>>,
   columns: ReadonlySet<string>,

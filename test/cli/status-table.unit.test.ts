@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { describeDetail } from '../../src/cli/status.ts';
+import { describeDetail } from '../../src/cli/status-table.ts';
 import { statusOf } from '../http/fake-daemon.ts';
 
 const failure = {
@@ -14,8 +14,8 @@ const failure = {
   at: '2026-01-01T00:00:00Z',
 };
 
-// Seen red with: the look for the error in the detail left out.
-test('the error of a failed event is told once, by the daemon that works on it or from its record', () => {
+// Seen red with: the check for the error in the detail left out.
+test('the error of a failed event is shown once, from the detail or from the failure', () => {
   const detail = 'BandCreated at position 43 failed (attempt 2): name is taken';
   expect(describeDetail({ ...statusOf('band'), detail, failure })).toBe(`${detail} (23505)`);
   const recorded = 'at 43 BandCreated, attempt 2: name is taken (23505)';

@@ -8,18 +8,18 @@ import { readCatalog } from '../../read-model/catalog.ts';
 import { register } from '../../state/register.ts';
 import { createRowReader, type RowReader } from './read-rows.ts';
 
-/** A schema of its own with an event store and the tables of some projections, and nothing else. */
-export interface Ground {
+/** A schema of the kit's database that contains an event store and the tables of one set of projections. */
+export interface TestSchema {
   readonly sql: Sql;
-  /** One connection, as the safe head needs it. */
+  /** A pool of one connection: reading the high-water mark needs a single session. */
   readonly control: Sql;
   readonly rows: RowReader;
-  /** As on the first day. */
+  /** Removes all events and rows, and puts every projection back to position 0. */
   empty(): Promise<void>;
   close(): Promise<void>;
 }
 
-interface GroundOptions {
+interface TestSchemaOptions {
   readonly address: DatabaseAddress;
   readonly schema: string;
   readonly extensionSchemas: readonly string[];
@@ -28,8 +28,14 @@ interface GroundOptions {
   readonly prepare: string;
 }
 
-/** @throws EngineError TABLE_MISSING, TABLE_SHARED, PROJECTION_INVALID, and what the DDL meets */
-async function openGround({ address, schema, extensionSchemas, projections, prepare }: GroundOptions): Promise<Ground> {
+/** @throws EngineError TABLE_MISSING, TABLE_SHARED, PROJECTION_INVALID; errors of the DDL */
+async function openTestSchema({
+  address,
+  schema,
+  extensionSchemas,
+  projections,
+  prepare,
+}: TestSchemaOptions): Promise<TestSchema> {
   const owners = tableOwners(projections);
   const pool = { address, schema, extensionSchemas, applicationName: 'projectionist:testing' };
   const sql = connect({ ...pool, max: 4 });
@@ -53,8 +59,8 @@ async function openGround({ address, schema, extensionSchemas, projections, prep
 }
 
 /**
- * DELETE where nothing else can come of it: TRUNCATE makes new files for every table and index, which takes a hundred
- * times as long as the few rows of a test.
+ * DELETE for tables without triggers and foreign keys: TRUNCATE makes new files for every table and index, which takes a
+ * hundred times as long for the few rows of a test.
  */
 async function emptyingText(sql: Sql, projectionTables: readonly string[]): Promise<string> {
   const catalog = await readCatalog(sql, projectionTables);
@@ -63,7 +69,7 @@ async function emptyingText(sql: Sql, projectionTables: readonly string[]): Prom
   return plain ? tables.map((table) => `DELETE FROM ${table}`).join('; ') : `TRUNCATE ${tables.join(', ')}`;
 }
 
-/** Sequences start again, so that what identity columns give is the same in every test. */
+/** Restarts the sequences too, so that identity columns have the same values in every test. */
 async function empty(sql: Sql, emptying: string): Promise<void> {
   await sql.begin(async (tx) => {
     await tx.unsafe(emptying);
@@ -77,32 +83,32 @@ async function empty(sql: Sql, emptying: string): Promise<void> {
   });
 }
 
-/** One ground per set of projections: what another test brought along cannot be looked up by accident. */
-export interface Grounds {
-  of(projections: readonly Projection[]): Promise<Ground>;
+/** One schema per set of projections, so that a look-up cannot find a table that only another test declares. */
+export interface TestSchemas {
+  of(projections: readonly Projection[]): Promise<TestSchema>;
   close(): Promise<void>;
 }
 
-export function createGrounds(
+export function createTestSchemas(
   address: () => Promise<DatabaseAddress>,
-  options: Pick<GroundOptions, 'prepare' | 'extensionSchemas'>,
-): Grounds {
-  const opened: { readonly projections: readonly Projection[]; readonly ground: Promise<Ground> }[] = [];
+  options: Pick<TestSchemaOptions, 'prepare' | 'extensionSchemas'>,
+): TestSchemas {
+  const opened: { readonly projections: readonly Projection[]; readonly testSchema: Promise<TestSchema> }[] = [];
 
-  async function open(projections: readonly Projection[], schema: string): Promise<Ground> {
-    return await openGround({ address: await address(), schema, projections, ...options });
+  async function open(projections: readonly Projection[], schema: string): Promise<TestSchema> {
+    return await openTestSchema({ address: await address(), schema, projections, ...options });
   }
 
   return {
     of: (projections) => {
       const known = opened.find((one) => sameSet(one.projections, projections));
-      if (known !== undefined) return known.ground;
-      const ground = open(projections, `ground_${opened.length + 1}`);
-      opened.push({ projections: [...projections], ground });
-      return ground;
+      if (known !== undefined) return known.testSchema;
+      const testSchema = open(projections, `test_${opened.length + 1}`);
+      opened.push({ projections: [...projections], testSchema });
+      return testSchema;
     },
     close: async () => {
-      const settled = await Promise.allSettled(opened.map(({ ground }) => ground));
+      const settled = await Promise.allSettled(opened.map(({ testSchema }) => testSchema));
       for (const result of settled) if (result.status === 'fulfilled') await result.value.close();
     },
   };
