@@ -20,8 +20,6 @@ const ALONE: ReadonlySet<string> = new Set([
   'src/event-store/projection-ddl.ts',
   'src/feed/notify.ts',
   'src/http/inspect-routes.ts',
-  'src/http/metrics-routes.ts',
-  'src/http/metrics/process-metrics.ts',
   'src/inspect/definition.ts',
   'src/inspect/frames.ts',
   'src/inspect/stately.ts',
