@@ -78,7 +78,8 @@ test('a command that comes while another is carried out waits for its own end', 
   expect(left()).toBe(0);
 });
 
-// Seen red with: `noteCommand` left out of whileWorking, of whileCommitting, of whileWaiting; the comparison in commandOf.
+// Seen red with: `noteCommand` left out of whileWorking, of whileCommitting, of whileWaiting; the comparison in commandOf;
+// a command that stays noted when an event comes without one.
 test('an operation gets the command that asked for it, also one that was noted while another operation ran', async () => {
   const { rig } = await live();
   const first = deliver(rig.actor, pending('PAUSE'));
@@ -96,15 +97,28 @@ test('an operation gets the command that asked for it, also one that was noted w
   await third;
   await answer(rig, 'setPaused:paused');
   await fourth;
+  const fifth = deliver(rig.actor, pending('RESET'));
+  await answer(rig, 'reset:paused');
+  await fifth;
   // Without a command: the last one must not be ended a second time.
   rig.actor.send({ type: 'RESET' });
-  await answer(rig, 'reset:paused');
+  await answer(rig, 'reset:running');
+  // Both are noted during a run: the reset is not the PAUSE's operation.
+  rig.actor.send({ type: 'RESET' });
+  const sixth = deliver(rig.actor, pending('PAUSE'));
+  await answer(rig, 'run:stopped');
+  await answer(rig, 'reset:running');
+  await answer(rig, 'setPaused:paused');
+  await sixth;
   expect(rig.operations.commands).toEqual([
     ['setPaused true', 'PAUSE by a test'],
     ['setPaused false', 'RESUME by a test'],
     ['reset', 'RESET by a test'],
     ['setPaused true', 'PAUSE by a test'],
+    ['reset', 'RESET by a test'],
     ['reset', null],
+    ['reset', null],
+    ['setPaused true', 'PAUSE by a test'],
   ]);
 });
 
