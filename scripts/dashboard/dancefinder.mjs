@@ -17,26 +17,26 @@ const BAD_EVENT = {
   payload: { name: null },
 };
 
-/** @returns its address with the token, how to run a command on it, how to append an event it cannot apply, how to end it */
+/** @returns the address with the token, and functions that run a command, append an event that cannot be applied, and stop it */
 export async function startDancefinder() {
   const folder = mkdtempSync(join(tmpdir(), 'screenshots-'));
   const { PATH, HOME } = process.env;
   const env = { PATH, HOME, PORT: '0', LOG_LEVEL: 'error', DAEMON_ID: 'dancefinder-1' };
   const daemon = spawn(process.execPath, [MAIN, 'start', '--config', CONFIG, '--traffic'], { cwd: folder, env });
   const ended = new Promise((done) => daemon.once('exit', done));
-  let told = '';
+  let output = '';
   daemon.stdout.on('data', (chunk) => {
-    told += chunk;
+    output += chunk;
   });
-  /** Waits until the daemon says this on stdout; the first group of it. */
+  /** Waits until stdout matches the pattern. @returns its first group */
   const said = (what) =>
     new Promise((found, reject) => {
       const look = () => {
-        const match = what.exec(told);
+        const match = what.exec(output);
         if (match !== null) found(match[1]);
       };
       daemon.stdout.on('data', look);
-      daemon.once('exit', () => reject(new Error(`the daemon ended: ${told}`)));
+      daemon.once('exit', () => reject(new Error(`the daemon ended: ${output}`)));
       look();
     });
   const command = async (...args) => {

@@ -21,11 +21,11 @@ const LOOKS = [
   ['phone-light', { colorScheme: 'light', viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true }],
   ['phone-dark', { colorScheme: 'dark', viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true }],
 ];
-/** Answers of the daemon that the graphs show: minutes of the page's time in a second of ours. */
+/** Answers of the daemon that the graphs show. The page's clock runs minutes in one real second. */
 const SAMPLES = 90;
 
 const HEALTHY = { state: 'healthy', detail: null };
-const told = { transitions: async () => HISTORY, failures: async () => PASSED, capsule: async () => CAPSULE };
+const details = { transitions: async () => HISTORY, failures: async () => PASSED, capsule: async () => CAPSULE };
 
 /** Name of the picture, the fleet that is served, the projection that is opened, and the actions before the picture. */
 const SCENES = [
@@ -33,14 +33,14 @@ const SCENES = [
     { name: `list-${number}`, serves: { projections: many(number), broker: HEALTHY }, whole: number < 200 },
     {
       name: `one-of-${number}`,
-      serves: { projections: many(number), broker: HEALTHY, more: told },
+      serves: { projections: many(number), broker: HEALTHY, more: details },
       at: 0,
       whole: true,
     },
   ]),
   {
     name: 'catching-up',
-    serves: { more: { ...told, status: FLEETS.catchingUp() } },
+    serves: { more: { ...details, status: FLEETS.catchingUp() } },
     at: 0,
     whole: true,
     samples: SAMPLES,
@@ -57,16 +57,22 @@ const SCENES = [
   { name: 'search-finds-nothing', serves: { projections: many(200) }, act: searchInVain },
   { name: 'one-state-only', serves: { projections: many(200) }, act: filterFailed },
   { name: 'daemon-gone-list', serves: { projections: many(4) }, act: goAway },
-  { name: 'daemon-gone', serves: { projections: FLEETS.failed, more: told }, at: 0, act: goAway, whole: true },
+  { name: 'daemon-gone', serves: { projections: FLEETS.failed, more: details }, at: 0, act: goAway, whole: true },
   { name: 'long-list', serves: { projections: FLEETS.long, broker: BROKER_AWAY }, whole: true },
-  { name: 'long', serves: { projections: FLEETS.long, broker: BROKER_AWAY, more: told }, at: 0, whole: true },
-  { name: 'failed-payload', serves: { projections: FLEETS.failed, more: told }, at: 0, act: showPayload, whole: true },
+  { name: 'long', serves: { projections: FLEETS.long, broker: BROKER_AWAY, more: details }, at: 0, whole: true },
+  {
+    name: 'failed-payload',
+    serves: { projections: FLEETS.failed, more: details },
+    at: 0,
+    act: showPayload,
+    whole: true,
+  },
   ...[
     ['failed-try-fails', FAILED_TRY],
     ['failed-try-works', GOOD_TRY],
   ].map(([name, report]) => ({
     name,
-    serves: { projections: FLEETS.failed, more: { ...told, tryFailed: async () => report } },
+    serves: { projections: FLEETS.failed, more: { ...details, tryFailed: async () => report } },
     at: 0,
     act: tryIt,
     whole: true,
@@ -76,10 +82,10 @@ const SCENES = [
   { name: 'asks-retry', serves: { projections: FLEETS.failed }, at: 0, act: press('RETRY') },
   { name: 'asks-skip', serves: { projections: FLEETS.failed }, at: 0, act: press('SKIP') },
   { name: 'asks-reset', serves: { projections: FLEETS.failed }, at: 0, act: press('RESET') },
-  { name: 'outcomes', serves: { projections: FLEETS.failed, more: told }, at: 0, act: haveTwoOutcomes },
+  { name: 'outcomes', serves: { projections: FLEETS.failed, more: details }, at: 0, act: haveTwoOutcomes },
 ];
 
-/** @param only beginnings of names; none: every picture */
+/** @param only prefixes of names; an empty list means every picture */
 export async function paintGallery(browser, to, only) {
   mkdirSync(to, { recursive: true });
   const isWanted = (name) => only.length === 0 || only.some((beginning) => name.startsWith(beginning));
@@ -132,7 +138,7 @@ async function paintReal(browser, to) {
       const page = await open(browser, dancefinder.url, options, { serves: {} });
       await take(page, 'list');
       await page.locator('tbody tr[data-state=failed] th a').click();
-      await page.getByRole('heading', { name: /Stands before/ }).waitFor();
+      await page.getByRole('heading', { name: /Failed at/ }).waitFor();
       await tryIt(page);
       await page.waitForTimeout(5000);
       await take(page, 'failed');

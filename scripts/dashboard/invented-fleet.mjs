@@ -177,7 +177,7 @@ export const PASSED = [
     code: null,
     firstAt: ago(90_000),
     lastAt: ago(90_000),
-    skipped: { at: ago(86_000), by: 'http 127.0.0.1', reason: 'a test event that somebody appended by hand' },
+    skipped: { at: ago(86_000), by: 'http 127.0.0.1', reason: 'a test event appended by hand' },
   },
 ];
 

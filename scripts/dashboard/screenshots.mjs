@@ -1,7 +1,7 @@
-// Makes docs/screenshots: DanceFinder on a private PostgreSQL with live traffic, one event that cannot be applied, and a
-// fleet of 200 that is invented. `npm run screenshots`; needs Chromium (CHROMIUM, else where Debian puts it).
-// `npm run screenshots -- --all FOLDER` puts every state of the page there, in both themes and widths, to be looked at;
-// `--only list --only real` those whose names begin so.
+// Makes docs/screenshots: DanceFinder on a private PostgreSQL with live traffic and one event that cannot be applied, and a
+// generated fleet of 200 projections. `npm run screenshots` needs Chromium (from CHROMIUM, else from Debian's path).
+// `npm run screenshots -- --all FOLDER` writes a picture of every state of the page, in both themes and widths, for review.
+// `--only list --only real` limits that to the pictures whose names begin so.
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';

@@ -1,4 +1,4 @@
-// Lays a machine out as a picture: done at build, so that the page needs no layout library (400 kB) and shows exactly the
+// Lays out a machine as a picture at build time, so that the page needs no layout library (400 kB) and shows exactly the
 // machine that was built with it.
 import ElkModule from 'elkjs';
 
@@ -33,8 +33,8 @@ const INSIDE = {
  * @param walk `arrowsOf` and `leavesOf` of machines/arrows.ts, compiled or not
  * @param commandEvents the events of the machine that operators' commands are
  * @returns boxes and lines in pixels: `{ width, height, states: [{ path, x, y, width, height }], lines: [{ between: [from,
- * to], ends, points }], takes }`, where `ends` says at which of its ends a line has an arrow, and `takes` which events of
- * an operator each state that the machine can rest in takes.
+ * to], ends, points }], accepts }`, where `ends` says at which of its ends a line has an arrow, and `accepts` which
+ * operators' events each leaf state accepts.
  */
 export async function layOut(machine, walk, commandEvents) {
   const leaves = walk.leavesOf(machine);
@@ -54,7 +54,7 @@ export async function layOut(machine, walk, commandEvents) {
     edges: ways.filter(({ from }) => tops.includes(from)).map(toEdge),
   };
   const Elk = ElkModule.default ?? ElkModule;
-  return toChart(await new Elk().layout(graph), takesOf(arrows, leaves, commandEvents));
+  return toChart(await new Elk().layout(graph), acceptedEvents(arrows, leaves, commandEvents));
 }
 
 /** One line between two states for all arrows in both directions; between states of two boxes it joins the boxes. */
@@ -81,7 +81,7 @@ function sizeOf(path, height) {
   return { width: Math.max(78, Math.ceil(label.length * 7.6) + 26), height };
 }
 
-function toChart(laidOut, takes) {
+function toChart(laidOut, accepts) {
   const round = (number) => Math.round(number * 10) / 10;
   const boxes = laidOut.children.flatMap((top) => [top, ...(top.children ?? [])]);
   const edges = [laidOut, ...laidOut.children].flatMap((node) => node.edges ?? []);
@@ -103,18 +103,18 @@ function toChart(laidOut, takes) {
         round(y),
       ]),
     })),
-    takes,
+    accepts,
   };
 }
 
-function takesOf(arrows, leaves, commandEvents) {
-  const takes = (leaf) =>
+function acceptedEvents(arrows, leaves, commandEvents) {
+  const accepts = (leaf) =>
     commandEvents.filter((event) =>
       arrows.some(
         (arrow) => arrow.event === event && (arrow.from === leaf || arrow.from === topOf(leaf) || arrow.from === ''),
       ),
     );
-  return Object.fromEntries(leaves.map((leaf) => [leaf, takes(leaf)]));
+  return Object.fromEntries(leaves.map((leaf) => [leaf, accepts(leaf)]));
 }
 
 function topOf(path) {

@@ -1,16 +1,19 @@
 import { grouped } from '../core/readable.ts';
 import type { ProjectionStatus } from '../core/status.ts';
 import { make, set, write } from './element.ts';
-import { insideOf } from './fleet.ts';
+import { substateOf } from './fleet.ts';
 import { skippedIcon, stateIcon } from './icons.ts';
 
-/** A projection's state: shape, word, and what it is doing inside; beside it how many events its rows lack. */
+/** A projection's state: shape, word and substate. Beside it the number of skipped events. */
 export class Badge {
   readonly element = make('span', { class: 'badges' });
   readonly #badge = make('span', { class: 'badge' });
   readonly #state = make('span', { class: 'badge-state' });
-  readonly #inside = make('span', { class: 'badge-inside' });
-  readonly #skipped = make('span', { class: 'badge badge-skipped', title: 'Its rows lack what these events say.' });
+  readonly #substate = make('span', { class: 'badge-inside' });
+  readonly #skipped = make('span', {
+    class: 'badge badge-skipped',
+    title: 'The rows lack the changes of these events.',
+  });
   #shown = '';
   #shownSkipped = 0;
 
@@ -25,8 +28,8 @@ export class Badge {
     this.#shown = status.substate;
     set(this.#badge, { 'data-state': status.state, 'data-substate': status.substate });
     write(this.#state, status.state);
-    write(this.#inside, insideOf(status));
-    this.#badge.replaceChildren(stateIcon(status.state, status.substate), this.#state, ' ', this.#inside);
+    write(this.#substate, substateOf(status));
+    this.#badge.replaceChildren(stateIcon(status.state, status.substate), this.#state, ' ', this.#substate);
   }
 
   #updateSkipped(number: number): void {

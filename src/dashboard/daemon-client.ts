@@ -4,11 +4,12 @@ import type { ProjectionStatus } from '../core/status.ts';
 import type { TransitionRecord } from '../core/transition.ts';
 import type { Fleet } from './fleet.ts';
 
-/** How long an answer may take, in milliseconds, beside the time that the daemon was asked to wait. */
+/** Deadline of an answer, on top of the time that the request asks the daemon to wait. */
 const ANSWER_MS = 10_000;
+/** How long the daemon waits for the outcome of a command or a dry run before it answers. */
 const OUTCOME_MS = 30_000;
 
-/** What the daemon answered when it did not do what was asked; the message is its own. */
+/** The daemon refused a request; the message is the daemon's. */
 export class RefusedError extends Error {
   readonly status: number;
 
@@ -19,7 +20,7 @@ export class RefusedError extends Error {
   }
 }
 
-/** Nobody answered. */
+/** The daemon did not answer: it is gone, or the deadline has passed. */
 export class UnreachableError extends Error {
   constructor() {
     super('the daemon does not answer');
@@ -27,12 +28,12 @@ export class UnreachableError extends Error {
   }
 }
 
-interface Given {
+interface CommandFields {
   readonly position?: string;
   readonly reason?: string;
 }
 
-interface Outcome {
+interface CommandAnswer {
   readonly state?: string;
   readonly warning?: string | null;
 }
@@ -42,21 +43,23 @@ export interface DaemonClient {
   fleet(): Promise<Fleet>;
   projection(name: string): Promise<ProjectionStatus>;
   /** Whether this is the daemon's token. */
-  accepts(token: string): Promise<boolean>;
-  /** Gives an order and waits for how it ended. */
-  order(name: string, event: OperatorEvent, given: Given): Promise<Outcome>;
-  /** Null where this daemon does not keep them. */
+  acceptsToken(token: string): Promise<boolean>;
+  /** Sends a command and waits for its outcome. */
+  send(name: string, event: OperatorEvent, fields: CommandFields): Promise<CommandAnswer>;
+  /** Newest first; null if this daemon keeps none. */
   transitions(name: string): Promise<readonly TransitionRecord[] | null>;
+  /** Null if this daemon keeps none. */
   failures(name: string): Promise<readonly FailureRecord[] | null>;
-  /** Runs the event a projection stands before, and rolls back. */
+  /** Dry run of the event at which the projection has halted. */
   tryFailed(name: string): Promise<TryReport>;
-  /** The capsule of the event that failed, as text. */
+  /** The failure snapshot of the event at which the projection has halted. */
   capsule(name: string): Promise<unknown>;
 }
 
 /**
- * Calls of the control API at the address the page came from. All throw RefusedError or UnreachableError.
- * @param token asked for at every call; null: none is known, which is enough to read on loopback
+ * Calls of the control API at the address that served the page.
+ * @param token read at every call; null if this tab knows none, which is enough to read on loopback
+ * @throws RefusedError, UnreachableError from every method
  */
 export function createClient(token: () => string | null): DaemonClient {
   async function call<T>(path: string, init: RequestInit = {}, waitMs = 0): Promise<T> {
@@ -72,7 +75,7 @@ export function createClient(token: () => string | null): DaemonClient {
       throw new UnreachableError();
     }
     if (!response.ok) throw new RefusedError(response.status, reasonOf(body) ?? `the answer was ${response.status}`);
-    // The daemon that answers is the one that has sent this page.
+    // Not validated: the daemon that answers has also served this page, so both have the same version.
     return body as T;
   }
   const post = (body: unknown): RequestInit => ({
@@ -85,7 +88,7 @@ export function createClient(token: () => string | null): DaemonClient {
     about: () => call('/'),
     fleet: () => call('/projections'),
     projection: (name) => call(`/projections/${encodeURIComponent(name)}`),
-    accepts: async (given) => {
+    acceptsToken: async (given) => {
       try {
         await call('/token', { headers: { Authorization: `Bearer ${given}` } });
         return true;
@@ -94,8 +97,8 @@ export function createClient(token: () => string | null): DaemonClient {
         throw error;
       }
     },
-    order: (name, type, given) =>
-      call(`${at(name, 'events')}?wait=${OUTCOME_MS}`, post({ type, ...given }), OUTCOME_MS),
+    send: (name, type, fields) =>
+      call(`${at(name, 'events')}?wait=${OUTCOME_MS}`, post({ type, ...fields }), OUTCOME_MS),
     transitions: async (name) =>
       (await orNull(call<{ readonly transitions: readonly TransitionRecord[] }>(at(name, 'transitions?limit=50'))))
         ?.transitions ?? null,

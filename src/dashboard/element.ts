@@ -1,6 +1,6 @@
 /**
- * Builds what the page shows. Texts become text nodes and nothing else: an event's payload or an error that looks like
- * markup is read as it is.
+ * Builds the elements of the page. Texts become text nodes and nothing else, so a payload or an error that looks like
+ * markup is shown as text.
  */
 type Attributes = Readonly<Record<string, string | boolean>>;
 type Child = Node | string;
@@ -27,7 +27,7 @@ export function makeSvg<K extends keyof SVGElementTagNameMap>(
   return element;
 }
 
-/** `true` is an attribute without a value, `false` none. */
+/** `true` sets an attribute without a value, `false` removes the attribute. */
 export function set(element: Element, attributes: Attributes): void {
   for (const [name, value] of Object.entries(attributes)) {
     if (value === false) element.removeAttribute(name);
@@ -36,12 +36,12 @@ export function set(element: Element, attributes: Attributes): void {
   }
 }
 
-/** Nothing is touched where the text is the same: a thousand rows are looked at every second. */
+/** Leaves an equal text alone: a thousand rows are updated every second, and each write costs a layout. */
 export function write(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** A long name goes on in the next line behind one of its own signs, and not in the middle of a word. */
+/** Lets a long name break after one of its punctuation marks, and not in the middle of a word. */
 export function breakable(name: string): readonly Child[] {
   return name.split(/(?<=[_.,@-])/).flatMap((part, at) => (at === 0 ? part : [make('wbr'), part]));
 }

@@ -1,7 +1,7 @@
 import type { ProjectionState } from '../core/status.ts';
 import { makeSvg } from './element.ts';
 
-/** A shape for each state, since colour alone does not reach everybody. */
+/** A shape for each state, since colour alone does not distinguish them for every reader. */
 const SHAPES: Readonly<Record<ProjectionState, string>> = {
   failed: 'M6 .8 11.6 11H.4zM5.3 4.4l.2 3.1h1l.2-3.1zM6 8.2a.7.7 0 1 0 0 1.4.7.7 0 0 0 0-1.4',
   resetting: 'M6 1a5 5 0 1 0 5 5H9.4A3.4 3.4 0 1 1 6 2.6V5l4-3.1L6-1z',
@@ -20,7 +20,7 @@ export function skippedIcon(): SVGSVGElement {
   return icon(SKIPPED);
 }
 
-/** Says nothing to a screen reader: the same stands beside it in words. */
+/** Hidden from screen readers: the text beside it says the same. */
 function icon(path: string): SVGSVGElement {
   return makeSvg(
     'svg',

@@ -1,43 +1,43 @@
-import { type Step, StepReader } from './inspection.ts';
+import { type ActorTransition, TransitionReader } from './inspection.ts';
 
 const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 30_000;
 
-/** Follows `WS /inspect` for as long as the page is open; where it cannot, the page shows what polling finds. */
+/** Follows `WS /inspect` for as long as the page is open. While it is not connected, the page shows what polling finds. */
 export class InspectionSocket {
   readonly #token: () => string | null;
-  readonly #onStep: (step: Step) => void;
-  #reader: StepReader | null = null;
-  #wait = FIRST_WAIT_MS;
+  readonly #onTransition: (transition: ActorTransition) => void;
+  #reader: TransitionReader | null = null;
+  #waitMs = FIRST_WAIT_MS;
   #socket: WebSocket | null = null;
-  #begun = false;
+  #isOpened = false;
   #timer = 0;
 
-  constructor(token: () => string | null, onStep: (step: Step) => void) {
+  constructor(token: () => string | null, onTransition: (transition: ActorTransition) => void) {
     this.#token = token;
-    this.#onStep = onStep;
+    this.#onTransition = onTransition;
   }
 
-  /** From now on; nothing more where it has been called before. */
+  /** Connects, and reconnects from now on. A second call does nothing. */
   open(): void {
-    if (this.#begun) return;
-    this.#begun = true;
+    if (this.#isOpened) return;
+    this.#isOpened = true;
     this.#open();
   }
 
-  /** Where a projection's actor in this daemon stands, to the moment; null while not connected, or not known. */
+  /** State path of a projection's actor in this daemon; null while the socket is not connected, or if the actor is unknown. */
   stateOf(name: string): string | null {
     return this.#reader?.stateOf(name) ?? null;
   }
 
-  /** Anew, with the token as it is now. */
+  /** Connects again, with the present token. */
   renew(): void {
     this.#socket?.close();
-    this.#wait = FIRST_WAIT_MS;
+    this.#waitMs = FIRST_WAIT_MS;
     this.#open();
   }
 
-  /** It wants the token always: pages of any origin may open a WebSocket. */
+  /** The daemon always demands the token here, since pages of any origin may open a WebSocket. */
   #open(): void {
     clearTimeout(this.#timer);
     const token = this.#token();
@@ -48,24 +48,24 @@ export class InspectionSocket {
     try {
       socket = new WebSocket(address, protocols);
     } catch {
-      // A token with a bracket in it, which no subprotocol may have.
+      // The token holds a character that no subprotocol may have, such as a bracket.
       return;
     }
     this.#socket = socket;
-    const reader = new StepReader();
+    const reader = new TransitionReader();
     socket.addEventListener('open', () => {
       this.#reader = reader;
-      this.#wait = FIRST_WAIT_MS;
+      this.#waitMs = FIRST_WAIT_MS;
     });
     socket.addEventListener('message', ({ data }) => {
-      const step = reader.read(data);
-      if (step !== null) this.#onStep(step);
+      const transition = reader.read(data);
+      if (transition !== null) this.#onTransition(transition);
     });
     socket.addEventListener('close', () => {
       if (this.#socket !== socket) return;
       this.#reader = null;
-      this.#timer = setTimeout(() => this.#open(), this.#wait * (0.5 + Math.random() / 2));
-      this.#wait = Math.min(LONGEST_WAIT_MS, this.#wait * 2);
+      this.#timer = setTimeout(() => this.#open(), this.#waitMs * (0.5 + Math.random() / 2));
+      this.#waitMs = Math.min(LONGEST_WAIT_MS, this.#waitMs * 2);
     });
   }
 }

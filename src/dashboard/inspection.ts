@@ -1,27 +1,27 @@
 import { pathOfValue } from './chart/lighting.ts';
 
-/** A projection's actor went from one state to another. */
-export interface Step {
+/** A change of state of a projection's actor, as the inspector reported it or as polling found it. */
+export interface ActorTransition {
   readonly name: string;
   readonly from: string;
   readonly to: string;
-  /** The event that caused it; null where only its effect was seen. */
+  /** Type of the event that caused it; null if polling found the change. */
   readonly cause: string | null;
   /** Epoch milliseconds. */
   readonly at: number;
 }
 
 /**
- * Makes steps out of messages of `WS /inspect` (the wire protocol of `@statelyai/inspect`). What is no snapshot of a
- * projection's actor, or no message at all, is passed over.
+ * Reads transitions from the messages of `WS /inspect` (the wire protocol of `@statelyai/inspect`). Ignores messages of
+ * other actors and texts that are no message.
  */
-export class StepReader {
+export class TransitionReader {
   readonly #names = new Map<string, string>();
   readonly #states = new Map<string, string>();
 
-  /** The step that this message tells; null: none. */
-  read(text: unknown): Step | null {
-    // Half of all messages, which say nothing of a state: not worth reading.
+  /** The transition that this message reports, or null. */
+  read(text: unknown): ActorTransition | null {
+    // Half of all messages are events, which hold no state. Parsing them would only cost time.
     if (typeof text === 'string' && text.startsWith('{"type":"@xstate.event"')) return null;
     const message = parse(text);
     const { type, sessionId } = message;
@@ -42,7 +42,7 @@ export class StepReader {
     return { name, from, to, cause: typeof cause === 'string' ? cause : null, at };
   }
 
-  /** Where a projection's actor stands; null: not known. */
+  /** State path of a projection's actor; null if no message of it has arrived. */
   stateOf(name: string): string | null {
     return this.#states.get(name) ?? null;
   }

@@ -4,7 +4,7 @@ import { createClient } from './daemon-client.ts';
 import { make } from './element.ts';
 import { keyOf } from './fleet.ts';
 import { Header } from './header.ts';
-import type { Step } from './inspection.ts';
+import type { ActorTransition } from './inspection.ts';
 import { InspectionSocket } from './inspection-socket.ts';
 import { ListView } from './list/list-view.ts';
 import { Polling, type PollResult } from './polling.ts';
@@ -12,7 +12,7 @@ import { ProjectionView } from './projection/projection-view.ts';
 import { Samples } from './samples.ts';
 import { Token } from './token.ts';
 
-/** For the rows of the first answer to be painted. */
+/** Gives the browser time to paint the rows of the first answer. */
 const ROWS_FIRST_MS = 50;
 
 const token = new Token();
@@ -21,92 +21,92 @@ const announcer = new Announcer();
 const samples = new Samples();
 const header = new Header({
   token,
-  accepts: (given) => client.accepts(given),
+  accepts: (token) => client.acceptsToken(token),
   onChange: () => {
     polling.soon();
     socket.renew();
   },
 });
-const place = make('div', { id: 'place' });
+const viewFrame = make('div', { id: 'view' });
 
-let poll: PollResult = { fleet: null, about: null, at: 0, databaseError: null };
-let before: ReadonlyMap<string, ProjectionStatus> = new Map();
+let poll: PollResult = { fleet: null, about: null, at: 0, unreachable: null };
+let previous: ReadonlyMap<string, ProjectionStatus> = new Map();
 let view: ListView | ProjectionView = open();
 
 const skip = make('a', { class: 'skip', href: '#main' }, 'Skip to content');
 skip.addEventListener('click', (event) => {
-  // The address of the page is after the hash: going to #main would leave it.
+  // The hash holds the route of the page: following the link to #main would leave that route.
   event.preventDefault();
   view.element.focus();
 });
-document.body.replaceChildren(skip, header.element, header.worries, header.banner, place, announcer.element);
+document.body.replaceChildren(skip, header.element, header.warnings, header.banner, viewFrame, announcer.element);
 show();
 
-const socket = new InspectionSocket(() => token.value, took);
-const polling = new Polling(client, looked);
+const socket = new InspectionSocket(() => token.value, onTransition);
+const polling = new Polling(client, onPoll);
 polling.start();
 addEventListener('hashchange', () => {
   if (view instanceof ProjectionView) view.close();
   view = open();
   show();
-  // As after any link: a screen reader starts to read here.
+  // As after any link, a screen reader starts to read at the new content.
   view.element.focus();
   scrollTo(0, 0);
 });
 
 function open(): ListView | ProjectionView {
-  const key = decode(location.hash.replace(/^#\/?/, ''));
+  const key = decoded(location.hash.replace(/^#\/?/, ''));
   if (key === '') return new ListView();
   return new ProjectionView({
     key,
     client,
     announcer,
     samples,
-    mayOrder: () => token.value !== null,
+    maySend: () => token.value !== null,
     askForToken: () => header.tokenForm.ask(),
     onDone: () => polling.soon(),
-    stateNow: (name) => socket.stateOf(name),
+    liveState: (name) => socket.stateOf(name),
   });
 }
 
 function show(): void {
-  place.replaceChildren(view.element);
+  viewFrame.replaceChildren(view.element);
   document.title = `${view.title} · Projectionist`;
   view.update(poll);
 }
 
-function looked(now: PollResult): void {
-  const isNew = now.databaseError === null;
-  // The first answer, or one after trouble: another daemon may be at this address.
-  if (isNew && (poll.fleet === null || poll.databaseError !== null)) void header.tokenForm.check();
+function onPoll(now: PollResult): void {
+  const answered = now.unreachable === null;
+  // After the first answer, and after an outage: another daemon may have taken this address, with another token.
+  if (answered && (poll.fleet === null || poll.unreachable !== null)) void header.tokenForm.check();
   poll = now;
-  document.body.classList.toggle('stale', !isNew && now.fleet !== null);
+  document.body.classList.toggle('stale', !answered && now.fleet !== null);
   header.update(now);
-  if (isNew) note(now);
+  if (answered) recordSamples(now);
   view.update(now);
-  // After the rows: it begins with the chart of every projection, which would come between them and the screen.
-  if (isNew) setTimeout(() => socket.open(), ROWS_FIRST_MS);
+  // After the rows: the socket begins with the definition of every machine, which would delay the first paint.
+  if (answered) setTimeout(() => socket.open(), ROWS_FIRST_MS);
 }
 
-/** Keeps a sample of each projection, and tells what has changed where nobody else does. */
-function note({ fleet, at }: PollResult): void {
+/** Adds a sample for each projection. Reports a change of state that the inspector does not report. */
+function recordSamples({ fleet, at }: PollResult): void {
   const statuses = new Map(fleet?.projections.map((status) => [keyOf(status), status]));
   for (const [key, { name, substate, lagEvents, ratePerSecond }] of statuses) {
     samples.add(key, at / 1000, lagEvents, ratePerSecond);
-    const from = before.get(key)?.substate ?? substate;
-    if (from !== substate && socket.stateOf(name) === null) took({ name, from, to: substate, cause: null, at });
+    const from = previous.get(key)?.substate ?? substate;
+    if (from !== substate && socket.stateOf(name) === null) onTransition({ name, from, to: substate, cause: null, at });
   }
-  samples.keep(new Set(statuses.keys()));
-  before = statuses;
+  samples.retain(new Set(statuses.keys()));
+  previous = statuses;
 }
 
-function took(step: Step): void {
-  if (view instanceof ProjectionView) view.step(step);
-  const [from, to] = [step.from, step.to].map((path) => path.split('.')[0]);
-  if (from !== to && step.cause !== null) polling.soon();
+function onTransition(transition: ActorTransition): void {
+  if (view instanceof ProjectionView) view.showTransition(transition);
+  const [from, to] = [transition.from, transition.to].map((path) => path.split('.')[0]);
+  if (from !== to && transition.cause !== null) polling.soon();
 }
 
-function decode(text: string): string {
+function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {

@@ -2,30 +2,30 @@ import { type DaemonClient, RefusedError, UnreachableError } from './daemon-clie
 import type { Fleet } from './fleet.ts';
 
 const EVERY_MS = 1_000;
-/** Nobody looks at a tab in the background; it only keeps its samples going. */
+/** A tab in the background only goes on collecting samples for the graphs. */
 const HIDDEN_EVERY_MS = 5_000;
-/** After something has happened; what else happens meanwhile is in the same answer. */
+/** Delay of a poll after a change, so that several changes share one answer. */
 const SOON_MS = 150;
 
-/** What the daemon said last, and whether it still says anything. */
+/** The last answer of the daemon, and whether it still answers. */
 export interface PollResult {
-  /** Null: it has not answered yet. */
+  /** Null before the first answer. */
   readonly fleet: Fleet | null;
   readonly about: { readonly version: string; readonly daemon: string } | null;
-  /** When `fleet` came, epoch milliseconds. */
+  /** When `fleet` arrived, epoch milliseconds. */
   readonly at: number;
-  /** Null while it answers. */
-  readonly databaseError: { readonly since: number; readonly message: string; readonly needsToken: boolean } | null;
+  /** Null while the daemon answers. `since`: epoch milliseconds. */
+  readonly unreachable: { readonly since: number; readonly message: string; readonly needsToken: boolean } | null;
 }
 
-/** Asks the daemon once a second, one question at a time, for as long as the page is open. */
+/** Polls the daemon once a second, one request at a time, for as long as the page is open. */
 export class Polling {
   readonly #client: DaemonClient;
   readonly #onPoll: (poll: PollResult) => void;
-  #poll: PollResult = { fleet: null, about: null, at: 0, databaseError: null };
+  #poll: PollResult = { fleet: null, about: null, at: 0, unreachable: null };
   #timer = 0;
-  #asking = false;
-  #again = false;
+  #inFlight = false;
+  #pollAgain = false;
   #isSoon = false;
 
   constructor(client: DaemonClient, onPoll: (poll: PollResult) => void) {
@@ -34,49 +34,50 @@ export class Polling {
     document.addEventListener('visibilitychange', () => this.soon());
   }
 
-  /** For the first time, at once. */
+  /** Polls at once, and from then on regularly. */
   start(): void {
-    this.#askIn(0);
+    this.#pollIn(0);
   }
 
-  /** In a moment, or right after the answer that is under way: something has happened. */
+  /** Polls in a moment, or right after the request that is in flight. */
   soon(): void {
-    if (this.#asking) this.#again = true;
+    if (this.#inFlight) this.#pollAgain = true;
     else if (!this.#isSoon) {
-      // Not later with each that happens: many at once would put it off for ever.
+      // The timer is not started again with each change: a stream of changes would postpone the poll for ever.
       this.#isSoon = true;
-      this.#askIn(SOON_MS);
+      this.#pollIn(SOON_MS);
     }
   }
 
-  #askIn(ms: number): void {
+  #pollIn(ms: number): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#ask(), ms);
+    this.#timer = setTimeout(() => void this.#pollOnce(), ms);
   }
 
-  async #ask(): Promise<void> {
-    this.#asking = true;
+  async #pollOnce(): Promise<void> {
+    this.#inFlight = true;
     this.#isSoon = false;
-    this.#poll = await this.#answer();
-    this.#asking = false;
+    this.#poll = await this.#request();
+    this.#inFlight = false;
     this.#onPoll(this.#poll);
-    const soon = this.#again;
-    this.#again = false;
-    this.#askIn(soon ? SOON_MS : document.hidden ? HIDDEN_EVERY_MS : EVERY_MS);
+    const soon = this.#pollAgain;
+    this.#pollAgain = false;
+    this.#pollIn(soon ? SOON_MS : document.hidden ? HIDDEN_EVERY_MS : EVERY_MS);
   }
 
-  async #answer(): Promise<PollResult> {
-    const before = this.#poll;
+  async #request(): Promise<PollResult> {
+    const previous = this.#poll;
     try {
-      // After trouble another daemon may answer at this address.
-      const about = before.databaseError === null && before.about !== null ? before.about : await this.#client.about();
-      return { fleet: await this.#client.fleet(), about, at: Date.now(), databaseError: null };
+      // After an outage another daemon may answer at this address.
+      const about =
+        previous.unreachable === null && previous.about !== null ? previous.about : await this.#client.about();
+      return { fleet: await this.#client.fleet(), about, at: Date.now(), unreachable: null };
     } catch (error) {
-      const since = before.databaseError?.since ?? Date.now();
-      const told = error instanceof RefusedError || error instanceof UnreachableError;
-      const message = told ? error.message : String(error);
+      const since = previous.unreachable?.since ?? Date.now();
+      const isKnown = error instanceof RefusedError || error instanceof UnreachableError;
+      const message = isKnown ? error.message : String(error);
       const needsToken = error instanceof RefusedError && error.status === 401;
-      return { ...before, databaseError: { since, message, needsToken } };
+      return { ...previous, unreachable: { since, message, needsToken } };
     }
   }
 }

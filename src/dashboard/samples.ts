@@ -1,4 +1,4 @@
-/** Lag and rate of each projection since the page was opened, a sample for each answer of the daemon. */
+/** Lag and rate of a projection since the page was opened: a sample for each answer of the daemon. */
 export interface Series {
   /** Epoch seconds. */
   readonly at: readonly number[];
@@ -12,7 +12,7 @@ export class Samples {
   readonly #series = new Map<string, { at: number[]; lag: number[]; rate: number[] }>();
   readonly #capacity: number;
 
-  /** @param capacity of each projection; the oldest go first. Default a quarter of an hour */
+  /** @param capacity samples for each projection; the oldest are dropped first. Default 900, a quarter of an hour */
   constructor(capacity = 900) {
     this.#capacity = capacity;
   }
@@ -23,7 +23,7 @@ export class Samples {
     series.at.push(at);
     series.lag.push(lag);
     series.rate.push(rate);
-    // In lumps: moving a whole array for every sample of a thousand projections would cost more than the rest.
+    // Dropped a tenth at a time: to shift a whole array for every sample of a thousand projections would cost more than the rest.
     const over = series.at.length - this.#capacity;
     if (over < this.#capacity / 10) return;
     for (const values of [series.at, series.lag, series.rate]) values.splice(0, over);
@@ -33,8 +33,8 @@ export class Samples {
     return this.#series.get(key) ?? EMPTY;
   }
 
-  /** Forgets projections that are gone. */
-  keep(keys: ReadonlySet<string>): void {
+  /** Drops the samples of all other projections. */
+  retain(keys: ReadonlySet<string>): void {
     for (const key of this.#series.keys()) if (!keys.has(key)) this.#series.delete(key);
   }
 }

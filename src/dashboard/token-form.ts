@@ -3,16 +3,16 @@ import type { Token } from './token.ts';
 
 export interface TokenFormOptions {
   readonly token: Token;
-  /** Whether the daemon takes this token. Rejects where the daemon does not say. */
+  /** Whether the daemon accepts this token. Rejects if the daemon does not answer. */
   readonly accepts: (token: string) => Promise<boolean>;
   readonly onChange: () => void;
 }
 
-/** Says whether this tab may give orders, and takes the token where it may not. A wrong one is refused at once. */
+/** Shows whether this tab may send commands, and asks for the token if not. A wrong token is refused at once. */
 export class TokenForm {
   readonly element = make('div', { class: 'token' });
   readonly #options: TokenFormOptions;
-  readonly #says = make('span', { class: 'token-says' });
+  readonly #label = make('span', { class: 'token-says' });
   readonly #open: HTMLButtonElement;
   readonly #form: HTMLFormElement;
   readonly #wrong = make('p', { class: 'token-wrong', role: 'alert' });
@@ -34,28 +34,28 @@ export class TokenForm {
       this.#input,
       make('button', { type: 'submit', class: 'primary' }, 'Use it'),
       this.#wrong,
-      make('p', { class: 'hint' }, 'The daemon prints it at its start, and keeps it in .projectionist/daemon.json.'),
+      make('p', { class: 'hint' }, 'The daemon prints it when it starts, and keeps it in .projectionist/daemon.json.'),
     );
     this.#form.hidden = true;
     this.#form.addEventListener('submit', (event) => {
       event.preventDefault();
       void this.#submit(this.#input.value.trim());
     });
-    this.element.append(this.#says, this.#open, this.#form);
+    this.element.append(this.#label, this.#open, this.#form);
     this.#show();
   }
 
-  /** Opens the field and goes there: something was asked that needs the token. */
+  /** Opens the form and moves the focus into it, after an action that needs the token. */
   ask(): void {
     if (this.#form.hidden) this.#toggle();
     this.#input.focus();
   }
 
-  /** The token that this tab knows may be another daemon's, or that of this one before it was restarted. */
+  /** Drops a token that is of another daemon, or of this one before a restart. */
   async check(): Promise<void> {
     const { token, onChange } = this.#options;
     const { value } = token;
-    if (value === null || (await this.#isTaken(value))) return;
+    if (value === null || (await this.#isAccepted(value))) return;
     if (token.value !== value) return;
     token.set(null);
     this.#show();
@@ -74,23 +74,23 @@ export class TokenForm {
 
   async #submit(value: string): Promise<void> {
     set(this.#form, { 'aria-busy': 'true' });
-    const taken = await this.#isTaken(value);
+    const isAccepted = await this.#isAccepted(value);
     set(this.#form, { 'aria-busy': 'false' });
-    if (taken) this.#use(value);
+    if (isAccepted) this.#use(value);
     else {
       this.#refuse("This is not the daemon's token.");
       this.#input.select();
     }
   }
 
-  /** A daemon that does not answer refuses nothing: the next order says whether the token is right. */
-  async #isTaken(value: string): Promise<boolean> {
+  /** A token counts as accepted while the daemon does not answer: the next command shows whether it is right. */
+  async #isAccepted(value: string): Promise<boolean> {
     return await this.#options.accepts(value).catch(() => true);
   }
 
-  #refuse(why: string): void {
+  #refuse(reason: string): void {
     this.#setOpen(true);
-    write(this.#wrong, why);
+    write(this.#wrong, reason);
     this.#wrong.hidden = false;
   }
 
@@ -111,7 +111,7 @@ export class TokenForm {
 
   #show(): void {
     const known = this.#options.token.value !== null;
-    write(this.#says, known ? '' : 'Read only');
+    write(this.#label, known ? '' : 'Read only');
     write(this.#open, known ? 'Forget token' : 'Enter token');
   }
 }

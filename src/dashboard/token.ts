@@ -1,20 +1,20 @@
-const KEPT_AS = 'projectionist.token';
+const STORAGE_KEY = 'projectionist.token';
 
-/** The daemon's token as this tab knows it: from the address the daemon printed, or typed in. */
+/** The daemon's token as this tab knows it: from the address that the daemon printed, or from the form. */
 export class Token {
   #value: string | null;
 
   /**
-   * Takes it out of the address at once: an address is kept in the browser's history, and shown to whoever looks on. The
-   * tab's own storage ends with the tab.
+   * Removes the token from the address at once: the browser keeps addresses in its history and shows them on the screen.
+   * The session storage ends with the tab.
    */
   constructor() {
     const given = /^#token=(.+)$/.exec(location.hash)?.[1];
     if (given !== undefined) {
-      sessionStorage.setItem(KEPT_AS, decode(given));
+      sessionStorage.setItem(STORAGE_KEY, decode(given));
       history.replaceState(null, '', '/');
     }
-    this.#value = sessionStorage.getItem(KEPT_AS);
+    this.#value = sessionStorage.getItem(STORAGE_KEY);
   }
 
   get value(): string | null {
@@ -23,8 +23,8 @@ export class Token {
 
   set(value: string | null): void {
     this.#value = value;
-    if (value === null) sessionStorage.removeItem(KEPT_AS);
-    else sessionStorage.setItem(KEPT_AS, value);
+    if (value === null) sessionStorage.removeItem(STORAGE_KEY);
+    else sessionStorage.setItem(STORAGE_KEY, value);
   }
 }
 

@@ -4,8 +4,8 @@ import { projectionMachine } from '../../machines/projection.ts';
 import { layOut } from '../../scripts/dashboard/statechart.mjs';
 import { COMMAND_EVENTS } from '../../src/core/operator-commands/command-definition.ts';
 import type { Chart } from '../../src/dashboard/chart/chart.ts';
-import { litBy, pathOfValue, takes, wayOf } from '../../src/dashboard/chart/lighting.ts';
-import { StepReader } from '../../src/dashboard/inspection.ts';
+import { accepts, litBy, pathOfValue, routeOf } from '../../src/dashboard/chart/lighting.ts';
+import { TransitionReader } from '../../src/dashboard/inspection.ts';
 
 const CHART: Chart = {
   width: 100,
@@ -15,29 +15,29 @@ const CHART: Chart = {
     { between: ['live', 'failed'], both: true, points: [] },
     { between: ['idle.opening', 'idle.standby'], both: false, points: [] },
   ],
-  takes: { 'failed.halted': ['RESET', 'RETRY'], 'live.waiting': ['RESET', 'PAUSE'] },
+  accepts: { 'failed.halted': ['RESET', 'RETRY'], 'live.waiting': ['RESET', 'PAUSE'] },
 };
 
-test('a step goes along the line of its states, or of their boxes, there or back', () => {
-  expect(wayOf(CHART, 'live.working', 'failed.halted')).toEqual({ line: 0, backwards: false });
-  expect(wayOf(CHART, 'failed.attempting', 'live.waiting')).toEqual({ line: 0, backwards: true });
-  expect(wayOf(CHART, 'idle.opening', 'idle.standby')).toEqual({ line: 1, backwards: false });
-  // No arrow leads back there, and none that is drawn to a reset.
-  expect(wayOf(CHART, 'idle.standby', 'idle.opening').line).toBeNull();
-  expect(wayOf(CHART, 'live.waiting', 'resetting').line).toBeNull();
+test('a transition moves along the line between its states, or between their boxes, in either direction', () => {
+  expect(routeOf(CHART, 'live.working', 'failed.halted')).toEqual({ line: 0, backwards: false });
+  expect(routeOf(CHART, 'failed.attempting', 'live.waiting')).toEqual({ line: 0, backwards: true });
+  expect(routeOf(CHART, 'idle.opening', 'idle.standby')).toEqual({ line: 1, backwards: false });
+  // The chart has no arrow back, and draws none to a reset.
+  expect(routeOf(CHART, 'idle.standby', 'idle.opening').line).toBeNull();
+  expect(routeOf(CHART, 'live.waiting', 'resetting').line).toBeNull();
 });
 
-test('a state is lit with the box it is in', () => {
+test('a state is lit together with the box around it', () => {
   expect(litBy('live.waiting')).toEqual(['live', 'live.waiting']);
   expect(litBy('resetting')).toEqual(['resetting']);
 });
 
-test('an order can be given where the machine takes it; where the chart knows nothing the daemon decides', () => {
-  expect([takes(CHART, 'failed.halted', 'RETRY'), takes(CHART, 'live.waiting', 'RETRY')]).toEqual([true, false]);
-  expect(takes(CHART, 'newer.state', 'RETRY')).toBe(true);
+test('a command can be sent in a state that accepts it; in a state that the chart does not know, the daemon decides', () => {
+  expect([accepts(CHART, 'failed.halted', 'RETRY'), accepts(CHART, 'live.waiting', 'RETRY')]).toEqual([true, false]);
+  expect(accepts(CHART, 'newer.state', 'RETRY')).toBe(true);
 });
 
-test('a value of XState is a path; anything else is none', () => {
+test('a state value of XState has a path; any other value has none', () => {
   expect([pathOfValue('resetting'), pathOfValue({ live: 'waiting' })]).toEqual(['resetting', 'live.waiting']);
   expect([null, 7, {}, { a: 'b', c: 'd' }, { a: 7 }].map(pathOfValue)).toEqual([null, null, null, null, null]);
 });
@@ -54,8 +54,8 @@ describe('messages of the inspector', () => {
       event: { type },
     });
 
-  test('become steps of projections; what changes no state is none', () => {
-    const reader = new StepReader();
+  test('become transitions of projections; a message without a change of state becomes none', () => {
+    const reader = new TransitionReader();
     expect(reader.read(actor('projection.band', { live: 'waiting' }))).toBeNull();
     expect(reader.stateOf('band')).toBe('live.waiting');
     expect(reader.read(snapshot({ live: 'waiting' }))).toBeNull();
@@ -68,8 +68,8 @@ describe('messages of the inspector', () => {
     });
   });
 
-  test('of other actors, and what is no message, are passed over', () => {
-    const reader = new StepReader();
+  test('of other actors are ignored, and so is a text that is no message', () => {
+    const reader = new TransitionReader();
     reader.read(actor('daemon', 'running'));
     expect(reader.read(snapshot('draining'))).toBeNull();
     for (const odd of ['', 'no json', '7', 'null', '{"type":"@xstate.snapshot"}', new ArrayBuffer(2)])
@@ -77,17 +77,17 @@ describe('messages of the inspector', () => {
   });
 });
 
-// Seen red with: children left out of the layout; arrows of one direction only.
-test('the picture that the build makes has every state, a line for every arrow that is drawn, and nothing outside', async () => {
+// Seen red with: a layout without child states; arrows of one direction only.
+test('the picture from the build has every state and a line for every arrow that is not left out, all inside its frame', async () => {
   const chart = await layOut(projectionMachine, { arrowsOf, leavesOf }, Object.keys(COMMAND_EVENTS));
   const leaves = leavesOf(projectionMachine);
   expect(chart.states.map(({ path }) => path)).toEqual(expect.arrayContaining([...leaves]));
-  expect(Object.keys(chart.takes)).toEqual(leaves);
-  expect(chart.takes['failed.halted']).toEqual(['RESET', 'PAUSE', 'RETRY', 'SKIP', 'REOPEN']);
+  expect(Object.keys(chart.accepts)).toEqual(leaves);
+  expect(chart.accepts['failed.halted']).toEqual(['RESET', 'PAUSE', 'RETRY', 'SKIP', 'REOPEN']);
   for (const { from, target, event, guard } of arrowsOf(projectionMachine)) {
     if (target === null || from === target) continue;
     const leftOut = ['STOP', 'RESET', 'PAUSE', 'REOPEN'].includes(event) || (guard ?? '').startsWith('wants');
-    if (!leftOut) expect(wayOf(chart, from, target).line, `${from} to ${target} by ${event}`).not.toBeNull();
+    if (!leftOut) expect(routeOf(chart, from, target).line, `${from} to ${target} by ${event}`).not.toBeNull();
   }
   for (const { x, y, width, height } of chart.states) {
     expect(x >= 0 && y >= 0 && x + width <= chart.width && y + height <= chart.height).toBe(true);

@@ -23,19 +23,19 @@ const FLEET = [
 ];
 const names = (statuses: readonly { readonly name: string }[]) => statuses.map(({ name }) => name);
 
-test('what needs somebody stands first; equals in the order of their names, numbers as numbers', () => {
+test('the most urgent states come first; equal projections are sorted by name, with numbers in numeric order', () => {
   expect(names(ordered(FLEET, { by: 'state', descending: false }))).toEqual(['broken', 'fresh', 'late', 'p2', 'p10']);
   expect(names(ordered(FLEET, { by: 'state', descending: true }))).toEqual(['p2', 'p10', 'late', 'fresh', 'broken']);
 });
 
-test('by lag, by time behind, by what there is to wait for', () => {
+test('the list is sorted by lag, by time behind and by remaining time', () => {
   expect(names(ordered(FLEET, { by: 'lag', descending: true }))).toEqual(['fresh', 'late', 'broken', 'p2', 'p10']);
   expect(names(ordered(FLEET, { by: 'time', descending: true })).slice(0, 3)).toEqual(['broken', 'late', 'fresh']);
   expect(names(ordered(FLEET, { by: 'eta', descending: true }))[0]).toBe('late');
   expect(names(ordered(FLEET, { by: 'owner', descending: false }))[0]).toBe('broken');
 });
 
-test('a search finds names, errors, event types and daemons, all words at once, and the state narrows it', () => {
+test('a search finds names, errors, event types and daemons that hold all its words; the state filter narrows it', () => {
   const found = (search: string, state: 'failed' | 'live' | null = null) => names(matching(FLEET, { search, state }));
   expect(found('NULL value')).toEqual(['broken']);
   expect(found('bandcreated other:2')).toEqual(['broken']);
@@ -51,14 +51,14 @@ test('a search finds names, errors, event types and daemons, all words at once, 
   ]);
 });
 
-// Seen red with: nothing ever taken away (a page that is open for a month).
-test('samples are bounded, the oldest go first, and projections that are gone are forgotten', () => {
+// Seen red with: no sample ever dropped (a page that is open for a month).
+test('samples are bounded, the oldest are dropped first, and those of removed projections are dropped', () => {
   const samples = new Samples(100);
   for (let at = 0; at < 1000; at++) samples.add('band', at, at * 2, 1);
   const { at, lag, rate } = samples.of('band');
   expect(at.length).toBeLessThanOrEqual(110);
   expect([lag.length, rate.length]).toEqual([at.length, at.length]);
   expect([at.at(-1), lag.at(-1)]).toEqual([999, 1998]);
-  samples.keep(new Set(['event']));
+  samples.retain(new Set(['event']));
   expect(samples.of('band').at).toEqual([]);
 });

@@ -14,7 +14,7 @@ import { openScene } from '../support/scene.ts';
 const browser: Browser | null = await openChromium();
 afterAll(() => browser?.close());
 
-/** What the page's policy forbids, tried in the page: the sentences of those that were refused. */
+/** Runs in the page what its policy forbids. @returns the messages of those attempts that were refused */
 const FORBIDDEN = `(async () => {
   const attempts = {
     script: () => { document.createElement('script').text = 'globalThis.hacked = 1'; },
@@ -33,7 +33,7 @@ const FORBIDDEN = `(async () => {
   return said;
 })()`;
 
-/** Milliseconds from the start of the page until its first rows are painted, as `painted`. */
+/** Records in `painted` the milliseconds from the start of the page until its first rows are painted. */
 const NOTE_FIRST_ROWS = `new MutationObserver((_, observer) => {
   if (document.querySelector('tbody tr') === null) return;
   observer.disconnect();
@@ -52,7 +52,7 @@ const FAILURE = {
   at: '2026-01-02T03:04:05.000Z',
 };
 
-/** So many projections, one of them failed, one catching up, one reset a moment ago, one paused. */
+/** This many projections: one has failed, one is catching up, one was just reset, one is paused, the others are live. */
 function fleetOf(number: number): FakeDaemon {
   const daemon = new FakeDaemon();
   daemon.statuses = Array.from({ length: number }, (_, at) => {
@@ -98,8 +98,8 @@ describe.skipIf(browser === null)('the page', () => {
     ['on a phone', { colorScheme: 'light', viewport: { width: 360, height: 740 } }],
   ];
 
-  // Seen red with: the muted colour of each theme a shade nearer to its background.
-  test.each(THEMES)('has nothing that axe would object to: list, projection, question, %s', async (_, options) => {
+  // Seen red with: the muted colour of each theme a shade closer to its background.
+  test.each(THEMES)('axe finds no violation in the list, a projection and a dialog, %s', async (_, options) => {
     const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
     const page = await show(fleetOf(5), options);
     const check = async (what: string) => {
@@ -111,9 +111,9 @@ describe.skipIf(browser === null)('the page', () => {
     await check('list');
     await page.getByRole('region', { name: 'Broker and publisher' }).getByText('Broker: cannot use RabbitMQ').waitFor();
     await page.getByRole('link', { name: 'p1', exact: true }).click();
-    await page.getByRole('heading', { name: /Stands before/ }).waitFor();
+    await page.getByRole('heading', { name: /Failed at/ }).waitFor();
     await check('projection');
-    // Seen red with: the picture left as it stands on a phone, where `failed` is beyond the edge.
+    // Seen red with: a picture that does not scroll on a phone, where `failed` is beyond the edge.
     const lit = await page.locator('.chart .outer.lit').boundingBox();
     const width = Number(await page.evaluate('innerWidth'));
     expect(lit !== null && lit.x >= 0 && lit.x + lit.width <= width, 'the lit state is on the screen').toBe(true);
@@ -130,8 +130,8 @@ describe.skipIf(browser === null)('the page', () => {
     expect(wider, 'the page is wider than the screen').toBe(false);
   });
 
-  // Seen red with: write() that sets innerHTML (refused by the page's own policy, which the console tells).
-  test('J8: markup in an event type, an error and a payload is text, and the policy lets nothing else run', async () => {
+  // Seen red with: write() that sets innerHTML (refused by the page's own policy, as the console reports).
+  test('J8: markup in an event type, an error and a payload is shown as text, and the policy lets no other script run', async () => {
     if (browser === null) throw new Error('there is no browser');
     const markup = '<img src=x onerror="globalThis.hacked = 1"><script>globalThis.hacked = 1</script>';
     const projection = defineProjection<{ name: string; payload: unknown }>()({
@@ -161,14 +161,14 @@ describe.skipIf(browser === null)('the page', () => {
 
     await expect.poll(() => page.locator('tbody .remark').textContent()).toContain(`cannot apply ${markup}`);
     await page.getByRole('link', { name: 'victim' }).click();
-    await page.getByRole('heading', { name: `Stands before ${markup}` }).waitFor();
+    await page.getByRole('heading', { name: `Failed at ${markup}` }).waitFor();
     expect(await page.locator('.failure > .error').textContent()).toBe(`cannot apply ${markup}`);
     await page.getByRole('button', { name: 'Show payload' }).click();
     await expect
       .poll(() => page.getByLabel('Payload', { exact: true }).textContent())
       .toContain(JSON.stringify(markup));
     await page.getByRole('button', { name: 'Try it' }).click();
-    await page.getByRole('heading', { name: 'It fails now too.' }).waitFor();
+    await page.getByRole('heading', { name: 'The event fails with the present code too.' }).waitFor();
     expect(await page.locator('.try > .error').textContent()).toBe(`cannot apply ${markup}`);
     expect(await page.locator('main img, main script').count()).toBe(0);
     expect(await page.evaluate(() => Reflect.get(globalThis, 'hacked'))).toBeUndefined();
@@ -184,7 +184,7 @@ describe.skipIf(browser === null)('the page', () => {
     expect(complaints.join()).toMatch(/violates the following Content Security Policy directive: "connect-src 'self'"/);
   });
 
-  test('a daemon that is gone is told, with since when; what was shown stays, orders wait; it comes back by itself', async () => {
+  test('the page says since when the daemon is gone and keeps its content, refuses commands, and recovers by itself', async () => {
     if (browser === null) throw new Error('there is no browser');
     const daemon = fleetOf(5);
     const server = await serveDashboard(daemon);
@@ -198,15 +198,15 @@ describe.skipIf(browser === null)('the page', () => {
       .getByText(/The daemon does not answer, since .* What is shown is from/)
       .waitFor();
     expect(await page.getByRole('button', { name: 'RETRY' }).getAttribute('aria-disabled')).toBe('true');
-    expect(await page.getByRole('heading', { name: /Stands before BandCreated at 41/ }).isVisible()).toBe(true);
+    expect(await page.getByRole('heading', { name: /Failed at BandCreated, position 41/ }).isVisible()).toBe(true);
     const again = await serveDashboard(daemon, { port: server.port });
     onTestFinished(() => again.close(0));
     await page.getByRole('alert').waitFor({ state: 'hidden' });
     await expect.poll(() => page.getByRole('button', { name: 'RETRY' }).getAttribute('aria-disabled')).toBe('false');
   });
 
-  // Seen red with: all rows made at once.
-  test('of 1000 projections a screenful is drawn first, and then the others', async () => {
+  // Seen red with: all rows built in one go.
+  test('of 1000 projections the first screenful is drawn first, then the others', async () => {
     if (browser === null) throw new Error('there is no browser');
     const server = await serveDashboard(fleetOf(1000));
     onTestFinished(() => server.close(0));
@@ -221,7 +221,7 @@ describe.skipIf(browser === null)('the page', () => {
     await context.close();
   });
 
-  test('everything that the page loads is under 100 kB, as it is sent', async () => {
+  test('all files of the page together are under 100 kB as they are sent', async () => {
     const server = await serveDashboard(fleetOf(1));
     onTestFinished(() => server.close(0));
     const page = await (await fetch(server.url, { headers: { accept: 'text/html' } })).text();
@@ -231,7 +231,7 @@ describe.skipIf(browser === null)('the page', () => {
     expect(bodies.reduce((sum, body) => sum + gzipSync(body).length, 0)).toBeLessThan(100_000);
   });
 
-  test('200 projections are found by name, by what is wrong and by state; the most needy stand first', async () => {
+  test('200 projections are found by name, by error and by state; the most urgent are listed first', async () => {
     const page = await show(fleetOf(200));
     const names = () => page.locator('tbody th a').allTextContents();
     await expect.poll(async () => (await names()).length).toBe(200);

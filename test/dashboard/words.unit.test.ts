@@ -6,11 +6,11 @@ import {
 } from '../../src/core/operator-commands/command-registry.ts';
 import { count, duration, grouped } from '../../src/core/readable.ts';
 import type { ProjectionStatus } from '../../src/core/status.ts';
-import { insideOf, keyOf } from '../../src/dashboard/fleet.ts';
+import { keyOf, substateOf } from '../../src/dashboard/fleet.ts';
 import { clock, percent, rate } from '../../src/dashboard/format.ts';
 import { statusOf } from '../http/fake-daemon.ts';
 
-describe('figures are written', () => {
+describe('numbers are written', () => {
   test.each([
     [0, '0'],
     [999, '999'],
@@ -27,35 +27,35 @@ describe('figures are written', () => {
     [86_400 * 3 + 59, '3 d'],
   ])('%i seconds as %s', (seconds, text) => expect(duration(seconds)).toBe(text));
 
-  test('rates with a decimal only where it says something', () => {
+  test('a rate below ten has a decimal', () => {
     expect([0, 0.25, 3.25, 12.4, 12_350].map(rate)).toEqual(['–', '0.3/s', '3.3/s', '12/s', '12,350/s']);
     expect([count(1, 'event'), count(2000, 'event')]).toEqual(['1 event', '2,000 events']);
   });
 
-  test('a time with its date only when that is not today', () => {
+  test('a time has its date only if that is not today', () => {
     const at = new Date(2026, 0, 2, 3, 4, 5);
     expect(clock(at, new Date(2026, 0, 2, 23, 0, 0))).toBe('03:04:05');
     expect(clock(at, new Date(2026, 0, 3, 0, 0, 0))).toBe('2026-01-02 03:04:05');
   });
 
   // Seen red with: Number(cursor) / Number(head), rounded: 100 % with an event to come.
-  test('100 percent only when everything is applied, also beyond what a number can hold', () => {
+  test('100 percent is shown only if every event is applied, also for positions beyond 2^53', () => {
     expect([percent('0', '0'), percent('1', '3'), percent('0', '3')]).toEqual([100, 33, 0]);
     expect(percent('9007199254740993', '9007199254740994')).toBe(99);
   });
 });
 
-test('a projection is named with its instance, and with what it does where that tells something', () => {
+test('a projection is shown with its instance, and with a substate except in live', () => {
   expect(keyOf({ name: 'band', instance: '' })).toBe('band');
   expect(keyOf({ name: 'band', instance: 'eu' })).toBe('band@eu');
-  expect(insideOf({ state: 'failed', substate: 'failed.halted' })).toBe('halted');
-  expect(insideOf({ state: 'resetting', substate: 'resetting' })).toBe('');
-  expect(insideOf({ state: 'live', substate: 'live.working' })).toBe('');
+  expect(substateOf({ state: 'failed', substate: 'failed.halted' })).toBe('halted');
+  expect(substateOf({ state: 'resetting', substate: 'resetting' })).toBe('');
+  expect(substateOf({ state: 'live', substate: 'live.working' })).toBe('');
 });
 
 const explain = (event: OperatorEvent, status: ProjectionStatus) => operatorCommand(event).dialog(status);
 
-describe('what an order will do', () => {
+describe('the effect of a command', () => {
   const failure = {
     eventId: 'e',
     position: '18742',
@@ -68,7 +68,7 @@ describe('what an order will do', () => {
     at: '2026-01-02T03:04:05Z',
   };
 
-  test('is said of every order, and names the projection', () => {
+  test('is described for every command, with the name of the projection', () => {
     for (const { dialog } of OPERATOR_COMMANDS) {
       const { title, says, confirm } = dialog(statusOf('band', { failure }));
       expect(`${title} ${says.join(' ')}`).toContain('band');
@@ -76,7 +76,7 @@ describe('what an order will do', () => {
     }
   });
 
-  test('RESET: which tables are emptied, how much is replayed, and for how long where that is known', () => {
+  test('RESET: the tables that are emptied, the number of positions, and the duration if the rate is known', () => {
     const tables = ['origin', 'ignored_band', 'ignored_city'];
     const status = statusOf('userpreferences', { tables, head: '20000', ratePerSecond: 100 });
     expect(explain('RESET', status).says[0]).toBe(
@@ -85,7 +85,7 @@ describe('what an order will do', () => {
     expect(explain('RESET', statusOf('band')).says[0]).toMatch(/^Table band is emptied at once.*: 42 positions\.$/);
   });
 
-  test('SKIP: which event will be missing where, and that it wants a reason', () => {
+  test('SKIP: the event, the tables that will lack it, and the demand for a reason', () => {
     const { says, grave } = explain('SKIP', statusOf('band', { failure }));
     expect(says[0]).toBe(
       'The event at position 18,742 (BandCreated) is passed over: what it says will not be in table band. band then goes on behind it.',

@@ -9,7 +9,7 @@ const BUILT = new URL('../../dist/src/dashboard/assets/', import.meta.url);
 const LOG = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
 /** Records every violation of the page's policy, also those that the browser does not log. */
-const TELL_VIOLATIONS = `addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) => {
+const LOG_VIOLATIONS = `addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) => {
   console.error('forbidden by ' + violatedDirective + ': ' + blockedURI);
 })`;
 
@@ -38,7 +38,7 @@ export async function openPage(
     const isAnswer = /Failed to load resource|WebSocket connection/.test(message.text());
     if (message.type() === 'error' && !isAnswer) complaints.push(message.text());
   });
-  await page.addInitScript(TELL_VIOLATIONS);
+  await page.addInitScript(LOG_VIOLATIONS);
   await page.goto(url);
   return { page, complaints };
 }

@@ -1,8 +1,8 @@
-/** A machine as the build has laid it out, in pixels. */
+/** The statechart as the build has laid it out, in pixels. */
 export interface Chart {
   readonly width: number;
   readonly height: number;
-  /** Boxes before what is in them. `path`: `live`, `live.waiting`. */
+  /** A box precedes the boxes inside it. `path`: `live`, `live.waiting`. */
   readonly states: readonly {
     readonly path: string;
     readonly x: number;
@@ -10,17 +10,17 @@ export interface Chart {
     readonly width: number;
     readonly height: number;
   }[];
-  /** `between` two states of one box, or two boxes; `both`: it can be gone either way. */
+  /** `between` two states of one box, or between two boxes; `both`: transitions exist in both directions. */
   readonly lines: readonly {
     readonly between: readonly [string, string];
     readonly both: boolean;
     readonly points: readonly (readonly [number, number])[];
   }[];
-  /** Which events of an operator each state that it can rest in takes. */
-  readonly takes: Readonly<Record<string, readonly string[]>>;
+  /** For each leaf state, the operator's events that the machine accepts there. */
+  readonly accepts: Readonly<Record<string, readonly string[]>>;
 }
 
-/** Put here by the build. */
+/** Defined by the build (`scripts/dashboard/build.mjs`). */
 declare const PROJECTION_CHART: Chart;
 
 export function projectionChart(): Chart {

@@ -1,15 +1,15 @@
 import type { Chart } from './chart.ts';
 
-/** What a step from one state to another goes along: a line of the chart, or none that is drawn. */
-export interface Way {
-  /** Index in `chart.lines`; null: the chart draws no line there (RESET, PAUSE and STOP lead from everywhere). */
+/** The line of the chart that a transition moves along. */
+export interface Route {
+  /** Index in `chart.lines`; null if the chart draws none (RESET, PAUSE and STOP are possible in nearly every state). */
   readonly line: number | null;
-  /** Against the direction in which the line is drawn. */
+  /** True if the transition runs against the direction in which the line is drawn. */
   readonly backwards: boolean;
 }
 
-/** The line between two states, or else between the boxes they are in. */
-export function wayOf(chart: Chart, from: string, to: string): Way {
+/** The line between two states of one box, or else between their boxes. */
+export function routeOf(chart: Chart, from: string, to: string): Route {
   const [a, b] = topOf(from) === topOf(to) ? [from, to] : [topOf(from), topOf(to)];
   for (const [index, { between, both }] of chart.lines.entries()) {
     if (between[0] === a && between[1] === b) return { line: index, backwards: false };
@@ -18,18 +18,18 @@ export function wayOf(chart: Chart, from: string, to: string): Way {
   return { line: null, backwards: false };
 }
 
-/** The boxes that are lit: the state and what it is in. */
+/** The boxes to light: the state and the box around it. */
 export function litBy(substate: string): readonly string[] {
   const top = topOf(substate);
   return top === substate ? [top] : [top, substate];
 }
 
-/** Whether the machine takes this event in this state; true where the chart does not know the state. */
-export function takes(chart: Chart, substate: string, event: string): boolean {
-  return chart.takes[substate]?.includes(event) ?? true;
+/** Whether the machine accepts this event in this state; true if the chart does not know the state. */
+export function accepts(chart: Chart, substate: string, event: string): boolean {
+  return chart.accepts[substate]?.includes(event) ?? true;
 }
 
-/** The state that XState tells as a value: `"resetting"`, `{"live":"waiting"}`. Null: this is no state. */
+/** The path of XState's state value: of `"resetting"`, or `{"live":"waiting"}`. Null if the value is no state. */
 export function pathOfValue(value: unknown): string | null {
   if (typeof value === 'string') return value;
   if (typeof value !== 'object' || value === null) return null;

@@ -1,19 +1,19 @@
 import { makeSvg, set } from '../element.ts';
 import type { Chart } from './chart.ts';
-import { litBy, wayOf } from './lighting.ts';
+import { litBy, routeOf } from './lighting.ts';
 
-const MOVES_MS = 900;
-/** More at once would be a blur; the state itself is always shown. */
-const MOST_MOVING = 3;
+const ANIMATION_MS = 900;
+/** More animations at once would be a blur. The state itself is always shown. */
+const MAX_ANIMATIONS = 3;
 
-/** The statechart of a projection: its state lit, each step seen to move along its line. */
+/** The statechart of a projection: its state is lit, and each transition moves along its line. */
 export class Picture {
   readonly element: SVGSVGElement;
   readonly #chart: Chart;
   readonly #boxes = new Map<string, SVGGElement>();
   readonly #moving = makeSvg('g');
-  readonly #still = matchMedia('(prefers-reduced-motion: reduce)');
-  #at = '';
+  readonly #reducedMotion = matchMedia('(prefers-reduced-motion: reduce)');
+  #shown = '';
 
   constructor(chart: Chart) {
     this.#chart = chart;
@@ -38,35 +38,35 @@ export class Picture {
     set(this.element, { width: String(chart.width), height: String(chart.height) });
   }
 
-  /** Lights where it is. `name` is for who cannot see it. */
+  /** Lights a state. @param name for the label that screen readers read */
   show(name: string, substate: string): void {
-    if (this.#at === substate) return;
-    this.#at = substate;
+    if (this.#shown === substate) return;
+    this.#shown = substate;
     const lit = litBy(substate);
     for (const [path, box] of this.#boxes) box.classList.toggle('lit', lit.includes(path));
     set(this.element, { 'aria-label': `State machine of ${name}: it is in ${substate.replace('.', ', ')}` });
     this.#bringIntoView(lit[0] ?? '');
   }
 
-  move(from: string, to: string): void {
-    const { line, backwards } = wayOf(this.#chart, from, to);
+  animate(from: string, to: string): void {
+    const { line, backwards } = routeOf(this.#chart, from, to);
     const drawn = line === null ? undefined : this.#chart.lines[line];
     const d = drawn === undefined ? this.#arc(from, to) : pathOf(drawn.points);
-    if (d === null || this.#moving.childElementCount >= MOST_MOVING) return;
+    if (d === null || this.#moving.childElementCount >= MAX_ANIMATIONS) return;
     const trace = makeSvg('path', { class: 'trace', d });
     const pulse = makeSvg('path', { class: 'pulse', d, pathLength: '100' });
     this.#moving.append(makeSvg('g', {}, trace, pulse));
     const group = trace.parentElement;
     const path = backwards ? ['-100', '22'] : ['22', '-100'];
-    const [frames, duration] = this.#still.matches
-      ? [{ opacity: [0, 0] }, MOVES_MS]
-      : [{ strokeDashoffset: path }, MOVES_MS];
+    const [frames, duration] = this.#reducedMotion.matches
+      ? [{ opacity: [0, 0] }, ANIMATION_MS]
+      : [{ strokeDashoffset: path }, ANIMATION_MS];
     const animation = pulse.animate(frames, { duration, easing: 'ease-in-out' });
     animation.onfinish = () => group?.remove();
     animation.oncancel = () => group?.remove();
   }
 
-  /** Where the picture is wider than the screen, its frame is moved sideways; the page stays where it is. */
+  /** Scrolls the frame sideways if the picture is wider than it. The page itself does not scroll. */
   #bringIntoView(path: string): void {
     const [frame, box] = [this.element.parentElement, this.#boxes.get(path)];
     if (frame === null || box === undefined || frame.scrollWidth <= frame.clientWidth) return;
@@ -91,7 +91,7 @@ export class Picture {
     return group;
   }
 
-  /** Between two states that no line joins: a curve from one middle to the other. Null: one of them is not drawn. */
+  /** A curve between the centres of two states that no line joins; null if one of them is not drawn. */
   #arc(from: string, to: string): string | null {
     const [a, b] = [from, to].map((path) => this.#chart.states.find((state) => state.path === path));
     if (a === undefined || b === undefined) return null;

@@ -1,9 +1,9 @@
 import type { ProjectionState, ProjectionStatus } from '../../core/status.ts';
 import { button, make, set, write } from '../element.ts';
 import { stateIcon } from '../icons.ts';
-import { BY_NEED, counts, type Filter } from './order.ts';
+import { BY_URGENCY, counts, type Filter } from './order.ts';
 
-/** Which projections are listed: by words, and by state. */
+/** The search field and the state filters of the list. */
 export class Filters {
   readonly element: HTMLElement;
   readonly #search = make('input', {
@@ -18,7 +18,7 @@ export class Filters {
 
   constructor(onChange: () => void) {
     this.#search.addEventListener('input', onChange);
-    const chips = [null, ...BY_NEED].map((state) => {
+    const chips = [null, ...BY_URGENCY].map((state) => {
       const count = make('span', { class: 'chip-count' }, '0');
       const chip = button('', { class: 'chip', 'aria-pressed': 'false' }, () => {
         this.#state = state === this.#state ? null : state;
@@ -44,7 +44,7 @@ export class Filters {
     return { search: this.#search.value, state: this.#state };
   }
 
-  /** For who has searched and found nothing. */
+  /** Resets search and state, after a search without results. */
   clear(): void {
     this.#search.value = '';
     this.#state = null;

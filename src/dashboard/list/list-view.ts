@@ -4,32 +4,32 @@ import { Filters } from './filters.ts';
 import { matching } from './order.ts';
 import { Table } from './table.ts';
 
-/** All projections at a glance, those that need somebody first. */
+/** All projections at a glance, the most urgent first. */
 export class ListView {
   readonly element: HTMLElement;
   readonly title = 'Projections';
   readonly #table = new Table();
   readonly #filters: Filters;
   readonly #frame = make('div', { class: 'table-frame' }, this.#table.element);
-  readonly #nothing = make('p', { class: 'nothing' });
-  readonly #all: HTMLElement;
-  readonly #without: HTMLElement;
+  readonly #emptyText = make('p', { class: 'nothing' });
+  readonly #showAll: HTMLElement;
+  readonly #empty: HTMLElement;
   #poll: PollResult | null = null;
 
   constructor() {
     this.#filters = new Filters(() => this.#show());
-    this.#all = button('Show all', { class: 'plain' }, () => {
+    this.#showAll = button('Show all', { class: 'plain' }, () => {
       this.#filters.clear();
       this.#show();
     });
-    this.#without = make('div', { class: 'nothing-frame' }, this.#nothing, this.#all);
+    this.#empty = make('div', { class: 'nothing-frame' }, this.#emptyText, this.#showAll);
     this.element = make(
       'main',
       { id: 'main', class: 'list', tabindex: '-1' },
       make('h1', { class: 'unseen' }, 'Projections'),
       this.#filters.element,
       this.#frame,
-      this.#without,
+      this.#empty,
     );
   }
 
@@ -46,11 +46,11 @@ export class ListView {
     this.#table.update(found);
     this.#filters.element.hidden = all.length === 0;
     this.#frame.hidden = found.length === 0;
-    this.#without.hidden = found.length > 0;
-    this.#all.hidden = all.length === 0 || found.length > 0;
+    this.#empty.hidden = found.length > 0;
+    this.#showAll.hidden = all.length === 0 || found.length > 0;
     if (fleet === null)
-      write(this.#nothing, this.#poll?.databaseError === null ? 'Asking the daemon…' : 'Nothing to show yet.');
-    else if (all.length === 0) write(this.#nothing, 'This daemon has no projections: its config file exports none.');
-    else write(this.#nothing, 'No projection matches.');
+      write(this.#emptyText, this.#poll?.unreachable === null ? 'Asking the daemon…' : 'Nothing to show yet.');
+    else if (all.length === 0) write(this.#emptyText, 'This daemon has no projections: its config file exports none.');
+    else write(this.#emptyText, 'No projection matches.');
   }
 }

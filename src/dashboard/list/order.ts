@@ -1,7 +1,7 @@
 import type { ProjectionState, ProjectionStatus } from '../../core/status.ts';
 import { keyOf } from '../fleet.ts';
 
-/** By which column, and whether the other way round. */
+/** Column and direction by which the list is sorted. */
 export interface Order {
   readonly by: 'state' | 'name' | 'lag' | 'time' | 'rate' | 'eta' | 'owner';
   readonly descending: boolean;
@@ -10,12 +10,12 @@ export interface Order {
 export interface Filter {
   /** Words that must all be in the name, the owner, the detail or the failure. */
   readonly search: string;
-  /** Null: every state. */
+  /** Null for every state. */
   readonly state: ProjectionState | null;
 }
 
-/** What needs somebody first. */
-export const BY_NEED: readonly ProjectionState[] = ['failed', 'resetting', 'catching-up', 'idle', 'live'];
+/** States, the most urgent first. */
+export const BY_URGENCY: readonly ProjectionState[] = ['failed', 'resetting', 'catching-up', 'idle', 'live'];
 
 export function matching(statuses: readonly ProjectionStatus[], filter: Filter): readonly ProjectionStatus[] {
   const words = filter.search.toLowerCase().split(/\s+/);
@@ -27,17 +27,17 @@ export function matching(statuses: readonly ProjectionStatus[], filter: Filter):
   });
 }
 
-/** Equals are in the order of their names, so that nothing moves unless what it is ordered by has changed. */
+/** Equal projections are sorted by name, so that a row moves only if the value that it is sorted by has changed. */
 export function ordered(statuses: readonly ProjectionStatus[], { by, descending }: Order): readonly ProjectionStatus[] {
-  const way = descending ? -1 : 1;
-  return [...statuses].sort((a, b) => way * compare(a, b, by) || byText(keyOf(a), keyOf(b)));
+  const sign = descending ? -1 : 1;
+  return [...statuses].sort((a, b) => sign * compare(a, b, by) || byText(keyOf(a), keyOf(b)));
 }
 
 function compare(a: ProjectionStatus, b: ProjectionStatus, by: Order['by']): number {
   switch (by) {
     case 'state':
-      // Of equal states, first those whose rows lack something.
-      return BY_NEED.indexOf(a.state) - BY_NEED.indexOf(b.state) || lacks(b) - lacks(a);
+      // Of equal states, first the projections that have skipped events.
+      return BY_URGENCY.indexOf(a.state) - BY_URGENCY.indexOf(b.state) || hasSkipped(b) - hasSkipped(a);
     case 'name':
       return byText(keyOf(a), keyOf(b));
     case 'lag':
@@ -53,7 +53,7 @@ function compare(a: ProjectionStatus, b: ProjectionStatus, by: Order['by']): num
   }
 }
 
-function lacks({ skippedEvents }: ProjectionStatus): number {
+function hasSkipped({ skippedEvents }: ProjectionStatus): number {
   return skippedEvents > 0 ? 1 : 0;
 }
 
@@ -63,9 +63,9 @@ function byText(a: string, b: string): number {
   return collator.compare(a, b);
 }
 
-/** How many there are of each state. */
+/** The number of projections in each state. */
 export function counts(statuses: readonly ProjectionStatus[]): ReadonlyMap<ProjectionState, number> {
-  const found = new Map(BY_NEED.map((state) => [state, 0]));
+  const found = new Map(BY_URGENCY.map((state) => [state, 0]));
   for (const { state } of statuses) found.set(state, (found.get(state) ?? 0) + 1);
   return found;
 }

@@ -5,24 +5,24 @@ import { breakable, make, set, write } from '../element.ts';
 import { keyOf } from '../fleet.ts';
 import { percent, rate } from '../format.ts';
 
-/** What stands in the way, or why it waits; empty when all is well. */
+/** The failure, or else what the projection waits for; empty if there is neither. */
 function remarkOf({ failure, detail }: ProjectionStatus): string {
   if (failure === null) return detail ?? '';
   const what = failure.eventName === null ? '' : ` ${failure.eventName}`;
   return `at ${grouped(failure.position)}${what}: ${failure.error}`;
 }
 
-/** How long the oldest event that it has not applied is known; empty where there is none. */
+/** How long the oldest event that is not applied has been known; empty if all are applied. */
 export function timeBehind({ lagEvents, behindSeconds }: ProjectionStatus): string {
   return lagEvents === 0 || behindSeconds === null ? '' : duration(behindSeconds);
 }
 
-/** The address of a projection's own page. */
+/** The route of a projection's page. */
 function linkTo(key: string): string {
   return `#/${encodeURIComponent(key)}`;
 }
 
-/** A projection's line in the list. The roles are said since the narrow layout takes a table's own ones away. */
+/** A projection's row in the list. The roles are explicit, since the narrow layout removes a table's implicit ones. */
 export class Row {
   readonly element: HTMLTableRowElement;
   readonly #badge = new Badge();
@@ -75,7 +75,7 @@ export class Row {
   }
 }
 
-/** The narrow layout leaves out what says nothing. */
+/** An empty cell is marked, since the narrow layout leaves it out. */
 function show(cell: HTMLElement, text: string): void {
   write(cell, text === '' ? '–' : text);
   set(cell, { 'data-none': text === '' });

@@ -4,8 +4,8 @@ import { keyOf } from '../fleet.ts';
 import { type Order, ordered } from './order.ts';
 import { Row } from './row.ts';
 
-/** Rows that are made at once: more than a screen has. */
-const AT_ONCE = 60;
+/** Rows that are built in one go: more than a screen shows. */
+const CHUNK = 60;
 
 const COLUMNS: readonly { readonly title: string; readonly by: Order['by'] | null; readonly kind: string }[] = [
   { title: 'State', by: 'state', kind: 'state' },
@@ -17,14 +17,14 @@ const COLUMNS: readonly { readonly title: string; readonly by: Order['by'] | nul
   { title: 'Caught up in', by: 'eta', kind: 'number' },
   { title: 'Daemon', by: 'owner', kind: 'owner' },
 ];
-/** What one wants to see first of these is the most of it. */
+/** Columns that are first sorted in descending order. */
 const GREATEST_FIRST: readonly Order['by'][] = ['lag', 'time', 'rate', 'eta'];
 
-/** The list itself: a row each, moved only when their order changes. */
+/** The table of projections. Its rows are moved only if their order changes. */
 export class Table {
   readonly element: HTMLElement;
   readonly #body = make('tbody', { role: 'rowgroup' });
-  readonly #highWaterMark: { readonly by: Order['by']; readonly element: HTMLElement }[] = [];
+  readonly #sortHeaders: { readonly by: Order['by']; readonly element: HTMLElement }[] = [];
   readonly #rows = new Map<string, Row>();
   #order: Order = { by: 'state', descending: false };
   #statuses: readonly ProjectionStatus[] = [];
@@ -32,26 +32,26 @@ export class Table {
   #more = 0;
 
   constructor() {
-    const highWaterMark = COLUMNS.map(({ title, by, kind }) => {
-      const head = make('th', { scope: 'col', role: 'columnheader', class: kind });
-      if (by === null) head.append(title);
+    const headers = COLUMNS.map(({ title, by, kind }) => {
+      const header = make('th', { scope: 'col', role: 'columnheader', class: kind });
+      if (by === null) header.append(title);
       else {
-        head.append(button(title, { class: 'sort' }, () => this.#sortBy(by)));
-        this.#highWaterMark.push({ by, element: head });
+        header.append(button(title, { class: 'sort' }, () => this.#sortBy(by)));
+        this.#sortHeaders.push({ by, element: header });
       }
-      return head;
+      return header;
     });
     this.element = make(
       'table',
       { role: 'table', 'aria-label': 'Projections' },
-      make('thead', { role: 'rowgroup' }, make('tr', { role: 'row' }, ...highWaterMark)),
+      make('thead', { role: 'rowgroup' }, make('tr', { role: 'row' }, ...headers)),
       this.#body,
     );
   }
 
   update(statuses: readonly ProjectionStatus[]): void {
     this.#statuses = statuses;
-    for (const { by, element } of this.#highWaterMark) {
+    for (const { by, element } of this.#sortHeaders) {
       const sorted = by === this.#order.by;
       set(element, { 'aria-sort': sorted ? (this.#order.descending ? 'descending' : 'ascending') : 'none' });
     }
@@ -59,10 +59,10 @@ export class Table {
     const shown = ordered(statuses, this.#order);
     for (const status of shown) this.#rows.get(keyOf(status))?.update(status);
     this.#wanted = shown.map(keyOf);
-    this.#fill(AT_ONCE);
+    this.#fill(CHUNK);
   }
 
-  /** So many rows now, the others while nothing else is to do: the first ones are on the screen by then. */
+  /** Builds so many rows now and the others later, a chunk at a time, so that the first screen is painted early. */
   #fill(upTo: number): void {
     clearTimeout(this.#more);
     const byKey = new Map(this.#statuses.map((status) => [keyOf(status), status]));
@@ -73,10 +73,10 @@ export class Table {
       if (status === undefined) continue;
       const row = this.#rows.get(key) ?? new Row(status);
       this.#rows.set(key, row);
-      const standing = this.#body.children[at];
-      if (standing !== row.element) this.#body.insertBefore(row.element, standing ?? null);
+      const present = this.#body.children[at];
+      if (present !== row.element) this.#body.insertBefore(row.element, present ?? null);
     }
-    if (keys.length < this.#wanted.length) this.#more = setTimeout(() => this.#fill(keys.length + AT_ONCE), 30);
+    if (keys.length < this.#wanted.length) this.#more = setTimeout(() => this.#fill(keys.length + CHUNK), 30);
   }
 
   #drop(key: string): void {

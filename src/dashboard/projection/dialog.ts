@@ -1,12 +1,12 @@
 import type { CommandDialog } from '../../core/operator-commands/command-definition.ts';
 import { make } from '../element.ts';
 
-/** What whoever is asked has decided: null is to leave it. */
+/** The operator's answer; null if the operator has cancelled. */
 export type Decision = { readonly reason: string | null } | null;
 
 /**
- * Says what will happen and waits for yes or no. What takes rows away has `Cancel` under the finger first; Escape is no;
- * the focus goes back to where it was.
+ * Says what the command will do, and waits for confirmation. A command that removes rows starts with the focus on `Cancel`.
+ * Escape cancels. The browser returns the focus to the button.
  */
 export function askFor(
   { title, says, confirm, grave = false }: CommandDialog,

@@ -24,10 +24,10 @@ function behind(status: ProjectionStatus): string {
     : `${count(status.lagEvents, 'event')}${time === '' ? '' : `, for ${time}`}`;
 }
 
-/** Characters; what has more gets a line of its own. */
+/** Characters; a longer value gets a line of its own. */
 const LONG = 60;
 
-/** Where a projection stands, in figures. */
+/** Position, lag and rate of a projection, and its tables. */
 export class Facts {
   readonly element: HTMLElement;
   readonly #values: readonly { readonly node: HTMLElement; readonly value: Fact[1] }[];
@@ -40,7 +40,7 @@ export class Facts {
       list.append(make('div', {}, make('dt', {}, title), node));
       return { node, value };
     });
-    this.element = make('section', { class: 'card', 'aria-label': 'Figures' }, this.#progress, list);
+    this.element = make('section', { class: 'card', 'aria-label': 'Facts' }, this.#progress, list);
   }
 
   update(status: ProjectionStatus): void {

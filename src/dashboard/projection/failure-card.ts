@@ -10,7 +10,7 @@ export interface FailureCardOptions {
   readonly askForToken: () => void;
 }
 
-/** The event a projection stands before: which, why, and what could be done. Payloads only when they are asked for. */
+/** The event at which a projection has failed: which, why, and what an operator can do. Payloads are loaded on request only. */
 export class FailureCard {
   readonly element = make('section', { class: 'card failure', 'aria-labelledby': 'failure' });
   readonly #options: FailureCardOptions;
@@ -33,7 +33,7 @@ export class FailureCard {
       button('Show payload', {}, () => void this.#fetch(async () => payloadOf(await client.capsule(this.#name)))),
       button(
         'Try it',
-        { title: 'Runs the event with the code of now and takes everything back' },
+        { title: 'Applies the event with the present code in a transaction that is rolled back' },
         () => void this.#fetch(async () => showTry(await client.tryFailed(this.#name))),
       ),
     );
@@ -44,12 +44,15 @@ export class FailureCard {
     this.element.hidden = failure === null;
     const shown = failure === null ? '' : JSON.stringify([name, failure]);
     if (failure === null || shown === this.#shown) return;
-    // Another event, or another attempt at it: what was asked about the last one is not true any more.
+    // A dry run or payload of another event must not stay under this failure.
     if (!this.#sameEvent(name, failure)) this.#more.replaceChildren();
     this.#shown = shown;
     this.#name = name;
     const { eventName, position, error, statement, eventId } = failure;
-    write(this.#title, eventName === null ? 'It cannot go on' : `Stands before ${eventName} at ${grouped(position)}`);
+    write(
+      this.#title,
+      eventName === null ? 'The projection cannot go on' : `Failed at ${eventName}, position ${grouped(position)}`,
+    );
     write(this.#error, error);
     this.#about.replaceChildren(...aboutOf(failure));
     write(this.#statement, statement ?? '');

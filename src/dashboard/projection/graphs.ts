@@ -5,8 +5,8 @@ import { rate } from '../format.ts';
 import type { Series } from '../samples.ts';
 
 const HEIGHT = 150;
-/** What is shown at least. */
-const LEAST_SECONDS = 60;
+/** The shortest time axis. */
+const MIN_SECONDS = 60;
 
 /** Lag and rate since the page was opened. */
 export class Graphs {
@@ -32,10 +32,10 @@ export class Graphs {
   }
 }
 
-/** So that a page that was opened a moment ago has a window of some width too: of one sample uPlot makes a day. */
-function before(at: readonly number[]): readonly number[] {
+/** Extends the time axis of a page that was just opened: of a single sample uPlot would make an axis of a day. */
+function leadingTime(at: readonly number[]): readonly number[] {
   const [first = 0, last = 0] = [at[0], at.at(-1)];
-  return at.length > 0 && last - first < LEAST_SECONDS ? [last - LEAST_SECONDS] : [];
+  return at.length > 0 && last - first < MIN_SECONDS ? [last - MIN_SECONDS] : [];
 }
 
 class Graph {
@@ -43,7 +43,7 @@ class Graph {
   readonly #title: string;
   readonly #colour: string;
   readonly #text: (value: number) => string;
-  readonly #place = make('div', { class: 'plot', role: 'img' });
+  readonly #frame = make('div', { class: 'plot', role: 'img' });
   readonly #now = make('span', { class: 'graph-now' });
   readonly #dark = matchMedia('(prefers-color-scheme: dark)');
   readonly #size = new ResizeObserver(() => this.#resize());
@@ -55,20 +55,20 @@ class Graph {
     this.#title = title;
     this.#colour = colour;
     this.#text = text;
-    this.element = make('div', { class: 'graph' }, make('h2', {}, title, ' ', this.#now), this.#place);
-    this.#size.observe(this.#place);
+    this.element = make('div', { class: 'graph' }, make('h2', {}, title, ' ', this.#now), this.#frame);
+    this.#size.observe(this.#frame);
     this.#dark.addEventListener('change', this.#redraw);
   }
 
   update(at: readonly number[], values: readonly number[]): void {
     this.#data = [
-      [...before(at), ...at],
-      [...before(at).map(() => null), ...values],
+      [...leadingTime(at), ...at],
+      [...leadingTime(at).map(() => null), ...values],
     ];
     const last = values.at(-1) ?? 0;
     write(this.#now, this.#text(last));
     const most = values.reduce((greatest, value) => Math.max(greatest, value), 0);
-    set(this.#place, { 'aria-label': `${this.#title}: ${this.#text(last)} now, ${this.#text(most)} at most` });
+    set(this.#frame, { 'aria-label': `${this.#title}: ${this.#text(last)} now, ${this.#text(most)} at most` });
     if (this.#plot === null) this.#draw();
     else this.#plot.setData(this.#data);
   }
@@ -80,18 +80,18 @@ class Graph {
   }
 
   #resize(): void {
-    const width = this.#place.clientWidth;
+    const width = this.#frame.clientWidth;
     if (this.#plot === null) this.#draw();
     else if (width > 0) this.#plot.setSize({ width, height: HEIGHT });
   }
 
-  /** Anew with the colours of the theme; nothing before the place has a width. */
+  /** Draws again with the colours of the theme. Draws nothing while the frame has no width. */
   #draw(): void {
     this.#plot?.destroy();
     this.#plot = null;
-    const width = this.#place.clientWidth;
+    const width = this.#frame.clientWidth;
     if (width === 0) return;
-    const style = getComputedStyle(this.#place);
+    const style = getComputedStyle(this.#frame);
     const colour = (name: string) => style.getPropertyValue(name).trim();
     const axis = {
       stroke: colour('--muted'),
@@ -117,7 +117,7 @@ class Graph {
         ],
       },
       this.#data,
-      this.#place,
+      this.#frame,
     );
   }
 }

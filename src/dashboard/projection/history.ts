@@ -3,10 +3,10 @@ import { grouped } from '../../core/readable.ts';
 import type { TransitionRecord } from '../../core/transition.ts';
 import { make } from '../element.ts';
 import { clock } from '../format.ts';
-import type { Step } from '../inspection.ts';
+import type { ActorTransition } from '../inspection.ts';
 
-const MOST = 50;
-/** A step that was seen and its stored record are told by two clocks. */
+const MAX_LINES = 50;
+/** Tolerance between the browser's clock and the daemon's, by which a stored transition is recognised. */
 const SAME_MS = 100;
 
 interface Line {
@@ -18,13 +18,13 @@ interface Line {
   readonly position: string | null;
 }
 
-/** How it got to where it is: what the daemon has stored, and before that what this page has seen. */
+/** Transitions of a projection: those that this page has seen since the last load, then those that the daemon has stored. */
 export class History {
   readonly element: HTMLElement;
   readonly #list = make('ol', { class: 'steps' });
   readonly #none = make('p', { class: 'nothing' }, 'Nothing has changed since this page was opened.');
   readonly #frame: HTMLElement;
-  readonly #passed = make('div', { class: 'passed' });
+  readonly #skipped = make('div', { class: 'skipped' });
   #stored: readonly Line[] = [];
   #seen: readonly Line[] = [];
 
@@ -40,14 +40,14 @@ export class History {
       make('h2', {}, 'History'),
       this.#frame,
       this.#none,
-      this.#passed,
+      this.#skipped,
     );
     this.#show();
   }
 
-  saw({ from, to, cause, at }: Step): void {
-    if (isHum(from, to)) return;
-    this.#seen = [{ at, from, to, cause, detail: null, position: null }, ...this.#seen].slice(0, MOST);
+  add({ from, to, cause, at }: ActorTransition): void {
+    if (isRoutine(from, to)) return;
+    this.#seen = [{ at, from, to, cause, detail: null, position: null }, ...this.#seen].slice(0, MAX_LINES);
     this.#show();
   }
 
@@ -58,23 +58,25 @@ export class History {
     this.#show();
   }
 
-  /** Events that were passed over; what stands in the way is told elsewhere. */
+  /** Lists the skipped events. The failure card shows the present failure. */
   loadFailures(records: readonly FailureRecord[]): void {
-    const passed = records.flatMap(({ skipped, ...record }) => (skipped === null ? [] : [{ ...record, skipped }]));
-    const items = passed.map(({ position, eventName, skipped }) =>
+    const skippedEvents = records.flatMap(({ skipped, ...record }) =>
+      skipped === null ? [] : [{ ...record, skipped }],
+    );
+    const items = skippedEvents.map(({ position, eventName, skipped }) =>
       make(
         'li',
         {},
         `${eventName} at ${grouped(position)}, ${clock(new Date(skipped.at), new Date())} by ${skipped.by}: ${skipped.reason}`,
       ),
     );
-    this.#passed.replaceChildren(
+    this.#skipped.replaceChildren(
       ...(items.length === 0 ? [] : [make('h3', {}, 'Skipped events'), make('ul', {}, ...items)]),
     );
   }
 
   #show(): void {
-    const lines = [...this.#seen, ...this.#stored].slice(0, MOST);
+    const lines = [...this.#seen, ...this.#stored].slice(0, MAX_LINES);
     this.#frame.hidden = lines.length === 0;
     this.#none.hidden = lines.length > 0;
     const now = new Date();
@@ -83,7 +85,7 @@ export class History {
 }
 
 function itemOf({ at, from, to, cause, detail, position }: Line, now: Date): HTMLElement {
-  const why = [cause === null ? null : inWords(cause), detail].filter((text) => text !== null).join(': ');
+  const reason = [cause === null ? null : inWords(cause), detail].filter((text) => text !== null).join(': ');
   const where = position === null ? '' : `, at ${grouped(position)}`;
   return make(
     'li',
@@ -91,19 +93,19 @@ function itemOf({ at, from, to, cause, detail, position }: Line, now: Date): HTM
     make('span', { class: 'step-time' }, clock(new Date(at), now)),
     make('strong', { class: 'step' }, to),
     make('span', { class: 'step-from' }, `from ${from}${where}`),
-    make('span', { class: 'step-why', title: why }, why),
+    make('span', { class: 'step-why', title: reason }, reason),
   );
 }
 
-/** Woken, looked, back to waiting: that is what live is. */
-function isHum(from: string, to: string): boolean {
+/** A live projection alternates between these two with every wakeup. */
+function isRoutine(from: string, to: string): boolean {
   return [from, to].every((state) => state === 'live.waiting' || state === 'live.working');
 }
 
-/** XState's own events by what they mean: `xstate.done.actor.0.projection.live.working` is that an operation ended. */
+/** XState's internal events in words: `xstate.done.actor.0.projection.live.working` means that an operation has ended. */
 function inWords(cause: string): string {
   if (cause.startsWith('xstate.done.')) return 'operation ended';
   if (cause.startsWith('xstate.error.')) return 'operation failed';
-  if (cause.startsWith('xstate.after.')) return 'time was up';
+  if (cause.startsWith('xstate.after.')) return 'delay elapsed';
   return cause === 'xstate.init' ? 'start' : cause;
 }

@@ -4,7 +4,7 @@ import { projectionChart } from '../chart/chart.ts';
 import { Picture } from '../chart/picture.ts';
 import { breakable, make, set, write } from '../element.ts';
 import { keyOf } from '../fleet.ts';
-import type { Step } from '../inspection.ts';
+import type { ActorTransition } from '../inspection.ts';
 import type { PollResult } from '../polling.ts';
 import type { Samples } from '../samples.ts';
 import { Actions, type ActionsOptions } from './actions.ts';
@@ -13,28 +13,28 @@ import { FailureCard } from './failure-card.ts';
 import { Graphs } from './graphs.ts';
 import { History } from './history.ts';
 
-/** Stored transitions are written once a second. */
+/** The daemon writes transitions once a second; a load that is earlier would miss the newest. */
 const STORED_AFTER_MS = 1_500;
 
 export interface ProjectionViewOptions extends ActionsOptions {
   readonly key: string;
   readonly samples: Samples;
-  /** Where its actor stands to the moment; null: not known. */
-  readonly stateNow: (name: string) => string | null;
+  /** State path of the actor as the inspector reports it; null if the inspector is not connected. */
+  readonly liveState: (name: string) => string | null;
 }
 
-/** One projection: what it does, how it stands, what it stands before, and what can be done. */
+/** The page of one projection: state, facts, failure, history and the commands. */
 export class ProjectionView {
   readonly element: HTMLElement;
   readonly title: string;
   readonly #options: ProjectionViewOptions;
   readonly #badge = new Badge();
   readonly #detail = make('p', { class: 'detail' });
-  readonly #gone = make('p', { class: 'nothing' });
+  readonly #missing = make('p', { class: 'nothing' });
   readonly #all: HTMLElement;
   readonly #facts = new Facts();
   readonly #picture = new Picture(projectionChart());
-  readonly #seenHow = make('span');
+  readonly #source = make('span');
   readonly #graphs = new Graphs();
   readonly #history = new History();
   readonly #actions: Actions;
@@ -52,7 +52,7 @@ export class ProjectionView {
       { class: 'panels' },
       this.#failure.element,
       this.#facts.element,
-      chartCard(this.#picture.element, this.#seenHow),
+      chartCard(this.#picture.element, this.#source),
       this.#history.element,
       this.#graphs.element,
     );
@@ -62,39 +62,40 @@ export class ProjectionView {
       { id: 'main', class: 'projection', tabindex: '-1' },
       make('a', { class: 'back', href: '#/' }, '← All projections'),
       make('div', { class: 'headline' }, heading, this.#actions.element, this.#detail),
-      this.#gone,
+      this.#missing,
       this.#all,
     );
   }
 
-  update({ fleet, databaseError }: PollResult): void {
+  update({ fleet, unreachable }: PollResult): void {
     const { key, samples } = this.#options;
     const status = fleet?.projections.find((one) => keyOf(one) === key) ?? null;
     const known = fleet !== null;
-    write(this.#gone, known ? `There is no projection ${key} in this daemon.` : 'Asking the daemon…');
-    this.#gone.hidden = status !== null;
+    write(this.#missing, known ? `There is no projection ${key} in this daemon.` : 'Asking the daemon…');
+    this.#missing.hidden = status !== null;
     for (const part of [this.#all, this.#actions.element, this.#badge.element]) part.hidden = status === null;
     if (status === null) return;
     if (this.#status?.substate !== status.substate) this.#loadIn(this.#status === null ? 0 : STORED_AFTER_MS);
     this.#status = status;
     this.#badge.update(status);
-    // Of a failure it says what the card says.
+    // The failure card already shows the error.
     const { detail, failure } = status;
     write(this.#detail, failure !== null && detail?.includes(failure.error) === true ? '' : (detail ?? ''));
-    this.#actions.update(status, databaseError === null);
+    this.#actions.update(status, unreachable === null);
     this.#failure.update(status);
     this.#facts.update(status);
-    const now = this.#options.stateNow(status.name);
+    const now = this.#options.liveState(status.name);
     this.#picture.show(status.name, now ?? status.substate);
-    write(this.#seenHow, now === null ? 'Looked at once a second.' : 'Each step is shown as it happens.');
+    write(this.#source, now === null ? 'Polled once a second.' : 'Each transition is shown as it happens.');
     this.#graphs.update(samples.of(key));
   }
 
-  step(step: Step): void {
-    if (step.name !== this.#status?.name) return;
-    this.#picture.move(step.from, step.to);
-    this.#picture.show(step.name, step.to);
-    this.#history.saw(step);
+  showTransition(transition: ActorTransition): void {
+    const { name, from, to } = transition;
+    if (name !== this.#status?.name) return;
+    this.#picture.animate(from, to);
+    this.#picture.show(name, to);
+    this.#history.add(transition);
   }
 
   close(): void {
@@ -107,7 +108,7 @@ export class ProjectionView {
     this.#reload = setTimeout(() => void this.#load(), ms);
   }
 
-  /** What cannot be had now is asked for at the next change; polling says what is wrong. */
+  /** A request that fails is repeated at the next change of state. Polling reports an outage. */
   async #load(): Promise<void> {
     const { client } = this.#options;
     const name = this.#status?.name ?? '';
@@ -119,13 +120,13 @@ export class ProjectionView {
   }
 }
 
-/** @param seenHow whether the inspector tells it, or the status once a second */
-function chartCard(picture: SVGSVGElement, seenHow: HTMLElement): HTMLElement {
+/** @param source says whether the states come from the inspector or from polling */
+function chartCard(picture: SVGSVGElement, source: HTMLElement): HTMLElement {
   return make(
     'section',
     { class: 'card machine', 'aria-labelledby': 'machine' },
     make('h2', { id: 'machine' }, 'State machine'),
     make('div', { class: 'scroll', tabindex: '0', role: 'group', 'aria-label': 'State machine, scrolls' }, picture),
-    make('p', { class: 'hint' }, seenHow, ' RESET, PAUSE and STOP, possible nearly everywhere, are not drawn.'),
+    make('p', { class: 'hint' }, source, ' RESET, PAUSE and STOP, possible nearly everywhere, are not drawn.'),
   );
 }

@@ -3,12 +3,12 @@ import { count } from '../../core/readable.ts';
 import { make } from '../element.ts';
 
 const OUTCOMES: Readonly<Record<TryReport['outcome'], string>> = {
-  applied: 'It would be applied now: RETRY goes on from here.',
-  failed: 'It fails now too.',
-  waiting: 'It would wait now.',
+  applied: 'The event would be applied now: RETRY goes on from here.',
+  failed: 'The event fails with the present code too.',
+  waiting: 'The projection would wait at this event now.',
 };
 
-/** What came of running the event in a transaction that was taken back. */
+/** Shows the result of a dry run. */
 export function showTry(report: TryReport): HTMLElement {
   const { outcome, error, sqlstate, statements, moreStatements, changes, moreChanges, payload } = report;
   const shown = make('div', { class: 'try' }, make('h3', {}, OUTCOMES[outcome]));
@@ -24,7 +24,7 @@ export function showTry(report: TryReport): HTMLElement {
   return shown;
 }
 
-/** The payload of the event that a capsule is about. */
+/** The payload in a failure snapshot. */
 export function payloadOf(capsule: unknown): HTMLElement {
   const event = fieldOf(capsule, 'event') ?? capsule;
   const payload = fieldOf(event, 'payload') ?? event;
@@ -44,12 +44,12 @@ function changed({ changes, moreChanges }: TryReport): HTMLElement {
   return make('pre', { tabindex: '0', 'aria-label': 'Rows' }, ...lines, ...more);
 }
 
-/** All of a new or a removed row; of a changed one what is different. */
+/** All columns of a new or a removed row; of a changed row, the columns that differ. */
 function rowText(row: RowText, other: RowText | null): string {
   return listed(Object.entries(row).filter(([name, value]) => other === null || other[name] !== value));
 }
 
-/** What stays of a changed row says which one it is. */
+/** The equal columns of a changed row, which identify it. */
 function keptText(before: RowText | null, after: RowText | null): string {
   if (before === null || after === null) return '';
   return ` ${listed(Object.entries(after).filter(([name, value]) => before[name] === value))}`.trimEnd();
@@ -68,7 +68,7 @@ function block(label: string, text: string): HTMLElement {
   return make('pre', { tabindex: '0', 'aria-label': label }, text);
 }
 
-/** Spread over lines where it is JSON whose figures survive that; else as it is. */
+/** Indented if the text is JSON whose numbers survive JSON.parse; unchanged otherwise. */
 function pretty(text: string): string {
   try {
     const spread = JSON.stringify(JSON.parse(text), null, 2);

@@ -10,10 +10,10 @@ import { untilStatus } from '../support/engine.ts';
 import { createLedger, noted, readLedger } from '../support/noted-ledger.ts';
 import { openScene, type Scene } from '../support/scene.ts';
 
-/** Texts that the projection of this name cannot apply, until they are taken out. */
+/** Texts that the projection of this name cannot apply, until the test removes them. */
 const faults = new Map<string, Set<string>>();
 
-/** A projection that writes a row for each event, in a table of its own name. */
+/** A projection that writes a row for each event into a table of its own name. */
 function ledgerOf(name: string) {
   faults.set(name, new Set());
   return createLedger({
@@ -60,7 +60,7 @@ describe.skipIf(browser === null)('the buttons of the dashboard, on a real daemo
   const total = async () => Number((await scene.sql<[{ n: bigint }]>`SELECT count(*) AS n FROM events`)[0].n);
 
   // Seen red with: RETRY sent without the token.
-  test('a failed projection is seen first, read, and recovered by mouse: its rows are all there', async () => {
+  test('a failed projection is listed first and recovers by mouse, and all its rows are there', async () => {
     await untilStatus(daemon, 'mouse', ({ state }) => state === 'failed');
     expect(await rowsOf('mouse')).toBe(1);
     const page = await open();
@@ -68,7 +68,7 @@ describe.skipIf(browser === null)('the buttons of the dashboard, on a real daemo
     await page.getByRole('button', { name: /^failed/ }).click();
     await page.getByRole('row', { name: /mouse/ }).click();
 
-    await page.getByRole('heading', { name: /Stands before Noted at 2/ }).waitFor();
+    await page.getByRole('heading', { name: /Failed at Noted, position 2/ }).waitFor();
     await page.getByText('mouse cannot read mouse2').first().waitFor();
     await page.getByLabel('State machine of mouse: it is in failed, halted').waitFor();
 
@@ -79,13 +79,13 @@ describe.skipIf(browser === null)('the buttons of the dashboard, on a real daemo
     await outcome(page).getByText('RETRY of mouse: done').waitFor();
     await vi.waitFor(async () => expect(await rowsOf('mouse')).toBe(await total()), { timeout: 10_000, interval: 20 });
     await page.getByLabel('State machine of mouse: it is in live, waiting').waitFor();
-    // The state comes with the transition, the failure with the next look at the status.
-    await page.getByRole('heading', { name: /Stands before/ }).waitFor({ state: 'hidden' });
+    // The state arrives with the transition, the failure with the next poll of the status.
+    await page.getByRole('heading', { name: /Failed at/ }).waitFor({ state: 'hidden' });
     await page.context().close();
   });
 
-  // Seen red with: a dialog that does not take the focus.
-  test('the same by keyboard alone', async () => {
+  // Seen red with: a dialog that does not set the focus.
+  test('a failed projection recovers by keyboard alone', async () => {
     await untilStatus(daemon, 'keys', ({ state }) => state === 'failed');
     const page = await open();
     await page.getByRole('link', { name: 'keys', exact: true }).waitFor();
@@ -96,7 +96,7 @@ describe.skipIf(browser === null)('the buttons of the dashboard, on a real daemo
     };
     await tabTo('keys');
     await page.keyboard.press('Enter');
-    await page.getByRole('heading', { name: /Stands before Noted/ }).waitFor();
+    await page.getByRole('heading', { name: /Failed at Noted/ }).waitFor();
     faults.get('keys')?.clear();
     await tabTo('RETRY');
     await page.keyboard.press('Enter');
@@ -109,7 +109,7 @@ describe.skipIf(browser === null)('the buttons of the dashboard, on a real daemo
   });
 
   // Seen red with: every outcome without an error announced as done.
-  test('a RETRY that fails again is no success: the outcome says so, with the error, and stays', async () => {
+  test('a RETRY that fails again is announced as a failure, with the error, and the notice stays', async () => {
     await untilStatus(daemon, 'stuck', ({ state }) => state === 'failed');
     const page = await open('stuck');
     await page.getByRole('button', { name: 'RETRY' }).click();
@@ -123,8 +123,8 @@ describe.skipIf(browser === null)('the buttons of the dashboard, on a real daemo
     await page.context().close();
   });
 
-  // Seen red with: a try that commits; a payload that the page makes up of what it was told before.
-  test('the payload is shown as it is stored; Try it says what would happen, and changes nothing in the database', async () => {
+  // Seen red with: a dry run that commits; a payload that the page builds from an earlier answer.
+  test('the payload is shown as it is stored; Try it shows what would happen and changes nothing in the database', async () => {
     await untilStatus(daemon, 'tried', ({ state }) => state === 'failed');
     const stands = async () => [await readLedger(scene.sql, 'tried'), await scene.row('tried')];
     const before = await stands();
@@ -135,11 +135,11 @@ describe.skipIf(browser === null)('the buttons of the dashboard, on a real daemo
     await expect.poll(async () => JSON.parse((await shown.textContent()) ?? '')).toEqual({ text: 'tried2' });
 
     await page.getByRole('button', { name: 'Try it' }).click();
-    await page.getByRole('heading', { name: 'It fails now too.' }).waitFor();
+    await page.getByRole('heading', { name: 'The event fails with the present code too.' }).waitFor();
     expect(await page.locator('.try > .error').textContent()).toContain('tried cannot read tried2');
     faults.get('tried')?.clear();
     await page.getByRole('button', { name: 'Try it' }).click();
-    await page.getByRole('heading', { name: /It would be applied now/ }).waitFor();
+    await page.getByRole('heading', { name: /The event would be applied now/ }).waitFor();
     expect(await page.getByLabel('Statements').textContent()).toMatch(/INSERT INTO "?tried"? .*\n.*\$2 = 'tried2'/);
     expect(await page.getByLabel('Rows').textContent()).toMatch(/tried\n\+ position = \d+, text = tried2/);
     expect(await stands()).toEqual(before);
@@ -147,7 +147,7 @@ describe.skipIf(browser === null)('the buttons of the dashboard, on a real daemo
   });
 
   // Seen red with: SKIP sent without its position.
-  test('SKIP wants a reason, passes over the event that failed, keeps why, and the rest follows', async () => {
+  test('SKIP demands a reason, skips the failed event, keeps the reason, and the later events are applied', async () => {
     await untilStatus(daemon, 'skipped', ({ state }) => state === 'failed');
     const page = await open('skipped');
     await page.getByRole('button', { name: 'SKIP' }).click();
@@ -168,7 +168,7 @@ describe.skipIf(browser === null)('the buttons of the dashboard, on a real daemo
     const [kept] = await scene.sql<[{ reason: string }]>`
       SELECT skip_reason AS reason FROM projection_failures WHERE name = 'skipped'`;
     expect(kept.reason).toBe('a band without a name');
-    // Live, and yet its rows lack something: that is as plain to see as its state.
+    // The projection is live, but its rows lack the event: the badge shows that as clearly as the state.
     await page.locator('.headline').getByText('1 skipped').waitFor();
     await page.getByRole('link', { name: 'Projectionist' }).click();
     await page
@@ -178,7 +178,7 @@ describe.skipIf(browser === null)('the buttons of the dashboard, on a real daemo
     await page.context().close();
   });
 
-  test('PAUSE stops the rows, also of events that come later; RESUME brings them', async () => {
+  test('after PAUSE no event is applied, also no later one; RESUME applies them', async () => {
     await untilStatus(daemon, 'paused', ({ state }) => state === 'live');
     const page = await open('paused');
     await page.getByRole('button', { name: 'PAUSE' }).click();
@@ -190,7 +190,7 @@ describe.skipIf(browser === null)('the buttons of the dashboard, on a real daemo
     expect(await rowsOf('paused')).toBe(before);
     await page.locator('.headline').getByText('paused by an operator').waitFor();
 
-    // It says that it is disabled, and is used all the same.
+    // The button is marked as disabled, and the test clicks it all the same.
     await page.getByRole('button', { name: 'PAUSE' }).click({ force: true });
     await outcome(page).getByText('PAUSE does nothing while paused is idle (paused).').waitFor();
     await page.getByRole('button', { name: 'RESUME' }).click();
@@ -199,9 +199,9 @@ describe.skipIf(browser === null)('the buttons of the dashboard, on a real daemo
     await page.context().close();
   });
 
-  test('RESET says which table it empties; Escape and Cancel leave it; yes empties and replays it', async () => {
+  test('RESET names the table that it empties; Escape and Cancel change nothing; confirming empties and replays it', async () => {
     await untilStatus(daemon, 'reset', ({ state }) => state === 'live');
-    await scene.sql`INSERT INTO reset (position, text) VALUES (-1, 'somebody else wrote this')`;
+    await scene.sql`INSERT INTO reset (position, text) VALUES (-1, 'written by another client')`;
     const before = await rowsOf('reset');
     const { generation } = await scene.row('reset');
     const page = await open('reset');
@@ -211,7 +211,7 @@ describe.skipIf(browser === null)('the buttons of the dashboard, on a real daemo
     await dialog.getByText('Table reset is emptied at once').waitFor();
     await page.keyboard.press('Escape');
     await page.getByRole('button', { name: 'RESET' }).click();
-    // `Cancel` has the focus: Enter is no.
+    // `Cancel` has the focus, so Enter cancels.
     await page.keyboard.press('Enter');
     await dialog.waitFor({ state: 'detached' });
     expect([await rowsOf('reset'), (await scene.row('reset')).generation]).toEqual([before, generation]);
@@ -221,19 +221,19 @@ describe.skipIf(browser === null)('the buttons of the dashboard, on a real daemo
     await outcome(page).getByText('RESET of reset: done').waitFor();
     await vi.waitFor(async () => expect(await rowsOf('reset')).toBe(await total()), { timeout: 10_000, interval: 20 });
     expect((await scene.row('reset')).generation).toBe(generation + 1n);
-    expect(await readLedger(scene.sql, 'reset')).not.toContain('somebody else wrote this');
+    expect(await readLedger(scene.sql, 'reset')).not.toContain('written by another client');
     await page.context().close();
   });
 
   // Seen red with: the socket not opened; polling alone never sees a state that lasts for milliseconds.
-  test('each step of a RESET is seen as it happens, and moves along the lines of the statechart', async () => {
+  test('each transition of a RESET is shown as it happens, and moves along the lines of the statechart', async () => {
     await untilStatus(daemon, 'seen', ({ state }) => state === 'live');
     const page = await open();
-    // What is stored would show the same, a second later.
+    // The stored transitions would show the same a second later.
     await page.route('**/transitions*', (route) => route.abort());
     await page.getByRole('link', { name: 'seen', exact: true }).click();
     await page.getByLabel('State machine of seen: it is in live, waiting').waitFor();
-    await page.getByText('Each step is shown as it happens.').waitFor();
+    await page.getByText('Each transition is shown as it happens.').waitFor();
     const moved = page.waitForSelector('.chart .pulse', { state: 'attached' });
     await daemon.send('seen', 'RESET');
     await moved;
@@ -248,8 +248,8 @@ describe.skipIf(browser === null)('the buttons of the dashboard, on a real daemo
     await page.context().close();
   });
 
-  // Seen red with: `accepts` that is always true.
-  test('without the token it reads, an order asks for the token, and a wrong one is refused at once', async () => {
+  // Seen red with: `acceptsToken` that is always true.
+  test('without the token the page reads only, a command asks for the token, and a wrong token is refused at once', async () => {
     if (browser === null) throw new Error('there is no browser');
     const { page } = await openPage(browser, server.url);
     await page.getByText('Read only').waitFor();
@@ -276,7 +276,7 @@ describe.skipIf(browser === null)('the buttons of the dashboard, on a real daemo
     await page.context().close();
   });
 
-  test('the token is taken out of the address at once, and is not in the history', async () => {
+  test('the token is removed from the address at once, and is not in the history', async () => {
     const page = await open();
     expect(page.url()).toBe(`${server.url}/`);
     await page.getByRole('link', { name: 'steady', exact: true }).click();
