@@ -48,7 +48,7 @@ const context = fields({
   backoff: fields({ baseMs: count, capMs: count }),
   retryFailedAfterMs: count,
   retryHaltedAfterMs: count,
-  patienceMs: count,
+  connectWithinMs: count,
   drainMs: count,
   detail: text,
   blocked: text,

@@ -132,12 +132,12 @@ test('the death of a root is told, though nobody above hears of it', () => {
   const hub = new Hub({ clock });
   const broken = brokerMachine.provide({
     actions: {
-      forget: () => {
+      clearDetail: () => {
         throw new Error('a bug');
       },
     },
   });
-  const actor = createActor(broken, { inspect: hub.observe, input: { patienceMs: 1000 } });
+  const actor = createActor(broken, { inspect: hub.observe, input: { connectWithinMs: 1000 } });
   actor.subscribe({ error: () => undefined });
   actor.start();
   const reader = new CollectingReader();

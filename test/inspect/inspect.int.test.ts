@@ -171,7 +171,7 @@ test('a client that does not read is dropped; another one and the daemon go on',
   reader.on('message', (data) => texts.push(String(data)));
   await once(reader, 'open');
   await vi.waitFor(() => expect(hub.size.readers).toBe(2), 5000);
-  const busy = createActor(brokerMachine, { inspect: hub.observe, input: { patienceMs: 60_000 } }).start();
+  const busy = createActor(brokerMachine, { inspect: hub.observe, input: { connectWithinMs: 60_000 } }).start();
   for (let turn = 0; turn < 1000 && hub.size.readers === 2; turn += 1) {
     for (let index = 0; index < 200; index += 1) busy.send({ type: index % 2 === 0 ? 'READY' : 'LOST', reason: '' });
     await new Promise((resolve) => setImmediate(resolve));
