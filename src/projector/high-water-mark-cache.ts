@@ -3,11 +3,10 @@ import type { Projection } from '../core/projection.ts';
 import type { InstanceEvents, UnhandledEvents } from '../core/status.ts';
 import type { HighWaterMarkReader, OpenAppender } from '../event-store/high-water-mark.ts';
 import type { Heartbeat } from '../state/heartbeat.ts';
+import { InstanceEventsNotice, UnhandledCounter } from './event-notices.ts';
 import type { HighWaterMarkSource } from './high-water-mark-source.ts';
 import { HighWaterMarkTimeline } from './high-water-mark-timeline.ts';
-import { InstanceEventsNotice } from './instance-events.ts';
 import { type Appended, RecentEvents } from './recent-events.ts';
-import { UnhandledCounter } from './unhandled-events.ts';
 
 /** The safe head, read once per daemon and shared by all projections. */
 export interface HighWaterMarkCache extends HighWaterMarkSource {

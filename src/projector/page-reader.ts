@@ -3,9 +3,9 @@ import { type Page, readPage } from '../event-store/read.ts';
 import type { Sql } from '../postgres/pool.ts';
 import type { HighWaterMarkSource } from './high-water-mark-source.ts';
 import type { PageBudget, Share } from './page-budget.ts';
+import { QueuedTask } from './page-queue.ts';
 import type { PageLimit } from './page-size.ts';
 import type { Progress } from './progress.ts';
-import { Turned } from './turned.ts';
 
 /** A page in memory. Whoever is done with it says so. */
 export interface HeldPage {
@@ -32,7 +32,7 @@ export interface PageReaderOptions {
 /** Reads the pages of one projection in their order, the next one while the one before is applied. */
 export class PageReader {
   readonly #options: PageReaderOptions;
-  #ahead: { readonly after: bigint; readonly page: Turned<HeldPage> } | null = null;
+  #ahead: { readonly after: bigint; readonly page: QueuedTask<HeldPage> } | null = null;
   #waits = false;
 
   constructor(options: PageReaderOptions) {
@@ -46,7 +46,7 @@ export class PageReader {
 
   /** A page read ahead is no longer to be trusted. */
   forget(): void {
-    this.#ahead?.page.giveUp();
+    this.#ahead?.page.cancel();
     this.#ahead?.page.result.then(({ release }) => release()).catch(() => undefined);
     this.#ahead = null;
   }
@@ -80,9 +80,9 @@ export class PageReader {
     this.#ahead = { after, page: this.#begin(after, share) };
   }
 
-  #begin(after: bigint, share: Share): Turned<HeldPage> {
+  #begin(after: bigint, share: Share): QueuedTask<HeldPage> {
     let begun = false;
-    const page = new Turned(this.#options.turns, () => {
+    const page = new QueuedTask(this.#options.turns, () => {
       begun = true;
       return this.#read(after, share);
     });

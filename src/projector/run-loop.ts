@@ -8,15 +8,14 @@ import { refuseReplaced } from '../state/refusal.ts';
 import { applyPage } from './apply-page.ts';
 import { Checkpoint } from './checkpoint.ts';
 import { failedRun, logFailure, logTooSlow } from './failure-text.ts';
-import { HaltGate } from './halt-gate.ts';
 import { loadCheckpoint, type StoredCheckpoint } from './load-checkpoint.ts';
 import { PageBudget } from './page-budget.ts';
 import type { PageMode, PageOutcome } from './page-outcome.ts';
-import { inTurn } from './page-queue.ts';
+import { applyInTurn, QueuedTask } from './page-queue.ts';
 import { PageReader } from './page-reader.ts';
 import { PageLimit } from './page-size.ts';
+import { HaltGate } from './pending-halt.ts';
 import type { ProjectionRunnerOptions, Step } from './run-loop-options.ts';
-import { Turned } from './turned.ts';
 
 /** Milliseconds until a row that somebody held is tried once more. */
 const HELD_MS = 10;
@@ -235,11 +234,10 @@ export class ProjectionRunner {
       progress,
     };
     const apply = () => applyPage(settings, work);
+    const queue = { turns: settings.turns, locks: settings.locks, name: projection.name, progress, signal };
     const [event] = page.events;
-    if (!crashLoopGuard?.on || event === undefined)
-      return await inTurn(settings, projection.name, progress, signal, apply);
-    const attempt = () => crashLoopGuard.attempt(event, place, apply, signal);
-    return await inTurn(settings, projection.name, progress, signal, attempt, true);
+    if (!crashLoopGuard?.on || event === undefined) return await applyInTurn({ ...queue, guarded: false }, apply);
+    return await applyInTurn({ ...queue, guarded: true }, () => crashLoopGuard.attempt(event, place, apply, signal));
   }
 
   #isStale(): boolean {
@@ -257,7 +255,7 @@ export class ProjectionRunner {
   async #open(signal: AbortSignal): Promise<StoredCheckpoint> {
     const { reader, readTurns, projection, highWaterMark, progress } = this.#options;
     const epoch = highWaterMark.epoch();
-    const place = await new Turned(readTurns, () => loadCheckpoint(reader, projection)).wait(progress, signal);
+    const place = await new QueuedTask(readTurns, () => loadCheckpoint(reader, projection)).wait(progress, signal);
     this.#historyCode = null;
     if (place.cursor === 0n || this.#replayUntil === 0n) this.#replayUntil = await highWaterMark.refresh();
     this.#tables = [...place.catalog.tables.values()].flatMap(({ name, inOrderBecause }) =>
