@@ -47,13 +47,13 @@ async function applyWith(settings: PageSettings, work: PageWork, answers: Handle
   let fresh = false;
   let moves = 0;
   if (settings.singleRoundTrip === true && !fold) {
-    work.progress?.pulling();
+    work.progress?.running();
     const applied = await applyInOneRoundTrip(settings, work, answers);
     if (applied !== null) return applied;
   }
   // Each round stops at an earlier event than the last one, or gives up something, or commits.
   for (let round = 0; round <= work.page.events.length + 3 + CATALOG_MOVES; round++) {
-    work.progress?.pulling();
+    work.progress?.running();
     const deadline = createDeadline(settings);
     try {
       const way = { fold, deferred, deadline, fresh, compare: moves < CATALOG_MOVES, answers };

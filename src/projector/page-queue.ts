@@ -37,16 +37,16 @@ export class QueuedTask<T> {
   }
 
   /** @throws the error of the work; the signal's reason, if it is aborted before the turn comes */
-  async wait(progress: Pick<Progress, 'rests' | 'pulling'>, signal: AbortSignal): Promise<T> {
+  async wait(progress: Pick<Progress, 'idle' | 'running'>, signal: AbortSignal): Promise<T> {
     if (!this.#started) {
-      progress.rests();
+      progress.idle();
       try {
         await orAborted(this.#turn, signal);
       } catch (error) {
         this.cancel();
         throw error;
       } finally {
-        progress.pulling();
+        progress.running();
       }
     }
     return await this.result;
@@ -71,11 +71,11 @@ export async function applyInTurn(
   { turns, locks, name, progress, signal, guarded }: Queue,
   apply: () => Promise<PageOutcome>,
 ): Promise<PageOutcome> {
-  if (turns !== undefined) progress.waits();
+  if (turns !== undefined) progress.queued();
   const giveBack = turns === undefined ? nothing : await turns.take(signal);
-  if (turns !== undefined) progress.goesOn();
+  if (turns !== undefined) progress.dequeued();
   if (giveBack === null) return { kind: 'stopped' };
-  if (guarded) progress.rests();
+  if (guarded) progress.idle();
   try {
     return await (locks === undefined ? apply() : locks.during(name, progress, apply));
   } finally {

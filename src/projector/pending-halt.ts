@@ -30,9 +30,9 @@ export class HaltGate {
     const halt = this.#halt;
     if (halt === null) return null;
     // The time spent waiting for the row does not count as a stall of the page.
-    progress.rests();
+    progress.idle();
     const stored = await storeHalt(settings.sql, projection.name, halt);
-    progress.pulling();
+    progress.running();
     if (stored.kind === 'locked-by-other') return stored;
     if (this.#halt === halt) this.#halt = null;
     if (stored.kind === 'moved') return null;

@@ -7,13 +7,13 @@ import { promised } from '../support/promised.ts';
 
 const live = new AbortController().signal;
 
-// Seen red with: `progress.rests()` left out of `QueuedTask.wait` (65 s), and `finally { giveBack() }` (the test never ends).
+// Seen red with: `progress.idle()` left out of `QueuedTask.wait` (65 s), and `finally { giveBack() }` (the test never ends).
 test('a projection that waits for its turn to read is not stalled, and one whose read takes long is', async () => {
   let now = 0;
   const turns = new PageTurns(1);
   const [first, second] = [promised<string>(), promised<string>()];
   const [one, other] = [new Progress(() => now), new Progress(() => now)];
-  for (const progress of [one, other]) progress.pulling();
+  for (const progress of [one, other]) progress.running();
   const reading = new QueuedTask(turns, () => first.promise).wait(one, live);
   const waiting = new QueuedTask(turns, () => second.promise).wait(other, live);
   await setImmediate();
