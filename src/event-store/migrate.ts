@@ -8,7 +8,7 @@ import type { Queryable, Sql, Tx } from '../postgres/pool.ts';
 import { searchPath } from '../postgres/session-settings.ts';
 import { refuseForeignStore } from './foreign-store.ts';
 import { runDdl } from './projection-ddl.ts';
-import { recordUnknownOids } from './table-oids.ts';
+import { recordUnknownIds } from './table-ids.ts';
 import { areFunctionsMissing, repairTriggers } from './triggers.ts';
 
 /** Any fixed number: daemons that migrate at the same time take turns on it. */
@@ -56,7 +56,7 @@ export async function migrate(sql: Sql, options: MigrateOptions): Promise<number
     const repaired = await repairTriggers(tx, options.notify);
     // The first migration makes them all.
     if (ran < files.length) for (const text of repaired) options.onRepair?.(text);
-    await recordUnknownOids(tx);
+    await recordUnknownIds(tx);
     for (const { name, schema: ddl } of options.projections) if (ddl !== '') await runDdl(tx, name, ddl);
     return ran;
   });

@@ -2,7 +2,6 @@ import { ENGINE_TABLES } from '../core/engine-tables.ts';
 import { EngineError } from '../core/errors.ts';
 import { quoteIdentifier } from '../core/identifier.ts';
 import type { Projection, TableShape } from '../core/projection.ts';
-import { VIEW_OID } from '../event-store/table-oids.ts';
 import type { Queryable, Tx } from '../postgres/pool.ts';
 
 /**
@@ -53,9 +52,9 @@ async function readOverlaps(sql: Queryable, claims: readonly Claim[]): Promise<r
       FROM projection_state AS s CROSS JOIN LATERAL unnest(s.tables) AS t (declared)
       UNION
       -- The table itself, if it was renamed.
-      SELECT s.name, t.declared, t.oid, false
-      FROM projection_state AS s CROSS JOIN LATERAL unnest(s.tables, s.table_oids) AS t (declared, oid)
-      WHERE t.declared IS NOT NULL AND t.oid NOT IN (0, ${VIEW_OID}::oid)
+      SELECT s.name, t.declared, t.id::oid, false
+      FROM projection_state AS s CROSS JOIN LATERAL unnest(s.tables, s.table_ids) AS t (declared, id)
+      WHERE t.declared IS NOT NULL AND t.id ~ '^[0-9]+$'
       UNION
       SELECT NULL, e.declared, to_regclass(quote_ident(e.declared))::oid, false
       FROM unnest(${[...ENGINE_TABLES]}::text[]) AS e (declared)
@@ -143,7 +142,7 @@ export async function firstFilled(sql: Queryable, claims: readonly Claim[]): Pro
  * Reads why these tables must not be given to these projections: the first reason for each refused projection, by name.
  * Nothing is changed.
  * @param filled whether a table with rows is refused: yes, unless its rows are about to be deleted or are adopted
- * @param replaced the claims on tables that replace one that was filled: rows are missing in them, also if they are empty
+ * @param lacking what is objected to claims on tables that lack rows of events that were applied, also if they are empty
  * @param here names of all projections of this daemon: it empties a child table together with the projection of its parent
  */
 export async function objections(
@@ -151,9 +150,13 @@ export async function objections(
   claims: readonly Claim[],
   {
     filled,
-    replaced = [],
+    lacking = new Map(),
     here,
-  }: { readonly filled: boolean; readonly replaced?: readonly Claim[]; readonly here: readonly string[] },
+  }: {
+    readonly filled: boolean;
+    readonly lacking?: ReadonlyMap<Claim, EngineError>;
+    readonly here: readonly string[];
+  },
 ): Promise<ReadonlyMap<string, EngineError>> {
   const found = new Map<string, EngineError>();
   const refuse = (name: string, error: EngineError) => void (found.has(name) || found.set(name, error));
@@ -172,7 +175,7 @@ export async function objections(
           : `a unique key on ${claims.find((one) => one.name === name && one.table === table)?.shape.key.join(', ')} (it has one on ${keys.join(' and on ')})`;
     if (lack !== null) refuse(name, new EngineError('TABLE_UNFIT', { name, table, lack }));
   }
-  for (const { name, table } of replaced) refuse(name, new EngineError('TABLE_REPLACED', { name, table }));
+  for (const [{ name }, error] of lacking) refuse(name, error);
   if (!filled) return found;
   for (const name of new Set(claims.map((claim) => claim.name))) {
     if (found.has(name)) continue;

@@ -1,5 +1,5 @@
 import type { EngineError } from '../core/errors.ts';
-import { replacedTable } from '../event-store/table-oids.ts';
+import { replacedTable } from '../event-store/table-ids.ts';
 import type { Sql } from '../postgres/pool.ts';
 
 /** For the lock on the row, which a page or a reset may hold. The caller tries again after this error. */
