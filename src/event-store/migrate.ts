@@ -9,7 +9,7 @@ import { searchPath } from '../postgres/session-settings.ts';
 import { refuseForeignStore } from './foreign-store.ts';
 import { describeNewStore, findNewStore, refuseSecondStore } from './new-store.ts';
 import { runDdl } from './projection-ddl.ts';
-import { recordUnknownOids } from './table-oids.ts';
+import { recordUnknownIds } from './table-ids.ts';
 import { areFunctionsMissing, repairTriggers } from './triggers.ts';
 
 /** Any fixed number: daemons that migrate at the same time take turns on it. */
@@ -64,7 +64,7 @@ export async function migrate(sql: Sql, options: MigrateOptions): Promise<number
     // The first migration makes them all.
     if (ran < files.length) for (const text of repaired) options.onRepair?.(text);
     if (newStore !== null && ran > 0) options.onNewStore?.(describeNewStore(newStore));
-    await recordUnknownOids(tx);
+    await recordUnknownIds(tx);
     for (const { name, schema: ddl } of options.projections) if (ddl !== '') await runDdl(tx, name, ddl);
     return ran;
   });
