@@ -8,7 +8,7 @@ import type { PageMode } from './page-outcome.ts';
  * Averaged over about five seconds; falls to 0 while nothing moves.
  */
 export class Progress {
-  readonly latency = new Latency(() => Date.now());
+  readonly latency: Latency;
   readonly pages: PageMetricsRecorder;
   readonly #now: () => number;
   #cursor = 0n;
@@ -26,8 +26,17 @@ export class Progress {
   /** Who holds the lock that its page waits for, in words; null where it waits for none, or not for long. */
   lockedBy: string | null = null;
 
-  /** @param now milliseconds that only rise */
-  constructor(now: () => number, slot: HandlerSlot | null = null) {
+  /**
+   * @param now milliseconds that only rise
+   * @param observeLatency gets the seconds from append to visible row
+   */
+  constructor(
+    now: () => number,
+    slot: HandlerSlot | null = null,
+    observeLatency: (seconds: number) => void = () => undefined,
+  ) {
+    // Events have their time from the wall clock.
+    this.latency = new Latency(() => Date.now(), observeLatency);
     this.pages = new PageMetricsRecorder(slot);
     this.#now = now;
     this.#since = now();

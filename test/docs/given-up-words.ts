@@ -199,7 +199,7 @@ export const REMAINING: Readonly<Record<string, number>> = {
   'test/projector/page-limit.unit.test.ts': 1,
   'test/projector/page-metrics.unit.test.ts': 3,
   'test/projector/pending-halt.int.test.ts': 2,
-  'test/projector/progress.unit.test.ts': 3,
+  'test/projector/progress.unit.test.ts': 2,
   'test/projector/recent-events.unit.test.ts': 1,
   'test/projector/rows-not-written.int.test.ts': 1,
   'test/projector/turned.unit.test.ts': 1,
