@@ -336,8 +336,7 @@ test('a table under another name is still its projection’s, and no other one g
   expect(await daemon.forget('first_owner')).toEqual([]);
 });
 
-const UPGRADE = `ALTER TABLE projection_state DROP COLUMN table_oids, DROP COLUMN store_oids, DROP COLUMN table_ids,
-    DROP COLUMN registered;
+const UPGRADE = `ALTER TABLE projection_state DROP COLUMN table_oids, DROP COLUMN store_oids, DROP COLUMN table_ids;
   DELETE FROM projection_migrations WHERE number >= 8`;
 
 // Seen red with: `recordUnknownOids` left out of `migrate`.
