@@ -1,9 +1,10 @@
 import { isChange, isNot } from '../../core/changes.ts';
-import type { Change, Changes, ColumnValue, Where } from '../../core/statement.ts';
+import type { Change, Changes, ColumnValue, Where, Write } from '../../core/statement.ts';
 import type { Combine } from '../../read-model/column-changes/change-definition.ts';
 import { changeDefinition } from '../../read-model/column-changes/change-registry.ts';
+import type { RowOperations } from '../../read-model/statements/statement-definition.ts';
+import { writeDefinition } from '../../read-model/statements/statement-registry.ts';
 import type { ColumnInfo, TableInfo } from '../../read-model/table-info.ts';
-import type { Write } from '../../read-model/write-sql.ts';
 import { encode } from './encode.ts';
 
 /** A row as PostgreSQL's texts, in the order of the table's columns. */
@@ -50,26 +51,35 @@ export type EncodedWrite =
   | (EncodedValues & { readonly kind: 'update'; readonly where: EncodedWhere })
   | { readonly kind: 'remove'; readonly where: EncodedWhere };
 
-/** @throws CannotFold where PostgreSQL might refuse a value, or where more than one row could be met */
-export function encodeWrite(table: TableInfo, write: Write): EncodedWrite {
-  switch (write.kind) {
-    case 'create':
-      return encodeInsert(table, write.values, write.onConflict);
-    case 'upsert': {
-      const arbiter = table.keys.findIndex((key) => sameColumns(table, key, write.conflict));
+/**
+ * Encodes the writes of one table.
+ * @throws CannotFold if PostgreSQL might refuse a value, or if a condition could match more than one row
+ */
+export function encodeWrites(table: TableInfo, writes: readonly Write[]): readonly EncodedWrite[] {
+  const operations = encodedOperations(table);
+  return writes.map((write) => {
+    const definition = writeDefinition(write);
+    if (definition.inOrderBecause !== undefined) throw new CannotFold(definition.inOrderBecause);
+    return definition.inMemory(write, operations);
+  });
+}
+
+/** What a statement does to its rows, encoded in place of carried out. */
+function encodedOperations(table: TableInfo): RowOperations<EncodedWrite> {
+  return {
+    insert(values, onConflict) {
+      if (typeof onConflict === 'string') return encodeInsert(table, values, onConflict);
+      const arbiter = table.keys.findIndex((key) => sameColumns(table, key, onConflict));
       if (arbiter === -1) throw new CannotFold('no such unique key');
-      return encodeInsert(table, write.values, arbiter);
-    }
-    case 'update': {
-      const { row, given, changed } = encodeRow(table, write.set);
+      return encodeInsert(table, values, arbiter);
+    },
+    update(set, where) {
+      const { row, given, changed } = encodeRow(table, set);
       if (given.some((column) => isInKey(table, column))) throw new CannotFold('it sets a key');
-      return { kind: 'update', row, given, changed, where: encodeWhere(table, write.where) };
-    }
-    case 'remove':
-      return { kind: 'remove', where: encodeWhere(table, write.where) };
-    case 'copy':
-      throw new CannotFold('a copy reads rows that the page may write');
-  }
+      return { kind: 'update', row, given, changed, where: encodeWhere(table, where) };
+    },
+    remove: (where) => ({ kind: 'remove', where: encodeWhere(table, where) }),
+  };
 }
 
 /**

@@ -1,18 +1,17 @@
 import type { StoredEvent } from '../../core/event.ts';
 import { quoteIdentifier } from '../../core/identifier.ts';
 import type { Projection } from '../../core/projection.ts';
-import type { Lookup } from '../../core/statement.ts';
+import type { Lookup, Write } from '../../core/statement.ts';
 import { isTransient, sqlstateOf } from '../../postgres/errors.ts';
 import type { Tx } from '../../postgres/pool.ts';
 import { catalogMark } from '../../read-model/catalog.ts';
 import type { TableInfo } from '../../read-model/table-info.ts';
-import type { Write } from '../../read-model/write-sql.ts';
 import type { RunContext } from '../apply-in-order.ts';
 import { flattenStatements } from '../flatten.ts';
 import type { HandlerAnswers } from '../handler-answers.ts';
 import { readLookups, resolveLookup } from '../lookups.ts';
 import { CatalogMoved, DependencyNotReady } from '../page-outcome.ts';
-import { CannotFold, type EncodedWrite, encodeWrite } from './encode-write.ts';
+import { CannotFold, type EncodedWrite, encodeWrites } from './encode-write.ts';
 import { type Difference, TableFold } from './table-fold.ts';
 import { readTouchedRows } from './touched-rows.ts';
 import { writeDifference } from './write-difference.ts';
@@ -87,7 +86,7 @@ function encodeAll(groups: ReadonlyMap<TableInfo, readonly Write[]>): ReadonlyMa
   return new Map(
     [...groups].map(([table, writes]) => {
       try {
-        return [table, writes.map((write) => encodeWrite(table, write))];
+        return [table, encodeWrites(table, writes)];
       } catch (error) {
         throw inTable(table, error);
       }

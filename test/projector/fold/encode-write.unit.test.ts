@@ -1,17 +1,20 @@
 import { describe, expect, test } from 'vitest';
 import { not } from '../../../src/core/changes.ts';
-import type { Changes, Where } from '../../../src/core/statement.ts';
-import { copy, create, remove, update, upsert } from '../../../src/core/statements.ts';
-import { CannotFold, encodeWrite, keyText } from '../../../src/projector/fold/encode-write.ts';
+import type { Changes, Where, Write } from '../../../src/core/statement.ts';
+import { CannotFold, encodeWrites, keyText } from '../../../src/projector/fold/encode-write.ts';
 import { arrayAppend } from '../../../src/read-model/column-changes/array-append.ts';
 import { increment } from '../../../src/read-model/column-changes/increment.ts';
-import type { Write } from '../../../src/read-model/write-sql.ts';
+import { copy } from '../../../src/read-model/statements/copy-statement.ts';
+import { create } from '../../../src/read-model/statements/create-statement.ts';
+import { remove } from '../../../src/read-model/statements/remove-statement.ts';
+import { update } from '../../../src/read-model/statements/update-statement.ts';
+import { upsert } from '../../../src/read-model/statements/upsert-statement.ts';
 import { limited, needed, personTable, withDefault } from './person-table.ts';
 
 const table = personTable();
 const ANNA = { id: 1, first: 'Anna', last: 'Ek' };
 
-const folds = (write: Write, on = table) => encodeWrite(on, write);
+const folds = (write: Write, on = table) => encodeWrites(on, [write])[0];
 const refused = (write: Write, why: string, on = table) => {
   expect(() => folds(write, on)).toThrow(CannotFold);
   expect(() => folds(write, on)).toThrow(why);

@@ -1,11 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { not } from '../../../src/core/changes.ts';
-import { create, remove, update, upsert } from '../../../src/core/statements.ts';
-import { CannotFold, encodeWrite, type TextRow } from '../../../src/projector/fold/encode-write.ts';
+import type { Write } from '../../../src/core/statement.ts';
+import { CannotFold, encodeWrites, type TextRow } from '../../../src/projector/fold/encode-write.ts';
 import { TableFold } from '../../../src/projector/fold/table-fold.ts';
 import { increment } from '../../../src/read-model/column-changes/increment.ts';
-import type { Write } from '../../../src/read-model/write-sql.ts';
+import { create } from '../../../src/read-model/statements/create-statement.ts';
+import { remove } from '../../../src/read-model/statements/remove-statement.ts';
+import { update } from '../../../src/read-model/statements/update-statement.ts';
+import { upsert } from '../../../src/read-model/statements/upsert-statement.ts';
+import { anyStatement, forms } from '../../support/any-statement.ts';
 import { personTable } from './person-table.ts';
 
 const table = personTable();
@@ -15,7 +19,7 @@ const person = (id: number, first: string, last: string) => ({ id, first, last }
 
 function folded(rows: readonly TextRow[], ...writes: readonly Write[]) {
   const fold = new TableFold(table, rows);
-  for (const write of writes) fold.apply(encodeWrite(table, write));
+  for (const write of encodeWrites(table, writes)) fold.apply(write);
   return fold.difference();
 }
 const NOTHING = { remove: [], change: [], insert: [] };
@@ -150,8 +154,7 @@ test('rows of the database that share a key cannot be told apart', () => {
 /** The same statements, one after the other, on rows that are looked through from the first to the last. */
 function inOrder(rows: readonly TextRow[], writes: readonly Write[]): readonly TextRow[] | null {
   let all: readonly TextRow[] = rows;
-  for (const write of writes) {
-    const encoded = encodeWrite(table, write);
+  for (const encoded of encodeWrites(table, writes)) {
     if (encoded.kind === 'insert') {
       const met = (key: readonly number[]) =>
         all.filter((row) => key.every((column) => row[column] === encoded.row[column]));
@@ -185,16 +188,19 @@ const first = fc.constantFrom('Anna', 'Eva');
 const last = fc.constantFrom('Ek', 'Lind');
 const visits = fc.option(fc.integer({ min: 0, max: 2 }));
 const whole = fc.record({ id, first, last, visits });
-const writes: fc.Arbitrary<Write> = fc.oneof(
-  whole.map((row) => create('person', row, { onConflict: 'keep' })),
-  whole.map((row) => create('person', row)),
-  whole.map((row) => upsert('person', row, byId)),
-  whole.map((row) => upsert('person', row, byName)),
-  fc.tuple(id, visits).map(([one, count]) => update('person', { visits: count }, { id: one })),
-  fc
-    .tuple(first, last, visits)
-    .map(([one, two, count]) => remove('person', { first: one, last: two, visits: not(count) })),
-  id.map((one) => remove('person', { id: one })),
+const writes: fc.Arbitrary<Write> = anyStatement(
+  fc.tuple(whole, visits, fc.boolean()).map(([row, other, hasId]) => {
+    const { id, first, last, visits } = row;
+    return {
+      table: 'person',
+      row,
+      key: { id, first, last },
+      conflict: hasId ? ['id'] : ['first', 'last'],
+      set: { visits },
+      where: hasId ? { id } : { first, last, visits: not(other) },
+    };
+  }),
+  forms.filter(({ definition }) => definition.inOrderBecause === undefined),
 );
 
 test('for any statements the difference makes the rows what running them in order makes of them', () => {
