@@ -10,8 +10,9 @@ import { readCatalog } from '../../src/read-model/catalog.ts';
 import { readState } from '../../src/state/projection-state.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openStore } from '../support/engine.ts';
-import { countHistories, formHistories, sumsThatComeBack } from '../support/fold-counts.ts';
+import { countHistories, sumsThatComeBack } from '../support/fold-counts.ts';
 import { ids, lawful as projection, statementHistories } from '../support/fold-statements.ts';
+import { formHistories } from '../support/form-histories.ts';
 
 /**
  * The law of folding: whatever the statements, a page folded into set-based statements, or sent in one piece, leaves the

@@ -13,8 +13,6 @@ import {
   update,
   upsert,
 } from '../../src/index.ts';
-import type { ExampleParts } from '../../src/read-model/statements/statement-definition.ts';
-import { anyStatement, forms } from './any-statement.ts';
 import { ids } from './fold-statements.ts';
 
 const id = fc.constantFrom(...ids);
@@ -95,40 +93,6 @@ export const countHistories: fc.Arbitrary<Statement[][]> = fc
       { maxLength: 40, size: 'max' },
     ),
   );
-
-/** Parts of statements on tables with and without a second unique key, which seldom fail. */
-const parts: fc.Arbitrary<ExampleParts> = fc.oneof(
-  fc.record({ id, name: fc.constantFrom('Ann', 'Bo', 'Cy', 'Di'), age: little, byName: fc.boolean() }).map((given) => {
-    const { id, name, age, byName } = given;
-    return {
-      table: 'person',
-      row: { id, name, age },
-      key: { id, name },
-      conflict: byName ? ['name'] : ['id'],
-      set: { age, extra: { age } },
-      where: byName ? { name } : { id, age: not(age) },
-    };
-  }),
-  fc.record({ id, rough: double, changes: amounts, n: little }).map(({ id, rough, changes, n }) => ({
-    table: 'tally',
-    row: { id, rough, n },
-    key: { id },
-    conflict: ['id'],
-    set: changes,
-    where: { id, n: not(n) },
-  })),
-);
-
-/** Statements of each form in the registry, one form in each history. */
-export const formHistories: fc.Arbitrary<Statement[][]> = fc.constantFrom(...forms).chain((form) =>
-  fc.array(
-    fc.array(fc.oneof({ weight: 3, arbitrary: counts }, { weight: 2, arbitrary: anyStatement(parts, [form]) }), {
-      minLength: 1,
-      maxLength: 2,
-    }),
-    { maxLength: 40, size: 'max' },
-  ),
-);
 
 /** Sums that overflow and come back into range, which random histories seldom contain. */
 export const sumsThatComeBack: Statement[][] = [20_000, 20_000, -20_000].map((by) => [
