@@ -18,7 +18,7 @@ const CATALOGUE = {
   PROJECTION_ROW_MISSING:
     "projection '{name}' has no row in projection_state, it was forgotten through another daemon: remove it from the config file, or restart the daemon, which registers it anew",
   TABLE_SHARED:
-    "table '{table}' belongs to both '{first}' and '{second}': give each projection tables of its own, or forget the projection that is no longer declared",
+    "table '{table}' of '{second}' belongs to '{first}' too (as '{other}'): give each projection tables of its own, or forget the projection that is no longer declared",
   TABLE_RESERVED:
     "table '{table}' of '{name}' would reach the engine's own '{other}', which RESET must never empty: choose another table",
   TABLE_UNFIT:

@@ -93,7 +93,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     const { broker = null, patience = {}, secondStore = false } = this.#options;
     const place = { database, schema, extensionSchemas };
     const own = { ...place, projections, id: this.id };
-    const pools = openPools({ ...own, patience, onControlClosed: () => this.#highWaterMark?.forget() });
+    const pools = openPools({ ...own, patience, onControlClosed: () => this.#highWaterMark?.invalidate() });
     this.#pools = pools;
     const { signal } = this.#ending;
     const preparing = { ...own, owners: this.#owners, notify, secondStore, log: this.#log, signal };

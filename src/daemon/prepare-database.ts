@@ -8,7 +8,7 @@ import { migrate } from '../event-store/migrate.ts';
 import { isTransient, sqlstateOf } from '../postgres/errors.ts';
 import { connect, describeAddress } from '../postgres/pool.ts';
 import { noteStart, type StartNote } from '../state/attempts.ts';
-import { checkReserved } from '../state/claims.ts';
+import { checkReserved } from '../state/overlaps.ts';
 import { register } from '../state/register.ts';
 import { checkTables } from './check-tables.ts';
 import type { PoolOptions, Pools } from './pools.ts';
