@@ -93,14 +93,12 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
   async start(): Promise<void> {
     const { database, schema = 'public', extensionSchemas, projections, notify = true } = this.#options;
     const { broker = null, patience = {}, secondStore = false } = this.#options;
-    const place = { database, schema, extensionSchemas };
-    const own = { ...place, projections, id: this.id };
+    const own = { database, schema, extensionSchemas, projections, id: this.id };
     const pools = openPools({ ...own, patience, onControlClosed: () => this.#highWaterMark?.invalidate() });
     this.#pools = pools;
     const { signal } = this.#ending;
     const preparing = { ...own, owners: this.#owners, notify, secondStore, log: this.#log, signal };
-    const prepared = prepareDatabase(pools, preparing);
-    const starts = await prepared.catch(async (error: unknown) => {
+    const starts = await prepareDatabase(pools, preparing).catch(async (error: unknown) => {
       await this.stop();
       throw error;
     });
@@ -129,7 +127,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     });
     this.#root = this.#startActors(highWaterMark, pools, starts);
     this.#inbox = this.#openInbox(pools);
-    this.#publisher = this.#options.publisher?.({ ...place, owner: this.id, highWaterMark, log: this.#log }) ?? null;
+    this.#publisher = this.#options.publisher?.({ ...own, owner: this.id, highWaterMark, log: this.#log }) ?? null;
     if (broker !== null) {
       const reset = (name: string) => this.send(name, 'RESET', { by: 'broker' });
       this.#broker = startBroker({ ...broker, id: this.id, projections, reset, hints: this.#hints, log: this.#log });
