@@ -24,18 +24,13 @@ const ALONE: ReadonlySet<string> = new Set([
   'src/inspect/frames.ts',
   'src/inspect/stately.ts',
   'src/operations/pause.ts',
-  'src/projector/halt-gate.ts',
-  'src/projector/instance-events.ts',
-  'src/projector/lost-integrity-halt.ts',
-  'src/projector/page-queue.ts',
-  'src/projector/unhandled-events.ts',
   'src/publisher/wake-signal.ts',
   'src/testing/timed-mutex.ts',
 ]);
 
 /** A definition of which a registry has many is a file of its own, however short. */
 const isOneOfAKind = (file: string): boolean =>
-  /^src\/(core\/operator-commands|read-model\/column-changes|cli\/verbs)\//.test(file);
+  /^src\/(core\/operator-commands|read-model\/(?:column-changes|statements)|cli\/verbs)\//.test(file);
 
 /** Importers by file, over src and machines. */
 function importers(): ReadonlyMap<string, readonly string[]> {

@@ -18,7 +18,7 @@ const CATALOGUE = {
   PROJECTION_ROW_MISSING:
     "projection '{name}' has no row in projection_state, it was forgotten through another daemon: remove it from the config file, or restart the daemon, which registers it anew",
   TABLE_SHARED:
-    "table '{table}' belongs to both '{first}' and '{second}': give each projection tables of its own, or forget the projection that is no longer declared",
+    "table '{table}' of '{second}' belongs to '{first}' too (as '{other}'): give each projection tables of its own, or forget the projection that is no longer declared",
   TABLE_RESERVED:
     "table '{table}' of '{name}' would reach the engine's own '{other}', which RESET must never empty: choose another table",
   TABLE_UNFIT:
@@ -26,7 +26,9 @@ const CATALOGUE = {
   TABLE_NOT_EMPTY:
     "table '{table}' has rows, and '{name}' has not applied an event yet, so rows would be overwritten or counted twice; RESET deletes them, `projectionist adopt {name} --position P` keeps them as the result of all events up to P; or declare another table",
   TABLE_REPLACED:
-    "table '{table}' is not the one that '{name}' has filled (it was dropped, renamed or created again by hand), so rows are missing: RESET deletes its rows and applies every event, `projectionist adopt {name} --position P` keeps its rows as the result of all events up to P; or declare another table",
+    "table '{table}' is not the one that '{name}' has filled (it was dropped, renamed or created again by hand, or is a view of other tables now), so rows are missing: RESET deletes its rows and applies every event, `projectionist adopt {name} --position P` keeps its rows as the result of all events up to P; or declare another table",
+  TABLE_ADDED:
+    "table '{table}' was added to '{name}' after the event at position {cursor}, so the rows of the events up to there are missing in it: RESET empties all tables of '{name}' and applies every event, `projectionist adopt {name} --position {cursor}` goes on without those rows; or declare the table in another projection",
   PROJECTION_REFUSED: '{reason}',
   ADOPT_REFUSED: "'{name}' was not adopted, nothing changed: {reason}",
   TABLE_NOT_DECLARED: "'{name}' does not declare table '{table}', and writes no other tables: add it to its tables",
@@ -105,6 +107,8 @@ const CATALOGUE = {
   STORE_SUBSCRIBED:
     'table {table} is filled by subscription {subscription}: logical replication fires no triggers, so events would be missed; run the daemon on the publisher, or drop the subscription',
   STORE_MISSING: 'there is no table {table} in schema {schema}: run `projectionist migrate`, or set SCHEMA',
+  STORE_ELSEWHERE:
+    'schema {schema} of database {database} has no event store, and schema {others} has one: set SCHEMA to that one, or run `projectionist migrate --schema {schema}` to create a second, empty store',
   STORE_CACHE: 'the sequence of events.position has CACHE {cache}: run `ALTER SEQUENCE {sequence} CACHE 1`',
   STORE_TRIGGER: 'trigger {trigger} on {table} is {problem}, so events could be missed: run `projectionist migrate`',
   STORE_POSITION:

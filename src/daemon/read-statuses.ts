@@ -34,7 +34,8 @@ export async function readStatuses(sources: StatusSources): Promise<Statuses> {
   // States first, then rows: a failure is stored before its projection is shown as failed, so it is never missing.
   const snapshots = new Map(declared.map(({ name }) => [name, sources.snapshot(name)]));
   const { views, failures, away, refused } = await stored.read(sql);
-  const head = highWaterMark.latest() ?? 0n;
+  // After a poll that was refused, and while the rows cannot be read, the last mark says nothing of the lag.
+  const head = away === null ? highWaterMark.latest() : null;
   const holders = highWaterMark.holders();
   const projections = declared.map(({ name, tables }) =>
     toStatus({
@@ -44,7 +45,7 @@ export async function readStatuses(sources: StatusSources): Promise<Statuses> {
       view: views.get(name),
       failure: failures.get(name) ?? null,
       historyCode: workers.get(name)?.runner.historyCode ?? null,
-      scanned: workers.get(name)?.runner.checkpoint.scannedIn(views.get(name)?.generation ?? 0n) ?? 0n,
+      scanned: workers.get(name)?.runner.checkpoint.readPositionIn(views.get(name)?.generation ?? 0n) ?? 0n,
       head,
       secondsAbove: (cursor) => highWaterMark.secondsAbove(cursor, workers.get(name)?.progress.generationSince ?? 0),
       holders,

@@ -116,7 +116,7 @@ function running({ supervisor, publishingChannels, sql, sender, highWaterMark, p
       toStatus({
         snapshot: supervisor.snapshot(),
         row,
-        head: highWaterMark.latest() ?? 0n,
+        head: highWaterMark.latest(),
         inFlight: sender.inFlight,
         silentMs: sender.silentMs,
         ratePerSecond: progress.ratePerSecond,

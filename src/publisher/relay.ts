@@ -12,7 +12,7 @@ import type { SendChannel, Sender } from './sender.ts';
 export interface RelayOptions {
   /** Locks the publisher's row while messages are sent. */
   readonly sql: Sql;
-  readonly highWaterMark: Pick<HighWaterMarkSource, 'latest' | 'refresh' | 'epoch' | 'forget'>;
+  readonly highWaterMark: Pick<HighWaterMarkSource, 'latest' | 'refresh' | 'epoch' | 'invalidate'>;
   readonly sender: Pick<Sender, 'confirmed' | 'inFlight' | 'canContinue' | 'startFrom' | 'block' | 'sendBatch'>;
   /** The daemon's id. */
   readonly owner: string;
@@ -71,7 +71,7 @@ export class Relay implements PublisherOperations {
       // Whether the cursor was committed is not known: the next batch reads the row and sends from there.
       this.#stored = null;
       if (isLockNotAvailable(error)) return { kind: 'locked-by-other' };
-      if (isConnectionLost(error)) highWaterMark.forget();
+      if (isConnectionLost(error)) highWaterMark.invalidate();
       if (isEngineError(error, 'PUBLISHER_HISTORY')) return { kind: 'halted', detail: error.message };
       throw error;
     } finally {
@@ -100,7 +100,7 @@ export class Relay implements PublisherOperations {
       this.#epoch = highWaterMark.epoch();
       await checkStored(tx, row.cursor, row.lastEventId);
       sender.startFrom(publishingChannel, row.cursor);
-      progress.place(row.cursor, row.generation);
+      progress.loaded(row.cursor, row.generation);
     }
     const outcome = await sender.sendBatch(publishingChannel, signal);
     const { confirmed: to } = sender;

@@ -1,5 +1,6 @@
 import type { SnapshotFrom } from 'xstate';
 import type { publisherMachine } from '../../machines/publisher.ts';
+import { lagBehind } from '../core/position.ts';
 import type { PublisherStatus } from '../core/publisher.ts';
 import type { PublisherRow } from '../daemon/publisher-port.ts';
 
@@ -9,7 +10,8 @@ const SILENT_MS = 3000;
 export interface StatusParts {
   readonly snapshot: SnapshotFrom<typeof publisherMachine>;
   readonly row: PublisherRow | null;
-  readonly head: bigint;
+  /** Null while the store cannot be read. */
+  readonly head: bigint | null;
   readonly inFlight: number;
   readonly silentMs: number;
   readonly ratePerSecond: number;
@@ -17,6 +19,7 @@ export interface StatusParts {
 
 export function toStatus({ snapshot, row, head, inFlight, silentMs, ratePerSecond }: StatusParts): PublisherStatus {
   const cursor = row?.cursor ?? 0n;
+  const lag = lagBehind(head, cursor);
   const { context } = snapshot;
   const dead = snapshot.status === 'error';
   const why = (): string | null => {
@@ -31,8 +34,8 @@ export function toStatus({ snapshot, row, head, inFlight, silentMs, ratePerSecon
     state: dead ? 'backing-off' : snapshot.value,
     detail: why(),
     cursor: String(cursor),
-    head: String(head > cursor ? head : cursor),
-    lagEvents: head > cursor ? Number(head - cursor) : 0,
+    head: String(head !== null && head > cursor ? head : cursor),
+    lagEvents: lag === null ? null : Number(lag),
     ratePerSecond,
     unconfirmed: inFlight,
     owner: row?.owner ?? null,

@@ -62,7 +62,7 @@ describe('the relay', () => {
           return head;
         },
         epoch: () => mark.epoch,
-        forget: () => {
+        invalidate: () => {
           mark.forgotten += 1;
         },
       },
