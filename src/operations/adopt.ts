@@ -1,19 +1,18 @@
 import { EngineError } from '../core/errors.ts';
 import type { Projection } from '../core/projection.ts';
+import { claimsOf } from '../core/table-owners.ts';
 import { newestWithin } from '../event-store/newest.ts';
 import { recordOids } from '../event-store/table-oids.ts';
 import { isLockNotAvailable } from '../postgres/errors.ts';
 import type { Queryable, Sql } from '../postgres/pool.ts';
 import type { Statement } from '../postgres/sql.ts';
-import { claimsOf, lockClaims, objections } from '../state/claims.ts';
+import { lockClaims, objections } from '../state/claims.ts';
 import { tablesOf } from '../state/start-over.ts';
 
 const LOCK_MS = 5_000;
 
 export interface AdoptOptions {
   readonly projection: Projection;
-  /** Every projection of this daemon. */
-  readonly projections: readonly Projection[];
   /** The rows count as the result of every event up to this position. */
   readonly position: bigint;
   /** The high-water mark: no further event can appear at or below it. */
@@ -27,7 +26,7 @@ export interface AdoptOptions {
  * @throws EngineError ADOPT_REFUSED, TABLE_SHARED, TABLE_UNFIT, PROJECTION_ROW_MISSING: nothing has changed
  */
 export async function adopt(sql: Sql, options: AdoptOptions): Promise<{ readonly generation: bigint }> {
-  const { projection, projections, position, head, owner } = options;
+  const { projection, position, head, owner } = options;
   const { name } = projection;
   const refuse = (reason: string) => new EngineError('ADOPT_REFUSED', { name, reason });
   if (position > head) throw refuse(`position ${position} is above ${head}, up to where events are stored`);
@@ -46,8 +45,7 @@ export async function adopt(sql: Sql, options: AdoptOptions): Promise<{ readonly
       await tx`SELECT set_config('lock_timeout', ${String(LOCK_MS)}, true)`;
       await lockClaims(tx, 'exclusive');
       await checkRefused(tx, tx`FOR UPDATE`);
-      const declared = projections.map((one) => one.name);
-      const against = await objections(tx, claimsOf([projection]), { filled: false, here: declared });
+      const against = await objections(tx, claimsOf([projection]), { filled: false });
       for (const error of against.values()) throw error;
       const [adopted] = await tx<[{ generation: bigint }]>`
         WITH last AS (

@@ -68,7 +68,7 @@ export function planReset(name: string, known: readonly Projection[], reached: r
 
 function unownedReason({ table, constraint, source }: ReachedTable): string {
   return constraint === null
-    ? `${table} inherits from ${source} and belongs to no projection, so its rows would not come back: detach it, or declare it`
+    ? `${table} inherits from ${source} and belongs to no projection, so its rows would not come back: detach it, or declare it beside the other table`
     : `${table} references ${source} (foreign key ${constraint}) and belongs to no projection, so its rows would not come back: drop the foreign key, or declare the table`;
 }
 
@@ -78,9 +78,13 @@ function expectTables({ name, tables }: Projection, reached: readonly ReachedTab
 }
 
 function because(name: string, reached: readonly ReachedTable[]): string {
-  const edge = reached.find(
-    ({ projection, constraint, sourceProjection }) =>
-      projection === name && constraint !== null && sourceProjection !== name,
+  const edges = reached.filter(
+    ({ projection, source, sourceProjection }) => projection === name && source !== null && sourceProjection !== name,
   );
-  return `${edge?.table} references ${edge?.source} (foreign key ${edge?.constraint})`;
+  // The tables of a projection reach each other, so that edge explains nothing: another one leads into the projection.
+  const edge = edges.find(({ constraint }) => constraint !== null) ?? edges[0];
+  if (edge === undefined) throw new Error(`no table leads a reset into '${name}'`);
+  return edge.constraint === null
+    ? `${edge.table} inherits from ${edge.source}`
+    : `${edge.table} references ${edge.source} (foreign key ${edge.constraint})`;
 }

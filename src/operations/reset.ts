@@ -4,13 +4,14 @@ import { describeError } from '../core/describe-error.ts';
 import { EngineError, isEngineError } from '../core/errors.ts';
 import type { Projection } from '../core/projection.ts';
 import type { StoredStatus } from '../core/status.ts';
+import { claimsOf } from '../core/table-owners.ts';
 import { readOids, readReplaced, recordOids } from '../event-store/table-oids.ts';
 import { isConnectionLost, isLockNotAvailable, sqlstateOf } from '../postgres/errors.ts';
 import { describeLockHolders } from '../postgres/lock-holders.ts';
 import type { Sql, Tx } from '../postgres/pool.ts';
 import type { ResetPoint } from '../projector/failpoint.ts';
 import { reachedTables } from '../read-model/foreign-keys.ts';
-import { claimsOf, firstFilled, lockClaims, objections } from '../state/claims.ts';
+import { firstFilled, lockClaims, objections } from '../state/claims.ts';
 import { CommandEnded, checkGeneration, commandDone, lockCommand } from '../state/commands.ts';
 import { refuseReplaced } from '../state/refusal.ts';
 import { startOver } from '../state/start-over.ts';
@@ -120,7 +121,7 @@ async function resetIn(tx: Tx, xid: string, options: ResetOptions, progress: Res
   if (missing !== undefined) throw new EngineError('PROJECTION_ROW_MISSING', { name: missing });
   const truncated = plan.projections.filter((one) => one.reset === null).flatMap(({ tables }) => [...tables.keys()]);
   const oids = await readOids(tx, truncated);
-  await checkClaims(tx, name, plan, projections);
+  await checkClaims(tx, name, plan);
   // Before anything is emptied: a command that another daemon has carried out must empty nothing.
   if (command !== null) {
     for (const row of rows) if (row.name === name) checkGeneration(command, row.generation);
@@ -172,7 +173,7 @@ async function refusedOf(tx: Tx, names: readonly string[]): Promise<ReadonlyMap<
  * must stay, so its reset is refused.
  * @throws EngineError TABLE_SHARED, TABLE_RESERVED, TABLE_UNFIT, TABLE_REPLACED, RESET_REFUSED
  */
-async function checkClaims(tx: Tx, name: string, plan: ResetPlan, known: readonly Projection[]): Promise<void> {
+async function checkClaims(tx: Tx, name: string, plan: ResetPlan): Promise<void> {
   const refused = await refusedOf(tx, namesOf(plan.projections));
   for (const [other, reason] of refused) {
     if (other !== name)
@@ -190,7 +191,7 @@ async function checkClaims(tx: Tx, name: string, plan: ResetPlan, known: readonl
     ),
   );
   if (foreign !== null) throw new EngineError('TABLE_REPLACED', { name: foreign.name, table: foreign.table });
-  const against = await objections(tx, claimsOf(plan.projections), { filled: false, here: namesOf(known) });
+  const against = await objections(tx, claimsOf(plan.projections), { filled: false });
   for (const [one, error] of against) {
     // A table that was registered with another key than the declared one still belongs to its projection.
     if (error.code !== 'TABLE_UNFIT' || refused.has(one)) throw error;

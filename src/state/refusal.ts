@@ -1,9 +1,24 @@
 import type { EngineError } from '../core/errors.ts';
 import { replacedTable } from '../event-store/table-oids.ts';
 import type { Sql } from '../postgres/pool.ts';
+import { lockClaims } from './claims.ts';
+import { readShared, refuseShared } from './overlaps.ts';
 
-/** For the lock on the row, which a page or a reset may hold. The caller tries again after this error. */
+/** For locks that a page, a reset or a registration may hold. The caller tries again after this error. */
 const LOCK_TIMEOUT = '2s';
+
+/**
+ * Refuses the projections whose tables overlap by now (`refuseShared`), in a transaction of its own.
+ * @returns their names
+ */
+export async function refuseOverlapping(sql: Sql): Promise<readonly string[]> {
+  if ((await readShared(sql)).length === 0) return [];
+  return await sql.begin(async (tx) => {
+    await tx`SELECT set_config('lock_timeout', ${LOCK_TIMEOUT}, true)`;
+    await lockClaims(tx, 'exclusive');
+    return await refuseShared(tx);
+  });
+}
 
 /**
  * Stores the error TABLE_REPLACED as the refusal of a projection. Does nothing if its tables are its own again, because a

@@ -1,5 +1,6 @@
 import type { EngineError } from '../core/errors.ts';
 import type { Projection } from '../core/projection.ts';
+import { type Claim, claimsOf } from '../core/table-owners.ts';
 import {
   areOidsUnknown,
   readOids,
@@ -10,7 +11,8 @@ import {
   VIEW_OID,
 } from '../event-store/table-oids.ts';
 import type { Queryable, Sql, Tx } from '../postgres/pool.ts';
-import { type Claim, claimsOf, lockClaims, objections } from './claims.ts';
+import { lockClaims, objections } from './claims.ts';
+import { readShared, refuseShared } from './overlaps.ts';
 import { startOver, tablesOf } from './start-over.ts';
 
 /** For the lock on a table that is read, and on a row that a page of another daemon holds: longer than a page may take. */
@@ -39,7 +41,8 @@ interface Registered {
  */
 export async function register(sql: Sql, projections: readonly Projection[]): Promise<ReadonlyMap<string, string>> {
   // If nothing changes, no lock is taken: another daemon may be in the middle of a reset.
-  if (isComplete(await readRegistered(sql, projections), projections)) return new Map();
+  const complete = isComplete(await readRegistered(sql, projections), projections);
+  if (complete && (await readShared(sql)).length === 0) return new Map();
   return await sql.begin(async (tx) => {
     await tx`SELECT set_config('lock_timeout', ${LOCK_TIMEOUT}, true)`;
     await lockClaims(tx, 'exclusive');
@@ -50,6 +53,7 @@ export async function register(sql: Sql, projections: readonly Projection[]): Pr
 async function registerIn(tx: Tx, projections: readonly Projection[]): Promise<ReadonlyMap<string, string>> {
   // The migration records them too, but this role may not be allowed to migrate.
   await recordUnknownOids(tx);
+  await refuseShared(tx);
   const before = await readRegistered(tx, projections);
   const oids = await readOids(tx, [...new Set(projections.flatMap(({ tables }) => [...tables.keys()]))]);
   // First, so that a table that moves from one projection to another is free.
@@ -59,7 +63,6 @@ async function registerIn(tx: Tx, projections: readonly Projection[]): Promise<R
   const refused = await objections(tx, claims, {
     filled: true,
     replaced: claims.filter((claim) => isReplaced(claim, before.get(claim.name), filling.has(claim.name))),
-    here: projections.map(({ name }) => name),
   });
   await insertRows(tx, projections);
   const granted = projections.filter(({ name }) => !refused.has(name));

@@ -169,12 +169,13 @@ async function askEverything(): Promise<void> {
   );
   await failAndSkip();
   await sql`UPDATE projection_state SET refused = 'a test' WHERE name = 'rare'`;
-  await adopt(sql, { projection: rare, projections: [rare], position: HEAD, head: HEAD, owner: 'test' });
+  await adopt(sql, { projection: rare, position: HEAD, head: HEAD, owner: 'test' });
   const file = { file: 'none', projections: [rare], sample: null, traffic: null, onHalt: null, settings: {} };
   const sample = {
     address: { url: database.url },
     config: readConfig({ env: {} }),
     file,
+    log: silentLog,
     signal: AbortSignal.timeout(60_000),
   };
   expect(await appendSample({ ...sample, sample: () => [] })).toBe(0);

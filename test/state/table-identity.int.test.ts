@@ -331,7 +331,7 @@ test('a table under another name is still its projection’s, and no other one g
   await sql`DELETE FROM wanted`;
   await using daemon = await start(counting('second_owner', { tables: ['wanted'] }));
   const { detail } = await untilStatus(daemon, 'second_owner', ({ substate }) => substate === 'failed.halted');
-  expect(detail).toMatch(/^table 'wanted' belongs to both 'first_owner' and 'second_owner'/);
+  expect(detail).toMatch(/^table 'wanted' of 'second_owner' belongs to 'first_owner' too/);
   expect(await daemon.forget('first_owner')).toEqual([]);
 });
 
