@@ -348,6 +348,14 @@ describe('the token (J1)', () => {
     expect(logged.at(-1)).toMatchObject({ level: 'warn', fields: { code, remote: '127.0.0.1' } });
   });
 
+  // Seen red with: a token matched by `[A-Za-z0-9._~+/-]+=*`, as hono/bearer-auth does.
+  it('may have any printable character but a space', async () => {
+    const token = 'pass:word!"%&{}';
+    const to = await open({ token });
+    const answer = await command('RESET', { to, headers: { authorization: `Bearer ${token}` } });
+    expect(answer.status).toBe(202);
+  });
+
   it('is not taken from the query', async () => {
     const answer = await command('RESET', { query: `?token=${TOKEN}`, headers: { authorization: '' } });
     expect(answer.status).toBe(401);
