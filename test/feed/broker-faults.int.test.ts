@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { freePort } from '../../src/embedded/settings.ts';
-import { onNode, openNode } from '../support/broker.ts';
+import type { DaemonOptions } from '../../src/index.ts';
+import { onNode, openNode, type TestBroker } from '../support/broker.ts';
 import { untilCaughtUp } from '../support/engine.ts';
 import { createLedger, noted, readLedger } from '../support/noted-ledger.ts';
 import { startPushed, untilBroker, untilLost, untilPushed } from '../support/pushed.ts';
@@ -12,6 +13,10 @@ const opened = await openNode();
 afterAll(async () => await opened?.[Symbol.asyncDispose]());
 
 const KEY = 'test.Stream.Noted';
+
+/** A lost connection is noticed within two seconds. */
+const startShortLived = (scene: Scene, broker: Pick<TestBroker, 'url' | 'name'>, options?: Partial<DaemonOptions>) =>
+  startPushed(scene, broker, options, 1);
 
 /** Waits until all is applied, which the heartbeat ensures within two seconds, whatever the broker does. */
 async function untilPolled(scene: Scene, daemon: Awaited<ReturnType<Scene['start']>>, sequence: number): Promise<void> {
@@ -49,7 +54,7 @@ describe.skipIf(opened === null)('a broker that fails', () => {
     await using broker = await onNode(node);
     // The first node of the cluster cannot be reached.
     const urls = [`amqp://127.0.0.1:${await freePort()}`, node.url];
-    const { daemon } = await startPushed(scene, broker, { broker: { urls } });
+    const { daemon } = await startShortLived(scene, broker, { broker: { urls } });
     const [queue] = await node.queues();
     expect(queue).toMatchObject({ name: expect.stringMatching(/^amq\.gen-/), consumers: 1 });
     await broker.publish('', queue?.name ?? '', '{"position":"1"}');
@@ -68,7 +73,7 @@ describe.skipIf(opened === null)('a broker that fails', () => {
     await using scene = await openScene([projection]);
     await using broker = await onNode(node);
     const log = capturingLog();
-    const { daemon, exchange } = await startPushed(scene, broker, { log });
+    const { daemon, exchange } = await startShortLived(scene, broker, { log });
     const [before] = await node.queues();
     await node.ctl('delete_queue', before?.name ?? '');
     await vi.waitFor(() =>
@@ -84,7 +89,7 @@ describe.skipIf(opened === null)('a broker that fails', () => {
     const { projection } = createLedger();
     await using scene = await openScene([projection]);
     await using broker = await onNode(node);
-    const { daemon, exchange } = await startPushed(scene, broker);
+    const { daemon, exchange } = await startShortLived(scene, broker);
     await node.alarm(true);
     const blocked = broker.publish(exchange, KEY, '{"position":"1"}');
     await untilPolled(scene, daemon, 1);
@@ -103,7 +108,7 @@ describe.skipIf(opened === null)('a broker that fails', () => {
     await node.ctl('add_user', 'reader', 'first');
     await node.ctl('set_permissions', 'reader', '.*', '.*', '.*');
     const urls = [`amqp://reader:first@127.0.0.1:${node.port}`];
-    const { daemon, exchange } = await startPushed(scene, broker, { broker: { urls } });
+    const { daemon, exchange } = await startShortLived(scene, broker, { broker: { urls } });
     await node.ctl('change_password', 'reader', 'second');
     await node.ctl('clear_permissions', 'reader');
     await node.closeAllConnections('rotated');
@@ -135,7 +140,10 @@ describe.skipIf(opened === null)('a broker that fails', () => {
     const controlQueue = broker.name('control');
     const urls = [`amqp://127.0.0.1:${proxy.port}`];
     const log = capturingLog();
-    const { daemon } = await startPushed(scene, broker, { log, broker: { urls, controlQueue, heartbeatSeconds: 5 } });
+    const { daemon } = await startShortLived(scene, broker, {
+      log,
+      broker: { urls, controlQueue, heartbeatSeconds: 5 },
+    });
     await untilPolled(scene, daemon, 1);
     await scene.sql.begin(async (tx) => {
       await tx`SELECT 1 FROM projection_state FOR UPDATE`;
@@ -155,7 +163,7 @@ describe.skipIf(opened === null)('a broker that fails', () => {
     await using scene = await openScene([projection]);
     await using broker = await onNode(node);
     const log = capturingLog();
-    const { daemon, exchange } = await startPushed(scene, broker, { log });
+    const { daemon, exchange } = await startShortLived(scene, broker, { log });
     await untilPolled(scene, daemon, 1);
     const until = performance.now() + 5000;
     while (performance.now() < until);
@@ -174,7 +182,7 @@ describe.skipIf(opened === null)('a broker that fails', () => {
     await using scene = await openScene([projection]);
     await using broker = await onNode(node);
     await using proxy = await startTcpProxy({ host: '127.0.0.1', port: node.port });
-    const { daemon, exchange } = await startPushed(scene, broker, {
+    const { daemon, exchange } = await startShortLived(scene, broker, {
       broker: { urls: [`amqp://127.0.0.1:${proxy.port}`] },
     });
     proxy.silence();
@@ -192,7 +200,7 @@ describe.skipIf(opened === null)('a broker that fails', () => {
     const { projection } = createLedger();
     await using scene = await openScene([projection]);
     await using broker = await onNode(node);
-    const { daemon } = await startPushed(scene, broker, { broker: { urls: [node.url], heartbeatSeconds: 60 } });
+    const { daemon } = await startShortLived(scene, broker, { broker: { urls: [node.url], heartbeatSeconds: 60 } });
     node.freeze();
     try {
       await daemon.stop();
@@ -211,7 +219,7 @@ describe.skipIf(opened === null)('a broker that fails', () => {
     await using scene = await openScene([projection]);
     await using broker = await onNode(node);
     const log = capturingLog();
-    const { daemon, exchange } = await startPushed(scene, broker, { log });
+    const { daemon, exchange } = await startShortLived(scene, broker, { log });
     await node.kill();
     expect(await untilBroker(daemon, 'polling-only')).toMatch(/^(lost|cannot use) RabbitMQ/);
     await untilPolled(scene, daemon, 1);

@@ -18,12 +18,14 @@ export async function startPushed(
   scene: Scene,
   broker: Pick<TestBroker, 'url' | 'name'>,
   options: Partial<DaemonOptions> = {},
+  // Long: a busy machine must not lose the connection, and with it the queue, in a test that is about something else.
+  heartbeatSeconds = 60,
 ): Promise<{ readonly daemon: Daemon; readonly exchange: string }> {
   const exchange = options.broker?.exchange ?? broker.name('exchange');
   const daemon = await scene.start({
     notify: false,
     ...options,
-    broker: { urls: [broker.url], heartbeatSeconds: 1, ...options.broker, exchange },
+    broker: { urls: [broker.url], heartbeatSeconds, ...options.broker, exchange },
   });
   await untilBroker(daemon, 'healthy');
   return { daemon, exchange };
