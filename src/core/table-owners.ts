@@ -17,7 +17,7 @@ export function tableOwners(projections: readonly Projection[]): TableOwners {
     names.add(name);
     for (const table of tables.keys()) {
       const first = owners.get(table);
-      if (first !== undefined) throw new EngineError('TABLE_SHARED', { table, first, second: name });
+      if (first !== undefined) throw new EngineError('TABLE_SHARED', { table, first, second: name, through: '' });
       owners.set(table, name);
     }
   }

@@ -96,7 +96,7 @@ export abstract class DaemonOperations implements Operations {
     const { id: owner, projections, names, pools, highWaterMark, tasks } = this.operating();
     const projection = projections.find((one) => one.name === name);
     if (projection === undefined) throw new EngineError('PROJECTION_UNKNOWN', { name, known: names.join(', ') });
-    await adopt(pools.operators, { projection, projections, position, head: await highWaterMark.refresh(), owner });
+    await adopt(pools.operators, { projection, position, head: await highWaterMark.refresh(), owner });
     await tasks.rows.poll();
   }
 

@@ -5,15 +5,15 @@ import { recordIds } from '../event-store/table-ids.ts';
 import { isLockNotAvailable } from '../postgres/errors.ts';
 import type { Queryable, Sql } from '../postgres/pool.ts';
 import type { Statement } from '../postgres/sql.ts';
-import { claimsOf, lockClaims, objections } from '../state/claims.ts';
+import { lockClaims, objections } from '../state/claims.ts';
+import { claimsOf } from '../state/overlaps.ts';
 import { tablesOf } from '../state/start-over.ts';
+import { readTableFaults } from '../state/table-faults.ts';
 
 const LOCK_MS = 5_000;
 
 export interface AdoptOptions {
   readonly projection: Projection;
-  /** Every projection of this daemon. */
-  readonly projections: readonly Projection[];
   /** The rows count as the result of every event up to this position. */
   readonly position: bigint;
   /** The high-water mark: no further event can appear at or below it. */
@@ -24,10 +24,10 @@ export interface AdoptOptions {
 /**
  * Gives a refused projection its tables together with the rows that they contain. The generation increases, so that the
  * workers of every daemon notice the change.
- * @throws EngineError ADOPT_REFUSED, TABLE_SHARED, TABLE_UNFIT, PROJECTION_ROW_MISSING: nothing has changed
+ * @throws EngineError ADOPT_REFUSED, TABLE_SHARED, TABLE_REACHED, TABLE_UNSAFE, TABLE_UNFIT, PROJECTION_ROW_MISSING: nothing has changed
  */
 export async function adopt(sql: Sql, options: AdoptOptions): Promise<{ readonly generation: bigint }> {
-  const { projection, projections, position, head, owner } = options;
+  const { projection, position, head, owner } = options;
   const { name } = projection;
   const refuse = (reason: string) => new EngineError('ADOPT_REFUSED', { name, reason });
   if (position > head) throw refuse(`position ${position} is above ${head}, up to where events are stored`);
@@ -46,8 +46,11 @@ export async function adopt(sql: Sql, options: AdoptOptions): Promise<{ readonly
       await tx`SELECT set_config('lock_timeout', ${String(LOCK_MS)}, true)`;
       await lockClaims(tx, 'exclusive');
       await checkRefused(tx, tx`FOR UPDATE`);
-      const declared = projections.map((one) => one.name);
-      const against = await objections(tx, claimsOf([projection]), { filled: false, here: declared });
+      const claims = claimsOf([projection]);
+      const against = await objections(tx, claims, {
+        faults: await readTableFaults(tx, claims, () => true),
+        filled: false,
+      });
       for (const error of against.values()) throw error;
       const [adopted] = await tx<[{ generation: bigint }]>`
         WITH last AS (

@@ -10,10 +10,12 @@ import { describeLockHolders } from '../postgres/lock-holders.ts';
 import type { Sql, Tx } from '../postgres/pool.ts';
 import type { ResetPoint } from '../projector/failpoint.ts';
 import { reachedTables } from '../read-model/foreign-keys.ts';
-import { claimsOf, firstFilled, lockClaims, objections } from '../state/claims.ts';
+import { firstFilled, lockClaims, objections } from '../state/claims.ts';
 import { CommandEnded, checkGeneration, commandDone, lockCommand } from '../state/commands.ts';
+import { claimsOf } from '../state/overlaps.ts';
 import { refuseReplaced } from '../state/refusal.ts';
 import { startOver } from '../state/start-over.ts';
+import { readTableFaults } from '../state/table-faults.ts';
 import { emptyTables } from './empty-tables.ts';
 import { planReset, type ResetPlan } from './reset-plan.ts';
 
@@ -60,7 +62,7 @@ interface ResetProgress {
  * TRUNCATE names every table and never cascades. Projections whose tables reference these by a foreign key are reset in
  * the same transaction.
  * @throws EngineError RESET_BLOCKED, RESET_REFUSED, RESET_FAILED, TABLE_MISSING, PROJECTION_ROW_MISSING, COMMAND_STALE,
- *   TABLE_SHARED, TABLE_RESERVED, TABLE_UNFIT, TABLE_REPLACED; CommandEnded: nothing has changed then
+ *   TABLE_SHARED, TABLE_REACHED, TABLE_UNSAFE, TABLE_RESERVED, TABLE_UNFIT, TABLE_REPLACED; CommandEnded: nothing has changed then
  * @throws EngineError RESET_DAMAGED: the projections are halted; RESET_UNKNOWN: the database did not say whether it committed
  */
 export async function reset(sql: Sql, options: ResetOptions): Promise<ResetDone> {
@@ -120,7 +122,7 @@ async function resetIn(tx: Tx, xid: string, options: ResetOptions, progress: Res
   if (missing !== undefined) throw new EngineError('PROJECTION_ROW_MISSING', { name: missing });
   const truncated = plan.projections.filter((one) => one.reset === null).flatMap(({ tables }) => [...tables.keys()]);
   const ids = await readIds(tx, truncated);
-  await checkClaims(tx, name, plan, projections);
+  await checkClaims(tx, name, plan);
   // Before anything is emptied: a command that another daemon has carried out must empty nothing.
   if (command !== null) {
     for (const row of rows) if (row.name === name) checkGeneration(command, row.generation);
@@ -170,9 +172,9 @@ async function refusedOf(tx: Tx, names: readonly string[]): Promise<ReadonlyMap<
  * Checks that the tables to empty belong to these projections alone. The tables of a refused projection are checked again,
  * but rows in them are no objection, since the operator has asked to delete them. The rows of another refused projection
  * must stay, so its reset is refused.
- * @throws EngineError TABLE_SHARED, TABLE_RESERVED, TABLE_UNFIT, TABLE_REPLACED, RESET_REFUSED
+ * @throws EngineError TABLE_SHARED, TABLE_REACHED, TABLE_UNSAFE, TABLE_RESERVED, TABLE_UNFIT, TABLE_REPLACED, RESET_REFUSED
  */
-async function checkClaims(tx: Tx, name: string, plan: ResetPlan, known: readonly Projection[]): Promise<void> {
+async function checkClaims(tx: Tx, name: string, plan: ResetPlan): Promise<void> {
   const refused = await refusedOf(tx, namesOf(plan.projections));
   for (const [other, reason] of refused) {
     if (other !== name)
@@ -190,7 +192,10 @@ async function checkClaims(tx: Tx, name: string, plan: ResetPlan, known: readonl
     ),
   );
   if (foreign !== null) throw new EngineError('TABLE_REPLACED', { name: foreign.name, table: foreign.table });
-  const against = await objections(tx, claimsOf(plan.projections), { filled: false, here: namesOf(known) });
+  const claims = claimsOf(plan.projections);
+  // As if all were new: a table that another projection has too is emptied for neither of them.
+  const faults = await readTableFaults(tx, claims, () => true);
+  const against = await objections(tx, claims, { faults, filled: false });
   for (const [one, error] of against) {
     // A table that was registered with another key than the declared one still belongs to its projection.
     if (error.code !== 'TABLE_UNFIT' || refused.has(one)) throw error;

@@ -1,8 +1,9 @@
-import { ENGINE_TABLES } from '../core/engine-tables.ts';
 import { EngineError } from '../core/errors.ts';
 import { quoteIdentifier } from '../core/identifier.ts';
-import type { Projection, TableShape } from '../core/projection.ts';
+import type { Projection } from '../core/projection.ts';
 import type { Queryable, Tx } from '../postgres/pool.ts';
+import { type Claim, claimsOf, overlapError, readOverlaps } from './overlaps.ts';
+import type { TableFault } from './table-faults.ts';
 
 /**
  * Key of an advisory lock; any fixed number. A transaction that gives tables to a projection (a registration, an adoption,
@@ -16,78 +17,11 @@ export async function lockClaims(tx: Tx, mode: 'exclusive' | 'shared'): Promise<
   else await tx`SELECT pg_advisory_xact_lock(${CLAIMS_LOCK})`;
 }
 
-/** One table that a projection declares. */
-export interface Claim {
-  readonly name: string;
-  readonly table: string;
-  readonly shape: TableShape;
-}
-
-export function claimsOf(projections: readonly Projection[]): readonly Claim[] {
-  return projections.flatMap(({ name, tables }) => [...tables].map(([table, shape]) => ({ name, table, shape })));
-}
-
-interface Overlap {
-  readonly table: string;
-  readonly name: string;
-  /** Projection that has the other table; null for the engine. */
-  readonly owner: string | null;
-  readonly other: string;
-  readonly throughView: boolean;
-}
-
-/**
- * Reads where a write to, or a TRUNCATE of, one of these tables would also reach a table of another projection or of the
- * engine: the same table under any name, a partition or child of it, or the table beneath a view. Compared by oid.
- */
-async function readOverlaps(sql: Queryable, claims: readonly Claim[]): Promise<readonly Overlap[]> {
-  return await sql<Overlap[]>`
-    WITH RECURSIVE claimed AS (
-      SELECT c.name, c.declared, to_regclass(quote_ident(c.declared))::oid AS oid
-      FROM unnest(${claims.map(({ name }) => name)}::text[], ${claims.map(({ table }) => table)}::text[]) AS c (name, declared)
-    ), known AS (
-      SELECT name, declared, oid, true AS claim FROM claimed
-      UNION
-      SELECT s.name, t.declared, to_regclass(quote_ident(t.declared))::oid, false
-      FROM projection_state AS s CROSS JOIN LATERAL unnest(s.tables) AS t (declared)
-      UNION
-      -- The table itself, if it was renamed.
-      SELECT s.name, t.declared, t.id::oid, false
-      FROM projection_state AS s CROSS JOIN LATERAL unnest(s.tables, s.table_ids) AS t (declared, id)
-      WHERE t.declared IS NOT NULL AND t.id ~ '^[0-9]+$'
-      UNION
-      SELECT NULL, e.declared, to_regclass(quote_ident(e.declared))::oid, false
-      FROM unnest(${[...ENGINE_TABLES]}::text[]) AS e (declared)
-    ), reached (root, oid, view) AS (
-      SELECT oid, oid, false FROM known WHERE oid IS NOT NULL
-      UNION
-      SELECT r.root, next.oid, r.view OR next.view FROM reached AS r CROSS JOIN LATERAL (
-        SELECT i.inhrelid, false FROM pg_inherits AS i WHERE i.inhparent = r.oid
-        UNION ALL
-        -- A view that only reads other tables reaches none of them.
-        SELECT d.refobjid, true FROM pg_rewrite AS w
-        JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
-         AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> w.ev_class
-        JOIN pg_class AS v ON v.oid = w.ev_class AND v.relkind = 'v'
-        WHERE w.ev_class = r.oid AND pg_relation_is_updatable(v.oid, false) <> 0
-      ) AS next (oid, view)
-    )
-    SELECT DISTINCT mine.declared AS table, mine.name, theirs.name AS owner, theirs.declared AS other,
-           r.view OR o.view AS "throughView", theirs.claim
-    FROM known AS mine
-    JOIN reached AS r ON r.root = mine.oid
-    JOIN reached AS o ON o.oid = r.oid
-    JOIN known AS theirs ON theirs.oid = o.root AND theirs.name IS DISTINCT FROM mine.name
-    WHERE mine.claim
-    ORDER BY theirs.claim, 3 NULLS FIRST, 2, 1, 4`;
-}
-
 /** @throws EngineError TABLE_RESERVED if a write to, or a TRUNCATE of, one of these tables would reach a table of the engine */
 export async function checkReserved(sql: Queryable, projections: readonly Projection[]): Promise<void> {
   const reserved = (await readOverlaps(sql, claimsOf(projections))).find(({ owner }) => owner === null);
   if (reserved === undefined) return;
-  const { name, table, other } = reserved;
-  throw new EngineError('TABLE_RESERVED', { name, table, other });
+  throw overlapError(reserved);
 }
 
 /** Reads the declared columns that a table lacks, and its unique keys if none of them is the declared key (else null). */
@@ -141,31 +75,23 @@ export async function firstFilled(sql: Queryable, claims: readonly Claim[]): Pro
 /**
  * Reads why these tables must not be given to these projections: the first reason for each refused projection, by name.
  * Nothing is changed.
+ * @param faults of their tables, whatever is in those
  * @param filled whether a table with rows is refused: yes, unless its rows are about to be deleted or are adopted
  * @param lacking what is objected to claims on tables that lack rows of events that were applied, also if they are empty
- * @param here names of all projections of this daemon: it empties a child table together with the projection of its parent
  */
 export async function objections(
   sql: Queryable,
   claims: readonly Claim[],
-  {
-    filled,
-    lacking = new Map(),
-    here,
-  }: {
+  options: {
+    readonly faults: ReadonlyMap<string, TableFault>;
     readonly filled: boolean;
     readonly lacking?: ReadonlyMap<Claim, EngineError>;
-    readonly here: readonly string[];
   },
 ): Promise<ReadonlyMap<string, EngineError>> {
-  const found = new Map<string, EngineError>();
+  const { faults, filled, lacking = new Map<Claim, EngineError>() } = options;
+  const found = new Map([...faults].map(([name, { error }]) => [name, error]));
   const refuse = (name: string, error: EngineError) => void (found.has(name) || found.set(name, error));
   if (claims.length === 0) return found;
-  for (const { name, table, owner, other, throughView } of await readOverlaps(sql, claims)) {
-    if (owner !== null && here.includes(owner) && !throughView) continue;
-    if (owner === null) refuse(name, new EngineError('TABLE_RESERVED', { name, table, other }));
-    else refuse(name, new EngineError('TABLE_SHARED', { table, first: owner, second: name }));
-  }
   for (const { name, table, columns, keys } of await readLacks(sql, claims)) {
     const lack =
       columns.length > 0

@@ -12,8 +12,11 @@ import {
   storeOids,
 } from '../event-store/table-ids.ts';
 import type { Queryable, Sql, Tx } from '../postgres/pool.ts';
-import { type Claim, claimsOf, lockClaims, objections } from './claims.ts';
+import { lockClaims, objections } from './claims.ts';
+import { type Claim, claimsOf } from './overlaps.ts';
+import { raiseAlarms } from './refusal.ts';
 import { startOver, tablesOf } from './start-over.ts';
+import { readTableFaults } from './table-faults.ts';
 
 /** For the lock on a table that is read, and on a row that a page of another daemon holds: longer than a page may take. */
 const LOCK_TIMEOUT = '60s';
@@ -44,7 +47,9 @@ interface Registered {
  */
 export async function register(sql: Sql, projections: readonly Projection[]): Promise<ReadonlyMap<string, string>> {
   // If nothing changes, no lock is taken: another daemon may be in the middle of a reset.
-  if (isComplete(await readRegistered(sql, projections), projections)) return new Map();
+  if (isComplete(await readRegistered(sql, projections), projections)) {
+    if ((await readTableFaults(sql, claimsOf(projections), () => false)).size === 0) return new Map();
+  }
   return await sql.begin(async (tx) => {
     await tx`SELECT set_config('lock_timeout', ${LOCK_TIMEOUT}, true)`;
     await lockClaims(tx, 'exclusive');
@@ -63,11 +68,9 @@ async function registerIn(tx: Tx, projections: readonly Projection[]): Promise<R
   await release(tx, projections, before);
   const claims = claimsOf(projections).filter((claim) => isNew(claim, before.get(claim.name), ids));
   const filling = fillingOf(projections, claims, before);
-  const refused = await objections(tx, claims, {
-    filled: true,
-    lacking: lackingRows(claims, before, filling),
-    here: projections.map(({ name }) => name),
-  });
+  const isFresh = (name: string, table: string) => claims.some((one) => one.name === name && one.table === table);
+  const faults = await readTableFaults(tx, claimsOf(projections), isFresh);
+  const refused = await objections(tx, claims, { faults, filled: true, lacking: lackingRows(claims, before, filling) });
   const granted = projections.filter(({ name }) => !refused.has(name));
   const over = granted.filter(({ name }) => filling.has(name));
   await startOver(tx, over, null);
@@ -76,6 +79,7 @@ async function registerIn(tx: Tx, projections: readonly Projection[]): Promise<R
     over.map(({ name }) => name),
   );
   await record(tx, { projections, before, ids, refused });
+  await raiseAlarms(tx, faults);
   return new Map([...refused].map(([name, error]) => [name, error.message]));
 }
 

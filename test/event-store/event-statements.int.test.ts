@@ -169,7 +169,7 @@ async function askEverything(): Promise<void> {
   );
   await failAndSkip();
   await sql`UPDATE projection_state SET refused = 'a test' WHERE name = 'rare'`;
-  await adopt(sql, { projection: rare, projections: [rare], position: HEAD, head: HEAD, owner: 'test' });
+  await adopt(sql, { projection: rare, position: HEAD, head: HEAD, owner: 'test' });
   const file = { file: 'none', projections: [rare], sample: null, traffic: null, onHalt: null, settings: {} };
   const sample = {
     address: { url: database.url },
