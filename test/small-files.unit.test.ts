@@ -24,11 +24,6 @@ const ALONE: ReadonlySet<string> = new Set([
   'src/inspect/frames.ts',
   'src/inspect/stately.ts',
   'src/operations/pause.ts',
-  'src/projector/halt-gate.ts',
-  'src/projector/instance-events.ts',
-  'src/projector/lost-integrity-halt.ts',
-  'src/projector/page-queue.ts',
-  'src/projector/unhandled-events.ts',
   'src/publisher/wake-signal.ts',
   'src/testing/timed-mutex.ts',
 ]);

@@ -18,7 +18,7 @@ const CATALOGUE = {
   PROJECTION_ROW_MISSING:
     "projection '{name}' has no row in projection_state, it was forgotten through another daemon: remove it from the config file, or restart the daemon, which registers it anew",
   TABLE_SHARED:
-    "table '{table}' belongs to both '{first}' and '{second}'{through}: give each projection tables of its own, or forget the projection that is no longer declared",
+    "table '{table}' of '{second}' belongs to '{first}' too (as '{other}'): give each projection tables of its own, or forget the projection that is no longer declared",
   TABLE_REACHED:
     "'{name}' and '{owner}' are not independent: a write to table '{from}' of one also changes '{to}' of the other ({by}), so the rows would depend on which projection is ahead: drop that, or declare both tables in one projection",
   TABLE_UNSAFE: "table '{table}' of '{name}' does not keep its rows: {reason}",
@@ -110,6 +110,8 @@ const CATALOGUE = {
   STORE_SUBSCRIBED:
     'table {table} is filled by subscription {subscription}: logical replication fires no triggers, so events would be missed; run the daemon on the publisher, or drop the subscription',
   STORE_MISSING: 'there is no table {table} in schema {schema}: run `projectionist migrate`, or set SCHEMA',
+  STORE_ELSEWHERE:
+    'schema {schema} of database {database} has no event store, and schema {others} has one: set SCHEMA to that one, or run `projectionist migrate --schema {schema}` to create a second, empty store',
   STORE_CACHE: 'the sequence of events.position has CACHE {cache}: run `ALTER SEQUENCE {sequence} CACHE 1`',
   STORE_TRIGGER: 'trigger {trigger} on {table} is {problem}, so events could be missed: run `projectionist migrate`',
   STORE_POSITION:

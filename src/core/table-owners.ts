@@ -1,5 +1,5 @@
 import { EngineError } from './errors.ts';
-import type { Projection } from './projection.ts';
+import type { Projection, TableShape } from './projection.ts';
 
 /** The projection that declares each table; a table that none declares has no entry. */
 export type TableOwners = ReadonlyMap<string, string>;
@@ -17,9 +17,20 @@ export function tableOwners(projections: readonly Projection[]): TableOwners {
     names.add(name);
     for (const table of tables.keys()) {
       const first = owners.get(table);
-      if (first !== undefined) throw new EngineError('TABLE_SHARED', { table, first, second: name, through: '' });
+      if (first !== undefined) throw new EngineError('TABLE_SHARED', { table, first, other: table, second: name });
       owners.set(table, name);
     }
   }
   return owners;
+}
+
+/** One table that a projection declares. */
+export interface Claim {
+  readonly name: string;
+  readonly table: string;
+  readonly shape: TableShape;
+}
+
+export function claimsOf(projections: readonly Projection[]): readonly Claim[] {
+  return projections.flatMap(({ name, tables }) => [...tables].map(([table, shape]) => ({ name, table, shape })));
 }

@@ -59,7 +59,7 @@ export function startBackgroundTasks(options: BackgroundTasksOptions): Backgroun
   const waits = new Waits({
     names,
     read: (which) => readCursors(pools.views, which),
-    scanned: (name, generation) => workers.get(name)?.runner.checkpoint.scannedIn(generation) ?? 0n,
+    scanned: (name, generation) => workers.get(name)?.runner.checkpoint.readPositionIn(generation) ?? 0n,
     highWaterMark,
     log,
   });
@@ -70,13 +70,13 @@ export function startBackgroundTasks(options: BackgroundTasksOptions): Backgroun
       await checkStore(pools.reader, { notify });
       // A projection with nothing to apply would not compare its tables.
       for (const { name, refused } of await readReplaced(pools.reader, names)) if (!refused) reopen(name);
-      for (const name of await refuseFaulty(pools.reader, projections)) reopen(name);
+      for (const name of await refuseFaulty(pools.control)) if (workers.has(name)) reopen(name);
       await checkTables(pools.reader, owners);
     },
     log,
   });
   const rows = createRowWatch({ sql: pools.views, workers, snapshot, reopen, log });
-  const furthest = (name: string) => workers.get(name)?.runner.checkpoint.scanned ?? 0n;
+  const furthest = (name: string) => workers.get(name)?.runner.checkpoint.readPosition ?? 0n;
   const backingOff = new BackingOffs({ furthest, now: () => Date.now(), log });
   const transitions = new TransitionLog({ sql: pools.views, log });
   const halts = new HaltNotifier({
@@ -94,7 +94,7 @@ export function startBackgroundTasks(options: BackgroundTasksOptions): Backgroun
     rows,
     waits,
     dispatcher: new WakeupDispatcher({ projections, workers, highWaterMark, wake, onPassed: () => waits.check() }),
-    idle: { sql: pools.views, owner: id, onTakenBack: highWaterMark.forget, log },
+    idle: { sql: pools.views, owner: id, onTakenBack: highWaterMark.invalidate, log },
     backingOff,
     transitions,
     halts,

@@ -46,7 +46,7 @@ export function flushCheckpoints(workers: Workers, options: CheckpointFlushOptio
   const pacer = new FlushPacer();
   const isDue = (): boolean => {
     const pullers = [...workers.values()].map(({ runner }) => runner);
-    const rows = pullers.filter(({ checkpoint }) => checkpoint.idleCheckpoint !== null).length;
+    const rows = pullers.filter(({ checkpoint }) => checkpoint.pendingFlush !== null).length;
     return pacer.isDue(
       rows,
       pullers.some(({ waitsForAnother }) => waitsForAnother),
@@ -74,7 +74,7 @@ export async function flush(
   { sql, owner, onTakenBack, log }: CheckpointFlushOptions,
 ): Promise<number> {
   const moves = [...workers].flatMap(([name, { runner }]) => {
-    const move = runner.checkpoint.idleCheckpoint;
+    const move = runner.checkpoint.pendingFlush;
     return move === null ? [] : [{ name, ...move }];
   });
   if (moves.length === 0) return 0;
@@ -82,10 +82,10 @@ export async function flush(
   for (const { name, from: begun, to, generation } of moves) {
     const { runner } = workers.get(name) ?? {};
     const stay = stays.get(name);
-    if (stay === undefined) runner?.checkpoint.found({ from: begun, cursor: to, generation });
+    if (stay === undefined) runner?.checkpoint.observeCursor({ from: begun, cursor: to, generation });
     // Moved by another daemon: from there on, or this one would try the same move for ever.
     else if (stay.cursor !== null && stay.generation === generation)
-      runner?.checkpoint.found({ from: begun, cursor: stay.cursor, generation });
+      runner?.checkpoint.observeCursor({ from: begun, cursor: stay.cursor, generation });
   }
   const takenBack = [...stays.values()].filter((stay) => stay.takenBack);
   if (takenBack.length > 0) {

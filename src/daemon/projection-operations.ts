@@ -29,10 +29,10 @@ export function createProjectionOperations(options: ProjectionOperationsOptions)
   const { name } = projection;
   return {
     open: async () => {
-      runner.forget();
+      runner.invalidate();
       const state = await readState(sql, name);
       if (state === null) throw new EngineError('PROJECTION_ROW_MISSING', { name });
-      runner.checkpoint.opened(state.generation);
+      runner.checkpoint.observeLoaded(state.generation);
       // A pause is the operator's and stays; else a refused projection stands still as a halted one does.
       if (state.refused !== null && state.status !== 'paused') return { status: 'halted', detail: state.refused };
       return { status: state.status, detail: state.alarm, ...(options.deadly === true && { deadly: true }) };
@@ -40,11 +40,11 @@ export function createProjectionOperations(options: ProjectionOperationsOptions)
     run: (mode, signal) => runner.run(mode, signal),
     reset: async (command) => {
       // Whatever the outcome, also an unknown one: the row is read again before the next page.
-      runner.forget();
+      runner.invalidate();
       try {
         const done = await reset(sql, { projection, projections, owner, command, failpoint });
         await failpoint?.('reset-committed', projection.name);
-        runner.checkpoint.opened(done.generation);
+        runner.checkpoint.observeLoaded(done.generation);
         if (done.warning !== null) log.warn({ projection: name, warning: done.warning }, 'a reset took others along');
         return { status: done.status };
       } finally {
@@ -53,11 +53,11 @@ export function createProjectionOperations(options: ProjectionOperationsOptions)
     },
     setPaused: async (paused, command) => {
       // While it is paused, it passes over no events either.
-      runner.forget();
+      runner.invalidate();
       return { status: await setPaused(sql, { name, paused, owner, command }) };
     },
     skip: async (command) => {
-      runner.forget();
+      runner.invalidate();
       // What to skip, and why, is the operator's to say.
       if (command === null) throw new EngineError('SKIP_MOVED', { name, where: 'was given no position' });
       await skipEvent(sql, { name, handled: [...projection.handlers.keys()], owner, command });

@@ -44,7 +44,7 @@ export async function readStatuses(sources: StatusSources): Promise<Statuses> {
       view: views.get(name),
       failure: failures.get(name) ?? null,
       historyCode: workers.get(name)?.runner.historyCode ?? null,
-      scanned: workers.get(name)?.runner.checkpoint.scannedIn(views.get(name)?.generation ?? 0n) ?? 0n,
+      scanned: workers.get(name)?.runner.checkpoint.readPositionIn(views.get(name)?.generation ?? 0n) ?? 0n,
       head,
       secondsAbove: (cursor) => highWaterMark.secondsAbove(cursor, workers.get(name)?.progress.generationSince ?? 0),
       holders,

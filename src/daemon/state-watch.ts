@@ -41,7 +41,7 @@ export function createRowWatch({ sql, workers, snapshot, reopen, log }: RowWatch
       const { rows, fingerprint } = await readStateSummaries(sql);
       let behind = false;
       for (const { name, generation, status } of rows) {
-        const wasReset = workers.get(name)?.runner.checkpoint.heard(generation) === true;
+        const wasReset = workers.get(name)?.runner.checkpoint.observeGeneration(generation) === true;
         const now = snapshot(name);
         const differs =
           now !== null && !agrees(now, status) && (workers.get(name)?.runner.historyCode !== null) !== true;

@@ -1,6 +1,6 @@
 import type { Projection } from '../core/projection.ts';
 import type { PollResult } from '../feed/wakeups.ts';
-import type { Passed } from '../projector/checkpoint.ts';
+import type { ReadRange } from '../projector/checkpoint.ts';
 import type { HighWaterMarkCache } from '../projector/high-water-mark-cache.ts';
 import { newestOf } from '../projector/recent-events.ts';
 import type { Worker } from './actors.ts';
@@ -16,7 +16,7 @@ export interface DispatchOptions {
 }
 
 /** What was appended after a position, and which projections handle any of it. */
-interface ActorUpdate extends Passed {
+interface ActorUpdate extends ReadRange {
   readonly handledBy: ReadonlySet<string>;
 }
 
@@ -47,7 +47,7 @@ export class WakeupDispatcher {
     for (const [name, { runner }] of workers) {
       const { wakeup } = runner;
       if (wakeup === 'useless') continue;
-      const news = all || wakeup === 'needed' ? null : newsAfter(runner.checkpoint.scanned);
+      const news = all || wakeup === 'needed' ? null : newsAfter(runner.checkpoint.readPosition);
       if (news === null || news.handledBy.has(name)) wake(name);
       else {
         runner.checkpoint.passOver(news);

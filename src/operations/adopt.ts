@@ -1,14 +1,14 @@
 import { EngineError } from '../core/errors.ts';
 import type { Projection } from '../core/projection.ts';
+import { claimsOf } from '../core/table-owners.ts';
 import { newestWithin } from '../event-store/newest.ts';
 import { recordIds } from '../event-store/table-ids.ts';
 import { isLockNotAvailable } from '../postgres/errors.ts';
 import type { Queryable, Sql } from '../postgres/pool.ts';
 import type { Statement } from '../postgres/sql.ts';
 import { lockClaims, objections } from '../state/claims.ts';
-import { claimsOf } from '../state/overlaps.ts';
 import { tablesOf } from '../state/start-over.ts';
-import { readTableFaults } from '../state/table-faults.ts';
+import { readUnsafe } from '../state/unsafe-storage.ts';
 
 const LOCK_MS = 5_000;
 
@@ -47,10 +47,7 @@ export async function adopt(sql: Sql, options: AdoptOptions): Promise<{ readonly
       await lockClaims(tx, 'exclusive');
       await checkRefused(tx, tx`FOR UPDATE`);
       const claims = claimsOf([projection]);
-      const against = await objections(tx, claims, {
-        faults: await readTableFaults(tx, claims, () => true),
-        filled: false,
-      });
+      const against = await objections(tx, claims, { filled: false, unsafe: await readUnsafe(tx, claims) });
       for (const error of against.values()) throw error;
       const [adopted] = await tx<[{ generation: bigint }]>`
         WITH last AS (

@@ -15,14 +15,14 @@ export interface ResetPlan {
   /** The tables that the TRUNCATE names; empty when there is nothing to truncate. */
   readonly truncate: readonly string[];
   readonly handlersAfter: readonly Projection[];
-  /** The other projections that are reset with it, and the foreign key or inheritance that causes this. */
+  /** The other projections that are reset with it, and the foreign key that causes this. */
   readonly also: readonly { readonly name: string; readonly because: string }[];
 }
 
 /**
  * Decides which projections are reset together. TRUNCATE refuses a table when a table that it does not name references it,
  * and CASCADE would empty that other table silently: its rows would never come back. So a projection is reset together with
- * every projection that references its tables, or has a child or partition of them. A referencing table that belongs to no projection cannot be replayed, and the
+ * every projection that references its tables. A referencing table that belongs to no projection cannot be replayed, and the
  * reset is refused.
  * @throws EngineError RESET_REFUSED, TABLE_MISSING
  */
@@ -68,7 +68,7 @@ export function planReset(name: string, known: readonly Projection[], reached: r
 
 function unownedReason({ table, constraint, source }: ReachedTable): string {
   return constraint === null
-    ? `${table} inherits from ${source} and belongs to no projection, so its rows would not come back: detach it, or declare it`
+    ? `${table} inherits from ${source} and belongs to no projection, so its rows would not come back: detach it, or declare it beside the other table`
     : `${table} references ${source} (foreign key ${constraint}) and belongs to no projection, so its rows would not come back: drop the foreign key, or declare the table`;
 }
 
@@ -77,14 +77,14 @@ function expectTables({ name, tables }: Projection, reached: readonly ReachedTab
   for (const table of tables.keys()) if (!existing.has(table)) throw new EngineError('TABLE_MISSING', { table, name });
 }
 
-/** Each other projection of a reset was reached first from a table of another projection than itself. */
 function because(name: string, reached: readonly ReachedTable[]): string {
-  const edge = reached.find(
+  const edges = reached.filter(
     ({ projection, source, sourceProjection }) => projection === name && source !== null && sourceProjection !== name,
   );
-  if (edge === undefined) return 'a TRUNCATE would reach its tables';
-  const { table, constraint, source } = edge;
-  return constraint === null
-    ? `${table} inherits from ${source}, or is a partition of it`
-    : `${table} references ${source} (foreign key ${constraint})`;
+  // The tables of a projection reach each other, so that edge explains nothing: another one leads into the projection.
+  const edge = edges.find(({ constraint }) => constraint !== null) ?? edges[0];
+  if (edge === undefined) throw new Error(`no table leads a reset into '${name}'`);
+  return edge.constraint === null
+    ? `${edge.table} inherits from ${edge.source}`
+    : `${edge.table} references ${edge.source} (foreign key ${edge.constraint})`;
 }

@@ -4,6 +4,7 @@ import { describeError } from '../core/describe-error.ts';
 import { EngineError, isEngineError } from '../core/errors.ts';
 import type { Projection } from '../core/projection.ts';
 import type { StoredStatus } from '../core/status.ts';
+import { claimsOf } from '../core/table-owners.ts';
 import { readIds, readReplaced, recordIds } from '../event-store/table-ids.ts';
 import { isConnectionLost, isLockNotAvailable, sqlstateOf } from '../postgres/errors.ts';
 import { describeLockHolders } from '../postgres/lock-holders.ts';
@@ -12,10 +13,9 @@ import type { ResetPoint } from '../projector/failpoint.ts';
 import { reachedTables } from '../read-model/foreign-keys.ts';
 import { firstFilled, lockClaims, objections } from '../state/claims.ts';
 import { CommandEnded, checkGeneration, commandDone, lockCommand } from '../state/commands.ts';
-import { claimsOf } from '../state/overlaps.ts';
 import { refuseReplaced } from '../state/refusal.ts';
 import { startOver } from '../state/start-over.ts';
-import { readTableFaults } from '../state/table-faults.ts';
+import { readUnsafe } from '../state/unsafe-storage.ts';
 import { emptyTables } from './empty-tables.ts';
 import { planReset, type ResetPlan } from './reset-plan.ts';
 
@@ -193,9 +193,7 @@ async function checkClaims(tx: Tx, name: string, plan: ResetPlan): Promise<void>
   );
   if (foreign !== null) throw new EngineError('TABLE_REPLACED', { name: foreign.name, table: foreign.table });
   const claims = claimsOf(plan.projections);
-  // As if all were new: a table that another projection has too is emptied for neither of them.
-  const faults = await readTableFaults(tx, claims, () => true);
-  const against = await objections(tx, claims, { faults, filled: false });
+  const against = await objections(tx, claims, { filled: false, unsafe: await readUnsafe(tx, claims) });
   for (const [one, error] of against) {
     // A table that was registered with another key than the declared one still belongs to its projection.
     if (error.code !== 'TABLE_UNFIT' || refused.has(one)) throw error;

@@ -1,3 +1,4 @@
+import { describeError } from '../core/describe-error.ts';
 import { EngineError, isEngineError } from '../core/errors.ts';
 import { terminateSession } from '../postgres/backends.ts';
 import { isTransient, sqlstateOf } from '../postgres/errors.ts';
@@ -7,7 +8,6 @@ import { applyInOneRoundTrip } from './apply-in-one-round-trip.ts';
 import { eventFailed } from './event-failure.ts';
 import { CannotFold } from './fold/encode-write.ts';
 import { HandlerAnswers } from './handler-answers.ts';
-import { haltForLostIntegrity } from './lost-integrity-halt.ts';
 import { PageDeadline } from './page-deadline.ts';
 import {
   CatalogMoved,
@@ -16,6 +16,7 @@ import {
   LockedByOther,
   type PageOutcome,
   PageTooSlow,
+  type PendingHalt,
 } from './page-outcome.ts';
 import type { PageSettings, PageWork } from './page-request.ts';
 import { applyPart, type Part, type Way } from './page-transaction.ts';
@@ -46,13 +47,13 @@ async function applyWith(settings: PageSettings, work: PageWork, answers: Handle
   let fresh = false;
   let moves = 0;
   if (settings.singleRoundTrip === true && !fold) {
-    work.progress?.pulling();
+    work.progress?.running();
     const applied = await applyInOneRoundTrip(settings, work, answers);
     if (applied !== null) return applied;
   }
   // Each round stops at an earlier event than the last one, or gives up something, or commits.
   for (let round = 0; round <= work.page.events.length + 3 + CATALOG_MOVES; round++) {
-    work.progress?.pulling();
+    work.progress?.running();
     const deadline = createDeadline(settings);
     try {
       const way = { fold, deferred, deadline, fresh, compare: moves < CATALOG_MOVES, answers };
@@ -65,8 +66,8 @@ async function applyWith(settings: PageSettings, work: PageWork, answers: Handle
       if (error instanceof PageTooSlow && work.page.events.length > 1) return { kind: 'too slow' };
       // A statement of the whole page ran into its limit, as a page of the same size would again.
       if (sqlstateOf(error) === '57014' && work.page.events.length > 1) return { kind: 'too slow' };
-      const damage = damageOf(error, work);
-      if (damage !== null) return { kind: 'must halt', halt: haltForLostIntegrity(work, damage) };
+      const halt = haltForLostIntegrity(error, work);
+      if (halt !== null) return { kind: 'must halt', halt };
       const next = await nextPart(error, deadline, { settings, work, fresh });
       if (error instanceof CatalogMoved || isEngineError(causeOf(error), 'ROWS_NOT_WRITTEN')) {
         renewSuffix([...work.projection.tables.keys()]);
@@ -143,10 +144,15 @@ async function hasMoved({ sql }: PageSettings, { projection, catalog }: PageWork
   return mark !== catalog.mark;
 }
 
-/** A handler has ended the transaction itself. Where that was seen only in the end, any event of the page may have done it. */
-function damageOf(error: unknown, { page }: PageWork): EventFailed | null {
-  if (error instanceof EventFailed) return isEngineError(error.cause, 'HANDLER_ENDED_TRANSACTION') ? error : null;
-  const [event] = page.events;
-  if (!isEngineError(error, 'HANDLER_ENDED_TRANSACTION') || event === undefined) return null;
-  return eventFailed(error, 0, event);
+/**
+ * The halt after a handler has committed the transaction itself: its rows are stored although the cursor has not moved,
+ * and no further run can find that out. The alarm is cleared by a RESET only; a RESET in between makes the halt void. If
+ * it was found at the end of the page, any event may be the cause, and the failure names the first one.
+ * @returns null for any other error
+ */
+function haltForLostIntegrity(error: unknown, { page, generation }: PageWork): PendingHalt | null {
+  const [first] = page.events;
+  const failed = error instanceof EventFailed ? error : first === undefined ? null : eventFailed(error, 0, first);
+  if (failed === null || !isEngineError(failed.cause, 'HANDLER_ENDED_TRANSACTION')) return null;
+  return { failure: failed.failure, alarm: describeError(failed.cause), at: { cursor: null, generation } };
 }

@@ -2,134 +2,134 @@ import type { IdleCheckpoint } from '../state/projection-state.ts';
 import type { StoredCheckpoint } from './load-checkpoint.ts';
 import { newestTime } from './page-request.ts';
 
-/** Events that were looked at. */
-export interface Passed {
-  /** Up to here. */
+/** A range of events that was read, none of which the projection handles. */
+export interface ReadRange {
+  /** The end of the range. */
   readonly to: bigint;
-  /** Of the event at `to`, where it is known. */
+  /** Id of the event at `to`, if it is known. */
   readonly toId?: string | null;
-  /** Greatest epoch second among all of them; null where there are none. */
+  /** Greatest epoch second of these events; null if there are none. */
   readonly newest: bigint | null;
 }
 
-/** Where the stored row of a projection was found. */
-export interface FoundRow {
-  /** Where it stood before. */
+/** A cursor of the stored row, as a checkpoint flush found it. */
+export interface ObservedCursor {
+  /** The cursor that the flush expected. */
   readonly from: bigint;
   readonly cursor: bigint;
   readonly generation: bigint;
 }
 
 /**
- * The two places of a projection: where its stored row stands (`place`), and how far events have been looked at
- * (`scanned`), which runs ahead over events that the projection does not handle.
+ * The two positions of a projection: the cursor of its stored row (`stored`), and the position up to which its events were
+ * read (`readPosition`), which is further on after events that the projection does not handle.
  */
 export class Checkpoint {
-  #place: StoredCheckpoint | null = null;
-  #scanned = 0n;
-  #scannedId: string | null = null;
+  #stored: StoredCheckpoint | null = null;
+  #readPosition = 0n;
+  #readId: string | null = null;
   #newestTime: bigint | null = null;
-  /** Generation of the row when it was last read, of the events scanned since, and the newest one heard of. */
-  #opened = -1n;
-  #scannedIn = -1n;
-  #newest = -1n;
+  /** Generation of the row that was loaded last, of the events read since, and the newest one observed. */
+  #loadedGeneration = -1n;
+  #readGeneration = -1n;
+  #newestGeneration = -1n;
   #epoch = 0;
 
-  /** The stored row as it was read last; null when that is no longer to be trusted. */
-  get place(): StoredCheckpoint | null {
-    return this.#place;
+  /** The stored row that was loaded last; null if it has to be loaded again. */
+  get stored(): StoredCheckpoint | null {
+    return this.#stored;
   }
 
-  /** How far events have been looked at. */
-  get scanned(): bigint {
-    return this.#scanned;
+  /** The position up to which events were read. */
+  get readPosition(): bigint {
+    return this.#readPosition;
   }
 
-  /** The same for a row of this generation; 0 where it was reset since. */
-  scannedIn(generation: bigint): bigint {
-    return generation === this.#scannedIn ? this.#scanned : 0n;
+  /** The same for a row of this generation; 0 if the row was reset since. */
+  readPositionIn(generation: bigint): bigint {
+    return generation === this.#readGeneration ? this.#readPosition : 0n;
   }
 
-  /** Id of the event at `scanned`, where it is not the stored row's and is known. */
-  get scannedId(): string | null {
-    return this.#scannedId;
+  /** Id of the event at `readPosition`, if it is known and is not the event of the stored row. */
+  get readId(): string | null {
+    return this.#readId;
   }
 
-  /** Greatest epoch second of all events looked at since the row was read. */
+  /** Greatest epoch second of all events that were read since the row was loaded. */
   get newestTime(): bigint | null {
     return this.#newestTime;
   }
 
-  /** Generation in which the events were looked at. */
+  /** Generation in which the events were read. */
   get generation(): bigint {
-    return this.#scannedIn;
+    return this.#readGeneration;
   }
 
-  /** The row was read outside of a pull. */
-  opened(generation: bigint): void {
-    this.#opened = generation;
-    this.heard(generation);
+  /** The row was read outside of a run, when the machine opened the projection or after a reset. */
+  observeLoaded(generation: bigint): void {
+    this.#loadedGeneration = generation;
+    this.observeGeneration(generation);
   }
 
   /**
-   * The row is of this generation now: what is known of an older one is worthless, and no page of it can commit.
-   * @returns whether the row has to be read again
+   * The row has this generation now. No page of an older generation can commit, so a row of one has to be loaded again.
+   * @returns whether the row has to be loaded again
    */
-  heard(generation: bigint): boolean {
-    if (generation > this.#newest) this.#newest = generation;
-    return this.#opened < this.#newest;
+  observeGeneration(generation: bigint): boolean {
+    if (generation > this.#newestGeneration) this.#newestGeneration = generation;
+    return this.#loadedGeneration < this.#newestGeneration;
   }
 
-  /** The row was read, while the head's epoch was this one. */
-  load(place: StoredCheckpoint, epoch: number): void {
+  /** The row was loaded, in this epoch of the high-water mark. */
+  load(stored: StoredCheckpoint, epoch: number): void {
     this.#epoch = epoch;
-    this.#place = place;
-    this.#scanned = place.cursor;
-    this.#scannedId = null;
-    this.#scannedIn = place.generation;
+    this.#stored = stored;
+    this.#readPosition = stored.cursor;
+    this.#readId = null;
+    this.#readGeneration = stored.generation;
     this.#newestTime = null;
-    this.opened(place.generation);
+    this.observeLoaded(stored.generation);
   }
 
   /**
-   * A connection was lost since the row was read, even if nobody was using it: a crash may have taken back both. Or the
-   * row has been reset since.
+   * Whether the loaded row may be out of date. Either a connection was lost since, even an idle one: a crash of the server
+   * may have taken back the row and events. Or the row was reset.
    */
   isStale(epoch: number): boolean {
-    if (this.#place === null) return false;
-    return this.#epoch !== epoch || this.#place.generation < this.#newest;
+    if (this.#stored === null) return false;
+    return this.#epoch !== epoch || this.#stored.generation < this.#newestGeneration;
   }
 
-  /** None of these events is handled. */
-  passOver({ to, toId = null, newest }: Passed): void {
-    this.#scanned = to;
-    this.#scannedId = toId;
+  /** The projection handles none of these events. */
+  passOver({ to, toId = null, newest }: ReadRange): void {
+    this.#readPosition = to;
+    this.#readId = toId;
     this.#newestTime = newestTime(this.#newestTime, newest);
   }
 
-  /** A page has been committed: the row stands at its end. */
-  applied(place: StoredCheckpoint, newest: bigint | null): void {
-    this.#place = place;
-    this.passOver({ to: place.cursor, newest });
+  /** A page was committed; the cursor of the row is its end. */
+  applied(stored: StoredCheckpoint, newest: bigint | null): void {
+    this.#stored = stored;
+    this.passOver({ to: stored.cursor, newest });
   }
 
-  /** A move over events of no interest that the stored row does not show yet, or null. */
-  get idleCheckpoint(): Omit<IdleCheckpoint, 'name'> | null {
-    if (this.#place === null || this.#scanned <= this.#place.cursor) return null;
-    const { cursor: from, generation } = this.#place;
-    return { from, to: this.#scanned, toId: this.#scannedId, newest: this.#newestTime, generation };
+  /** The move of the stored cursor over events that are not handled, which is still to be flushed; null if there is none. */
+  get pendingFlush(): Omit<IdleCheckpoint, 'name'> | null {
+    if (this.#stored === null || this.#readPosition <= this.#stored.cursor) return null;
+    const { cursor: from, generation } = this.#stored;
+    return { from, to: this.#readPosition, toId: this.#readId, newest: this.#newestTime, generation };
   }
 
-  /** The row has been found at `cursor`, where an idle move took it, or another daemon. */
-  found({ from, cursor, generation }: FoundRow): void {
-    const place = this.#place;
-    if (place?.cursor !== from || place.generation !== generation || cursor < from) return;
-    this.#place = { ...place, cursor };
-    if (cursor > this.#scanned) this.passOver({ to: cursor, newest: null });
+  /** A flush has found the cursor of the row here: it moved the cursor itself, or another daemon did. */
+  observeCursor({ from, cursor, generation }: ObservedCursor): void {
+    const stored = this.#stored;
+    if (stored?.cursor !== from || stored.generation !== generation || cursor < from) return;
+    this.#stored = { ...stored, cursor };
+    if (cursor > this.#readPosition) this.passOver({ to: cursor, newest: null });
   }
 
-  /** What is known of the stored row is no longer to be trusted. */
-  forget(): void {
-    this.#place = null;
+  /** The row has to be loaded again before the next page. */
+  invalidate(): void {
+    this.#stored = null;
   }
 }

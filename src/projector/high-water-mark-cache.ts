@@ -3,30 +3,29 @@ import type { Projection } from '../core/projection.ts';
 import type { InstanceEvents, UnhandledEvents } from '../core/status.ts';
 import type { HighWaterMarkReader, OpenAppender } from '../event-store/high-water-mark.ts';
 import type { Heartbeat } from '../state/heartbeat.ts';
+import { InstanceEventsNotice, UnhandledCounter } from './event-notices.ts';
 import type { HighWaterMarkSource } from './high-water-mark-source.ts';
 import { HighWaterMarkTimeline } from './high-water-mark-timeline.ts';
-import { InstanceEventsNotice } from './instance-events.ts';
 import { type Appended, RecentEvents } from './recent-events.ts';
-import { UnhandledCounter } from './unhandled-events.ts';
 
-/** The safe head, read once per daemon and shared by all projections. */
+/** The high-water mark, read once per daemon and shared by all projections. */
 export interface HighWaterMarkCache extends HighWaterMarkSource {
   poll(): Promise<{ readonly position: bigint; readonly lastAllocated: bigint; readonly open: boolean }>;
-  /** Last allocated position, by the cheapest statement there is. */
+  /** The last allocated position, read with the cheapest statement there is. */
   lastAllocated(): Promise<bigint>;
-  /** The same, once a heartbeat: `onHeartbeat` gets what else was read. */
+  /** The same, once a heartbeat; `onHeartbeat` gets the other results of that statement. */
   heartbeat(): Promise<bigint>;
-  /** What goes with `latest`: between the two there is no event and never will be. 0 before the first look. */
+  /** The end of the range above `latest` in which there is no event and never will be. 0 before the first poll. */
   safe(): bigint;
-  /** What was appended after `after`, up to the last head seen; null where the polls have not read all of it. */
+  /** The events that were appended after `after`, up to the last high-water mark; null if the polls have not read all of them. */
   since(after: bigint): Appended | null;
-  /** Event types that no projection handles, as the looks have come across them. */
+  /** Event types that the polls have read and that no projection handles. */
   unhandled(): readonly UnhandledEvents[];
-  /** The first event of an instance, of those that looks and pages have come across; null: there was none. */
+  /** The first event of an instance that a poll or a page has read; null: there was none. */
   instanceEvents(): InstanceEvents | null;
-  /** As `HeadTimeline.secondsAbove`. */
+  /** As `HighWaterMarkTimeline.secondsAbove`. */
   secondsAbove(cursor: bigint, notBefore: number): number | null;
-  /** Appenders that held the head at the last look. */
+  /** Appenders that held the high-water mark back at the last poll. */
   holders(): readonly OpenAppender[];
 }
 
@@ -48,21 +47,21 @@ export function createHighWaterMarkCache(
 
   async function poll() {
     try {
-      const head = await reader.read();
-      latest = head.position;
-      latestId = head.id;
-      timeline.note(head.position);
-      safe = head.safe;
-      holders = head.holders;
-      if (head.recent === null) recent.forget();
+      const mark = await reader.read();
+      latest = mark.position;
+      latestId = mark.id;
+      timeline.note(mark.position);
+      safe = mark.safe;
+      holders = mark.holders;
+      if (mark.recent === null) recent.invalidate();
       else {
-        recent.add(head.recent.after, head.position, head.recent.events);
-        unhandled.add(head.recent.events);
-        instances.add(head.recent.events);
+        recent.add(mark.recent.after, mark.position, mark.recent.events);
+        unhandled.add(mark.recent.events);
+        instances.add(mark.recent.events);
       }
-      return { position: head.position, lastAllocated: head.lastAllocated, open: head.holders.length > 0 };
+      return { position: mark.position, lastAllocated: mark.lastAllocated, open: mark.holders.length > 0 };
     } catch (error) {
-      forget();
+      invalidate();
       throw error;
     }
   }
@@ -73,9 +72,9 @@ export function createHighWaterMarkCache(
     return seen.lastAllocated;
   }
 
-  function forget(): void {
+  function invalidate(): void {
     latest = null;
-    recent.forget();
+    recent.invalidate();
     reader.forget();
   }
 
@@ -90,7 +89,7 @@ export function createHighWaterMarkCache(
     safe: () => safe,
     secondsAbove: (cursor, notBefore) => timeline.secondsAbove(cursor, notBefore),
     refresh: async () => (await poll()).position,
-    forget,
+    invalidate,
     epoch: () => reader.epoch(),
     holders: () => holders,
     unhandled: () => unhandled.metrics(),

@@ -1,33 +1,34 @@
-/** Entries kept at most. */
+/** Greatest number of entries. */
 const KEPT = 512;
 
 interface Entry {
   readonly position: bigint;
-  /** Milliseconds, when the head was first seen there. */
+  /** Milliseconds when the high-water mark was first read there. */
   readonly at: number;
 }
 
 /**
- * When the head was where: tells how long an event has been known that a projection has not applied. The times of the
- * events themselves do not tell that, since an event may be appended long after it happened.
+ * The high-water mark over time. It gives the age of the first event that a projection has not applied, counted from when
+ * the mark passed the event. The times of the events do not give that, since an event may be appended long after it
+ * happened.
  *
- * Recent times are exact; older ones are thinned, and then say too long rather than too short.
+ * Recent times are exact. Older entries are merged, which makes an age too long and never too short.
  */
 export class HighWaterMarkTimeline {
   readonly #now: () => number;
   #entries: Entry[] = [];
 
-  /** @param now milliseconds that only rise */
+  /** @param now a monotonic clock in milliseconds */
   constructor(now: () => number) {
     this.#now = now;
   }
 
-  /** Entries held. */
+  /** Number of entries. */
   get size(): number {
     return this.#entries.length;
   }
 
-  /** A poll has found the head here. Lower than before: a crash of the server took positions back. */
+  /** A poll has read the high-water mark here. If it is lower than before, a crash of the server took positions back. */
   note(position: bigint): void {
     while ((this.#entries.at(-1)?.position ?? 0n) > position) this.#entries.pop();
     if (this.#entries.at(-1)?.position === position) return;
@@ -36,8 +37,8 @@ export class HighWaterMarkTimeline {
   }
 
   /**
-   * Seconds since the head was first seen above `cursor`, or since the milliseconds `notBefore` where that is later; null
-   * where it has not been seen there.
+   * Seconds since the high-water mark was first read above `cursor`, or since the milliseconds `notBefore` if that is
+   * later; null if it was not read there.
    */
   secondsAbove(cursor: bigint, notBefore: number): number | null {
     let [low, high] = [0, this.#entries.length];
@@ -52,7 +53,7 @@ export class HighWaterMarkTimeline {
   }
 }
 
-/** Of the older half, two neighbours become one: the later position, at the earlier time. */
+/** In the older half, two consecutive entries become one: the later position, at the earlier time. */
 function thinned(entries: readonly Entry[]): Entry[] {
   const half = Math.floor(entries.length / 4) * 2;
   const older: Entry[] = [];

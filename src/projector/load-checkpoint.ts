@@ -6,17 +6,17 @@ import type { Sql } from '../postgres/pool.ts';
 import { type Catalog, readCatalog } from '../read-model/catalog.ts';
 import { readState } from '../state/projection-state.ts';
 
-/** Where the stored row of a projection stands, and what its pages have to mind. */
+/** The stored row of a projection, and the catalog of its tables. */
 export interface StoredCheckpoint {
   readonly cursor: bigint;
   readonly generation: bigint;
   readonly status: StoredStatus;
-  /** Read together with the row, since a migration may change its tables. */
+  /** Read together with the row, since a migration may change the tables. */
   readonly catalog: Catalog;
 }
 
 /**
- * Reads the row anew, and makes sure that the history it stands in is still the store's.
+ * Reads the row, and checks that the event of its cursor is still in the store.
  * @throws EngineError PROJECTION_REFUSED, TABLE_REPLACED, HISTORY_AHEAD, HISTORY_DIVERGED
  */
 export async function loadCheckpoint(sql: Sql, projection: Projection): Promise<StoredCheckpoint> {

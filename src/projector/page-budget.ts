@@ -1,28 +1,28 @@
-/** Bytes of events that all projections of a process have in memory together: pages in hand, read ahead, being read. */
+/** Bytes of the events in memory of all projections of a process: pages that are applied, read ahead, or being read. */
 const TOTAL = 64 * 1024 * 1024;
-/** Of one page at most: 20 events of 10 MB must not be in memory at once. */
+/** Greatest bytes of one page: 20 events of 10 MB must not be in memory together. */
 const PAGE_MOST = 8 * 1024 * 1024;
-/** Of one page at least, however many projections there are. */
+/** Smallest share of a page, also with many projections. */
 const PAGE_LEAST = 64 * 1024;
 
 /** Room for one page. */
 export interface Share {
-  /** What the page may have. */
+  /** Greatest bytes of the page. */
   readonly bytes: number;
-  /** The page is there and has this many: the rest is free again. One event may have more than a whole share. */
-  settle(bytes: number): void;
-  /** The page is done with. Idempotent. */
+  /** The page was read and has this many bytes: the rest is free again. A single event may exceed the share. */
+  resize(bytes: number): void;
+  /** The page was applied or dropped. A second call does nothing. */
   release(): void;
 }
 
 /**
- * The memory that the pages of a process may take up, shared by its projections. The more of them want some, the smaller
- * is the part that each is given, so that many that catch up side by side have all a small page in place of few a large
- * one. Whoever finds none left waits in turn.
+ * The memory for pages of a process, shared by its projections. The more pages ask for memory, the smaller is each share:
+ * many projections that catch up together all get a small page, instead of a few getting a large one. A page without room
+ * waits in a queue.
  *
- * Nobody waits while holding a page: a page read ahead is taken with `tryTake`, which does not wait. So there is no
- * circle. Whatever is given back goes to the line first, so nobody overtakes it. One event may be larger than all of it: it
- * holds up the rest while it is in hand.
+ * No page waits for room while it holds some, since a page is read ahead with `tryTake`, which does not wait. So there is
+ * no deadlock. Memory that is released goes to the queue first, so no page overtakes it. A single event may be larger than
+ * the whole budget: the other pages wait until it is released.
  */
 export class PageBudget {
   readonly total: number;
@@ -30,8 +30,8 @@ export class PageBudget {
   readonly #least: number;
   #held = 0;
   #shares = 0;
-  /** Whoever waits, the first in front: takes its part if there is one. */
-  readonly #line: (() => boolean)[] = [];
+  /** The pages that wait, in order. Each function takes a share if there is room, and returns whether it did. */
+  readonly #queue: (() => boolean)[] = [];
 
   constructor({ total = TOTAL, most = PAGE_MOST, least = PAGE_LEAST } = {}) {
     this.total = total;
@@ -39,22 +39,22 @@ export class PageBudget {
     this.#least = Math.min(least, this.#most);
   }
 
-  /** Bytes that are taken. More than `total` only while a single event is larger than its share. */
+  /** Bytes in use. They exceed `total` only while a single event is larger than its share. */
   get held(): number {
     return this.#held;
   }
 
-  /** How many pages wait for room. */
+  /** Number of pages that wait for room. */
   get waiting(): number {
-    return this.#line.length;
+    return this.#queue.length;
   }
 
-  /** Room at once, or null: for what can as well be read later. */
+  /** A share, or null if there is no room now: for a page that can be read later. */
   tryTake(): Share | null {
     return this.#take();
   }
 
-  /** Room, when it is this one's turn. @throws the signal's reason */
+  /** Waits for a share in the order of the calls. @throws the signal's reason */
   async take(signal: AbortSignal): Promise<Share> {
     signal.throwIfAborted();
     const share = this.tryTake();
@@ -68,19 +68,19 @@ export class PageBudget {
         return true;
       };
       const abort = (): void => {
-        this.#line.splice(this.#line.indexOf(admit), 1);
-        // Those behind it may be given a smaller part, for which there is room.
+        this.#queue.splice(this.#queue.indexOf(admit), 1);
+        // The pages behind it may get a smaller share, for which there is room.
         this.#admit();
         reject(signal.reason);
       };
       signal.addEventListener('abort', abort, { once: true });
-      this.#line.push(admit);
+      this.#queue.push(admit);
     });
   }
 
   #take(): Share | null {
-    const bytes = this.#part();
-    // What a single event has beyond its share counts too, so there may be less than nothing left.
+    const bytes = this.#shareSize();
+    // The bytes of a single event beyond its share count too, so less than zero may be left.
     if (this.#held + bytes > this.total) return null;
     let mine = bytes;
     let open = true;
@@ -93,7 +93,7 @@ export class PageBudget {
     };
     return {
       bytes,
-      settle: (actual) => {
+      resize: (actual) => {
         if (open) change(actual);
       },
       release: () => {
@@ -105,12 +105,12 @@ export class PageBudget {
     };
   }
 
-  #part(): number {
-    const claims = this.#shares + Math.max(1, this.#line.length);
+  #shareSize(): number {
+    const claims = this.#shares + Math.max(1, this.#queue.length);
     return Math.max(this.#least, Math.min(this.#most, Math.floor(this.total / claims), this.total - this.#held));
   }
 
   #admit(): void {
-    while (this.#line[0]?.() === true) this.#line.shift();
+    while (this.#queue[0]?.() === true) this.#queue.shift();
   }
 }

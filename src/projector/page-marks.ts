@@ -5,15 +5,14 @@ import type { PageWork } from './page-request.ts';
 
 type Rest = Pick<PageWork, 'page' | 'afterId'>;
 
-/** Events of a page that are compared in any case: all that a short page has, the newest of a long one. */
+/** Number of events of a page that are always compared: all of a short page, the newest of a long one. */
 const COMPARED = 16;
 
 /**
- * The events that a move to `to` rests on, as far as they are compared with every page. What a crash or a failover takes
- * back is what was committed last, which are the newest ones more often than not. Events are committed in any order
- * though, so an early one may be gone alone: where it is not known that none was taken back (`restsOnRead`), `allMarks`
- * are compared. A page whose moment of reading is not known compares all of them at once; that is one which the polls
- * have read along, of 256 events at most.
+ * The events that every page compares before it moves the cursor to `to`. A crash or a failover takes back what was
+ * committed last, and those are mostly the newest events. But events are committed in any order, so an early one may be
+ * gone alone: unless it is known that nothing was taken back (`restsOnRead`), `allMarks` are compared too. A page without
+ * a moment of reading compares all of its events here; it comes from the polls and has 256 events at most.
  */
 export function pageMarks(work: Rest, to: bigint): readonly EventMark[] {
   const { page, afterId = null } = work;
@@ -25,12 +24,12 @@ export function pageMarks(work: Rest, to: bigint): readonly EventMark[] {
   return marks;
 }
 
-/** The moment up to which nothing may have been taken back; null where `pageMarks` are all there is to compare. */
+/** The moment since which nothing may have been taken back; null if `pageMarks` are all events of the page. */
 export function restsOnRead(work: Rest, to: bigint): ServerMoment | null {
   return upTo(work, to).length > COMPARED ? (work.page.readAt ?? null) : null;
 }
 
-/** Every event that a move to `to` applies. */
+/** Every event that the page applies up to `to`. */
 export function allMarks(work: Rest, to: bigint): readonly EventMark[] {
   return upTo(work, to).map(toMark);
 }

@@ -3,64 +3,65 @@ import { type Page, readPage } from '../event-store/read.ts';
 import type { Sql } from '../postgres/pool.ts';
 import type { HighWaterMarkSource } from './high-water-mark-source.ts';
 import type { PageBudget, Share } from './page-budget.ts';
+import { QueuedTask } from './page-queue.ts';
 import type { PageLimit } from './page-size.ts';
 import type { Progress } from './progress.ts';
-import { Turned } from './turned.ts';
 
-/** A page in memory. Whoever is done with it says so. */
+/** A page in memory. The caller releases it when the page is applied or dropped. */
 export interface HeldPage {
   readonly page: Page;
-  /** The safe head is further on. */
+  /** Whether the high-water mark is above the end of the page. */
   readonly more: boolean;
   release(): void;
 }
 
 export interface PageReaderOptions {
   readonly reader: Sql;
-  /** In front of the connections of `reader`. Undefined: there are enough of them. */
+  /** Turns for the connections of `reader`. Undefined: there are enough connections. */
   readonly turns?: PageTurns | undefined;
   readonly highWaterMark: HighWaterMarkSource;
   readonly names: ReadonlySet<string>;
   readonly limit: PageLimit;
   readonly budget: PageBudget;
-  /** Pages of one event for now. */
+  /** Whether pages have one event for now, since the crash-loop guard is on. */
   readonly alone: () => boolean;
   readonly progress: Progress;
   readonly now: () => number;
 }
 
-/** Reads the pages of one projection in their order, the next one while the one before is applied. */
+/** Reads the pages of one projection in order. The next page is read while the page before it is applied. */
 export class PageReader {
   readonly #options: PageReaderOptions;
-  #ahead: { readonly after: bigint; readonly page: Turned<HeldPage> } | null = null;
+  #ahead: { readonly after: bigint; readonly page: QueuedTask<HeldPage> } | null = null;
   #waits = false;
 
   constructor(options: PageReaderOptions) {
     this.#options = options;
   }
 
-  /** There is no room for a page: others have to be done with theirs first. */
+  /** Whether the read waits until pages of other projections have left the memory budget. */
   get waitsForRoom(): boolean {
     return this.#waits;
   }
 
-  /** A page read ahead is no longer to be trusted. */
-  forget(): void {
-    this.#ahead?.page.giveUp();
+  /** Drops the page that was read ahead. */
+  invalidate(): void {
+    this.#ahead?.page.cancel();
     this.#ahead?.page.result.then(({ release }) => release()).catch(() => undefined);
     this.#ahead = null;
   }
 
   /**
-   * The page after `after`; the one behind it is begun to be read. Live, it may be what the looks have read along already
-   * (catching up asks the store itself, which may have gained an event below the head since: an alarm, that a reset mends).
-   * @throws the signal's reason; what the database says
+   * The page after `after`; the read of the page behind it starts. A live projection may get events that the polls have read
+   * already. A catch-up reads the store itself, which may have gained an event below the high-water mark since: that
+   * raises an alarm, which a reset clears.
+   * @throws the signal's reason; the error of the database
    */
   async next(after: bigint, live: boolean, signal: AbortSignal): Promise<HeldPage> {
     const recent = live ? this.#recent(after) : null;
     if (recent !== null) return { page: recent, more: false, release: () => undefined };
     const ahead = this.#ahead;
-    if (ahead === null || ahead.after !== after) this.forget();
+    if (ahead === null || ahead.after !== after) this.invalidate();
     this.#ahead = null;
     const reading = ahead !== null && ahead.after === after ? ahead.page : this.#begin(after, await this.#room(signal));
     const held = await reading.wait(this.#options.progress, signal);
@@ -76,13 +77,13 @@ export class PageReader {
   #readAhead(after: bigint): void {
     const share = this.#options.budget.tryTake();
     if (share === null) return;
-    // Read for nothing when the page before it fails.
+    // If the page before it fails, this one is dropped.
     this.#ahead = { after, page: this.#begin(after, share) };
   }
 
-  #begin(after: bigint, share: Share): Turned<HeldPage> {
+  #begin(after: bigint, share: Share): QueuedTask<HeldPage> {
     let begun = false;
-    const page = new Turned(this.#options.turns, () => {
+    const page = new QueuedTask(this.#options.turns, () => {
       begun = true;
       return this.#read(after, share);
     });
@@ -94,14 +95,14 @@ export class PageReader {
     const { budget, progress } = this.#options;
     const share = budget.tryTake();
     if (share !== null) return share;
-    // The pages of others take what they take: that says nothing about this projection.
-    progress.rests();
+    // The wait depends on the pages of other projections, so it does not count as a stall of this one.
+    progress.idle();
     this.#waits = true;
     try {
       return await budget.take(signal);
     } finally {
       this.#waits = false;
-      progress.pulling();
+      progress.running();
     }
   }
 
@@ -121,8 +122,8 @@ export class PageReader {
         span: limit.span,
       });
       highWaterMark.passed(page.events);
-      share.settle(page.bytes);
-      limit.looked(page, now() - began);
+      share.resize(page.bytes);
+      limit.spanRead(page, now() - began);
       const last = page.events.at(-1);
       const toId = page.to === last?.position ? last.id : page.to === head ? headId : null;
       return { page: { ...page, toId }, more: page.more, release };

@@ -1,16 +1,45 @@
 import { HALT_AT_ONCE, type Verdict } from '../core/failure-policy.ts';
+import type { RunOutcome } from '../core/port.ts';
 import type { StoredStatus } from '../core/status.ts';
 import { isLockNotAvailable } from '../postgres/errors.ts';
 import type { Sql } from '../postgres/pool.ts';
 import { type EventFailure, recordFailure } from '../state/failures.ts';
+import { failedRun, logFailure } from './failure-text.ts';
+import type { PendingHalt } from './page-outcome.ts';
+import type { ProjectionRunnerOptions } from './run-loop-options.ts';
 
-/** A halt that was decided without the projection's row. Nothing of the projection may run before it is stored. */
-export interface PendingHalt {
-  readonly failure: EventFailure;
-  /** What only a reset clears; null: the failure says everything. */
-  readonly alarm: string | null;
-  /** Where the row stood when the halt was decided. Elsewhere the halt is void. Null: it holds wherever the row stands. */
-  readonly at: { readonly cursor: bigint | null; readonly generation: bigint } | null;
+type GateOptions = Pick<ProjectionRunnerOptions, 'settings' | 'projection' | 'progress' | 'log' | 'crashLoopGuard'>;
+
+/** Stores the pending halt of a projection before its next page runs. */
+export class HaltGate {
+  readonly #options: GateOptions;
+  #halt: PendingHalt | null = null;
+
+  constructor(options: GateOptions) {
+    this.#options = options;
+  }
+
+  /** Nothing more of the projection runs before this halt is stored. */
+  close(halt: PendingHalt): void {
+    this.#halt = halt;
+  }
+
+  /** @returns null if no halt is pending, or if the row has moved since the halt was decided */
+  async pass(): Promise<RunOutcome | null> {
+    const { settings, projection, progress, log, crashLoopGuard } = this.#options;
+    const halt = this.#halt;
+    if (halt === null) return null;
+    // The time spent waiting for the row does not count as a stall of the page.
+    progress.idle();
+    const stored = await storeHalt(settings.sql, projection.name, halt);
+    progress.running();
+    if (stored.kind === 'locked-by-other') return stored;
+    if (this.#halt === halt) this.#halt = null;
+    if (stored.kind === 'moved') return null;
+    crashLoopGuard?.halted();
+    logFailure(log, projection.name, stored);
+    return stored.before === 'paused' ? { kind: 'paused' } : failedRun(stored);
+  }
 }
 
 /** Milliseconds that one attempt to store a halt waits for the row; the next attempt follows. */
@@ -24,14 +53,14 @@ export type StoredHalt =
       readonly failure: EventFailure;
       readonly attempts: number;
       readonly verdict: Verdict;
-      /** As the row said before. Paused: it stays so, and the halt comes with RESUME. */
+      /** Status of the row before. A paused row stays paused, and the halt takes effect with RESUME. */
       readonly before: StoredStatus;
     };
 
 /**
- * Stores a halt. Not NOWAIT, as a page: if a row that is held made us give up, the next page would run the same handler
- * again.
- * @returns elsewhere: the row is still held; moved: the row is not where the halt was decided, so there is none
+ * Stores a halt. Unlike a page it waits for the row (no NOWAIT): if it gave up at a locked row, the next page would run
+ * the same handler again.
+ * @returns locked-by-other: the row is still locked; moved: the row has moved since the halt was decided, nothing is stored
  */
 export async function storeHalt(
   sql: Sql,

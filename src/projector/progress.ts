@@ -4,8 +4,8 @@ import { PageMetricsRecorder } from './page-metrics.ts';
 import type { PageMode } from './page-outcome.ts';
 
 /**
- * How fast a projection moves, in positions per second (so that it divides the lag, which counts positions too).
- * Averaged over about five seconds; falls to 0 while nothing moves.
+ * The speed of a projection and the time since it last moved. The rate is in positions per second, so that it divides the
+ * lag, which counts positions too. It is averaged over about five seconds and falls to 0 while the cursor does not move.
  */
 export class Progress {
   readonly latency = new Latency(() => Date.now());
@@ -17,16 +17,15 @@ export class Progress {
   #events = 0;
   #rate = 0;
   #since: number;
-  /** When the pull under way last got anywhere; null while there is none. */
-  #pullingSince: number | null = null;
+  /** When the run under way last made progress; null while no run is under way. */
+  #runningSince: number | null = null;
+  /** When the projection began to wait for its turn; null while it does not wait. */
+  #queuedSince: number | null = null;
 
-  /** Since when the projection waits for its turn; null while it does not. */
-  #waitingSince: number | null = null;
-
-  /** Who holds the lock that its page waits for, in words; null where it waits for none, or not for long. */
+  /** Text that names the holders of the lock for which the page waits; null if it waits for none, or not for long. */
   lockedBy: string | null = null;
 
-  /** @param now milliseconds that only rise */
+  /** @param now a monotonic clock in milliseconds */
   constructor(now: () => number, slot: HandlerSlot | null = null) {
     this.pages = new PageMetricsRecorder(slot);
     this.#now = now;
@@ -34,48 +33,49 @@ export class Progress {
     this.#generationSince = this.#since;
   }
 
-  /** Where a fresh look at the stored row found it. */
-  place(cursor: bigint, generation: bigint): void {
+  /** The stored row was loaded, with this cursor and generation. */
+  loaded(cursor: bigint, generation: bigint): void {
     this.#cursor = cursor;
     if (generation !== this.#generation) this.#generationSince = this.#now();
     this.#generation = generation;
     this.#since = this.#now();
   }
 
-  /** A pull begins, a page is tried in a transaction of its own, or events without a page to apply were looked at. */
-  pulling(): void {
-    this.#pullingSince = this.#now();
+  /** A run starts or goes on, or a page is tried in a transaction of its own: the time without progress starts again. */
+  running(): void {
+    this.#runningSince = this.#now();
   }
 
-  /** The pull has ended, in whatever way. */
-  rests(): void {
-    this.#pullingSince = null;
+  /** The run has ended, or waits for something that is no stall of its own. */
+  idle(): void {
+    this.#runningSince = null;
   }
 
-  /** The pull waits until a connection for its page is free. However long that is, it is no stall of its own. */
-  waits(): void {
-    this.rests();
-    this.#waitingSince = this.#now();
+  /** The run waits for a free connection for its page. However long that takes, it is no stall of this projection. */
+  queued(): void {
+    this.idle();
+    this.#queuedSince = this.#now();
   }
 
-  /** The turn has come, or was given up. */
-  goesOn(): void {
-    this.#waitingSince = null;
-    this.pulling();
+  /** The turn has come, or the wait was cancelled. */
+  dequeued(): void {
+    this.#queuedSince = null;
+    this.running();
   }
 
+  /** Milliseconds that the projection has waited for its turn; 0 while it does not wait. */
   get waitedMs(): number {
-    return this.#waitingSince === null ? 0 : this.#now() - this.#waitingSince;
+    return this.#queuedSince === null ? 0 : this.#now() - this.#queuedSince;
   }
 
-  /** A page is committed, `ms` after it was asked for. */
+  /** A page was committed, `ms` after it was requested. */
   applied(events: number, cursor: bigint, ms: number, mode: PageMode = 'in_order'): void {
     this.pages.applied(events, mode, ms);
     this.#events += events;
     this.#move(cursor);
   }
 
-  /** Events of no interest were looked at, up to here. */
+  /** Events that the projection does not handle were read, up to this position. */
   passed(cursor: bigint): void {
     this.#move(cursor);
   }
@@ -87,19 +87,19 @@ export class Progress {
     this.#rate += (Number(cursor - this.#cursor) / seconds - this.#rate) * (this.#rate === 0 ? 1 : weight);
     this.#cursor = cursor;
     this.#since = now;
-    if (this.#pullingSince !== null) this.#pullingSince = now;
+    if (this.#runningSince !== null) this.#runningSince = now;
   }
 
-  /** Milliseconds in which the pull under way has got nowhere; 0 while there is none, however long that is. */
+  /** Milliseconds for which the run under way has made no progress; 0 while no run is under way. */
   get stalledMs(): number {
-    return this.#pullingSince === null ? 0 : this.#now() - this.#pullingSince;
+    return this.#runningSince === null ? 0 : this.#now() - this.#runningSince;
   }
 
   get generation(): bigint {
     return this.#generation;
   }
 
-  /** When this generation was first seen, in milliseconds of `now`. */
+  /** When this generation was first loaded, in milliseconds of `now`. */
   get generationSince(): number {
     return this.#generationSince;
   }

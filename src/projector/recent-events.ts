@@ -1,27 +1,27 @@
 import type { StoredEvent } from '../core/event.ts';
 import type { Page } from '../event-store/read.ts';
 
-/** Events kept at most; a projection further behind reads its pages itself. */
+/** Greatest number of events that are kept. A projection that is further behind reads its pages itself. */
 const KEPT = 256;
 
-/** Every event that was appended after a position, up to the last poll's head. */
+/** All events that were appended after a position, up to the high-water mark of the last poll. */
 export interface Appended {
   readonly to: bigint;
-  /** Of the event at `to`; null where that is not among them. */
+  /** Id of the event at `to`; null if `events` does not contain it. */
   readonly toId: string | null;
   readonly events: readonly StoredEvent[];
 }
 
 /**
- * The newest events, as the looks at the head found them: read once, whatever number of projections is woken for them.
- * Everything from `after` up to the last look's head is here, so what is missing is known not to be there.
+ * The newest events, which the polls read once for all projections that are woken for them. It contains every event from
+ * `after` up to the high-water mark of the last poll, so a position without an event here has none in the store.
  */
 export class RecentEvents {
   #after = 0n;
   #to = 0n;
   #events: readonly StoredEvent[] = [];
 
-  /** One look: `events` are all from `after` up to the head, `to`. Looks that leave a hole begin anew. */
+  /** Adds a poll: `events` are all events from `after` up to its high-water mark `to`. After a gap the older ones are dropped. */
   add(after: bigint, to: bigint, events: readonly StoredEvent[]): void {
     const joined = after === this.#to ? [...this.#events, ...events] : events;
     if (after !== this.#to) this.#after = after;
@@ -31,14 +31,14 @@ export class RecentEvents {
     this.#to = to;
   }
 
-  /** After a lost connection, or a look that did not read them. */
-  forget(): void {
+  /** After a lost connection, or a poll that did not read the events. */
+  invalidate(): void {
     this.#after = 0n;
     this.#to = 0n;
     this.#events = [];
   }
 
-  /** What was appended after `after`; null where that has to be read, or is nothing. */
+  /** The events that were appended after `after`; null if they have to be read, or there are none. */
   since(after: bigint): Appended | null {
     if (after < this.#after || after >= this.#to) return null;
     const events = this.#events.filter(({ position }) => position > after);
@@ -46,7 +46,7 @@ export class RecentEvents {
     return { to: this.#to, toId: last?.position === this.#to ? last.id : null, events };
   }
 
-  /** The page of these types that follows `after`, at most `limit` events; null where it has to be read. */
+  /** The page of these types after `after`, of at most `limit` events; null if it has to be read. */
   page(after: bigint, names: ReadonlySet<string>, limit: number): Page | null {
     const appended = this.since(after);
     if (appended === null) return null;
@@ -57,7 +57,7 @@ export class RecentEvents {
   }
 }
 
-/** Greatest epoch second of these events; null where there are none. */
+/** Greatest epoch second of these events; null if there are none. */
 export function newestOf(events: readonly StoredEvent[]): bigint | null {
   return events.reduce<bigint | null>((max, { tstamp }) => (max === null || tstamp > max ? tstamp : max), null);
 }

@@ -12,30 +12,30 @@ import type { Progress } from './progress.ts';
 export interface ProjectionRunnerOptions {
   readonly projection: Projection;
   readonly settings: PageSettings;
-  /** Undefined: there is no earlier process to learn from. */
+  /** Undefined: no earlier process is known. */
   readonly crashLoopGuard?: CrashLoopGuard;
-  /** Pages are read here, while another connection writes the one before. */
+  /** The connections that read pages, while another connection writes the page before. */
   readonly reader: Sql;
-  /** In front of the connections of `reader`. Undefined: there are enough of them. */
+  /** Turns for the connections of `reader`. Undefined: there are enough connections. */
   readonly readTurns?: PageTurns;
   readonly highWaterMark: HighWaterMarkSource;
-  /** Fixed number of events per page, or null to let it adapt. */
+  /** Fixed number of events per page; null: the number adapts. */
   readonly pageSize: number | null;
-  /** Memory for pages, shared with the other projections. Default one of its own. */
+  /** Memory for pages, shared with the other projections. Default: a budget of its own. */
   readonly budget?: PageBudget;
   readonly progress: Progress;
-  /** More events have been looked at. It must not throw. */
+  /** Called when the projection has read or applied more events. It must not throw. */
   readonly onScanned?: () => void;
   readonly log: Log;
   readonly now: () => number;
 }
 
-/** One page of a pull. */
+/** One page of a run. */
 export interface Step {
   readonly mode: RunMode;
-  /** When the page was asked for. */
+  /** When the page was requested. */
   readonly began: number;
-  /** The safe head is further on than the page. */
+  /** Whether the high-water mark is above the end of the page. */
   readonly more: boolean;
   readonly signal: AbortSignal;
 }

@@ -8,25 +8,24 @@ import { refuseReplaced } from '../state/refusal.ts';
 import { applyPage } from './apply-page.ts';
 import { Checkpoint } from './checkpoint.ts';
 import { failedRun, logFailure, logTooSlow } from './failure-text.ts';
-import { HaltGate } from './halt-gate.ts';
 import { loadCheckpoint, type StoredCheckpoint } from './load-checkpoint.ts';
 import { PageBudget } from './page-budget.ts';
 import type { PageMode, PageOutcome } from './page-outcome.ts';
-import { inTurn } from './page-queue.ts';
+import { applyInTurn, QueuedTask } from './page-queue.ts';
 import { PageReader } from './page-reader.ts';
 import { PageLimit } from './page-size.ts';
+import { HaltGate } from './pending-halt.ts';
 import type { ProjectionRunnerOptions, Step } from './run-loop-options.ts';
-import { Turned } from './turned.ts';
 
-/** Milliseconds until a row that somebody held is tried once more. */
-const HELD_MS = 10;
-/** No repetition mends these: an operator decides. */
+/** Milliseconds until a row that another transaction had locked is tried once more. */
+const LOCK_RETRY_MS = 10;
+/** A repetition does not help against these: an operator has to act. */
 const UNFIT = new Set<ErrorCode>(['PROJECTION_REFUSED', 'TABLE_REPLACED', 'HISTORY_AHEAD', 'HISTORY_DIVERGED']);
 const HALTED = { kind: 'halted', detail: 'halted before an event that failed' } as const;
 
 /**
- * The loop of one projection: read a page, apply it, while the next one is read already. Moves over events that the
- * projection does not handle are stored later, many projections at once.
+ * The loop of one projection: it reads a page and applies it, while the next page is read. Moves over events that the
+ * projection does not handle are stored later, by the checkpoint flush of the daemon.
  */
 export class ProjectionRunner {
   readonly checkpoint = new Checkpoint();
@@ -35,15 +34,16 @@ export class ProjectionRunner {
   #replayUntil = 0n;
   readonly #limit: PageLimit;
   readonly #pages: PageReader;
-  /** A run is under way; the last one has ended at the head. */
+  /** Whether a run is under way. */
   #running = false;
+  /** Whether the last run has ended at the high-water mark. */
   #caughtUp = false;
-  /** Of the tables whose definitions do not let them fold, why. */
-  #tables: readonly InOrder[] = [];
-  /** Why the last page that could have been folded was not; null when it was. */
+  /** The tables that cannot be folded by their definitions, with the reasons. */
+  #unfoldable: readonly InOrder[] = [];
+  /** Why the last page that was large enough was not folded; null if it was. */
   #inOrder: InOrder | null = null;
   #historyCode: ErrorCode | null = null;
-  #heldBefore = false;
+  #lockedBefore = false;
   #waitsForAnother = false;
 
   constructor(options: ProjectionRunnerOptions) {
@@ -64,48 +64,48 @@ export class ProjectionRunner {
     this.#pages = new PageReader({ reader, turns, highWaterMark, names, limit, budget, alone, progress, now });
   }
 
-  /** It waits until the pages of others are done with: together they take up all the memory there is for them. */
+  /** Whether the read of the next page waits until pages of other projections have left the memory budget. */
   get waitsForRoom(): boolean {
     return this.#pages.waitsForRoom;
   }
 
-  /** The last run ended before an event that waits until another projection's stored row has passed it. */
+  /** Whether the last run ended before an event that waits until the stored cursor of another projection has passed it. */
   get waitsForAnother(): boolean {
     return this.#waitsForAnother;
   }
 
-  /** What halted the last pull where no event is at fault: the store's history, or whose the tables are. No row says so. */
+  /** The error that halted the last run and is no failure of an event: history or ownership. It is stored in no row. */
   get historyCode(): ErrorCode | null {
     return this.#historyCode;
   }
 
-  /** What makes it apply events one by one: the tables by their definitions, and what the last larger page met. */
+  /** Why events are applied one by one: tables that cannot be folded, and the reason of the last larger page. */
   get inOrder(): readonly InOrder[] {
-    const tables = this.#tables.filter(({ table }) => table !== this.#inOrder?.table);
+    const tables = this.#unfoldable.filter(({ table }) => table !== this.#inOrder?.table);
     return this.#inOrder === null ? tables : [...tables, this.#inOrder];
   }
 
   /**
-   * What a wakeup would do now. `needed`: a run is under way, which has to hear of it, or the row has to be read again.
-   * `resting`: nothing to do but for events that it handles. `useless`: it waits for something else, and looks by itself
-   * when that is over.
+   * The effect of a wakeup now. `needed`: a run is under way and has to poll again, or the row has to be loaded again.
+   * `resting`: only events that the projection handles need a run. `useless`: the projection waits for something else, and
+   * polls without a wakeup after that.
    */
   get wakeup(): 'needed' | 'resting' | 'useless' {
     if (this.#running) return 'needed';
     if (!this.#caughtUp) return 'useless';
-    return this.checkpoint.place === null || this.#isStale() ? 'needed' : 'resting';
+    return this.checkpoint.stored === null || this.#isStale() ? 'needed' : 'resting';
   }
 
-  /** What is in memory about the stored row and pages read ahead is no longer to be trusted. */
-  forget(): void {
-    this.checkpoint.forget();
+  /** Drops the loaded row and the page that was read ahead. */
+  invalidate(): void {
+    this.checkpoint.invalidate();
     this.#caughtUp = false;
-    this.#pages.forget();
+    this.#pages.invalidate();
   }
 
   async run(mode: RunMode, signal: AbortSignal): Promise<RunOutcome> {
     const { progress } = this.#options;
-    progress.pulling();
+    progress.running();
     if (mode === 'attempt') progress.pages.retried();
     this.#running = true;
     this.#caughtUp = false;
@@ -115,10 +115,11 @@ export class ProjectionRunner {
       this.#waitsForAnother = outcome.kind === 'waiting';
       return outcome;
     } catch (error) {
-      this.forget();
+      this.invalidate();
       if (signal.aborted && error === signal.reason) return { kind: 'stopped' };
-      if (isConnectionLost(error) || isEngineError(error, 'EVENTS_TAKEN_BACK')) this.#options.highWaterMark.forget();
-      // Stored: a RESET empties such a table only after that was shown.
+      if (isConnectionLost(error) || isEngineError(error, 'EVENTS_TAKEN_BACK'))
+        this.#options.highWaterMark.invalidate();
+      // The refusal is stored, since a RESET empties such a table only after status has shown it.
       if (isEngineError(error, 'TABLE_REPLACED')) await refuseReplaced(this.#options.settings.sql, error);
       if (isEngineError(error) && UNFIT.has(error.code)) {
         this.#historyCode = error.code;
@@ -127,40 +128,40 @@ export class ProjectionRunner {
       throw error;
     } finally {
       this.#running = false;
-      progress.rests();
+      progress.idle();
     }
   }
 
   async #loop(mode: RunMode, signal: AbortSignal): Promise<RunOutcome> {
     const { now, progress } = this.#options;
-    this.#heldBefore = false;
+    this.#lockedBefore = false;
     for (;;) {
       if (signal.aborted) return { kind: 'stopped' };
       const halted = await this.halts.pass();
       if (halted !== null) {
-        this.forget();
+        this.invalidate();
         return halted;
       }
-      if (this.#isStale()) this.forget();
+      if (this.#isStale()) this.invalidate();
       const before = this.checkpoint.generation;
-      const place = this.checkpoint.place ?? (await this.#open(signal));
-      // Reset by somebody else: not a page or two behind, but the whole history.
-      if (mode === 'live' && place.generation !== before) return { kind: 'behind' };
-      // Halted by what a handler has left behind, long after its page: with nothing new no page would find that.
-      if (place.status === 'halted' && mode !== 'attempt') {
-        this.forget();
+      const stored = this.checkpoint.stored ?? (await this.#load(signal));
+      // Another daemon has reset the projection: the whole history has to be applied, which is a catch-up.
+      if (mode === 'live' && stored.generation !== before) return { kind: 'behind' };
+      // An uncaught error of a handler may halt the row long after its page; without new events no page would find that.
+      if (stored.status === 'halted' && mode !== 'attempt') {
+        this.invalidate();
         return HALTED;
       }
-      // An attempt always goes through: it may find nothing left to apply, and has to take back the halt all the same.
+      // An attempt always goes on: it has to clear the halt, also if there is no event left to apply.
       if (mode !== 'attempt' && (await this.#nothingNew(mode))) {
         if (this.#isStale()) continue;
         if (mode === 'catch-up') progress.latency.wentLive();
         return { kind: 'caught-up' };
       }
       const began = now();
-      const held = await this.#pages.next(this.checkpoint.scanned, mode === 'live', signal);
+      const held = await this.#pages.next(this.checkpoint.readPosition, mode === 'live', signal);
       try {
-        const end = await this.#work(held.page, place, { mode, began, more: held.more, signal });
+        const end = await this.#work(held.page, stored, { mode, began, more: held.more, signal });
         if (end !== null) return end;
       } finally {
         held.release();
@@ -168,8 +169,8 @@ export class ProjectionRunner {
     }
   }
 
-  /** @returns what ends the pull; null: it goes on */
-  async #work(page: Page, place: StoredCheckpoint, { mode, began, more, signal }: Step): Promise<RunOutcome | null> {
+  /** @returns the end of the run; null: the run goes on */
+  async #work(page: Page, stored: StoredCheckpoint, { mode, began, more, signal }: Step): Promise<RunOutcome | null> {
     const { log, progress, projection, settings } = this.#options;
     if (this.#isStale()) return null;
     if (page.events.length === 0 && mode !== 'attempt') {
@@ -178,8 +179,8 @@ export class ProjectionRunner {
       progress.passed(page.to);
       return null;
     }
-    const outcome = await this.#apply(page, place, mode, signal);
-    if (outcome.kind !== 'applied') this.forget();
+    const outcome = await this.#apply(page, stored, mode, signal);
+    if (outcome.kind !== 'applied') this.invalidate();
     switch (outcome.kind) {
       case 'moved':
         return null;
@@ -188,7 +189,7 @@ export class ProjectionRunner {
         return null;
       case 'applied':
         this.checkpoint.applied(
-          { ...place, cursor: outcome.cursor, status: 'running', catalog: outcome.catalog ?? place.catalog },
+          { ...stored, cursor: outcome.cursor, status: 'running', catalog: outcome.catalog ?? stored.catalog },
           page.newest,
         );
         this.#options.onScanned?.();
@@ -210,10 +211,10 @@ export class ProjectionRunner {
         logTooSlow(log, projection.name, page.events.length, this.#limit.tooSlow(page.events.length));
         return null;
       case 'locked-by-other':
-        if (this.#heldBefore) return { kind: 'locked-by-other' };
-        // Once it may be this daemon itself, which stores idle moves: that takes a moment, a page of another takes longer.
-        this.#heldBefore = true;
-        await pause(HELD_MS, undefined, { signal }).catch(() => undefined);
+        if (this.#lockedBefore) return { kind: 'locked-by-other' };
+        // The first time it may be the checkpoint flush of this daemon, which is short; a page of another daemon takes longer.
+        this.#lockedBefore = true;
+        await pause(LOCK_RETRY_MS, undefined, { signal }).catch(() => undefined);
         return null;
       case 'stopped':
       case 'paused':
@@ -221,13 +222,13 @@ export class ProjectionRunner {
     }
   }
 
-  async #apply(page: Page, place: StoredCheckpoint, mode: RunMode, signal: AbortSignal): Promise<PageOutcome> {
+  async #apply(page: Page, stored: StoredCheckpoint, mode: RunMode, signal: AbortSignal): Promise<PageOutcome> {
     const { settings, projection, crashLoopGuard, progress } = this.#options;
-    const { newestTime: newest, scannedId: afterId } = this.checkpoint;
+    const { newestTime: newest, readId: afterId } = this.checkpoint;
     const work = {
       projection,
       page,
-      ...place,
+      ...stored,
       newest,
       afterId,
       replayUntil: this.#replayUntil,
@@ -235,37 +236,36 @@ export class ProjectionRunner {
       progress,
     };
     const apply = () => applyPage(settings, work);
+    const queue = { turns: settings.turns, locks: settings.locks, name: projection.name, progress, signal };
     const [event] = page.events;
-    if (!crashLoopGuard?.on || event === undefined)
-      return await inTurn(settings, projection.name, progress, signal, apply);
-    const attempt = () => crashLoopGuard.attempt(event, place, apply, signal);
-    return await inTurn(settings, projection.name, progress, signal, attempt, true);
+    if (!crashLoopGuard?.on || event === undefined) return await applyInTurn({ ...queue, guarded: false }, apply);
+    return await applyInTurn({ ...queue, guarded: true }, () => crashLoopGuard.attempt(event, stored, apply, signal));
   }
 
   #isStale(): boolean {
     return this.checkpoint.isStale(this.#options.highWaterMark.epoch());
   }
 
-  /** Catching up ends only when a fresh look agrees; live, a wake has brought the head along. */
+  /** A catch-up ends only after a fresh poll; a live run has been woken with the high-water mark of a poll. */
   async #nothingNew(mode: RunMode): Promise<boolean> {
     const { highWaterMark } = this.#options;
     const latest = highWaterMark.latest();
-    if (latest !== null && this.checkpoint.scanned < latest) return false;
-    return (mode === 'live' && latest !== null) || this.checkpoint.scanned >= (await highWaterMark.refresh());
+    if (latest !== null && this.checkpoint.readPosition < latest) return false;
+    return (mode === 'live' && latest !== null) || this.checkpoint.readPosition >= (await highWaterMark.refresh());
   }
 
-  async #open(signal: AbortSignal): Promise<StoredCheckpoint> {
+  async #load(signal: AbortSignal): Promise<StoredCheckpoint> {
     const { reader, readTurns, projection, highWaterMark, progress } = this.#options;
     const epoch = highWaterMark.epoch();
-    const place = await new Turned(readTurns, () => loadCheckpoint(reader, projection)).wait(progress, signal);
+    const stored = await new QueuedTask(readTurns, () => loadCheckpoint(reader, projection)).wait(progress, signal);
     this.#historyCode = null;
-    if (place.cursor === 0n || this.#replayUntil === 0n) this.#replayUntil = await highWaterMark.refresh();
-    this.#tables = [...place.catalog.tables.values()].flatMap(({ name, inOrderBecause }) =>
+    if (stored.cursor === 0n || this.#replayUntil === 0n) this.#replayUntil = await highWaterMark.refresh();
+    this.#unfoldable = [...stored.catalog.tables.values()].flatMap(({ name, inOrderBecause }) =>
       inOrderBecause === null ? [] : [{ table: name, because: inOrderBecause }],
     );
-    this.checkpoint.load(place, epoch);
-    progress.place(place.cursor, place.generation);
-    return place;
+    this.checkpoint.load(stored, epoch);
+    progress.loaded(stored.cursor, stored.generation);
+    return stored;
   }
 
   #measure(page: Page, { mode, began, more }: Omit<Step, 'signal'>, applied: PageMode): void {
@@ -273,7 +273,7 @@ export class ProjectionRunner {
     const ms = now() - began;
     const last = page.events.at(-1);
     if (mode === 'live' && last !== undefined) progress.latency.visible(last.occurredAt);
-    progress.applied(page.events.length, this.checkpoint.scanned, ms, applied);
+    progress.applied(page.events.length, this.checkpoint.readPosition, ms, applied);
     this.#limit.applied({ full: more, ms });
   }
 }

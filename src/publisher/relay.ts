@@ -75,7 +75,7 @@ export class Relay implements PublisherOperations {
       // Where the row stands now is not known: the next spell reads it, and sends from there.
       this.#stored = null;
       if (isLockNotAvailable(error)) return { kind: 'locked-by-other' };
-      if (isConnectionLost(error)) highWaterMark.forget();
+      if (isConnectionLost(error)) highWaterMark.invalidate();
       if (isEngineError(error, 'PUBLISHER_HISTORY')) return { kind: 'halted', detail: error.message };
       throw error;
     } finally {
@@ -103,7 +103,7 @@ export class Relay implements PublisherOperations {
       this.#epoch = highWaterMark.epoch();
       await checkStored(tx, row.cursor, row.lastEventId);
       sender.begin(publishingChannel, row.cursor);
-      progress.place(row.cursor, row.generation);
+      progress.loaded(row.cursor, row.generation);
     }
     const outcome = await sender.spell(publishingChannel, signal);
     const { confirmed: to } = sender;

@@ -1,9 +1,8 @@
 import { EngineError } from '../core/errors.ts';
 import { quoteIdentifier } from '../core/identifier.ts';
-import type { Projection } from '../core/projection.ts';
+import type { Claim } from '../core/table-owners.ts';
 import type { Queryable, Tx } from '../postgres/pool.ts';
-import { type Claim, claimsOf, overlapError, readOverlaps } from './overlaps.ts';
-import type { TableFault } from './table-faults.ts';
+import { overlapError, overlapsOf } from './overlaps.ts';
 
 /**
  * Key of an advisory lock; any fixed number. A transaction that gives tables to a projection (a registration, an adoption,
@@ -15,13 +14,6 @@ const CLAIMS_LOCK = 7_203_512n;
 export async function lockClaims(tx: Tx, mode: 'exclusive' | 'shared'): Promise<void> {
   if (mode === 'shared') await tx`SELECT pg_advisory_xact_lock_shared(${CLAIMS_LOCK})`;
   else await tx`SELECT pg_advisory_xact_lock(${CLAIMS_LOCK})`;
-}
-
-/** @throws EngineError TABLE_RESERVED if a write to, or a TRUNCATE of, one of these tables would reach a table of the engine */
-export async function checkReserved(sql: Queryable, projections: readonly Projection[]): Promise<void> {
-  const reserved = (await readOverlaps(sql, claimsOf(projections))).find(({ owner }) => owner === null);
-  if (reserved === undefined) return;
-  throw overlapError(reserved);
 }
 
 /** Reads the declared columns that a table lacks, and its unique keys if none of them is the declared key (else null). */
@@ -75,23 +67,29 @@ export async function firstFilled(sql: Queryable, claims: readonly Claim[]): Pro
 /**
  * Reads why these tables must not be given to these projections: the first reason for each refused projection, by name.
  * Nothing is changed.
- * @param faults of their tables, whatever is in those
  * @param filled whether a table with rows is refused: yes, unless its rows are about to be deleted or are adopted
+ * @param unsafe the projections whose tables do not keep their rows (`readUnsafe`)
  * @param lacking what is objected to claims on tables that lack rows of events that were applied, also if they are empty
  */
 export async function objections(
   sql: Queryable,
   claims: readonly Claim[],
   options: {
-    readonly faults: ReadonlyMap<string, TableFault>;
     readonly filled: boolean;
+    readonly unsafe: ReadonlyMap<string, EngineError>;
     readonly lacking?: ReadonlyMap<Claim, EngineError>;
   },
 ): Promise<ReadonlyMap<string, EngineError>> {
-  const { faults, filled, lacking = new Map<Claim, EngineError>() } = options;
-  const found = new Map([...faults].map(([name, { error }]) => [name, error]));
+  const { filled, unsafe, lacking = new Map<Claim, EngineError>() } = options;
+  const found = new Map(unsafe);
   const refuse = (name: string, error: EngineError) => void (found.has(name) || found.set(name, error));
   if (claims.length === 0) return found;
+  const order = [...new Set(claims.map(({ name }) => name))];
+  for (const overlap of await overlapsOf(sql, claims)) {
+    const { name, owner, claimed } = overlap;
+    // Of two projections that claim the same table now, the one that is declared first gets it.
+    if (owner === null || !claimed || order.indexOf(owner) < order.indexOf(name)) refuse(name, overlapError(overlap));
+  }
   for (const { name, table, columns, keys } of await readLacks(sql, claims)) {
     const lack =
       columns.length > 0

@@ -1,31 +1,20 @@
 import { ENGINE_TABLES } from '../core/engine-tables.ts';
 import { EngineError } from '../core/errors.ts';
-import type { Projection, TableShape } from '../core/projection.ts';
-import type { Queryable } from '../postgres/pool.ts';
+import type { Projection } from '../core/projection.ts';
+import { type Claim, claimsOf } from '../core/table-owners.ts';
+import { replacedTable } from '../event-store/table-ids.ts';
+import type { Queryable, Tx } from '../postgres/pool.ts';
+import type { Statement } from '../postgres/sql.ts';
 
-/** One table that a projection declares. */
-export interface Claim {
-  readonly name: string;
-  readonly table: string;
-  readonly shape: TableShape;
-}
-
-export function claimsOf(projections: readonly Projection[]): readonly Claim[] {
-  return projections.flatMap(({ name, tables }) => [...tables].map(([table, shape]) => ({ name, table, shape })));
-}
-
-/** A claim on a table whose rows are also reached by a write to, or a TRUNCATE of, a table of another owner. */
+/** Two tables of different owners, of which a write to one, or its TRUNCATE, also reaches rows of the other. */
 export interface Overlap {
-  readonly table: string;
   readonly name: string;
-  /** Place of `name` in the order of the first registrations. */
-  readonly registered: bigint;
-  /** Projection that has the other table; null for the engine. */
+  readonly table: string;
+  /** The projection that has the other table; null for the engine. */
   readonly owner: string | null;
-  readonly ownerRegistered: bigint;
   readonly other: string;
-  /** Whether the owner of the other table claims it too; false if it is recorded as its own. */
-  readonly ownerClaims: boolean;
+  /** Whether `owner` only claims the other table, and does not have it yet. */
+  readonly claimed: boolean;
   /** Foreign key or rule by which a write to `table` also changes `other`; null if there is none. */
   readonly writes: string | null;
   /** The same from `other` to `table`. If both are null, the two tables share rows. */
@@ -33,11 +22,11 @@ export interface Overlap {
 }
 
 /**
- * Reads where a write to, or a TRUNCATE of, one of these tables would also reach a table of another projection or of the
- * engine: the same table under any name, a partition or child of it, the table beneath a view, a table whose foreign key
- * follows the write (ON DELETE CASCADE, SET NULL), and a table in a rule. Compared by oid.
+ * Reads where tables overlap: the same table under any name, a partition or child of it, the table beneath a view, a table
+ * that a foreign key changes with it (ON DELETE CASCADE, SET NULL …), and a table in one of its rules. Compared by oid. The
+ * condition is on two of the known tables, `mine` and `theirs`.
  */
-export async function readOverlaps(sql: Queryable, claims: readonly Claim[]): Promise<readonly Overlap[]> {
+async function readOverlaps(sql: Queryable, claims: readonly Claim[], condition: Statement) {
   return await sql<Overlap[]>`
     WITH RECURSIVE claimed AS (
       SELECT c.name, c.declared, to_regclass(quote_ident(c.declared))::oid AS oid
@@ -79,31 +68,75 @@ export async function readOverlaps(sql: Queryable, claims: readonly Claim[]): Pr
       -- A view that only reads other tables reaches none of them.
       WHERE NOT e.view OR pg_relation_is_updatable(e.parent, false) <> 0
     ), contested AS MATERIALIZED (
-      -- Few rows or none, where a join of all tables with each other would be many.
+      -- Few rows or none: a join of all tables with each other takes seconds where there are a thousand.
       SELECT r.* FROM reached AS r
       WHERE r.oid IN (SELECT oid FROM reached GROUP BY oid HAVING count(DISTINCT coalesce(name, '')) > 1)
     )
-    SELECT DISTINCT mine.declared AS table, mine.name, coalesce(m.registered, 0) AS registered,
-           theirs.name AS owner, coalesce(t.registered, 0) AS "ownerRegistered", theirs.declared AS other,
-           theirs.claim AS "ownerClaims", mine.via AS writes, theirs.via AS "writtenBy"
+    SELECT DISTINCT mine.name, mine.declared AS table, theirs.name AS owner, theirs.declared AS other,
+           theirs.claim AS claimed, mine.via AS writes, theirs.via AS "writtenBy"
     FROM contested AS mine
     -- Two tables whose writes both go on to a third one do not share it: it belongs to neither.
     JOIN contested AS theirs ON theirs.oid = mine.oid AND theirs.name IS DISTINCT FROM mine.name
      AND (mine.via IS NULL OR theirs.via IS NULL)
-    LEFT JOIN projection_state AS m ON m.name = mine.name AND m.instance_id = ''
-    LEFT JOIN projection_state AS t ON t.name = theirs.name AND t.instance_id = ''
-    WHERE mine.claim
-    ORDER BY theirs.claim, owner NULLS FIRST, mine.name, 1, other, writes NULLS FIRST, "writtenBy" NULLS FIRST`;
+    WHERE ${condition}
+    ORDER BY claimed, owner NULLS FIRST, name, "table", other, writes NULLS FIRST, "writtenBy" NULLS FIRST`;
 }
 
-/** The error for the projection that does not get the table. */
+/** Reads where claimed tables overlap those of another projection or of the engine; those of the engine come first. */
+export async function overlapsOf(sql: Queryable, claims: readonly Claim[]): Promise<readonly Overlap[]> {
+  return await readOverlaps(sql, claims, sql`mine.claim`);
+}
+
+/** The error for the projection `name`. */
 export function overlapError({ table, name, owner, other, writes, writtenBy }: Overlap): EngineError {
   if (owner === null) return new EngineError('TABLE_RESERVED', { name, table, other });
-  if (writes !== null)
-    return new EngineError('TABLE_REACHED', { name, owner, table, from: table, to: other, by: writes });
+  if (writes !== null) return new EngineError('TABLE_REACHED', { name, owner, from: table, to: other, by: writes });
   if (writtenBy !== null)
-    return new EngineError('TABLE_REACHED', { name, owner, table, from: other, to: table, by: writtenBy });
-  const through =
-    table === other ? '' : `, through '${other}', which shares rows with it (a partition, child, view or rename)`;
-  return new EngineError('TABLE_SHARED', { table, first: owner, second: name, through });
+    return new EngineError('TABLE_REACHED', { name, owner, from: other, to: table, by: writtenBy });
+  return new EngineError('TABLE_SHARED', { table, first: owner, other, second: name });
+}
+
+/** @throws EngineError TABLE_RESERVED if a write to, or a TRUNCATE of, one of these tables would reach a table of the engine */
+export async function checkReserved(sql: Queryable, projections: readonly Projection[]): Promise<void> {
+  const reserved = (await overlapsOf(sql, claimsOf(projections))).find(({ owner }) => owner === null);
+  if (reserved !== undefined) throw overlapError(reserved);
+}
+
+/**
+ * Reads which projections own tables that overlap by now, although none did when they were registered: an operator has made
+ * one table the child, the partition or the view of another one, or has added a foreign key or a rule between them.
+ */
+export async function readShared(sql: Queryable): Promise<readonly Overlap[]> {
+  // A table under another table's name is refused as replaced, and may be renamed back.
+  const owners = sql`(SELECT s.name FROM projection_state AS s WHERE s.refused IS NULL AND ${replacedTable(sql)} IS NULL)`;
+  return await readOverlaps(sql, [], sql`mine.name IN ${owners} AND theirs.name IN ${owners}`);
+}
+
+/**
+ * Refuses the projections of `readShared`. All of them, whichever daemon runs them: each has written into the other's rows,
+ * or may do so with its next event. The recorded ids of these tables are cleared, so that the refusal stays after the
+ * tables are apart again, until an operator chooses RESET, adopt or another table.
+ */
+export async function refuseShared(tx: Tx): Promise<readonly string[]> {
+  const reasons = new Map<string, { readonly reason: string; readonly tables: string[] }>();
+  for (const overlap of await readShared(tx)) {
+    const known = reasons.get(overlap.name);
+    if (known !== undefined) known.tables.push(overlap.table);
+    else reasons.set(overlap.name, { reason: overlapError(overlap).message, tables: [overlap.table] });
+  }
+  if (reasons.size === 0) return [];
+  const names = [...reasons.keys()].sort();
+  // In the order in which a registration and a reset lock them, so that the transactions cannot deadlock.
+  await tx`
+    SELECT FROM projection_state WHERE name = ANY(${names}::text[]) AND instance_id = '' ORDER BY name FOR UPDATE`;
+  await tx`
+    UPDATE projection_state AS s
+    SET refused = d.reason, generation = generation + 1, updated_at = now(),
+        table_ids = ARRAY(SELECT CASE WHEN t.name = ANY(string_to_array(d.tables, ',')) THEN 'none' ELSE t.id END
+                          FROM unnest(s.tables, s.table_ids) WITH ORDINALITY AS t (name, id, place)
+                          WHERE t.name IS NOT NULL ORDER BY t.place)
+    FROM unnest(${names}::text[], ${names.map((name) => reasons.get(name)?.reason ?? '')}::text[],
+                ${names.map((name) => reasons.get(name)?.tables.join() ?? '')}::text[]) AS d (name, reason, tables)
+    WHERE s.name = d.name AND s.instance_id = '' AND s.refused IS NULL`;
+  return names;
 }

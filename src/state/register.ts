@@ -1,5 +1,6 @@
 import { EngineError } from '../core/errors.ts';
 import type { Projection } from '../core/projection.ts';
+import { type Claim, claimsOf } from '../core/table-owners.ts';
 import {
   ADDED_TABLE,
   areIdsUnknown,
@@ -13,10 +14,9 @@ import {
 } from '../event-store/table-ids.ts';
 import type { Queryable, Sql, Tx } from '../postgres/pool.ts';
 import { lockClaims, objections } from './claims.ts';
-import { type Claim, claimsOf } from './overlaps.ts';
-import { raiseAlarms } from './refusal.ts';
+import { readShared, refuseShared } from './overlaps.ts';
 import { startOver, tablesOf } from './start-over.ts';
-import { readTableFaults } from './table-faults.ts';
+import { readUnsafe, refuseUnsafe } from './unsafe-storage.ts';
 
 /** For the lock on a table that is read, and on a row that a page of another daemon holds: longer than a page may take. */
 const LOCK_TIMEOUT = '60s';
@@ -25,8 +25,6 @@ interface Registered {
   readonly tables: readonly string[];
   /** Ids of `tables`, in the same order. */
   readonly ids: readonly string[];
-  /** Its place in the order of the first registrations; null for a row that only an earlier version has registered. */
-  readonly registered: bigint | null;
   readonly refused: string | null;
   readonly cursor: bigint;
   /** Whether the ids of its tables were not recorded in this database. */
@@ -47,9 +45,8 @@ interface Registered {
  */
 export async function register(sql: Sql, projections: readonly Projection[]): Promise<ReadonlyMap<string, string>> {
   // If nothing changes, no lock is taken: another daemon may be in the middle of a reset.
-  if (isComplete(await readRegistered(sql, projections), projections)) {
-    if ((await readTableFaults(sql, claimsOf(projections), () => false)).size === 0) return new Map();
-  }
+  const complete = isComplete(await readRegistered(sql, projections), projections);
+  if (complete && (await readShared(sql)).length === 0 && (await readUnsafe(sql)).size === 0) return new Map();
   return await sql.begin(async (tx) => {
     await tx`SELECT set_config('lock_timeout', ${LOCK_TIMEOUT}, true)`;
     await lockClaims(tx, 'exclusive');
@@ -60,17 +57,21 @@ export async function register(sql: Sql, projections: readonly Projection[]): Pr
 async function registerIn(tx: Tx, projections: readonly Projection[]): Promise<ReadonlyMap<string, string>> {
   // The migration records them too, but this role may not be allowed to migrate.
   await recordUnknownIds(tx);
+  await refuseShared(tx);
+  await refuseUnsafe(tx);
   const before = await readRegistered(tx, projections);
-  await insertRows(tx, projections);
-  await number(tx, projections, before);
   const ids = await readIds(tx, [...new Set(projections.flatMap(({ tables }) => [...tables.keys()]))]);
   // First, so that a table that moves from one projection to another is free.
   await release(tx, projections, before);
   const claims = claimsOf(projections).filter((claim) => isNew(claim, before.get(claim.name), ids));
   const filling = fillingOf(projections, claims, before);
-  const isFresh = (name: string, table: string) => claims.some((one) => one.name === name && one.table === table);
-  const faults = await readTableFaults(tx, claimsOf(projections), isFresh);
-  const refused = await objections(tx, claims, { faults, filled: true, lacking: lackingRows(claims, before, filling) });
+  const refused = await objections(tx, claims, {
+    filled: true,
+    // Also of tables that are not new.
+    unsafe: await readUnsafe(tx, claimsOf(projections)),
+    lacking: lackingRows(claims, before, filling),
+  });
+  await insertRows(tx, projections);
   const granted = projections.filter(({ name }) => !refused.has(name));
   const over = granted.filter(({ name }) => filling.has(name));
   await startOver(tx, over, null);
@@ -79,7 +80,6 @@ async function registerIn(tx: Tx, projections: readonly Projection[]): Promise<R
     over.map(({ name }) => name),
   );
   await record(tx, { projections, before, ids, refused });
-  await raiseAlarms(tx, faults);
   return new Map([...refused].map(([name, error]) => [name, error.message]));
 }
 
@@ -88,7 +88,7 @@ async function readRegistered(
   projections: readonly Projection[],
 ): Promise<ReadonlyMap<string, Registered>> {
   const rows = await sql<(Registered & { name: string })[]>`
-    SELECT s.name, s.tables, coalesce(s.table_ids, '{}') AS ids, s.registered, s.refused, s.cursor,
+    SELECT s.name, s.tables, coalesce(s.table_ids, '{}') AS ids, s.refused, s.cursor,
            ${areIdsUnknown(sql)} AS unknown, ${replacedTable(sql)} AS replaced
     FROM projection_state AS s
     WHERE s.name = ANY(${projections.map(({ name }) => name)}::text[]) AND s.instance_id = ''`;
@@ -98,7 +98,7 @@ async function readRegistered(
 function isComplete(rows: ReadonlyMap<string, Registered>, projections: readonly Projection[]): boolean {
   return projections.every((one) => {
     const row = rows.get(one.name);
-    if (row === undefined || row.registered === null || row.unknown || row.replaced !== null) return false;
+    if (row === undefined || row.unknown || row.replaced !== null) return false;
     return row.refused === null && row.tables.join() === tablesOf(one);
   });
 }
@@ -170,18 +170,6 @@ async function insertRows(tx: Tx, projections: readonly Projection[]): Promise<v
                                            ${projections.map(({ version }) => version)}::int[]) AS d (name, version)),
          published AS (INSERT INTO readviews (name, position) SELECT name, 0 FROM declared ORDER BY name ON CONFLICT DO NOTHING)
     INSERT INTO projection_state (name, version) SELECT name, version FROM declared ORDER BY name ON CONFLICT DO NOTHING`;
-}
-
-/** Numbers the projections in the order of their first registrations; those of one registration as they are declared. */
-async function number(tx: Tx, projections: readonly Projection[], before: ReadonlyMap<string, Registered>) {
-  const unnumbered = projections.filter(({ name }) => (before.get(name)?.registered ?? null) === null);
-  if (unnumbered.length === 0) return;
-  await lockRows(tx, unnumbered);
-  await tx`
-    UPDATE projection_state AS s SET registered = n.last + d.place
-    FROM unnest(${unnumbered.map(({ name }) => name)}::text[]) WITH ORDINALITY AS d (name, place),
-         (SELECT coalesce(max(registered), 0) AS last FROM projection_state) AS n
-    WHERE s.name = d.name AND s.instance_id = ''`;
 }
 
 interface Registration {

@@ -25,7 +25,7 @@ test('a table of two projections is refused, with the names of both', () => {
   expect(shared).toThrow(
     expect.objectContaining({
       code: 'TABLE_SHARED',
-      fields: { table: 'band', first: 'band', second: 'event', through: '' },
+      fields: { table: 'band', first: 'band', other: 'band', second: 'event' },
     }),
   );
 });

@@ -15,9 +15,9 @@ test('a projection at rest is well for ever: the store is quiet, or it is halted
   const { progress, health, wait } = rig();
   wait(86_400_000);
   expect(health()).toEqual({ ok: true, stalled: [] });
-  progress.pulling();
+  progress.running();
   wait(59_000);
-  progress.rests();
+  progress.idle();
   wait(86_400_000);
   expect(health()).toEqual({ ok: true, stalled: [] });
 });
@@ -25,7 +25,7 @@ test('a projection at rest is well for ever: the store is quiet, or it is halted
 // Seen red with: `applied` that does not begin anew.
 test('a pull is as old as what it last got done', () => {
   const { progress, health, wait } = rig();
-  progress.pulling();
+  progress.running();
   for (const cursor of [10n, 20n, 30n]) {
     wait(50_000);
     progress.applied(10, cursor, 50_000);

@@ -109,7 +109,7 @@ test('a second daemon takes over where the first one has moved an idle projectio
     recent: () => null,
     idAt: () => null,
     passed: () => undefined,
-    forget: () => undefined,
+    invalidate: () => undefined,
     epoch: () => 0,
   };
   const pullers = [createRunner(own.sql, projection, highWaterMark), createRunner(own.sql, projection, highWaterMark)];
@@ -123,7 +123,7 @@ test('a second daemon takes over where the first one has moved an idle projectio
     flushed.push(await flush(workers, { sql: own.sql, owner: 'test', onTakenBack: () => undefined, log: silentLog }));
   }
   expect(flushed).toEqual([1, 0]);
-  expect(pullers.map(({ checkpoint }) => checkpoint.idleCheckpoint)).toEqual([null, null]);
+  expect(pullers.map(({ checkpoint }) => checkpoint.pendingFlush)).toEqual([null, null]);
 });
 
 // Guarded twice, since the events of the polls are forgotten too. Seen red with: projections whose news is not known left asleep.

@@ -39,7 +39,7 @@ const highWaterMark: HighWaterMarkSource = {
   recent: () => null,
   idAt: () => null,
   passed: () => undefined,
-  forget: () => undefined,
+  invalidate: () => undefined,
   epoch: () => 0,
 };
 
@@ -155,7 +155,7 @@ test('a doubt has the same rows looked at again, also one that comes while they 
 test('a machine that stands for the store’s history is not asked: its row does not say so', async () => {
   const { watch, runner, reopened } = await openWatch(await machineIn('open:running', 'run:failed for good'));
   await store`UPDATE projection_state SET cursor = 9, last_event_id = gen_random_uuid()`;
-  runner.forget();
+  runner.invalidate();
   expect(await runner.run('catch-up', new AbortController().signal)).toMatchObject({ kind: 'failed', halted: true });
   expect(runner.historyCode).toBe('HISTORY_AHEAD');
   await heartbeat(watch);

@@ -60,7 +60,7 @@ test('lost events that were passed over move no cursor, and the store is read ag
   const runner = createRunner(scene.sql, projection, highWaterMark);
   const { signal } = new AbortController();
   const workers = new Map([[projection.name, { runner }]]);
-  const options = { sql: scene.sql, owner: 'test', onTakenBack: highWaterMark.forget, log: silentLog };
+  const options = { sql: scene.sql, owner: 'test', onTakenBack: highWaterMark.invalidate, log: silentLog };
   await scene.append(...noted('unheard', 1, 2, { name: 'Unheard' }));
   expect(await runner.run('catch-up', signal)).toEqual({ kind: 'caught-up' });
   await takeBack(scene.sql, 0n);

@@ -24,22 +24,22 @@ test('a live worker whose projection was reset by somebody else says that it is 
     recent: () => null,
     idAt: () => null,
     passed: () => undefined,
-    forget: () => undefined,
+    invalidate: () => undefined,
     epoch: () => 0,
   };
   const runner = createRunner(sql, projection, highWaterMark);
   const { signal } = new AbortController();
   const [, , third] = await append(sql, noted('a', 1, 3));
   expect(await runner.run('catch-up', signal)).toEqual({ kind: 'caught-up' });
-  expect(runner.checkpoint.scannedIn(0n)).toBe(third?.position);
+  expect(runner.checkpoint.readPositionIn(0n)).toBe(third?.position);
 
   const { generation } = await reset(sql, { projection, projections: [projection], owner: 'another' });
   // Nothing is new, so it does not look at its row until it hears of it.
   expect(await runner.run('live', signal)).toEqual({ kind: 'caught-up' });
-  expect(runner.checkpoint.heard(generation)).toBe(true);
-  expect(runner.checkpoint.scannedIn(generation)).toBe(0n);
+  expect(runner.checkpoint.observeGeneration(generation)).toBe(true);
+  expect(runner.checkpoint.readPositionIn(generation)).toBe(0n);
   expect(await runner.run('live', signal)).toEqual({ kind: 'behind' });
-  expect(runner.checkpoint.heard(generation)).toBe(false);
+  expect(runner.checkpoint.observeGeneration(generation)).toBe(false);
   expect(await runner.run('catch-up', signal)).toEqual({ kind: 'caught-up' });
   expect(await readLedger(sql)).toEqual(['a1', 'a2', 'a3']);
 

@@ -33,7 +33,7 @@ test('an event that is appended right after an empty page was read is not passed
     recent: () => null,
     idAt: () => null,
     passed: () => undefined,
-    forget: () => undefined,
+    invalidate: () => undefined,
     epoch: () => 0,
   };
   const runner = createRunner(sql, band, highWaterMark);

@@ -56,14 +56,14 @@ test('what a page does not need is free again as soon as it has been read', asyn
   const next = budget.take(NEVER);
   await turn();
   expect(budget.waiting).toBe(1);
-  share?.settle(50);
+  share?.resize(50);
   expect((await next).bytes).toBe(900);
 });
 
 test('an event that is larger than everything is let through when nothing else is held, and the rest waits for it', async () => {
   const budget = small();
   const share = budget.tryTake();
-  share?.settle(5000);
+  share?.resize(5000);
   const next = budget.take(NEVER);
   await turn();
   expect([budget.held, budget.waiting]).toEqual([5000, 1]);
@@ -93,7 +93,7 @@ test('a page that is released twice is released once', () => {
   const first = budget.tryTake();
   first?.release();
   first?.release();
-  budget.tryTake()?.settle(100);
+  budget.tryTake()?.resize(100);
   expect(budget.tryTake()?.bytes).toBe(500);
 });
 
@@ -113,7 +113,7 @@ test('whatever projections do, all of them come to an end, and no more is held t
           let ahead: Share | null = null;
           for (const bytes of pages) {
             const share: Share = ahead ?? (await budget.take(NEVER));
-            share.settle(Math.min(bytes, share.bytes));
+            share.resize(Math.min(bytes, share.bytes));
             ahead = budget.tryTake();
             most = Math.max(most, budget.held);
             await Promise.resolve();

@@ -10,7 +10,7 @@ function progress() {
 test('nothing moved: no rate', () => {
   const { made, pass } = progress();
   expect(made.ratePerSecond).toBe(0);
-  made.place(5n, 2n);
+  made.loaded(5n, 2n);
   pass(10_000);
   expect(made.ratePerSecond).toBe(0);
   expect(made.generation).toBe(2n);
@@ -19,7 +19,7 @@ test('nothing moved: no rate', () => {
 // Seen red with: the rate taken of events in place of positions (it would not divide the lag).
 test('the rate is in positions per second, from the first page on', () => {
   const { made, pass } = progress();
-  made.place(0n, 1n);
+  made.loaded(0n, 1n);
   pass(500);
   made.applied(10, 1000n, 500);
   expect(made.ratePerSecond).toBe(2000);
@@ -29,7 +29,7 @@ test('the rate is in positions per second, from the first page on', () => {
 // Seen red with: weight 1 (one slow page stood for all of them).
 test('a single page that is slower or quicker only bends the rate', () => {
   const { made, pass } = progress();
-  made.place(0n, 1n);
+  made.loaded(0n, 1n);
   let cursor = 0n;
   for (let page = 0; page < 100; page++) {
     pass(100);
@@ -54,7 +54,7 @@ test('a single page that is slower or quicker only bends the rate', () => {
 // Seen red with: `Math.exp(-silent / 5)` left out.
 test('while nothing moves the rate falls to 0, after a second of grace', () => {
   const { made, pass } = progress();
-  made.place(0n, 1n);
+  made.loaded(0n, 1n);
   pass(100);
   made.applied(100, 100n, 100);
   pass(900);
@@ -68,10 +68,10 @@ test('while nothing moves the rate falls to 0, after a second of grace', () => {
 // Seen red with: place without `this.#cursor = cursor` (going back counted as a movement of a million, backwards).
 test('going back to the beginning is not a movement', () => {
   const { made, pass } = progress();
-  made.place(0n, 1n);
+  made.loaded(0n, 1n);
   pass(1000);
   made.applied(1000, 1_000_000n, 1000);
-  made.place(0n, 2n);
+  made.loaded(0n, 2n);
   pass(1000);
   made.applied(1000, 1000n, 1000);
   // A fifth of the way down from a million per second to a thousand.
@@ -81,7 +81,7 @@ test('going back to the beginning is not a movement', () => {
 
 test('a page in no time at all is a rate, not infinity', () => {
   const { made } = progress();
-  made.place(0n, 1n);
+  made.loaded(0n, 1n);
   made.applied(1, 1n, 0);
   expect(made.ratePerSecond).toBe(1000);
 });
@@ -89,7 +89,7 @@ test('a page in no time at all is a rate, not infinity', () => {
 test('the rate counts from where the row was found', () => {
   const { made, pass } = progress();
   pass(10_000);
-  made.place(100n, 1n);
+  made.loaded(100n, 1n);
   pass(500);
   made.applied(10, 1100n, 500);
   expect(made.ratePerSecond).toBe(2000);
@@ -111,14 +111,14 @@ test('a pull is as long under way as it has got nowhere, and one that has ended 
   const { made, pass } = progress();
   pass(100);
   expect(made.stalledMs).toBe(0);
-  made.pulling();
+  made.running();
   pass(100);
   expect(made.stalledMs).toBe(100);
   made.applied(1, 1n, 100);
   expect(made.stalledMs).toBe(0);
   pass(50);
   expect(made.stalledMs).toBe(50);
-  made.rests();
+  made.idle();
   made.applied(1, 2n, 1);
   pass(50);
   expect(made.stalledMs).toBe(0);

@@ -33,7 +33,7 @@ test('who is further behind than is known, or wants fewer at a time, has to read
   recent.add(10n, 13n, [event(11n), event(13n)]);
   expect(recent.page(9n, NOTED, 100)).toBeNull();
   expect(recent.page(10n, NOTED, 1)).toBeNull();
-  recent.forget();
+  recent.invalidate();
   expect(recent.page(10n, NOTED, 100)).toBeNull();
 });
 
@@ -57,7 +57,7 @@ test('the newest time is the greatest, wherever it stands, and there is none whe
 test('what is forgotten does not come back with the next look', () => {
   const recent = new RecentEvents();
   recent.add(10n, 13n, [event(11n), event(13n)]);
-  recent.forget();
+  recent.invalidate();
   recent.add(0n, 2n, [event(1n), event(2n)]);
   expect(recent.page(0n, NOTED, 100)?.events).toEqual([event(1n), event(2n)]);
 });

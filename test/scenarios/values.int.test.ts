@@ -174,7 +174,7 @@ test('projections that cannot run together are refused before anything runs, wit
   expect(await refusal([one, { ...createLedger({ name: 'two' }).projection, tables: one.tables }])).toEqual({
     code: 'TABLE_SHARED',
     message:
-      "table 'one' belongs to both 'one' and 'two': give each projection tables of its own, or forget the projection that is no longer declared",
+      "table 'one' of 'two' belongs to 'one' too (as 'one'): give each projection tables of its own, or forget the projection that is no longer declared",
   });
   expect(await refusal([one, one])).toEqual({
     code: 'PROJECTION_INVALID',

@@ -164,7 +164,7 @@ test('adopt is the second way out: the rows of an unregistered or renamed projec
   const renamed = counting('renamed', 'first_start');
   const daemon = await start([renamed, ledger], 'fourth');
   const status = await untilStatus(daemon, 'renamed', halted);
-  expect(status.detail).toMatch(/^table 'first_start' belongs to both 'first_start' and 'renamed'/);
+  expect(status.detail).toMatch(/^table 'first_start' of 'renamed' belongs to 'first_start' too/);
   expect(await daemon.send('renamed', 'RESET')).toMatchObject({ kind: 'failed', code: 'TABLE_SHARED' });
   await expect(daemon.adopt('renamed', 5n)).rejects.toMatchObject({ code: 'TABLE_SHARED' });
   expect(await daemon.forget('first_start')).toEqual(['first_start']);
@@ -234,7 +234,7 @@ test('two daemons that start at the same time never both get one table, and a RE
     const states = settled.map(({ state }) => state);
     expect([...states].sort()).toEqual(['failed', 'live']);
     const loser = states.indexOf('failed');
-    expect(settled[loser]?.detail).toMatch(new RegExp(`^table '${table}' belongs to both`));
+    expect(settled[loser]?.detail).toMatch(new RegExp(`^table '${table}' of '.*' belongs to`));
     const before = await rowsOf(table);
     expect(await [one, two][loser]?.send(names[loser] ?? '', 'RESET')).toMatchObject({ code: 'TABLE_SHARED' });
     expect(await rowsOf(table)).toEqual(before);
@@ -256,7 +256,7 @@ test('a partition or a view of another daemon’s table counts as that table', a
   );
   for (const name of ['part', 'view']) {
     const { detail } = await untilStatus(others, name, halted);
-    expect(detail).toMatch(/belongs to both 'parted' and/);
+    expect(detail).toMatch(/belongs to 'parted' too \(as 'parted'\)/);
     expect(await others.send(name, 'RESET')).toMatchObject({ kind: 'failed', code: 'TABLE_SHARED' });
   }
   expect(await rowsOf('parted')).toEqual([counted[0], { stream: 'b', events: 3n }]);

@@ -100,7 +100,7 @@ test('a view that an earlier version has recorded is identified by the tables th
   const projection = await throughView('updated');
   await store.fill(projection);
   await store.sql.unsafe(`
-    ALTER TABLE projection_state DROP COLUMN table_ids, DROP COLUMN registered;
+    ALTER TABLE projection_state DROP COLUMN table_ids;
     UPDATE projection_state SET table_oids = '{2618}' WHERE name = 'updated';
     DELETE FROM projection_migrations WHERE number = 9`);
   await store.append(1);

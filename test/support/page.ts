@@ -61,7 +61,7 @@ export function runnerByHand(sql: Sql, projection: Projection, options: RunnerSe
     recent: () => null,
     idAt: () => null,
     passed: () => undefined,
-    forget: () => undefined,
+    invalidate: () => undefined,
     epoch: () => epoch,
   };
   const runner = createRunner(sql, projection, highWaterMark, { settings: {}, pageSize: 100, ...options });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { UnhandledCounter } from '../../src/projector/unhandled-events.ts';
+import { UnhandledCounter } from '../../src/projector/event-notices.ts';
 import { createLedger } from '../support/noted-ledger.ts';
 
 const event = (position: bigint, name: string) => ({ position, name });
