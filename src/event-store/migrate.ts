@@ -25,7 +25,7 @@ export interface MigrateOptions {
   readonly projections: readonly Projection[];
   /** What was wrong with a trigger of the store, which is right again when the migration commits. */
   readonly onRepair?: (text: string) => void;
-  /** Whether a second event store may be created in a database that has one in another schema. Default true. */
+  /** Whether a second event store may be created in schema public if another schema of the database has one. Default true. */
   readonly secondStore?: boolean;
   /** The schema had no event store, and has a new, empty one when the migration commits. */
   readonly onNewStore?: (text: string) => void;
