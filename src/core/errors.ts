@@ -19,6 +19,9 @@ const CATALOGUE = {
     "projection '{name}' has no row in projection_state, it was forgotten through another daemon: remove it from the config file, or restart the daemon, which registers it anew",
   TABLE_SHARED:
     "table '{table}' of '{second}' belongs to '{first}' too (as '{other}'): give each projection tables of its own, or forget the projection that is no longer declared",
+  TABLE_REACHED:
+    "'{name}' and '{owner}' are not independent: a write to table '{from}' of one also changes '{to}' of the other ({by}), so the rows would depend on which projection is ahead: drop that, or declare both tables in one projection",
+  TABLE_UNSAFE: "table '{table}' of '{name}' does not keep its rows: {reason}",
   TABLE_RESERVED:
     "table '{table}' of '{name}' would reach the engine's own '{other}', which RESET must never empty: choose another table",
   TABLE_UNFIT:

@@ -72,7 +72,7 @@ export interface DaemonPort {
   /**
    * Gives a projection that was refused its tables, for they have rows, those rows: as the result of every event up to
    * this position. It goes on from there.
-   * @throws EngineError ADOPT_REFUSED, PROJECTION_UNKNOWN, TABLE_SHARED, TABLE_UNFIT, DAEMON_STOPPED
+   * @throws EngineError ADOPT_REFUSED, PROJECTION_UNKNOWN, TABLE_SHARED, TABLE_REACHED, TABLE_UNSAFE, TABLE_UNFIT, DAEMON_STOPPED
    */
   adopt(name: string, position: bigint): Promise<void>;
   status(): Promise<readonly ProjectionStatus[]>;

@@ -6,7 +6,7 @@ import { createAuditor } from '../event-store/late-arrivals.ts';
 import { readReplaced } from '../event-store/table-ids.ts';
 import type { HighWaterMarkCache } from '../projector/high-water-mark-cache.ts';
 import { readCursors } from '../state/projection-state.ts';
-import { refuseOverlapping } from '../state/refusal.ts';
+import { refuseFaulty } from '../state/refusal.ts';
 import type { Worker } from './actors.ts';
 import type { Transition } from './api.ts';
 import { BackingOffs } from './backing-off.ts';
@@ -70,7 +70,7 @@ export function startBackgroundTasks(options: BackgroundTasksOptions): Backgroun
       await checkStore(pools.reader, { notify });
       // A projection with nothing to apply would not compare its tables.
       for (const { name, refused } of await readReplaced(pools.reader, names)) if (!refused) reopen(name);
-      for (const name of await refuseOverlapping(pools.control)) if (workers.has(name)) reopen(name);
+      for (const name of await refuseFaulty(pools.control)) if (workers.has(name)) reopen(name);
       await checkTables(pools.reader, owners);
     },
     log,

@@ -1,19 +1,19 @@
 import { SPAN_MAX } from '../core/page-span.ts';
 import type { Queryable } from '../postgres/pool.ts';
 
-/** Greatest epoch second of all events in a range of positions; null when there is none. */
+/** Reads the greatest epoch second of the events in a range of positions; null if the range has no event. */
 export async function newestIn(sql: Queryable, after: bigint, upTo: bigint): Promise<bigint | null> {
   const [row] = await sql<[{ newest: bigint | null }]>`SELECT ${newestOf(sql, after, upTo)} AS newest`;
   return row.newest;
 }
 
-/** The same as a part of a statement, for a range that is known to be short. */
+/** SQL: the same as an expression. It reads the whole range, so the range must be short. */
 export function newestOf(sql: Queryable, after: bigint, upTo: bigint) {
   return sql`(SELECT max(tstamp) FROM (
     SELECT tstamp FROM events WHERE position > ${after} AND position <= ${upTo} OFFSET 0) AS span)`;
 }
 
-/** The same for a range of any length, a span at a time. */
+/** The same for a range of any length. Each statement reads one span, so that none of them reads an unbounded number of rows. */
 export async function newestWithin(sql: Queryable, after: bigint, upTo: bigint): Promise<bigint | null> {
   let newest: bigint | null = null;
   for (let from: bigint | null = after; from !== null && from < upTo; ) {
@@ -25,7 +25,7 @@ export async function newestWithin(sql: Queryable, after: bigint, upTo: bigint):
   return newest;
 }
 
-/** The position right before the next event; null when there is none up to `head`. */
+/** Reads the position right before the next event; null if there is no event up to `head`. */
 export async function beforeNext(sql: Queryable, after: bigint, head: bigint): Promise<bigint | null> {
   const [row] = await sql<{ position: bigint }[]>`
     SELECT position FROM events WHERE position > ${after} AND position <= ${head} ORDER BY position LIMIT 1`;

@@ -6,18 +6,18 @@ import { toIso } from './read.ts';
 
 type Fragment = Statement<readonly object[]>;
 
-/** Characters of one payload. */
+/** Characters of a payload that are read; a longer one is cut off. */
 const PAYLOAD_MAX = 1024 * 1024;
-/** Positions that are looked through for events of the types wanted: they may be rare. */
-const LOOKED_BACK = 100_000n;
+/** Positions that are searched for events of the handled types. The bound keeps the search short where such events are rare. */
+const SEARCHED_BACK = 100_000n;
 
-/** An event and what stands around it, as texts. */
+/** An event and the events around it, with their values as text. */
 export interface SurroundingEvents {
   readonly event: CapsuleEvent;
-  /** Of its stream, in order: 20 at most before it, 5 after it. */
+  /** Events of its stream, in order: at most 20 before it and 5 after it. */
   readonly before: readonly CapsuleEvent[];
   readonly after: readonly CapsuleEvent[];
-  /** The last 5 before it of these types, in order. */
+  /** The last 5 events before it whose types the projection handles, in order. */
   readonly handledBefore: readonly CapsuleEvent[];
 }
 
@@ -35,7 +35,7 @@ export async function readSurroundingEvents(
   const after = await read(sql, sql`WHERE ${stream} AND sequence_no > ${sequenceNo} ORDER BY sequence_no LIMIT 5`);
   const handled = await read(
     sql,
-    sql`WHERE position < ${position} AND position >= ${position - LOOKED_BACK} AND name = ANY(${[...names]}::text[])
+    sql`WHERE position < ${position} AND position >= ${position - SEARCHED_BACK} AND name = ANY(${[...names]}::text[])
         ORDER BY events.position DESC LIMIT 5`,
   );
   const [found] = await read(sql, sql`WHERE position = ${position}`);

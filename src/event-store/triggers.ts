@@ -1,26 +1,26 @@
 import { quoteIdentifier } from '../core/identifier.ts';
 import type { Queryable } from '../postgres/pool.ts';
 
-/** What a statement trigger of the store has to be, as pg_trigger.tgtype has it: 2 is BEFORE, 4 is INSERT. */
+/** The statement triggers of the store. `type` is the value of pg_trigger.tgtype: 2 is BEFORE, 4 is INSERT. */
 const STORE_TRIGGERS = [
   { name: 'projectionist_announce', type: 6, when: 'BEFORE' },
   { name: 'projectionist_notify', type: 4, when: 'AFTER' },
 ] as const;
 
 export interface TriggerState {
-  /** As SQL writes it. */
+  /** Quoted as in SQL. */
   readonly table: string;
   readonly trigger: string;
-  /** Null where it is as it has to be and always fires. */
+  /** Null if the trigger is correct and always fires. */
   readonly problem: string | null;
   readonly disabled: boolean;
-  /** Right, but looks for its sequence with each append. */
+  /** The trigger is correct, but searches for its sequence with each append. */
   readonly slow: boolean;
-  /** For CREATE TRIGGER: the oids of table and sequence. */
+  /** Arguments for CREATE TRIGGER: the oids of the table and of its sequence. */
   readonly args: readonly string[];
 }
 
-/** Both triggers of the table and, if it is partitioned, of every partition: rows may be inserted into one directly. */
+/** Reads both triggers of the table and of each partition, since rows may be inserted into a partition directly. */
 export async function readTriggers(sql: Queryable): Promise<readonly TriggerState[]> {
   return await sql<TriggerState[]>`
     WITH parts AS (
@@ -46,10 +46,10 @@ export async function readTriggers(sql: Queryable): Promise<readonly TriggerStat
 }
 
 /**
- * Makes the triggers what they have to be. ALTER TABLE and CREATE TRIGGER wait for every appender, so they run only where
- * they change something.
+ * Creates and enables the triggers. ALTER TABLE and CREATE TRIGGER wait for every appender, so they run only for a trigger
+ * that is not correct yet.
  * @param notify whether appends send a NOTIFY
- * @returns what was wrong, a sentence for each trigger
+ * @returns one sentence for each repaired trigger
  */
 export async function repairTriggers(tx: Queryable, notify: boolean): Promise<readonly string[]> {
   const repaired: string[] = [];
@@ -70,7 +70,7 @@ export async function repairTriggers(tx: Queryable, notify: boolean): Promise<re
   return repaired;
 }
 
-/** The functions of the triggers can be dropped by hand too, with everything that depends on them. */
+/** Whether a function of the triggers is missing: DROP FUNCTION … CASCADE removes it together with its triggers. */
 export async function areFunctionsMissing(sql: Queryable): Promise<boolean> {
   const names = STORE_TRIGGERS.map(({ name }) => name);
   const [row] = await sql<{ missing: boolean }[]>`

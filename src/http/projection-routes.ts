@@ -6,6 +6,16 @@ import { route } from './route.ts';
 import { type RouteGroup, withTimeout } from './route-context.ts';
 import { adoptedSchema, fleetSchema, forgottenSchema, projectionSchema, transitionsSchema } from './schemas.ts';
 
+const ADOPT_PROBLEMS = [
+  'PROJECTION_UNKNOWN',
+  'ADOPT_REFUSED',
+  'TABLE_SHARED',
+  'TABLE_REACHED',
+  'TABLE_UNSAFE',
+  'TABLE_UNFIT',
+  'DAEMON_STOPPED',
+] as const;
+
 /** How the projections stand. */
 export const projectionRoutes: RouteGroup = (routeContext) => [
   route({
@@ -88,7 +98,7 @@ export const projectionRoutes: RouteGroup = (routeContext) => [
     summary: 'Give a refused projection its filled tables, as the result of every event up to a position',
     body: z.object({ position: position('the position of an event, or 0') }),
     answers: { 200: adoptedSchema },
-    problems: ['PROJECTION_UNKNOWN', 'ADOPT_REFUSED', 'TABLE_SHARED', 'TABLE_UNFIT', 'DAEMON_STOPPED'],
+    problems: ADOPT_PROBLEMS,
     handle: async ({ context, body }) => {
       const name = context.req.param('name') ?? '';
       await withTimeout(routeContext.daemon.adopt(name, body.position), routeContext);

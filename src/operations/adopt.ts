@@ -8,6 +8,7 @@ import type { Queryable, Sql } from '../postgres/pool.ts';
 import type { Statement } from '../postgres/sql.ts';
 import { lockClaims, objections } from '../state/claims.ts';
 import { tablesOf } from '../state/start-over.ts';
+import { readUnsafe } from '../state/unsafe-storage.ts';
 
 const LOCK_MS = 5_000;
 
@@ -23,7 +24,7 @@ export interface AdoptOptions {
 /**
  * Gives a refused projection its tables together with the rows that they contain. The generation increases, so that the
  * workers of every daemon notice the change.
- * @throws EngineError ADOPT_REFUSED, TABLE_SHARED, TABLE_UNFIT, PROJECTION_ROW_MISSING: nothing has changed
+ * @throws EngineError ADOPT_REFUSED, TABLE_SHARED, TABLE_REACHED, TABLE_UNSAFE, TABLE_UNFIT, PROJECTION_ROW_MISSING: nothing has changed
  */
 export async function adopt(sql: Sql, options: AdoptOptions): Promise<{ readonly generation: bigint }> {
   const { projection, position, head, owner } = options;
@@ -45,7 +46,8 @@ export async function adopt(sql: Sql, options: AdoptOptions): Promise<{ readonly
       await tx`SELECT set_config('lock_timeout', ${String(LOCK_MS)}, true)`;
       await lockClaims(tx, 'exclusive');
       await checkRefused(tx, tx`FOR UPDATE`);
-      const against = await objections(tx, claimsOf([projection]), { filled: false });
+      const claims = claimsOf([projection]);
+      const against = await objections(tx, claims, { filled: false, unsafe: await readUnsafe(tx, claims) });
       for (const error of against.values()) throw error;
       const [adopted] = await tx<[{ generation: bigint }]>`
         WITH last AS (

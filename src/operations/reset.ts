@@ -15,6 +15,7 @@ import { firstFilled, lockClaims, objections } from '../state/claims.ts';
 import { CommandEnded, checkGeneration, commandDone, lockCommand } from '../state/commands.ts';
 import { refuseReplaced } from '../state/refusal.ts';
 import { startOver } from '../state/start-over.ts';
+import { readUnsafe } from '../state/unsafe-storage.ts';
 import { emptyTables } from './empty-tables.ts';
 import { planReset, type ResetPlan } from './reset-plan.ts';
 
@@ -61,7 +62,7 @@ interface ResetProgress {
  * TRUNCATE names every table and never cascades. Projections whose tables reference these by a foreign key are reset in
  * the same transaction.
  * @throws EngineError RESET_BLOCKED, RESET_REFUSED, RESET_FAILED, TABLE_MISSING, PROJECTION_ROW_MISSING, COMMAND_STALE,
- *   TABLE_SHARED, TABLE_RESERVED, TABLE_UNFIT, TABLE_REPLACED; CommandEnded: nothing has changed then
+ *   TABLE_SHARED, TABLE_REACHED, TABLE_UNSAFE, TABLE_RESERVED, TABLE_UNFIT, TABLE_REPLACED; CommandEnded: nothing has changed then
  * @throws EngineError RESET_DAMAGED: the projections are halted; RESET_UNKNOWN: the database did not say whether it committed
  */
 export async function reset(sql: Sql, options: ResetOptions): Promise<ResetDone> {
@@ -171,7 +172,7 @@ async function refusedOf(tx: Tx, names: readonly string[]): Promise<ReadonlyMap<
  * Checks that the tables to empty belong to these projections alone. The tables of a refused projection are checked again,
  * but rows in them are no objection, since the operator has asked to delete them. The rows of another refused projection
  * must stay, so its reset is refused.
- * @throws EngineError TABLE_SHARED, TABLE_RESERVED, TABLE_UNFIT, TABLE_REPLACED, RESET_REFUSED
+ * @throws EngineError TABLE_SHARED, TABLE_REACHED, TABLE_UNSAFE, TABLE_RESERVED, TABLE_UNFIT, TABLE_REPLACED, RESET_REFUSED
  */
 async function checkClaims(tx: Tx, name: string, plan: ResetPlan): Promise<void> {
   const refused = await refusedOf(tx, namesOf(plan.projections));
@@ -191,7 +192,8 @@ async function checkClaims(tx: Tx, name: string, plan: ResetPlan): Promise<void>
     ),
   );
   if (foreign !== null) throw new EngineError('TABLE_REPLACED', { name: foreign.name, table: foreign.table });
-  const against = await objections(tx, claimsOf(plan.projections), { filled: false });
+  const claims = claimsOf(plan.projections);
+  const against = await objections(tx, claims, { filled: false, unsafe: await readUnsafe(tx, claims) });
   for (const [one, error] of against) {
     // A table that was registered with another key than the declared one still belongs to its projection.
     if (error.code !== 'TABLE_UNFIT' || refused.has(one)) throw error;

@@ -2,7 +2,7 @@ import { EngineError } from '../core/errors.ts';
 import { quoteIdentifier } from '../core/identifier.ts';
 import type { Claim } from '../core/table-owners.ts';
 import type { Queryable, Tx } from '../postgres/pool.ts';
-import { overlapsOf } from './overlaps.ts';
+import { overlapError, overlapsOf } from './overlaps.ts';
 
 /**
  * Key of an advisory lock; any fixed number. A transaction that gives tables to a projection (a registration, an adoption,
@@ -68,22 +68,27 @@ export async function firstFilled(sql: Queryable, claims: readonly Claim[]): Pro
  * Reads why these tables must not be given to these projections: the first reason for each refused projection, by name.
  * Nothing is changed.
  * @param filled whether a table with rows is refused: yes, unless its rows are about to be deleted or are adopted
+ * @param unsafe the projections whose tables do not keep their rows (`readUnsafe`)
  * @param lacking what is objected to claims on tables that lack rows of events that were applied, also if they are empty
  */
 export async function objections(
   sql: Queryable,
   claims: readonly Claim[],
-  { filled, lacking = new Map() }: { readonly filled: boolean; readonly lacking?: ReadonlyMap<Claim, EngineError> },
+  options: {
+    readonly filled: boolean;
+    readonly unsafe: ReadonlyMap<string, EngineError>;
+    readonly lacking?: ReadonlyMap<Claim, EngineError>;
+  },
 ): Promise<ReadonlyMap<string, EngineError>> {
-  const found = new Map<string, EngineError>();
+  const { filled, unsafe, lacking = new Map<Claim, EngineError>() } = options;
+  const found = new Map(unsafe);
   const refuse = (name: string, error: EngineError) => void (found.has(name) || found.set(name, error));
   if (claims.length === 0) return found;
   const order = [...new Set(claims.map(({ name }) => name))];
-  for (const { name, table, owner, other, claimed } of await overlapsOf(sql, claims)) {
-    if (owner === null) refuse(name, new EngineError('TABLE_RESERVED', { name, table, other }));
+  for (const overlap of await overlapsOf(sql, claims)) {
+    const { name, owner, claimed } = overlap;
     // Of two projections that claim the same table now, the one that is declared first gets it.
-    else if (!claimed || order.indexOf(owner) < order.indexOf(name))
-      refuse(name, new EngineError('TABLE_SHARED', { table, first: owner, other, second: name }));
+    if (owner === null || !claimed || order.indexOf(owner) < order.indexOf(name)) refuse(name, overlapError(overlap));
   }
   for (const { name, table, columns, keys } of await readLacks(sql, claims)) {
     const lack =

@@ -3,20 +3,22 @@ import { replacedTable } from '../event-store/table-ids.ts';
 import type { Sql } from '../postgres/pool.ts';
 import { lockClaims } from './claims.ts';
 import { readShared, refuseShared } from './overlaps.ts';
+import { readUnsafe, refuseUnsafe } from './unsafe-storage.ts';
 
 /** For locks that a page, a reset or a registration may hold. The caller tries again after this error. */
 const LOCK_TIMEOUT = '2s';
 
 /**
- * Refuses the projections whose tables overlap by now (`refuseShared`), in a transaction of its own.
+ * Refuses the projections whose tables overlap by now (`refuseShared`) or do not keep their rows (`refuseUnsafe`), in a
+ * transaction of its own.
  * @returns their names
  */
-export async function refuseOverlapping(sql: Sql): Promise<readonly string[]> {
-  if ((await readShared(sql)).length === 0) return [];
+export async function refuseFaulty(sql: Sql): Promise<readonly string[]> {
+  if ((await readShared(sql)).length === 0 && (await readUnsafe(sql)).size === 0) return [];
   return await sql.begin(async (tx) => {
     await tx`SELECT set_config('lock_timeout', ${LOCK_TIMEOUT}, true)`;
     await lockClaims(tx, 'exclusive');
-    return await refuseShared(tx);
+    return [...(await refuseShared(tx)), ...(await refuseUnsafe(tx))];
   });
 }
 

@@ -16,6 +16,7 @@ import type { Queryable, Sql, Tx } from '../postgres/pool.ts';
 import { lockClaims, objections } from './claims.ts';
 import { readShared, refuseShared } from './overlaps.ts';
 import { startOver, tablesOf } from './start-over.ts';
+import { readUnsafe, refuseUnsafe } from './unsafe-storage.ts';
 
 /** For the lock on a table that is read, and on a row that a page of another daemon holds: longer than a page may take. */
 const LOCK_TIMEOUT = '60s';
@@ -45,7 +46,7 @@ interface Registered {
 export async function register(sql: Sql, projections: readonly Projection[]): Promise<ReadonlyMap<string, string>> {
   // If nothing changes, no lock is taken: another daemon may be in the middle of a reset.
   const complete = isComplete(await readRegistered(sql, projections), projections);
-  if (complete && (await readShared(sql)).length === 0) return new Map();
+  if (complete && (await readShared(sql)).length === 0 && (await readUnsafe(sql)).size === 0) return new Map();
   return await sql.begin(async (tx) => {
     await tx`SELECT set_config('lock_timeout', ${LOCK_TIMEOUT}, true)`;
     await lockClaims(tx, 'exclusive');
@@ -57,8 +58,8 @@ async function registerIn(tx: Tx, projections: readonly Projection[]): Promise<R
   // The migration records them too, but this role may not be allowed to migrate.
   await recordUnknownIds(tx);
   await refuseShared(tx);
+  await refuseUnsafe(tx);
   const before = await readRegistered(tx, projections);
-  await insertRows(tx, projections);
   const ids = await readIds(tx, [...new Set(projections.flatMap(({ tables }) => [...tables.keys()]))]);
   // First, so that a table that moves from one projection to another is free.
   await release(tx, projections, before);
@@ -66,8 +67,11 @@ async function registerIn(tx: Tx, projections: readonly Projection[]): Promise<R
   const filling = fillingOf(projections, claims, before);
   const refused = await objections(tx, claims, {
     filled: true,
+    // Also of tables that are not new.
+    unsafe: await readUnsafe(tx, claimsOf(projections)),
     lacking: lackingRows(claims, before, filling),
   });
+  await insertRows(tx, projections);
   const granted = projections.filter(({ name }) => !refused.has(name));
   const over = granted.filter(({ name }) => filling.has(name));
   await startOver(tx, over, null);
