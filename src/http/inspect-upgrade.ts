@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { percentDecoded } from '../core/percent-encoding.ts';
 import type { Connections } from '../inspect/connections.ts';
 import { hostAllowed, isLoopback } from './bind.ts';
 import { digest, hostOf, type Log } from './guards.ts';
@@ -53,7 +54,8 @@ function refusalOf(incoming: IncomingMessage, gate: InspectGate, expected: Buffe
 function tokenOf(incoming: IncomingMessage): string | null {
   const { authorization, host = '', 'sec-websocket-protocol': offered = '' } = incoming.headers;
   const protocol = offered.split(',').find((one) => one.trim().startsWith(TOKEN_PROTOCOL));
-  if (protocol !== undefined) return decoded(protocol.trim().slice(TOKEN_PROTOCOL.length));
+  // A token may have characters that a subprotocol may not: those are percent-encoded.
+  if (protocol !== undefined) return percentDecoded(protocol.trim().slice(TOKEN_PROTOCOL.length));
   const bearer = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
   if (bearer !== undefined) return bearer;
   const remote = (incoming.socket.remoteAddress ?? '').replace(/^::ffff:/, '');
@@ -61,15 +63,6 @@ function tokenOf(incoming: IncomingMessage): string | null {
   if (!isLoopback(remote) || !isLoopback(calledAs)) return null;
   const [, query = ''] = (incoming.url ?? '').split('?', 2);
   return new URLSearchParams(query).get('token');
-}
-
-/** A token may have characters that a subprotocol may not: those are percent-encoded. */
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
 
 function pathOf({ url = '' }: IncomingMessage): string {
