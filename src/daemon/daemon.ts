@@ -93,8 +93,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
   async start(): Promise<void> {
     const { database, schema = 'public', extensionSchemas, projections, notify = true } = this.#options;
     const { broker = null, patience = {}, secondStore = false } = this.#options;
-    const place = { database, schema, extensionSchemas };
-    const own = { ...place, projections, id: this.id };
+    const own = { database, schema, extensionSchemas, projections, id: this.id };
     const pools = openPools({ ...own, patience, onControlClosed: () => this.#highWaterMark?.invalidate() });
     this.#pools = pools;
     const { signal } = this.#ending;
@@ -128,7 +127,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     });
     this.#root = this.#startActors(highWaterMark, pools, starts);
     this.#inbox = this.#openInbox(pools);
-    this.#publisher = this.#options.publisher?.({ ...place, owner: this.id, highWaterMark, log: this.#log }) ?? null;
+    this.#publisher = this.#options.publisher?.({ ...own, owner: this.id, highWaterMark, log: this.#log }) ?? null;
     if (broker !== null) {
       const reset = (name: string) => this.send(name, 'RESET', { by: 'broker' });
       this.#broker = startBroker({ ...broker, id: this.id, projections, reset, hints: this.#hints, log: this.#log });
@@ -143,7 +142,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
         push$: this.#broker?.push$ ?? NEVER,
         log: this.#log,
         onPoll: (poll) => this.#deliver(poll),
-        onTrouble: this.#databaseError.refused,
+        onDatabaseError: this.#databaseError.refused,
         onAnswer: this.#databaseError.answered,
       }),
       interval(1000).subscribe(this.#tasks.check),
@@ -175,7 +174,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
   }
 
   #deliver(poll: PollResult): void {
-    this.#hints.looked(poll);
+    this.#hints.polled(poll);
     if (poll.again) this.#tasks?.store.forget();
     if (poll.source === 'schedule') {
       void this.#tasks?.store.poll(poll.head);

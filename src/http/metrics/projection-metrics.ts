@@ -15,17 +15,17 @@ export const PROJECTION_METRICS: readonly MetricDefinition[] = [
   },
   gauge(
     'lag_events',
-    'Positions between the high-water mark and the cursor: an upper bound of the events to apply.',
+    'Positions between the high-water mark and the cursor: an upper bound of the events to apply. Absent while the store cannot be read.',
     ({ status }) => status.lagEvents,
   ),
   gauge(
     'lag_seconds',
-    'Seconds between the newest event and the newest applied event. Absent after a reset until an event is applied.',
+    'Seconds between the newest event and the newest applied event. Absent after a reset until an event is applied, and while the store cannot be read.',
     ({ status }) => status.lagSeconds,
   ),
   gauge(
     'behind_seconds',
-    'Seconds since the daemon first saw an event that is not applied yet; 0 when every event is applied.',
+    'Seconds since the daemon first saw an event that is not applied yet; 0 when every event is applied. Absent while the store cannot be read.',
     ({ status }) => status.behindSeconds,
   ),
   gauge('position', 'Position of the last event that was applied or skipped.', ({ status }) => Number(status.cursor)),
