@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import type { z } from 'zod';
 import { EngineError } from '../core/errors.ts';
+import { percentDecoded } from '../core/percent-encoding.ts';
 import { flagOf, SETTING_NAMES, SETTING_SOURCES, type SettingName, settingsSchema } from './schema.ts';
 
 /** The settings of a process, checked; times in milliseconds. What each means: `.describe()` in schema.ts. */
@@ -78,17 +79,9 @@ export function secretsOf(
     const inQuery = [...(url ?? '').matchAll(/[?&](?:ssl)?password=([^&#]*)/g)].map(([, text]) => text ?? '');
     return [authority?.split(':').slice(1).join(':') ?? '', ...inQuery]
       .filter((password) => password !== '')
-      .flatMap((password) => [password, decoded(password)]);
+      .flatMap((password) => [password, percentDecoded(password)]);
   });
   return [config.token, ...urls, ...passwords].filter((secret) => secret !== null);
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
 
 function isSettingName(name: string): name is SettingName {

@@ -1,3 +1,4 @@
+import { percentDecoded } from '../core/percent-encoding.ts';
 import type { ProjectionStatus } from '../core/status.ts';
 import { Announcer } from './announcer.ts';
 import { createClient } from './daemon-client.ts';
@@ -55,7 +56,7 @@ addEventListener('hashchange', () => {
 });
 
 function open(): ListView | ProjectionView {
-  const key = decoded(location.hash.replace(/^#\/?/, ''));
+  const key = percentDecoded(location.hash.replace(/^#\/?/, ''));
   if (key === '') return new ListView();
   return new ProjectionView({
     key,
@@ -104,12 +105,4 @@ function onTransition(transition: ActorTransition): void {
   if (view instanceof ProjectionView) view.showTransition(transition);
   const [from, to] = [transition.from, transition.to].map((path) => path.split('.')[0]);
   if (from !== to && transition.cause !== null) polling.soon();
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }

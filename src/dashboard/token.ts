@@ -1,3 +1,5 @@
+import { percentDecoded } from '../core/percent-encoding.ts';
+
 const STORAGE_KEY = 'projectionist.token';
 
 /** The daemon's token as this tab knows it: from the address that the daemon printed, or from the form. */
@@ -11,7 +13,7 @@ export class Token {
   constructor() {
     const given = /^#token=(.+)$/.exec(location.hash)?.[1];
     if (given !== undefined) {
-      sessionStorage.setItem(STORAGE_KEY, decode(given));
+      sessionStorage.setItem(STORAGE_KEY, percentDecoded(given));
       history.replaceState(null, '', '/');
     }
     this.#value = sessionStorage.getItem(STORAGE_KEY);
@@ -25,13 +27,5 @@ export class Token {
     this.#value = value;
     if (value === null) sessionStorage.removeItem(STORAGE_KEY);
     else sessionStorage.setItem(STORAGE_KEY, value);
-  }
-}
-
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
   }
 }

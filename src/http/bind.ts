@@ -10,25 +10,25 @@ export function isLoopback(host: string): boolean {
 }
 
 /**
- * @param token what the operator has set; a random one does not count, since nobody on another machine could know it
+ * @param token the token that the operator has set; a random one does not count, since no client on another machine could know it
  * @throws EngineError BIND_NEEDS_TOKEN
  */
 export function checkBind(host: string, token: string | null): void {
   if (!isLoopback(host) && (token === null || token === '')) throw new EngineError('BIND_NEEDS_TOKEN', { host });
 }
 
-/** For messages and links. A wildcard is no address to go to, so loopback stands for it. */
+/** For messages and links. A wildcard is no address that a client can open, so loopback takes its place. */
 export function urlOf(host: string, port: number): string {
   const reachable = isWildcard(host) ? '127.0.0.1' : host;
   return `http://${isIP(reachable) === 6 ? `[${reachable}]` : reachable}:${port}`;
 }
 
 /**
- * Whether a Host header is one this server answers to. A page that rebinds its own name to this machine sends that
- * name here, and is refused before anything is looked at.
+ * Whether the server answers a request with this Host header. A page that rebinds its own name to this machine sends that
+ * name, and its request is refused before routing.
  *
- * On a wildcard the port may differ (a container's is mapped), and any literal address will do, for no name can be
- * rebound to be one. An allowed name is one that the operator vouches for (a container's service name, a proxy's), with
+ * On a wildcard the port may differ (a container's port is mapped), and any literal address is accepted, since no name can
+ * be rebound to be one. An allowed name is one that the operator vouches for (a container's service name, a proxy's), with
  * whatever port leads here.
  */
 export function hostAllowed(

@@ -41,15 +41,15 @@ const body = z.strictObject({
     .describe('refused unless the projection is of this one when the command is carried out'),
 });
 
-/** What operators ask of projections, and what has become of it. */
+/** Takes commands of operators in, and shows commands and their outcomes. */
 export const commandRoutes: RouteGroup = (routeContext) => [
   sendRoute(routeContext),
   route({
     method: 'GET',
     path: '/commands',
-    summary: 'What was asked of projections and what came of it, newest first: the audit log',
+    summary: 'The commands and their outcomes, newest first: the audit log',
     query: z.object({
-      name: z.string().optional().describe('of one projection'),
+      name: z.string().optional().describe('the commands of this projection alone'),
       limit: wholeNumber(1000, 'is a whole number, at most 1000').default(100),
     }),
     answers: { 200: commandsSchema },
@@ -65,7 +65,7 @@ export const commandRoutes: RouteGroup = (routeContext) => [
   route({
     method: 'GET',
     path: '/commands/{id}',
-    summary: 'One command, and how it stands',
+    summary: 'One command, and its state',
     answers: { 200: commandSchema },
     problems: ['COMMAND_UNKNOWN', 'DAEMON_STOPPED'],
     handle: async ({ context }) => {
@@ -83,7 +83,7 @@ const sendRoute = ({ daemon, log, closing, maxCommands }: Parameters<RouteGroup>
     path: '/projections/{name}/events',
     summary: 'Send an event to a projection',
     description:
-      'A command, once taken in, is carried out, also over a restart of the daemon; `wait` asks for its outcome.',
+      'A command that was accepted is carried out, also if the daemon restarts; `wait` asks for its outcome.',
     query,
     headers,
     body,
@@ -138,7 +138,7 @@ function present({ position, reason, generation }: Given) {
   };
 }
 
-/** The command goes on when the time is up; only the answer no longer waits for it. */
+/** After the time limit the command goes on; the answer alone does not wait for it any longer. */
 async function outcomeWithin<T>(
   outcome: Promise<T>,
   waitMs: number,

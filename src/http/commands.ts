@@ -4,25 +4,25 @@ import type { CommandOutcome } from '../core/status.ts';
 import type { DaemonPort } from '../daemon/api.ts';
 import type { Log } from './guards.ts';
 
-/** How long a command that nobody waits for is followed, for the log; it is carried out also after that. */
-const UNWATCHED_MS = 600_000;
+/** How long the outcome of a command is awaited for the log, where no client waits for it. The command is carried out also after that. */
+const LOG_OUTCOME_MS = 600_000;
 
 interface SentCommand {
   readonly id: string;
-  /** Rejects as `DaemonPort.outcome` does. Need not be waited for: a rejection is logged, and never unhandled. */
+  /** Rejects as `DaemonPort.outcome` does. The caller need not await it: a rejection is logged, and never unhandled. */
   readonly outcome: Promise<CommandOutcome>;
 }
 
 export interface Commands {
   /**
-   * @param waitMs 0 where nobody waits
-   * @returns null when as many are under way as may be
+   * @param waitMs 0 where no client waits
+   * @returns null when the limit of commands under way is reached
    * @throws what `DaemonPort.submit` does
    */
   send(request: CommandRequest, waitMs: number): Promise<SentCommand | null>;
 }
 
-/** Hands commands to the daemon, so many under way at most. */
+/** Passes commands to the daemon, with a limit of commands under way. */
 export function createCommands(options: {
   readonly daemon: Pick<DaemonPort, 'submit' | 'outcome'>;
   readonly log: Log;
@@ -38,14 +38,14 @@ export function createCommands(options: {
     const { id } = await orAborted(daemon.submit(request), closing);
     const about = { command: id, projection, event, by };
     log.info(about, 'command.received');
-    const outcome = follow(about, id, waitMs === 0 ? UNWATCHED_MS : waitMs);
+    const outcome = follow(about, id, waitMs === 0 ? LOG_OUTCOME_MS : waitMs);
     outcome.catch(() => undefined);
     return { id, outcome };
   }
 
   async function follow(about: object, id: string, timeoutMs: number): Promise<CommandOutcome> {
     try {
-      // How it ended is logged by the daemon that carries it out, which need not be this one.
+      // The daemon that carries the command out logs its end. That may be another daemon.
       return await orAborted(daemon.outcome(id, { signal: closing, timeoutMs }), closing);
     } catch (error) {
       log.warn({ ...about, err: error }, 'command.failed');

@@ -31,7 +31,7 @@ import { addRoutes, createApp, type Route } from './route.ts';
 import type { RouteGroup } from './route-context.ts';
 import { waitRoutes } from './wait-routes.ts';
 
-/** Everything that is answered. A group is a file of its own; add yours here. */
+/** Every route. A new group is a file of its own and one line here. */
 const GROUPS: readonly RouteGroup[] = [
   healthRoutes,
   metricsRoutes,
@@ -43,16 +43,16 @@ const GROUPS: readonly RouteGroup[] = [
 
 export interface ControlApiOptions {
   readonly daemon: DaemonPort;
-  /** What callers must send. On loopback a random one will do. */
+  /** The token that callers must send. On loopback a random one is enough. */
   readonly token: string;
   readonly host: string;
-  /** 0 picks a free one. */
+  /** 0 selects a free port. */
   readonly port: number;
   /** Names, in lower case, that a request's Host may have beside the address. Default none. */
   readonly allowedHosts?: readonly string[];
   readonly version: string;
   readonly log: Log;
-  /** Of one question to the database. Default 10 s. */
+  /** Time limit of one question to the database. Default 10 s. */
   readonly statusTimeoutMs?: number;
   /** Commands under way at once. Default 64. */
   readonly maxCommands?: number;
@@ -61,7 +61,7 @@ export interface ControlApiOptions {
   readonly limits?: Partial<ServerLimits>;
   /** Folder of the page and its files, as the build leaves them. Without it `GET /` answers JSON alone. */
   readonly dashboard?: URL;
-  /** Those who read along at `/inspect`; closed with the server. Default: there is no such path. */
+  /** The clients of `/inspect`; closed with the server. Default: there is no such path. */
   readonly inspectors?: Connections;
 }
 
@@ -72,7 +72,7 @@ export interface ControlApi {
 }
 
 /**
- * The control API: what `docs/reference` calls HTTP. It answers nothing until `listen`.
+ * The control API. It accepts no request before `listen`.
  * @throws EngineError BIND_NEEDS_TOKEN (an empty token beyond loopback)
  */
 export function createControlApi(options: ControlApiOptions): ControlApi {
@@ -84,7 +84,7 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
   const routes = routesOf(options, closing.signal, () => openApi(app, options.version));
   const open = routes.filter((one) => one.open === true).map(({ path }) => path);
   app.use(securityHeaders(), checkHost(host, allowedHosts, log), checkOrigin(log), limitMutations(rate, log));
-  // Before the token is asked for: a browser cannot send it with an address, and the page holds no data.
+  // Before the check of the token: a browser cannot send it with an address, and the page holds no data.
   addDashboard(app, options.dashboard ?? DASHBOARD);
   app.use(checkToken(token, { host, allowedHosts, open }, log));
   addSecuritySchemes(app);

@@ -4,10 +4,10 @@ import { gzipSync } from 'node:zlib';
 import type { Context, Hono } from 'hono';
 import type { Env } from './guards.ts';
 
-/** Where the build puts the page, beside the compiled code; nothing is there when the sources run. */
+/** Where the build puts the page, beside the compiled code. The folder does not exist where the sources run. */
 export const DASHBOARD = new URL('../dashboard/assets/', import.meta.url);
 
-/** The page runs its own files alone, and a string can never become markup or code in it. */
+/** The page runs only its own files, and no string can become markup or code in it. */
 const PAGE_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -34,8 +34,8 @@ interface StaticFile {
 }
 
 /**
- * `GET /` for browsers, and the page's files. They are read once: a name that is not among them is no file, so no path
- * leads anywhere else.
+ * `GET /` for browsers, and the page's files. The files are read once and found by name, so that no path leads to another
+ * file.
  */
 export function addDashboard(app: Hono<Env>, folder: URL): void {
   const files = readFiles(folder);
@@ -49,7 +49,7 @@ export function addDashboard(app: Hono<Env>, folder: URL): void {
     const name = context.req.param('file');
     const file = name === 'index.html' ? undefined : files.get(name);
     if (file === undefined) return next();
-    // Their names hold a hash of what is in them.
+    // The name of a file holds a hash of its content.
     return send(context, file, { 'Cache-Control': 'public, max-age=31536000, immutable', Vary: 'Accept-Encoding' });
   });
 }
@@ -61,7 +61,7 @@ function send(context: Context<Env>, file: StaticFile, headers: Readonly<Record<
   });
 }
 
-/** A program that takes anything, or JSON, gets what it always got. */
+/** A program that accepts any type, or JSON, gets JSON. */
 function wantsHtml(context: Context<Env>): boolean {
   return /\btext\/html\b/.test(context.req.header('accept') ?? '');
 }

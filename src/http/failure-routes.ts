@@ -5,10 +5,10 @@ import { remoteOf, sendJson } from './guards.ts';
 import { route } from './route.ts';
 import { type RouteGroup, withTimeout } from './route-context.ts';
 
-/** Of a daemon that gives up a try by itself after 30 s. */
+/** A daemon ends a dry run by itself after 30 s. */
 const TRY_MS = 45_000;
 
-/** Events that could not be applied. Nothing here changes anything. */
+/** Shows events that could not be applied. No route of this group changes data. */
 export const failureRoutes: RouteGroup = (routeContext) => {
   const { daemon, closing, log } = routeContext;
   const bounded = <T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> =>
@@ -26,9 +26,9 @@ export const failureRoutes: RouteGroup = (routeContext) => {
     route({
       method: 'POST',
       path: '/projections/{name}/try',
-      summary: 'Run the event a projection stands before, and roll back',
+      summary: 'Run the event at which a projection has halted, and roll back',
       description:
-        'Runs it as the daemon would now, in a transaction that is rolled back, and tells the statements and the rows that changed. What a handler does outside of the database is done.',
+        'Runs the event as the daemon would now, in a transaction that is rolled back, and shows the statements and the rows that changed. Effects of a handler outside of the database are not rolled back.',
       answers: { 200: trySchema },
       problems: ['PROJECTION_UNKNOWN', 'NOTHING_FAILED', 'TRY_GIVEN_UP', 'DAEMON_STOPPED'],
       handle: async ({ context }) => {
@@ -42,8 +42,9 @@ export const failureRoutes: RouteGroup = (routeContext) => {
     route({
       method: 'GET',
       path: '/projections/{name}/capsule',
-      summary: 'Everything a test needs to make the event fail again',
-      description: 'Holds payloads and rows, so it needs the token on loopback too. Made by a try of the event.',
+      summary: 'Everything that a test needs to make the event fail again',
+      description:
+        'It holds payloads and rows, so it needs the token on loopback too. A dry run of the event makes it.',
       needsToken: true,
       answers: { 200: capsuleSchema },
       problems: ['PROJECTION_UNKNOWN', 'NOTHING_FAILED', 'TRY_GIVEN_UP', 'DAEMON_STOPPED'],

@@ -7,7 +7,7 @@ import { type Problem, type ProblemCode, problem, SECURITY_HEADERS } from './pro
 
 export type Env = {
   Bindings: HttpBindings;
-  /** Whether whoever asks has shown the token, or needs none to read. */
+  /** Whether the client has sent the token, or needs none to read. */
   Variables: { mayRead?: boolean };
 };
 export type Log = Pick<Logger, 'info' | 'warn' | 'error'>;
@@ -16,12 +16,12 @@ export function securityHeaders(): MiddlewareHandler<Env> {
   return async (context, next) => {
     await next();
     const { headers } = context.res;
-    // The dashboard's page and its files bring a policy and a lifetime of their own.
+    // The dashboard's page and its files have a policy and a lifetime of their own.
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) if (!headers.has(name)) headers.set(name, value);
   };
 }
 
-/** Before routing: an answer of any kind would already tell a rebound page that it has got here. */
+/** Before routing: any other answer would show a rebound page that it has reached the daemon. */
 export function checkHost(host: string, allowedHosts: readonly string[], log: Log): MiddlewareHandler<Env> {
   return async (context, next) => {
     const port = context.env.incoming.socket.localPort ?? 0;
@@ -31,8 +31,8 @@ export function checkHost(host: string, allowedHosts: readonly string[], log: Lo
 }
 
 /**
- * Reading needs the token only where other machines can reach the server, itself or through a proxy whose name it answers
- * to; sending a command always does. `open`: paths that are answered to anybody who does not show a wrong token.
+ * Reading needs the token only where other machines can reach the server, directly or through a proxy whose name it answers
+ * to; sending a command always needs it. `open`: paths that need no token; a wrong one is refused there too.
  */
 export function checkToken(
   token: string,
@@ -56,12 +56,12 @@ export function checkToken(
   };
 }
 
-/** Whatever the method and wherever it comes from: for what shows payloads. */
+/** For every method and from every address: for routes that show payloads. */
 export function requireToken(token: string, log: Log): MiddlewareHandler<Env> {
   const expected = digest(token);
   return async (context, next) => {
     const given = bearerOf(context);
-    // Digests, since timingSafeEqual wants equal lengths and the length must not show either.
+    // Of digests, since timingSafeEqual requires equal lengths, and the time must not show the length of the token.
     if (given !== undefined && timingSafeEqual(digest(given), expected)) {
       context.set('mayRead', true);
       return next();
@@ -71,7 +71,7 @@ export function requireToken(token: string, log: Log): MiddlewareHandler<Env> {
   };
 }
 
-/** A browser says where a request comes from; whoever sends neither header is no browser. */
+/** A browser sends the origin of a request; a client that sends neither header is no browser. */
 export function checkOrigin(log: Log): MiddlewareHandler<Env> {
   return async (context, next) => {
     const origin = context.req.header('origin');
@@ -106,7 +106,7 @@ export function sendProblem(context: Context<Env>, answer: Problem): Response {
   return sendJson(context, answer, answer.status, 'application/problem+json');
 }
 
-/** A bigint that got into an answer is written as a decimal string: JSON.stringify would throw. */
+/** A bigint of an answer is written as a decimal string: JSON.stringify would throw. */
 export function sendJson(context: Context<Env>, value: unknown, status = 200, type = 'application/json'): Response {
   const text = JSON.stringify(value, (_key, part: unknown) => (typeof part === 'bigint' ? part.toString() : part));
   const headers = new Headers(context.res.headers);

@@ -3,12 +3,12 @@ import { route } from './route.ts';
 import type { RouteGroup } from './route-context.ts';
 import { healthSchema, readinessSchema, rootSchema, tokenSchema } from './schemas.ts';
 
-/** What there is, and whether it works. */
+/** The root, the OpenAPI document and the health of the daemon. */
 export const healthRoutes: RouteGroup = ({ daemon, version }, description) => [
   route({
     method: 'GET',
     path: '/',
-    summary: 'What there is',
+    summary: 'Name, version and links',
     answers: { 200: rootSchema },
     problems: [],
     handle: ({ context }) =>
@@ -36,9 +36,8 @@ export const healthRoutes: RouteGroup = ({ daemon, version }, description) => [
   route({
     method: 'GET',
     path: '/token',
-    summary: 'Whether the token that came along is the right one',
-    description:
-      'On loopback too, where reading needs none: a page that asks for a token can say at once that it is wrong.',
+    summary: 'Whether the token of the request is the right one',
+    description: 'It needs the token on loopback too: a page that asks for a token can say at once that it is wrong.',
     needsToken: true,
     answers: { 200: tokenSchema },
     problems: [],
@@ -47,9 +46,9 @@ export const healthRoutes: RouteGroup = ({ daemon, version }, description) => [
   route({
     method: 'GET',
     path: '/healthz',
-    summary: 'Whether to leave this process alone (200), or to start it again (503)',
+    summary: 'Whether this process works (200), or has to be restarted (503)',
     description:
-      'A database that is away is no reason: a restart would not bring it back, and all daemons would be restarted at once. The names of stalled projections are for whoever may read.',
+      'An unreachable database is no reason for a restart, which would not bring it back, and all daemons would be restarted at once. The names of stalled projections are for clients that may read.',
     open: true,
     answers: { 200: healthSchema, 503: healthSchema },
     problems: [],
@@ -59,13 +58,13 @@ export const healthRoutes: RouteGroup = ({ daemon, version }, description) => [
       return sendJson(context, { status: ok ? 'ok' : 'unavailable', ...more }, ok ? 200 : 503);
     },
   }),
-  // Without its broker a daemon polls, and misses nothing: nobody should take it out of service for that.
+  // Without its broker a daemon polls and misses no event, so it stays in service.
   route({
     method: 'GET',
     path: '/readyz',
-    summary: 'Whether projections are moved forward: it has started, and the database answers',
+    summary: 'Whether projections make progress: the daemon has started, and the database answers',
     description:
-      'Without its broker a daemon polls, and misses nothing: that is `degraded`, with 200. So it is while some projections have backed off for 10 s and more, or the scheduled check finds the store not as it has to be.',
+      'Without its broker a daemon polls and misses no event: that is `degraded`, with 200. It is degraded too while some projections have backed off for 10 s and more, or while the scheduled check finds a problem in the event store.',
     open: true,
     answers: { 200: readinessSchema, 503: readinessSchema },
     problems: [],

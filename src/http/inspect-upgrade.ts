@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { percentDecoded } from '../core/percent-encoding.ts';
 import type { Connections } from '../inspect/connections.ts';
 import { hostAllowed, isLoopback } from './bind.ts';
 import { digest, hostOf, type Log } from './guards.ts';
@@ -18,7 +19,7 @@ export interface InspectGate {
   readonly log: Log;
 }
 
-/** What a server does with requests that want to become something else: `/inspect` may, for those who have the token. */
+/** Answers requests to upgrade: `/inspect` becomes a WebSocket for clients with the token; every other request is refused. */
 export function inspectUpgrade(gate: InspectGate) {
   const expected = digest(gate.token);
   return (incoming: IncomingMessage, socket: Duplex, head: Buffer): void => {
@@ -31,7 +32,7 @@ export function inspectUpgrade(gate: InspectGate) {
       return;
     }
     const code = refusal ?? 'INSPECTORS_FULL';
-    // Without its query, which may hold the token.
+    // The path has no query, which may hold the token.
     gate.log.warn({ code, method: incoming.method, path: pathOf(incoming), remote }, 'http.refused');
     answer(socket, code);
   };
@@ -42,18 +43,19 @@ function refusalOf(incoming: IncomingMessage, gate: InspectGate, expected: Buffe
   const { host: bound, allowedHosts } = gate;
   if (!hostAllowed(host, { host: bound, port: incoming.socket.localPort ?? 0, allowedHosts })) return 'HOST_REFUSED';
   if (pathOf(incoming) !== INSPECT_PATH) return 'NOT_FOUND';
-  // Pages of any origin may open a WebSocket and read it: for them there is no rule of same origin but this one.
+  // A browser lets pages of any origin open and read a WebSocket: no other check holds them to the same origin.
   if (origin !== undefined && hostOf(origin) !== host?.toLowerCase()) return 'ORIGIN_REFUSED';
   const given = tokenOf(incoming);
   if (given === null) return 'TOKEN_NEEDED';
   return timingSafeEqual(digest(given), expected) ? null : 'TOKEN_WRONG';
 }
 
-/** By subprotocol, by header, or, from this machine, in the address: what passes other machines may be logged there. */
+/** By subprotocol, by header, or, from this machine, in the address, which other machines on the way may log. */
 function tokenOf(incoming: IncomingMessage): string | null {
   const { authorization, host = '', 'sec-websocket-protocol': offered = '' } = incoming.headers;
   const protocol = offered.split(',').find((one) => one.trim().startsWith(TOKEN_PROTOCOL));
-  if (protocol !== undefined) return decoded(protocol.trim().slice(TOKEN_PROTOCOL.length));
+  // A token may have characters that a subprotocol may not: those are percent-encoded.
+  if (protocol !== undefined) return percentDecoded(protocol.trim().slice(TOKEN_PROTOCOL.length));
   const bearer = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
   if (bearer !== undefined) return bearer;
   const remote = (incoming.socket.remoteAddress ?? '').replace(/^::ffff:/, '');
@@ -61,15 +63,6 @@ function tokenOf(incoming: IncomingMessage): string | null {
   if (!isLoopback(remote) || !isLoopback(calledAs)) return null;
   const [, query = ''] = (incoming.url ?? '').split('?', 2);
   return new URLSearchParams(query).get('token');
-}
-
-/** A token may have characters that a subprotocol may not: those are percent-encoded. */
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
 
 function pathOf({ url = '' }: IncomingMessage): string {

@@ -7,12 +7,12 @@ import { urlOf } from './bind.ts';
 import type { Env, Log } from './guards.ts';
 import { errorProblem, problem, problemResponse } from './problem.ts';
 
-/** Bounds on what a client can hold: a slow one, or very many, must not keep operators out. Times in milliseconds. */
+/** Bounds for clients: neither a slow client nor very many of them may keep operators out. Times in milliseconds. */
 export interface ServerLimits {
   readonly headersTimeoutMs: number;
   readonly requestTimeoutMs: number;
   readonly keepAliveTimeoutMs: number;
-  /** How often the two timeouts above are looked at. */
+  /** How often the two timeouts above are checked. */
   readonly checkEveryMs: number;
   readonly maxConnections: number;
   readonly maxHeaderBytes: number;
@@ -34,8 +34,8 @@ export interface Listening {
   /** `http://host:port`, as an operator can open it. */
   readonly url: string;
   /**
-   * Takes no more requests, ends what waits, closes idle connections at once and the rest after `graceMs` (default
-   * 2000). Repeating it gives the same promise. It never rejects.
+   * Accepts no more requests, ends waiting ones, closes idle connections at once and the rest after `graceMs` (default
+   * 2000). A repeated call returns the same promise. It never rejects.
    */
   close(graceMs?: number): Promise<void>;
 }
@@ -45,10 +45,10 @@ export interface ListenOptions {
   readonly host: string;
   readonly port: number;
   readonly log: Log;
-  /** Aborted by `close`, so that answers that wait for something end. */
+  /** Aborted by `close`, so that waiting answers end. */
   readonly closing: AbortController;
   readonly limits: Partial<ServerLimits>;
-  /** Gets requests that want to become a WebSocket. Default: they are requests like any other. */
+  /** Gets requests to upgrade to a WebSocket. Default: they are handled like any other request. */
   readonly upgrade?: (incoming: IncomingMessage, socket: Duplex, head: Buffer) => void;
 }
 
@@ -72,7 +72,7 @@ export async function listenOn(options: ListenOptions): Promise<Listening> {
   server.maxConnections = maxConnections;
   server.maxHeadersCount = 100;
   if (upgrade !== undefined) server.on('upgrade', upgrade);
-  // A connection is idle once its last answer is out; while closing it would be kept for a request that cannot come.
+  // A connection becomes idle when its last answer is sent. While the server closes, no further request can come on it.
   server.on('request', (_incoming, outgoing: ServerResponse) => {
     outgoing.once('close', () => {
       if (!server.listening) setImmediate(() => server.closeIdleConnections());
@@ -96,8 +96,8 @@ export async function listenOn(options: ListenOptions): Promise<Listening> {
 }
 
 /**
- * Two things never reach the app's own handling of errors: a request without a usable Host, and a throw of something
- * that is no Error.
+ * Two errors never reach the error handler of the app: a request without a usable Host, and a thrown value that is no
+ * Error.
  */
 function toListener(fetch: Hono<Env>['fetch'], log: Log) {
   const errorHandler = (error: unknown): Response => {

@@ -3,7 +3,7 @@ import { STATUS_CODES } from 'node:http';
 import { type EngineError, isEngineError } from '../core/errors.ts';
 import { sqlstateOf } from '../postgres/errors.ts';
 
-/** What the control API itself refuses. docs/reference/errors.md lists them; a test compares. */
+/** Refusals of the control API itself. docs/reference/errors.md lists them; a test compares. */
 export const PROBLEMS = {
   HOST_REFUSED: [
     421,
@@ -30,7 +30,7 @@ export const PROBLEMS = {
   INTERNAL: [500, 'something went wrong inside'],
 } as const;
 
-/** On every answer, errors too. There is no header of CORS among them, so no page of another origin can read one. */
+/** On every answer, errors included. No header of CORS is among them, so no page of another origin can read an answer. */
 export const SECURITY_HEADERS = {
   'Cache-Control': 'no-store',
   'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
@@ -73,7 +73,7 @@ const OUTCOME_STATUS = {
 
 const ALL_STATUS = { ...STATUS_OF, ...OUTCOME_STATUS };
 
-/** Everything a route can refuse with. */
+/** Every code with which a route can refuse a request. */
 export type RefusalCode = ProblemCode | keyof typeof ALL_STATUS;
 
 export function statusOf(code: RefusalCode): number {
@@ -91,7 +91,7 @@ export interface Problem {
   readonly status: number;
   readonly detail: string;
   readonly code: string;
-  /** Of the log entry that says more; only where the answer may not. */
+  /** Of the log entry with the details; only where the answer must not show them. */
   readonly id?: UUID;
 }
 
@@ -100,12 +100,12 @@ export function problem(code: ProblemCode, detail?: string): Problem {
   return build(status, code, detail === undefined ? text : `${text}: ${detail}`);
 }
 
-/** With how far it still was, as a member of its own. */
+/** With the remaining positions as a member of its own. */
 export function notApplied(detail: string, lagEvents: number): Problem & { readonly lagEvents: number } {
   return { ...problem('NOT_APPLIED', detail), lagEvents };
 }
 
-/** How a command that was carried out but failed is told: refused in this state, not now, or not possible. */
+/** The answer for a command that has failed: refused in this state (409), not possible now (503), or not possible (422). */
 export function outcomeProblem(outcome: { readonly code: string; readonly message: string }): Problem {
   const statuses: Readonly<Record<string, number>> = OUTCOME_STATUS;
   return build(statuses[outcome.code] ?? 422, outcome.code, outcome.message);
@@ -121,7 +121,7 @@ export function errorProblem(error: unknown): Problem {
   return { ...build(status, code, `${detail}; the log has more under ${id}`), id };
 }
 
-/** A schema renamed, a table dropped, a right taken: no fault of the daemon's. */
+/** A schema was renamed, a table dropped, a right revoked: no fault of the daemon. */
 function isDoneToTheStore(error: unknown): boolean {
   return ['42501', '42P01', '3F000'].includes(sqlstateOf(error) ?? '');
 }
@@ -134,7 +134,7 @@ function build(status: number, code: string, detail: string): Problem {
   return { type: 'about:blank', title: STATUS_CODES[status] ?? 'Error', status, detail, code };
 }
 
-/** For where there is no context to answer by. */
+/** For answers outside of Hono, which have no context. */
 export function problemResponse(answer: Problem): Response {
   const headers = { ...SECURITY_HEADERS, 'Content-Type': 'application/problem+json' };
   return new Response(JSON.stringify(answer), { status: answer.status, headers });

@@ -16,12 +16,12 @@ const ADOPT_PROBLEMS = [
   'DAEMON_STOPPED',
 ] as const;
 
-/** How the projections stand. */
+/** Shows the projections, and changes which of them the engine keeps. */
 export const projectionRoutes: RouteGroup = (routeContext) => [
   route({
     method: 'GET',
     path: '/projections',
-    summary: 'Every projection; the publisher and the broker, where there are such',
+    summary: 'Every projection; the publisher and the broker, where they run',
     answers: { 200: fleetSchema },
     problems: [],
     handle: async ({ context }) => {
@@ -61,7 +61,7 @@ export const projectionRoutes: RouteGroup = (routeContext) => [
   route({
     method: 'GET',
     path: '/projections/{name}/transitions',
-    summary: 'Its changes of state that are news, newest first',
+    summary: 'Its recorded transitions, newest first',
     query: z.object({
       limit: wholeNumber(1000, 'is a whole number, at most 1000').default(100),
       before: position('a number to page on from').optional(),
@@ -72,17 +72,17 @@ export const projectionRoutes: RouteGroup = (routeContext) => [
       const name = context.req.param('name') ?? '';
       const asked = { limit, ...(before !== undefined && { before }) };
       const transitions = await withTimeout(routeContext.daemon.transitions(name, asked), routeContext);
-      // Those of a projection that was forgotten are kept for a while.
+      // The transitions of an unregistered projection are kept for a while.
       const known = transitions.length > 0 || routeContext.daemon.names.includes(name);
       if (!known) throw unknownProjection(name, routeContext.daemon.names);
       return sendJson(context, { transitions });
     },
   }),
-  // Not DELETE /projections/NAME: whoever sends that expects the tables to go.
+  // Not DELETE /projections/NAME: its caller would expect the tables to be removed.
   route({
     method: 'POST',
     path: '/projections/{name}/forget',
-    summary: 'Remove the rows about a projection that is declared no more; its tables stay, and are named',
+    summary: 'Unregister a projection that is declared no more; its tables stay, and are named',
     answers: { 200: forgottenSchema },
     problems: ['PROJECTION_UNKNOWN', 'FORGET_REFUSED', 'DAEMON_STOPPED'],
     handle: async ({ context }) => {
@@ -109,7 +109,7 @@ export const projectionRoutes: RouteGroup = (routeContext) => [
   }),
 ];
 
-/** Cut in a message: whoever asks may send any length. */
+/** The name is cut in the message: a client may send any length. */
 export function unknownProjection(name: string, known: readonly string[]): EngineError {
   return new EngineError('PROJECTION_UNKNOWN', { name: name.slice(0, 80), known: [...new Set(known)].join(', ') });
 }

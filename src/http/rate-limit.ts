@@ -3,36 +3,36 @@ import { type Env, isRead, type Log, refuse, remoteOf, sendProblem } from './gua
 import { problem } from './problem.ts';
 
 export interface Rate {
-  /** So many at once. */
+  /** Commands at once. */
   readonly burst: number;
-  /** So many more each second. */
+  /** Further commands each second. */
   readonly perSecond: number;
 }
 
-/** `reset --all` of a large daemon goes through in one go; a script in a loop does not. */
+/** `reset --all` of a large daemon fits into the burst; a script in a loop does not. */
 export const MUTATIONS: Rate = { burst: 200, perSecond: 20 };
 
-/** Remotes that are remembered. One that was forgotten begins anew, so there is no more to gain than a burst each. */
+/** Remotes whose buckets are kept. A remote whose bucket was dropped begins with a full one: it gains one burst at most. */
 const REMOTES = 1000;
-/** A remote that is refused is logged once in these milliseconds, however often it asks. */
-const TELL_EVERY_MS = 10_000;
+/** A refused remote is logged once in these milliseconds, however many commands it sends. */
+const LOG_EVERY_MS = 10_000;
 
 interface Bucket {
   left: number;
   at: number;
-  toldAt: number;
+  loggedAt: number;
 }
 
 /**
- * A bucket for each remote, in bounded memory. `now`: milliseconds that only rise.
- * @returns `refused` when it is time to log it, `refused again` until then
+ * A token bucket for each remote, in bounded memory. `now`: a monotonic clock in milliseconds.
+ * @returns `refused` when the refusal has to be logged, `refused again` otherwise
  */
 export function createRateLimit({ burst, perSecond }: Rate, now: () => number, remotes = REMOTES) {
   const buckets = new Map<string, Bucket>();
   return (remote: string): 'taken' | 'refused' | 'refused again' => {
     const at = now();
-    const known = buckets.get(remote) ?? { left: burst, at, toldAt: Number.NEGATIVE_INFINITY };
-    // Put back at the end: the first one of the map is the one that has been silent for longest.
+    const known = buckets.get(remote) ?? { left: burst, at, loggedAt: Number.NEGATIVE_INFINITY };
+    // Inserted again at the end: the first bucket of the map is then the least recently used.
     buckets.delete(remote);
     buckets.set(remote, known);
     for (const oldest of buckets.keys()) {
@@ -45,13 +45,13 @@ export function createRateLimit({ burst, perSecond }: Rate, now: () => number, r
       known.left -= 1;
       return 'taken';
     }
-    if (at - known.toldAt < TELL_EVERY_MS) return 'refused again';
-    known.toldAt = at;
+    if (at - known.loggedAt < LOG_EVERY_MS) return 'refused again';
+    known.loggedAt = at;
     return 'refused';
   };
 }
 
-/** Before the token is looked at, so that guessing is slowed down as well. */
+/** Runs before the check of the token, so that guessing it is limited as well. */
 export function limitMutations(rate: Rate, log: Log): MiddlewareHandler<Env> {
   const take = createRateLimit(rate, () => performance.now());
   return async (context, next) => {

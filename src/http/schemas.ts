@@ -8,14 +8,14 @@ import type { TransitionRecord } from '../core/transition.ts';
 
 /**
  * The shapes of answers, by the names they have in `GET /openapi.json`. The command line reads answers with them too. They
- * are loose: fields that a newer daemon adds are passed on.
+ * are loose: fields of a newer daemon are passed on.
  */
 /** Gives a shape its name. */
 export function named<T extends z.ZodType>(id: string, schema: T): T {
   return schema.meta({ id });
 }
 
-/** Digits: what is beyond 2^53 must not pass through a number. */
+/** Digits, since a number cannot hold every integer beyond 2^53. */
 const decimal = (what: string) => z.string().describe(what);
 const instant = (what: string) => z.string().describe(`${what}, ISO 8601, UTC`);
 
@@ -141,9 +141,9 @@ export const healthSchema = named(
   z.looseObject({
     status: z.enum(['ok', 'unavailable']),
     stalled: z
-      .array(z.looseObject({ name: z.string(), seconds: z.number().describe('in which its pull got nowhere') }))
+      .array(z.looseObject({ name: z.string(), seconds: z.number().describe('since its run last made progress') }))
       .optional()
-      .describe('projections that a new process would help'),
+      .describe('projections that need a restart of the process'),
   }),
 );
 

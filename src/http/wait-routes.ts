@@ -15,12 +15,12 @@ const querySchema = z.object({
   timeout: wholeNumber(600_000, 'is a whole number of milliseconds, at most 600000').default(30_000),
 });
 
-/** Freshness: who has appended waits until a read model shows it. */
+/** Freshness: a client that has appended waits until a read model shows its event. */
 export const waitRoutes: RouteGroup = ({ daemon, closing }) => [
   route({
     method: 'GET',
     path: '/projections/{name}/wait',
-    summary: 'Wait until nothing at or below a position is unapplied',
+    summary: 'Wait until every event up to a position is applied',
     query: querySchema,
     answers: { 200: appliedSchema },
     problems: ['PROJECTION_UNKNOWN', 'NOT_APPLIED', 'WAIT_BUSY', 'DAEMON_STOPPED'],
@@ -34,7 +34,7 @@ export const waitRoutes: RouteGroup = ({ daemon, closing }) => [
         if (gone.aborted) return null;
         throw error;
       });
-      // Whoever asked has hung up: nobody reads this.
+      // The client has closed the connection and does not read this answer.
       if (outcome === null) return new Response(null, { status: 499 });
       const { applied, lagEvents } = outcome;
       const asked = query.position === 'head' ? 'head' : String(query.position);

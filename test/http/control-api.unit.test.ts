@@ -134,7 +134,7 @@ describe('reading', () => {
     expect((await ask('/metrics')).text).toContain('projectionist_unhandled_events_total 3\n');
   });
 
-  // Seen red with: the figures read for each family.
+  // Seen red with: the metrics read for each family.
   it('gives metrics, for which the daemon is asked once', async () => {
     let asked = 0;
     daemon.onStatus = async () => {
@@ -278,7 +278,7 @@ describe('a command', () => {
     expect(await command('RESET', { query: '?wait=1000' })).toMatchObject({ status, json: { code } });
   });
 
-  it('that fails with nobody waiting is logged, and nothing is unhandled', async () => {
+  it('that fails while no client waits is logged, and nothing is unhandled', async () => {
     daemon.onSend = () => Promise.reject(new Error('boom'));
     expect((await command('RESET')).status).toBe(202);
     await expect.poll(() => logged.map(({ message }) => message)).toContain('command.failed');
@@ -392,7 +392,7 @@ describe('a page of another origin (J2, J4)', () => {
     expect(daemon.sent).toEqual([]);
   });
 
-  it("is told from the daemon's own", async () => {
+  it("of the daemon's own origin can send one", async () => {
     expect((await command('RESET', { headers: { origin: server.url, 'sec-fetch-site': 'same-origin' } })).status).toBe(
       202,
     );

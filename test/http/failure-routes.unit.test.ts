@@ -26,7 +26,7 @@ it('lists the failures of one projection without a token on loopback', async () 
 });
 
 // Seen red with: `needsToken` left out of the route; `app.use` of it left out of addRoutes.
-it('shows payloads to nobody without the token: neither a capsule, also by HEAD, nor a try', async () => {
+it('shows no payload without the token: neither a capsule, also by HEAD, nor a dry run', async () => {
   expect((await fetch(`${url}/capsule`)).status).toBe(401);
   expect((await fetch(`${url}/capsule`, { method: 'HEAD' })).status).toBe(401);
   expect((await fetch(`${url}/capsule`, { headers: { authorization: 'Bearer other' } })).status).toBe(401);

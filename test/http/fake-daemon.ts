@@ -79,7 +79,7 @@ function recordOf(request: CommandRequest, id: string): CommandRecord {
   };
 }
 
-/** A daemon that does what a test tells it, and remembers what it was sent. */
+/** A daemon whose answers a test sets, and that records the commands it gets. */
 export class FakeDaemon implements DaemonPort {
   readonly id = 'test:1';
   names: readonly string[] = ['band', 'event'];

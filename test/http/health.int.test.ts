@@ -24,7 +24,7 @@ const halted = projection('halted', {
 const hanging = projection('hanging', { Hang: async () => await hung.passed });
 
 // Seen red with: stalled ones left out of `ok`; `rests` that does nothing.
-test('a pull past its deadline turns /healthz to 503 and is named; quiet, halted and paused ones beside it are not', async () => {
+test('a run past its deadline turns /healthz to 503 and is named; idle, halted and paused projections are not', async () => {
   await using scene = await openScene([quiet, paused, halted, hanging]);
   const patience = { stallMs: 300, nextStatementMs: 60_000 };
   // Its own deadlines would end the handler that hangs: then nothing would be wrong with the process.

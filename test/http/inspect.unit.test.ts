@@ -59,7 +59,7 @@ test('a token in the address is taken on loopback only, and not under a name tha
   expect(await handshake(url, OFFERED, { headers: { host: 'read.example' } })).toBe('101 projectionist');
 });
 
-test('a request that is no WebSocket is told so; without an inspector there is no such path', async () => {
+test('a request that is no WebSocket is refused with 426; without an inspector there is no such path', async () => {
   const { server } = await open();
   expect((await fetch(`${server.url}/inspect`)).status).toBe(426);
   const bare = createControlApi({
@@ -75,7 +75,7 @@ test('a request that is no WebSocket is told so; without an inspector there is n
   expect(await handshake(`ws://127.0.0.1:${without.port}/inspect`, OFFERED)).toBe('404 NOT_FOUND');
 });
 
-// Seen red with: `accept` that counts nobody.
+// Seen red with: `accept` that counts no client.
 test('so many at once, and one more when one has gone', async () => {
   const { url, hub } = await open({ limits: { clients: 2 } });
   const [first] = [await connected(url), await connected(url)];
@@ -155,28 +155,28 @@ test('over a real socket a newcomer gets what a reader gets, in order', async ()
 });
 
 // Seen red with: nothing more in wait for each actor.
-test('a reader that is there before a thousand projections begin is told of every one of them', async () => {
+test('a client that is connected before a thousand projections start gets every one of them', async () => {
   const hub = new Hub();
   const { url } = await open({ hub });
   const client = await connected(url);
-  let told = 0;
+  let received = 0;
   const all = new Promise<void>((resolve) => {
     client.on('message', (data) => {
-      if (String(data).startsWith('{"type":"@xstate.actor"')) told += 1;
+      if (String(data).startsWith('{"type":"@xstate.actor"')) received += 1;
       // The daemon, the projections, and the operation of each.
-      if (told === 2001) resolve();
+      if (received === 2001) resolve();
     });
   });
   const names = Array.from({ length: 1000 }, (_, index) => `p${index}`);
   const daemon = inspectedDaemon(names, { hub });
   onTestFinished(() => daemon.stop());
   await Promise.race([all, once(client, 'close')]);
-  expect(told).toBe(2001);
+  expect(received).toBe(2001);
   expect(hub.size.subscribers).toBe(1);
 }, 30_000);
 
 // Seen red with: `taken` not called for no message at all.
-test('actors that cannot be shown keep nobody from being told of the others', async () => {
+test('actors that cannot be shown keep no client from getting the others', async () => {
   const hub = new Hub();
   for (let index = 0; index < 20; index += 1) startUnserializable(hub, `odd${index}`);
   const daemon = inspectedDaemon(['band'], { hub });

@@ -55,7 +55,7 @@ beforeAll(async () => {
     payload: { secret: CANARY },
   });
   await scene.append(...Array.from({ length: 20 }, (_, index) => event('Counted', index)), event('Bad', 20));
-  // Nobody listens there: what is told of a broker is told of one that is away too.
+  // No broker listens there: the metrics of a broker are there for an unreachable one too.
   const urls = ['amqp://127.0.0.1:1'];
   daemon = await scene.start({ retries: 1, broker: { urls }, publisher: publisher({ urls }) });
   await untilStatus(daemon, 'folded', ({ state, lagEvents }) => state === 'live' && lagEvents === 0);
@@ -76,7 +76,7 @@ beforeAll(async () => {
 });
 afterAll(() => scene[Symbol.asyncDispose]());
 
-// Seen red with: `cut` without the failure; `retried` never called; `folded` or `statement` never told.
+// Seen red with: `cut` without the failure; `retried` never called; `folded` or `statement` never called.
 test('what has happened is counted: pages, events, failures, retries, statements by event and folds by table', () => {
   expect(value('projection_state', { projection: 'folded', state: 'live' })).toBe(1);
   expect(value('projection_state', { projection: 'faulty', state: 'failed' })).toBe(1);
@@ -103,7 +103,7 @@ test('an event that was skipped is on record, and not applied', () => {
   expect(value('skipped_events', { projection: 'faulty' })).toBe(0);
 });
 
-test('where everything stands is told: lag, positions, head, database, pools, wakes, broker, publisher', () => {
+test('the present state is measured: lag, positions, head, database, pools, wakes, broker, publisher', () => {
   expect(value('lag_events', { projection: 'folded' })).toBe(0);
   expect(value('lag_events', { projection: 'faulty' })).toBe(2);
   expect(value('position', { projection: 'faulty' })).toBe(20);

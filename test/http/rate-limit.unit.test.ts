@@ -14,7 +14,7 @@ function clocked(remotes?: number) {
 }
 
 // Seen red with: the bucket filled beyond its burst; one bucket for all.
-test('a remote may send a burst, then so many a second, and others are not kept waiting for it', () => {
+test('a remote may send a burst, then a number of commands a second, and other remotes are not limited by it', () => {
   const { times, take, pass } = clocked();
   expect(times(4)).toEqual(['taken', 'taken', 'taken', 'refused']);
   expect(take('b')).toBe('taken');
@@ -24,7 +24,7 @@ test('a remote may send a burst, then so many a second, and others are not kept 
   expect(times(4).filter((outcome) => outcome === 'taken')).toHaveLength(3);
 });
 
-test('a remote that asks on and on is told of in the log every ten seconds', () => {
+test('a remote that keeps sending commands is logged every ten seconds', () => {
   const { times, pass } = clocked();
   expect(times(6).slice(3)).toEqual(['refused', 'refused again', 'refused again']);
   // What was put back meanwhile is taken by the next three.
@@ -34,8 +34,8 @@ test('a remote that asks on and on is told of in the log every ten seconds', () 
   expect(times(1)).toEqual(['refused']);
 });
 
-// Seen red with: the map never emptied; the newest forgotten in place of the oldest.
-test('very many remotes take no more memory than the bound, and the one that is silent for longest is forgotten', () => {
+// Seen red with: the map never emptied; the newest dropped in place of the oldest.
+test('very many remotes take no more memory than the bound, and the least recently used bucket is dropped', () => {
   const { take, times } = clocked(2);
   times(3, 'a');
   take('b');

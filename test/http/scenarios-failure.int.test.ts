@@ -22,7 +22,7 @@ function fragile(name: keyof typeof broken, policy: Projection['policy']): Proje
   return { ...projection, policy };
 }
 
-/** `band` as it is, or with a bug that nobody has found yet. */
+/** `band` as it is, or with a bug. */
 function sometimesBroken(projection: Projection): Projection {
   const handlers = [...projection.handlers].map(([event, handle]) => {
     const handler: typeof handle = (...given) => {
@@ -54,7 +54,7 @@ beforeAll(async () => {
 });
 afterAll(() => served[Symbol.asyncDispose]());
 
-/** Three events of a stream that no other scenario has: the bad one and its neighbours. */
+/** Three events of a stream that no other scenario has: the bad one and its surrounding events. */
 async function three(stream: string) {
   const [good, bad, after] = await scene.append(...noted(stream, 1, 3));
   if (good === undefined || bad === undefined || after === undefined) throw new Error('three events were appended');
@@ -213,10 +213,10 @@ describe.each(WAYS)('through %s', (way) => {
     expect(await appliedOf(stream)).toEqual([]);
     const wrong = await by.skip('ledger', String(after.position), 'not this one');
     expect(wrong).toMatchObject({ ok: false, said: expect.stringContaining(`stands before ${bad.position}`) });
-    expect(await by.skip('ledger', String(bad.position), 'nobody needs it')).toMatchObject({ ok: true });
+    expect(await by.skip('ledger', String(bad.position), 'not needed')).toMatchObject({ ok: true });
     await expectAllApplied(by, 'ledger');
     expect(await appliedOf(stream)).toEqual(['2', '3']);
-    expect(await by.failures('ledger')).toMatchObject([{ skipped: { reason: 'nobody needs it' } }]);
+    expect(await by.failures('ledger')).toMatchObject([{ skipped: { reason: 'not needed' } }]);
     broken.ledger.clear();
     expect(await by.send('ledger', 'RESET')).toMatchObject({ ok: true });
     await expectAllApplied(by, 'ledger');

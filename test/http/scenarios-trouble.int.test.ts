@@ -71,7 +71,7 @@ describe.each(WAYS)('through %s', (way) => {
   const operator = () => served.ways[way];
 
   test.each(TROUBLE.map((databaseError) => [databaseError.what, databaseError] as const))(
-    '%s is told and waited out: no event is blamed, nothing is applied, nothing is lost',
+    '%s is reported and waited out: no event is blamed, nothing is applied, nothing is lost',
     async (_what, databaseError) => {
       const by = operator();
       await untilCaughtUp(served.daemon(), scene.sql);
@@ -93,7 +93,7 @@ describe.each(WAYS)('through %s', (way) => {
     },
   );
 
-  test('44: a position that somebody holds is waited for, the detail says so, and the others go on', async () => {
+  test('44: a position that an open transaction holds is waited for, the detail says so, and the others go on', async () => {
     const by = operator();
     await untilCaughtUp(served.daemon(), scene.sql);
     const before = await by.status('ledger');
@@ -108,7 +108,7 @@ describe.each(WAYS)('through %s', (way) => {
     expect(await by.wait('ledger', last)).toMatchObject({ ok: true });
   });
 
-  test('46: of many pages at once one wait sees the end; nobody has to ask again', async () => {
+  test('46: of many pages at once one wait sees the end; no client has to ask again', async () => {
     const by = operator();
     const appended = await scene.append(...noted(`pages ${way} `, 1, 170));
     const last = String(appended[169]?.position);
@@ -149,8 +149,8 @@ describe.each(WAYS)('through %s', (way) => {
     const [late] = await scene.append(...noted(`${stream}late `, 1, 1));
     const last = String(late?.position);
     const pid = await early.pid();
-    const told = `waiting for the transaction of pid ${pid} that appends events`;
-    const held = await untilSeen(by, 'ledger', ({ detail }) => detail?.startsWith(told) === true);
+    const expected = `waiting for the transaction of pid ${pid} that appends events`;
+    const held = await untilSeen(by, 'ledger', ({ detail }) => detail?.startsWith(expected) === true);
     expect(held).toMatchObject({ state: 'live', cursor: before.cursor, head: before.head, failure: null });
     expect(await by.wait('ledger', last, 0)).toMatchObject({ ok: false });
     await early.run('COMMIT');

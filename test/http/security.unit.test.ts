@@ -102,7 +102,7 @@ test('J8: what an event or an error says is JSON to every browser, and no script
 });
 
 // Seen red with: the limit put behind the token; `maxConnections` taken out.
-test('J9: commands in a loop are refused after a burst, told once, while reading goes on', async () => {
+test('J9: commands in a loop are refused after a burst, logged once, while reading goes on', async () => {
   const { statusOf, daemon, log } = await openRaw({ rate: { burst: 5, perSecond: 0 } });
   const statuses: number[] = [];
   for (let sent = 0; sent < 20; sent += 1)

@@ -38,8 +38,8 @@ async function append(count: number): Promise<bigint> {
   return appended.at(-1)?.position ?? 0n;
 }
 
-// Seen red with: the puller's hook taken out.
-test('whoever has appended waits for the position, and then reads what they wrote', async () => {
+// Seen red with: the runner's hook taken out.
+test('a client that has appended waits for the position, and then reads what it wrote', async () => {
   const ask = await asking(daemon);
   const began = performance.now();
   for (let round = 0; round < 20; round += 1) {
