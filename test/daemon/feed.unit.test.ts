@@ -66,8 +66,8 @@ async function pollsAfter(
   return { polls: delivered - before, told: log.lines.filter(({ level }) => level === 'error').length };
 }
 
-// Seen red with: `restarted` left out for push, and for all of it; the try around onLook left out. (That of NOTIFY is held by
-// the one around everything too: it spares the other sources the pause.)
+// Seen red with: `restarted` left out for push, and for all of it; the try around onPoll left out. (That of NOTIFY is held by
+// the outer one too: its own spares the other sources the pause.)
 test.each(['listen', 'push', 'push ends', 'epoch', 'onAnswer', 'onPoll'] as const)(
   'when %s breaks, it is told, a bounded number of times, and projections are woken again',
   async (part) => {

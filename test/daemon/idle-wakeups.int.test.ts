@@ -79,7 +79,7 @@ test('idle projections are moved in one statement, and readviews with them', asy
 });
 
 // Seen red with: `puller.forget()` left out of setPaused (the place shown moves on while it is paused).
-test('a paused projection passes over nothing; resumed, it stands where the others do', async () => {
+test('a paused projection passes over nothing; resumed, it reaches the position of the others', async () => {
   await untilCaughtUp(daemon, scene.sql);
   const [paused, reset] = ['idle_1', 'idle_2'];
   await daemon.send(paused, 'PAUSE');
@@ -98,7 +98,7 @@ test('a paused projection passes over nothing; resumed, it stands where the othe
 });
 
 // Seen red with: the branch for `stay.cursor` left out of flush (the second daemon tries the same move each second).
-test('a second daemon takes over where the first one has moved an idle projection to', async () => {
+test('a second daemon continues from the position to which the first one has moved an idle projection', async () => {
   const [projection] = idle;
   if (projection === undefined) throw new Error('no projection');
   await using own = await openScene([projection]);
@@ -126,7 +126,7 @@ test('a second daemon takes over where the first one has moved an idle projectio
   expect(pullers.map(({ checkpoint }) => checkpoint.pendingFlush)).toEqual([null, null]);
 });
 
-// Guarded twice, since the events of the polls are forgotten too. Seen red with: projections whose news is not known left asleep.
+// Guarded twice, since the events of the polls are dropped too. Seen red with: projections not woken when the events are unknown.
 test('after a lost connection every projection reads its row again', async () => {
   const woken = new Set<string>();
   const stop = daemon.onTransition(({ name, to }) => {
