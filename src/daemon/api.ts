@@ -95,7 +95,7 @@ export interface DaemonPort {
   ready(): boolean;
   /** The connection that receives pushes; null if no broker is configured. Events are found in any state of it. */
   broker(): BrokerStatus | null;
-  /** Projections that have backed off for 10 s and more without getting anywhere. */
+  /** Projections that have backed off for 10 s or more without progress. */
   backingOff(): readonly BackingOff[];
   /** A problem of the event store, and what to do; null while there is none. */
   storeProblem(): string | null;

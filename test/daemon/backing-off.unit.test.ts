@@ -46,15 +46,15 @@ test('they are logged after 10 s and then with doubling gaps, in one line for ea
   const names = Array.from({ length: 1000 }, (_, index) => `p${index}`);
   for (const name of names) attempt(name);
   attempt('other', 'backing off: cannot execute UPDATE in a read-only transaction');
-  const told: number[] = [];
+  const logged: number[] = [];
   for (let second = 1; second <= 100; second++) {
     clock.ms += 1000;
     const before = log.lines.length;
     backingOff.check();
-    if (log.lines.length > before) told.push(second);
+    if (log.lines.length > before) logged.push(second);
     expect(log.lines.length - before).toBeLessThanOrEqual(2);
   }
-  expect(told).toEqual([10, 20, 40, 80]);
+  expect(logged).toEqual([10, 20, 40, 80]);
   expect(log.lines[0]).toMatchObject({ level: 'warn', fields: { count: 1000, seconds: 10, detail: REASON } });
   expect(log.lines[0]?.fields['projections']).toHaveLength(10);
 });

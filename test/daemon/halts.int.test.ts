@@ -15,7 +15,7 @@ function broken() {
   }).projection;
 }
 
-const told = (log: ReturnType<typeof capturingLog>, message: string) =>
+const logged = (log: ReturnType<typeof capturingLog>, message: string) =>
   log.lines.filter((line) => line.message === message).map(({ fields }) => fields);
 
 // Seen red with: `#notified` not checked; `delete` taken out; the payload put into the halt.
@@ -26,7 +26,7 @@ test('a halt is posted to a real receiver once, without the payload, and again a
   const [, bad] = await scene.append(...noted('a', 1, 3));
   const haltWebhookUrl = `http://${receiver.host}/T0KEN`;
   const daemon = await scene.start({ retries: 1, retryFailedAfterMs: 5, haltWebhookUrl, log });
-  await vi.waitFor(() => expect(told(log, 'a receiver was notified of a halt')).toHaveLength(1), { timeout: 20_000 });
+  await vi.waitFor(() => expect(logged(log, 'a receiver was notified of a halt')).toHaveLength(1), { timeout: 20_000 });
   expect(JSON.parse(receiver.posted[0]?.body ?? '')).toEqual({
     projection: 'ledger',
     position: String(bad?.position),
@@ -42,7 +42,7 @@ test('a halt is posted to a real receiver once, without the payload, and again a
   // The answer to RETRY shows the operator that it has failed again.
   expect(await daemon.send('ledger', 'RETRY')).toMatchObject({ kind: 'done', state: 'failed' });
   await daemon.send('ledger', 'RESET');
-  await vi.waitFor(() => expect(told(log, 'a receiver was notified of a halt')).toHaveLength(2), { timeout: 20_000 });
+  await vi.waitFor(() => expect(logged(log, 'a receiver was notified of a halt')).toHaveLength(2), { timeout: 20_000 });
   expect(receiver.posted.map(({ body }) => (JSON.parse(body) as Halt).attempts)).toEqual([2, 2]);
   await daemon.stop();
   expect(JSON.stringify(log.lines)).not.toContain('T0KEN');
@@ -81,7 +81,7 @@ test('a hook that throws and a receiver that hangs are logged and affect nothing
   const began = performance.now();
   await daemon.stop();
   expect(performance.now() - began).toBeLessThan(4_000);
-  expect(told(log, 'a receiver could not be notified of a halt').map(({ receiver: who }) => who)).toEqual([
+  expect(logged(log, 'a receiver could not be notified of a halt').map(({ receiver: who }) => who)).toEqual([
     'onHalt',
     'webhook',
   ]);
@@ -96,8 +96,8 @@ test('a halt for an uncaught error of a handler is reported with its event, alth
   const daemon = await scene.start({ onHalt: (halt) => void halts.push(halt) });
   const [, event, last] = await scene.append(...noted('a', 1, 3));
   await untilCaughtUp(daemon, scene.sql);
-  const culprit = { projection: 'ledger', event: { position: event?.position, id: event?.id, name: 'Noted' } as never };
-  await daemon.halt(culprit, new Error('left behind'));
+  const origin = { projection: 'ledger', event: { position: event?.position, id: event?.id, name: 'Noted' } as never };
+  await daemon.halt(origin, new Error('left behind'));
   await vi.waitFor(() => expect(halts).toHaveLength(1), { timeout: 20_000 });
   expect(halts).toMatchObject([
     { position: String(event?.position), eventId: event?.id, eventName: 'Noted', error: 'left behind', attempts: 1 },

@@ -39,7 +39,7 @@ test('the age of a run counts from its last progress', () => {
 });
 
 // Seen red with: `applied` that always begins one.
-test('a page that is committed while nothing is pulled begins no pull', () => {
+test('a page that is committed without a run begins no run', () => {
   const { progress, health, wait } = rig();
   progress.applied(10, 10n, 5);
   wait(86_400_000);
@@ -47,7 +47,7 @@ test('a page that is committed while nothing is pulled begins no pull', () => {
 });
 
 // Seen red with: a limit of 60 s whatever the policy says.
-test('a pull may take as long as its page may, and an answer', () => {
+test('a run may take as long as its page and an answer', () => {
   expect(stallLimit(DEFAULT_POLICY)).toBe(60_000);
   expect(stallLimit({ ...DEFAULT_POLICY, pageTimeoutMs: 600_000 })).toBe(630_000);
   expect(stallLimit(DEFAULT_POLICY, { answerMs: 5000 })).toBe(35_000);

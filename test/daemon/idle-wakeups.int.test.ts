@@ -25,9 +25,9 @@ beforeAll(async () => {
 });
 afterAll(async () => await scene[Symbol.asyncDispose]());
 
-function unheard(count = 1): NewEvent[] {
+function unhandled(count = 1): NewEvent[] {
   next += count;
-  return noted('unheard', next - count + 1, count, { name: 'Unheard' });
+  return noted('unhandled', next - count + 1, count, { name: 'Unheard' });
 }
 
 /** Which projections ran, and how often, while this was done and every projection came to the head. */
@@ -47,9 +47,9 @@ async function runsDuring(done: () => Promise<unknown>): Promise<Record<string, 
 
 // Seen red with: `handledBy.has(name)` taken for true, which wakes every projection with every poll.
 test('a poll wakes the projections that handle what was appended, and no other', async () => {
-  expect(await runsDuring(() => scene.append(...unheard(3)))).toEqual({});
+  expect(await runsDuring(() => scene.append(...unhandled(3)))).toEqual({});
   expect(
-    Object.keys(await runsDuring(() => scene.append(...unheard(), ...noted('heard', 1, 1), ...unheard()))),
+    Object.keys(await runsDuring(() => scene.append(...unhandled(), ...noted('heard', 1, 1), ...unhandled()))),
   ).toEqual(['busy']);
   const rare = noted('rare', 1, 1, { name: 'Rare' });
   expect(Object.keys(await runsDuring(() => scene.append(...rare))).sort()).toEqual(
@@ -58,18 +58,18 @@ test('a poll wakes the projections that handle what was appended, and no other',
 });
 
 // Seen red with: `onPassed` never called (the wait lasts a second longer, until its look at the rows: cut here at 900 ms).
-test('whoever waits for a projection that passes over an event is answered at once', async () => {
+test('a wait for a projection that passes over an event is answered at once', async () => {
   await untilCaughtUp(daemon, scene.sql);
   const [{ last }] = await scene.sql<[{ last: bigint }]>`SELECT max(position) AS last FROM events`;
   const waits = daemon.waitFor('idle_3', last + 1n, { timeoutMs: 900 });
-  await scene.append(...unheard());
+  await scene.append(...unhandled());
   expect(await waits).toEqual({ applied: true, lagEvents: 0 });
 });
 
 // Seen red with: moveIdle once for each; the UPDATE of readviews left out; last_event_id left as it was.
 test('idle projections are moved in one statement, and readviews with them', async () => {
   await untilCaughtUp(daemon, scene.sql);
-  const [appended] = await scene.append(...unheard());
+  const [appended] = await scene.append(...unhandled());
   await untilCaughtUp(daemon, scene.sql);
   const [row] = await scene.sql<[{ transactions: bigint; ids: string[]; behind: bigint }]>`
     SELECT count(DISTINCT s.xmin::text) AS transactions, array_agg(DISTINCT s.last_event_id) AS ids,
@@ -84,7 +84,7 @@ test('a paused projection passes over nothing; resumed, it reaches the position 
   const [paused, reset] = ['idle_1', 'idle_2'];
   await daemon.send(paused, 'PAUSE');
   const before = await untilStatus(daemon, paused, ({ substate }) => substate === 'idle.paused');
-  await scene.append(...unheard(2));
+  await scene.append(...unhandled(2));
   await daemon.send(reset, 'RESET');
   await untilCaughtUp(
     daemon,
@@ -114,7 +114,7 @@ test('a second daemon continues from the position to which the first one has mov
   };
   const pullers = [createRunner(own.sql, projection, highWaterMark), createRunner(own.sql, projection, highWaterMark)];
   const { signal } = new AbortController();
-  const [first] = await own.append(...noted('unheard', 1, 1, { name: 'Unheard' }));
+  const [first] = await own.append(...noted('unhandled', 1, 1, { name: 'Unheard' }));
   head = first?.position ?? 0n;
   const flushed: number[] = [];
   for (const runner of pullers) expect(await runner.run('catch-up', signal)).toEqual({ kind: 'caught-up' });

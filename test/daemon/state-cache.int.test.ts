@@ -9,7 +9,7 @@ import { openStore } from '../support/engine.ts';
 test('while the database is away status shows the last state that was read, with the reason', async () => {
   await using database = await createTestDatabase();
   const sql = await openStore(database, [band]);
-  const nobody = connect({
+  const unreachable = connect({
     address: { host: '/no/such/folder', port: 5432, user: 'postgres', database: 'postgres' },
     applicationName: 'test',
     max: 1,
@@ -18,7 +18,7 @@ test('while the database is away status shows the last state that was read, with
   const stored = new StateCache(() => known);
   try {
     expect(await stored.read(sql)).toMatchObject({ away: null });
-    const lost = await stored.read(nobody);
+    const lost = await stored.read(unreachable);
     expect(lost.away).toBe('the database does not answer; this is the last state that was read');
     expect(lost.views.get('band')).toMatchObject({ cursor: 0n, generation: 0n });
     await sql`UPDATE projection_state SET generation = 7`;
@@ -36,6 +36,6 @@ test('while the database is away status shows the last state that was read, with
     await sql`CREATE TABLE readviews (name text)`;
     await expect(stored.read(sql)).rejects.toMatchObject({ code: '42703' });
   } finally {
-    await Promise.all([sql, nobody].map((pool) => pool.end({ timeout: 1 })));
+    await Promise.all([sql, unreachable].map((pool) => pool.end({ timeout: 1 })));
   }
 });
