@@ -31,7 +31,6 @@ export const REMAINING: Readonly<Record<string, number>> = {
   'src/http/problem.ts': 1,
   'src/http/projection-routes.ts': 2,
   'src/http/rate-limit.ts': 6,
-  'src/http/route.ts': 7,
   'src/http/schemas.ts': 1,
   'src/http/wait-routes.ts': 2,
   'src/projector/apply-in-one-round-trip.ts': 2,
