@@ -1,6 +1,7 @@
 import { type Actor, createActor, type SnapshotFrom } from 'xstate';
 import { childId, daemonMachine, type ProjectionActor } from '../../machines/daemon.ts';
 import { type Observer, observers } from '../../machines/observers.ts';
+import { systemClock } from '../core/clock.ts';
 import { type FailurePolicy, resolvePolicy } from '../core/failure-policy.ts';
 import type { Log } from '../core/log.ts';
 import { PageTurns } from '../core/page-turns.ts';
@@ -16,52 +17,52 @@ import { ProjectionRunner } from '../projector/run-loop.ts';
 import type { StartNote } from '../state/attempts.ts';
 import { stallLimit } from './health.ts';
 import type { DaemonOptions } from './options.ts';
-import { type Pools, pagePlaces, READ_PLACES } from './pools.ts';
+import { PAGES_READ_AT_ONCE, type Pools, pagesAppliedAtOnce } from './pools.ts';
 import { createProjectionOperations } from './projection-operations.ts';
 
 const BACKOFF = { baseMs: 200, capMs: 30_000 } as const;
 const DRAIN_MS = 10_000;
 const FOLD_FROM = 10;
 
-/** What the daemon keeps of one projection beside its machine. */
+/** The parts of one projection beside its machine. */
 export interface Worker {
   readonly runner: ProjectionRunner;
   readonly progress: Progress;
-  /** Milliseconds in which a pull that gets nowhere has to end by itself. */
+  /** Milliseconds within which a run without progress must end. */
   readonly stallMs: number;
 }
 
 export interface ActorsOptions {
   readonly daemon: Pick<
     DaemonOptions,
-    'projections' | 'bulkLimit' | 'patience' | 'failpoint' | 'board' | 'inspect' | keyof FailurePolicy
+    'projections' | 'bulkLimit' | 'timeouts' | 'failpoint' | 'board' | 'inspect' | keyof FailurePolicy
   >;
   readonly owner: string;
   readonly owners: TableOwners;
   readonly pools: Pools;
   readonly highWaterMark: HighWaterMarkSource;
   readonly latency: LatencyHistogram;
-  /** Each projection's is put in here. */
+  /** The worker of each projection is added here. */
   readonly workers: Map<string, Worker>;
-  /** Hears what the actors do, before the daemon's own `inspect`. */
+  /** Receives what the actors do, before the daemon's `inspect`. */
   readonly inspect: Observer;
-  /** A projection has looked at more events. It must not throw. */
+  /** Called when a projection has read more events. It must not throw. */
   readonly onScanned: () => void;
-  /** What is known of the processes before this one, by projection. */
+  /** What is stored about earlier processes, by projection. */
   readonly starts: ReadonlyMap<string, StartNote>;
-  /** A reset has ended, well or not. */
+  /** Called when a reset has ended, with success or not. */
   readonly onReset: () => void;
   readonly log: Log;
 }
 
-/** Sets one actor per projection going, under one supervisor. */
+/** Starts one actor per projection, under one supervisor. */
 export function startActors(options: ActorsOptions): Actor<typeof daemonMachine> {
   const { daemon, pools, highWaterMark, latency, workers, log, onReset, onScanned } = options;
   const { projections, bulkLimit = null } = daemon;
   const shared = pageSettings(options);
-  const now = () => performance.now();
+  const { now } = systemClock;
   const turns = new Mutex();
-  const readTurns = new PageTurns(READ_PLACES);
+  const readTurns = new PageTurns(PAGES_READ_AT_ONCE);
   const inputs = projections.map((projection) => {
     const policy = resolvePolicy(daemon, projection.policy);
     const settings = { ...shared, policy };
@@ -84,7 +85,7 @@ export function startActors(options: ActorsOptions): Actor<typeof daemonMachine>
       log,
       now,
     });
-    workers.set(name, { runner, progress, stallMs: stallLimit(policy, daemon.patience) });
+    workers.set(name, { runner, progress, stallMs: stallLimit(policy, daemon.timeouts) });
     const operating = { ...settings, sql: pools.operators };
     const deadly = start?.halted === true;
     const operations = createProjectionOperations({
@@ -110,24 +111,24 @@ export function startActors(options: ActorsOptions): Actor<typeof daemonMachine>
 }
 
 function pageSettings({ daemon, owner, owners, pools, log }: ActorsOptions): Omit<PageSettings, 'policy'> {
-  const { patience, failpoint } = daemon;
+  const { timeouts, failpoint } = daemon;
   return {
     sql: pools.work,
-    turns: new PageTurns(pagePlaces(daemon.projections.length)),
+    turns: new PageTurns(pagesAppliedAtOnce(daemon.projections.length)),
     locks: new LockWatch({ sql: pools.views, owner, log }),
-    // Not the head's, which may be waiting for `events` itself.
+    // Not the pool of the high-water mark, which may itself be waiting for `events`.
     control: pools.views,
     owner,
     owners,
-    nextStatementMs: patience?.nextStatementMs,
+    nextStatementMs: timeouts?.nextStatementMs,
     foldFrom: FOLD_FROM,
-    // Whoever waits at the points of a page wants to see each of its steps.
+    // Failpoints need every step, so a page with failpoints is applied step by step.
     singleRoundTrip: failpoint === undefined || failpoint.only === 'committed',
     failpoint,
   };
 }
 
-/** A projection's machine, while it runs. */
+/** The actor of a projection; undefined if it does not run. */
 export function childOf(root: Actor<typeof daemonMachine> | null, name: string): ProjectionActor | undefined {
   const children: SnapshotFrom<typeof daemonMachine>['children'] | undefined = root?.getSnapshot().children;
   const child = children?.[childId(name)] as ProjectionActor | undefined;

@@ -1,4 +1,5 @@
 import type { ProjectionSnapshot } from '../../machines/state-names.ts';
+import { systemClock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { TableOwners } from '../core/table-owners.ts';
 import { checkStore } from '../event-store/checks.ts';
@@ -22,7 +23,7 @@ import { TransitionLog } from './transition-log.ts';
 import { Waits } from './wait-for-position.ts';
 import { WakeupDispatcher } from './wakeup-dispatch.ts';
 
-/** What goes on beside the projections while a daemon runs. */
+/** What runs beside the projections while a daemon runs. */
 export interface BackgroundTasks {
   readonly store: StoreWatch;
   readonly rows: RowWatch;
@@ -32,8 +33,8 @@ export interface BackgroundTasks {
   readonly dispatcher: WakeupDispatcher;
   readonly idle: CheckpointFlushOptions;
   readonly backingOff: BackingOffs;
-  /** A projection has changed its state. */
-  readonly heard: (change: Transition) => void;
+  /** Called when a projection has changed its state. */
+  readonly onTransition: (change: Transition) => void;
   /** Once a second. */
   readonly check: () => void;
 }
@@ -48,7 +49,7 @@ export interface BackgroundTasksOptions {
   readonly highWaterMark: HighWaterMarkCache;
   readonly snapshot: (name: string) => ProjectionSnapshot | null;
   readonly wake: (name: string) => void;
-  /** Has a projection's machine read its row again. */
+  /** Makes the machine of a projection read its row again. */
   readonly reopen: (name: string) => void;
   readonly log: Log;
 }
@@ -66,9 +67,9 @@ export function startBackgroundTasks(options: BackgroundTasksOptions): Backgroun
   const store = createStoreWatch({
     auditor: createAuditor(pools.reader),
     check: async () => {
-      // First: where the store is gone, nothing else can be read.
+      // First: without the store nothing else can be read.
       await checkStore(pools.reader, { notify });
-      // A projection with nothing to apply would not compare its tables.
+      // Otherwise a projection without new events would not compare its tables.
       for (const { name, refused } of await readReplaced(pools.reader, names)) if (!refused) reopen(name);
       for (const name of await refuseFaulty(pools.control)) if (workers.has(name)) reopen(name);
       await checkTables(pools.reader, owners);
@@ -77,7 +78,7 @@ export function startBackgroundTasks(options: BackgroundTasksOptions): Backgroun
   });
   const rows = createRowWatch({ sql: pools.views, workers, snapshot, reopen, log });
   const furthest = (name: string) => workers.get(name)?.runner.checkpoint.readPosition ?? 0n;
-  const backingOff = new BackingOffs({ furthest, now: () => Date.now(), log });
+  const backingOff = new BackingOffs({ furthest, now: systemClock.wallClock, log });
   const transitions = new TransitionLog({ sql: pools.views, log });
   const halts = new HaltNotifier({
     sql: pools.views,
@@ -98,11 +99,11 @@ export function startBackgroundTasks(options: BackgroundTasksOptions): Backgroun
     backingOff,
     transitions,
     halts,
-    heard: (change) => {
+    onTransition: (change) => {
       if (change.to === 'idle.paused' || change.to === 'failed.halted') rows.markUnsettled();
       if (change.news) transitions.note({ ...change, position: String(furthest(change.name)), daemon: id });
-      halts.heard(change);
-      backingOff.heard(change);
+      halts.onTransition(change);
+      backingOff.onTransition(change);
     },
     check: () => backingOff.check(),
   };

@@ -3,6 +3,7 @@ import { createActor } from 'xstate';
 import { brokerMachine } from '../../machines/broker.ts';
 import { type Observer, observers } from '../../machines/observers.ts';
 import type { BrokerStatus } from '../core/broker.ts';
+import { type Clock, systemClock } from '../core/clock.ts';
 import { EngineError, isEngineError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Projection } from '../core/projection.ts';
@@ -12,22 +13,22 @@ import type { Push } from '../feed/push.ts';
 import { openPushes } from '../feed/pushes.ts';
 import type { WakeupMetrics } from '../feed/wakeup-metrics.ts';
 
-/** Where pushes come from. A daemon without these options polls and listens, and misses nothing. */
+/** The source of pushes. A daemon without these options polls and listens for NOTIFY, and misses no event. */
 export interface BrokerOptions {
-  /** `amqp://` or `amqps://`; several nodes of one cluster. */
+  /** `amqp://…` or `amqps://…`; several URLs name the nodes of one cluster. */
   readonly urls: readonly string[];
   /** Durable topic exchange. Default domain.events. */
   readonly exchange?: string;
   /** Queue whose messages may reset projections. Default none. */
   readonly controlQueue?: string | null;
-  /** Seconds; a silent broker is found out after two to three of them. Default 5. */
+  /** Seconds between heartbeats; a silent broker is detected after two to three of them. Default 5. */
   readonly heartbeatSeconds?: number;
-  /** Hears what the machine of the connection does. Default nobody. */
+  /** Receives what the machine of the connection does. Default: none. */
   readonly inspect?: Observer;
 }
 
 export interface BrokerParts extends BrokerOptions {
-  /** Of the daemon: shown by the broker beside the connection. */
+  /** Id of the daemon, which the broker shows beside the connection. */
   readonly id: string;
   readonly projections: readonly Projection[];
   /** @throws EngineError PROJECTION_UNKNOWN, COMMAND_TIMEOUT, DAEMON_STOPPED */
@@ -36,7 +37,7 @@ export interface BrokerParts extends BrokerOptions {
   readonly log: Log;
 }
 
-/** The broker as the daemon has it: pushes, and how the connection stands. */
+/** Pushes, and the state of the connection. */
 export interface Broker {
   readonly push$: Observable<Push>;
   status(): BrokerStatus;
@@ -45,10 +46,10 @@ export interface Broker {
 }
 
 const CONNECT_MS = 10_000;
-/** Messages that are nothing to us are told this often, however many there are: anybody may send them. */
+/** Messages without use are logged at most this often: any sender may flood the queue with them. */
 const SAMPLE_MS = 60_000;
 
-/** Begins to connect; comes back at once. A broker that is away, or refuses us, is a matter of the status alone. */
+/** Starts to connect and returns at once. A broker that is away or refuses the connection shows in the status alone. */
 export function startBroker(parts: BrokerParts): Broker {
   const { urls, exchange = 'domain.events', controlQueue = null, id, projections, hints, log } = parts;
   const link = { urls, ...(parts.heartbeatSeconds === undefined ? {} : { heartbeatSeconds: parts.heartbeatSeconds }) };
@@ -56,7 +57,7 @@ export function startBroker(parts: BrokerParts): Broker {
   const eventNames = projections.flatMap(({ handlers }) => [...handlers.keys()]);
   const pushes = openPushes({ ...link, name: `projectionist:${id}:pushes`, exchange, eventNames });
   const events = pushes.link$.subscribe((event) => actor.send(event));
-  const complain = sampled(SAMPLE_MS, (count) =>
+  const warnSampled = sampled(SAMPLE_MS, (count) =>
     log.warn({ exchange, count, pushes: hints.metrics(0n).pushes }, 'messages that are no events; they were acked'),
   );
   let refusedQueue: string | null = null;
@@ -75,7 +76,7 @@ export function startBroker(parts: BrokerParts): Broker {
     push$: pushes.push$.pipe(
       tap((push) => {
         hints.pushed(push);
-        if (push.kind !== 'event' && push.kind !== 'unknown') complain();
+        if (push.kind !== 'event' && push.kind !== 'unknown') warnSampled();
       }),
     ),
     status: () => {
@@ -107,7 +108,7 @@ function watchedActor(log: Log, inspect: Observer | undefined) {
   return actor;
 }
 
-/** Sends the RESET and tells how it ended; rejects when this daemon is stopping, so that the message stays. */
+/** Sends the RESET and logs how it ended; rejects if this daemon is stopping, so that the message stays. */
 async function carryOut({ reset, hints, log }: BrokerParts, name: string): Promise<void> {
   try {
     const outcome = await reset(name);
@@ -117,31 +118,34 @@ async function carryOut({ reset, hints, log }: BrokerParts, name: string): Promi
   } catch (error) {
     if (isEngineError(error, 'DAEMON_STOPPED')) throw error;
     hints.controlled('failed');
-    log.error({ projection: name, err: error }, 'a reset that the control queue asked for was not carried out');
+    log.error(
+      { projection: name, err: error },
+      'a reset that a message of the control queue requested was not carried out',
+    );
   }
 }
 
 function refused({ hints, log }: BrokerParts): (reason: string) => void {
   let last = '';
-  const complain = sampled(SAMPLE_MS, (count) =>
-    log.warn({ count, reason: last }, 'messages in the control queue that ask for nothing; they were acked'),
+  const warnSampled = sampled(SAMPLE_MS, (count) =>
+    log.warn({ count, reason: last }, 'messages in the control queue that request no reset; they were acked'),
   );
   return (reason) => {
     last = reason;
     hints.controlled('refused');
-    complain();
+    warnSampled();
   };
 }
 
-/** Calls through at once, then at most every so often, with how many calls it stands for. */
-function sampled(everyMs: number, tell: (count: number) => void): () => void {
+/** Calls `report` at once, then at most once in `everyMs`, with the number of calls since the last report. */
+function sampled(everyMs: number, report: (count: number) => void, clock: Clock = systemClock): () => void {
   let count = 0;
   let until = -Infinity;
   return () => {
     count += 1;
-    if (performance.now() < until) return;
-    until = performance.now() + everyMs;
-    tell(count);
+    if (clock.now() < until) return;
+    until = clock.now() + everyMs;
+    report(count);
     count = 0;
   };
 }

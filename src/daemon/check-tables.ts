@@ -4,7 +4,7 @@ import { checkNames } from '../postgres/names.ts';
 import type { Sql } from '../postgres/pool.ts';
 
 /**
- * Better at the start than as a failure of the first event, or as no failure at all.
+ * Checks the tables at the start, so that a problem does not show only as a failure of the first event, or not at all.
  * @throws EngineError TABLE_MISSING, SCHEMA_MISPLACED, SCHEMA_SHADOWED, ROW_SECURITY
  */
 export async function checkTables(sql: Sql, owners: TableOwners): Promise<void> {

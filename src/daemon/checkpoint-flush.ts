@@ -8,7 +8,7 @@ import type { Worker } from './actors.ts';
 export interface CheckpointFlushOptions {
   readonly sql: Sql;
   readonly owner: string;
-  /** Events that were passed over are not in the store any more. */
+  /** Called when events that were passed over are no longer in the store. */
   readonly onTakenBack: () => void;
   readonly log: Log;
 }
@@ -16,40 +16,40 @@ export interface CheckpointFlushOptions {
 type Workers = ReadonlyMap<string, Pick<Worker, 'runner'>>;
 
 const TICK_MS = 1000;
-/** Rows a second on average: each one is a new version of a row, in the log too, and says nothing that memory does not. */
+/** Rows a second on average: each is a new row version and WAL, for a position that memory has already. */
 const ROWS_PER_SECOND = 200;
-/** What a crash makes the daemon look at again, and how old readviews may be. */
+/** Greatest time between flushes: after a crash so much is read again, and readviews may be so old. */
 const LONGEST_MS = 10_000;
 
-/** Says when checkpoints are stored: every second, and less often where they are more than 200 rows. */
+/** Decides when checkpoints are stored: every second, and less often if there are more than 200 rows. */
 export class FlushPacer {
-  /** Since the last flush. The first one does not wait. */
+  /** Milliseconds since the last flush. The first flush does not wait. */
   #ms = LONGEST_MS;
 
   /**
-   * Once a second.
-   * @param wanted a projection waits for another one's row to pass an event: that is not put off
+   * Called once a second.
+   * @param wanted a projection waits until the row of another one has passed an event: such a flush is not delayed
    */
   isDue(rows: number, wanted: boolean): boolean {
     this.#ms += TICK_MS;
     return rows > 0 && (wanted || this.#ms >= Math.min(LONGEST_MS, (rows / ROWS_PER_SECOND) * 1000));
   }
 
-  /** One that failed is tried again with the next tick. */
+  /** Not called after a failed flush, which is tried again with the next tick. */
   flushed(): void {
     this.#ms = 0;
   }
 }
 
-/** Stores in one statement how far the projections have passed over events that they do not handle. */
+/** Stores in one statement the positions up to which projections have passed over events that they do not handle. */
 export function flushCheckpoints(workers: Workers, options: CheckpointFlushOptions): Subscription {
   const pacer = new FlushPacer();
   const isDue = (): boolean => {
-    const pullers = [...workers.values()].map(({ runner }) => runner);
-    const rows = pullers.filter(({ checkpoint }) => checkpoint.pendingFlush !== null).length;
+    const runners = [...workers.values()].map(({ runner }) => runner);
+    const rows = runners.filter(({ checkpoint }) => checkpoint.pendingFlush !== null).length;
     return pacer.isDue(
       rows,
-      pullers.some(({ waitsForAnother }) => waitsForAnother),
+      runners.some(({ waitsForAnother }) => waitsForAnother),
     );
   };
   return timer(TICK_MS, TICK_MS)
@@ -83,7 +83,7 @@ export async function flush(
     const { runner } = workers.get(name) ?? {};
     const stay = stays.get(name);
     if (stay === undefined) runner?.checkpoint.observeCursor({ from: begun, cursor: to, generation });
-    // Moved by another daemon: from there on, or this one would try the same move for ever.
+    // Moved by another daemon: without its position this daemon would try the same move for ever.
     else if (stay.cursor !== null && stay.generation === generation)
       runner?.checkpoint.observeCursor({ from: begun, cursor: stay.cursor, generation });
   }
@@ -91,7 +91,7 @@ export async function flush(
   if (takenBack.length > 0) {
     log.warn(
       { projections: takenBack.length },
-      'events that were passed over are gone from the store; reading it anew',
+      'events that were passed over are no longer in the store; it is read again',
     );
     onTakenBack();
   }

@@ -30,7 +30,7 @@ import { startFeed } from './feed.ts';
 import { type Health, healthOf } from './health.ts';
 import { type DaemonMetrics, type MetricSources, readMetrics } from './metrics.ts';
 import { DaemonOperations, type OperatingParts } from './operations.ts';
-import type { DaemonOptions } from './options.ts';
+import { type DaemonOptions, withTimeouts } from './options.ts';
 import { closePools, openPools, type Pools } from './pools.ts';
 import { prepareDatabase } from './prepare-database.ts';
 import type { RunningPublisher } from './publisher-port.ts';
@@ -39,7 +39,7 @@ import { StateCache } from './state-cache.ts';
 import { watchTransitions } from './transition-observer.ts';
 import { packageVersion } from './version.ts';
 
-/** A daemon that has not started yet; nothing is connected. @throws EngineError TABLE_SHARED, PROJECTION_INVALID */
+/** A daemon that has not started yet; nothing is connected. @throws EngineError TABLE_SHARED, PROJECTION_INVALID, CONFIG_INVALID */
 export function createDaemon(options: DaemonOptions): Daemon {
   return new Daemon(options);
 }
@@ -71,7 +71,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
 
   constructor(options: DaemonOptions) {
     super();
-    this.#options = options;
+    this.#options = withTimeouts(options);
     this.#log = options.log ?? silentLog;
     const examine = () => void this.#tasks?.store.examine();
     this.#databaseError = new DatabaseAvailability(this.#log, examine, () => {
@@ -86,15 +86,15 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
   }
 
   /**
-   * Checks and migrates the database, registers the projections and sets them going; resolves when they are running, not
-   * when they have caught up.
-   * @throws EngineError whatever makes this database unusable; nothing runs then
+   * Checks and migrates the database, registers the projections and starts them; resolves when they are running, not when
+   * they have caught up.
+   * @throws EngineError if the database cannot be used; nothing runs then
    */
   async start(): Promise<void> {
     const { database, schema = 'public', extensionSchemas, projections, notify = true } = this.#options;
-    const { broker = null, patience = {}, secondStore = false } = this.#options;
+    const { broker = null, timeouts = {}, secondStore = false } = this.#options;
     const own = { database, schema, extensionSchemas, projections, id: this.id };
-    const pools = openPools({ ...own, patience, onControlClosed: () => this.#highWaterMark?.invalidate() });
+    const pools = openPools({ ...own, timeouts, onControlClosed: () => this.#highWaterMark?.invalidate() });
     this.#pools = pools;
     const { signal } = this.#ending;
     const preparing = { ...own, owners: this.#owners, notify, secondStore, log: this.#log, signal };
@@ -102,15 +102,15 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
       await this.stop();
       throw error;
     });
-    // Stopped meanwhile: what began now would have nobody to end it.
+    // Stopped meanwhile: parts that were started now would never be stopped.
     if (this.#stopping !== null) throw new EngineError('DAEMON_STOPPED');
-    const heard = ({ summaries, pending }: Heartbeat): void => {
-      this.#tasks?.rows.heard(summaries);
+    const onHeartbeat = ({ summaries, pending }: Heartbeat): void => {
+      this.#tasks?.rows.compare(summaries);
       this.#inbox?.heartbeat(pending);
     };
     const reader = createHighWaterMarkReader(pools.control);
     const read = () => readHeartbeat(pools.control);
-    const highWaterMark = createHighWaterMarkCache(reader, read, projections, heard, this.#log);
+    const highWaterMark = createHighWaterMarkCache(reader, read, projections, onHeartbeat, this.#log);
     this.#highWaterMark = highWaterMark;
     this.#tasks = startBackgroundTasks({
       daemon: this.#options,
@@ -181,13 +181,13 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
       void this.#inbox?.tidy();
     }
     if (poll.source === 'heartbeat')
-      this.#log.debug({ from: String(poll.from), to: String(poll.head) }, 'found by the heartbeat, no hint came');
+      this.#log.debug({ from: String(poll.from), to: String(poll.head) }, 'found by the heartbeat, without a wakeup');
     this.#tasks?.dispatcher.deliver(poll);
     this.#publisher?.wake();
   }
 
   #announce(change: Transition): void {
-    this.#tasks?.heard(change);
+    this.#tasks?.onTransition(change);
     for (const listener of this.#listeners) listener(change);
   }
 
@@ -241,11 +241,11 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     };
   }
 
-  /** Halts the projection whose handler left this error behind: see `findCulprit`. */
-  async halt(culprit: HandlerOrigin, error: unknown): Promise<void> {
+  /** Halts the projection whose handler left this error uncaught: see `findHandlerOrigin`. */
+  async halt(origin: HandlerOrigin, error: unknown): Promise<void> {
     const { operators: sql } = this.#running(this.#pools);
-    const wake = () => this.#child(culprit.projection)?.send({ type: 'WAKE' });
-    await haltForUncaughtError({ sql, log: this.#log, workers: this.#workers, wake }, culprit, error);
+    const wake = () => this.#child(origin.projection)?.send({ type: 'WAKE' });
+    await haltForUncaughtError({ sql, log: this.#log, workers: this.#workers, wake }, origin, error);
   }
 
   readonly storeProblem = () => this.#tasks?.store.problem() ?? this.#databaseError.detail;
@@ -256,7 +256,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
   readonly ready = (): boolean =>
     this.#root?.getSnapshot().status === 'active' && this.#stopping === null && !this.#databaseError.away;
   readonly broker = (): BrokerStatus | null => this.#broker?.status() ?? null;
-  /** How projections were woken, and what no hint announced, since the start. */
+  /** Counts of wakeups and of events found without one, since the start. */
   readonly hints = (): WakeupCounts => this.#hints.metrics(this.#highWaterMark?.latest() ?? 0n);
   readonly latency = () => readLatencies(this.#latency);
 
@@ -265,7 +265,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     return () => this.#listeners.delete(listener);
   }
 
-  /** Lets every page in flight end, closes what was opened; resolves when nothing of the daemon is left. Idempotent. */
+  /** Lets every page in flight end and closes what was opened; resolves when every part has ended. Idempotent. */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop();
     return this.#stopping;
@@ -275,19 +275,19 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     this.#ending.abort();
     for (const subscription of this.#subscriptions.splice(0)) subscription.unsubscribe();
     this.#tasks?.waits.stop();
-    const farewell = Promise.all([this.#broker?.stop(), this.#publisher?.stop(), this.#failures.stop()]);
+    const closing = Promise.all([this.#broker?.stop(), this.#publisher?.stop(), this.#failures.stop()]);
     const root = this.#root;
     if (root !== null) {
       root.send({ type: 'STOP' });
       await drained(root);
       root.stop();
     }
-    // Last words to a database that may not answer any more: bounded, here and below.
+    // Last writes to a database that may not answer any more: bounded, here and below.
     await atMost(2000, Promise.all([this.#inbox?.stop(), this.#tasks?.halts.stop()]));
-    await farewell;
+    await closing;
     const pools = this.#pools;
     if (pools === null) return;
-    // What was passed over since the last second; losing it would only mean looking at those events again.
+    // Positions of the last second; without this flush those events would only be read again.
     if (root !== null && this.#tasks !== null) await flush(this.#workers, this.#tasks.idle).catch(() => 0);
     await atMost(2000, this.#tasks?.transitions.stop());
     await closePools(pools);

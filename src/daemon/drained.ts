@@ -1,7 +1,7 @@
 import type { Actor } from 'xstate';
 import type { daemonMachine } from '../../machines/daemon.ts';
 
-/** Until a supervisor that was told to STOP has stopped. The machine bounds its own draining, so this ends. */
+/** Resolves when a supervisor that was sent STOP has stopped. The machine bounds the time of its draining. */
 export function drained(root: Actor<typeof daemonMachine>): Promise<void> {
   return new Promise((resolve) => {
     const subscription = root.subscribe({

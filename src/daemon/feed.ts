@@ -13,24 +13,24 @@ export interface FeedParts {
   /** Listens for NOTIFY. */
   readonly listener: Sql;
   readonly schema: string;
-  /** Default true: NOTIFY is listened to. */
+  /** Whether to listen for NOTIFY. Default true. */
   readonly notify?: boolean;
   readonly push$: Observable<unknown>;
   readonly requeueEveryMs?: number;
   readonly log: Log;
   readonly onPoll: (poll: PollResult) => void;
-  /** The database answered a look. */
+  /** Called when a poll succeeded. */
   readonly onAnswer: () => void;
-  /** The database refused a look or a heartbeat. */
+  /** Called when a poll or a heartbeat failed. */
   readonly onDatabaseError: (error: unknown) => void;
 }
 
-/** Everything that says when to look, until it is unsubscribed. */
+/** Polls the store with every wakeup, until it is unsubscribed. */
 export function startFeed(parts: FeedParts): Subscription {
   const { highWaterMark, listener, schema, notify = true, push$, requeueEveryMs = 60_000, log, onPoll } = parts;
   const { onAnswer, onDatabaseError } = parts;
   const channel = notify ? channelOf(schema) : null;
-  // Each source by itself, so that the others go on meanwhile; and all of it, for what dies between them.
+  // Each source is restarted alone, so that the others go on meanwhile; the merged stream is restarted for its own errors.
   const polls$ = defer(() =>
     wakeups({
       requeueEveryMs,
@@ -49,7 +49,7 @@ export function startFeed(parts: FeedParts): Subscription {
     try {
       onPoll(poll);
     } catch (error) {
-      // RxJS would throw it out of a timer, which ends the process.
+      // RxJS would rethrow the error from a timer, which ends the process.
       log.error({ err: error }, 'a wakeup could not be delivered');
     }
   });

@@ -1,4 +1,5 @@
 import { mergeMap, Subject } from 'rxjs';
+import { type Clock, systemClock } from '../core/clock.ts';
 import { orAborted, orLate } from '../core/deadline.ts';
 import type { Halt, OnHalt } from '../core/halt.ts';
 import type { Log } from '../core/log.ts';
@@ -7,31 +8,32 @@ import type { Sql } from '../postgres/pool.ts';
 import { readHalt } from '../state/failures.ts';
 import type { Transition } from './api.ts';
 
-/** At once at most: a thousand projections may halt together. */
-const TELLING = 4;
+/** Notifications in progress at the same time: a thousand projections may halt together. */
+const CONCURRENT = 4;
 const READ_MS = 5_000;
 
 export interface HaltNotifierOptions {
   readonly sql: Sql;
-  /** Of this daemon. */
+  /** Id of this daemon. */
   readonly id: string;
-  /** By what they are called in the log. */
+  /** By their names in the log. */
   readonly receivers: Readonly<Record<string, OnHalt>>;
-  /** Of a halt for which no event is at fault; null for any other. */
+  /** Error code of a halt that no event caused; null for any other. */
   readonly historyCode: (name: string) => string | null;
   readonly log: Log;
-  /** Of one receiver with one halt, all its tries together. Default 30 s. */
+  /** Time for one receiver and one halt, all tries together. Default 30 s. */
   readonly withinMs?: number;
+  readonly clock?: Clock;
 }
 
 /**
- * Tells of halts. Each is told once: again only when the projection has left `failed` in between. Nothing waits for it,
- * and no receiver can harm a projection or another receiver.
+ * Notifies receivers of halts. Each halt is notified once, and again only after the projection has left `failed`. Nothing
+ * waits for it, and a receiver cannot affect a projection or another receiver.
  */
 export class HaltNotifier {
   readonly #options: HaltNotifierOptions;
   readonly #changes = new Subject<Transition>();
-  readonly #told = new Set<string>();
+  readonly #notified = new Set<string>();
   readonly #stopped = new AbortController();
   readonly #done: Promise<void>;
 
@@ -39,29 +41,29 @@ export class HaltNotifier {
     this.#options = options;
     this.#done = new Promise((resolve) => {
       this.#changes
-        .pipe(mergeMap((change) => this.#tell(change), TELLING))
+        .pipe(mergeMap((change) => this.#notify(change), CONCURRENT))
         .subscribe({ complete: resolve, error: () => resolve() });
     });
   }
 
-  /** With every change of state. Never throws. */
-  heard(change: Transition): void {
+  /** Called with every change of state. Never throws. */
+  onTransition(change: Transition): void {
     const { name, to } = change;
-    if (!to.startsWith('failed')) this.#told.delete(name);
-    else if (to === 'failed.halted' && !this.#told.has(name)) {
-      this.#told.add(name);
+    if (!to.startsWith('failed')) this.#notified.delete(name);
+    else if (to === 'failed.halted' && !this.#notified.has(name)) {
+      this.#notified.add(name);
       this.#changes.next(change);
     }
   }
 
-  /** What is being told is given up. Never rejects. */
+  /** Aborts notifications in progress. Never rejects. */
   async stop(): Promise<void> {
     this.#stopped.abort(new Error('the daemon is stopping'));
     this.#changes.complete();
     await this.#done;
   }
 
-  async #tell(change: Transition): Promise<void> {
+  async #notify(change: Transition): Promise<void> {
     const { receivers, log } = this.#options;
     if (this.#stopped.signal.aborted || Object.keys(receivers).length === 0) return;
     const halt = await this.#describe(change);
@@ -71,17 +73,17 @@ export class HaltNotifier {
         const until = { signals: [this.#stopped.signal], ms: this.#options.withinMs ?? 30_000 };
         try {
           await untilAborted(until, (signal) => orAborted(Promise.resolve(onHalt(halt, { signal })), signal));
-          log.info(about, 'a halt was told');
+          log.info(about, 'a receiver was notified of a halt');
         } catch (error) {
-          log.warn({ ...about, err: error }, 'a halt could not be told');
+          log.warn({ ...about, err: error }, 'a receiver could not be notified of a halt');
         }
       }),
     );
   }
 
-  /** Stored before the change was announced. Where it cannot be read, or no event is at fault, the state says why. */
+  /** The failure was stored before the change was reported. If it cannot be read, or no event caused the halt, the state has the reason. */
   async #describe({ name: projection, detail }: Transition): Promise<Halt> {
-    const { sql, id: daemon, log, historyCode } = this.#options;
+    const { sql, id: daemon, log, historyCode, clock = systemClock } = this.#options;
     const until = { signals: [this.#stopped.signal], ms: READ_MS };
     const stored = await orLate(readHalt(sql, projection), until).catch((error: unknown) => {
       log.debug({ projection, err: error }, 'the failure of a halt was not read');
@@ -94,7 +96,7 @@ export class HaltNotifier {
       ...nothing,
       code: historyCode(projection),
       error: detail ?? 'halted',
-      at: new Date().toISOString(),
+      at: new Date(clock.wallClock()).toISOString(),
       daemon,
     };
   }

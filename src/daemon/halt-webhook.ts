@@ -1,5 +1,5 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { fullJitter } from '../core/backoff.ts';
+import { type Clock, systemClock } from '../core/clock.ts';
 import type { OnHalt } from '../core/halt.ts';
 import { untilAborted } from '../core/signals.ts';
 
@@ -7,38 +7,42 @@ const TRIES = 3;
 const WITHIN_MS = 5_000;
 const BACKOFF = { baseMs: 1_000, capMs: 5_000 } as const;
 
-/** Overrides of what tests do not want to wait for. */
+/** Times that tests override. */
 export interface HaltWebhookTimes {
-  /** Of one try. Default 5000. */
+  /** For one try. Default 5000. */
   readonly withinMs?: number;
-  /** Before another try, at most. Default 1000, then 2000. */
+  /** Greatest delay before another try. Default 1000, then 2000. */
   readonly baseMs?: number;
+  readonly clock?: Clock;
 }
 
 /**
- * Posts each halt as JSON to an address, up to three times. Only the address that the operator has set is ever asked: a
- * redirect counts as a refusal, and nothing of the answer is read. What it throws never holds the address, which may
- * have a secret in it.
+ * Posts each halt as JSON to an address, up to three times. Only the address that the operator has set is used: a redirect
+ * counts as a refusal, and the body of the answer is not read. Its errors never contain the address, which may hold a
+ * secret.
  */
-export function haltWebhook(address: string, { withinMs = WITHIN_MS, baseMs }: HaltWebhookTimes = {}): OnHalt {
+export function haltWebhook(
+  address: string,
+  { withinMs = WITHIN_MS, baseMs, clock = systemClock }: HaltWebhookTimes = {},
+): OnHalt {
   const { url, authorization } = withoutCredentials(address);
   const headers = { 'content-type': 'application/json', 'user-agent': 'projectionist', ...authorization };
   return async (halt, { signal }) => {
     const body = JSON.stringify(halt);
     for (let attempt = 1; ; attempt += 1) {
-      const databaseError = await untilAborted({ signals: [signal], ms: withinMs }, (deadline) =>
+      const refusal = await untilAborted({ signals: [signal], ms: withinMs }, (deadline) =>
         post(url, { method: 'POST', headers, body, redirect: 'manual', signal: deadline }),
       );
-      if (databaseError === null) return;
+      if (refusal === null) return;
       signal.throwIfAborted();
-      if (attempt === TRIES) throw new Error(`the webhook did not take it in ${TRIES} tries: ${databaseError}`);
+      if (attempt === TRIES) throw new Error(`the webhook did not accept it in ${TRIES} tries: ${refusal}`);
       const backoff = { ...BACKOFF, ...(baseMs !== undefined && { baseMs }) };
-      await pause(fullJitter(attempt, backoff, Math.random()), undefined, { signal });
+      await clock.sleep(fullJitter(attempt, backoff, clock.random()), signal);
     }
   };
 }
 
-/** @returns what went wrong, null when it was taken */
+/** @returns why it failed; null if it was accepted */
 async function post(url: string, init: RequestInit): Promise<string | null> {
   try {
     const answer = await fetch(url, init);
@@ -49,7 +53,7 @@ async function post(url: string, init: RequestInit): Promise<string | null> {
   }
 }
 
-/** The code alone: a message may repeat the address. */
+/** Only the code: a message may repeat the address. */
 function whyNot(error: unknown): string {
   if (error instanceof DOMException && error.name === 'TimeoutError') return 'it did not answer in time';
   const cause: unknown = error instanceof Error ? error.cause : null;
@@ -57,7 +61,7 @@ function whyNot(error: unknown): string {
   return typeof code === 'string' ? code : 'it could not be reached';
 }
 
-/** fetch refuses an address with a user in it. */
+/** fetch refuses an address that contains a user. */
 function withoutCredentials(address: string): { url: string; authorization: { authorization?: string } } {
   const url = new URL(address);
   const { username, password } = url;

@@ -1,4 +1,5 @@
 import type { BrokerStatus } from '../core/broker.ts';
+import { systemClock } from '../core/clock.ts';
 import { PUBLISHER_NAME, type PublisherStatus } from '../core/publisher.ts';
 import type { ProjectionStatus, UnhandledEvents } from '../core/status.ts';
 import type { WakeupCounts, WakeupMetrics } from '../feed/wakeup-metrics.ts';
@@ -12,16 +13,16 @@ import type { RunningPublisher } from './publisher-port.ts';
 import { readStatuses, type StatusSources } from './read-statuses.ts';
 import type { StoredView } from './status.ts';
 
-/** Everything that is measured about a daemon, as of one moment. */
+/** All metrics of a daemon at one moment. */
 export interface DaemonMetrics {
   readonly daemon: string;
-  /** Whether the database answered the last look at it. */
+  /** Whether the last poll of the database succeeded. */
   readonly databaseUp: boolean;
-  /** Whether the last scheduled check found something wrong with the event store itself. */
+  /** Whether the last scheduled check found a problem of the event store itself. */
   readonly storeWrong: boolean;
-  /** The safe head; null before the first look and after a lost connection. */
+  /** The high-water mark; null before the first poll and after a lost connection. */
   readonly head: bigint | null;
-  /** Transactions that hold the head, with their age in seconds (null: this role may not see it). */
+  /** Transactions that hold the high-water mark back, with their age in seconds (null: this role may not see it). */
   readonly holders: readonly { readonly seconds: number | null }[];
   readonly projections: readonly ProjectionMetrics[];
   /** From append to visible row, by projection. It goes on counting. */
@@ -31,26 +32,26 @@ export interface DaemonMetrics {
   readonly broker: BrokerStatus | null;
   readonly publisher: PublisherStatus | null;
   readonly pools: Readonly<Record<string, PoolCounts>>;
-  /** Memory of the pages of all projections, and how many wait for some. */
+  /** Memory of the pages of all projections, and the number of projections that wait for memory. */
   readonly pageMemory: { readonly held: number; readonly total: number; readonly waiting: number };
 }
 
 export interface ProjectionMetrics {
   readonly status: ProjectionStatus;
-  /** Its rows can no longer be trusted: only a RESET helps. */
+  /** Its rows may be wrong: it needs a RESET. */
   readonly alarm: boolean;
   /** Events passed over since the last reset. */
   readonly skipped: number;
   readonly pages: PageMetrics;
-  /** How long the projection has been waiting for a connection to apply its page; 0 while it does not. */
+  /** How long the projection has been waiting for a connection to apply its page; 0 if it does not wait. */
   readonly turnSeconds: number;
-  /** How long the pull under way has been at one try of a page, or at reading; 0 while there is none. */
+  /** How long the present run has been at one try of a page, or at reading; 0 if there is no run. */
   readonly stalledSeconds: number;
-  /** How long it has backed off without getting anywhere; 0 while it does not. */
+  /** How long it has backed off without progress; 0 if it does not back off. */
   readonly backingOffSeconds: number;
 }
 
-/** The parts of a running daemon that know something about it. */
+/** The parts of a running daemon that provide metrics. */
 export interface MetricSources extends StatusSources {
   readonly pools: Pools;
   readonly databaseError: DatabaseAvailability;
@@ -60,7 +61,7 @@ export interface MetricSources extends StatusSources {
   readonly publisher: RunningPublisher | null;
 }
 
-/** All figures, with one reading of the database. */
+/** All metrics, with one read of the database. */
 export async function readMetrics(sources: MetricSources): Promise<DaemonMetrics> {
   const { highWaterMark, hints, pools, publisher } = sources;
   const { memory } = pools;
@@ -101,6 +102,8 @@ function ofProjection(status: ProjectionStatus, view: StoredView | undefined, pr
     turnSeconds: progress.waitedMs / 1000,
     stalledSeconds: progress.stalledMs / 1000,
     backingOffSeconds:
-      status.backingOffSince === null ? 0 : Math.max(0, (Date.now() - Date.parse(status.backingOffSince)) / 1000),
+      status.backingOffSince === null
+        ? 0
+        : Math.max(0, (systemClock.wallClock() - Date.parse(status.backingOffSince)) / 1000),
   };
 }

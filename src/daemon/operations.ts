@@ -16,7 +16,7 @@ import type { Pools } from './pools.ts';
 
 /** The parts of a running daemon that answer operators. */
 export interface OperatingParts {
-  /** Of the daemon. */
+  /** Id of the daemon. */
   readonly id: string;
   readonly projections: readonly Projection[];
   readonly names: readonly string[];
@@ -44,11 +44,11 @@ type Operations = Pick<
   | 'capsule'
 >;
 
-/** What operators ask of a daemon, each handed to the part that does it. */
+/** The requests of operators, each passed on to the part that carries it out. */
 export abstract class DaemonOperations implements Operations {
   /** @throws EngineError DAEMON_STARTING before the start has ended, DAEMON_STOPPED after the end */
   protected abstract operating(): OperatingParts;
-  /** @throws EngineError DAEMON_STOPPED as soon as it is stopping */
+  /** @throws EngineError DAEMON_STOPPED from the beginning of the stop */
   protected abstract refuseWhileStopping(): void;
 
   async send(name: string, event: OperatorEvent, options: SendOptions = {}): Promise<CommandOutcome> {
@@ -82,8 +82,8 @@ export abstract class DaemonOperations implements Operations {
     return await readTransitions(this.operating().pools.views, name, options);
   }
 
-  async waitFor(...asked: Parameters<DaemonPort['waitFor']>) {
-    return await this.operating().tasks.waits.until(...asked);
+  async waitFor(...request: Parameters<DaemonPort['waitFor']>) {
+    return await this.operating().tasks.waits.until(...request);
   }
 
   async forget(name: string): Promise<readonly string[]> {
@@ -100,15 +100,15 @@ export abstract class DaemonOperations implements Operations {
     await tasks.rows.poll();
   }
 
-  async failures(...asked: Parameters<DaemonPort['failures']>) {
-    return await this.operating().failures.list(...asked);
+  async failures(...request: Parameters<DaemonPort['failures']>) {
+    return await this.operating().failures.list(...request);
   }
 
-  async tryFailed(...asked: Parameters<DaemonPort['tryFailed']>) {
-    return await this.operating().failures.try(...asked);
+  async tryFailed(...request: Parameters<DaemonPort['tryFailed']>) {
+    return await this.operating().failures.try(...request);
   }
 
-  async capsule(...asked: Parameters<DaemonPort['capsule']>) {
-    return await this.operating().failures.capsule(...asked);
+  async capsule(...request: Parameters<DaemonPort['capsule']>) {
+    return await this.operating().failures.capsule(...request);
   }
 }

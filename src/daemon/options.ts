@@ -1,4 +1,5 @@
 import type { Observer } from '../../machines/observers.ts';
+import { EngineError } from '../core/errors.ts';
 import type { FailurePolicy } from '../core/failure-policy.ts';
 import type { OnHalt } from '../core/halt.ts';
 import type { Log } from '../core/log.ts';
@@ -10,7 +11,7 @@ import type { BrokerOptions } from './broker-pushes.ts';
 import type { Timeouts } from './pools.ts';
 import type { StartPublisher } from './publisher-port.ts';
 
-/** With the policy of all its projections; one that says otherwise itself has its own. */
+/** Includes the failure policy of all projections; a projection may override it. */
 export interface DaemonOptions extends Partial<FailurePolicy> {
   readonly projections: readonly Projection[];
   readonly database: DatabaseAddress;
@@ -20,7 +21,7 @@ export interface DaemonOptions extends Partial<FailurePolicy> {
   readonly extensionSchemas?: readonly string[] | undefined;
   /** Default host and pid. */
   readonly id?: string;
-  /** Milliseconds between visits of every projection. Default 60000. */
+  /** Milliseconds between polls that wake every projection. Default 60000. */
   readonly requeueEveryMs?: number;
   /** Events per page; null (default) adapts between 200 and 5000. */
   readonly bulkLimit?: number | null;
@@ -28,7 +29,9 @@ export interface DaemonOptions extends Partial<FailurePolicy> {
   readonly notify?: boolean;
   /** Whether a start may create an event store in schema public if another schema has one. Default false: STORE_ELSEWHERE. */
   readonly secondStore?: boolean;
-  /** How long silence is borne before a connection counts as lost. Each has its default. */
+  /** After how long a silent connection counts as lost. Each has a default. */
+  readonly timeouts?: Partial<Timeouts>;
+  /** @deprecated the old name of `timeouts` */
   readonly patience?: Partial<Timeouts>;
   /** Why the database is known to be away, for status; null (default) when nothing is known. */
   readonly databaseTrouble?: () => string | null;
@@ -36,14 +39,27 @@ export interface DaemonOptions extends Partial<FailurePolicy> {
   readonly publisher?: StartPublisher;
   /** RabbitMQ, for pushes. Default none: NOTIFY and polling find every event. */
   readonly broker?: BrokerOptions | null;
-  /** Where a watchdog in another thread sees what is being handled. Default nowhere. */
+  /** Shows a watchdog in another thread which event is being handled. Default: none. */
   readonly board?: HandlerBoard;
-  /** Called once with each projection that halts. What it throws is logged, and it may take 30 s. */
+  /** Called once for each projection that halts. It may take 30 s; an exception is logged. */
   readonly onHalt?: OnHalt;
-  /** Posts each halt there as JSON. Whoever sets it decides what this process connects to. */
+  /** Address to which each halt is posted as JSON. This process connects to whatever address is set. */
   readonly haltWebhookUrl?: string | null;
   readonly log?: Log;
-  /** Hears what the actors of the projections do; see also `BrokerOptions` and `PublisherOptions`. Default nobody. */
+  /** Receives what the actors of the projections do; see also `BrokerOptions` and `PublisherOptions`. Default: none. */
   readonly inspect?: Observer;
   readonly failpoint?: FailpointHook;
+}
+
+/**
+ * The options with `timeouts` alone, whichever of the two names was given.
+ * @throws EngineError CONFIG_INVALID if both names are given
+ */
+export function withTimeouts({ patience, ...options }: DaemonOptions): DaemonOptions {
+  if (patience === undefined) return options;
+  if (options.timeouts === undefined) return { ...options, timeouts: patience };
+  throw new EngineError('CONFIG_INVALID', {
+    setting: 'patience',
+    reason: 'it is the old name of `timeouts`, which is given too: leave `patience` out',
+  });
 }

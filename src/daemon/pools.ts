@@ -2,19 +2,19 @@ import type { Projection } from '../core/projection.ts';
 import { connect, type DatabaseAddress, type Sql } from '../postgres/pool.ts';
 import { PageBudget } from '../projector/page-budget.ts';
 
-/** The daemon's connections, apart by what they may be kept waiting for. */
+/** The daemon's connections, separated by what they may have to wait for. */
 export interface Pools {
-  /** Pages, and nothing else: a handler may keep one for as long as it likes. */
+  /** Pages alone: a handler may keep such a connection for long. */
   readonly work: Sql;
-  /** Pages are read here, while the one before is written. */
+  /** Reads pages, while the page before is written. */
   readonly reader: Sql;
-  /** Looks at the head. */
+  /** Reads the high-water mark. */
   readonly control: Sql;
-  /** What operators have done: transactions that may wait for the row of a page in flight. */
+  /** Operations of operators: transactions that may wait for the row of a page in flight. */
   readonly operators: Sql;
-  /** What is looked at (status, metrics, commands, failures) and written beside the pages: short statements, no waits. */
+  /** Status, metrics, commands, failures, and what is written beside the pages: short statements that wait for nothing. */
   readonly views: Sql;
-  /** For the pages that are read over them. */
+  /** Memory budget of the pages. */
   readonly memory: PageBudget;
 }
 
@@ -25,44 +25,44 @@ export interface PoolOptions {
   readonly extensionSchemas?: readonly string[] | undefined;
   readonly projections: readonly Projection[];
   readonly id: string;
-  readonly patience: Partial<Timeouts>;
-  /** A connection of `control` has closed. */
+  readonly timeouts: Partial<Timeouts>;
+  /** Called when a connection of `control` has closed. */
   readonly onControlClosed: () => void;
 }
 
 /**
- * How long silence is borne, in milliseconds. A peer that is gone without a word would keep a projection waiting until
- * TCP gives up, many minutes later.
+ * Bounds for silent connections, in milliseconds. Without them a peer that vanishes would keep a projection waiting until
+ * TCP times out, many minutes later.
  */
 export interface Timeouts {
-  /** Of whoever connects. Default 5000. */
+  /** For an attempt to connect. Default 5000. */
   readonly connectMs: number;
-  /** For the answer to a statement of a page. Default 30000; the server ends one after 10 s by itself. */
+  /** For the answer to a statement of a page. Default 30000; the server ends such a statement after 10 s. */
   readonly answerMs: number;
-  /** For the answer to a look at the head, and to a sign of life. Default 5000. */
+  /** For the answer to a read of the high-water mark, and to a ping. Default 5000. */
   readonly headAnswerMs: number;
-  /** Between two signs of life over the connection that listens. Default 10000. */
+  /** Between two pings over the connection that listens. Default 10000. */
   readonly pingEveryMs: number;
-  /** Of the server, for the next statement of a page. Default 15000. */
+  /** How long the server waits for the next statement of a page. Default 15000. */
   readonly nextStatementMs: number;
-  /** Of `/healthz`, for a pull that gets nowhere. Default, for each projection, its `pageTimeoutMs` and `answerMs`. */
+  /** After how long without progress `/healthz` reports a run. Default for each projection: its `pageTimeoutMs` plus `answerMs`. */
   readonly stallMs: number;
 }
 
-/** Connections at most, by what they are for: docs/operations.md adds them up. */
-const PLACES = { work: 12, reader: 4, control: 1, operators: 4, views: 2 } as const;
+/** Greatest number of connections of each pool; docs/operations.md has the sum. */
+const SIZES = { work: 12, reader: 4, control: 1, operators: 4, views: 2 } as const;
 
-/** Reads of pages and rows that run at once. */
-export const READ_PLACES = PLACES.reader;
+/** Number of reads of pages and rows that run at the same time. */
+export const PAGES_READ_AT_ONCE = SIZES.reader;
 
-/** Pages that are applied at once. */
-export function pagePlaces(projections: number): number {
-  return Math.min(projections + 2, PLACES.work);
+/** Number of pages that are applied at the same time. */
+export function pagesAppliedAtOnce(projections: number): number {
+  return Math.min(projections + 2, SIZES.work);
 }
 
 export function openPools(around: PoolOptions): Pools {
-  const { database, schema, extensionSchemas, projections, id, patience, onControlClosed } = around;
-  const { connectMs = 5000, answerMs = 30_000, headAnswerMs = 5000, pingEveryMs = 10_000 } = patience;
+  const { database, schema, extensionSchemas, projections, id, timeouts, onControlClosed } = around;
+  const { connectMs = 5000, answerMs = 30_000, headAnswerMs = 5000, pingEveryMs = 10_000 } = timeouts;
   const options = (role: string, max: number, answerWithinMs: number) => ({
     address: database,
     schema,
@@ -74,11 +74,11 @@ export function openPools(around: PoolOptions): Pools {
     applicationName: `projectionist:${role}:${id}`,
   });
   return {
-    work: connect(options('work', pagePlaces(projections.length), answerMs)),
-    reader: connect(options('read', PLACES.reader, answerMs)),
-    control: connect({ ...options('head', PLACES.control, headAnswerMs), onClose: onControlClosed }),
-    operators: connect(options('operator', PLACES.operators, answerMs)),
-    views: connect(options('view', PLACES.views, answerMs)),
+    work: connect(options('work', pagesAppliedAtOnce(projections.length), answerMs)),
+    reader: connect(options('read', SIZES.reader, answerMs)),
+    control: connect({ ...options('head', SIZES.control, headAnswerMs), onClose: onControlClosed }),
+    operators: connect(options('operator', SIZES.operators, answerMs)),
+    views: connect(options('view', SIZES.views, answerMs)),
     memory: new PageBudget(),
   };
 }

@@ -1,5 +1,5 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { fullJitter } from '../core/backoff.ts';
+import { type Clock, systemClock } from '../core/clock.ts';
 import { EngineError, isEngineError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { TableOwners } from '../core/table-owners.ts';
@@ -13,14 +13,15 @@ import { register } from '../state/register.ts';
 import { checkTables } from './check-tables.ts';
 import type { PoolOptions, Pools } from './pools.ts';
 
-export interface PrepareOptions extends Omit<PoolOptions, 'onControlClosed' | 'patience'> {
+export interface PrepareOptions extends Omit<PoolOptions, 'onControlClosed' | 'timeouts'> {
   readonly owners: TableOwners;
   readonly notify: boolean;
   /** Whether the start may create an event store in a database that has one in another schema. */
   readonly secondStore: boolean;
   readonly log: Log;
-  /** The daemon is to stop. */
+  /** Aborted when the daemon stops. */
   readonly signal: AbortSignal;
+  readonly clock?: Clock;
 }
 
 /** About 20 s in all, waits of up to 3 s between them. */
@@ -28,13 +29,13 @@ const ATTEMPTS = 12;
 const BACKOFF = { baseMs: 200, capMs: 3000 } as const;
 
 /**
- * Checks and migrates the database, and registers the projections. Daemons that work beside it may get in the way of its
- * locks, and a server may send its sessions away: what passes by itself is tried again.
- * @returns what is known of the processes before this one
- * @throws EngineError whatever makes this database unusable; DAEMON_STOPPED
+ * Checks and migrates the database, and registers the projections. Locks of other daemons may be in the way, and a server
+ * may end its sessions: transient errors are tried again.
+ * @returns what is stored about earlier processes
+ * @throws EngineError if the database cannot be used; DAEMON_STOPPED
  */
 export async function prepareDatabase(pools: Pools, options: PrepareOptions): Promise<ReadonlyMap<string, StartNote>> {
-  const { database, log, signal } = options;
+  const { database, log, signal, clock = systemClock } = options;
   let reached = false;
   for (let attempt = 1; ; attempt++) {
     try {
@@ -43,22 +44,22 @@ export async function prepareDatabase(pools: Pools, options: PrepareOptions): Pr
       return await prepare(pools, options);
     } catch (error) {
       if (signal.aborted) throw new EngineError('DAEMON_STOPPED', {}, { cause: error });
-      // A database that was never reached is a wrong address more often than not.
+      // If the database was never reached, its address is probably wrong.
       if (!reached || attempt === ATTEMPTS || !passes(error))
         throw isTimedOut(error) ? unusable(error, database) : error;
       log.warn({ err: error, attempt }, 'the database could not be prepared and is tried again in a moment');
     }
-    const ms = 20 + fullJitter(attempt, BACKOFF, Math.random());
-    await pause(ms, undefined, { signal }).catch(() => undefined);
+    const ms = 20 + fullJitter(attempt, BACKOFF, clock.random());
+    await clock.sleep(ms, signal).catch(() => undefined);
   }
 }
 
-/** A role may have a statement_timeout that not even the start's short statements keep. */
+/** The statement_timeout of a role may be too short even for the short statements of the start. */
 function isTimedOut(error: unknown): boolean {
   return !isEngineError(error) && sqlstateOf(error) === '57014';
 }
 
-/** Whatever wraps it. */
+/** Also a transient error that another one wraps. */
 function passes(error: unknown): boolean {
   return isTransient(error) || (error instanceof Error && error.cause !== undefined && passes(error.cause));
 }
@@ -70,7 +71,7 @@ async function prepare(pools: Pools, options: PrepareOptions): Promise<ReadonlyM
   await checkTables(pools.control, owners);
   await checkReserved(pools.control, projections);
   for (const [projection, reason] of await register(pools.work, projections)) {
-    log.error({ projection, reason }, 'a projection was refused its tables and stands still; the others go on');
+    log.error({ projection, reason }, 'a projection was refused its tables and does not run; the others go on');
   }
   return await noteStart(
     pools.work,
@@ -78,7 +79,7 @@ async function prepare(pools: Pools, options: PrepareOptions): Promise<ReadonlyM
   );
 }
 
-/** Over a connection of its own: a migration may take any time (an index on a large table). */
+/** Over a separate connection: a migration may take long (an index on a large table). */
 async function migrateAtStart({
   database,
   projections,
@@ -90,7 +91,7 @@ async function migrateAtStart({
   ...path
 }: PrepareOptions): Promise<void> {
   const sql = connect({ address: database, ...path, applicationName: `projectionist:migrate:${id}`, max: 1 });
-  // A migration may wait for a lock of another session without end: a daemon that stops ends its session.
+  // A migration may wait for a lock of another session without a bound: the stop of the daemon ends its session.
   const stop = (): void => void sql.end({ timeout: 0 });
   signal.addEventListener('abort', stop, { once: true });
   try {

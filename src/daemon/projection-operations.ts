@@ -16,13 +16,13 @@ export interface ProjectionOperationsOptions {
   readonly runner: ProjectionRunner;
   readonly settings: Pick<PageSettings, 'sql' | 'owner' | 'failpoint'>;
   readonly log: Log;
-  /** The row was halted when the process started, since processes had died of its event. */
+  /** Whether the row was halted at the start of the process because processes had died of its event. */
   readonly deadly?: boolean;
-  /** A reset has ended, well or not: other projections may have been reset with this one. */
+  /** Called when a reset has ended, with success or not: other projections may have been reset with this one. */
   readonly onReset: () => void;
 }
 
-/** Gives a projection's machine its hands: each operation is one thing done to the database. */
+/** The operations of a projection's machine; each is one action on the database. */
 export function createProjectionOperations(options: ProjectionOperationsOptions): ProjectionOperations {
   const { projection, projections, runner, log } = options;
   const { sql, owner, failpoint } = options.settings;
@@ -33,32 +33,33 @@ export function createProjectionOperations(options: ProjectionOperationsOptions)
       const state = await readState(sql, name);
       if (state === null) throw new EngineError('PROJECTION_ROW_MISSING', { name });
       runner.checkpoint.observeLoaded(state.generation);
-      // A pause is the operator's and stays; else a refused projection stands still as a halted one does.
+      // A pause of an operator stays; otherwise a refused projection is halted.
       if (state.refused !== null && state.status !== 'paused') return { status: 'halted', detail: state.refused };
       return { status: state.status, detail: state.alarm, ...(options.deadly === true && { deadly: true }) };
     },
     run: (mode, signal) => runner.run(mode, signal),
     reset: async (command) => {
-      // Whatever the outcome, also an unknown one: the row is read again before the next page.
+      // After any outcome, also an unknown one, the row is read again before the next page.
       runner.invalidate();
       try {
         const done = await reset(sql, { projection, projections, owner, command, failpoint });
         await failpoint?.('reset-committed', projection.name);
         runner.checkpoint.observeLoaded(done.generation);
-        if (done.warning !== null) log.warn({ projection: name, warning: done.warning }, 'a reset took others along');
+        if (done.warning !== null)
+          log.warn({ projection: name, warning: done.warning }, 'a reset included other projections');
         return { status: done.status };
       } finally {
         options.onReset();
       }
     },
     setPaused: async (paused, command) => {
-      // While it is paused, it passes over no events either.
+      // A paused projection passes over no events either.
       runner.invalidate();
       return { status: await setPaused(sql, { name, paused, owner, command }) };
     },
     skip: async (command) => {
       runner.invalidate();
-      // What to skip, and why, is the operator's to say.
+      // The position and the reason must come from an operator.
       if (command === null) throw new EngineError('SKIP_MOVED', { name, where: 'was given no position' });
       await skipEvent(sql, { name, handled: [...projection.handlers.keys()], owner, command });
     },

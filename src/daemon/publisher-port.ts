@@ -3,7 +3,7 @@ import type { PublisherStatus } from '../core/publisher.ts';
 import type { DatabaseAddress, PoolCounts } from '../postgres/pool.ts';
 import type { HighWaterMarkSource } from '../projector/high-water-mark-source.ts';
 
-/** What a daemon lends to the publisher that runs beside its projections. */
+/** What a daemon passes to the publisher that runs beside its projections. */
 export interface PublisherSurroundings {
   readonly database: DatabaseAddress;
   readonly schema: string;
@@ -22,17 +22,17 @@ export interface PublisherRow {
   readonly alarm: string | null;
 }
 
-/** A publisher under way. It has connections of its own to both servers, so that no projection waits for it. */
+/** A running publisher. It has separate connections to both servers, so that no projection waits for it. */
 export interface RunningPublisher {
   /** There may be new events. */
   wake(): void;
-  /** `row`: null before it was read for the first time. */
+  /** @param row null before it was read for the first time */
   status(row: PublisherRow | null): PublisherStatus;
-  /** Of its own pool. */
+  /** Counts of its own pool. */
   connections(): PoolCounts;
   /** Waits a moment for confirms, stores how far they reach, closes what was opened. Never rejects. */
   stop(): Promise<void>;
 }
 
-/** Starts to publish; what is not there yet (the broker) is waited for behind. */
+/** Starts to publish and returns at once; the publisher waits for the broker in the background. */
 export type StartPublisher = (around: PublisherSurroundings) => RunningPublisher;

@@ -13,28 +13,28 @@ export interface StatusSources {
   readonly stored: StateCache;
   readonly highWaterMark: HighWaterMarkCache;
   readonly workers: ReadonlyMap<string, Worker>;
-  /** Null where no machine runs. */
+  /** Null if no machine runs. */
   readonly snapshot: (name: string) => ProjectionSnapshot | null;
-  /** What the last scheduled check found wrong with the store. */
+  /** The problem of the store that the last scheduled check found. */
   readonly storeProblem: string | null;
-  /** Since when a projection backs off, in milliseconds since 1970; null while it does not. */
+  /** Start of the backoff of a projection, in milliseconds since 1970; null if it does not back off. */
   readonly backingOffSince: (name: string) => number | null;
   readonly owner: string;
 }
 
-/** How every projection stands, and what is stored about each (the publisher too). */
+/** The status of every projection, and the stored rows (of the publisher too). */
 export interface Statuses {
   readonly projections: readonly ProjectionStatus[];
   readonly views: ReadonlyMap<string, StoredView>;
 }
 
-/** One look at the database. */
+/** Reads the database once. */
 export async function readStatuses(sources: StatusSources): Promise<Statuses> {
   const { projections: declared, sql, stored, highWaterMark, workers, owner } = sources;
   // States first, then rows: a failure is stored before its projection is shown as failed, so it is never missing.
   const snapshots = new Map(declared.map(({ name }) => [name, sources.snapshot(name)]));
   const { views, failures, away, refused } = await stored.read(sql);
-  // After a poll that was refused, and while the rows cannot be read, the last mark says nothing of the lag.
+  // After a refused poll, and while the rows cannot be read, the lag cannot be computed from the last mark.
   const head = away === null ? highWaterMark.latest() : null;
   const holders = highWaterMark.holders();
   const projections = declared.map(({ name, tables }) =>

@@ -5,8 +5,8 @@ const FIRST_MS = 100;
 const LAST_MS = 5000;
 
 /**
- * Subscribes anew to a stream of wakeups that has died or ended, after a pause that doubles while nothing comes of it.
- * Without it no projection would be woken any more, and nothing would show it.
+ * Subscribes again to a stream of wakeups that has failed or ended, after a pause that doubles until a value arrives.
+ * Otherwise no projection would be woken any more, without any sign of it.
  */
 export function restarted<T>(what: string, log: Log, scheduler?: SchedulerLike): MonoTypeOperatorFunction<T> {
   let pauseMs = FIRST_MS;
@@ -22,13 +22,13 @@ export function restarted<T>(what: string, log: Log, scheduler?: SchedulerLike):
       }),
       repeat({
         delay: () => {
-          log.error({ what }, 'wakeups have ended and are begun anew');
+          log.error({ what }, 'wakeups have ended and are started again');
           return pause();
         },
       }),
       retry({
         delay: (error: unknown) => {
-          log.error({ err: error, what }, 'wakeups have died and are begun anew');
+          log.error({ err: error, what }, 'wakeups have failed and are started again');
           return pause();
         },
       }),

@@ -5,8 +5,8 @@ import { readViews } from './status.ts';
 type Views = Awaited<ReturnType<typeof readViews>>;
 
 /**
- * What the database says about every projection; while it is away, what it said last and why there is nothing newer: an
- * operator who asks then needs an answer most of all.
+ * The stored state of every projection. While the database is away: the last state that was read, with the reason, since an
+ * operator needs an answer then most of all.
  */
 export class StateCache {
   readonly #known: () => string | null;
@@ -17,7 +17,7 @@ export class StateCache {
     this.#known = known;
   }
 
-  /** `refused`: the database is there, and the scheduled check may know more of the reason. */
+  /** `refused`: the database can be reached, and the scheduled check may have a better reason. */
   async read(sql: Sql): Promise<Views & { readonly away: string | null; readonly refused: boolean }> {
     let away = this.#known();
     let refused = false;
@@ -32,12 +32,12 @@ export class StateCache {
   }
 }
 
-/** What an operator has done: taken a right, put up a policy, renamed a schema, dropped a table. */
-const DONE_TO_US = new Set(['42501', '42P01', '3F000']);
+/** SQLSTATEs that an operator causes: a revoked right, a policy, a renamed schema, a dropped table. */
+const CAUSED_BY_OPERATORS = new Set(['42501', '42P01', '3F000']);
 
-/** Why the database says nothing; null where that is our doing. */
+/** Why the state cannot be read; null if the cause is a fault of the engine. */
 function refusal(error: unknown): string | null {
-  if (isConnectionLost(error)) return 'the database does not answer; this is what it said last';
-  if (!DONE_TO_US.has(sqlstateOf(error) ?? '') || !(error instanceof Error)) return null;
-  return `the database refuses to be read (${error.message}); this is what it said last`;
+  if (isConnectionLost(error)) return 'the database does not answer; this is the last state that was read';
+  if (!CAUSED_BY_OPERATORS.has(sqlstateOf(error) ?? '') || !(error instanceof Error)) return null;
+  return `the database refuses to be read (${error.message}); this is the last state that was read`;
 }

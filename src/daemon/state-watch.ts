@@ -8,35 +8,35 @@ import type { Worker } from './actors.ts';
 export interface RowWatchOptions {
   readonly sql: Sql;
   readonly workers: ReadonlyMap<string, Pick<Worker, 'runner'>>;
-  /** Of a projection's machine; null where none runs. */
+  /** Snapshot of a projection's machine; null if none runs. */
   readonly snapshot: (name: string) => ProjectionSnapshot | null;
-  /** Has a projection's machine read its row again. */
+  /** Makes the machine of a projection read its row again. */
   readonly reopen: (name: string) => void;
   readonly log: Log;
 }
 
 /**
- * Notices that projections were reset, paused, halted or set going by somebody else: through another daemon, or along
- * with another projection. A worker could go on only to find its page refused; one that is paused would stay so for
- * ever, and one that is live with nothing to do would never look.
+ * Detects that projections were reset, paused, halted or resumed through another daemon, or together with another
+ * projection. Otherwise a worker would go on until its page is refused, a paused one would stay paused for ever, and a live
+ * one without new events would never read its row.
  */
 export interface RowWatch {
-  /** With each heartbeat: the fingerprint of all rows. */
-  heard(standings: string): void;
-  /** A machine has come to rest by what its row said, which may be over: no fingerprint would tell. */
+  /** Called with each heartbeat and the fingerprint of all rows. */
+  compare(fingerprint: string): void;
+  /** A machine has come to rest by its row, which may have changed since: the fingerprint alone would not show it. */
   markUnsettled(): void;
-  /** Now: something has been reset here. Never rejects. */
+  /** Compares now, after a reset of this daemon. Never rejects. */
   poll(): Promise<void>;
 }
 
 export function createRowWatch({ sql, workers, snapshot, reopen, log }: RowWatchOptions): RowWatch {
-  /** Null until every machine agrees with its row: until then they are told with each heartbeat. */
+  /** Null until every machine agrees with its row: until then each heartbeat compares. */
   let settled: string | null = null;
-  let doubts = 0;
+  let unsettledMarks = 0;
   let polling: Promise<void> | null = null;
 
   async function poll(): Promise<void> {
-    const began = doubts;
+    const began = unsettledMarks;
     try {
       const { rows, fingerprint } = await readStateSummaries(sql);
       let behind = false;
@@ -46,33 +46,33 @@ export function createRowWatch({ sql, workers, snapshot, reopen, log }: RowWatch
         const differs =
           now !== null && !agrees(now, status) && (workers.get(name)?.runner.historyCode !== null) !== true;
         if (!wasReset && !differs) continue;
-        // At rest it reads its row now. One at work may have read it before this: it is asked again.
+        // A machine at rest reads its row now. One at work may have read it earlier: it is compared again.
         if (wasReset || (now !== null && !isAtRest(now))) behind = true;
         reopen(name);
       }
-      const there = new Set(rows.map(({ name }) => name));
+      const stored = new Set(rows.map(({ name }) => name));
       for (const name of workers.keys()) {
         const now = snapshot(name);
-        // Forgotten through another daemon. It finds out when it reads its row, and stands by from then on.
-        if (there.has(name) || now === null || now.matches({ idle: 'standby' })) continue;
+        // Unregistered through another daemon. The machine finds no row when it reads it, and stands by from then on.
+        if (stored.has(name) || now === null || now.matches({ idle: 'standby' })) continue;
         behind = true;
         reopen(name);
       }
-      settled = behind || began !== doubts ? null : fingerprint;
+      settled = behind || began !== unsettledMarks ? null : fingerprint;
     } catch (error) {
-      log.debug({ err: error }, 'standings not read, tried again with the next heartbeat');
+      log.debug({ err: error }, 'state summaries not read, tried again with the next heartbeat');
     }
   }
 
   return {
-    heard: (standings) => {
-      if (standings === settled || polling !== null) return;
+    compare: (fingerprint) => {
+      if (fingerprint === settled || polling !== null) return;
       polling = poll().finally(() => {
         polling = null;
       });
     },
     markUnsettled: () => {
-      doubts += 1;
+      unsettledMarks += 1;
       settled = null;
     },
     poll,

@@ -6,7 +6,7 @@ import type { OpenAppender } from '../event-store/high-water-mark.ts';
 import type { Sql } from '../postgres/pool.ts';
 import { readFailures } from '../state/failures.ts';
 
-/** What is stored about every projection; one statement for them all. */
+/** The stored rows of every projection, read by one statement. */
 export interface StoredView {
   readonly name: string;
   readonly cursor: bigint;
@@ -38,27 +38,27 @@ export async function readViews(sql: Sql): Promise<{
 export interface StatusParts {
   readonly name: string;
   readonly tables: readonly string[];
-  /** Taken before `view` and `failure` were read. */
+  /** Read before `view` and `failure`. */
   readonly snapshot: ProjectionSnapshot | null;
   readonly view: StoredView | undefined;
   readonly failure: FailureStatus | null;
-  /** Of a halt for which no event is at fault. */
+  /** Error code of a halt that no event caused. */
   readonly historyCode: string | null;
-  /** How far events have been looked at; ahead of the stored cursor over events that are not handled. */
+  /** The position up to which events were read; ahead of the stored cursor over events that are not handled. */
   readonly scanned: bigint;
-  /** Null while the store cannot be read: how far behind the projection is, is not known then. */
+  /** Null while the store cannot be read: the lag is not known then. */
   readonly head: bigint | null;
-  /** Seconds since the head was first seen above the cursor; null where it was not. */
+  /** Seconds since the high-water mark was first above the cursor; null if it is not. */
   readonly secondsAbove: (cursor: bigint) => number | null;
   readonly holders: readonly OpenAppender[];
-  /** That the database is away, or what the last scheduled check found wrong with the store itself. */
+  /** That the database is away, or the problem of the store that the last scheduled check found. */
   readonly storeProblem: string | null;
   readonly backingOffSince: number | null;
   /** It waits for memory for its next page. */
   readonly waitsForRoom?: boolean;
   /** Milliseconds that it has waited for a connection for its page. */
   readonly waitedMs: number;
-  /** Who holds the lock that its page waits for, in words. */
+  /** A text that names the holder of the lock that its page waits for. */
   readonly lockedBy?: string | null;
   readonly ratePerSecond: number;
   readonly inOrder: readonly InOrder[];
@@ -68,13 +68,13 @@ export interface StatusParts {
 export function toStatus(parts: StatusParts): ProjectionStatus {
   const { name, snapshot, view, failure, head } = parts;
   const stored = view?.cursor ?? 0n;
-  // What is remembered of a row that is gone says nothing any more.
+  // Values in memory do not hold for a row that no longer exists.
   const gone = view === undefined;
   const cursor = !gone && parts.scanned > stored ? parts.scanned : stored;
   const lag = lagBehind(head, cursor);
   const state = snapshot === null ? 'idle' : stateOf(snapshot);
   const position = view?.position ?? 0n;
-  // The measured rate falls slowly; what has stopped has none.
+  // The measured rate falls slowly; a projection that has stopped has none.
   const ratePerSecond = !gone && (state === 'catching-up' || state === 'live') ? parts.ratePerSecond : 0;
   return {
     name,
@@ -117,15 +117,15 @@ function secondsBetween(position: bigint, newest: bigint | null): number {
 }
 
 const NOT_READ = 'the event store was not read since the start or the last lost connection, so the lag is not known';
-const WAITS_FOR_ROOM = 'waiting for memory: the pages of other projections take up all there is for pages';
+const WAITS_FOR_ROOM = 'waiting for memory: the pages of other projections take up all memory for pages';
 
-/** `backing off: …` alone does not tell a moment from an hour. */
+/** `backing off: …` alone does not show whether it takes a moment or an hour. */
 function sinceWhen(detail: string | null, since: number | null): string | null {
   if (detail === null || since === null) return detail;
   return detail.replace(/^backing off:/, `backing off since ${new Date(since).toISOString().slice(0, 19)}Z:`);
 }
 
-/** An appender that stays open holds everyone: name it after a second. */
+/** An open appender holds back every projection: it is named after a second. */
 function holderDetail(holders: readonly OpenAppender[]): string | null {
   const oldest = holders.find(({ seconds }) => seconds === null || seconds >= 1);
   if (oldest === undefined) return null;
@@ -144,13 +144,13 @@ function turnDetail(waitedMs: number): string | null {
   return `waiting for a turn to apply a page, for ${Math.floor(waitedMs / 1000)} s: other projections use all connections for pages`;
 }
 
-/** Said when there is nothing else to say: its rows lack something. */
+/** Shown if there is no other reason: rows are missing. */
 function skippedDetail(skipped: number): string | null {
   if (skipped === 0) return null;
   return skipped === 1 ? '1 event was skipped' : `${skipped} events were skipped`;
 }
 
-/** Halted without an event at fault: the store's history does not fit. */
+/** A halt that no event caused: the history of the store is another one. */
 function historyFailure(
   snapshot: ProjectionSnapshot | null,
   cursor: bigint,

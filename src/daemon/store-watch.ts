@@ -4,31 +4,31 @@ import type { Auditor } from '../event-store/late-arrivals.ts';
 
 export interface StoreWatchOptions {
   readonly auditor: Auditor;
-  /** What the start checks too. @throws EngineError */
+  /** The checks of the start. @throws EngineError */
   readonly check: () => Promise<void>;
   readonly log: Log;
 }
 
-/** Looks after the store while the daemon runs: what the safe head rests on can be undone by hand at any time. */
+/** Checks the store while the daemon runs: what the high-water mark depends on can be changed by hand at any time. */
 export interface StoreWatch {
-  /** On every scheduled poll, right after its head was read. Never rejects; one at a time, of one that is due meanwhile only the check runs. */
+  /** Called with every scheduled poll, right after its high-water mark was read. Never rejects. One at a time; for a poll that is due meanwhile only the check runs. */
   poll(head: bigint): Promise<void>;
-  /** Now, for a poll was refused, or the first one after that went well. Never rejects; asked for during a check, it runs once more after it. */
+  /** Checks now, after a refused poll or the first successful one after it. Never rejects. Called during a check, it runs once more after it. */
   examine(): Promise<void>;
-  /** What is wrong with the store now, for every projection's status; null when it is as it has to be. */
+  /** The present problem of the store, for the status of every projection; null if there is none. */
   problem(): string | null;
   /** After a lost connection. */
   forget(): void;
 }
 
-/** No alarm: whoever masks a payload for good reasons must not find every projection in need of a reset. */
+/** No alarm: after a payload was masked for good reasons, not every projection must need a reset. */
 const CHANGED =
   'an event was changed in place: projections that had passed it keep what they made of the old one until a reset';
 
 export function createStoreWatch({ auditor, check, log }: StoreWatchOptions): StoreWatch {
   let problem: string | null = null;
   let running = false;
-  /** Asked for while a check was under way, which may have read what has changed since. */
+  /** `examine` was called during a check, which may have read an older state. */
   let again = false;
 
   function found(now: string | null): void {

@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { TransitionRecord } from '../core/transition.ts';
 import { isTransient } from '../postgres/errors.ts';
@@ -15,55 +16,58 @@ const PRUNE_EVERY = 200;
 export interface TransitionLogOptions {
   readonly sql: Sql;
   readonly log: Log;
-  /** Milliseconds between two writes at least. Default 1000. */
+  /** Least milliseconds between two writes. Default 1000. */
   readonly everyMs?: number;
+  readonly clock?: Clock;
 }
 
 /**
- * Writes down changes of state: many in one statement, once a second at most, and none while nothing changes. Nobody
- * waits for it, and what it cannot write harms nothing.
+ * Stores changes of state: many in one statement, once a second at most. Nothing waits for it. A transition that the
+ * database refuses for good is dropped and logged.
  */
 export class TransitionLog {
   readonly #options: TransitionLogOptions;
+  readonly #clock: Clock;
   #rows: Omit<TransitionRecord, 'number'>[] = [];
-  #timer: NodeJS.Timeout | null = null;
+  #cancelTimer: (() => void) | null = null;
   #writing: Promise<void> | null = null;
   #stopped = false;
-  /** A process that lives shortly prunes too. */
+  /** The first write prunes, so that processes with a short life do too. */
   #sincePruned = PRUNE_EVERY;
 
   constructor(options: TransitionLogOptions) {
     this.#options = options;
+    this.#clock = options.clock ?? systemClock;
   }
 
   /** Never throws. */
   note(row: Omit<TransitionRecord, 'number' | 'at'>): void {
     const detail = row.detail?.replaceAll('\0', '\uFFFD') ?? null;
-    this.#rows.push({ ...row, detail, at: new Date().toISOString() });
+    this.#rows.push({ ...row, detail, at: new Date(this.#clock.wallClock()).toISOString() });
     if (this.#rows.length > BUFFERED) this.#rows.shift();
     this.#schedule(this.#options.everyMs ?? EVERY_MS);
   }
 
-  /** Writes what is left, once, after the write under way. Never rejects. */
+  /** Writes the remaining rows, once, after the present write. Never rejects. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
     await this.#writing;
     await this.#write();
   }
 
   #schedule(ms: number): void {
     if (this.#stopped || this.#writing !== null) return;
-    this.#timer ??= setTimeout(() => {
-      this.#timer = null;
+    this.#cancelTimer ??= this.#clock.later(ms, () => {
+      this.#cancelTimer = null;
       void this.#write();
-    }, ms);
+    });
   }
 
   /**
-   * Never two at once: a slow write would be overtaken by the next one, its rows would stand behind newer ones, and a stop
-   * would wait for one of them only. What is noted meanwhile waits, within the same bound.
+   * Never two at once: the next write could overtake a slow one, its rows would follow newer ones, and a stop would wait for
+   * one of them only. Rows noted meanwhile wait, within the same bound.
    */
   #write(): Promise<void> {
     const writing = this.#store().then((ms) => {
@@ -74,7 +78,7 @@ export class TransitionLog {
     return writing;
   }
 
-  /** @returns milliseconds until the next write at least */
+  /** @returns least milliseconds until the next write */
   async #store(): Promise<number> {
     const { sql, log, everyMs = EVERY_MS } = this.#options;
     const rows = this.#rows;
@@ -87,7 +91,7 @@ export class TransitionLog {
       return everyMs;
     } catch (error) {
       log.debug({ err: error, rows: rows.length }, 'transitions not stored');
-      // What the database refuses for good would be refused for ever.
+      // Rows that the database refuses for good would be refused again and again.
       if (!isTransient(error)) return everyMs;
       this.#rows = [...rows, ...this.#rows].slice(-BUFFERED);
       return AGAIN_MS;

@@ -5,7 +5,7 @@ import type { Transition } from './api.ts';
 
 /**
  * An XState inspection observer that turns snapshots of projections into changes of state. It must never throw: an
- * exception here would leave the actor's mailbox stuck for good.
+ * exception here would block the actor's mailbox for ever.
  */
 export function watchTransitions(announce: (change: Transition) => void, log: Log): (event: InspectionEvent) => void {
   const last = new Map<string, string>();
@@ -19,7 +19,7 @@ export function watchTransitions(announce: (change: Transition) => void, log: Lo
       const snapshot = event.snapshot as ProjectionSnapshot;
       if (snapshot.status !== 'active') {
         if (snapshot.status === 'error')
-          log.error({ projection: name, err: snapshot.error }, 'the actor died and is put back');
+          log.error({ projection: name, err: snapshot.error }, 'the actor died of a bug and is restarted');
         return;
       }
       const to = fullStateOf(snapshot);
@@ -36,7 +36,7 @@ export function watchTransitions(announce: (change: Transition) => void, log: Lo
       try {
         log.error({ err: error }, 'a transition could not be announced');
       } catch {
-        // The log itself throws: there is nobody left to tell.
+        // The log itself throws: the error cannot be reported.
       }
     }
   };
@@ -52,8 +52,8 @@ const WAITS = new Set([
 const WORKS = new Set(['idle.opening', 'catching-up.working', 'live.working', 'failed.attempting']);
 
 /**
- * Tells what is worth a line. A projection that waits for its database, or for another daemon, tries again and again:
- * the first wait of a kind is news, what repeats it is not until the projection has got somewhere.
+ * Decides which changes are logged. A projection that waits for its database, or for another daemon, tries again and again:
+ * the first wait of a kind is logged, and its repetitions are not until the projection has made progress.
  */
 function newsFilter(): (name: string, from: string, to: string) => boolean {
   const waits = new Map<string, ReadonlySet<string>>();

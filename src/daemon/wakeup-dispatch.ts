@@ -11,18 +11,18 @@ export interface DispatchOptions {
   readonly highWaterMark: Pick<HighWaterMarkCache, 'since'>;
   /** Wakes the machine of a projection. */
   readonly wake: (name: string) => void;
-  /** Projections have passed over events. */
+  /** Called when projections have passed over events. */
   readonly onPassed: () => void;
 }
 
-/** What was appended after a position, and which projections handle any of it. */
-interface ActorUpdate extends ReadRange {
+/** The events after a position, and the projections that handle any of them. */
+interface Appended extends ReadRange {
   readonly handledBy: ReadonlySet<string>;
 }
 
 /**
- * Takes what a poll found to the projections. Only those that handle an event of it are woken; the others move over it
- * in memory, all of them in one loop: a thousand machines that each run for nothing cost 150 ms of CPU.
+ * Passes the result of a poll on to the projections. Only those that handle one of its events are woken; the others pass
+ * over them in memory, all in one loop: a thousand machines that each run without effect cost 150 ms of CPU.
  */
 export class WakeupDispatcher {
   readonly #options: DispatchOptions;
@@ -36,42 +36,42 @@ export class WakeupDispatcher {
   }
 
   /**
-   * Where the events of the poll are not known (the first one, a flood), all are woken; after a lost connection all of
-   * them say so themselves.
+   * If the events of the poll are not known (the first poll, a flood), all projections are woken; after a lost connection
+   * each projection asks for it.
    */
   deliver(poll: Pick<PollResult, 'source'>): void {
     const { workers, wake, onPassed } = this.#options;
     const all = poll.source === 'schedule';
-    const newsAfter = this.#newsByPosition();
+    const appendedAfter = this.#appendedByPosition();
     let passed = false;
     for (const [name, { runner }] of workers) {
       const { wakeup } = runner;
       if (wakeup === 'useless') continue;
-      const news = all || wakeup === 'needed' ? null : newsAfter(runner.checkpoint.readPosition);
-      if (news === null || news.handledBy.has(name)) wake(name);
+      const appended = all || wakeup === 'needed' ? null : appendedAfter(runner.checkpoint.readPosition);
+      if (appended === null || appended.handledBy.has(name)) wake(name);
       else {
-        runner.checkpoint.passOver(news);
+        runner.checkpoint.passOver(appended);
         passed = true;
       }
     }
     if (passed) onPassed();
   }
 
-  /** Most projections stand at one position, and so at the same bigint: comparing that costs less than a look-up. */
-  #newsByPosition(): (after: bigint) => ActorUpdate | null {
-    const known = new Map<bigint, ActorUpdate | null>();
-    let [last, lastNews]: [bigint | null, ActorUpdate | null] = [null, null];
+  /** Most projections have the same position, and so the same bigint: the comparison costs less than a look-up in the Map. */
+  #appendedByPosition(): (after: bigint) => Appended | null {
+    const known = new Map<bigint, Appended | null>();
+    let [last, lastAppended]: [bigint | null, Appended | null] = [null, null];
     return (after) => {
-      if (after === last) return lastNews;
+      if (after === last) return lastAppended;
       const found = known.get(after);
-      const news = found === undefined ? this.#newsAfter(after) : found;
-      known.set(after, news);
-      [last, lastNews] = [after, news];
-      return news;
+      const appended = found === undefined ? this.#appendedAfter(after) : found;
+      known.set(after, appended);
+      [last, lastAppended] = [after, appended];
+      return appended;
     };
   }
 
-  #newsAfter(after: bigint): ActorUpdate | null {
+  #appendedAfter(after: bigint): Appended | null {
     const appended = this.#options.highWaterMark.since(after);
     if (appended === null) return null;
     const { to, toId, events } = appended;

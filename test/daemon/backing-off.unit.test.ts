@@ -9,14 +9,14 @@ function open() {
   const log = capturingLog();
   const backingOff = new BackingOffs({ furthest: () => clock.position, now: () => clock.ms, log });
   const attempt = (name: string, detail = REASON) => {
-    backingOff.heard({ name, to: 'catching-up.working', detail });
-    backingOff.heard({ name, to: 'catching-up.backing-off', detail });
+    backingOff.onTransition({ name, to: 'catching-up.working', detail });
+    backingOff.onTransition({ name, to: 'catching-up.backing-off', detail });
   };
   return { clock, log, backingOff, attempt };
 }
 
-// Seen red with: `known ?? fresh` taken for `fresh` (every attempt begins anew).
-test('it backs off since its first attempt in vain, until it has come further or does something else', () => {
+// Seen red with: `fresh` in place of `known ?? fresh` (every attempt starts a new period).
+test('a period of backing off starts with the first failed attempt and ends with progress or another state', () => {
   const { clock, backingOff, attempt } = open();
   attempt('band');
   clock.ms += 60_000;
@@ -27,34 +27,34 @@ test('it backs off since its first attempt in vain, until it has come further or
   expect([backingOff.since('band'), backingOff.lasting()]).toEqual([null, []]);
   attempt('band');
   expect(backingOff.since('band')).toBe(1_060_000);
-  backingOff.heard({ name: 'band', to: 'idle.paused', detail: null });
+  backingOff.onTransition({ name: 'band', to: 'idle.paused', detail: null });
   expect(backingOff.since('band')).toBeNull();
 });
 
-// Seen red with: 'idle.standby' taken for trouble whatever its detail.
-test('standing by for another daemon is no trouble, standing by for a database that refuses is', () => {
+// Seen red with: 'idle.standby' counted as a backoff whatever its detail.
+test('standby because of another daemon is no backoff, standby because of a refusing database is', () => {
   const { backingOff } = open();
-  backingOff.heard({ name: 'band', to: 'idle.standby', detail: 'another daemon works on it' });
+  backingOff.onTransition({ name: 'band', to: 'idle.standby', detail: 'another daemon works on it' });
   expect(backingOff.since('band')).toBeNull();
-  backingOff.heard({ name: 'band', to: 'idle.standby', detail: REASON });
+  backingOff.onTransition({ name: 'band', to: 'idle.standby', detail: REASON });
   expect(backingOff.since('band')).not.toBeNull();
 });
 
-// Seen red with: `tellAt` not doubled (a line every second), and a line for each projection.
-test('the log names them after 10 s, then with doubling gaps, in one line for each reason', () => {
+// Seen red with: `logAt` not doubled (a line every second), and a line for each projection.
+test('they are logged after 10 s and then with doubling gaps, in one line for each reason', () => {
   const { clock, log, backingOff, attempt } = open();
   const names = Array.from({ length: 1000 }, (_, index) => `p${index}`);
   for (const name of names) attempt(name);
   attempt('other', 'backing off: cannot execute UPDATE in a read-only transaction');
-  const told: number[] = [];
+  const logged: number[] = [];
   for (let second = 1; second <= 100; second++) {
     clock.ms += 1000;
     const before = log.lines.length;
     backingOff.check();
-    if (log.lines.length > before) told.push(second);
+    if (log.lines.length > before) logged.push(second);
     expect(log.lines.length - before).toBeLessThanOrEqual(2);
   }
-  expect(told).toEqual([10, 20, 40, 80]);
+  expect(logged).toEqual([10, 20, 40, 80]);
   expect(log.lines[0]).toMatchObject({ level: 'warn', fields: { count: 1000, seconds: 10, detail: REASON } });
   expect(log.lines[0]?.fields['projections']).toHaveLength(10);
 });

@@ -5,7 +5,7 @@ import { openScene } from '../support/scene.ts';
 
 const YEAR_SECONDS = 365 * 86_400;
 
-// Seen red with: behindSeconds made of the events' own times, as lagSeconds is.
+// Seen red with: behindSeconds computed from the times of the events, as lagSeconds is.
 test('an event of last year that arrived a moment ago has waited for a moment, not for a year', async () => {
   await using scene = await openScene([createLedger().projection]);
   await scene.append(

@@ -4,7 +4,7 @@ import { createLedger, noted } from '../support/noted-ledger.ts';
 import { openScene, type Scene } from '../support/scene.ts';
 
 const { projection } = createLedger({ name: 'ledger' });
-/** Of the daemon's pools, and the session that listens. */
+/** The sessions of the daemon's pools, and the one that listens. */
 const PLACES = 15;
 
 let scene: Scene;
@@ -24,10 +24,10 @@ async function sessions(id: string): Promise<number> {
 }
 
 // Seen red with: `cancelRequest` left out of AnswerWatch, the session destroyed instead (26 sessions after 2.5
-// seconds, and one more for each look that is given up).
-test('while somebody holds the events, a daemon that gives up its looks has no more sessions than places', async () => {
-  const patience = { answerMs: 1000, headAnswerMs: 100 };
-  const daemon = await scene.start({ patience, requeueEveryMs: 20 });
+// seconds, and one more for each poll that is abandoned).
+test('while another session locks the events, a daemon that abandons its polls has no more sessions than its pools allow', async () => {
+  const timeouts = { answerMs: 1000, headAnswerMs: 100 };
+  const daemon = await scene.start({ timeouts, requeueEveryMs: 20 });
   await scene.append(...noted('a', 1, 1));
   await untilApplied(daemon, scene.sql);
   let most = 0;

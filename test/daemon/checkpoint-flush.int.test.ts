@@ -26,7 +26,7 @@ const child = defineProjection<Rare>()({
 });
 
 // Seen red with: `waitsForAnother` always false (the second flush comes after 10 s of the clock, since the rows are
-// many), and with `wanted` false in storeIdleMoves.
+// many), and with `wanted` false in flushIdleCheckpoints.
 test('a checkpoint that another projection waits for is stored with the next tick, among however many others', async () => {
   await using scene = await openScene([parent, child]);
   const { sql } = scene;
@@ -35,11 +35,11 @@ test('a checkpoint that another projection waits for is stored with the next tic
   const workers = new Map([
     ['parent', { runner: one.runner }],
     ['child', { runner: other.runner }],
-    // Rows that are not there: they are never found moved, so each tick counts them.
+    // Rows that do not exist: they are never found moved, so each tick counts them.
     ...Array.from({ length: 3000 }, (_, index) => [`other_${index}`, { runner: one.runner }] as const),
   ]);
   const [first] = await scene.append(...noted('a', 1, 1, { name: 'Unheard' }));
-  // Not `expect.poll`, which moves a simulated clock on while it waits.
+  // Not `expect.poll`, which advances a simulated clock while it waits.
   const untilStored = async (position: bigint | undefined): Promise<void> => {
     const end = performance.now() + 10_000;
     const stored = async () => (await scene.row('parent'))?.['cursor'];

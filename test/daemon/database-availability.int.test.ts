@@ -3,8 +3,8 @@ import { untilApplied, untilCaughtUp, untilStatus } from '../support/engine.ts';
 import { createLedger, noted, readLedger } from '../support/noted-ledger.ts';
 import { capturingLog, gate, openScene } from '../support/scene.ts';
 
-// Seen red with: `backingOff.heard` never called.
-test('a database that stays read-only is backed off from, and status says since when', async () => {
+// Seen red with: `backingOff.onTransition` never called.
+test('a projection backs off from a database that stays read-only, and status has the start of that', async () => {
   const { projection } = createLedger();
   await using scene = await openScene([projection]);
   const readOnly = async (on: boolean): Promise<void> => {
@@ -31,7 +31,7 @@ test('a database that stays read-only is backed off from, and status says since 
   expect(await untilStatus(daemon, 'ledger', ({ state }) => state === 'live')).toMatchObject({ backingOffSince: null });
 });
 
-// Seen red with: the look at 57014 left out of applyPage (the same page again, and then for ever).
+// Seen red with: the check of 57014 left out of applyPage (the same page again, and then for ever).
 test('a page of which a statement ran into its time limit is tried with fewer events', async () => {
   const { projection } = createLedger();
   await using scene = await openScene([projection]);
@@ -42,7 +42,7 @@ test('a page of which a statement ran into its time limit is tried with fewer ev
   const held = scene.sql.begin(async (tx) => {
     await tx`SELECT FROM readviews WHERE name = 'ledger' FOR UPDATE`;
     await inPage.passed;
-    // What a statement_timeout does, at the moment that the test wants: the page waits to publish how far it is.
+    // The effect of a statement_timeout, at the moment that the test chooses: the page waits before it stores its position.
     await vi.waitFor(
       async () => {
         const [row] = await scene.sql<{ pid: number }[]>`
@@ -70,7 +70,7 @@ test('a page of which a statement ran into its time limit is tried with fewer ev
 });
 
 // Seen red with: `page.after` put back to `work.cursor` in applyPart.
-test('the place of a projection does not step back when an event fails right after events that it does not handle', async () => {
+test('the position of a projection does not go back when an event fails right after events that it does not handle', async () => {
   const { projection } = createLedger({
     handle: (event, row) => {
       if (event.payload.text === 'bad1') throw new Error('not this one');

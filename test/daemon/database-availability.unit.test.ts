@@ -3,7 +3,7 @@ import { silentLog } from '../../src/core/log.ts';
 import { DatabaseAvailability } from '../../src/daemon/database-availability.ts';
 import { ofOurDatabase } from '../../src/postgres/errors.ts';
 
-test('whoever backs off is told once for each time that the database comes back, and not while it answers', () => {
+test('onBack is called once each time that the database answers again, and not while it answers', () => {
   const onBack = vi.fn();
   const databaseError = new DatabaseAvailability(silentLog, undefined, onBack);
   databaseError.answered();
@@ -17,8 +17,8 @@ test('whoever backs off is told once for each time that the database comes back,
   expect(databaseError.away).toBe(false);
 });
 
-// Seen red with: `detail` null whatever the reason: every projection is then live, and nothing says why it stands still.
-test('a poll that the database refuses is told with its reason, one that it does not answer is not', () => {
+// Seen red with: `detail` null whatever the reason: every projection is then live, without a reason for the missing progress.
+test('a poll that the database refuses is shown with its reason, one that it does not answer is not', () => {
   const databaseError = new DatabaseAvailability(silentLog);
   expect(databaseError.detail).toBeNull();
   databaseError.refused(new Error('column "id" does not exist'));

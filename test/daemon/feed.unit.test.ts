@@ -63,18 +63,18 @@ async function pollsAfter(
   const before = delivered;
   await vi.advanceTimersByTimeAsync(3000);
   subscription.unsubscribe();
-  return { polls: delivered - before, told: log.lines.filter(({ level }) => level === 'error').length };
+  return { polls: delivered - before, logged: log.lines.filter(({ level }) => level === 'error').length };
 }
 
-// Seen red with: `restarted` left out for push, and for all of it; the try around onLook left out. (That of NOTIFY is held by
-// the one around everything too: it spares the other sources the pause.)
+// Seen red with: `restarted` left out for push, and for all of it; the try around onPoll left out. (That of NOTIFY is held by
+// the outer one too: its own spares the other sources the pause.)
 test.each(['listen', 'push', 'push ends', 'epoch', 'onAnswer', 'onPoll'] as const)(
-  'when %s breaks, it is told, a bounded number of times, and projections are woken again',
+  'when %s breaks, it is logged, a bounded number of times, and projections are woken again',
   async (part) => {
-    const { polls, told } = await pollsAfter(part);
+    const { polls, logged } = await pollsAfter(part);
     expect(polls).toBeGreaterThan(0);
-    expect(told).toBeGreaterThan(0);
-    expect(told).toBeLessThan(20);
+    expect(logged).toBeGreaterThan(0);
+    expect(logged).toBeLessThan(20);
   },
 );
 

@@ -32,7 +32,7 @@ test('a flush that failed is tried again a second later', () => {
   expect(flushes(1000, { failsAt: 6 }).slice(0, 4)).toEqual([1, 6, 7, 12]);
 });
 
-test('nothing is stored where nothing was passed over', () => {
+test('nothing is stored if nothing was passed over', () => {
   expect(flushes(0)).toEqual([]);
   expect(flushes(0, { wantedAt: 8 })).toEqual([]);
 });

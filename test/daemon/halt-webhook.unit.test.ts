@@ -18,8 +18,8 @@ const halt: Halt = {
 const SECRET = 's3cr3t-path';
 const options = () => ({ signal: new AbortController().signal });
 
-// Seen red with: TRIES = 1; `answer.ok` not looked at.
-test('a halt is posted again until it is taken, three times at most', async () => {
+// Seen red with: TRIES = 1; `answer.ok` not checked.
+test('a halt is posted again until it is accepted, at most three times', async () => {
   const receiver = await startReceiver((response, count) => void response.writeHead(count < 3 ? 500 : 204).end());
   await haltWebhook(`http://me:p%40ss@${receiver.host}/${SECRET}`, { baseMs: 1 })(halt, options());
   expect(receiver.posted).toHaveLength(3);
@@ -36,8 +36,8 @@ test('a halt is posted again until it is taken, three times at most', async () =
 test.each([
   ['a refusal', (host: string) => `http://${host}/${SECRET}`, 'it answered 404', 404],
   ['a redirect, which is not followed,', (host: string) => `http://${host}/${SECRET}`, 'it answered 302', 302],
-  ['nobody there', () => `http://127.0.0.1:9/${SECRET}`, 'it could not be reached', 0],
-])('%s is told in words without the address', async (_what, address, words, status) => {
+  ['no server', () => `http://127.0.0.1:9/${SECRET}`, 'it could not be reached', 0],
+])('%s is reported in words without the address', async (_what, address, words, status) => {
   const elsewhere = await startReceiver((response) => void response.end());
   const receiver = await startReceiver(
     (response) => void response.writeHead(status, { location: `http://${elsewhere.host}/` }).end(),
@@ -45,13 +45,15 @@ test.each([
   const error: unknown = await Promise.resolve(
     haltWebhook(address(receiver.host), { baseMs: 1 })(halt, options()),
   ).catch((thrown: unknown) => thrown);
-  expect(String(error)).toMatch(new RegExp(`^Error: the webhook did not take it in 3 tries: (${words}|ECONNREFUSED)$`));
+  expect(String(error)).toMatch(
+    new RegExp(`^Error: the webhook did not accept it in 3 tries: (${words}|ECONNREFUSED)$`),
+  );
   expect(JSON.stringify(error, Object.getOwnPropertyNames(error))).not.toContain(SECRET);
   expect(elsewhere.posted).toEqual([]);
 });
 
 // Seen red with: no deadline of a try; the signal not given to fetch.
-test('one that does not answer is given up in time, and at once when the daemon stops', async () => {
+test('an attempt without an answer ends at its deadline, and at once when the daemon stops', async () => {
   const receiver = await startReceiver(() => undefined);
   const webhook = haltWebhook(`http://${receiver.host}/`, { withinMs: 50, baseMs: 1 });
   await expect(webhook(halt, options())).rejects.toThrow('it did not answer in time');

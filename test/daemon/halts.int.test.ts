@@ -15,18 +15,18 @@ function broken() {
   }).projection;
 }
 
-const told = (log: ReturnType<typeof capturingLog>, message: string) =>
+const logged = (log: ReturnType<typeof capturingLog>, message: string) =>
   log.lines.filter((line) => line.message === message).map(({ fields }) => fields);
 
-// Seen red with: `#told` not looked at; `delete` taken out; the payload put into the halt.
-test('a halt is posted to a real receiver once, without the payload, and again when it halts anew', async () => {
+// Seen red with: `#notified` not checked; `delete` taken out; the payload put into the halt.
+test('a halt is posted to a real receiver once, without the payload, and again after the next halt', async () => {
   await using scene = await openScene([broken()]);
   const receiver = await startReceiver((response) => void response.end());
   const log = capturingLog();
   const [, bad] = await scene.append(...noted('a', 1, 3));
   const haltWebhookUrl = `http://${receiver.host}/T0KEN`;
   const daemon = await scene.start({ retries: 1, retryFailedAfterMs: 5, haltWebhookUrl, log });
-  await vi.waitFor(() => expect(told(log, 'a halt was told')).toHaveLength(1), { timeout: 20_000 });
+  await vi.waitFor(() => expect(logged(log, 'a receiver was notified of a halt')).toHaveLength(1), { timeout: 20_000 });
   expect(JSON.parse(receiver.posted[0]?.body ?? '')).toEqual({
     projection: 'ledger',
     position: String(bad?.position),
@@ -39,17 +39,17 @@ test('a halt is posted to a real receiver once, without the payload, and again w
     at: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
     daemon: daemon.id,
   });
-  // An operator who sends RETRY sees by the answer that it has failed again.
+  // The answer to RETRY shows the operator that it has failed again.
   expect(await daemon.send('ledger', 'RETRY')).toMatchObject({ kind: 'done', state: 'failed' });
   await daemon.send('ledger', 'RESET');
-  await vi.waitFor(() => expect(told(log, 'a halt was told')).toHaveLength(2), { timeout: 20_000 });
+  await vi.waitFor(() => expect(logged(log, 'a receiver was notified of a halt')).toHaveLength(2), { timeout: 20_000 });
   expect(receiver.posted.map(({ body }) => (JSON.parse(body) as Halt).attempts)).toEqual([2, 2]);
   await daemon.stop();
   expect(JSON.stringify(log.lines)).not.toContain('T0KEN');
 });
 
-// Seen red with: null for the code in halts.ts.
-test('a halt for which no event is at fault is told with its code', async () => {
+// Seen red with: null for the code in halt-notifier.ts.
+test('a halt that no event caused is reported with its code', async () => {
   await using scene = await openScene([createLedger().projection]);
   await scene.append(...noted('a', 1, 3));
   await (await scene.start()).stop();
@@ -59,8 +59,8 @@ test('a halt for which no event is at fault is told with its code', async () => 
   await vi.waitFor(() => expect(halts).toMatchObject([{ position: null, code: 'HISTORY_AHEAD' }]), { timeout: 20_000 });
 });
 
-// Seen red with: the hook's error not caught (the webhook then hears nothing); stop without the abort.
-test('a hook that throws, and a receiver that hangs, are logged and harm nothing; a stop does not wait for them', async () => {
+// Seen red with: the hook's error not caught (the webhook then gets nothing); stop without the abort.
+test('a hook that throws and a receiver that hangs are logged and affect nothing; a stop does not wait for them', async () => {
   await using scene = await openScene([broken()]);
   const receiver = await startReceiver(() => undefined);
   const log = capturingLog();
@@ -81,26 +81,29 @@ test('a hook that throws, and a receiver that hangs, are logged and harm nothing
   const began = performance.now();
   await daemon.stop();
   expect(performance.now() - began).toBeLessThan(4_000);
-  expect(told(log, 'a halt could not be told').map(({ receiver: who }) => who)).toEqual(['onHalt', 'webhook']);
+  expect(logged(log, 'a receiver could not be notified of a halt').map(({ receiver: who }) => who)).toEqual([
+    'onHalt',
+    'webhook',
+  ]);
 });
 
 // Seen red with: `position > cursor` in readHalt (no event, only "halted before an event that failed"); the same left out
-// of readStandingFailure.
-test('a halt for what a handler left behind is told with its event, although that is applied', async () => {
+// of readCurrentFailure.
+test('a halt for an uncaught error of a handler is reported with its event, although that is applied', async () => {
   const { projection } = createLedger();
   await using scene = await openScene([projection]);
   const halts: Halt[] = [];
   const daemon = await scene.start({ onHalt: (halt) => void halts.push(halt) });
   const [, event, last] = await scene.append(...noted('a', 1, 3));
   await untilCaughtUp(daemon, scene.sql);
-  const culprit = { projection: 'ledger', event: { position: event?.position, id: event?.id, name: 'Noted' } as never };
-  await daemon.halt(culprit, new Error('left behind'));
+  const origin = { projection: 'ledger', event: { position: event?.position, id: event?.id, name: 'Noted' } as never };
+  await daemon.halt(origin, new Error('left behind'));
   await vi.waitFor(() => expect(halts).toHaveLength(1), { timeout: 20_000 });
   expect(halts).toMatchObject([
     { position: String(event?.position), eventId: event?.id, eventName: 'Noted', error: 'left behind', attempts: 1 },
   ]);
   expect(await scene.row('ledger')).toMatchObject({ status: 'halted', cursor: last?.position });
-  // What is tried is the event a projection stands before: this one has been applied.
+  // A dry run takes the event that a projection has stopped before: this one has been applied.
   expect(await readCurrentFailure(scene.sql, 'ledger')).toBe(null);
   await daemon.send('ledger', 'RETRY');
   await untilCaughtUp(daemon, scene.sql);

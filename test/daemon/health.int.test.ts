@@ -9,7 +9,7 @@ import { openScene, type Scene } from '../support/scene.ts';
 
 let clock = 0;
 const progress = new Progress(() => clock);
-/** How long the pull had got nowhere when a handler was called with the first event of a page. */
+/** For how long the run had made no progress when a handler was called with the first event of a page. */
 let stalled: number[] = [];
 let size = 0;
 
@@ -54,15 +54,15 @@ function pulling(upTo: number, crashLoopGuard?: CrashLoopGuard) {
   return by.run();
 }
 
-// Seen red with: no word to `progress` when a page is tried.
+// Seen red with: `progress` not notified when a page is tried.
 test('a page that is tried again with fewer events, each time up to its deadline, is not stalled', async () => {
   expect(await pulling(4)).toEqual({ kind: 'caught-up' });
   // Of four events, which runs into its deadline, then twice of two.
   expect(stalled).toEqual([0, 0, 0]);
 });
 
-// Seen red with: `progress.rests` left out of the puller.
-test('a projection that waits for its turn after a crash is not stalled, however long the others take', async () => {
+// Seen red with: `progress.rests` left out of the runner.
+test('a projection that waits for its turn after a crash is not stalled, however long the other projections take', async () => {
   const waited: number[] = [];
   class Crowded extends Mutex {
     override take<T>(work: () => Promise<T>): Promise<T> {

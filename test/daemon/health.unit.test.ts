@@ -11,7 +11,7 @@ function rig() {
 }
 
 // Seen red with: `rests` that does nothing.
-test('a projection at rest is well for ever: the store is quiet, or it is halted, paused or backing off', () => {
+test('a projection at rest is healthy for ever: there are no events, or it is halted, paused or backing off', () => {
   const { progress, health, wait } = rig();
   wait(86_400_000);
   expect(health()).toEqual({ ok: true, stalled: [] });
@@ -22,8 +22,8 @@ test('a projection at rest is well for ever: the store is quiet, or it is halted
   expect(health()).toEqual({ ok: true, stalled: [] });
 });
 
-// Seen red with: `applied` that does not begin anew.
-test('a pull is as old as what it last got done', () => {
+// Seen red with: `applied` that does not restart the time.
+test('the age of a run counts from its last progress', () => {
   const { progress, health, wait } = rig();
   progress.running();
   for (const cursor of [10n, 20n, 30n]) {
@@ -39,7 +39,7 @@ test('a pull is as old as what it last got done', () => {
 });
 
 // Seen red with: `applied` that always begins one.
-test('a page that is committed while nothing is pulled begins no pull', () => {
+test('a page that is committed without a run begins no run', () => {
   const { progress, health, wait } = rig();
   progress.applied(10, 10n, 5);
   wait(86_400_000);
@@ -47,7 +47,7 @@ test('a page that is committed while nothing is pulled begins no pull', () => {
 });
 
 // Seen red with: a limit of 60 s whatever the policy says.
-test('a pull may take as long as its page may, and an answer', () => {
+test('a run may take as long as its page and an answer', () => {
   expect(stallLimit(DEFAULT_POLICY)).toBe(60_000);
   expect(stallLimit({ ...DEFAULT_POLICY, pageTimeoutMs: 600_000 })).toBe(630_000);
   expect(stallLimit(DEFAULT_POLICY, { answerMs: 5000 })).toBe(35_000);

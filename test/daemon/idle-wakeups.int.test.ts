@@ -25,9 +25,9 @@ beforeAll(async () => {
 });
 afterAll(async () => await scene[Symbol.asyncDispose]());
 
-function unheard(count = 1): NewEvent[] {
+function unhandled(count = 1): NewEvent[] {
   next += count;
-  return noted('unheard', next - count + 1, count, { name: 'Unheard' });
+  return noted('unhandled', next - count + 1, count, { name: 'Unheard' });
 }
 
 /** Which projections ran, and how often, while this was done and every projection came to the head. */
@@ -47,9 +47,9 @@ async function runsDuring(done: () => Promise<unknown>): Promise<Record<string, 
 
 // Seen red with: `handledBy.has(name)` taken for true, which wakes every projection with every poll.
 test('a poll wakes the projections that handle what was appended, and no other', async () => {
-  expect(await runsDuring(() => scene.append(...unheard(3)))).toEqual({});
+  expect(await runsDuring(() => scene.append(...unhandled(3)))).toEqual({});
   expect(
-    Object.keys(await runsDuring(() => scene.append(...unheard(), ...noted('heard', 1, 1), ...unheard()))),
+    Object.keys(await runsDuring(() => scene.append(...unhandled(), ...noted('heard', 1, 1), ...unhandled()))),
   ).toEqual(['busy']);
   const rare = noted('rare', 1, 1, { name: 'Rare' });
   expect(Object.keys(await runsDuring(() => scene.append(...rare))).sort()).toEqual(
@@ -58,18 +58,18 @@ test('a poll wakes the projections that handle what was appended, and no other',
 });
 
 // Seen red with: `onPassed` never called (the wait lasts a second longer, until its look at the rows: cut here at 900 ms).
-test('whoever waits for a projection that passes over an event is answered at once', async () => {
+test('a wait for a projection that passes over an event is answered at once', async () => {
   await untilCaughtUp(daemon, scene.sql);
   const [{ last }] = await scene.sql<[{ last: bigint }]>`SELECT max(position) AS last FROM events`;
   const waits = daemon.waitFor('idle_3', last + 1n, { timeoutMs: 900 });
-  await scene.append(...unheard());
+  await scene.append(...unhandled());
   expect(await waits).toEqual({ applied: true, lagEvents: 0 });
 });
 
 // Seen red with: moveIdle once for each; the UPDATE of readviews left out; last_event_id left as it was.
 test('idle projections are moved in one statement, and readviews with them', async () => {
   await untilCaughtUp(daemon, scene.sql);
-  const [appended] = await scene.append(...unheard());
+  const [appended] = await scene.append(...unhandled());
   await untilCaughtUp(daemon, scene.sql);
   const [row] = await scene.sql<[{ transactions: bigint; ids: string[]; behind: bigint }]>`
     SELECT count(DISTINCT s.xmin::text) AS transactions, array_agg(DISTINCT s.last_event_id) AS ids,
@@ -79,12 +79,12 @@ test('idle projections are moved in one statement, and readviews with them', asy
 });
 
 // Seen red with: `puller.forget()` left out of setPaused (the place shown moves on while it is paused).
-test('a paused projection passes over nothing; resumed, it stands where the others do', async () => {
+test('a paused projection passes over nothing; resumed, it reaches the position of the others', async () => {
   await untilCaughtUp(daemon, scene.sql);
   const [paused, reset] = ['idle_1', 'idle_2'];
   await daemon.send(paused, 'PAUSE');
   const before = await untilStatus(daemon, paused, ({ substate }) => substate === 'idle.paused');
-  await scene.append(...unheard(2));
+  await scene.append(...unhandled(2));
   await daemon.send(reset, 'RESET');
   await untilCaughtUp(
     daemon,
@@ -98,7 +98,7 @@ test('a paused projection passes over nothing; resumed, it stands where the othe
 });
 
 // Seen red with: the branch for `stay.cursor` left out of flush (the second daemon tries the same move each second).
-test('a second daemon takes over where the first one has moved an idle projection to', async () => {
+test('a second daemon continues from the position to which the first one has moved an idle projection', async () => {
   const [projection] = idle;
   if (projection === undefined) throw new Error('no projection');
   await using own = await openScene([projection]);
@@ -114,7 +114,7 @@ test('a second daemon takes over where the first one has moved an idle projectio
   };
   const pullers = [createRunner(own.sql, projection, highWaterMark), createRunner(own.sql, projection, highWaterMark)];
   const { signal } = new AbortController();
-  const [first] = await own.append(...noted('unheard', 1, 1, { name: 'Unheard' }));
+  const [first] = await own.append(...noted('unhandled', 1, 1, { name: 'Unheard' }));
   head = first?.position ?? 0n;
   const flushed: number[] = [];
   for (const runner of pullers) expect(await runner.run('catch-up', signal)).toEqual({ kind: 'caught-up' });
@@ -126,7 +126,7 @@ test('a second daemon takes over where the first one has moved an idle projectio
   expect(pullers.map(({ checkpoint }) => checkpoint.pendingFlush)).toEqual([null, null]);
 });
 
-// Guarded twice, since the events of the polls are forgotten too. Seen red with: projections whose news is not known left asleep.
+// Guarded twice, since the events of the polls are dropped too. Seen red with: projections not woken when the events are unknown.
 test('after a lost connection every projection reads its row again', async () => {
   const woken = new Set<string>();
   const stop = daemon.onTransition(({ name, to }) => {

@@ -4,7 +4,7 @@ import { promised } from '../support/promised.ts';
 import { openScene, type Scene } from '../support/scene.ts';
 
 const PROJECTIONS = 30;
-/** Handlers come no further until the test lets them. */
+/** Handlers wait until the test opens the gate. */
 const gate = promised<void>();
 
 const slow = Array.from({ length: PROJECTIONS }, (_, index) => {
@@ -34,8 +34,8 @@ async function timed<T>(work: () => Promise<T>): Promise<readonly [T, number]> {
 
 // Seen red with: status, commands and pauses on the pages' pool (they then wait for the gate), with `turns` left out
 // of the settings (PAUSE of a waiting projection then waits, and it counts as stalled).
-test('while every connection for pages is kept by a slow handler, status and PAUSE answer, and waiting is no stall', async () => {
-  const daemon = await scene.start({ patience: { stallMs: 400 } });
+test('while slow handlers keep every connection for pages, status and PAUSE answer, and waiting is no stall', async () => {
+  const daemon = await scene.start({ timeouts: { stallMs: 400 } });
   await scene.append({ aggregateName: 'domain.Test', aggregateId: 'a', sequenceNo: 1, name: 'Noted', payload: {} });
   const isWaiting = (detail: string | null) => detail?.startsWith('waiting for a turn to apply a page') === true;
   const waiting = await vi.waitFor(
@@ -51,7 +51,7 @@ test('while every connection for pages is kept by a slow handler, status and PAU
   const metrics = (await daemon.metrics()).projections.filter(({ turnSeconds }) => turnSeconds >= 1);
   expect(metrics.map(({ status }) => status.name).sort()).toEqual([...waiting].sort());
 
-  // One of those in flight: taken in at once, carried out when its page has ended. More of them than operators' places.
+  // A page in flight: the command is stored at once, and carried out when the page has ended. More of them than operator connections.
   const inFlight = slow.map(({ name }) => name).filter((name) => !waiting.includes(name));
   for (const name of inFlight) {
     const [, ms] = await timed(() => daemon.submit({ name, event: 'PAUSE', by: 'test' }));

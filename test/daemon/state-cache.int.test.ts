@@ -5,11 +5,11 @@ import { connect } from '../../src/postgres/pool.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { openStore } from '../support/engine.ts';
 
-// Seen red with the catch left out of read(), and with a database asked that is known to be away.
-test('while the database is away status shows what it said last, and why there is nothing newer', async () => {
+// Seen red with the catch left out of read(), and with a query to a database that is known to be away.
+test('while the database is away status shows the last state that was read, with the reason', async () => {
   await using database = await createTestDatabase();
   const sql = await openStore(database, [band]);
-  const nobody = connect({
+  const unreachable = connect({
     address: { host: '/no/such/folder', port: 5432, user: 'postgres', database: 'postgres' },
     applicationName: 'test',
     max: 1,
@@ -18,8 +18,8 @@ test('while the database is away status shows what it said last, and why there i
   const stored = new StateCache(() => known);
   try {
     expect(await stored.read(sql)).toMatchObject({ away: null });
-    const lost = await stored.read(nobody);
-    expect(lost.away).toBe('the database does not answer; this is what it said last');
+    const lost = await stored.read(unreachable);
+    expect(lost.away).toBe('the database does not answer; this is the last state that was read');
     expect(lost.views.get('band')).toMatchObject({ cursor: 0n, generation: 0n });
     await sql`UPDATE projection_state SET generation = 7`;
     known = 'it is started again';
@@ -32,10 +32,10 @@ test('while the database is away status shows what it said last, and why there i
       refused: true,
       away: expect.stringContaining('"readviews" does not'),
     });
-    // What is wrong with the statement itself is not hidden.
+    // An error of the statement itself is not hidden.
     await sql`CREATE TABLE readviews (name text)`;
     await expect(stored.read(sql)).rejects.toMatchObject({ code: '42703' });
   } finally {
-    await Promise.all([sql, nobody].map((pool) => pool.end({ timeout: 1 })));
+    await Promise.all([sql, unreachable].map((pool) => pool.end({ timeout: 1 })));
   }
 });

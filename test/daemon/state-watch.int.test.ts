@@ -16,7 +16,7 @@ const STATUSES: readonly StoredStatus[] = ['running', 'paused', 'halted'];
 
 let database: TestDatabase;
 let store: Sql;
-/** One connection: what was asked over it before has been answered when the next answer is there. */
+/** One connection: earlier statements have been answered when the next one is. */
 let sql: Sql;
 
 beforeAll(async () => {
@@ -43,7 +43,7 @@ const highWaterMark: HighWaterMarkSource = {
   epoch: () => 0,
 };
 
-/** A machine in this state, by what its operations answered. */
+/** A machine in this state, reached by these answers of its operations. */
 async function machineIn(...answers: readonly Answer[]): Promise<Rig> {
   const rig = createRig();
   rig.actor.send({ type: 'START' });
@@ -72,10 +72,10 @@ async function openWatch(rig: Rig, from: Sql = sql) {
   return { watch, runner, reopened: () => reopened };
 }
 
-/** A heartbeat, and everything that came of it. */
+/** A heartbeat, and the reads that follow it. */
 async function heartbeat(watch: RowWatch): Promise<void> {
   const { fingerprint } = await readStateSummaries(store);
-  watch.heard(fingerprint);
+  watch.compare(fingerprint);
   await sql`SELECT 1`;
   await delivered();
 }
@@ -88,7 +88,7 @@ const MACHINES: readonly (readonly [leaf: string, answers: readonly Answer[], ag
 ];
 
 // Seen red with: `agrees` that is true for 'running', 'paused' and 'halted' in turn; the status not compared; every
-// machine opened anew.
+// machine reopened.
 test.each(MACHINES.flatMap(([leaf, answers, agrees]) => STATUSES.map((status) => ({ leaf, answers, agrees, status }))))(
   'a machine in $leaf, where the row says $status, reads its row again if they differ, once',
   async ({ leaf, answers, agrees, status }) => {
@@ -98,14 +98,14 @@ test.each(MACHINES.flatMap(([leaf, answers, agrees]) => STATUSES.map((status) =>
     await store`UPDATE projection_state SET status = ${status}`;
     await heartbeat(watch);
     expect(reopened()).toBe(status === agrees ? 0 : 1);
-    // At rest it reads its row at once, so nothing is asked of it with the next heartbeat.
+    // At rest it reads its row at once, so the next heartbeat does not reopen it.
     await heartbeat(watch);
     expect(reopened()).toBe(status === agrees ? 0 : 1);
   },
 );
 
 // Seen red with: `behind` never true; isAtRest always true.
-test('a machine at work, which may have read its row too early, is asked again with each heartbeat', async () => {
+test('a machine at work, which may have read its row too early, is reopened with each heartbeat', async () => {
   const rig = await machineIn('open:running');
   expect(leafOf(rig)).toBe('catching-up.working');
   const { watch, reopened } = await openWatch(rig);
@@ -116,8 +116,8 @@ test('a machine at work, which may have read its row too early, is asked again w
   }
 });
 
-// Seen red with: `heard(generation)` not asked; its answer not kept in `behind`.
-test('a worker whose row was reset is asked until it has read the row, although the states agree', async () => {
+// Seen red with: `observeGeneration` not called; its answer not kept in `behind`.
+test('a worker whose row was reset is reopened until it has read the row, although the states agree', async () => {
   const { watch, runner, reopened } = await openWatch(await machineIn(...LIVE));
   await store`UPDATE projection_state SET generation = generation + 1`;
   for (let beats = 1; beats <= 2; beats += 1) {
@@ -130,8 +130,8 @@ test('a worker whose row was reset is asked until it has read the row, although 
   expect(reopened()).toBe(2);
 });
 
-// Seen red with: `settled` left as it is by doubt(); `doubts` not compared.
-test('a doubt has the same rows looked at again, also one that comes while they are looked at', async () => {
+// Seen red with: `settled` kept by markUnsettled(); `unsettledMarks` not compared.
+test('markUnsettled makes the same rows be compared again, also during a comparison', async () => {
   const rig = await machineIn(...LIVE);
   const { watch, reopened } = await openWatch(rig);
   await heartbeat(watch);
@@ -152,7 +152,7 @@ test('a doubt has the same rows looked at again, also one that comes while they 
 });
 
 // Seen red with: `historyCode` not asked.
-test('a machine that stands for the store’s history is not asked: its row does not say so', async () => {
+test('a machine that halted for the history of the store is not reopened: its row does not show that halt', async () => {
   const { watch, runner, reopened } = await openWatch(await machineIn('open:running', 'run:failed for good'));
   await store`UPDATE projection_state SET cursor = 9, last_event_id = gen_random_uuid()`;
   runner.invalidate();
@@ -162,8 +162,8 @@ test('a machine that stands for the store’s history is not asked: its row does
   expect(reopened()).toBe(0);
 });
 
-// Seen red with: the error thrown on.
-test('rows that cannot be read are read with the next heartbeat, and a look never rejects', async () => {
+// Seen red with: the error rethrown.
+test('rows that cannot be read are read with the next heartbeat, and a comparison never rejects', async () => {
   const gone = connect({ address: { url: database.url }, applicationName: 'gone', max: 1 });
   await gone.end();
   const { watch, reopened } = await openWatch(await machineIn(...LIVE), gone);
@@ -172,12 +172,12 @@ test('rows that cannot be read are read with the next heartbeat, and a look neve
   expect(reopened()).toBe(0);
 });
 
-// Seen red with: `looking` not asked.
-test('a heartbeat that comes while the rows are looked at begins no second look', async () => {
+// Seen red with: `polling` not checked.
+test('a heartbeat during a comparison begins no second one', async () => {
   const { watch, reopened } = await openWatch(await machineIn(...LIVE));
   await store`UPDATE projection_state SET status = 'paused'`;
   const { fingerprint } = await readStateSummaries(store);
-  for (let beats = 0; beats < 3; beats += 1) watch.heard(fingerprint);
+  for (let beats = 0; beats < 3; beats += 1) watch.compare(fingerprint);
   await sql`SELECT 1`;
   await delivered();
   expect(reopened()).toBe(1);

@@ -61,7 +61,7 @@ const FAILURE: FailureStatus = {
   at: '2026-01-01T00:00:00.000Z',
 };
 
-test('the state is one of five, the full one names the substate too', async () => {
+test('the state is one of five, and the full state has the substate too', async () => {
   const live = await snapshotAfter(...LIVE);
   expect([stateOf(live), fullStateOf(live)]).toEqual(['live', 'live.waiting']);
   const { actor } = createRig();
@@ -70,7 +70,7 @@ test('the state is one of five, the full one names the substate too', async () =
   expect(STATES).toContain(stateOf(actor.getSnapshot()));
 });
 
-test('a projection that is behind: how many positions, how many seconds of history, and for how long', async () => {
+test('a projection that is behind shows how many positions, how many seconds of history, and for how long', async () => {
   const snapshot = await snapshotAfter('open:running');
   expect(statusOf({ snapshot, ratePerSecond: 7 })).toEqual({
     name: 'band',
@@ -97,7 +97,7 @@ test('a projection that is behind: how many positions, how many seconds of histo
 });
 
 // Seen red with: `position === 0n ? null` left out (56 years of lag).
-test('after a reset the lag in seconds is not known, with everything applied it is 0', () => {
+test('after a reset the lag in seconds is not known; with every event applied it is 0', () => {
   expect(statusOf({ view: { ...view, cursor: 0n, position: 0n } }).lagSeconds).toBeNull();
   expect(statusOf({ head: 70n }).lagSeconds).toBe(0);
   expect(statusOf({ view: { ...view, cursor: 0n, position: 0n }, head: 0n }).lagSeconds).toBe(0);
@@ -107,17 +107,17 @@ test('after a reset the lag in seconds is not known, with everything applied it 
 });
 
 // Seen red with: `cursor: String(stored)`.
-test('what was passed over in memory counts, although the row does not show it yet', () => {
+test('events passed over in memory count, although the row does not show them yet', () => {
   expect(statusOf({ scanned: 100n })).toMatchObject({ cursor: '100', lagEvents: 0, lagSeconds: 0, behindSeconds: 0 });
   expect(statusOf({ scanned: 5n })).toMatchObject({ cursor: '70' });
 });
 
-test('a head that was looked at before the page never makes the lag negative', () => {
+test('a high-water mark that was read before the page never makes the lag negative', () => {
   expect(statusOf({ head: 10n })).toMatchObject({ cursor: '70', head: '70', lagEvents: 0 });
 });
 
 // Seen red with: `state === 'catching-up' &&` left out; `ratePerSecond > 0` left out (Infinity, null in JSON).
-test('when it is caught up is told only while catching up, at a rate that is known', async () => {
+test('the time until it has caught up is shown only while catching up, at a known rate', async () => {
   const snapshot = await snapshotAfter('open:running');
   expect(statusOf({ snapshot, ratePerSecond: 0 }).etaSeconds).toBeNull();
   expect(statusOf({ snapshot, ratePerSecond: 30 }).etaSeconds).toBe(1);
@@ -125,7 +125,7 @@ test('when it is caught up is told only while catching up, at a rate that is kno
 });
 
 // Seen red with: the measured rate as it is, whatever the state (it falls to 0 within half a minute).
-test('what stands still has no rate, from the moment it does', async () => {
+test('a projection that stops has no rate from that moment on', async () => {
   const rateAfter = async (...answers: readonly Answer[]) =>
     statusOf({ snapshot: await snapshotAfter(...answers), ratePerSecond: 5000 }).ratePerSecond;
   expect(await rateAfter('open:running')).toBe(5000);
@@ -136,7 +136,7 @@ test('what stands still has no rate, from the moment it does', async () => {
 });
 
 // Seen red with: `seconds >= 1` made `seconds >= 0`; the machine's own detail after the holder's.
-test('an appender that stays open is named after a second, unless there is something nearer to say', async () => {
+test('an open appender is named after a second, unless there is a more specific reason', async () => {
   const pid = (seconds: number | null, id: number | null = 4711) => ({ pid: id, seconds });
   expect(statusOf({ holders: [pid(0.4)] }).detail).toBeNull();
   expect(statusOf({ holders: [pid(0.4), pid(61.9)] }).detail).toBe(
@@ -150,7 +150,7 @@ test('an appender that stays open is named after a second, unless there is somet
   expect(statusOf({ snapshot, view: { ...view, alarm: 'needs a rebuild' } }).detail).toBe('needs a rebuild');
 });
 
-test('a projection that no actor runs is idle, and belongs to whom the row names', () => {
+test('a projection without an actor is idle, and its owner is that of the row', () => {
   expect(statusOf({})).toMatchObject({ state: 'idle', owner: 'host:1' });
   expect(statusOf({ view: undefined })).toMatchObject({ cursor: '0', position: 0, generation: 0, owner: null });
 });
@@ -174,13 +174,13 @@ test('a status is JSON, and positions above 2^53 keep their digits', () => {
 });
 
 // Seen red with: `waitsForRoom` left out of toStatus.
-test('a projection that waits for memory says so, and nothing else is kept back by it', () => {
+test('a projection that waits for memory has that detail, and the other fields are not affected', () => {
   expect(statusOf({ waitsForRoom: true }).detail).toContain('waiting for memory');
   expect(statusOf({ waitsForRoom: true, storeProblem: 'away' }).detail).toBe('away');
 });
 
-// Seen red with: a head of null taken for 0 in `lagBehind`.
-test('without a high-water mark nothing about the lag is known, and the detail says so', async () => {
+// Seen red with: a high-water mark of null counted as 0 in `lagBehind`.
+test('without a high-water mark the lag is not known, and the detail says so', async () => {
   const unknown = {
     cursor: '70',
     head: '70',

@@ -16,9 +16,9 @@ async function get(base: string, path: string): Promise<Answer> {
   return { status: answer.status, json: (await answer.json()) as Answer['json'] };
 }
 
-// Seen red with: 42P01 left out of DONE_TO_US (500, "something went wrong inside"); examine never called by
-// DatabaseTrouble (the text of PostgreSQL, and nothing to do).
-test('a schema that is renamed while the daemon runs is said, with what to do, by status and readiness; nothing is halted', async () => {
+// Seen red with: 42P01 left out of CAUSED_BY_OPERATORS (500, "something went wrong inside"); examine never called by
+// DatabaseAvailability (the text of PostgreSQL, and nothing to do).
+test('a schema that is renamed while the daemon runs is reported, with what to do, by status and readiness; nothing is halted', async () => {
   const { projection } = createLedger();
   await using served = await openServed([projection], { requeueEveryMs: 60_000 });
   const { scene } = served;
@@ -40,7 +40,7 @@ test('a schema that is renamed while the daemon runs is said, with what to do, b
   const ready = await get(served.url(), '/readyz');
   expect(ready).toEqual({ status: 503, json: { status: 'unavailable', store: expect.stringContaining('SCHEMA set') } });
   expect((await get(served.url(), '/healthz')).status).toBe(200);
-  // What status cannot tell from memory is refused in words too.
+  // Requests that cannot be answered from memory are refused in words too.
   for (const path of ['/projections/ledger/failures', '/projections/ledger/transitions', '/commands']) {
     expect(await get(served.url(), path)).toMatchObject({ status: 503, json: { code: 'STORE_REFUSED' } });
   }
@@ -102,8 +102,8 @@ test.each([
   }
 });
 
-// Seen red with: examine never called by DatabaseTrouble (nothing is logged of the policy, and the metric stays 0).
-test('row level security that comes onto a quiet store is shown by status, readiness, metric and log with the next scheduled look', async () => {
+// Seen red with: examine never called by DatabaseAvailability (nothing is logged of the policy, and the metric stays 0).
+test('row level security that is added while there are no events is shown by status, readiness, metric and log with the next scheduled poll', async () => {
   const { projection } = createLedger();
   await using scene = await openScene([projection]);
   const user = `test_hidden_${randomBytes(4).toString('hex')}`;

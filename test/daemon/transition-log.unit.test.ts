@@ -21,7 +21,7 @@ const row = (to: string) => ({
   daemon: 'me',
 });
 
-/** A database that takes what it is given, or refuses it. */
+/** A database that accepts rows, or refuses them. */
 function database() {
   const written: string[][] = [];
   let refusal: Error | null = null;
@@ -40,7 +40,7 @@ function database() {
 }
 
 // Seen red with: a write for each row.
-test('what changes within a second is written in one statement, and nothing while nothing changes', async () => {
+test('changes within a second are written in one statement, and nothing is written without changes', async () => {
   const { log, written } = database();
   for (const to of ['one', 'two', 'three']) log.note(row(to));
   expect(written).toEqual([]);
@@ -66,8 +66,8 @@ test('while the database is away the newest thousand wait, and are written when 
   expect([rows[0], rows.at(-1)]).toEqual(['a201', 'b600']);
 });
 
-// Seen red with: isTransient left out (it is tried for ever, and nothing after it is written).
-test('what the database refuses for good is dropped, and harms nothing that follows', async () => {
+// Seen red with: isTransient left out (the rows are tried for ever, and no later row is written).
+test('rows that the database refuses for good are dropped, and later rows are written', async () => {
   const { log, written, refuse } = database();
   refuse('23514');
   log.note(row('bad'));
@@ -79,7 +79,7 @@ test('what the database refuses for good is dropped, and harms nothing that foll
 });
 
 // Seen red with: stop() without its last write; with the timer left alone.
-test('at the end what is left is written, once, and no timer stays', async () => {
+test('at the end the remaining rows are written once, and no timer stays', async () => {
   const { log, written, refuse } = database();
   log.note(row('last'));
   await log.stop();
@@ -90,7 +90,7 @@ test('at the end what is left is written, once, and no timer stays', async () =>
   expect(vi.getTimerCount()).toBe(0);
 });
 
-/** A database that answers when it is told to. */
+/** A database that answers when the test says so. */
 function slowDatabase() {
   const asked: { readonly rows: readonly string[]; readonly answer: () => void }[] = [];
   const sql = (_text: TemplateStringsArray, ...holes: readonly unknown[]) =>
@@ -101,7 +101,7 @@ function slowDatabase() {
 }
 
 // Seen red with: `this.#writing !== null` left out of #schedule (the second write overtakes the first).
-test('a slow write is never overtaken: what is noted meanwhile is written after it, in order', async () => {
+test('a slow write is never overtaken: rows noted meanwhile are written after it, in order', async () => {
   const { log, asked } = slowDatabase();
   log.note(row('one'));
   await vi.advanceTimersByTimeAsync(1000);
@@ -116,7 +116,7 @@ test('a slow write is never overtaken: what is noted meanwhile is written after 
 });
 
 // Seen red with: `await this.#writing` left out of stop(); the last write left out; the last write not awaited.
-test('a stop waits for the write under way and for the last one', async () => {
+test('a stop waits for the present write and for the last one', async () => {
   const { log, asked } = slowDatabase();
   log.note(row('one'));
   await vi.advanceTimersByTimeAsync(1000);

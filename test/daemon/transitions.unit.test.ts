@@ -34,7 +34,7 @@ async function goLive({ actor, operations }: ReturnType<typeof watched>): Promis
 }
 
 // Seen red with: `if (from === to) return` left out.
-test('each change of state is announced once, with where it came from and why it waits', async () => {
+test('each change of state is announced once, with the state before it and the reason', async () => {
   const changes: Transition[] = [];
   const band = watched((change) => changes.push(change));
   await goLive(band);
@@ -59,8 +59,8 @@ test('actors that are no projections are not announced', async () => {
 });
 
 // Seen red with: the log of the catch without a try of its own: XState's mailbox stays locked, and the actor never
-// hears another event.
-test('neither an observer nor a log that throws can wedge the actor', async () => {
+// processes another event.
+test('neither an observer nor a log that throws can block the actor', async () => {
   const broken = () => {
     throw new Error('broken');
   };
@@ -74,7 +74,7 @@ test('neither an observer nor a log that throws can wedge the actor', async () =
   }
 });
 
-test('failures are warnings, a projection that pulls and waits is no news', async () => {
+test('failures are warnings, and alternating between working and waiting is not logged', async () => {
   const lines: string[] = [];
   const line = (level: string) => (fields: object) => lines.push(`${level} ${Reflect.get(fields, 'to')}`);
   const log: Log = { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') };
@@ -92,8 +92,8 @@ test('failures are warnings, a projection that pulls and waits is no news', asyn
   ]);
 });
 
-// Seen red with: newsFilter that lets everything pass.
-test('a projection whose database is away says so once, however often it tries, and again when it is back', async () => {
+// Seen red with: newsFilter that passes every change.
+test('a projection whose database is away is logged once, however often it tries, and again when it is back', async () => {
   const lines: string[] = [];
   const line = (level: string) => (fields: object) => lines.push(`${level} ${Reflect.get(fields, 'to')}`);
   const log: Log = { debug: () => undefined, info: line('info'), warn: line('warn'), error: line('error') };
@@ -114,8 +114,8 @@ test('a projection whose database is away says so once, however often it tries, 
   expect(lines).toEqual(['info live.backing-off', 'info live.waiting']);
 });
 
-/** As XState tells an observer of a snapshot. */
-function told(
+/** The inspection event of XState for a snapshot. */
+function snapshotEvent(
   state: string,
   { id = 'projection.band', status = 'active', type = '@xstate.snapshot' } = {},
 ): InspectionEvent {
@@ -172,19 +172,19 @@ test.each<[string, readonly string[], string]>([
 ])('news: %s', (_what, states, news) => {
   const changes: Transition[] = [];
   const watch = watchTransitions((change) => changes.push(change), silentLog);
-  for (const state of states) watch(told(state));
+  for (const state of states) watch(snapshotEvent(state));
   expect(changes.map((change) => Number(change.news)).join(' ')).toBe(news);
 });
 
-test('what is announced and logged says who, from where, where to and why; each projection for itself', () => {
+test('announcement and log have name, old state, new state and reason; each projection separately', () => {
   const changes: Transition[] = [];
   const lines: unknown[] = [];
   const line = (level: string) => (fields: object, message: string) => void lines.push([level, fields, message]);
   const log: Log = { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') };
   const watch = watchTransitions((change) => changes.push(change), log);
-  watch(told('live.waiting'));
-  watch(told('failed.halted', { id: 'projection.event' }));
-  watch(told('idle.stopped', { id: 'projection.hall' }));
+  watch(snapshotEvent('live.waiting'));
+  watch(snapshotEvent('failed.halted', { id: 'projection.event' }));
+  watch(snapshotEvent('idle.stopped', { id: 'projection.hall' }));
   expect(changes).toEqual([
     { name: 'band', from: 'idle.stopped', to: 'live.waiting', detail: 'why', cause: 'WAKE', news: true },
     { name: 'event', from: 'idle.stopped', to: 'failed.halted', detail: 'why', cause: 'WAKE', news: true },
@@ -202,19 +202,19 @@ test('what is announced and logged says who, from where, where to and why; each 
   ]);
 });
 
-test('an actor that died is told as an error, one that has ended not at all', () => {
+test('an actor that died is logged as an error, one that has ended is not', () => {
   const changes: Transition[] = [];
   const error = vi.fn();
   const watch = watchTransitions((change) => changes.push(change), { ...silentLog, error });
   for (const other of [{ status: 'done' }, { type: '@xstate.event' }, { id: 'band' }])
-    watch(told('live.waiting', other));
+    watch(snapshotEvent('live.waiting', other));
   expect(error).not.toHaveBeenCalled();
-  watch(told('live.waiting', { status: 'error' }));
-  expect(error.mock.calls).toEqual([[{ projection: 'band', err: 'bug' }, 'the actor died and is put back']]);
+  watch(snapshotEvent('live.waiting', { status: 'error' }));
+  expect(error.mock.calls).toEqual([[{ projection: 'band', err: 'bug' }, 'the actor died of a bug and is restarted']]);
   expect(changes).toEqual([]);
 });
 
-test('an observer that throws is told', () => {
+test('an observer that throws is logged', () => {
   const [error, broken] = [vi.fn(), new Error('broken')];
   const watch = watchTransitions(
     () => {
@@ -222,6 +222,6 @@ test('an observer that throws is told', () => {
     },
     { ...silentLog, error },
   );
-  watch(told('live.waiting'));
+  watch(snapshotEvent('live.waiting'));
   expect(error.mock.calls).toEqual([[{ err: broken }, 'a transition could not be announced']]);
 });

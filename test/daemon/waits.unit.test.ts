@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { silentLog } from '../../src/core/log.ts';
 import { Waits, type WaitsOptions } from '../../src/daemon/wait-for-position.ts';
 
-/** What the database says, what this daemon has looked at, and how often the database was asked. */
+/** The rows of the database, the position that this daemon has read, and the number of reads. */
 let row: { cursor: bigint; generation: bigint };
 let scanned: bigint;
 let head: { position: bigint; safe: bigint; lastAllocated: bigint };
@@ -38,15 +38,15 @@ function open(more: Partial<WaitsOptions> = {}): Waits {
 const waiting = (waits: Waits, position: bigint | 'head', timeoutMs = 5_000) =>
   waits.until('band', position, { timeoutMs });
 
-test('what is applied already answers at once, also with no time at all, and leaves no timer', async () => {
+test('a position that is applied already is answered at once, also with a time of 0, and leaves no timer', async () => {
   const waits = open();
   for (const position of [5n, 3n]) expect(await waiting(waits, position, 0)).toEqual({ applied: true, lagEvents: 0 });
   expect(await waiting(waits, 'head', 0)).toEqual({ applied: true, lagEvents: 0 });
   expect(vi.getTimerCount()).toBe(0);
 });
 
-// Seen red with: `check` not called by the puller's hook (here: taken out).
-test('what this daemon applies is noticed at once, with no further look at the database', async () => {
+// Seen red with: `check` not called by the runner's hook (here: taken out).
+test('progress of this daemon is noticed at once, without a further read of the database', async () => {
   const waits = open();
   const wait = waiting(waits, 7n);
   await vi.advanceTimersByTimeAsync(0);
@@ -59,8 +59,8 @@ test('what this daemon applies is noticed at once, with no further look at the d
   expect(vi.getTimerCount()).toBe(0);
 });
 
-// Seen red with: a timer of each waiter's own.
-test('rows that another daemon moves are looked at once a second, however many wait', async () => {
+// Seen red with: a separate timer for each wait.
+test('rows that another daemon moves are read once a second, however many waits there are', async () => {
   const waits = open();
   const all = Array.from({ length: 10 }, () => waiting(waits, 7n));
   await vi.advanceTimersByTimeAsync(3_500);
@@ -72,7 +72,7 @@ test('rows that another daemon moves are looked at once a second, however many w
   expect(reads).toHaveLength(10 + 4);
 });
 
-test('one that leaves does not end the looks for those that stay', async () => {
+test('a wait that ends does not end the reads for the others', async () => {
   const waits = open();
   const [short, long] = [waiting(waits, 7n, 500), waiting(waits, 7n, 60_000)];
   await vi.advanceTimersByTimeAsync(500);
@@ -82,7 +82,7 @@ test('one that leaves does not end the looks for those that stay', async () => {
   expect(await long).toMatchObject({ applied: true });
 });
 
-test('when the time is over it says how far it still was', async () => {
+test('at the end of its time a wait reports how many positions were missing', async () => {
   const waits = open();
   const wait = waiting(waits, 9n, 300);
   await vi.advanceTimersByTimeAsync(300);
@@ -90,11 +90,11 @@ test('when the time is over it says how far it still was', async () => {
 });
 
 // Seen red with: the cursor alone compared.
-test('positions that were drawn and rolled back count as applied once the head has passed them', async () => {
+test('positions that were allocated and rolled back count as applied once the high-water mark has passed them', async () => {
   head = { position: 5n, safe: 6n, lastAllocated: 8n };
   const waits = open();
   expect(await waiting(waits, 6n, 0)).toMatchObject({ applied: true });
-  // 7 and 8 are an appender's that has not ended.
+  // 7 and 8 belong to an appender that has not ended.
   const short = waiting(waits, 'head', 10);
   await vi.advanceTimersByTimeAsync(10);
   expect(await short).toEqual({ applied: false, lagEvents: 2 });
@@ -106,7 +106,7 @@ test('positions that were drawn and rolled back count as applied once the head h
 });
 
 // Seen red with: `scanned` asked without the generation.
-test('what was applied before a reset does not count after it', async () => {
+test('events applied before a reset do not count after it', async () => {
   scanned = 100n;
   head = { position: 100n, safe: 100n, lastAllocated: 100n };
   const waits = open({ scanned: (_name, generation) => (generation === 1n ? scanned : 0n) });
@@ -116,7 +116,7 @@ test('what was applied before a reset does not count after it', async () => {
   expect(await wait).toEqual({ applied: false, lagEvents: 50 });
 });
 
-test('a look that fails is made again a second later', async () => {
+test('a read that fails is repeated a second later', async () => {
   let fails = false;
   const waits = open({
     read: async (names) => {
@@ -135,7 +135,7 @@ test('a look that fails is made again a second later', async () => {
 });
 
 // Seen red with: `#underWay` not counted down.
-test('only so many wait at once, and a place that is left is free again', async () => {
+test('the number of waits is limited, and a wait that has ended counts no more', async () => {
   const waits = open({ max: 2 });
   const leaving = new AbortController();
   const [first, second] = [
@@ -151,14 +151,14 @@ test('only so many wait at once, and a place that is left is free again', async 
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test('after a stop, and for a row that is not there, it is refused', async () => {
+test('after a stop, and for a row that does not exist, a wait is refused', async () => {
   const waits = open({ read: async () => new Map() });
   await expect(waiting(waits, 5n)).rejects.toMatchObject({ code: 'PROJECTION_ROW_MISSING', fields: { name: 'band' } });
   waits.stop();
   await expect(waiting(waits, 5n)).rejects.toMatchObject({ code: 'DAEMON_STOPPED' });
 });
 
-test('a projection that is not known is refused, with those that are', async () => {
+test('an unknown projection is refused, and the message names the known ones', async () => {
   const waits = open({ names: ['band', 'event'] });
   await expect(waits.until('bnad', 5n, { timeoutMs: 0 })).rejects.toMatchObject({
     code: 'PROJECTION_UNKNOWN',
@@ -166,7 +166,7 @@ test('a projection that is not known is refused, with those that are', async () 
   });
 });
 
-test('sixty-four wait at once unless told otherwise', async () => {
+test('by default sixty-four waits are possible at the same time', async () => {
   const waits = open();
   const all = Array.from({ length: 64 }, () => waiting(waits, 7n, 100));
   await expect(waiting(waits, 5n)).rejects.toMatchObject({ code: 'WAIT_BUSY', fields: { max: 64 } });
@@ -174,8 +174,8 @@ test('sixty-four wait at once unless told otherwise', async () => {
   expect(await Promise.all(all)).toEqual(Array(64).fill({ applied: false, lagEvents: 2 }));
 });
 
-// Seen red with: `#looking` not heeded; not taken back.
-test('while one look is under way there is no other, and each projection is asked for once', async () => {
+// Seen red with: `#polling` not checked; not reset.
+test('during one read there is no other, and each projection is read once', async () => {
   let answer = (): void => undefined;
   const asked: string[][] = [];
   const waits = open({
@@ -199,14 +199,14 @@ test('while one look is under way there is no other, and each projection is aske
   expect(await Promise.all(all)).toEqual(Array(3).fill({ applied: true, lagEvents: 0 }));
 });
 
-test('a row that is gone while somebody waits counts as it was', async () => {
+test('a row that is removed during a wait counts as it was', async () => {
   const waits = open({ read: async () => new Map(reads.push([]) === 1 ? [['band', row] as const] : []) });
   const wait = waiting(waits, 9n, 2_500);
   await vi.advanceTimersByTimeAsync(2_500);
   expect(await wait).toEqual({ applied: false, lagEvents: 4 });
 });
 
-test('before the head is known the row alone counts', async () => {
+test('before the high-water mark is known the row alone counts', async () => {
   const highWaterMark = {
     poll: async () => ({ position: 5n, lastAllocated: 5n, open: false }),
     latest: () => null,
@@ -217,8 +217,8 @@ test('before the head is known the row alone counts', async () => {
   expect(await wait).toEqual({ applied: false, lagEvents: 4 });
 });
 
-// Seen red with: the look awaited without orAborted.
-test('a stop ends also a wait whose first look is not answered', async () => {
+// Seen red with: the poll awaited without orAborted.
+test('a stop also ends a wait whose first read is not answered', async () => {
   const never = () => new Promise<never>(() => undefined);
   const highWaterMark = { poll: never, latest: () => 5n, safe: () => 5n };
   for (const [waits, target] of [
@@ -231,7 +231,7 @@ test('a stop ends also a wait whose first look is not answered', async () => {
   }
 });
 
-test('a look that fails is told in the log', async () => {
+test('a read that fails is logged', async () => {
   const debug = vi.fn();
   const away = new Error('away');
   const waits = open({
@@ -241,5 +241,5 @@ test('a look that fails is told in the log', async () => {
   const wait = waiting(waits, 7n, 1_500);
   await vi.advanceTimersByTimeAsync(1_500);
   await wait;
-  expect(debug.mock.calls).toEqual([[{ err: away }, 'rows not read for those who wait, tried again in a second']]);
+  expect(debug.mock.calls).toEqual([[{ err: away }, 'rows not read for the waits, tried again in a second']]);
 });

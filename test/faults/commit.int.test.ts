@@ -12,7 +12,7 @@ test.each([
   'B3: the reply to a COMMIT is lost and %s: the outcome is read from the row, nothing is repeated',
   async (_, then) => {
     await using scene = await openFaultScene();
-    const daemon = await scene.start({ bulkLimit: 5, patience: { answerMs: 300 } });
+    const daemon = await scene.start({ bulkLimit: 5, timeouts: { answerMs: 300 } });
     const lost: LostReply[] = [];
     for (let round = 1; round <= 4; round++) {
       const reply = promised<LostReply>();

@@ -9,13 +9,13 @@ import { openFaultScene } from '../support/fault-scene.ts';
 import { startProxy } from '../support/proxy.ts';
 
 /** Short timeouts, so that silence is detected in a fraction of a second. */
-const PATIENCE = { connectMs: 400, answerMs: 400, headAnswerMs: 300, pingEveryMs: 100, nextStatementMs: 700 };
+const TIMEOUTS = { connectMs: 400, answerMs: 400, headAnswerMs: 300, pingEveryMs: 100, nextStatementMs: 700 };
 const SOON = { timeout: 20_000, interval: 10 };
 
 // Seen red with: `query_timeout` left out of the connections; `ping` left out of listen.ts.
 test('B10: silent connections are closed within the bound, and new ones replace them', async () => {
   await using scene = await openFaultScene();
-  const daemon = await scene.start({ patience: PATIENCE });
+  const daemon = await scene.start({ timeouts: TIMEOUTS });
   await scene.append(40);
   await scene.expectExact(daemon);
   const listening = async () =>
@@ -49,7 +49,7 @@ test('B10: when one connection of a pool is lost, its unused connections are clo
 // Seen red with: connectWithinMs not passed to the driver.
 test('B10: while the whole network is silent readiness is false and attempts and log lines are few; after that everything is applied', async () => {
   await using scene = await openFaultScene();
-  const daemon = await scene.start({ patience: PATIENCE });
+  const daemon = await scene.start({ timeouts: TIMEOUTS });
   await scene.append(20);
   await scene.expectExact(daemon);
   const [logged, tried] = [scene.lines().length, scene.proxy.arrivals.length];
@@ -70,7 +70,7 @@ test('B10: the transaction of a page whose client is silent does not keep its ro
   await using scene = await openFaultScene();
   let fallen = false;
   const daemon = await scene.start({
-    patience: PATIENCE,
+    timeouts: TIMEOUTS,
     bulkLimit: 10,
     failpoint: (point, name) => {
       if (fallen || point !== 'rows-written' || name !== 'witness_chain') return;

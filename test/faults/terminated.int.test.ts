@@ -7,7 +7,7 @@ import { witnesses } from '../support/witnesses.ts';
 test('B4: idle sessions that are ended are replaced, the listening one included, without a change of state', async () => {
   await using scene = await openFaultScene();
   // Without pings, so that LISTEN stays the last statement of the session.
-  const daemon = await scene.start({ patience: { pingEveryMs: 600_000 } });
+  const daemon = await scene.start({ timeouts: { pingEveryMs: 600_000 } });
   const listening = async () =>
     (
       await scene.sql<{ pid: number }[]>`

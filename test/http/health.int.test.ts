@@ -26,9 +26,9 @@ const hanging = projection('hanging', { Hang: async () => await hung.passed });
 // Seen red with: stalled ones left out of `ok`; `rests` that does nothing.
 test('a run past its deadline turns /healthz to 503 and is named; idle, halted and paused projections are not', async () => {
   await using scene = await openScene([quiet, paused, halted, hanging]);
-  const patience = { stallMs: 300, nextStatementMs: 60_000 };
+  const timeouts = { stallMs: 300, nextStatementMs: 60_000 };
   // Its own deadlines would end the handler that hangs: then nothing would be wrong with the process.
-  const daemon = await scene.start({ retries: 0, eventTimeoutMs: 120_000, pageTimeoutMs: 120_000, patience });
+  const daemon = await scene.start({ retries: 0, eventTimeoutMs: 120_000, pageTimeoutMs: 120_000, timeouts });
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
   const server = await createControlApi({ daemon, token: 't', host: '127.0.0.1', port: 0, version: '1', log }).listen();
   const healthz = async () => {

@@ -16,8 +16,8 @@ test('messages of every length, in one buffer, are received by a WebSocket as th
   await once(server, 'listening');
   const client = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
   onTestFinished(() => client.terminate());
-  const heard: string[] = [];
-  client.on('message', (data) => heard.push(String(data)));
-  await expect.poll(() => heard.length, { timeout: 10_000 }).toBe(messages.length);
-  expect(heard.map((text, at) => text === messages[at])).toEqual(messages.map(() => true));
+  const received: string[] = [];
+  client.on('message', (data) => received.push(String(data)));
+  await expect.poll(() => received.length, { timeout: 10_000 }).toBe(messages.length);
+  expect(received.map((text, at) => text === messages[at])).toEqual(messages.map(() => true));
 });

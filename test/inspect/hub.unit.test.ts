@@ -240,9 +240,9 @@ test('a subscriber that does not read is dropped; the others are not affected', 
   await daemon.answer('band', 'open:running');
   expect([slow.dropped, fast.dropped]).toEqual([true, false]);
   expect(daemon.hub.size.subscribers).toBe(1);
-  const told = slow.texts.length;
+  const before = slow.texts.length;
   await daemon.answer('band', 'run:caught-up');
-  expect(slow.texts.length).toBe(told);
+  expect(slow.texts.length).toBe(before);
   expect(statesOf(fast.frames, 'projection.band').at(-1)).toBe('live.waiting');
 });
 
@@ -310,7 +310,7 @@ test('the observer never throws, whatever event it gets, and neither do the call
     }),
     anything,
   );
-  const told = fc.record({
+  const inspection = fc.record({
     type: fc.constantFrom(
       '@xstate.actor',
       '@xstate.event',
@@ -344,7 +344,7 @@ test('the observer never throws, whatever event it gets, and neither do the call
     _transitions: fc.oneof(fc.array(anything), anything),
   });
   fc.assert(
-    fc.property(fc.array(told, { maxLength: 20 }), (events) => {
+    fc.property(fc.array(inspection, { maxLength: 20 }), (events) => {
       const clock = new ManualClock();
       const hub = new Hub({ clock, texts: true });
       const reader = new CollectingSubscriber();

@@ -12,7 +12,7 @@ describe('a command is left to another daemon', () => {
     ['its own is not', 'me', 0, null, false],
     ['one of SQL is not', 'sql', 0, null, false],
     ['one that another has just accepted is', 'you', 0.9, null, true],
-    ['one that nobody has carried out for a second is not', 'you', 1, null, false],
+    ['one that no daemon has carried out for a second is not', 'you', 1, null, false],
     ['while that one has the row, its own is', 'me', 4.9, LOCKED_BY_OTHER, true],
     ['while that one has the row, one of SQL is', 'sql', 4.9, LOCKED_BY_OTHER, true],
     ['but not for ever', 'you', 5, LOCKED_BY_OTHER, false],
@@ -27,7 +27,7 @@ describe('an effect that did not come about', () => {
   const coded = (code: string) => ({ code, message: expect.any(String) });
   const [SKIP_MOVED, RESET_FAILED] = [coded('SKIP_MOVED'), coded('RESET_FAILED')];
   test.each<[string, unknown, unknown]>([
-    ['was carried out by somebody else', new CommandEnded('x'), 'ended'],
+    ['was carried out by another daemon', new CommandEnded('x'), 'ended'],
     ['is not known', new EngineError('RESET_UNKNOWN'), 'later'],
     ['lost its connection', lost, 'later'],
     ['lost its connection in a reset', new EngineError('RESET_FAILED', {}, { cause: lost }), 'later'],

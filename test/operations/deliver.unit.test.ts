@@ -122,7 +122,7 @@ test('an operation gets the command that asked for it, also one that was noted w
   ]);
 });
 
-test('a command that failed is told with what was thrown', async () => {
+test('a command that failed is reported with what was thrown', async () => {
   const { rig, left } = await live();
   const refused = deliver(rig.actor, pending('RESET'));
   await answer(rig, 'rejected');
@@ -135,7 +135,7 @@ test('a command that failed is told with what was thrown', async () => {
 });
 
 // Seen red with: `complete` of the subscription left out (a caller waited for ever on an actor that was gone).
-test.each(['STOP', 'stop()'])('a daemon that stops (%s) meanwhile is told at once', async (how) => {
+test.each(['STOP', 'stop()'])('a stop of the daemon (%s) meanwhile is reported at once', async (how) => {
   const { rig, left } = await live();
   rig.actor.send({ type: 'WAKE' });
   const stopped = expect(deliver(rig.actor, pending('RESET'))).rejects.toMatchObject({ code: 'DAEMON_STOPPED' });
@@ -148,7 +148,7 @@ test.each(['STOP', 'stop()'])('a daemon that stops (%s) meanwhile is told at onc
   await stopped;
 });
 
-// Seen red with: the look at the actor's status left out (nobody is ever told).
+// Seen red with: the check of the actor's status left out (the promise never settles).
 test('H16: an event for an actor that has stopped, or died, is an error at once and not silence', async () => {
   const { rig, left } = await live();
   rig.actor.stop();

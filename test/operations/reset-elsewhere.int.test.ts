@@ -9,7 +9,7 @@ import { createRunner } from '../support/page.ts';
 
 // Seen red with: the comparison of generations in the live loop left out (it replays while it says to be live); heard()
 // that does not move #newest (it takes the table for full).
-test('a live worker whose projection was reset by somebody else says that it is behind, and catches up from the start', async () => {
+test('a live worker whose projection was reset by another daemon reports that it is behind, and catches up from the start', async () => {
   await using database = await createTestDatabase();
   const { projection } = createLedger();
   const sql = await openStore(database, [projection]);
@@ -43,7 +43,7 @@ test('a live worker whose projection was reset by somebody else says that it is 
   expect(await runner.run('catch-up', signal)).toEqual({ kind: 'caught-up' });
   expect(await readLedger(sql)).toEqual(['a1', 'a2', 'a3']);
 
-  // An event comes before it hears of the next one: its page is refused, and tells it.
+  // An event comes before the worker notices the next reset: its page is refused, and so it does.
   await reset(sql, { projection, projections: [projection], owner: 'another' });
   await append(sql, noted('a', 4, 1));
   await highWaterMark.refresh();

@@ -187,7 +187,7 @@ test.each<[string, (tx: Transaction) => PromiseLike<unknown>]>([
 );
 
 // Seen red with: the comparison of the ids left out of settleHandler; haltDamaged left out; the failures of before not
-// deleted with it (a halt would be told with the one that stood before the reset).
+// deleted with it (a halt would be reported with the failure from before the reset).
 // A handler's own transaction refuses to be ended; what could still end it is tried on the one beneath.
 test.each<[string, (tx: Tx) => Promise<void>]>([
   [
@@ -252,7 +252,7 @@ test.each<[string, (tx: Tx) => Promise<void>]>([
 test.each([
   ['reads the table', 'SELECT * FROM two'],
   ['holds the row of the position', "SELECT FROM projection_state WHERE name = 'two' FOR UPDATE"],
-])('D5: somebody who %s is named by pid, within the time-out, and nothing is changed', async (_what, statement) => {
+])('D5: a session that %s is named by pid, within the time-out, and nothing is changed', async (_what, statement) => {
   const before = await everything();
   const done = gate();
   const reading = gate();
@@ -340,7 +340,7 @@ test('when the reply to its COMMIT is lost, the reset finds out that it took pla
   }
 });
 
-// Seen red with: `row.generation >= generation` as the answer of hasCommitted (it then tells of a reset that was rolled
+// Seen red with: `row.generation >= generation` as the answer of hasCommitted (it then reports a reset that was rolled
 // back that it took place; its command stays pending, and is carried out once more).
 test.each([
   ['with a command', true],
@@ -358,7 +358,7 @@ test.each([
         nth: 1,
         before: async ({ pid }) => {
           const another = reset(sql, { ...options(one), owner: 'another daemon', lockTimeoutMs: 10_000 });
-          // It stands in line for the row before the question does.
+          // It waits for the row before the question does.
           await vi.waitFor(async () => {
             const [{ waiting }] = await sql<
               [{ waiting: boolean }]

@@ -121,7 +121,7 @@ test('new, changed and removed rows of several tables, and values of every kind'
 });
 
 // Seen red with: statements that were not even looked at left in the list.
-test('a statement that fails is the last of the list, with its SQLSTATE, and no change is told', async () => {
+test('a statement that fails is the last of the list, with its SQLSTATE, and no change is reported', async () => {
   const report = await tryHandler(() => [
     update('stock', { count: 5 }, { item: 'a' }),
     update('stock', { count: -5 }, { item: 'b' }),
@@ -214,7 +214,7 @@ test('a handler with SQL of its own: its statements in order, also what it wrote
 });
 
 // Seen red with: the keys of the new versions left out of what is looked for outside.
-test('a row that another transaction holds a share of is still told as changed', async () => {
+test('a row that another transaction holds a share of is still reported as changed', async () => {
   await using reader = openSession({ url: scene.database.url }, 'reader');
   await reader.run(`BEGIN; SELECT FROM stock WHERE item = 'a' FOR KEY SHARE`);
   const { changes } = await tryWith(mendedStock);
@@ -251,7 +251,7 @@ test('a page that holds the projection does not hold up a try, nor a try a page'
 });
 
 // Seen red with: watchHolding not called.
-test('a try gives way to whoever wants a row that it has written', async () => {
+test('a dry run yields to a transaction that wants a row that it has written', async () => {
   await using page = openSession({ url: scene.database.url }, 'page');
   const reached = gate();
   const trying = tryHandler(async (_, { tx }) => {
@@ -267,7 +267,7 @@ test('a try gives way to whoever wants a row that it has written', async () => {
   await Promise.all([given, page.run(`BEGIN; UPDATE stock SET count = 1 WHERE item = 'a'; ROLLBACK`)]);
 });
 
-test('a try that nobody waits for any more ends, and leaves no session behind', async () => {
+test('a dry run whose caller has gone ends, and leaves no session', async () => {
   const reached = gate();
   const ending = new AbortController();
   const never = stockWith(async (_, { tx }) => {
@@ -289,7 +289,7 @@ test('a try that nobody waits for any more ends, and leaves no session behind', 
   );
 });
 
-test('there is nothing to try of a projection that stands before no failed event', async () => {
+test('there is nothing to try for a projection without a failed event', async () => {
   await expect(daemon.tryFailed('shop')).rejects.toMatchObject({ code: 'NOTHING_FAILED' });
   await expect(daemon.tryFailed('nobody')).rejects.toMatchObject({ code: 'PROJECTION_UNKNOWN' });
   await expect(daemon.failures('nobody')).rejects.toMatchObject({ code: 'PROJECTION_UNKNOWN' });

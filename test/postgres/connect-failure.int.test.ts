@@ -55,9 +55,9 @@ function refusing(sqlstate: string, message: string): (socket: Socket) => void {
 /** The error of a start with this URL; null if it succeeds. */
 async function startError(url: string): Promise<{ readonly code: string; readonly message: string } | null> {
   const { projection } = createLedger();
-  const patience = { connectMs: 1000 };
+  const timeouts = { connectMs: 1000 };
   try {
-    await using daemon = createDaemon({ projections: [projection], database: { url }, patience });
+    await using daemon = createDaemon({ projections: [projection], database: { url }, timeouts });
     await daemon.start();
     return null;
   } catch (error) {
