@@ -58,7 +58,7 @@ export function startActors(options: ActorsOptions): Actor<typeof daemonMachine>
   const { projections, bulkLimit = null } = daemon;
   const shared = pageSettings(options);
   const now = () => performance.now();
-  const turns = new Mutex();
+  const mutex = new Mutex();
   const readTurns = new PageTurns(READ_PLACES);
   const inputs = projections.map((projection) => {
     const policy = resolvePolicy(daemon, projection.policy);
@@ -69,7 +69,7 @@ export function startActors(options: ActorsOptions): Actor<typeof daemonMachine>
     const runner = new ProjectionRunner({
       projection,
       settings,
-      crashLoopGuard: new CrashLoopGuard({ sql: pools.views, name, start, events: bulkLimit ?? PAGE_MIN, turns, log }),
+      crashLoopGuard: new CrashLoopGuard({ sql: pools.views, name, start, events: bulkLimit ?? PAGE_MIN, mutex, log }),
       reader: pools.reader,
       readTurns,
       highWaterMark,

@@ -12,12 +12,12 @@ import { newestTime, type PageSettings, type PageWork } from './page-request.ts'
 import { returnsStatements } from './statement-returning.ts';
 
 /**
- * Applies a page in one round trip: its handlers are asked first, then everything from BEGIN to COMMIT is sent at once.
- * That takes a page whose handlers are known to return statements, without look-ups, and a row that stands where the page begins with
- * nothing against it. Null for any other page and for one of which anything failed: nothing has happened then, and
- * whoever goes through it step by step sees what is in the way.
+ * Applies a page in one round trip: it calls the handlers first, and then sends everything from BEGIN to COMMIT together.
+ * The handlers of the page have to be known to return statements, without look-ups, and the row has to be running with
+ * the cursor at the start of the page. For any other page, and for one that fails, the result is null: nothing was
+ * changed, and the caller applies the page step by step, which finds the reason.
  *
- * Rejects when the connection was lost: the outcome is unknown.
+ * Rejects if the connection is lost: the outcome is unknown.
  */
 export async function applyInOneRoundTrip(
   settings: PageSettings,
@@ -36,7 +36,7 @@ export async function applyInOneRoundTrip(
     await sql.singleRoundTrip('ISOLATION LEVEL READ COMMITTED', [
       limitPage(sql, {
         applicationName: pageProgram(owner, name),
-        // Together no longer than a page may take: the deadline of a page could not tell which session to end.
+        // All statements together take no longer than a page may: a page deadline would not know which session to end.
         statementMs: Math.ceil(policy.pageTimeoutMs / (writes.length + 2)),
         nextStatementMs: policy.pageTimeoutMs,
       }),
@@ -58,7 +58,7 @@ export async function applyInOneRoundTrip(
     if (isConnectionLost(error)) throw error;
     return null;
   }
-  // Answered together, so each of them gets its share.
+  // The results arrive together, so each statement gets an equal share of the time.
   const share = (performance.now() - began) / Math.max(1, writes.length);
   for (const { event } of writes) progress?.pages.statement(event.name, share);
   return { kind: 'applied', cursor: page.to, mode: 'at_once' };
@@ -68,7 +68,7 @@ interface PlannedWrite extends SqlText {
   readonly event: StoredEvent;
 }
 
-/** What a page writes, in order; null where that is known only step by step, or a handler throws. */
+/** The writes of a page, in order; null if they are known only step by step, or if a handler throws. */
 function planWrites(
   { projection, page, progress, catalog }: PageWork,
   answers: HandlerAnswers,

@@ -5,7 +5,7 @@ import { columnOf, isTransient, sqlstateOf } from '../postgres/errors.ts';
 import type { Write } from '../read-model/write-sql.ts';
 import { DependencyNotReady, EventFailed } from './page-outcome.ts';
 
-/** What the database cannot do now is not the event's fault and passes through as it is. */
+/** Makes an error the failure of its event. A transient error of the database is not the event's, and stays as it is. */
 export function toEventFailed(
   error: unknown,
   index: number,
@@ -44,10 +44,10 @@ export function eventFailed(
 const NOT_NULL_VIOLATION = '23502';
 
 /**
- * PostgreSQL checks the whole new row before it looks whether there is one already, so an upsert of some columns fails
- * even where every row is there.
+ * A hint for an upsert of some columns. PostgreSQL checks the whole new row before it looks for an existing one, so such
+ * an upsert fails also if its row exists.
  */
-export function wakeupOf(error: unknown, write: Write): string | null {
+export function hintOf(error: unknown, write: Write): string | null {
   if (write.kind !== 'upsert' || sqlstateOf(error) !== NOT_NULL_VIOLATION) return null;
   const column = columnOf(error);
   if (column === null || Object.hasOwn(write.values, column)) return null;

@@ -1,7 +1,7 @@
 import { EngineError } from '../core/errors.ts';
 import type { Statement } from '../core/statement.ts';
 
-/** A statement that does something by itself. */
+/** A statement that is not compound and not empty. */
 export type FlatStatement = Exclude<Statement, { readonly kind: 'multi' | 'none' }>;
 
 const KINDS: ReadonlySet<unknown> = new Set<Statement['kind']>([
@@ -16,8 +16,8 @@ const KINDS: ReadonlySet<unknown> = new Set<Statement['kind']>([
 ]);
 
 /**
- * Takes what a handler returned apart: compounds become their parts, what does nothing is left out.
- * @throws EngineError HANDLER_RESULT_INVALID when it is not made of statements
+ * The statements of a handler's result: compound statements become their parts, and empty ones are dropped.
+ * @throws EngineError HANDLER_RESULT_INVALID if the result contains something else
  */
 export function flattenStatements(result: unknown): FlatStatement[] {
   const flat: FlatStatement[] = [];

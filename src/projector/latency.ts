@@ -1,22 +1,22 @@
-/** How long one projection's rows have taken to be visible, since the start of the daemon; in seconds. Counts only rise. */
+/** The seconds from append to visible row of one projection, since the start of the daemon. Counts only rise. */
 export interface LatencyMetrics {
-  /** Of the projection. */
+  /** Name of the projection. */
   readonly name: string;
-  /** By rising `le`: how many took at most that many seconds, those of the buckets before included. */
+  /** By rising `le`: the number of pages that took at most that many seconds, cumulative. */
   readonly buckets: readonly { readonly le: number; readonly count: number }[];
-  /** Seconds of all that were counted. */
+  /** Seconds of all pages. */
   readonly sum: number;
-  /** All that were counted: one for each page. */
+  /** Number of pages. */
   readonly count: number;
 }
 
-/** Seconds. A wake takes milliseconds, the heartbeat finds a lost one within about two seconds. */
+/** Seconds. A wakeup takes milliseconds; the heartbeat finds the events of a lost one within about two seconds. */
 const BOUNDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60] as const;
 
 /**
- * From append to visible row. It counts from the event's `occurred_at`, the start of the appender's transaction unless
- * the appender says otherwise, to the commit of its row on this machine's clock: the clocks must be in step. Only what was
- * appended since the projection went live counts: a replay or an import of old events says nothing about it.
+ * The time from append to visible row. It starts at the event's `occurred_at`, which is the start of the appender's
+ * transaction unless the appender gives another time, and ends at the commit of its row on the clock of this machine: the
+ * clocks have to be synchronized. Only events appended since the projection went live count, not a replay or an import.
  *
  * No I/O. `now`: milliseconds since 1970.
  */
@@ -31,7 +31,7 @@ export class Latency {
     this.#now = now;
   }
 
-  /** Everything there was has been applied. */
+  /** The projection has caught up. */
   wentLive(): void {
     this.#liveSince = this.#now();
   }
@@ -39,7 +39,7 @@ export class Latency {
   /** A page was committed while live, with this event as its last one. */
   visible(occurredAt: string): void {
     const appended = Date.parse(occurredAt);
-    // False of what is no date for JavaScript too: PostgreSQL knows 'infinity', and years of five digits.
+    // Also false for a text that is no date in JavaScript: PostgreSQL has 'infinity', and years of five digits.
     if (!(appended >= this.#liveSince)) return;
     const seconds = Math.max(0, this.#now() - appended) / 1000;
     const bucket = BOUNDS.findIndex((bound) => seconds <= bound);

@@ -6,26 +6,26 @@ import type { HandlerOrigin } from './handler-origin.ts';
 import { storeHalt } from './pending-halt.ts';
 import type { ProjectionRunner } from './run-loop.ts';
 
-interface CulpritSurroundings {
+interface UncaughtErrorContext {
   readonly sql: Sql;
   readonly log: Log;
   readonly workers: ReadonlyMap<string, { readonly runner: Pick<ProjectionRunner, 'halts'> }>;
-  /** Sets the projection's loop going. */
+  /** Wakes the machine of the projection. */
   readonly wake: () => void;
 }
 
-/** Milliseconds that the page in flight is waited for. */
+/** Milliseconds to wait for the page under way. */
 const WAIT_MS = 30_000;
 
 /**
- * Halts a projection for what a handler of its left behind: a promise that nobody awaited, a timer that threw. The event
- * has been applied by then, as far as the engine could see; whether its rows are right nobody knows. Waits for the page in
- * flight. A pause stays, with the halt under it.
+ * Halts a projection for an uncaught error of a handler: the rejection of a promise that was not awaited, or the error of
+ * a timer. The event has been applied by then, but its rows may be wrong. The halt waits for the page under way. A paused
+ * row stays paused, and the halt takes effect with RESUME.
  *
- * What could not be stored in time is left to the projection's own loop, which runs nothing before it is.
+ * A halt that could not be stored in time is left to the run loop, which applies no page before it is stored.
  */
 export async function haltForUncaughtError(
-  { sql, log, workers, wake }: CulpritSurroundings,
+  { sql, log, workers, wake }: UncaughtErrorContext,
   { projection, event }: HandlerOrigin,
   error: unknown,
   waitMs = WAIT_MS,

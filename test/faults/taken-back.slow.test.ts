@@ -124,7 +124,7 @@ async function expectRefused(sql: Sql, work: Work): Promise<void> {
 
 const here = existsSync(join(BIN, 'pg_basebackup'));
 
-// Seen red with: `marks` left out of applyPart and of applyInOneRoundTrip, `m.stop_id = e.id` out of the checkpoint flush (each alone).
+// Seen red with: `marks` left out of applySlice and of applyInOneRoundTrip, `m.stop_id = e.id` out of the checkpoint flush (each alone).
 test.skipIf(!here)(
   'after kill -9 of a server with unflushed events, a page that was read before is not written',
   async () => {

@@ -17,7 +17,7 @@ interface Paid {
   readonly payload: { readonly amount: number | Decimal; readonly fee?: string };
 }
 
-/** The amount as it came, the sum of all of them, and the payload as a whole. */
+/** The amount, the sum of all amounts, and the whole payload. */
 const projection = defineProjection<Paid>()({
   name: 'paid',
   schema: 'CREATE TABLE IF NOT EXISTS paid (id int PRIMARY KEY, amount numeric, total numeric, doc jsonb)',
@@ -60,11 +60,11 @@ const AMOUNTS = ['0.00000000000000000001', '-0.5', '12.50', LONG];
 test.each([
   ['in order', { foldFrom: 99, singleRoundTrip: false }],
   ['folded', { foldFrom: 1, singleRoundTrip: false }],
-  ['at once', { foldFrom: 99, singleRoundTrip: true }],
+  ['in one round trip', { foldFrom: 99, singleRoundTrip: true }],
 ])('decimals of a payload reach numeric and jsonb columns digit for digit, %s', async (_, way) => {
   const catalog = await readCatalog(sql, ['paid']);
   const settings = { sql, control: sql, owner: 'test', owners: new Map(), policy: HALT_AT_ONCE, ...way };
-  // Twice, since a handler that nobody knows is not called ahead of its transaction.
+  // Two pages, since a handler that was never called is not called ahead of its transaction.
   for (let turn = 0; turn < 2; turn += 1) {
     await sql`TRUNCATE events, paid RESTART IDENTITY`;
     await sql`UPDATE projection_state SET cursor = 0`;
@@ -148,7 +148,7 @@ test('any JSON number reaches numeric and jsonb columns as the number it is, but
     ),
     { numRuns: 10, endOnFailure: true },
   );
-  // The exception is met, so what the others show is not only that it is allowed.
+  // The exception occurs, so the other cases are not just covered by it.
   expect(rounded).toBeGreaterThan(0);
 });
 

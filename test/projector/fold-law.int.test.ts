@@ -14,8 +14,8 @@ import { countHistories, sumsThatComeBack } from '../support/fold-counts.ts';
 import { ids, lawful as projection, statementHistories } from '../support/fold-statements.ts';
 
 /**
- * The law of folding: whatever the statements, a page folded into set-based statements, or sent in one piece, leaves the
- * rows, the cursor and the failure that running its statements one after the other leaves.
+ * The law of folding: for any statements, a page that is folded, or sent in one round trip, leaves the same rows, cursor
+ * and failure as its statements run one after the other.
  */
 let database: TestDatabase;
 let sql: Sql;
@@ -76,7 +76,7 @@ async function run(foldFrom: number, pageSizes: readonly number[], singleRoundTr
   };
 }
 
-/** A store with these events alone. */
+/** Makes a store with only these events. */
 async function appendDone(statements: readonly Statement[][]): Promise<void> {
   await sql`TRUNCATE events RESTART IDENTITY`;
   serial++;
@@ -109,7 +109,7 @@ async function expectLaw(histories: fc.Arbitrary<Statement[][]>, seed: number): 
     ),
     { numRuns: runs, examples: [[sumsThatComeBack, [50]]], ...(wanted === undefined && { seed }) },
   );
-  // Or the ways compared were the same one.
+  // Otherwise the compared modes were the same.
   expect(foldedPages).toBeGreaterThan(runs / 2);
   expect(pagesAtOnce).toBeGreaterThan(runs / 2);
 }
@@ -117,13 +117,15 @@ async function expectLaw(histories: fc.Arbitrary<Statement[][]>, seed: number): 
 // Seen red with: removed rows left out of the difference; the check of NOT NULL dropped; `not` in conditions ignored; a
 // taken unique key passed over; any day of the month accepted; left-out columns overwritten with NULL; swapped keys
 // written as UPDATE.
-test('a folded page leaves what its statements leave one by one, failures included', { timeout: 120_000 }, async () => {
+test('a folded page leaves the same rows and failures as its statements one by one', { timeout: 120_000 }, async () => {
   await expectLaw(statementHistories, 20260303);
 });
 
 // Seen red with: an amount put in the place of the sum; NULL counted as 1; no range for integers; the longer fraction
 // cut off; amounts added to a column in a key, or of a type that has no sums; copies passed over.
-test('so does a folded page of counters, lists and copies', { timeout: 120_000 }, async () => {
+test('a folded page of counters, lists and copies leaves the same rows and failures too', {
+  timeout: 120_000,
+}, async () => {
   await expectLaw(countHistories, 20260304);
 });
 

@@ -16,7 +16,7 @@ function stopwatch() {
 }
 
 // Seen red with: `below` not carried on from bucket to bucket; `<` for `<=`.
-test('latencies are counted in seconds, each in every bucket it fits into', () => {
+test('a latency is counted in seconds, in every bucket whose bound it does not exceed', () => {
   const { latency, at, metrics } = stopwatch();
   latency.wentLive();
   for (const [occurred, seen] of [
@@ -35,7 +35,7 @@ test('latencies are counted in seconds, each in every bucket it fits into', () =
 });
 
 // Seen red with: `liveSince` 0 from the start.
-test('nothing counts that was appended before the projection went live, or has a time of its own', () => {
+test('an event that was appended before the projection went live, or has an earlier time of its own, does not count', () => {
   const { latency, at, metrics } = stopwatch();
   at(1000);
   latency.visible('2026-03-01T19:00:00.500000Z');
@@ -48,15 +48,15 @@ test('nothing counts that was appended before the projection went live, or has a
   expect(metrics()).toMatchObject({ count: 1, sum: 1 });
 });
 
-test('an appender whose clock is ahead took no time at all', () => {
+test('an event from an appender whose clock is ahead has a latency of zero', () => {
   const { latency, metrics } = stopwatch();
   latency.wentLive();
   latency.visible('2026-03-01T19:00:09.000000Z');
   expect(metrics()).toMatchObject({ count: 1, sum: 0 });
 });
 
-// Seen red with: `<` for `<=` (at its bound one was in the next bucket).
-test('one that takes exactly as long as a bucket reaches is in it, and one beyond the last is in none', () => {
+// Seen red with: `<` for `<=` (a latency at a bound was in the next bucket).
+test('a latency exactly at a bound is in that bucket, and one beyond the last bound is in none', () => {
   const { latency, at, metrics } = stopwatch();
   latency.wentLive();
   at(60_000);

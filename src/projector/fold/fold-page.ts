@@ -26,7 +26,7 @@ export interface FoldContext extends RunContext {
  * after the other. So the statements are run in memory first, on the rows of the database that they can meet, with
  * PostgreSQL's own rules; where the outcome is not certain, or would be an error, nothing is written.
  * @returns null when the events are applied; else why they are not: the transaction is as it was, run them in order in it
- * @throws CannotFold when the database refused something: roll back, and run the page in order; CatalogMoved; LookupWaits
+ * @throws CannotFold when the database refused something: roll back, and run the page in order; CatalogMoved; DependencyNotReady
  */
 export async function foldPage(
   tx: Tx,
