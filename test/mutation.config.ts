@@ -1,19 +1,19 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * What `npm run mutation` runs: unit tests of the rooms that the mutated files are in. What the command line or the
- * dashboard finds out by the way does not count, and would be run again for every mutant. Nor do tests that wait on real
- * sockets, and those that load the machines while they run: what happens at loading would count as done by a test.
+ * The tests that `npm run mutation` runs: unit tests of the rooms that the mutated files are in. Tests of the command line
+ * and of the dashboard reach those files too, but they hold no decision in them and would run again for every mutant. Tests
+ * that wait on real sockets are left out, and those that load the machines while they run: Stryker would count what
+ * happens at loading as covered by such a test.
  */
-export default defineConfig({
-  test: {
-    include: [
-      'test/{core,store,engine,publisher}/**/*.unit.test.ts',
-      'test/machines/{broker,daemon,delays,one-operation,projection,publisher,told}.unit.test.ts',
-      'test/feed/{broker-address,conflate,latency,push,wakes*}.unit.test.ts',
-      'test/inspect/{hub,pace,shown}.unit.test.ts',
-      'test/http/{rate-limit,security}.unit.test.ts',
-      'test/cli/{event-id,left-behind,settled}.unit.test.ts',
-    ],
-  },
-});
+export const MUTATION_TESTS = [
+  'test/{core,daemon,event-store,operations,postgres,projector,publisher,read-model}/**/*.unit.test.ts',
+  'test/machines/{broker,daemon,delays,one-operation,projection,publisher,settled}.unit.test.ts',
+  'test/broker/broker-address.unit.test.ts',
+  'test/feed/{conflate,push,wakeups,wakeups-after-loss,wakeups-pushes}.unit.test.ts',
+  'test/inspect/{hub,redact,update-throttle}.unit.test.ts',
+  'test/http/{rate-limit,security}.unit.test.ts',
+  'test/cli/{imported-id,settled,uncaught-errors}.unit.test.ts',
+];
+
+export default defineConfig({ test: { include: MUTATION_TESTS } });

@@ -105,6 +105,8 @@ const CATALOGUE = {
   STORE_SUBSCRIBED:
     'table {table} is filled by subscription {subscription}: logical replication fires no triggers, so events would be missed; run the daemon on the publisher, or drop the subscription',
   STORE_MISSING: 'there is no table {table} in schema {schema}: run `projectionist migrate`, or set SCHEMA',
+  STORE_ELSEWHERE:
+    'schema {schema} of database {database} has no event store, and schema {others} has one: set SCHEMA to that one, or run `projectionist migrate --schema {schema}` to create a second, empty store',
   STORE_CACHE: 'the sequence of events.position has CACHE {cache}: run `ALTER SEQUENCE {sequence} CACHE 1`',
   STORE_TRIGGER: 'trigger {trigger} on {table} is {problem}, so events could be missed: run `projectionist migrate`',
   STORE_POSITION:

@@ -1,3 +1,5 @@
+import { systemClock } from './clock.ts';
+
 /** The queue of waiting pages. */
 export interface Waiting {
   readonly count: number;
@@ -21,7 +23,7 @@ export class PageTurns {
   #taken = 0;
 
   /** @param now a monotonic clock in milliseconds */
-  constructor(capacity: number, now: () => number = () => performance.now()) {
+  constructor(capacity: number, now: () => number = systemClock.now) {
     this.#capacity = capacity;
     this.#now = now;
   }

@@ -90,13 +90,14 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
    */
   async start(): Promise<void> {
     const { database, schema = 'public', extensionSchemas, projections, notify = true } = this.#options;
-    const { broker = null, patience = {} } = this.#options;
+    const { broker = null, patience = {}, secondStore = false } = this.#options;
     const place = { database, schema, extensionSchemas };
     const own = { ...place, projections, id: this.id };
     const pools = openPools({ ...own, patience, onControlClosed: () => this.#highWaterMark?.invalidate() });
     this.#pools = pools;
     const { signal } = this.#ending;
-    const prepared = prepareDatabase(pools, { ...own, owners: this.#owners, notify, log: this.#log, signal });
+    const preparing = { ...own, owners: this.#owners, notify, secondStore, log: this.#log, signal };
+    const prepared = prepareDatabase(pools, preparing);
     const starts = await prepared.catch(async (error: unknown) => {
       await this.stop();
       throw error;

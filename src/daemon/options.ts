@@ -26,6 +26,8 @@ export interface DaemonOptions extends Partial<FailurePolicy> {
   readonly bulkLimit?: number | null;
   /** Whether appends send a NOTIFY and this daemon listens. Default true. */
   readonly notify?: boolean;
+  /** Whether a start may create an event store in a database that has one in another schema. Default false: STORE_ELSEWHERE. */
+  readonly secondStore?: boolean;
   /** How long silence is borne before a connection counts as lost. Each has its default. */
   readonly patience?: Partial<Timeouts>;
   /** Why the database is known to be away, for status; null (default) when nothing is known. */

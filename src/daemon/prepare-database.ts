@@ -6,7 +6,7 @@ import type { TableOwners } from '../core/table-owners.ts';
 import { checkDatabase, checkStore, unusable } from '../event-store/checks.ts';
 import { migrate } from '../event-store/migrate.ts';
 import { isTransient, sqlstateOf } from '../postgres/errors.ts';
-import { connect } from '../postgres/pool.ts';
+import { connect, describeAddress } from '../postgres/pool.ts';
 import { noteStart, type StartNote } from '../state/attempts.ts';
 import { checkReserved } from '../state/overlaps.ts';
 import { register } from '../state/register.ts';
@@ -16,6 +16,8 @@ import type { PoolOptions, Pools } from './pools.ts';
 export interface PrepareOptions extends Omit<PoolOptions, 'onControlClosed' | 'patience'> {
   readonly owners: TableOwners;
   readonly notify: boolean;
+  /** Whether the start may create an event store in a database that has one in another schema. */
+  readonly secondStore: boolean;
   readonly log: Log;
   /** The daemon is to stop. */
   readonly signal: AbortSignal;
@@ -82,6 +84,7 @@ async function migrateAtStart({
   projections,
   id,
   notify,
+  secondStore,
   log,
   signal,
   ...path
@@ -93,7 +96,8 @@ async function migrateAtStart({
   try {
     signal.throwIfAborted();
     const onRepair = (problem: string) => log.warn({ problem }, 'the event store was repaired');
-    await migrate(sql, { schema: path.schema, notify, projections, onRepair });
+    const onNewStore = (text: string) => log.warn({ address: describeAddress(database) }, text);
+    await migrate(sql, { schema: path.schema, notify, projections, onRepair, secondStore, onNewStore });
   } finally {
     signal.removeEventListener('abort', stop);
     await sql.end({ timeout: 5 });

@@ -14,6 +14,8 @@ export interface EventStoreOptions {
   readonly extensionSchemas?: readonly string[] | undefined;
   /** Whether appends send a NOTIFY. Default true; off where transactions with appends are going to be PREPAREd. */
   readonly notify?: boolean;
+  /** Whether an event store may be created in a database that has one in another schema. Default false: STORE_ELSEWHERE. */
+  readonly secondStore?: boolean;
 }
 
 export interface EventStore extends AsyncDisposable {
@@ -29,13 +31,14 @@ export interface EventStore extends AsyncDisposable {
 
 /**
  * The event store for code that appends and reads; the daemon has its own connections. Creates missing tables.
- * @throws EngineError DATABASE_UNREACHABLE, DATABASE_ENCODING, SCHEMA_NEWER …
+ * @throws EngineError DATABASE_UNREACHABLE, DATABASE_ENCODING, SCHEMA_NEWER, STORE_ELSEWHERE …
  */
 export async function createEventStore({
   database,
   schema = 'public',
   extensionSchemas,
   notify = true,
+  secondStore = false,
 }: EventStoreOptions): Promise<EventStore> {
   const options = { address: database, schema, extensionSchemas, applicationName: 'projectionist:store' };
   const sql = connect({ ...options, max: 4 });
@@ -45,7 +48,7 @@ export async function createEventStore({
   };
   try {
     await checkDatabase(sql, database);
-    await migrate(sql, { schema, notify, projections: [] });
+    await migrate(sql, { schema, notify, projections: [], secondStore });
   } catch (error) {
     await close();
     throw error;

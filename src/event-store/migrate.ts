@@ -7,6 +7,7 @@ import { checkShadows } from '../postgres/names.ts';
 import type { Queryable, Sql, Tx } from '../postgres/pool.ts';
 import { searchPath } from '../postgres/session-settings.ts';
 import { refuseForeignStore } from './foreign-store.ts';
+import { describeNewStore, findNewStore, refuseSecondStore } from './new-store.ts';
 import { runDdl } from './projection-ddl.ts';
 import { recordUnknownOids } from './table-oids.ts';
 import { areFunctionsMissing, repairTriggers } from './triggers.ts';
@@ -24,6 +25,10 @@ export interface MigrateOptions {
   readonly projections: readonly Projection[];
   /** What was wrong with a trigger of the store, which is right again when the migration commits. */
   readonly onRepair?: (text: string) => void;
+  /** Whether a second event store may be created in a database that has one in another schema. Default true. */
+  readonly secondStore?: boolean;
+  /** The schema had no event store, and has a new, empty one when the migration commits. */
+  readonly onNewStore?: (text: string) => void;
 }
 
 /**
@@ -32,13 +37,15 @@ export interface MigrateOptions {
  * run twice, and from several daemons at once.
  * With a role that may not create anything in the schema it runs nothing, and the owner must have migrated (sql/roles.sql).
  * @returns how many numbered files ran
- * @throws EngineError SCHEMA_NEWER, MIGRATION_NEEDED, SCHEMA_SHADOWED, STORE_MISSING,
- *   STORE_COLUMNS, PROJECTION_DDL
+ * @throws EngineError SCHEMA_NEWER, MIGRATION_NEEDED, SCHEMA_SHADOWED, STORE_MISSING, STORE_ELSEWHERE, STORE_COLUMNS,
+ *   PROJECTION_DDL
  */
 export async function migrate(sql: Sql, options: MigrateOptions): Promise<number> {
   const files = (await readdir(FOLDER)).filter((file) => /^\d{3}_.*\.sql$/.test(file)).sort();
   const schema = quoteIdentifier(checkIdentifier('schema', options.schema));
   await refuseForeignStore(sql, options.schema);
+  const newStore = await findNewStore(sql, options.schema);
+  if (newStore !== null && options.secondStore === false) refuseSecondStore(newStore);
   await checkShadows(sql, [...ENGINE_TABLES, ...options.projections.flatMap(({ tables }) => [...tables.keys()])]);
   const rights = await readRights(sql, schema);
   if (rights === 'nothing') throw new EngineError('STORE_MISSING', { table: 'events', schema: options.schema });
@@ -56,6 +63,7 @@ export async function migrate(sql: Sql, options: MigrateOptions): Promise<number
     const repaired = await repairTriggers(tx, options.notify);
     // The first migration makes them all.
     if (ran < files.length) for (const text of repaired) options.onRepair?.(text);
+    if (newStore !== null && ran > 0) options.onNewStore?.(describeNewStore(newStore));
     await recordUnknownOids(tx);
     for (const { name, schema: ddl } of options.projections) if (ddl !== '') await runDdl(tx, name, ddl);
     return ran;

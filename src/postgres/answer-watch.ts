@@ -1,6 +1,7 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { Client, type ClientBase } from 'pg';
+import type { Clock } from '../core/clock.ts';
 import { cancelRequest } from './cancel-request.ts';
+import { socketOf } from './driver.ts';
 import { ofOurDatabase } from './errors.ts';
 
 /** Milliseconds for which cancel requests are repeated until the server has answered all statements. */
@@ -33,31 +34,34 @@ interface Pending {
 class AnswerWatch {
   readonly #client: Client;
   readonly #withinMs: number;
+  readonly #clock: Clock;
   readonly #pending = new Set<Pending>();
   #unanswered = 0;
-  #timer: NodeJS.Timeout | null = null;
+  /** Cancels the timer; null while no statement is pending. */
+  #cancelTimer: (() => void) | null = null;
   #lost: Error | null = null;
   #settling: Promise<boolean> | null = null;
 
-  constructor(client: Client, withinMs: number) {
+  constructor(client: Client, withinMs: number, clock: Clock) {
     this.#client = client;
     this.#withinMs = withinMs;
+    this.#clock = clock;
   }
 
   /** @throws the error of `ask`; CONNECTION_CLOSED if this answer, or an earlier one of the session, takes too long */
   async answer<T>(ask: () => Promise<T>): Promise<T> {
     if (this.#lost !== null) throw this.#lost;
     return await new Promise<T>((resolve, reject) => {
-      const entry: Pending = { deadline: performance.now() + this.#withinMs, reject };
+      const entry: Pending = { deadline: this.#clock.now() + this.#withinMs, reject };
       this.#pending.add(entry);
       this.#unanswered += 1;
-      this.#timer ??= setTimeout(() => this.#check(), this.#withinMs);
+      this.#cancelTimer ??= this.#clock.later(this.#withinMs, () => this.#check());
       const answered = (settle: () => void): void => {
         this.#unanswered -= 1;
         // The statement was given up: its caller has got the error of a lost connection.
         if (this.#lost !== null) return;
         this.#pending.delete(entry);
-        if (this.#pending.size === 0) this.#disarm();
+        if (this.#pending.size === 0) this.#stopTimer();
         settle();
       };
       ask().then(
@@ -72,19 +76,19 @@ class AnswerWatch {
     return this.#settling;
   }
 
-  #disarm(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
+  #stopTimer(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
   }
 
   #check(): void {
-    this.#timer = null;
+    this.#cancelTimer = null;
     // The statements are in the order in which they were sent, which is also the order of their deadlines.
     const [oldest] = this.#pending;
     if (oldest === undefined) return;
-    const left = oldest.deadline - performance.now();
+    const left = oldest.deadline - this.#clock.now();
     if (left > 0) {
-      this.#timer = setTimeout(() => this.#check(), Math.ceil(left));
+      this.#cancelTimer = this.#clock.later(Math.ceil(left), () => this.#check());
       return;
     }
     const lost = noAnswer(this.#withinMs);
@@ -98,43 +102,47 @@ class AnswerWatch {
   async #giveUp(lost: Error): Promise<boolean> {
     const cancelled = this.#cancel();
     // A live peer answers a cancelled statement within milliseconds.
-    if (await Promise.race([cancelled, pause(SILENT_AFTER_MS, false)])) wellCancelled.add(lost);
+    if (await Promise.race([cancelled, this.#falseAfter(SILENT_AFTER_MS)])) wellCancelled.add(lost);
     for (const { reject } of this.#pending) reject(lost);
     this.#pending.clear();
     // This ends the transaction, also if its work catches the error: later statements would run outside of it.
     this.#client.emit('error', lost);
     const fit = await cancelled;
     // Callers handle their rejections before the session is used again.
-    await pause(0);
+    await new Promise<void>((resolve) => this.#clock.soon(resolve));
     if (fit) this.#lost = null;
-    else this.#client.connection.stream.destroy();
+    else socketOf(this.#client).destroy();
     return fit;
   }
 
   /** Never rejects. */
   async #cancel(): Promise<boolean> {
     const client = this.#client;
-    const until = performance.now() + CANCEL_WITHIN_MS;
+    const until = this.#clock.now() + CANCEL_WITHIN_MS;
     while (this.#unanswered > 0) {
-      const left = until - performance.now();
-      if (left <= 0 || client.connection.stream.destroyed) return false;
-      if (!(await cancelRequest(client, left))) return false;
-      if (this.#unanswered > 0) await pause(CANCEL_INTERVAL_MS);
+      const left = until - this.#clock.now();
+      if (left <= 0 || socketOf(client).destroyed) return false;
+      if (!(await cancelRequest(client, left, this.#clock))) return false;
+      if (this.#unanswered > 0) await this.#falseAfter(CANCEL_INTERVAL_MS);
     }
     if (client.getTransactionStatus() === 'I') return true;
     const rolledBack = client.query('ROLLBACK').then(
       () => client.getTransactionStatus() === 'I',
       () => false,
     );
-    return await Promise.race([rolledBack, pause(CANCEL_WITHIN_MS, false)]);
+    return await Promise.race([rolledBack, this.#falseAfter(CANCEL_WITHIN_MS)]);
+  }
+
+  #falseAfter(ms: number): Promise<false> {
+    return new Promise((resolve) => this.#clock.later(ms, () => resolve(false)));
   }
 }
 
 const watches = new WeakMap<ClientBase, AnswerWatch>();
 
 /** Bounds the time for each answer of the session from now on. */
-export function watchAnswers(client: ClientBase, withinMs: number): void {
-  if (client instanceof Client) watches.set(client, new AnswerWatch(client, withinMs));
+export function watchAnswers(client: ClientBase, withinMs: number, clock: Clock): void {
+  if (client instanceof Client) watches.set(client, new AnswerWatch(client, withinMs, clock));
 }
 
 /** Sends a statement by `ask` and waits for its answer, within the bound of the session if it has one. */
@@ -148,10 +156,10 @@ export function settlingOf(client: ClientBase): Promise<boolean> | null {
 }
 
 /** Cancels the running statement of a session whose answer is no longer needed, and closes the session. Never rejects. */
-export async function abandon(client: ClientBase): Promise<void> {
+export async function abandon(client: ClientBase, clock: Clock): Promise<void> {
   if (!(client instanceof Client)) return;
-  if (client.getTransactionStatus() !== null) await cancelRequest(client, 1000);
-  client.connection.stream.destroy();
+  if (client.getTransactionStatus() !== null) await cancelRequest(client, 1000, clock);
+  socketOf(client).destroy();
 }
 
 function noAnswer(ms: number): Error {

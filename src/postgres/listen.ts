@@ -1,6 +1,7 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Client } from 'pg';
 import { fullJitter } from '../core/backoff.ts';
+import type { Clock } from '../core/clock.ts';
+import { socketOf } from './driver.ts';
 
 export interface Listening {
   /** Resolves when the connection is closed. Idempotent. */
@@ -17,18 +18,20 @@ export interface ListenOptions {
   readonly pingEveryMs: number;
   /** Milliseconds until a ping without an answer closes the connection. */
   readonly answerWithinMs: number;
+  readonly clock: Clock;
 }
 
 const BACKOFF = { baseMs: 100, capMs: 5000 };
 
 /** Listens until `unlisten`. A lost connection is no error: after a pause with full jitter the next one is opened. */
 export function listen(open: () => Client, options: ListenOptions): Listening {
+  const { clock } = options;
   const stopping = new AbortController();
   const running = (async () => {
     for (let attempt = 1; !stopping.signal.aborted; attempt++) {
       const listened = await listenOnce(open(), options, stopping.signal).catch(() => false);
       if (listened) attempt = 1;
-      await pause(fullJitter(attempt, BACKOFF, Math.random()), undefined, stopping).catch(() => undefined);
+      await clock.sleep(fullJitter(attempt, BACKOFF, clock.random()), stopping.signal).catch(() => undefined);
     }
   })();
   return {
@@ -45,12 +48,12 @@ async function listenOnce(client: Client, options: ListenOptions, signal: AbortS
   client.on('error', () => undefined);
   client.on('notification', ({ payload }) => options.onNotify(payload ?? ''));
   // Not `end`: it waits for a peer that may be gone.
-  const stop = (): void => void client.connection.stream.destroy();
+  const stop = (): void => void socketOf(client).destroy();
   const close = new AbortController();
   try {
     await client.connect();
-    const timer = setTimeout(() => client.connection.stream.destroy(), options.answerWithinMs);
-    await client.query(`LISTEN ${client.escapeIdentifier(options.channel)}`).finally(() => clearTimeout(timer));
+    const cancelTimer = options.clock.later(options.answerWithinMs, () => socketOf(client).destroy());
+    await client.query(`LISTEN ${client.escapeIdentifier(options.channel)}`).finally(cancelTimer);
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) return false;
     options.onListen();
@@ -61,16 +64,17 @@ async function listenOnce(client: Client, options: ListenOptions, signal: AbortS
     signal.removeEventListener('abort', stop);
     close.abort();
     // The driver has no deadline for the end of a connection whose peer is gone.
-    client.connection.stream.destroy();
+    socketOf(client).destroy();
   }
 }
 
 async function ping(client: Client, options: ListenOptions, signal: AbortSignal): Promise<void> {
+  const { clock, pingEveryMs, answerWithinMs } = options;
   while (!signal.aborted) {
-    await pause(options.pingEveryMs, undefined, { signal, ref: false }).catch(() => undefined);
+    await clock.sleep(pingEveryMs, signal).catch(() => undefined);
     if (signal.aborted) return;
-    const timer = setTimeout(() => client.connection.stream.destroy(), options.answerWithinMs);
+    const cancelTimer = clock.later(answerWithinMs, () => socketOf(client).destroy());
     await client.query('SELECT 1').catch(() => undefined);
-    clearTimeout(timer);
+    cancelTimer();
   }
 }

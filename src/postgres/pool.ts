@@ -1,5 +1,7 @@
 import { Client, type ClientBase, type ClientConfig, Pool, type PoolClient } from 'pg';
+import { type Clock, systemClock } from '../core/clock.ts';
 import { abandon, isWellCancelled, settlingOf, watchAnswers } from './answer-watch.ts';
+import { socketOf } from './driver.ts';
 import { isConnectionLost, isStalePlan } from './errors.ts';
 import { type Listening, listen } from './listen.ts';
 import { watchEvictions } from './prepared-query.ts';
@@ -39,6 +41,8 @@ export interface ConnectOptions {
   readonly pingEveryMs?: number;
   /** Called when a connection of the pool has closed, in use or not. */
   readonly onClose?: () => void;
+  /** Default: the system's. */
+  readonly clock?: Clock;
 }
 
 /** The connections of a pool, the callers that wait for one, and its evicted plans. */
@@ -80,9 +84,9 @@ export interface Sql extends Queryable {
 /** Makes a pool, which connects when it is first used. Close it with `end`. */
 export function connect(options: ConnectOptions): Sql {
   const { allowsPlain, ...config } = clientConfig(options);
-  const { schema = 'public', extensionSchemas = [], connectWithinMs = 5000 } = options;
+  const { schema = 'public', extensionSchemas = [], connectWithinMs = 5000, clock = systemClock } = options;
   const path = { schema, extensionSchemas };
-  const Session = sessionClient({ ...path, connectWithinMs, allowsPlain });
+  const Session = sessionClient({ ...path, connectWithinMs, allowsPlain, clock });
   // The pool has no time-out of its own: waiting for a free connection is no failure.
   const pool = new Pool({ ...config, Client: Session, max: options.max, idleTimeoutMillis: 0 });
   const closing = new Map<ClientBase, Promise<void>>();
@@ -90,7 +94,7 @@ export function connect(options: ConnectOptions): Sql {
   // The pool removes an unused connection that breaks. Without a listener the error event would end the process.
   pool.on('error', () => undefined);
   pool.on('connect', (client) => {
-    if (options.answerWithinMs !== undefined) watchAnswers(client, options.answerWithinMs);
+    if (options.answerWithinMs !== undefined) watchAnswers(client, options.answerWithinMs, clock);
     watchEvictions(client, () => {
       evicted += 1;
     });
@@ -123,7 +127,7 @@ export function connect(options: ConnectOptions): Sql {
       },
       listen: (channel: string, onNotify: (payload: string) => void, onListen = () => undefined) => {
         const { pingEveryMs = 10_000, answerWithinMs = 5000 } = options;
-        return listen(() => new Session(config), { channel, onNotify, onListen, pingEveryMs, answerWithinMs });
+        return listen(() => new Session(config), { channel, onNotify, onListen, pingEveryMs, answerWithinMs, clock });
       },
       counts: () => ({
         busy: pool.totalCount - pool.idleCount,
@@ -132,7 +136,7 @@ export function connect(options: ConnectOptions): Sql {
         evicted,
       }),
       end: ({ timeout = 5 }: { readonly timeout?: number } = {}) => {
-        ended ??= endPool(pool, closing, timeout * 1000);
+        ended ??= endPool(pool, closing, timeout * 1000, clock);
         return ended;
       },
     },
@@ -174,7 +178,7 @@ async function take(pool: Pool): Promise<PoolClient> {
       throw error instanceof Error ? toError(error) : error;
     });
     if (client === null) continue;
-    if (!(client instanceof Client && client.connection.stream.destroyed)) return client;
+    if (!(client instanceof Client && socketOf(client).destroyed)) return client;
     client.release(true);
   }
 }
@@ -194,17 +198,22 @@ function trackUnused(pool: Pool): () => void {
 }
 
 function destroy(client: ClientBase): void {
-  if (client instanceof Client) client.connection.stream.destroy();
+  if (client instanceof Client) socketOf(client).destroy();
 }
 
 /** A statement that still runs after the time-out loses its connection, and its caller gets that error. */
-async function endPool(pool: Pool, closing: ReadonlyMap<ClientBase, Promise<void>>, ms: number): Promise<void> {
-  const timer = setTimeout(() => {
-    for (const client of closing.keys()) void abandon(client);
-  }, ms);
+async function endPool(
+  pool: Pool,
+  closing: ReadonlyMap<ClientBase, Promise<void>>,
+  ms: number,
+  clock: Clock,
+): Promise<void> {
+  const cancelTimer = clock.later(ms, () => {
+    for (const client of closing.keys()) void abandon(client, clock);
+  });
   await pool.end();
   await Promise.all(closing.values());
-  clearTimeout(timer);
+  cancelTimer();
 }
 
 function clientConfig({ address, applicationName }: ConnectOptions): ClientConfig & { readonly allowsPlain: boolean } {

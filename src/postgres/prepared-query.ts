@@ -1,11 +1,6 @@
 import { Client, type ClientBase, type Connection, Query, type QueryConfig, type QueryResult } from 'pg';
+import { parsedOn } from './driver.ts';
 import { PlanNames } from './plan-names.ts';
-
-/** The driver's record of the statements that the server has parsed, by name. */
-interface Parsed {
-  readonly parsedStatements: Record<string, string>;
-  readonly submittedNamedStatements: Record<string, string>;
-}
 
 interface PlanCache {
   readonly names: PlanNames;
@@ -48,10 +43,6 @@ export function prepareOn(connection: Connection, text: string, parses: boolean)
 export function rememberParsed(connection: Connection, name: string, text: string): void {
   // A later statement may have evicted it.
   if (caches.get(connection)?.names.has(text)) parsedOn(connection).parsedStatements[name] = text;
-}
-
-function parsedOn(connection: Connection): Parsed {
-  return connection as Connection & Parsed;
 }
 
 type Callback = (error: Error | null | undefined, result: QueryResult | readonly QueryResult[]) => void;

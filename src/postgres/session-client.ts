@@ -1,6 +1,8 @@
 import { Client, type ClientConfig, DatabaseError } from 'pg';
+import type { Clock } from '../core/clock.ts';
 import { EngineError } from '../core/errors.ts';
 import { ConnectGate } from './connect-gate.ts';
+import { startupOptionsOf } from './driver.ts';
 import { pooled, proofOf, proveSession } from './session-proof.ts';
 import { keepalives, type SearchPath, sessionSettings } from './session-settings.ts';
 
@@ -26,12 +28,13 @@ export function sessionClient(
     readonly connectWithinMs: number;
     /** Whether to connect without TLS if the server has none (sslmode=prefer). */
     readonly allowsPlain: boolean;
+    readonly clock: Clock;
   },
 ): new (
   config?: ClientConfig,
 ) => Client {
-  const { connectWithinMs, allowsPlain } = options;
-  const gate = new ConnectGate();
+  const { connectWithinMs, allowsPlain, clock } = options;
+  const gate = new ConnectGate(clock);
   const settings = sessionSettings(options);
   const proof = proofOf(settings);
   let settingsRefused = false;
@@ -68,7 +71,7 @@ export function sessionClient(
           else throw error;
           return false;
         }
-        const own = await proveSession(this, proof, connectWithinMs);
+        const own = await proveSession(this, proof, connectWithinMs, clock);
         if (!own) pooled.set(this, proof.prelude);
         return true;
       };
@@ -104,10 +107,8 @@ function isWithoutTls(error: unknown): boolean {
  * @throws EngineError CONFIG_INVALID if they set one of our settings, which would silently override theirs
  */
 function optionsOf(client: Client, settings: ReadonlyMap<string, string>): string | undefined {
-  const parameters: unknown = Reflect.get(client, 'connectionParameters');
-  const given: unknown =
-    typeof parameters === 'object' && parameters !== null ? Reflect.get(parameters, 'options') : '';
-  if (typeof given !== 'string' || given === '') return undefined;
+  const given = startupOptionsOf(client);
+  if (given === '') return undefined;
   for (const [, name = ''] of given.matchAll(/(?:-c\s*|--)([\w.-]+)\s*=/g)) {
     const setting = [...settings.keys()].find((one) => one.toLowerCase() === name.toLowerCase().replaceAll('-', '_'));
     if (setting === undefined) continue;

@@ -1,5 +1,7 @@
 import type { Client, ClientBase } from 'pg';
+import type { Clock } from '../core/clock.ts';
 import { EngineError } from '../core/errors.ts';
+import { backendKeyOf, socketOf } from './driver.ts';
 import { REQUIRED_NAMES, requiredSettings } from './session-settings.ts';
 
 /** The settings that a session must have, and the statement that sets them behind a pooler. */
@@ -23,10 +25,10 @@ export function proofOf(settings: ReadonlyMap<string, string>): Proof {
  * @returns whether the session is ours alone and has all settings
  * @throws EngineError SESSION_SETTING if a setting that only a superuser may change is wrong
  */
-export async function proveSession(client: Client, proof: Proof, withinMs: number): Promise<boolean> {
+export async function proveSession(client: Client, proof: Proof, withinMs: number, clock: Clock): Promise<boolean> {
   const names = [...proof.settings.keys(), ...REQUIRED_NAMES];
   // The driver's deadline covers the start-up alone, and a peer can vanish right after it.
-  const timer = setTimeout(() => client.connection.stream.destroy(), withinMs);
+  const cancelTimer = clock.later(withinMs, () => socketOf(client).destroy());
   try {
     const { rows } = await client.query<{ pid: number; name: string; value: string }>({
       text: `SELECT pg_backend_pid() AS pid, name, current_setting(name) AS value FROM unnest($1::text[]) AS n (name)`,
@@ -38,11 +40,11 @@ export async function proveSession(client: Client, proof: Proof, withinMs: numbe
       if (required !== undefined && value !== required) {
         throw new EngineError('SESSION_SETTING', { setting: name, value, required });
       }
-      if (pid !== Reflect.get(client, 'processID')) own = false;
+      if (pid !== backendKeyOf(client)?.pid) own = false;
       if (required === undefined && value !== proof.settings.get(name)) own = false;
     }
     return own;
   } finally {
-    clearTimeout(timer);
+    cancelTimer();
   }
 }

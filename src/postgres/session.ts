@@ -1,6 +1,7 @@
 import { Client, type ClientBase, DatabaseError, type QueryResult } from 'pg';
 import { EngineError } from '../core/errors.ts';
 import { answerOf } from './answer-watch.ts';
+import { socketOf } from './driver.ts';
 import { isConnectionLost, ofOurDatabase } from './errors.ts';
 import { ENGINE_SAVEPOINT } from './guarded-statement.ts';
 import { toParameter } from './parameters.ts';
@@ -179,12 +180,12 @@ const corked = new WeakSet<ClientBase>();
 /** Sends all statements of one turn of the event loop in one write: a system call costs more than a statement's bytes. */
 function gatherWrites(client: ClientBase): void {
   if (!(client instanceof Client) || corked.has(client)) return;
-  const { stream } = client.connection;
+  const socket = socketOf(client);
   corked.add(client);
-  stream.cork();
+  socket.cork();
   process.nextTick(() => {
     corked.delete(client);
-    stream.uncork();
+    socket.uncork();
   });
 }
 

@@ -153,7 +153,6 @@ export const REMAINING: Readonly<Record<string, number>> = {
   'test/machines/settled.unit.test.ts': 5,
   'test/machines/transition-table.ts': 11,
   'test/machines/traps.unit.test.ts': 2,
-  'test/mutation.config.ts': 1,
   'test/operations/command-disposition.unit.test.ts': 2,
   'test/operations/deliver.unit.test.ts': 4,
   'test/operations/reset-elsewhere.int.test.ts': 3,

@@ -175,6 +175,7 @@ async function askEverything(): Promise<void> {
     address: { url: database.url },
     config: readConfig({ env: {} }),
     file,
+    log: silentLog,
     signal: AbortSignal.timeout(60_000),
   };
   expect(await appendSample({ ...sample, sample: () => [] })).toBe(0);

@@ -6,10 +6,7 @@ const REFUSED = new Error('refused');
 
 /** A gate with a clock that the test moves, and the longest jitter. */
 function gateAt(clock: { now: number }): ConnectGate {
-  return new ConnectGate(
-    () => clock.now,
-    () => 0.999,
-  );
+  return new ConnectGate({ now: () => clock.now, random: () => 0.999 });
 }
 
 // Seen red with: the first line of `pass` left out.

@@ -4,7 +4,7 @@ import type { NewEvent } from '../../core/event.ts';
 import { append } from '../../event-store/append.ts';
 import { checkDatabase } from '../../event-store/checks.ts';
 import { migrate } from '../../event-store/migrate.ts';
-import { connect, type DatabaseAddress } from '../../postgres/pool.ts';
+import { connect, type DatabaseAddress, describeAddress } from '../../postgres/pool.ts';
 
 const BATCH = 1000;
 
@@ -17,13 +17,20 @@ export async function appendSample(options: {
   readonly config: Config;
   readonly file: ConfigFile;
   readonly sample: EventSource;
+  readonly log: { warn(fields: object, message: string): void };
   readonly signal: AbortSignal;
 }): Promise<number> {
-  const { address, config, file, sample, signal } = options;
+  const { address, config, file, sample, log, signal } = options;
   const sql = connect({ address, ...pathOf(config), applicationName: 'projectionist:sample', max: 1 });
   try {
     await checkDatabase(sql, address);
-    await migrate(sql, { schema: config.schema, notify: config.listenNotify, projections: file.projections });
+    await migrate(sql, {
+      schema: config.schema,
+      notify: config.listenNotify,
+      projections: file.projections,
+      secondStore: false,
+      onNewStore: (text) => log.warn({ address: describeAddress(address) }, text),
+    });
     return await sql.begin(async (tx) => {
       // Of two daemons that start at the same time the second one waits here, and then finds the events.
       await tx`LOCK TABLE events IN SHARE ROW EXCLUSIVE MODE`;

@@ -133,7 +133,7 @@ async function run({ options, context, config, file, log, closers, signal, died 
 
   const sampleWanted = options.sample === 'always' || (options.sample === 'if-embedded' && database.embedded);
   if (sampleWanted && file.sample !== null) {
-    const appended = await appendSample({ ...database, config, file, sample: file.sample, signal });
+    const appended = await appendSample({ ...database, config, file, sample: file.sample, log, signal });
     if (appended > 0) stdout.write(`sample history of ${appended} events appended\n`);
   }
   closers.push(...watchProcess(daemon, { config, log, died }));

@@ -33,7 +33,13 @@ export const importVerb = defineVerb<ImportVerbOptions>({
     const options = { config, folder: stateFolder(context.cwd), signal: context.signal, command: 'import' };
     await withDatabase(options, async (sql, address) => {
       await checkDatabase(sql, address);
-      await migrate(sql, { schema: config.schema, notify: config.listenNotify, projections: [] });
+      await migrate(sql, {
+        schema: config.schema,
+        notify: config.listenNotify,
+        projections: [],
+        secondStore: false,
+        onNewStore: (text) => void context.terminal.stderr.write(`projectionist: ${text}\n`),
+      });
       await importFile(file, { appendBatch: (events) => appendNew(sql, events) }, context);
     });
     return 0;

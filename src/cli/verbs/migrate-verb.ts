@@ -18,7 +18,9 @@ export const migrateVerb = defineVerb<MigrateVerbOptions>({
   name: 'migrate',
   define: (command, run) => {
     command
-      .description('bring the tables of the engine and of the projections up to date')
+      .description(
+        'bring the tables of the engine and of the projections up to date; creates an event store where SCHEMA has none',
+      )
       .option('--config <file>', 'file that exports the projections (default: projectionist.config.js in this folder)')
       .addHelpText('after', examples('migrate', 'migrate --schema app'));
     addSchemaSettings(command);
@@ -30,13 +32,15 @@ export const migrateVerb = defineVerb<MigrateVerbOptions>({
     const options = { config, folder: stateFolder(context.cwd), signal: context.signal, command: 'migrate' };
     await withDatabase(options, async (sql, address) => {
       await checkDatabase(sql, address);
+      const { stdout } = context.terminal;
       const ran = await migrate(sql, {
         schema: config.schema,
         notify: config.listenNotify,
         projections: file.projections,
-        onRepair: (text) => void context.terminal.stdout.write(`repaired: ${text}\n`),
+        onRepair: (text) => void stdout.write(`repaired: ${text}\n`),
+        onNewStore: (text) => void stdout.write(`${text}\n`),
       });
-      context.terminal.stdout.write(ran === 0 ? 'the database is up to date\n' : `${ran} migrations applied\n`);
+      stdout.write(ran === 0 ? 'the database is up to date\n' : `${ran} migrations applied\n`);
     });
     return 0;
   },
