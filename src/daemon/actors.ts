@@ -5,6 +5,7 @@ import { type FailurePolicy, resolvePolicy } from '../core/failure-policy.ts';
 import type { Log } from '../core/log.ts';
 import { PageTurns } from '../core/page-turns.ts';
 import type { TableOwners } from '../core/table-owners.ts';
+import { eventSource, eventsSql } from '../event-store/event-source.ts';
 import { CrashLoopGuard, Mutex } from '../projector/crash-loop-guard.ts';
 import type { HighWaterMarkSource } from '../projector/high-water-mark-source.ts';
 import { LockWatch } from '../projector/lock-watch.ts';
@@ -13,10 +14,14 @@ import { PAGE_MIN } from '../projector/page-size-bounds.ts';
 import { Progress } from '../projector/progress.ts';
 import { ProjectionRunner } from '../projector/run-loop.ts';
 import type { StartNote } from '../state/attempts.ts';
+import { createCheckpointStore } from '../state/checkpoint-store.ts';
 import { stallLimit } from './health.ts';
 import type { DaemonOptions } from './options.ts';
 import { type Pools, pagePlaces, READ_PLACES } from './pools.ts';
 import { createProjectionOperations } from './projection-operations.ts';
+
+/** The implementations of the projector's ports. */
+export const PROJECTOR_PORTS = { events: eventSource, checkpoints: createCheckpointStore(eventsSql) } as const;
 
 const BACKOFF = { baseMs: 200, capMs: 30_000 } as const;
 const DRAIN_MS = 10_000;
@@ -108,6 +113,7 @@ export function startActors(options: ActorsOptions): Actor<typeof daemonMachine>
 function pageSettings({ daemon, owner, owners, pools, log }: ActorsOptions): Omit<PageSettings, 'policy'> {
   const { patience, failpoint } = daemon;
   return {
+    ...PROJECTOR_PORTS,
     sql: pools.work,
     turns: new PageTurns(pagePlaces(daemon.projections.length)),
     locks: new LockWatch({ sql: pools.views, owner, log }),

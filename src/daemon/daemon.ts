@@ -16,9 +16,9 @@ import { CommandInbox } from '../operations/command-inbox.ts';
 import { FailureService } from '../operations/dry-run/failure-service.ts';
 import type { HandlerOrigin } from '../projector/handler-origin.ts';
 import { createHighWaterMarkCache, type HighWaterMarkCache } from '../projector/high-water-mark-cache.ts';
-import { haltForUncaughtError } from '../projector/uncaught-error-halt.ts';
+import { haltForUncaughtError } from '../projector/pending-halt.ts';
 import { type Heartbeat, readHeartbeat } from '../state/heartbeat.ts';
-import { type ActorsOptions, childOf, startActors, type Worker } from './actors.ts';
+import { type ActorsOptions, childOf, PROJECTOR_PORTS, startActors, type Worker } from './actors.ts';
 import type { DaemonPort, Transition } from './api.ts';
 import { type BackgroundTasks, startBackgroundTasks } from './background-tasks.ts';
 import { type Broker, startBroker } from './broker-pushes.ts';
@@ -243,7 +243,8 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
   async halt(culprit: HandlerOrigin, error: unknown): Promise<void> {
     const { operators: sql } = this.#running(this.#pools);
     const wake = () => this.#child(culprit.projection)?.send({ type: 'WAKE' });
-    await haltForUncaughtError({ sql, log: this.#log, workers: this.#workers, wake }, culprit, error);
+    const { checkpoints } = PROJECTOR_PORTS;
+    await haltForUncaughtError({ sql, checkpoints, log: this.#log, workers: this.#workers, wake }, culprit, error);
   }
 
   readonly storeProblem = () => this.#tasks?.store.problem() ?? this.#databaseError.detail;

@@ -3,7 +3,6 @@ import { isConnectionLost } from '../postgres/errors.ts';
 import { catalogMark } from '../read-model/catalog.ts';
 import { catalogSqlOrFail } from '../read-model/catalog-sql.ts';
 import type { SqlText } from '../read-model/write-sql.ts';
-import { advanceOrFail, holdRow } from '../state/projection-state.ts';
 import { limitPage, pageProgram } from '../state/transaction-limits.ts';
 import type { HandlerAnswers } from './handler-answers.ts';
 import { pageMarks } from './page-marks.ts';
@@ -28,7 +27,7 @@ export async function applyInOneRoundTrip(
   if (work.attempt || catalog.deferred.length > 0) return null;
   const writes = planWrites(work, answers);
   if (writes === null) return null;
-  const { sql, owner, policy } = settings;
+  const { sql, checkpoints, owner, policy } = settings;
   const { projection, page, generation, progress } = work;
   const { name } = projection;
   const began = performance.now();
@@ -40,9 +39,9 @@ export async function applyInOneRoundTrip(
         statementMs: Math.ceil(policy.pageTimeoutMs / (writes.length + 2)),
         nextStatementMs: policy.pageTimeoutMs,
       }),
-      holdRow(sql, name),
+      checkpoints.hold(sql, name),
       ...writes,
-      advanceOrFail(sql, {
+      checkpoints.moveOrFail(sql, {
         name,
         from: work.cursor,
         to: page.to,

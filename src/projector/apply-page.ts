@@ -4,6 +4,7 @@ import { terminateSession } from '../postgres/backends.ts';
 import { isTransient, sqlstateOf } from '../postgres/errors.ts';
 import { catalogMark } from '../read-model/catalog.ts';
 import { renewSuffix } from '../read-model/statement-suffix.ts';
+import type { PendingHalt } from '../state/checkpoint-store.ts';
 import { applyInOneRoundTrip } from './apply-in-one-round-trip.ts';
 import { eventFailed } from './event-failure.ts';
 import { CannotFold } from './fold/encode-write.ts';
@@ -16,7 +17,6 @@ import {
   LockedByOther,
   type PageOutcome,
   PageTooSlow,
-  type PendingHalt,
 } from './page-outcome.ts';
 import type { PageSettings, PageWork } from './page-request.ts';
 import { applySlice, type ExecutionMode, type PageSlice } from './page-transaction.ts';

@@ -1,6 +1,7 @@
 import type { Verdict } from '../core/failure-policy.ts';
 import type { InOrder } from '../core/status.ts';
 import type { Catalog } from '../read-model/catalog.ts';
+import type { PendingHalt } from '../state/checkpoint-store.ts';
 import type { EventFailure } from '../state/failures.ts';
 
 /** Thrown inside a page's transaction to roll it back: this event could not be applied. */
@@ -47,15 +48,6 @@ export class PageTooSlow extends Error {
 
 /** Thrown inside a page's transaction: another transaction has locked the row of the projection. */
 export class LockedByOther extends Error {}
-
-/** A halt that was decided outside of a page's transaction. Nothing of the projection may run before it is stored. */
-export interface PendingHalt {
-  readonly failure: EventFailure;
-  /** An alarm that only a RESET clears; null: the failure is all there is to report. */
-  readonly alarm: string | null;
-  /** Cursor and generation of the row when the halt was decided: if they have changed, the halt is void. Null: it holds in any case. */
-  readonly at: { readonly cursor: bigint | null; readonly generation: bigint } | null;
-}
 
 /** How a page was applied: as set-based statements, event by event, or in a single round trip (`at_once`). */
 export type PageMode = 'folded' | 'in_order' | 'at_once';

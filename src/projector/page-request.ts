@@ -7,6 +7,7 @@ import type { Sql } from '../postgres/pool.ts';
 import type { Catalog } from '../read-model/catalog.ts';
 import type { FailpointHook } from './failpoint.ts';
 import type { LockWatch } from './lock-watch.ts';
+import type { CheckpointStore, EventSource } from './ports.ts';
 import type { Progress } from './progress.ts';
 
 export interface PageWork {
@@ -29,6 +30,8 @@ export interface PageWork {
 }
 
 export interface PageSettings {
+  readonly events: EventSource;
+  readonly checkpoints: CheckpointStore;
   readonly sql: Sql;
   /** The connection that ends a session of `sql` when a page exceeds its deadline. */
   readonly control: Sql;

@@ -6,7 +6,7 @@ import { isLockNotAvailable } from '../postgres/errors.ts';
 import type { Tx } from '../postgres/pool.ts';
 import { catalogMark, readCatalog } from '../read-model/catalog.ts';
 import { clearFailures, type EventFailure, recordFailure } from '../state/failures.ts';
-import { advance, areInStore, type LockedState, lockState } from '../state/projection-state.ts';
+import type { LockedState } from '../state/projection-state.ts';
 import { limitPage, pageProgram } from '../state/transaction-limits.ts';
 import { type RunContext, runEvents } from './apply-in-order.ts';
 import { foldPage } from './fold/fold-page.ts';
@@ -102,9 +102,7 @@ export async function applySlice(
   }
   if (locked.hasFailures) await clearFailures(tx, projection.name, to);
   if (failed !== null) return { kind: 'failed', cursor: to, ...failed };
-  if (locked.status === 'halted') {
-    await tx`UPDATE projection_state SET status = 'running' WHERE name = ${projection.name} AND instance_id = ''`;
-  }
+  if (locked.status === 'halted') await settings.checkpoints.clearHalt(tx, projection.name);
   return slice.kind === 'before-waiting'
     ? { kind: 'waiting', cursor: to, detail: slice.detail }
     : {
@@ -177,7 +175,7 @@ async function lockRow(tx: Tx, settings: PageSettings, { projection: { name } }:
     // Longer than the deadline of an event, since that names the event at fault.
     nextStatementMs: settings.nextStatementMs ?? Math.max(STATEMENT_MS, eventTimeoutMs) + 5000,
   }).catch(() => undefined);
-  const locked = await lockState(tx, name).catch((error: unknown) => {
+  const locked = await settings.checkpoints.lock(tx, name).catch((error: unknown) => {
     throw isLockNotAvailable(error) ? new LockedByOther() : error;
   });
   if (locked === null) throw new EngineError('PROJECTION_ROW_MISSING', { name });
@@ -197,7 +195,7 @@ async function moveTo(tx: Tx, settings: PageSettings, work: PageWork, locked: Lo
   const { page } = work;
   const { name } = work.projection;
   const whole = to === page.to;
-  const { moved, sameTransaction, marksInStore, unbroken, replaced } = await advance(tx, {
+  const { moved, sameTransaction, marksInStore, unbroken, replaced } = await settings.checkpoints.move(tx, {
     name,
     from: work.cursor,
     to,
@@ -210,7 +208,7 @@ async function moveTo(tx: Tx, settings: PageSettings, work: PageWork, locked: Lo
     readAt: restsOnRead(work, to),
   });
   if (!sameTransaction) throw new EngineError('HANDLER_ENDED_TRANSACTION', { name, position: to });
-  if (!marksInStore || (!unbroken && !(await areInStore(tx, allMarks(work, to)))))
+  if (!marksInStore || (!unbroken && !(await settings.events.areInStore(tx, allMarks(work, to)))))
     throw new EngineError('EVENTS_TAKEN_BACK', { name, to });
   // The table may have been replaced between the lock of the row and the first write, which keeps the name from then on.
   refuseReplaced(name, replaced);

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test, vi } from 'vitest';
 import { append } from '../../src/event-store/append.ts';
+import { eventsSql } from '../../src/event-store/event-source.ts';
 import { migrate } from '../../src/event-store/migrate.ts';
 import { readPage } from '../../src/event-store/read.ts';
 import { connect, type Sql } from '../../src/postgres/pool.ts';
@@ -117,7 +118,9 @@ async function expectRefused(sql: Sql, work: Work): Promise<void> {
   expect(await applyInOneRoundTrip(settings, work, new HandlerAnswers(projection, 0n))).toBeNull();
   await expect(applyPage(settings, work)).rejects.toMatchObject({ code: 'EVENTS_TAKEN_BACK' });
   const move = { from: 0n, to: page.to, toId: page.events.at(-1)?.id ?? '', generation: 0n, newest: page.newest };
-  expect(await flushIdleCheckpoints(sql, [{ name: 'idle', ...move }], 'test')).toMatchObject([{ takenBack: true }]);
+  expect(await flushIdleCheckpoints(sql, eventsSql, [{ name: 'idle', ...move }], 'test')).toMatchObject([
+    { takenBack: true },
+  ]);
   expect(await readLedger(sql)).toEqual([]);
   expect(await sql`SELECT DISTINCT cursor FROM projection_state`).toEqual([{ cursor: 0n }]);
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { HALT_AT_ONCE } from '../../src/core/failure-policy.ts';
+import { PROJECTOR_PORTS } from '../../src/daemon/actors.ts';
 import { readPage } from '../../src/event-store/read.ts';
 import { type ColumnValue, create, type Decimal, defineProjection, increment, upsert } from '../../src/index.ts';
 import type { Sql } from '../../src/postgres/pool.ts';
@@ -63,7 +64,15 @@ test.each([
   ['in one round trip', { foldFrom: 99, singleRoundTrip: true }],
 ])('decimals of a payload reach numeric and jsonb columns digit for digit, %s', async (_, way) => {
   const catalog = await readCatalog(sql, ['paid']);
-  const settings = { sql, control: sql, owner: 'test', owners: new Map(), policy: HALT_AT_ONCE, ...way };
+  const settings = {
+    sql,
+    control: sql,
+    ...PROJECTOR_PORTS,
+    owner: 'test',
+    owners: new Map(),
+    policy: HALT_AT_ONCE,
+    ...way,
+  };
   // Two pages, since a handler that was never called is not called ahead of its transaction.
   for (let turn = 0; turn < 2; turn += 1) {
     await sql`TRUNCATE events, paid RESTART IDENTITY`;
@@ -115,7 +124,15 @@ const priced = fc.integer({ min: -1e9, max: 1e9 }).map((cents) => (cents / 100).
 // Seen red with: the 17 digits of a number from 2^53 on taken for exact (81627985606181936.0); isExactNumber always true.
 test('any JSON number reaches numeric and jsonb columns as the number it is, but a double in 17 digits in its shortest form', async () => {
   const catalog = await readCatalog(sql, ['paid_once']);
-  const settings = { sql, control: sql, owner: 'test', owners: new Map(), policy: HALT_AT_ONCE, foldFrom: 99 };
+  const settings = {
+    sql,
+    control: sql,
+    ...PROJECTOR_PORTS,
+    owner: 'test',
+    owners: new Map(),
+    policy: HALT_AT_ONCE,
+    foldFrom: 99,
+  };
   let rounded = 0;
   await fc.assert(
     fc.asyncProperty(

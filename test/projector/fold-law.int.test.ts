@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { HALT_AT_ONCE } from '../../src/core/failure-policy.ts';
+import { PROJECTOR_PORTS } from '../../src/daemon/actors.ts';
 import { append } from '../../src/event-store/append.ts';
 import { readPage } from '../../src/event-store/read.ts';
 import { create, type Statement, upsert } from '../../src/index.ts';
@@ -39,6 +40,7 @@ async function run(foldFrom: number, pageSizes: readonly number[], singleRoundTr
   const settings = {
     sql,
     control: sql,
+    ...PROJECTOR_PORTS,
     owner: 'law',
     owners: new Map(),
     policy: HALT_AT_ONCE,

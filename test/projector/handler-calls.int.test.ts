@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { HALT_AT_ONCE } from '../../src/core/failure-policy.ts';
+import { PROJECTOR_PORTS } from '../../src/daemon/actors.ts';
 import { append } from '../../src/event-store/append.ts';
 import { readPage } from '../../src/event-store/read.ts';
 import {
@@ -87,6 +88,7 @@ async function apply(
   const settings = {
     sql,
     control: sql,
+    ...PROJECTOR_PORTS,
     owner: 'test',
     owners: new Map(),
     policy: HALT_AT_ONCE,
@@ -151,7 +153,15 @@ test('SQL of a handler that was called ahead runs when its event is applied, aft
   const page = await readPage(sql, { after: 0n, head: 4n, names: null, limit: 100, maxBytes: 1e6 });
   const catalog = await readCatalog(sql, [...polling.tables.keys()]);
   const work = { projection: polling, page, cursor: 0n, generation: 0n, replayUntil: 0n, attempt: false, catalog };
-  const settings = { sql, control: sql, owner: 'test', owners: new Map(), policy: HALT_AT_ONCE, ...FOLDED };
+  const settings = {
+    sql,
+    control: sql,
+    ...PROJECTOR_PORTS,
+    owner: 'test',
+    owners: new Map(),
+    policy: HALT_AT_ONCE,
+    ...FOLDED,
+  };
   expect(await applyPage(settings, work)).toMatchObject({
     kind: 'applied',
     mode: 'in_order',

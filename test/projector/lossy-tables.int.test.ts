@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { HALT_AT_ONCE } from '../../src/core/failure-policy.ts';
+import { PROJECTOR_PORTS } from '../../src/daemon/actors.ts';
 import { append } from '../../src/event-store/append.ts';
 import { readPage } from '../../src/event-store/read.ts';
 import { recordOids } from '../../src/event-store/table-oids.ts';
@@ -67,7 +68,15 @@ async function apply(way: Way, ...all: readonly (Statement | readonly Statement[
   await recordOids(sql, ['thing']);
   const page = await readPage(sql, { after: cursor, head: to, names: null, limit: 100, maxBytes: 1e6 });
   const catalog = await readCatalog(sql, ['thing']);
-  const settings = { sql, control: sql, owner: 'test', owners: new Map(), policy: HALT_AT_ONCE, ...way };
+  const settings = {
+    sql,
+    control: sql,
+    ...PROJECTOR_PORTS,
+    owner: 'test',
+    owners: new Map(),
+    policy: HALT_AT_ONCE,
+    ...way,
+  };
   const work = { projection, page, cursor, generation: 0n, replayUntil: 0n, attempt: false, catalog };
   return await applyPage(settings, work);
 }

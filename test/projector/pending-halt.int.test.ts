@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
 import { defineProjection } from '../../src/index.ts';
 import type { Sql, Tx } from '../../src/postgres/pool.ts';
-import { storeHalt } from '../../src/projector/pending-halt.ts';
+import { storeHalt } from '../../src/state/checkpoint-store.ts';
 import { untilCaughtUp, untilStatus } from '../support/engine.ts';
 import { createLedger, noted, readLedger } from '../support/noted-ledger.ts';
 import { runnerByHand } from '../support/page.ts';
