@@ -29,14 +29,22 @@ export function statusTable(
 /** Named as its row of `projection_state`; `$` cannot begin the name of a projection. */
 function publisherRow({ state, cursor, head, lagEvents, ratePerSecond, detail }: PublisherStatus) {
   const rate = ratePerSecond > 0 ? `${grouped(ratePerSecond)}/s` : '-';
-  return [PUBLISHER_NAME, state, `${cursor}/${head}`, grouped(lagEvents), rate, '-', detail ?? ''].map(oneLine);
+  return [
+    PUBLISHER_NAME,
+    state,
+    reached(cursor, head, lagEvents),
+    lag({ lagEvents, behindSeconds: null }),
+    rate,
+    '-',
+    detail ?? '',
+  ].map(oneLine);
 }
 
 function row(status: ProjectionStatus): readonly string[] {
   const cells = [
     nameOf(status),
     status.state,
-    `${status.cursor}/${status.head}`,
+    reached(status.cursor, status.head, status.lagEvents),
     lag(status),
     status.ratePerSecond > 0 ? `${grouped(status.ratePerSecond)}/s` : '-',
     status.etaSeconds === null ? '-' : duration(status.etaSeconds),
@@ -45,7 +53,13 @@ function row(status: ProjectionStatus): readonly string[] {
   return cells.map(oneLine);
 }
 
-function lag({ lagEvents, behindSeconds }: ProjectionStatus): string {
+/** A lag that is not known is `?`: the store cannot be read. */
+function reached(cursor: string, head: string, lagEvents: number | null): string {
+  return `${cursor}/${lagEvents === null ? '?' : head}`;
+}
+
+function lag({ lagEvents, behindSeconds }: Pick<ProjectionStatus, 'lagEvents' | 'behindSeconds'>): string {
+  if (lagEvents === null) return '?';
   if (lagEvents === 0) return '0';
   return behindSeconds === null ? grouped(lagEvents) : `${grouped(lagEvents)} (${duration(behindSeconds)})`;
 }

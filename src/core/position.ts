@@ -24,3 +24,9 @@ export function parsePosition(text: string): bigint {
   const reason = DECIMAL.test(text) ? `${text} is above 2^63 - 1` : `'${text.slice(0, 40)}' is not a decimal string`;
   throw new EngineError('CONFIG_INVALID', { setting: 'position', reason });
 }
+
+/** Positions between the cursor and the high-water mark; null where the mark is not known. */
+export function lagBehind(head: bigint | null, cursor: bigint): bigint | null {
+  if (head === null) return null;
+  return head > cursor ? head - cursor : 0n;
+}

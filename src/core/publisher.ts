@@ -47,10 +47,10 @@ export interface PublisherStatus {
   readonly detail: string | null;
   /** The broker has confirmed every event up to this position. */
   readonly cursor: string;
-  /** The high-water mark. */
+  /** The high-water mark; the cursor where `lagEvents` is null. */
   readonly head: string;
-  /** head - cursor: an upper bound of the events to come. */
-  readonly lagEvents: number;
+  /** head - cursor: an upper bound of the events to come. Null where it is not known: the store cannot be read now. */
+  readonly lagEvents: number | null;
   readonly ratePerSecond: number;
   /** Number of messages that this daemon has sent and the broker has not confirmed. */
   readonly unconfirmed: number;

@@ -39,17 +39,18 @@ export interface ProjectionStatus {
   /** Why it is in that state or waits, in words that an operator can act on; null where the state needs no reason. */
   readonly detail: string | null;
   readonly cursor: string;
-  /** The high-water mark. */
+  /** The high-water mark; the cursor where `lagEvents` is null. */
   readonly head: string;
   /** readviews.position: greatest epoch second among the events processed, 0 after a reset. */
   readonly position: number;
-  /** head - cursor: an upper bound of the events to come. */
-  readonly lagEvents: number;
-  /** Seconds between the newest event's time and `position`; null after a reset, 0 when everything is applied. */
+  /** head - cursor: an upper bound of the events to come. Null where it is not known: the store cannot be read now. */
+  readonly lagEvents: number | null;
+  /** Seconds between the newest event's time and `position`; null after a reset or not known, 0 when everything is applied. */
   readonly lagSeconds: number | null;
   /**
    * For how many seconds the daemon has known of an event that is not applied; 0 when everything is applied. A restart of
-   * the daemon and a reset start it again at 0. Null where the daemon has not read the store yet.
+   * the daemon and a reset start it again at 0. Null where the daemon has not read the store yet, or cannot read it
+   * now.
    */
   readonly behindSeconds: number | null;
   readonly ratePerSecond: number;

@@ -34,7 +34,8 @@ export async function readStatuses(sources: StatusSources): Promise<Statuses> {
   // States first, then rows: a failure is stored before its projection is shown as failed, so it is never missing.
   const snapshots = new Map(declared.map(({ name }) => [name, sources.snapshot(name)]));
   const { views, failures, away, refused } = await stored.read(sql);
-  const head = highWaterMark.latest() ?? 0n;
+  // After a poll that was refused, and while the rows cannot be read, the last mark says nothing of the lag.
+  const head = away === null ? highWaterMark.latest() : null;
   const holders = highWaterMark.holders();
   const projections = declared.map(({ name, tables }) =>
     toStatus({

@@ -1,5 +1,6 @@
 import { fullStateOf, type ProjectionSnapshot, stateOf } from '../../machines/state-names.ts';
 import { EngineError } from '../core/errors.ts';
+import { lagBehind } from '../core/position.ts';
 import type { FailureStatus, InOrder, ProjectionStatus } from '../core/status.ts';
 import type { OpenAppender } from '../event-store/high-water-mark.ts';
 import type { Sql } from '../postgres/pool.ts';
@@ -45,7 +46,8 @@ export interface StatusParts {
   readonly historyCode: string | null;
   /** How far events have been looked at; ahead of the stored cursor over events that are not handled. */
   readonly scanned: bigint;
-  readonly head: bigint;
+  /** Null while the store cannot be read: how far behind the projection is, is not known then. */
+  readonly head: bigint | null;
   /** Seconds since the head was first seen above the cursor; null where it was not. */
   readonly secondsAbove: (cursor: bigint) => number | null;
   readonly holders: readonly OpenAppender[];
@@ -69,7 +71,7 @@ export function toStatus(parts: StatusParts): ProjectionStatus {
   // What is remembered of a row that is gone says nothing any more.
   const gone = view === undefined;
   const cursor = !gone && parts.scanned > stored ? parts.scanned : stored;
-  const lag = head > cursor ? head - cursor : 0n;
+  const lag = lagBehind(head, cursor);
   const state = snapshot === null ? 'idle' : stateOf(snapshot);
   const position = view?.position ?? 0n;
   // The measured rate falls slowly; what has stopped has none.
@@ -88,15 +90,18 @@ export function toStatus(parts: StatusParts): ProjectionStatus {
       lockDetail(parts.lockedBy ?? null) ??
       turnDetail(parts.waitedMs) ??
       holderDetail(parts.holders) ??
+      (head === null && state !== 'idle' ? NOT_READ : null) ??
       skippedDetail(view?.skipped ?? 0),
     cursor: String(cursor),
-    head: String(head > cursor ? head : cursor),
+    head: String(head !== null && head > cursor ? head : cursor),
     position: Number(position),
-    lagEvents: Number(lag),
-    lagSeconds: lag === 0n ? 0 : position === 0n ? null : Math.max(0, Number((view?.newest ?? position) - position)),
-    behindSeconds: lag === 0n ? 0 : parts.secondsAbove(cursor),
+    lagEvents: lag === null ? null : Number(lag),
+    lagSeconds:
+      lag === 0n ? 0 : lag === null || position === 0n ? null : secondsBetween(position, view?.newest ?? null),
+    behindSeconds: lag === 0n ? 0 : lag === null ? null : parts.secondsAbove(cursor),
     ratePerSecond,
-    etaSeconds: state === 'catching-up' && ratePerSecond > 0 ? Math.ceil(Number(lag) / ratePerSecond) : null,
+    etaSeconds:
+      lag !== null && state === 'catching-up' && ratePerSecond > 0 ? Math.ceil(Number(lag) / ratePerSecond) : null,
     generation: Number(view?.generation ?? 0n),
     owner: state === 'idle' ? (view?.owner ?? null) : parts.owner,
     backingOffSince: parts.backingOffSince === null ? null : new Date(parts.backingOffSince).toISOString(),
@@ -107,6 +112,11 @@ export function toStatus(parts: StatusParts): ProjectionStatus {
   };
 }
 
+function secondsBetween(position: bigint, newest: bigint | null): number {
+  return newest === null || newest < position ? 0 : Number(newest - position);
+}
+
+const NOT_READ = 'the event store was not read since the start or the last lost connection, so the lag is not known';
 const WAITS_FOR_ROOM = 'waiting for memory: the pages of other projections take up all there is for pages';
 
 /** `backing off: …` alone does not tell a moment from an hour. */

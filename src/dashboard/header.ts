@@ -34,9 +34,12 @@ export class Header {
     write(this.#daemon, about === null ? '' : `${about.daemon} · ${about.version}`);
     const { broker, publisher, projections = [] } = fleet ?? {};
     const head = projections.reduce((greatest, one) => (BigInt(one.head) > greatest ? BigInt(one.head) : greatest), 0n);
-    this.#store.show(fleet === null ? null : `position ${grouped(String(head))}`, true);
+    const isRead = projections.every(({ lagEvents }) => lagEvents !== null);
+    const position = isRead ? `position ${grouped(String(head))}` : 'cannot be read';
+    this.#store.show(fleet === null ? null : position, isRead);
     this.#broker.show(broker?.state ?? null, broker?.state === 'healthy');
-    const behind = (publisher?.lagEvents ?? 0) > 0 ? `, ${grouped(publisher?.lagEvents ?? 0)} behind` : '';
+    const lag = publisher?.lagEvents ?? 0;
+    const behind = publisher?.lagEvents === null ? ', lag not known' : lag > 0 ? `, ${grouped(lag)} behind` : '';
     this.#publisher.show(
       publisher === undefined ? null : publisher.state + behind,
       publisher !== undefined && !['blocked', 'backing-off', 'halted'].includes(publisher.state),

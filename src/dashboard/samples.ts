@@ -2,14 +2,15 @@
 export interface Series {
   /** Epoch seconds. */
   readonly at: readonly number[];
-  readonly lag: readonly number[];
+  /** Null where it was not known: a gap in the chart. */
+  readonly lag: readonly (number | null)[];
   readonly rate: readonly number[];
 }
 
 const EMPTY: Series = { at: [], lag: [], rate: [] };
 
 export class Samples {
-  readonly #series = new Map<string, { at: number[]; lag: number[]; rate: number[] }>();
+  readonly #series = new Map<string, { at: number[]; lag: (number | null)[]; rate: number[] }>();
   readonly #capacity: number;
 
   /** @param capacity samples for each projection; the oldest are dropped first. Default 900, a quarter of an hour */
@@ -17,7 +18,7 @@ export class Samples {
     this.#capacity = capacity;
   }
 
-  add(key: string, at: number, lag: number, rate: number): void {
+  add(key: string, at: number, lag: number | null, rate: number): void {
     const series = this.#series.get(key) ?? { at: [], lag: [], rate: [] };
     this.#series.set(key, series);
     series.at.push(at);

@@ -46,17 +46,24 @@ export const projectionSchema = named(
     substate: z.string().describe('the state with what it is doing inside: `live.waiting`'),
     detail: z.string().nullable().describe('why it is in that state or waits, in words'),
     cursor: decimal('position of the last event processed'),
-    head: decimal('position of the last event that may be processed'),
+    head: decimal('position of the last event that may be processed; the cursor while lagEvents is null'),
     position: z.number().describe('as in readviews: greatest epoch second among the events processed, 0 after a reset'),
-    lagEvents: z.number().describe('head - cursor: an upper bound of the events to come'),
+    lagEvents: z
+      .number()
+      .nullable()
+      .describe('head - cursor: an upper bound of the events to come; null while the store cannot be read'),
     lagSeconds: z
       .number()
       .nullable()
-      .describe('between the times of the newest event and of the newest one applied; null after a reset'),
+      .describe(
+        'between the times of the newest event and of the newest one applied; null after a reset, and while the store cannot be read',
+      ),
     behindSeconds: z
       .number()
       .nullable()
-      .describe('for how long the daemon has known of an event that is not applied; null until it has seen the store'),
+      .describe(
+        'for how long the daemon has known of an event that is not applied; null until it has seen the store, and while the store cannot be read',
+      ),
     ratePerSecond: z.number(),
     etaSeconds: z.number().nullable().describe('null when not catching up or not known'),
     generation: z.number().describe('rises with every reset'),
@@ -77,8 +84,8 @@ const publisherSchema = named(
     state: z.enum(PUBLISHER_STATES),
     detail: z.string().nullable(),
     cursor: decimal('every event up to here is confirmed'),
-    head: decimal('position of the last event that may be published'),
-    lagEvents: z.number(),
+    head: decimal('position of the last event that may be published; the cursor while lagEvents is null'),
+    lagEvents: z.number().nullable().describe('null while the store cannot be read'),
     ratePerSecond: z.number(),
     unconfirmed: z.number(),
     owner: z.string().nullable(),

@@ -178,3 +178,23 @@ test('a projection that waits for memory says so, and nothing else is kept back 
   expect(statusOf({ waitsForRoom: true }).detail).toContain('waiting for memory');
   expect(statusOf({ waitsForRoom: true, storeProblem: 'away' }).detail).toBe('away');
 });
+
+// Seen red with: a head of null taken for 0 in `lagBehind`.
+test('without a high-water mark nothing about the lag is known, and the detail says so', async () => {
+  const unknown = {
+    cursor: '70',
+    head: '70',
+    lagEvents: null,
+    lagSeconds: null,
+    behindSeconds: null,
+    etaSeconds: null,
+  };
+  const snapshot = await snapshotAfter(...LIVE);
+  expect(statusOf({ snapshot, head: null })).toMatchObject({
+    ...unknown,
+    detail: expect.stringContaining('not known'),
+  });
+  expect(statusOf({ snapshot, head: null, storeProblem: 'gone' })).toMatchObject({ ...unknown, detail: 'gone' });
+  // A detail would say that the projection is paused or runs elsewhere.
+  expect(statusOf({ head: null })).toMatchObject({ ...unknown, state: 'idle', detail: null });
+});

@@ -33,6 +33,7 @@ test('a schema that is renamed while the daemon runs is said, with what to do, b
       const [one] = json['projections'] as readonly ProjectionStatus[];
       expect(one?.detail).toContain("schema 'public' no longer exists, it was renamed or dropped: rename it back");
       expect(one?.failure).toBeNull();
+      expect(one).toMatchObject({ lagEvents: null, lagSeconds: null, behindSeconds: null });
     },
     { timeout: 20_000, interval: 20 },
   );
@@ -43,6 +44,7 @@ test('a schema that is renamed while the daemon runs is said, with what to do, b
   for (const path of ['/projections/ledger/failures', '/projections/ledger/transitions', '/commands']) {
     expect(await get(served.url(), path)).toMatchObject({ status: 503, json: { code: 'STORE_REFUSED' } });
   }
+  expect(await (await fetch(new URL('/metrics', served.url()))).text()).not.toMatch(/^projectionist_(lag|behind)_/m);
   await scene.database.sql.unsafe('ALTER SCHEMA elsewhere RENAME TO public');
   await scene.append(...noted('a', 3, 1));
   await untilCaughtUp(daemon, scene.sql);
@@ -51,6 +53,53 @@ test('a schema that is renamed while the daemon runs is said, with what to do, b
     timeout: 20_000,
     interval: 20,
   });
+});
+
+// Seen red with: `highWaterMark.latest() ?? 0n` in readStatuses; `away` left out there.
+test.each([
+  ['the table of events is renamed', 'ALTER TABLE events RENAME TO gone', 'ALTER TABLE gone RENAME TO events'],
+  [
+    'the right to read events is taken',
+    'REVOKE SELECT ON events FROM CURRENT_ROLE',
+    'GRANT SELECT ON events TO CURRENT_ROLE',
+  ],
+  [
+    'the table of states is renamed',
+    'ALTER TABLE projection_state RENAME TO gone',
+    'ALTER TABLE gone RENAME TO projection_state',
+  ],
+  ['the table of positions is renamed', 'ALTER TABLE readviews RENAME TO gone', 'ALTER TABLE gone RENAME TO readviews'],
+])('while %s, the lag is not known, and the line says why; afterwards it is known again', async (_what, gone, back) => {
+  const { projection } = createLedger();
+  await using scene = await openScene([projection]);
+  const role = `test_owner_${randomBytes(4).toString('hex')}`;
+  const admin = scene.database.sql;
+  await admin.unsafe(`CREATE ROLE ${role} LOGIN PASSWORD 'x'`);
+  await admin.unsafe(`ALTER SCHEMA public OWNER TO ${role}`);
+  const owned =
+    await admin`SELECT c.oid::regclass::text AS name FROM pg_class AS c WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'`;
+  for (const { name } of owned) await admin.unsafe(`ALTER TABLE ${name} OWNER TO ${role}`);
+  const url = new URL(scene.database.url);
+  url.username = role;
+  url.password = 'x';
+  const change = (text: string) => admin.begin(async (tx) => void (await tx.unsafe(`SET LOCAL ROLE ${role}; ${text}`)));
+  try {
+    const daemon = await scene.start({ database: { url: url.href } });
+    await scene.append(...noted('a', 1, 2));
+    await untilCaughtUp(daemon, scene.sql);
+    const until = (lagEvents: number | null, detail: unknown) =>
+      vi.waitFor(async () => expect(await daemon.status()).toMatchObject([{ state: 'live', lagEvents, detail }]), {
+        timeout: 30_000,
+        interval: 20,
+      });
+    await change(gone);
+    await until(null, expect.stringMatching(/does not exist|permission denied|no table/));
+    await change(back);
+    await until(0, null);
+    await daemon.stop();
+  } finally {
+    await admin.unsafe(`REASSIGN OWNED BY ${role} TO CURRENT_ROLE; DROP OWNED BY ${role}; DROP ROLE ${role}`);
+  }
 });
 
 // Seen red with: examine never called by DatabaseTrouble (nothing is logged of the policy, and the metric stays 0).

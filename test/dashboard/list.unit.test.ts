@@ -31,6 +31,9 @@ test('the most urgent states come first; equal projections are sorted by name, w
 test('the list is sorted by lag, by time behind and by remaining time', () => {
   expect(names(ordered(FLEET, { by: 'lag', descending: true }))).toEqual(['fresh', 'late', 'broken', 'p2', 'p10']);
   expect(names(ordered(FLEET, { by: 'time', descending: true })).slice(0, 3)).toEqual(['broken', 'late', 'fresh']);
+  // Seen red with: a lag of null taken for 0.
+  const unread = [...FLEET, statusOf('unread', { lagEvents: null }), statusOf('also', { lagEvents: null })];
+  expect(names(ordered(unread, { by: 'lag', descending: true })).slice(0, 3)).toEqual(['also', 'unread', 'fresh']);
   expect(names(ordered(FLEET, { by: 'eta', descending: true }))[0]).toBe('late');
   expect(names(ordered(FLEET, { by: 'owner', descending: false }))[0]).toBe('broken');
 });

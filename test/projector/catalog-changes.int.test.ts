@@ -3,7 +3,7 @@ import { HALT_AT_ONCE } from '../../src/core/failure-policy.ts';
 import { PROJECTOR_PORTS } from '../../src/daemon/actors.ts';
 import { append } from '../../src/event-store/append.ts';
 import { readPage } from '../../src/event-store/read.ts';
-import { recordOids } from '../../src/event-store/table-oids.ts';
+import { recordIds } from '../../src/event-store/table-ids.ts';
 import { create, defineProjection, remove, type Statement, update, upsert } from '../../src/index.ts';
 import { connect, type Sql } from '../../src/postgres/pool.ts';
 import { applyPage } from '../../src/projector/apply-page.ts';
@@ -47,7 +47,7 @@ beforeEach(async () => {
 /** Makes the table with `table`, reads `catalog`, and then runs `change`. */
 async function openTable(table: string, change: string): Promise<Catalog> {
   await sql.unsafe(`DROP TABLE thing; ${table}`);
-  await recordOids(sql, ['thing']);
+  await recordIds(sql, ['thing']);
   const catalog = await readCatalog(sql, ['thing']);
   await sql.unsafe(change);
   return catalog;
@@ -273,7 +273,7 @@ test('a column whose name no statement can write keeps its value when its row is
   ]);
 });
 
-// Seen red with: hintOf left out.
+// Seen red with: adviceOn left out.
 test('an upsert of some columns that fails by NOT NULL gets the hint to use an update', async () => {
   const catalog = await openTable(
     'CREATE TABLE thing (id int PRIMARY KEY, name text NOT NULL, age int)',

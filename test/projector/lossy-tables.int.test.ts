@@ -3,7 +3,7 @@ import { HALT_AT_ONCE } from '../../src/core/failure-policy.ts';
 import { PROJECTOR_PORTS } from '../../src/daemon/actors.ts';
 import { append } from '../../src/event-store/append.ts';
 import { readPage } from '../../src/event-store/read.ts';
-import { recordOids } from '../../src/event-store/table-oids.ts';
+import { recordIds } from '../../src/event-store/table-ids.ts';
 import { copy, create, defineProjection, remove, type Statement, update, upsert } from '../../src/index.ts';
 import type { Sql } from '../../src/postgres/pool.ts';
 import { applyPage } from '../../src/projector/apply-page.ts';
@@ -65,7 +65,7 @@ async function apply(way: Way, ...all: readonly (Statement | readonly Statement[
   }));
   await append(sql, events);
   // The tables are made again for each test, so their registration is repeated too.
-  await recordOids(sql, ['thing']);
+  await recordIds(sql, ['thing']);
   const page = await readPage(sql, { after: cursor, head: to, names: null, limit: 100, maxBytes: 1e6 });
   const catalog = await readCatalog(sql, ['thing']);
   const settings = {

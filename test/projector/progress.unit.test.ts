@@ -125,8 +125,13 @@ test('a run is stalled for the time without progress, and a run that has ended i
 });
 
 test('the latency is measured with the wall clock, from which events have their times', () => {
-  const { made } = progress();
+  const observed: number[] = [];
+  const made = new Progress(
+    () => 0,
+    null,
+    (seconds) => observed.push(seconds),
+  );
   made.latency.wentLive();
   made.latency.visible(new Date(Date.now() + 1).toISOString());
-  expect(made.latency.metrics('band')).toMatchObject({ count: 1 });
+  expect(observed).toHaveLength(1);
 });

@@ -4,7 +4,7 @@ import { HALT_AT_ONCE } from '../../src/core/failure-policy.ts';
 import { PROJECTOR_PORTS } from '../../src/daemon/actors.ts';
 import { append } from '../../src/event-store/append.ts';
 import { readPage } from '../../src/event-store/read.ts';
-import { recordOids } from '../../src/event-store/table-oids.ts';
+import { recordIds } from '../../src/event-store/table-ids.ts';
 import { defineProjection, type Statement } from '../../src/index.ts';
 import { stringifyJson } from '../../src/postgres/json.ts';
 import type { Sql } from '../../src/postgres/pool.ts';
@@ -41,7 +41,7 @@ export async function runMade(
 ): Promise<void> {
   if (isNew) {
     await sql.unsafe(tableText(made));
-    await recordOids(sql, ['maker']);
+    await recordIds(sql, ['maker']);
   }
   await sql`TRUNCATE events RESTART IDENTITY`;
   script = made.history;

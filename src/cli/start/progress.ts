@@ -84,6 +84,7 @@ export function progressLine(statuses: readonly ProjectionStatus[]): string {
       if (state === 'failed') return `${name} tries position ${failure?.position ?? cursor} again`;
       if (state !== 'catching-up') return `${name} ${state}`;
       const all = Number(head);
+      if (lagEvents === null) return `${name} ${grouped(Number(cursor))}/?`;
       const percent = all > 0 ? Math.floor(((all - lagEvents) / all) * 100) : 0;
       const parts = [`${name} ${grouped(Number(cursor))}/${grouped(all)} (${percent} %)`];
       if (ratePerSecond > 0) parts.push(`${grouped(ratePerSecond)}/s`);

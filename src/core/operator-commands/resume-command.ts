@@ -8,7 +8,11 @@ export const resume = defineOperatorCommand({
   endedBy: 'operation',
   dialog: ({ name, cursor, lagEvents }) => ({
     title: `Resume ${name}?`,
-    says: [`It goes on after position ${grouped(cursor)}; ${count(lagEvents, 'event')} are to come at most.`],
+    says: [
+      lagEvents === null
+        ? `It goes on after position ${grouped(cursor)}; how many events are to come is not known.`
+        : `It goes on after position ${grouped(cursor)}; ${count(lagEvents, 'event')} are to come at most.`,
+    ],
     confirm: 'Resume',
   }),
 });

@@ -41,7 +41,7 @@ function compare(a: ProjectionStatus, b: ProjectionStatus, by: Order['by']): num
     case 'name':
       return byText(keyOf(a), keyOf(b));
     case 'lag':
-      return a.lagEvents - b.lagEvents;
+      return lagOf(a) - lagOf(b) || 0;
     case 'time':
       return (a.behindSeconds ?? 0) - (b.behindSeconds ?? 0);
     case 'rate':
@@ -51,6 +51,11 @@ function compare(a: ProjectionStatus, b: ProjectionStatus, by: Order['by']): num
     case 'owner':
       return byText(a.owner ?? '', b.owner ?? '');
   }
+}
+
+/** A lag that is not known counts as the greatest. Two of them differ by NaN. */
+function lagOf({ lagEvents }: ProjectionStatus): number {
+  return lagEvents ?? Number.POSITIVE_INFINITY;
 }
 
 function hasSkipped({ skippedEvents }: ProjectionStatus): number {

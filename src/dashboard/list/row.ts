@@ -12,6 +12,14 @@ function remarkOf({ failure, detail }: ProjectionStatus): string {
   return `at ${grouped(failure.position)}${what}: ${failure.error}`;
 }
 
+export const UNKNOWN_LAG = 'not known';
+
+/** The lag is null while the store cannot be read: the head is not known then either. */
+export function positionOf({ cursor, head, lagEvents }: ProjectionStatus): string {
+  if (lagEvents === null) return `${grouped(cursor)} of ?`;
+  return cursor === head ? grouped(cursor) : `${grouped(cursor)} of ${grouped(head)}`;
+}
+
 /** How long the oldest event that is not applied has been known; empty if all are applied. */
 export function timeBehind({ lagEvents, behindSeconds }: ProjectionStatus): string {
   return lagEvents === 0 || behindSeconds === null ? '' : duration(behindSeconds);
@@ -61,10 +69,10 @@ export class Row {
     const { cursor, head, lagEvents, ratePerSecond, etaSeconds, owner, state } = status;
     this.#badge.update(status);
     set(this.element, { 'data-state': state });
-    write(this.#position, lagEvents === 0 ? grouped(cursor) : `${grouped(cursor)} of ${grouped(head)}`);
-    this.#progress.hidden = state !== 'catching-up';
+    write(this.#position, positionOf(status));
+    this.#progress.hidden = state !== 'catching-up' || lagEvents === null;
     if (!this.#progress.hidden) set(this.#progress, { value: String(percent(cursor, head)) });
-    write(this.#lag, lagEvents === 0 ? '0' : grouped(lagEvents));
+    write(this.#lag, lagEvents === null ? UNKNOWN_LAG : lagEvents === 0 ? '0' : grouped(lagEvents));
     show(this.#timeBehind, timeBehind(status));
     show(this.#rate, ratePerSecond > 0 ? rate(ratePerSecond) : '');
     show(this.#eta, etaSeconds === null ? '' : duration(etaSeconds));

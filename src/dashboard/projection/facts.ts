@@ -1,13 +1,13 @@
-import { count, duration, grouped } from '../../core/readable.ts';
+import { count, duration } from '../../core/readable.ts';
 import type { ProjectionStatus } from '../../core/status.ts';
 import { breakable, make, set } from '../element.ts';
 import { clock, percent, rate } from '../format.ts';
-import { timeBehind } from '../list/row.ts';
+import { positionOf, timeBehind, UNKNOWN_LAG } from '../list/row.ts';
 
 type Fact = readonly [title: string, value: (status: ProjectionStatus) => string];
 
 const FACTS: readonly Fact[] = [
-  ['Position', ({ cursor, head }) => (cursor === head ? grouped(cursor) : `${grouped(cursor)} of ${grouped(head)}`)],
+  ['Position', (status) => positionOf(status)],
   ['Behind', (status) => behind(status)],
   ['Rate', ({ ratePerSecond }) => rate(ratePerSecond)],
   ['Caught up in', ({ etaSeconds }) => (etaSeconds === null ? '–' : duration(etaSeconds))],
@@ -18,6 +18,7 @@ const FACTS: readonly Fact[] = [
 ];
 
 function behind(status: ProjectionStatus): string {
+  if (status.lagEvents === null) return UNKNOWN_LAG;
   const time = timeBehind(status);
   return status.lagEvents === 0
     ? 'nothing'
@@ -45,7 +46,7 @@ export class Facts {
 
   update(status: ProjectionStatus): void {
     for (const { node, value } of this.#values) this.#write(node, value(status));
-    this.#progress.hidden = status.lagEvents === 0;
+    this.#progress.hidden = status.lagEvents === 0 || status.lagEvents === null;
     set(this.#progress, { value: String(percent(status.cursor, status.head)) });
   }
 

@@ -60,15 +60,17 @@ class Graph {
     this.#dark.addEventListener('change', this.#redraw);
   }
 
-  update(at: readonly number[], values: readonly number[]): void {
+  /** @param values null where the value was not known */
+  update(at: readonly number[], values: readonly (number | null)[]): void {
     this.#data = [
       [...leadingTime(at), ...at],
       [...leadingTime(at).map(() => null), ...values],
     ];
-    const last = values.at(-1) ?? 0;
-    write(this.#now, this.#text(last));
-    const most = values.reduce((greatest, value) => Math.max(greatest, value), 0);
-    set(this.#frame, { 'aria-label': `${this.#title}: ${this.#text(last)} now, ${this.#text(most)} at most` });
+    const last = values.length === 0 ? 0 : (values.at(-1) ?? null);
+    const now = last === null ? 'not known' : this.#text(last);
+    write(this.#now, now);
+    const most = values.reduce<number>((greatest, value) => Math.max(greatest, value ?? 0), 0);
+    set(this.#frame, { 'aria-label': `${this.#title}: ${now} now, ${this.#text(most)} at most` });
     if (this.#plot === null) this.#draw();
     else this.#plot.setData(this.#data);
   }

@@ -148,7 +148,7 @@ export const DAEMON_METRICS: readonly MetricDefinition[] = [
   single(
     'gauge',
     'publisher_lag_events',
-    'Positions between the high-water mark and the last confirmed event.',
+    'Positions between the high-water mark and the last confirmed event. Absent while the store cannot be read.',
     ({ publisher }) => publisher?.lagEvents ?? null,
   ),
   single(
