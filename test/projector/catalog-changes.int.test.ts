@@ -126,7 +126,7 @@ test.each(WAYS)(
   '%s, a text goes as a text into a column that was made jsonb while the daemon runs',
   async (name, way) => {
     // Each case has a column of its own: a session that has prepared the statement would refuse the text.
-    const note = `note_${name.replace(' ', '_')}`;
+    const note = `note_${name.replaceAll(' ', '_')}`;
     const catalog = await openTable(
       `CREATE TABLE thing (id int PRIMARY KEY, ${note} text)`,
       `ALTER TABLE thing ALTER ${note} TYPE jsonb USING to_jsonb(${note})`,
