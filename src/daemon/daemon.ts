@@ -142,7 +142,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
         push$: this.#broker?.push$ ?? NEVER,
         log: this.#log,
         onPoll: (poll) => this.#deliver(poll),
-        onTrouble: this.#databaseError.refused,
+        onDatabaseError: this.#databaseError.refused,
         onAnswer: this.#databaseError.answered,
       }),
       interval(1000).subscribe(this.#tasks.check),
@@ -174,7 +174,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
   }
 
   #deliver(poll: PollResult): void {
-    this.#hints.looked(poll);
+    this.#hints.polled(poll);
     if (poll.again) this.#tasks?.store.forget();
     if (poll.source === 'schedule') {
       void this.#tasks?.store.poll(poll.head);

@@ -5,7 +5,7 @@ import type { Statement } from '../postgres/sql.ts';
 import type { PendingHalt, StoredHalt } from '../state/checkpoint-store.ts';
 import type { GuardedMove, LockedState, MoveInTransaction, MoveResult, StateRow } from '../state/projection-state.ts';
 
-/** The events that a projection reads. The event store implements it, and the daemon hands it in. */
+/** The events that a projection reads. The event store implements it, and the daemon passes it in. */
 export interface EventSource {
   /** Reads the next page, in order of position. */
   readPage(sql: Sql, request: PageRequest): Promise<ReadPage>;
@@ -18,7 +18,7 @@ export interface EventSource {
   areInStore(tx: Tx, marks: readonly EventMark[]): Promise<boolean>;
 }
 
-/** The stored checkpoints of projections. The state room implements it, and the daemon hands it in. */
+/** The stored checkpoints of projections. The state room implements it, and the daemon passes it in. */
 export interface CheckpointStore {
   /** @returns null if the projection has no row */
   read(sql: Queryable, name: string): Promise<StateRow | null>;

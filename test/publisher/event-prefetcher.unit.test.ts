@@ -80,6 +80,8 @@ test('reads anew from another position than the one that it read ahead', async (
 test.each([0n, 2n])('yields no event from memory after invalidate: from %s', async (from) => {
   const { store, events } = setUp([1n, 2n, 3n, 4n]);
   await events.next(0n);
+  // The page read ahead has arrived.
+  await settled();
   store.positions = [1n, 7n];
   events.invalidate();
   expect(events.ready(from)).toBe(null);

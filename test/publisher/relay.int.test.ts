@@ -79,12 +79,17 @@ describe('the relay', () => {
     return { relay, run, sender, mark, head, cursor };
   }
 
+  // Seen red with: a stored cursor below the high-water mark taken for nothing to do; the cursor not stored.
   test('stores what the sender has confirmed, and begins no batch while there is nothing to send', async () => {
-    const { run, sender, head, cursor } = await setUp();
+    const { run, sender, mark, head, cursor } = await setUp();
     expect(await run()).toEqual({ kind: 'published' });
     expect([await cursor(), sender.starts, sender.batches]).toEqual([head, [0n], 1]);
     expect(await run()).toEqual({ kind: 'published' });
     expect(sender.batches).toBe(1);
+    await append(sql, appended(1));
+    [{ head: mark.head }] = await sql<[{ head: bigint }]>`SELECT max(position) AS head FROM events`;
+    await run();
+    expect([await cursor(), sender.starts, sender.batches]).toEqual([mark.head, [0n], 2]);
   });
 
   // Seen red with: `inFlight === 0` left out.
