@@ -6,6 +6,7 @@ import { type FailurePolicy, resolvePolicy } from '../core/failure-policy.ts';
 import type { Log } from '../core/log.ts';
 import { PageTurns } from '../core/page-turns.ts';
 import type { TableOwners } from '../core/table-owners.ts';
+import { eventSource, eventsSql } from '../event-store/event-source.ts';
 import { CrashLoopGuard, Mutex } from '../projector/crash-loop-guard.ts';
 import type { HighWaterMarkSource } from '../projector/high-water-mark-source.ts';
 import type { LatencyHistogram } from '../projector/latency.ts';
@@ -15,10 +16,14 @@ import { PAGE_MIN } from '../projector/page-size-bounds.ts';
 import { Progress } from '../projector/progress.ts';
 import { ProjectionRunner } from '../projector/run-loop.ts';
 import type { StartNote } from '../state/attempts.ts';
+import { createCheckpointStore } from '../state/checkpoint-store.ts';
 import { stallLimit } from './health.ts';
 import type { DaemonOptions } from './options.ts';
 import { PAGES_READ_AT_ONCE, type Pools, pagesAppliedAtOnce } from './pools.ts';
 import { createProjectionOperations } from './projection-operations.ts';
+
+/** The implementations of the projector's ports. */
+export const PROJECTOR_PORTS = { events: eventSource, checkpoints: createCheckpointStore(eventsSql) } as const;
 
 const BACKOFF = { baseMs: 200, capMs: 30_000 } as const;
 const DRAIN_MS = 10_000;
@@ -61,7 +66,7 @@ export function startActors(options: ActorsOptions): Actor<typeof daemonMachine>
   const { projections, bulkLimit = null } = daemon;
   const shared = pageSettings(options);
   const { now } = systemClock;
-  const turns = new Mutex();
+  const mutex = new Mutex();
   const readTurns = new PageTurns(PAGES_READ_AT_ONCE);
   const inputs = projections.map((projection) => {
     const policy = resolvePolicy(daemon, projection.policy);
@@ -74,7 +79,7 @@ export function startActors(options: ActorsOptions): Actor<typeof daemonMachine>
     const runner = new ProjectionRunner({
       projection,
       settings,
-      crashLoopGuard: new CrashLoopGuard({ sql: pools.views, name, start, events: bulkLimit ?? PAGE_MIN, turns, log }),
+      crashLoopGuard: new CrashLoopGuard({ sql: pools.views, name, start, events: bulkLimit ?? PAGE_MIN, mutex, log }),
       reader: pools.reader,
       readTurns,
       highWaterMark,
@@ -113,6 +118,7 @@ export function startActors(options: ActorsOptions): Actor<typeof daemonMachine>
 function pageSettings({ daemon, owner, owners, pools, log }: ActorsOptions): Omit<PageSettings, 'policy'> {
   const { timeouts, failpoint } = daemon;
   return {
+    ...PROJECTOR_PORTS,
     sql: pools.work,
     turns: new PageTurns(pagesAppliedAtOnce(daemon.projections.length)),
     locks: new LockWatch({ sql: pools.views, owner, log }),

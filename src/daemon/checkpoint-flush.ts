@@ -1,5 +1,6 @@
 import { catchError, defer, EMPTY, filter, from, type Subscription, tap, timer } from 'rxjs';
 import type { Log } from '../core/log.ts';
+import { eventsSql } from '../event-store/event-source.ts';
 import { conflateMap } from '../feed/conflate.ts';
 import type { Sql } from '../postgres/pool.ts';
 import { flushIdleCheckpoints } from '../state/projection-state.ts';
@@ -78,7 +79,7 @@ export async function flush(
     return move === null ? [] : [{ name, ...move }];
   });
   if (moves.length === 0) return 0;
-  const stays = new Map((await flushIdleCheckpoints(sql, moves, owner)).map((stay) => [stay.name, stay]));
+  const stays = new Map((await flushIdleCheckpoints(sql, eventsSql, moves, owner)).map((stay) => [stay.name, stay]));
   for (const { name, from: begun, to, generation } of moves) {
     const { runner } = workers.get(name) ?? {};
     const stay = stays.get(name);

@@ -17,9 +17,9 @@ import { FailureService } from '../operations/dry-run/failure-service.ts';
 import type { HandlerOrigin } from '../projector/handler-origin.ts';
 import { createHighWaterMarkCache, type HighWaterMarkCache } from '../projector/high-water-mark-cache.ts';
 import { createLatencyHistogram, readLatencies } from '../projector/latency.ts';
-import { haltForUncaughtError } from '../projector/uncaught-error-halt.ts';
+import { haltForUncaughtError } from '../projector/pending-halt.ts';
 import { type Heartbeat, readHeartbeat } from '../state/heartbeat.ts';
-import { type ActorsOptions, childOf, startActors, type Worker } from './actors.ts';
+import { type ActorsOptions, childOf, PROJECTOR_PORTS, startActors, type Worker } from './actors.ts';
 import type { DaemonPort, Transition } from './api.ts';
 import { type BackgroundTasks, startBackgroundTasks } from './background-tasks.ts';
 import { type Broker, startBroker } from './broker-pushes.ts';
@@ -245,7 +245,8 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
   async halt(origin: HandlerOrigin, error: unknown): Promise<void> {
     const { operators: sql } = this.#running(this.#pools);
     const wake = () => this.#child(origin.projection)?.send({ type: 'WAKE' });
-    await haltForUncaughtError({ sql, log: this.#log, workers: this.#workers, wake }, origin, error);
+    const { checkpoints } = PROJECTOR_PORTS;
+    await haltForUncaughtError({ sql, checkpoints, log: this.#log, workers: this.#workers, wake }, origin, error);
   }
 
   readonly storeProblem = () => this.#tasks?.store.problem() ?? this.#databaseError.detail;

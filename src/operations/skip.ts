@@ -1,5 +1,6 @@
 import type { PendingCommand } from '../core/command.ts';
 import { EngineError } from '../core/errors.ts';
+import { eventsSql } from '../event-store/event-source.ts';
 import { newestWithin } from '../event-store/newest.ts';
 import type { Sql, Tx } from '../postgres/pool.ts';
 import { checkGeneration, commandDone } from '../state/commands.ts';
@@ -39,7 +40,7 @@ export async function skipEvent(sql: Sql, options: SkipOptions): Promise<void> {
     const { cursor: from, generation, xid } = row;
     const newest = await newestWithin(tx, from, position);
     const move = { name, from, to: position, generation, xid, owner, newest, knownTo: position };
-    const { moved } = await advance(tx, move);
+    const { moved } = await advance(tx, eventsSql, move);
     if (!moved) throw new EngineError('CURSOR_MOVED', { name });
     await tx`
       UPDATE projection_failures SET skipped_at = now(), skipped_by = ${command.requestedBy}, skip_reason = ${command.reason}

@@ -3,7 +3,6 @@ import { isConnectionLost } from '../postgres/errors.ts';
 import { catalogMark } from '../read-model/catalog.ts';
 import { catalogSqlOrFail } from '../read-model/catalog-sql.ts';
 import type { SqlText } from '../read-model/write-sql.ts';
-import { advanceOrFail, holdRow } from '../state/projection-state.ts';
 import { limitPage, pageProgram } from '../state/transaction-limits.ts';
 import type { HandlerAnswers } from './handler-answers.ts';
 import { pageMarks } from './page-marks.ts';
@@ -12,12 +11,12 @@ import { newestTime, type PageSettings, type PageWork } from './page-request.ts'
 import { returnsStatements } from './statement-returning.ts';
 
 /**
- * Applies a page in one round trip: its handlers are asked first, then everything from BEGIN to COMMIT is sent at once.
- * That takes a page whose handlers are known to return statements, without look-ups, and a row that stands where the page begins with
- * nothing against it. Null for any other page and for one of which anything failed: nothing has happened then, and
- * whoever goes through it step by step sees what is in the way.
+ * Applies a page in one round trip: it calls the handlers first, and then sends everything from BEGIN to COMMIT together.
+ * The handlers of the page have to be known to return statements, without look-ups, and the row has to be running with
+ * the cursor at the start of the page. For any other page, and for one that fails, the result is null: nothing was
+ * changed, and the caller applies the page step by step, which finds the reason.
  *
- * Rejects when the connection was lost: the outcome is unknown.
+ * Rejects if the connection is lost: the outcome is unknown.
  */
 export async function applyInOneRoundTrip(
   settings: PageSettings,
@@ -28,7 +27,7 @@ export async function applyInOneRoundTrip(
   if (work.attempt || catalog.deferred.length > 0) return null;
   const writes = planWrites(work, answers);
   if (writes === null) return null;
-  const { sql, owner, policy } = settings;
+  const { sql, checkpoints, owner, policy } = settings;
   const { projection, page, generation, progress } = work;
   const { name } = projection;
   const began = performance.now();
@@ -36,13 +35,13 @@ export async function applyInOneRoundTrip(
     await sql.singleRoundTrip('ISOLATION LEVEL READ COMMITTED', [
       limitPage(sql, {
         applicationName: pageProgram(owner, name),
-        // Together no longer than a page may take: the deadline of a page could not tell which session to end.
+        // All statements together take no longer than a page may: a page deadline would not know which session to end.
         statementMs: Math.ceil(policy.pageTimeoutMs / (writes.length + 2)),
         nextStatementMs: policy.pageTimeoutMs,
       }),
-      holdRow(sql, name),
+      checkpoints.hold(sql, name),
       ...writes,
-      advanceOrFail(sql, {
+      checkpoints.moveOrFail(sql, {
         name,
         from: work.cursor,
         to: page.to,
@@ -58,7 +57,7 @@ export async function applyInOneRoundTrip(
     if (isConnectionLost(error)) throw error;
     return null;
   }
-  // Answered together, so each of them gets its share.
+  // The results arrive together, so each statement gets an equal share of the time.
   const share = (performance.now() - began) / Math.max(1, writes.length);
   for (const { event } of writes) progress?.pages.statement(event.name, share);
   return { kind: 'applied', cursor: page.to, mode: 'at_once' };
@@ -68,7 +67,7 @@ interface PlannedWrite extends SqlText {
   readonly event: StoredEvent;
 }
 
-/** What a page writes, in order; null where that is known only step by step, or a handler throws. */
+/** The writes of a page, in order; null if they are known only step by step, or if a handler throws. */
 function planWrites(
   { projection, page, progress, catalog }: PageWork,
   answers: HandlerAnswers,

@@ -19,25 +19,26 @@ import { createPipeline, type Pipeline } from './pipeline.ts';
 
 export interface RunContext {
   readonly owners: TableOwners;
-  /** Head first seen after a start or reset: events up to it are replayed. */
+  /** The high-water mark at the start, or after a reset: events up to it are replayed. */
   readonly replayUntil: bigint;
-  /** The transaction's id when it began. */
+  /** Id of the transaction at its start. */
   readonly xid: string;
-  /** Deferred constraints: every event is checked against them at its end. Null: there are none. */
+  /** Deferred constraints, which are checked at the end of every event. Null: there are none. */
   readonly deferred: readonly string[] | null;
   readonly catalog: Catalog;
-  /** Handlers that have been called for these events already are not called again. Default none have. */
+  /** Answers of handlers that were called already, and are not called again. Default: none. */
   readonly answers?: HandlerAnswers;
-  /** Null: a handler may take any time. */
+  /** Null: a handler has no deadline. */
   readonly deadline: PageDeadline | null;
-  /** Told of what takes how long. Default nobody. */
+  /** Records the durations of the statements. Default: none. */
   readonly recorder?: PageMetricsRecorder | undefined;
 }
 
 /**
- * Applies events one after the other inside `tx`. Writes are sent without waiting for each other's answers (they run in
- * the order sent); the first that fails decides which event failed. `then` is sent right behind the last write.
- * @throws EventFailed with the index of the event; LookupWaits; the driver's error when the database is at fault
+ * Applies events one after the other inside `tx`. A write is sent before the result of the previous one has arrived; the
+ * server runs them in the order sent, and the first that fails decides which event failed. `then` is sent right behind
+ * the last write.
+ * @throws EventFailed with the index of the event; DependencyNotReady; the driver's error if the database is at fault
  */
 export async function runEvents(
   tx: Tx,
@@ -49,7 +50,7 @@ export async function runEvents(
   const pipeline = createPipeline(tx, events, context.recorder);
   await sendEvents(tx, projection, events, context, pipeline);
   const after = then();
-  // After a write that failed it fails too, and only the write's error says why.
+  // If a write has failed, this fails too, and only the error of the write is the reason.
   after.catch(() => undefined);
   await pipeline.settled();
   await after;
@@ -103,7 +104,7 @@ async function sendEvents(
         called = true;
         const began = performance.now();
         const inTime = context.deadline?.event(answer.promise, index, event, guarded) ?? answer.promise;
-        await settleImperative({ tx, guarded, xid: context.xid }, projection, event, inTime);
+        await awaitImperative({ tx, guarded, xid: context.xid }, projection, event, inTime);
         called = false;
         recorder?.statement(event.name, performance.now() - began);
       } else await run(answer.statements);
@@ -112,7 +113,7 @@ async function sendEvents(
         await checkConstraints(tx, context.deferred);
       }
     } catch (error) {
-      // An earlier write may have failed first: then this is only its echo.
+      // If an earlier write has failed, this error is only a consequence of it.
       await pipeline.settled();
       const failed = toEventFailed(error, index, event, guarded?.failed(error) ?? statement);
       throw called && failed instanceof EventFailed ? failed.final() : failed;
@@ -123,8 +124,8 @@ async function sendEvents(
   }
 }
 
-/** An async handler runs its own SQL; whatever it did, the transaction must still be the page's. */
-async function settleImperative(
+/** Waits for an async handler, which runs its own SQL, and checks that the transaction is still the page's. */
+async function awaitImperative(
   { tx, guarded, xid }: { readonly tx: Tx; readonly guarded: GuardedTransaction; readonly xid: string },
   projection: Projection,
   event: StoredEvent,

@@ -4,6 +4,7 @@ import { terminateSession } from '../postgres/backends.ts';
 import { isTransient, sqlstateOf } from '../postgres/errors.ts';
 import { catalogMark } from '../read-model/catalog.ts';
 import { renewSuffix } from '../read-model/statement-suffix.ts';
+import type { PendingHalt } from '../state/checkpoint-store.ts';
 import { applyInOneRoundTrip } from './apply-in-one-round-trip.ts';
 import { eventFailed } from './event-failure.ts';
 import { CannotFold } from './fold/encode-write.ts';
@@ -16,19 +17,18 @@ import {
   LockedByOther,
   type PageOutcome,
   PageTooSlow,
-  type PendingHalt,
 } from './page-outcome.ts';
 import type { PageSettings, PageWork } from './page-request.ts';
-import { applyPart, type Part, type Way } from './page-transaction.ts';
+import { applySlice, type ExecutionMode, type PageSlice } from './page-transaction.ts';
 
 /**
- * Applies one page in one transaction: lock the row, run the events, compare-and-set the cursor, commit. A small page
- * tries that in one round trip first. A folded page that cannot be decided in memory is rolled back and run in order.
- * When an event fails, the transaction is rolled back and run again up to it: what precedes it commits, together with
- * the record of the failure. (A savepoint per event would make every good page pay for the bad one.)
+ * Applies one page in one transaction: lock the row, run the events, compare-and-set the cursor, commit. A small page is
+ * tried in one round trip first. A folded page that cannot be decided in memory is rolled back and run in order. When an
+ * event fails, the transaction is rolled back and run again up to that event: the events before it commit, together with
+ * the record of the failure. (With a savepoint per event every good page would pay for the failing one.)
  *
- * Rejects when the database is at fault; then nothing was committed, or the commit's outcome is unknown and reading the
- * row again tells. Never repeat a page after that without reading the row.
+ * Rejects if the database is at fault. Then nothing was committed, or the outcome of the COMMIT is unknown: the row has to
+ * be read again before the page is repeated.
  */
 export async function applyPage(settings: PageSettings, work: PageWork): Promise<PageOutcome> {
   const answers = new HandlerAnswers(work.projection, work.replayUntil, work.progress?.pages);
@@ -40,49 +40,50 @@ export async function applyPage(settings: PageSettings, work: PageWork): Promise
 }
 
 async function applyWith(settings: PageSettings, work: PageWork, answers: HandlerAnswers): Promise<PageOutcome> {
-  let part: Part = { kind: 'whole' };
+  let slice: PageSlice = { kind: 'whole' };
   let deferred = work.catalog.deferred.length > 0 ? work.catalog.deferred : null;
-  // Folding costs one more round trip, which a handful of events does not earn back.
+  // Folding costs one more round trip, which a few events do not save.
   let fold = deferred === null && work.page.events.length >= settings.foldFrom;
-  let fresh = false;
-  let moves = 0;
+  let rereadCatalog = false;
+  let catalogMoves = 0;
   if (settings.singleRoundTrip === true && !fold) {
     work.progress?.running();
     const applied = await applyInOneRoundTrip(settings, work, answers);
     if (applied !== null) return applied;
   }
-  // Each round stops at an earlier event than the last one, or gives up something, or commits.
+  // Each round stops at an earlier event than the round before, or drops folding or another option, or commits.
   for (let round = 0; round <= work.page.events.length + 3 + CATALOG_MOVES; round++) {
     work.progress?.running();
     const deadline = createDeadline(settings);
     try {
-      const way = { fold, deferred, deadline, fresh, compare: moves < CATALOG_MOVES, answers };
-      return await inTransaction(settings, work, part, way);
+      const compareCatalog = catalogMoves < CATALOG_MOVES;
+      const mode = { fold, deferred, deadline, rereadCatalog, compareCatalog, answers };
+      return await inTransaction(settings, work, slice, mode);
     } catch (caught) {
       await deadline.stop();
-      // A session that was ended by the deadline says so in its own way: what counts is why.
+      // If the deadline has ended the session, the error of the driver only follows from that.
       const error = deadline.verdict ?? caught;
       if (error instanceof LockedByOther) return { kind: 'locked-by-other' };
       if (error instanceof PageTooSlow && work.page.events.length > 1) return { kind: 'too slow' };
-      // A statement of the whole page ran into its limit, as a page of the same size would again.
+      // A statement of the page exceeded its time limit; a page of the same size would exceed it again.
       if (sqlstateOf(error) === '57014' && work.page.events.length > 1) return { kind: 'too slow' };
       const halt = haltForLostIntegrity(error, work);
       if (halt !== null) return { kind: 'must halt', halt };
-      const next = await nextPart(error, deadline, { settings, work, fresh });
+      const next = await nextSlice(error, deadline, { settings, work, rereadCatalog });
       if (error instanceof CatalogMoved || isEngineError(causeOf(error), 'ROWS_NOT_WRITTEN')) {
         renewSuffix([...work.projection.tables.keys()]);
       }
-      // What the catalog said may be why it failed: the next round asks it itself.
-      fresh = true;
+      // An outdated catalog may be the reason for the failure, so the next round reads it again.
+      rereadCatalog = true;
       if (error instanceof CatalogMoved) {
-        moves += 1;
-        if (moves >= CATALOG_MOVES) fold = false;
+        catalogMoves += 1;
+        if (catalogMoves >= CATALOG_MOVES) fold = false;
         continue;
       }
-      if (next !== null) part = next;
+      if (next !== null) slice = next;
       else if (error instanceof CannotFold) fold = false;
       else if (deferred === null && sqlstateOf(error) !== null && !isTransient(error)) {
-        // COMMIT itself was refused: something was checked only then. Check after each event, to find the one at fault.
+        // COMMIT was refused by a deferred check. Checking after each event finds the event at fault.
         deferred = [];
         fold = false;
       } else throw error;
@@ -95,15 +96,20 @@ function causeOf(error: unknown): unknown {
   return error instanceof EventFailed ? error.cause : error;
 }
 
-/** Tables may change so often under one page; then it is applied by what was read last. */
+/** After so many changes of the tables during one page, the page is applied with the catalog that was read last. */
 const CATALOG_MOVES = 3;
 
-async function inTransaction(settings: PageSettings, work: PageWork, part: Part, way: Way): Promise<PageOutcome> {
+async function inTransaction(
+  settings: PageSettings,
+  work: PageWork,
+  slice: PageSlice,
+  mode: ExecutionMode,
+): Promise<PageOutcome> {
   return await settings.sql.begin('ISOLATION LEVEL READ COMMITTED', async (tx) => {
     try {
-      return await applyPart(tx, settings, work, part, way);
+      return await applySlice(tx, settings, work, slice, mode);
     } finally {
-      await way.deadline.stop();
+      await mode.deadline.stop();
     }
   });
 }
@@ -116,29 +122,33 @@ function createDeadline({ control, policy }: PageSettings): PageDeadline {
   });
 }
 
-/** What is left to do of the page when an event could not be applied, or has to wait. */
-async function nextPart(
+/** The slice of the next round, after an event could not be applied or has to wait; null: the error is no event's. */
+async function nextSlice(
   error: unknown,
   deadline: PageDeadline,
-  { settings, work, fresh }: { readonly settings: PageSettings; readonly work: PageWork; readonly fresh: boolean },
-): Promise<Part | null> {
+  {
+    settings,
+    work,
+    rereadCatalog,
+  }: { readonly settings: PageSettings; readonly work: PageWork; readonly rereadCatalog: boolean },
+): Promise<PageSlice | null> {
   const { page } = work;
-  if (error instanceof DependencyNotReady) return { kind: 'before', index: error.index, detail: error.message };
+  if (error instanceof DependencyNotReady) return { kind: 'before-waiting', index: error.index, detail: error.message };
   if (error instanceof EventFailed) {
     const { index, failure, cause, isFinal } = error;
-    // What has run into its deadline would take as long again.
-    const final = isFinal && (fresh || !(await hasMoved(settings, work)));
+    const final = isFinal && (rereadCatalog || !(await hasMoved(settings, work)));
+    // An event that has exceeded its deadline is not tried again, since it would take as long again.
     return deadline.verdict === null && !final
-      ? { kind: 'suspect', index }
-      : { kind: 'given up', index, failure, cause };
+      ? { kind: 'retry-failed', index }
+      : { kind: 'record-failed', index, failure, cause };
   }
   const [event] = page.events;
   if (!(error instanceof PageTooSlow) || event === undefined) return null;
   const late = new EngineError('HANDLER_TIMEOUT', { event: event.name, ms: error.ms });
-  return { kind: 'given up', index: 0, failure: eventFailed(late, 0, event).failure, cause: late };
+  return { kind: 'record-failed', index: 0, failure: eventFailed(late, 0, event).failure, cause: late };
 }
 
-/** Whether the tables are no longer what was read of them: then a statement may have failed by that alone. */
+/** Whether the tables have changed since the catalog was read, which may be the reason for a failed statement. */
 async function hasMoved({ sql }: PageSettings, { projection, catalog }: PageWork): Promise<boolean> {
   const [{ mark }] = await sql<[{ mark: string }]>`SELECT ${catalogMark(sql, [...projection.tables.keys()])} AS mark`;
   return mark !== catalog.mark;

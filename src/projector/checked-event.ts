@@ -4,7 +4,7 @@ import type { Projection } from '../core/projection.ts';
 import { deepFreeze } from '../postgres/json.ts';
 
 /**
- * The event as its handler gets it: with a schema for its type, the payload is what that makes of it, frozen as well.
+ * The event that its handler gets. If its type has a schema, the payload is the result of the schema, frozen too.
  * @throws EngineError PAYLOAD_INVALID, PAYLOAD_UNCHECKED
  */
 export function checkedEvent(projection: Projection, event: StoredEvent): StoredEvent {
@@ -12,7 +12,7 @@ export function checkedEvent(projection: Projection, event: StoredEvent): Stored
   if (schema === undefined) return event;
   const payload = checkPayload(event.name, schema, event.payload);
   if (payload === event.payload) return event;
-  // Written out: a copy by spreading costs several times as much, for every event there is.
+  // Each field is named: a copy by spreading costs several times as much, for every event.
   return Object.freeze({
     position: event.position,
     id: event.id,

@@ -6,27 +6,27 @@ import { beginAttempt, endAttempt, type StartNote } from '../state/attempts.ts';
 import { eventFailed } from './event-failure.ts';
 import type { PageOutcome } from './page-outcome.ts';
 
-/** Starts in a row that get nowhere, until a projection goes one event at a time. */
+/** After so many starts in a row without progress, a projection applies one event at a time. */
 const STARTS = 3;
-/** Processes that may die of an event whose attempt was written down. */
+/** After so many processes ended during a recorded attempt at an event, its projection halts. */
 const DEATHS = 2;
 
 export interface CrashLoopGuardOptions {
   readonly sql: Sql;
   readonly name: string;
-  /** Undefined: there was nothing to do at the start. */
+  /** Undefined: no start of this projection is recorded. */
   readonly start: StartNote | undefined;
-  /** Events of the page that the earlier processes did not survive: one of these it was. */
+  /** Number of events of the page during which the earlier processes ended: one of these events is the cause. */
   readonly events: number;
-  /** Shared by all projections of the process: two attempts at once would both be blamed. */
-  readonly turns: Mutex;
+  /** Shared by all projections of the process: of two attempts under way, both would count as the cause. */
+  readonly mutex: Mutex;
   readonly log: Log;
 }
 
 /**
- * The crash-loop breaker. An event that ends the process (out of memory, an exit, a native crash) leaves no failure
- * behind, and every restart would run into it again. After some starts that got nowhere each event is tried alone, under
- * its own name; the one that no process has survived halts its projection, and the daemon lives.
+ * Ends a crash loop. An event that ends the process (out of memory, an exit, a native crash) leaves no failure in the
+ * database, and every restart would end at it again. After some starts without progress each event is tried alone, and
+ * its attempt is recorded first. The event during which the processes ended halts its projection, and the daemon goes on.
  */
 export class CrashLoopGuard {
   readonly #options: CrashLoopGuardOptions;
@@ -37,20 +37,20 @@ export class CrashLoopGuard {
     const { start, events } = options;
     this.#options = options;
     this.#left = start !== undefined && (start.starts >= STARTS || start.position !== null) ? events : 0;
-    // Once the halt is stored, no start tries the event, and a RETRY does: this start may have brought a new handler.
+    // Once the halt is stored, only a RETRY tries the event: it may come with a new handler of this start.
     if (start !== undefined && start.position !== null && start.deaths >= DEATHS && !start.halted) {
       this.#deadly = { position: start.position, deaths: start.deaths };
     }
   }
 
-  /** Pages are of one event, and are applied by `attempt`. */
+  /** Whether pages have one event and are applied by `attempt`. */
   get on(): boolean {
     return this.#left > 0;
   }
 
   /**
-   * Applies the page of one event, or says that it must halt before it.
-   * @throws the signal's reason when its turn comes too late
+   * Applies the page of one event, or returns the halt before it.
+   * @throws the signal's reason, if it is aborted before the turn comes
    */
   async attempt(
     event: StoredEvent,
@@ -58,7 +58,7 @@ export class CrashLoopGuard {
     apply: () => Promise<PageOutcome>,
     signal: AbortSignal,
   ): Promise<PageOutcome> {
-    const { sql, name, turns } = this.#options;
+    const { sql, name, mutex } = this.#options;
     const deadly = this.#deadly;
     if (deadly?.position === event.position) {
       const { cursor, generation } = at;
@@ -70,7 +70,7 @@ export class CrashLoopGuard {
       const { failure } = eventFailed(error, 0, event);
       return { kind: 'must halt', halt: { failure, alarm: null, at: { cursor, generation } } };
     }
-    return await turns.take(async () => {
+    return await mutex.take(async () => {
       signal.throwIfAborted();
       await beginAttempt(sql, name, event);
       try {
@@ -82,8 +82,8 @@ export class CrashLoopGuard {
   }
 
   /**
-   * Never rejects: that would hide what became of the page, and a halt that is still to be stored with it. A record that
-   * could not be removed is replaced with the next event, which is tried alone for that reason.
+   * Never rejects: that would replace the outcome of the page, and with it a halt that is still to be stored. A record that
+   * could not be removed is overwritten with the next event, which is tried alone for that reason.
    */
   async #end({ position }: StoredEvent): Promise<void> {
     const { sql, name, log } = this.#options;
@@ -98,13 +98,13 @@ export class CrashLoopGuard {
     }
   }
 
-  /** The halt is stored: a RETRY from now on tries the event. Not before, or the handler would run without one. */
+  /** The halt is stored, so a RETRY may try the event. Before that, the handler would run without one. */
   halted(): void {
     this.#deadly = null;
   }
 }
 
-/** One at a time, in the order asked. */
+/** Runs one piece of work at a time, in the order of the calls. */
 export class Mutex {
   #last: Promise<unknown> = Promise.resolve();
 

@@ -6,7 +6,7 @@ import { columnOf, isTransient, sqlstateOf } from '../postgres/errors.ts';
 import { writeDefinition } from '../read-model/statements/statement-registry.ts';
 import { DependencyNotReady, EventFailed } from './page-outcome.ts';
 
-/** What the database cannot do now is not the event's fault and passes through as it is. */
+/** Makes an error the failure of its event. A transient error of the database is not the event's, and stays as it is. */
 export function toEventFailed(
   error: unknown,
   index: number,

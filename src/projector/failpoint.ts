@@ -1,15 +1,15 @@
-/** The state rows are locked; they are at 0; the tables are empty. Then COMMIT. */
+/** Points of a reset: the state rows are locked; their cursors are at 0; the tables are empty. COMMIT follows. */
 export type ResetPoint = 'reset-locked' | 'reset-begun' | 'reset-emptied';
 
 /**
- * Named points at which the crash tests end the process. Of a page: the row is locked; the rows are written; the cursor
- * is moved too; the transaction has committed. Of a reset: see there.
+ * Points at which the crash tests end the process. Points of a page: the row is locked; the rows are written; the cursor
+ * is moved; the transaction has committed.
  */
 export type Failpoint = 'locked' | 'rows-written' | 'cursor-moved' | 'committed' | ResetPoint | 'reset-committed';
 
-/** Called at every point of every page and reset when given; they wait for it. */
+/** Called at every point of every page and reset, which wait for it. */
 export interface FailpointHook {
   (point: Failpoint, projection: string): Promise<void> | void;
-  /** Wanted at this one alone. Default: at all of them, so that pages are applied step by step. */
+  /** Called at this point alone. Default: at every point, which needs pages that are applied step by step. */
   readonly only?: 'committed';
 }

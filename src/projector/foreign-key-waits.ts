@@ -6,10 +6,10 @@ import type { Queryable } from '../postgres/pool.ts';
 const FOREIGN_KEY_VIOLATION = '23503';
 
 /**
- * Which other projection fills the table that lacks a row, when an event failed by a foreign key of this projection's
- * own tables, and how far that one is. Such a key makes two projections depend on each other's pace: after a reset of
- * both, the referencing one may be ahead.
- * @returns null when this is not why it failed
+ * The other projection that fills the referenced table, with its cursor, if an event failed by a foreign key of this
+ * projection's tables. Such a key makes one projection depend on the progress of another: after a reset of both, the
+ * referencing projection may be ahead.
+ * @returns null if the event failed for another reason
  */
 export async function referencedProjection(
   sql: Queryable,

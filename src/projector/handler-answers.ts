@@ -8,20 +8,20 @@ import { withHandlerContext } from './handler-origin.ts';
 import type { PageMetricsRecorder } from './page-metrics.ts';
 import { returnedPromise, returnedStatements, returnsStatements, runsSql } from './statement-returning.ts';
 
-/** What came of calling the handler of one event. */
+/** The result of calling the handler of one event. */
 export type Answer =
   | { readonly kind: 'statements'; readonly statements: readonly FlatStatement[] }
-  /** `statement`: the one of its own SQL that it failed with. */
+  /** `statement`: the statement of its own SQL that failed; null if none did. */
   | { readonly kind: 'failed'; readonly error: unknown; readonly statement: string | null }
-  /** It runs SQL of its own, over `lent`. */
+  /** The handler runs SQL of its own, in `guarded`. */
   | { readonly kind: 'promise'; readonly promise: Promise<unknown>; readonly guarded: GuardedTransaction };
 
 const NOTHING: Answer = { kind: 'statements', statements: [] };
 
 /**
- * Calls the handlers for one attempt at a page, and keeps their answers: the page may be planned, folded, rolled back
- * and run in order, and no handler is called a second time for it. Only what a handler did in a transaction that was
- * rolled back it has to do again.
+ * Calls the handlers for one attempt at a page, and keeps their answers. The page may be planned, folded, rolled back and
+ * run in order, and no handler is called a second time for that. The exception is a handler whose own SQL was rolled back
+ * with its transaction.
  */
 export class HandlerAnswers {
   readonly #projection: Projection;
@@ -38,12 +38,12 @@ export class HandlerAnswers {
     this.#recorder = recorder;
   }
 
-  /** A handler has had its turn with SQL of its own, in whichever transaction. */
+  /** Whether a handler has run SQL of its own in any transaction of this attempt. */
   get ranSql(): boolean {
     return this.#ranSql;
   }
 
-  /** The answer for an event whose turn it is in this transaction. */
+  /** The answer for an event that this transaction applies now. */
   inTurn(event: StoredEvent, tx: Sender): Answer {
     const known = this.#known.get(event);
     if (known === undefined) {
@@ -56,7 +56,7 @@ export class HandlerAnswers {
     }
     if (known.kind === 'promise') {
       this.#ranSql = true;
-      // The next transaction has to call it again.
+      // If this transaction is rolled back, the next one has to call the handler again.
       this.#known.delete(event);
       this.#gates.get(event)?.open(tx);
       this.#gates.delete(event);
@@ -65,9 +65,9 @@ export class HandlerAnswers {
   }
 
   /**
-   * Calls the handlers of all these events before any of them has its turn. What a handler sends on its own waits until
-   * then.
-   * @returns why not every event has statements, after which the rest has not been called; null: they all have
+   * Calls the handlers of all these events before any event is applied. SQL that a handler sends itself waits until its
+   * event is applied.
+   * @returns null if all handlers have returned statements; else the reason why one has not: the rest was not called
    */
   ahead(events: readonly StoredEvent[]): string | null {
     const { handlers } = this.#projection;
@@ -85,13 +85,13 @@ export class HandlerAnswers {
     return null;
   }
 
-  /** The statements of an event that has been called ahead. */
+  /** The statements of an event whose handler was called ahead. */
   statements(event: StoredEvent): readonly FlatStatement[] {
     const answer = this.#known.get(event);
     return answer?.kind === 'statements' ? answer.statements : [];
   }
 
-  /** The attempt is over: what handlers still send is refused. */
+  /** Ends the attempt: further SQL of its handlers is refused. */
   close(): void {
     this.#ahead?.guarded.revoke();
     this.#ahead?.gate.refuse();
@@ -107,7 +107,7 @@ export class HandlerAnswers {
   #callAhead(event: StoredEvent): Answer {
     const handler = this.#projection.handlers.get(event.name);
     if (handler === undefined) return NOTHING;
-    // One loan for all that are known not to use it: making one for each event costs more than the call.
+    // Handlers that are known not to use it share one guarded transaction: one for each event costs more than the call.
     const shared = returnsStatements(handler);
     const ahead = (shared ? this.#ahead : null) ?? openAhead();
     if (shared) this.#ahead = ahead;
@@ -117,7 +117,7 @@ export class HandlerAnswers {
     if (answer.kind === 'promise' || ahead.guarded.used) this.#ahead = null;
     if (answer.kind === 'promise') {
       this.#gates.set(event, ahead.gate);
-      // Whatever it comes to before its turn is seen then.
+      // A rejection before its event is applied is handled when the event is applied.
       answer.promise.catch(() => undefined);
     }
     return answer;
@@ -155,7 +155,7 @@ export class HandlerAnswers {
         returnedPromise(handler);
         return { kind: 'promise', promise: result, guarded };
       }
-      // The loan that is shared is taken back when the attempt is over.
+      // The shared guarded transaction is revoked at the end of the attempt.
       const statement = guarded.used || guarded !== this.#ahead?.guarded ? guarded.end() : null;
       if (statement !== null) throw new EngineError('HANDLER_NOT_AWAITED', { statement });
       const statements = flattenStatements(result);
@@ -185,7 +185,7 @@ function openAhead(): Ahead {
   };
 }
 
-/** Holds back what is sent through it until there is a transaction that it may go to. */
+/** Holds statements back until there is a transaction for them. */
 class Gate {
   readonly #opened: Promise<Sender>;
   open: (tx: Sender) => void = () => undefined;

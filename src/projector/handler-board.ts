@@ -1,22 +1,23 @@
 /**
- * What runs in the event loop, in memory that another thread can read while this one is blocked. Int32: how often the
- * event loop has come round; whose code ran last (its place among the names, -1: nobody's); the number of events of the
- * page that it prepares, 0 while it is in a handler; unused. BigInt64: where that page begins; then for each name the
- * position being handled, 0 while none is, so that a pending async handler is seen too.
+ * The layout of the memory that says what the event loop runs, so that another thread can read it while the loop is
+ * blocked. Int32: the number of turns of the event loop; the index of the projection whose code ran last (-1: none); the
+ * number of events of the page that it prepares, 0 while a handler runs; unused. BigInt64: the position of the first event
+ * of that page; then for each projection the position that it handles, 0 while it handles none, so that a pending async
+ * handler is visible too.
  */
 const HEADER_BYTES = 16;
 
-/** Where one projection says what it is at. A few stores in memory for each event. */
+/** The entry of one projection. It costs a few stores in memory for each event. */
 export interface HandlerSlot {
   enter(position: bigint): void;
-  /** The handler has returned, in the midst of a page that is being prepared, or not. */
+  /** The handler has returned. */
   back(): void;
-  /** From here on a page is planned and encoded, until `leave`. */
+  /** A page is planned and encoded from now on, until `leave`. */
   prepare(position: bigint, events: number): void;
   leave(): void;
 }
 
-/** Written by the thread that runs the projections, read by the watchdog's. */
+/** The thread that runs the projections writes it, and the thread of the watchdog reads it. */
 export class HandlerBoard {
   readonly names: readonly string[];
   readonly memory: SharedArrayBuffer;
@@ -31,33 +32,33 @@ export class HandlerBoard {
     this.#header[1] = -1;
   }
 
-  /** The event loop has come round. */
+  /** Counts a turn of the event loop. */
   heartbeat(): void {
     Atomics.add(this.#header, 0, 1);
   }
 
-  /** Null for a name that has no place here. */
+  /** Null for a name that the board does not have. */
   slot(name: string): HandlerSlot | null {
-    const place = this.names.indexOf(name);
-    if (place < 0) return null;
+    const index = this.names.indexOf(name);
+    if (index < 0) return null;
     const header = this.#header;
     const positions = this.#positions;
-    // Plain stores: whoever reads them has waited for seconds in which nothing was written.
+    // Plain stores suffice: the watchdog reads them after seconds without a write.
     let events = 0;
     return {
       enter: (position) => {
-        header[1] = place;
+        header[1] = index;
         header[2] = 0;
-        positions[place + 1] = position;
+        positions[index + 1] = position;
       },
       back: () => {
-        header[1] = events > 0 ? place : -1;
+        header[1] = events > 0 ? index : -1;
         header[2] = events;
-        positions[place + 1] = 0n;
+        positions[index + 1] = 0n;
       },
       prepare: (position, count) => {
         events = count;
-        header[1] = place;
+        header[1] = index;
         header[2] = count;
         positions[0] = position;
       },
@@ -65,7 +66,7 @@ export class HandlerBoard {
         events = 0;
         header[1] = -1;
         header[2] = 0;
-        positions[place + 1] = 0n;
+        positions[index + 1] = 0n;
       },
     };
   }

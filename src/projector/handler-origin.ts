@@ -1,20 +1,20 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { StoredEvent } from '../core/event.ts';
 
-/** Whose code runs: a projection's handler, at an event. */
+/** The projection and the event whose handler runs. */
 export interface HandlerOrigin {
   readonly projection: string;
   readonly event: StoredEvent;
 }
 
-const handling = new AsyncLocalStorage<HandlerOrigin>();
+const origins = new AsyncLocalStorage<HandlerOrigin>();
 
-/** Runs a handler so that what it leaves behind (a timer, a promise that nobody awaits) is known as its own. */
-export function withHandlerContext<T>(culprit: HandlerOrigin, handler: () => T): T {
-  return handling.run(culprit, handler);
+/** Runs a handler in a context by which the errors of its timers and of its promises that are not awaited are found. */
+export function withHandlerContext<T>(origin: HandlerOrigin, handler: () => T): T {
+  return origins.run(origin, handler);
 }
 
-/** Asked inside of 'unhandledRejection' or 'uncaughtException': the handler that left it behind, or null. */
+/** The handler that has caused the error, inside of 'unhandledRejection' or 'uncaughtException'; null if none has. */
 export function findHandlerOrigin(): HandlerOrigin | null {
-  return handling.getStore() ?? null;
+  return origins.getStore() ?? null;
 }

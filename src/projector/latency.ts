@@ -2,7 +2,7 @@ import { Histogram } from 'prom-client';
 
 /** How long the rows of one projection have taken to become visible, since the start of the daemon; in seconds. */
 export interface LatencyMetrics {
-  /** Of the projection. */
+  /** Name of the projection. */
   readonly name: string;
   /** By rising `le`; each count includes the counts of the buckets before it. */
   readonly buckets: readonly { readonly le: number; readonly count: number }[];

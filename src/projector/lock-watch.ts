@@ -5,11 +5,11 @@ import type { Sql } from '../postgres/pool.ts';
 import { pageProgram } from '../state/transaction-limits.ts';
 import type { Progress } from './progress.ts';
 
-/** Milliseconds: a page is asked about once it has taken so long, then as often; its own lock_timeout is 2 s. */
-const TIMES = { afterMs: 1000, everyMs: 500, sayAgainMs: 60_000 } as const;
+/** The locks of a page are read once it has taken `afterMs`, then every `everyMs`; its own lock_timeout is 2 s. */
+const TIMES = { afterMs: 1000, everyMs: 500, logAgainMs: 60_000 } as const;
 
 export interface LockWatchOptions {
-  /** Not the pages' own connections: all of these may be waiting. */
+  /** Other connections than those of the pages, which may all wait. */
   readonly sql: Sql;
   readonly owner: string;
   readonly log: Log;
@@ -24,14 +24,15 @@ interface Running {
 }
 
 /**
- * Finds out whose locks the pages of this daemon wait for: in status while they wait, in the log, and in the error of a
- * page that gave up. One statement at a time for all of them, and none while every page takes less than a second.
+ * Finds the holders of the locks for which the pages of this daemon wait. It shows them in status while a page waits, in
+ * the log, and in the error of a page that gave up. It sends one statement at a time for all pages, and none while every
+ * page takes less than a second.
  */
 export class LockWatch {
   readonly #options: LockWatchOptions;
   readonly #running = new Set<Running>();
-  /** When each projection was last in the log. */
-  readonly #said = new Map<string, number>();
+  /** When a line for each projection was last logged. */
+  readonly #logged = new Map<string, number>();
   #timer: NodeJS.Timeout | null = null;
   #polling = false;
 
@@ -39,7 +40,7 @@ export class LockWatch {
     this.#options = options;
   }
 
-  /** @throws what `apply` throws; an error of a lock that was not got says who was in the way */
+  /** @throws the error of `apply`; the error of a lock that was not available names the holders */
   async during<T>(name: string, progress: Progress, apply: () => Promise<T>): Promise<T> {
     const program = pageProgram(this.#options.owner, name);
     const running: Running = { name, program, since: performance.now(), progress, holders: null };
@@ -79,16 +80,16 @@ export class LockWatch {
         running.progress.lockedBy = holders;
         if (holders === null) continue;
         running.holders = holders;
-        this.#say(running.name, holders);
+        this.#warn(running.name, holders);
       }
     } catch (error) {
-      log.debug({ err: error }, 'who holds the locks that pages wait for could not be read');
+      log.debug({ err: error }, 'the holders of the locks for which pages wait could not be read');
     } finally {
       this.#polling = false;
     }
   }
 
-  /** Names that are cut may be those of two projections: of these nothing is said. */
+  /** A name that was cut may belong to two projections, which cannot be distinguished: these are left out. */
   #late(): readonly Running[] {
     const now = performance.now();
     const late = [...this.#running].filter(({ since }) => now - since >= TIMES.afterMs);
@@ -97,12 +98,12 @@ export class LockWatch {
     return late.filter(({ program }) => counts.get(program) === 1);
   }
 
-  /** Once a minute at most for each projection: its page is tried again and again. */
-  #say(name: string, holders: string): void {
+  /** Logs once a minute at most for each projection, since its page is tried again and again. */
+  #warn(name: string, holders: string): void {
     const now = performance.now();
-    const before = this.#said.get(name);
-    if (before !== undefined && now - before < TIMES.sayAgainMs) return;
-    this.#said.set(name, now);
+    const before = this.#logged.get(name);
+    if (before !== undefined && now - before < TIMES.logAgainMs) return;
+    this.#logged.set(name, now);
     this.#options.log.warn({ projection: name, holders }, 'a page waits for a lock');
   }
 }

@@ -8,18 +8,18 @@ import { DependencyNotReady } from './page-outcome.ts';
 export interface LookupContext {
   readonly tx: Tx;
   readonly owners: TableOwners;
-  /** The projection that looks. */
+  /** Name of the projection whose event has the look-up. */
   readonly name: string;
   readonly index: number;
-  /** Position of the event that looks. */
+  /** Position of the event that has the look-up. */
   readonly position: bigint;
 }
 
 /**
- * Resolves one look-up. On a miss the other projection's cursor is read first and the row looked for again after it: if
- * the cursor is at this event or past it, a row that earlier events made is visible now, so a second miss is final.
- * @returns null when there is nothing to be found and the look-up says that is fine
- * @throws LookupWaits while the table's own projection is behind this event
+ * Resolves one look-up. After a miss it reads the cursor of the other projection, and then looks for the row again: if the
+ * cursor is at this event or past it, a row that earlier events made is visible now, so a second miss is final.
+ * @returns null if there is no such row and the look-up allows that
+ * @throws DependencyNotReady while the projection of the table is behind this event
  * @throws EngineError LOOKUP_MISSED
  */
 export async function resolveLookup(lookup: Lookup, context: LookupContext): Promise<string | null> {
@@ -44,8 +44,8 @@ export function waitingText(other: { readonly name: string; readonly cursor: big
 }
 
 /**
- * Looks up many at once: one query per table and column. What it does not find is not known to be missing.
- * @returns what was found for a look-up, else null
+ * Reads many look-ups together, with one query per table and column. A row that it does not find may exist all the same.
+ * @returns a function that gives the value for a look-up, or null if it was not found
  */
 export async function readLookups(tx: Tx, lookups: readonly Lookup[]): Promise<(lookup: Lookup) => string | null> {
   const wanted = new Map<string, { readonly lookup: Lookup; readonly column: string; readonly values: Set<string> }>();

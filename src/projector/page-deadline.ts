@@ -5,18 +5,18 @@ import { eventFailed } from './event-failure.ts';
 import { type EventFailed, PageTooSlow } from './page-outcome.ts';
 
 export interface Deadlines {
-  /** Milliseconds for the whole page, one event's handler included. */
+  /** Milliseconds for the whole page, including its handlers. */
   readonly pageMs: number;
   /** Milliseconds for the promise of one event's handler. */
   readonly eventMs: number;
-  /** Ends a session; tells whether it was running a statement. Over another connection. */
+  /** Ends a session over another connection. @returns whether it was running a statement */
   readonly terminate: (pid: number) => Promise<boolean>;
 }
 
 /**
- * The limits of one transaction that applies a page. PostgreSQL limits statements, not transactions (before 17), and a
- * promise that never settles is nothing it could see. At a limit the session is ended: whatever the handler still does,
- * nothing of it can reach the database.
+ * The time limits of the transaction of a page. PostgreSQL before 17 limits statements, not transactions, and it does not
+ * know of a promise that never settles. At a limit the session is ended, so that nothing the handler still does can reach
+ * the database.
  */
 export class PageDeadline {
   readonly #deadlines: Deadlines;
@@ -39,8 +39,8 @@ export class PageDeadline {
   }
 
   /**
-   * A handler's promise, for as long as it may take.
-   * @throws EngineError HANDLER_TIMEOUT; the driver's error when it is the database that does not answer
+   * Waits for a handler's promise up to its limit.
+   * @throws EngineError HANDLER_TIMEOUT; the driver's error if it is the database that does not answer
    */
   async event<T>(result: Promise<T>, index: number, event: StoredEvent, guarded: GuardedTransaction): Promise<T> {
     const { eventMs } = this.#deadlines;
@@ -52,7 +52,7 @@ export class PageDeadline {
         const unanswered = guarded.waiting;
         const verdict = eventFailed(error, index, event, unanswered);
         const ended = this.#end(verdict, (active) => unanswered !== null && !active);
-        // Rejects with the database's own error where that is the one that is silent: no fault of the event.
+        // Rejects with the error of the database if that does not answer, which is not the event's fault.
         this.#wait(ended.then(() => reject(error), reject));
       }, eventMs);
     });
@@ -63,13 +63,13 @@ export class PageDeadline {
     }
   }
 
-  /** Before the session can be somebody else's. */
+  /** Call it before the session is given back: a later end would hit another transaction. */
   async stop(): Promise<void> {
     clearTimeout(this.#timer);
     await this.#ending;
   }
 
-  /** What it has ended the session for, or null: then whatever went wrong did so by itself. */
+  /** Why the deadline has ended the session; null: it has not, and an error has another cause. */
   get verdict(): EventFailed | PageTooSlow | null {
     return this.#verdict;
   }
@@ -81,7 +81,7 @@ export class PageDeadline {
   async #end(verdict: EventFailed | PageTooSlow, isLost: (active: boolean) => boolean): Promise<void> {
     if (this.#verdict !== null) return;
     const active = await this.#deadlines.terminate(this.#pid);
-    // A statement that the server does not know of has been lost on the way: then it is the connection's fault.
+    // A statement that the server is not running was lost on the way, which is the connection's fault.
     if (!isLost(active)) this.#verdict ??= verdict;
   }
 }

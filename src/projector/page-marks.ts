@@ -1,6 +1,6 @@
 import type { StoredEvent } from '../core/event.ts';
+import type { EventMark } from '../event-store/event-source.ts';
 import type { ServerMoment } from '../postgres/server-moment.ts';
-import type { EventMark } from '../state/projection-state.ts';
 import type { PageWork } from './page-request.ts';
 
 type Rest = Pick<PageWork, 'page' | 'afterId'>;

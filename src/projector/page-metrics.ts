@@ -1,32 +1,35 @@
 import type { HandlerSlot } from './handler-board.ts';
 import type { PageMode, PageOutcome } from './page-outcome.ts';
 
-/** How often something was done, and the seconds that took in all. */
+/** The number of operations and their seconds together. */
 export interface Timing {
   readonly count: number;
   readonly seconds: number;
 }
 
-/** What a projection's pages have come to since the start of the daemon. Counts only rise. */
+/** Counts of the pages of a projection since the start of the daemon. They only rise. */
 export interface PageMetrics {
-  /** Committed whole, by the way they were applied. Seconds from asking for the page to its commit. */
+  /** Pages that were committed whole, by mode. Seconds from the request of the page to its commit. */
   readonly pages: Readonly<Record<PageMode, Timing>>;
-  /** Committed, of the types that the projection handles. */
+  /** Committed events of the types that the projection handles. */
   readonly events: number;
-  /** Attempts at an event that could not be applied. */
+  /** Failed attempts at an event. */
   readonly failures: number;
-  /** Pulls that began with an event that had failed before. */
+  /** Runs that began with an event that had failed before. */
   readonly retries: number;
-  /** In order: statements by type of the event that asked for them; of a page at once, equal shares of its round trip. A handler that runs SQL of its own counts as one. */
+  /**
+   * Statements that were run in order, by the type of their event. Those of a page in a single round trip count with equal
+   * shares of it. A handler that runs SQL of its own counts as one statement.
+   */
   readonly statements: ReadonlyMap<string, Timing>;
-  /** Folded: what was read and written of each table, once a page. */
+  /** Folded pages by table: the read and the write of the table are one operation. */
   readonly folds: ReadonlyMap<string, Timing>;
 }
 
 type Cut = Extract<PageOutcome, { readonly kind: 'failed' | 'waiting' }>;
 type Sums = { count: number; seconds: number };
 
-/** Counts what pages come to. Pure; cheap enough to be told of every event and statement. Times in milliseconds. */
+/** Records the metrics of pages. Pure, and cheap enough to be called for every event and statement. Times in milliseconds. */
 export class PageMetricsRecorder {
   readonly #slot: HandlerSlot | null;
   readonly #pages: Record<PageMode, Sums> = {
@@ -40,7 +43,7 @@ export class PageMetricsRecorder {
   #failures = 0;
   #retries = 0;
 
-  /** @param slot where the watchdog looks for what is being handled */
+  /** @param slot the entry from which the watchdog reads the position that is handled */
   constructor(slot: HandlerSlot | null = null) {
     this.#slot = slot;
   }
@@ -50,23 +53,23 @@ export class PageMetricsRecorder {
     this.#slot?.enter(position);
   }
 
-  /** The handler has returned what to do. */
+  /** The handler has returned its statements. */
   returned(): void {
     this.#slot?.back();
   }
 
-  /** What the handlers want is planned and encoded now, until `handled`. */
+  /** The statements of the handlers are planned and encoded from now on, until `handled`. */
   preparing(events: readonly { readonly position: bigint }[]): void {
     const [first] = events;
     if (first !== undefined) this.#slot?.prepare(first.position, events.length);
   }
 
-  /** The handlers that were called have come back. */
+  /** The handlers that were called have returned, and the page is prepared. */
   handled(): void {
     this.#slot?.leave();
   }
 
-  /** `eventName`: one that the projection handles, so there are only so many. */
+  /** `eventName`: a type that the projection handles, so the number of entries is bounded. */
   statement(eventName: string, ms: number): void {
     add(this.#statements, eventName, ms);
   }
@@ -82,11 +85,11 @@ export class PageMetricsRecorder {
     this.#events += events;
   }
 
-  /** Only what precedes an event was committed: it failed, or waits. */
+  /** Only the events before one that failed or waits were committed. */
   cut(events: readonly { readonly position: bigint }[], outcome: Cut): void {
     const passed = events.filter(({ position }) => position <= outcome.cursor).length;
     if (outcome.kind === 'failed') this.#failures += 1;
-    // The cursor is on the event that was passed over.
+    // After a skip the cursor is at the skipped event, which was not applied.
     this.#events += outcome.kind === 'failed' && outcome.verdict === 'skip' ? passed - 1 : passed;
   }
 

@@ -1,13 +1,14 @@
 import type { Verdict } from '../core/failure-policy.ts';
 import type { InOrder } from '../core/status.ts';
 import type { Catalog } from '../read-model/catalog.ts';
+import type { PendingHalt } from '../state/checkpoint-store.ts';
 import type { EventFailure } from '../state/failures.ts';
 
-/** Thrown inside a page's transaction so that it rolls back: this event could not be applied. */
+/** Thrown inside a page's transaction to roll it back: this event could not be applied. */
 export class EventFailed extends Error {
   readonly index: number;
   readonly failure: EventFailure;
-  /** A handler's own work has failed: to see it fail once more it would have to be called again. */
+  /** The handler's own work has failed: a second try would call the handler again. */
   readonly isFinal: boolean;
 
   constructor(index: number, failure: EventFailure, cause: unknown, isFinal = false) {
@@ -22,10 +23,10 @@ export class EventFailed extends Error {
   }
 }
 
-/** Thrown inside a page's transaction: the tables are no longer as they were when the catalog was read. */
+/** Thrown inside a page's transaction: the tables have changed since the catalog was read. */
 export class CatalogMoved extends Error {}
 
-/** Thrown inside a page's transaction: a look-up of this event waits for another projection. */
+/** Thrown inside a page's transaction: this event needs a row of another projection, which is behind. */
 export class DependencyNotReady extends Error {
   readonly index: number;
 
@@ -35,7 +36,7 @@ export class DependencyNotReady extends Error {
   }
 }
 
-/** A page's transaction was ended since it took too long, and no event of it is known to be at fault. */
+/** The transaction of a page was ended since it took too long, and no event is known to be at fault. */
 export class PageTooSlow extends Error {
   readonly ms: number;
 
@@ -45,30 +46,21 @@ export class PageTooSlow extends Error {
   }
 }
 
-/** Thrown inside a page's transaction: another worker has the projection's row. */
+/** Thrown inside a page's transaction: another transaction has locked the row of the projection. */
 export class LockedByOther extends Error {}
 
-/** A halt that was decided outside of a page's transaction. Nothing of the projection may run before it is stored. */
-export interface PendingHalt {
-  readonly failure: EventFailure;
-  /** An alarm that only a RESET clears; null: the failure is all there is to report. */
-  readonly alarm: string | null;
-  /** Cursor and generation of the row when the halt was decided: if they have changed, the halt is void. Null: it holds in any case. */
-  readonly at: { readonly cursor: bigint | null; readonly generation: bigint } | null;
-}
-
-/** How a page was applied: as set-based statements, event by event, or event by event in one round trip. */
+/** How a page was applied: as set-based statements, event by event, or in a single round trip (`at_once`). */
 export type PageMode = 'folded' | 'in_order' | 'at_once';
 
-/** How applying a page ended; `cursor` is where the stored row stands now. */
+/** The outcome of a page; `cursor` is the stored cursor after it. */
 export type PageOutcome =
   | {
       readonly kind: 'applied';
       readonly cursor: bigint;
       readonly mode: PageMode;
-      /** Read anew on the way; undefined: what was known is true still. */
+      /** The catalog, if the page has read it again; undefined: the known one is up to date. */
       readonly catalog?: Catalog;
-      /** Why a page that is large enough was not folded; null when it was. */
+      /** Why a page that is large enough was not folded; null if it was. */
       readonly inOrder?: InOrder | null;
     }
   | {
@@ -76,18 +68,18 @@ export type PageOutcome =
       readonly cursor: bigint;
       readonly failure: EventFailure;
       readonly attempts: number;
-      /** skip: passed over, and the cursor is on it. */
+      /** skip: the cursor is at the failed event. */
       readonly verdict: Verdict;
     }
   | { readonly kind: 'waiting'; readonly cursor: bigint; readonly detail: string }
-  /** A halt that has to be stored before anything of the projection runs again. */
+  /** A halt that has to be stored before the projection runs again. */
   | { readonly kind: 'must halt'; readonly halt: PendingHalt }
-  /** Rolled back: it took too long as a whole. */
+  /** The page was rolled back since it took too long. */
   | { readonly kind: 'too slow' }
-  /** The row is not where the page was made for: read it again. */
+  /** The row has another cursor or generation than the page was made for: load it again. */
   | { readonly kind: 'moved' }
   | { readonly kind: 'locked-by-other' }
-  /** It was asked to stop before its turn came. */
+  /** The run was stopped before the turn of the page came. */
   | { readonly kind: 'stopped' }
   | { readonly kind: 'paused' }
   | { readonly kind: 'halted' };

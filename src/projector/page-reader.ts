@@ -1,10 +1,11 @@
 import type { PageTurns } from '../core/page-turns.ts';
-import { type Page, readPage } from '../event-store/read.ts';
+import type { Page } from '../event-store/read.ts';
 import type { Sql } from '../postgres/pool.ts';
 import type { HighWaterMarkSource } from './high-water-mark-source.ts';
 import type { PageBudget, Share } from './page-budget.ts';
 import { QueuedTask } from './page-queue.ts';
 import type { PageLimit } from './page-size.ts';
+import type { EventSource } from './ports.ts';
 import type { Progress } from './progress.ts';
 
 /** A page in memory. The caller releases it when the page is applied or dropped. */
@@ -16,6 +17,7 @@ export interface HeldPage {
 }
 
 export interface PageReaderOptions {
+  readonly events: Pick<EventSource, 'readPage'>;
   readonly reader: Sql;
   /** Turns for the connections of `reader`. Undefined: there are enough connections. */
   readonly turns?: PageTurns | undefined;
@@ -107,13 +109,13 @@ export class PageReader {
   }
 
   async #read(after: bigint, share: Share): Promise<HeldPage> {
-    const { reader, highWaterMark, names, limit, alone, now } = this.#options;
+    const { events, reader, highWaterMark, names, limit, alone, now } = this.#options;
     const release = (): void => share.release();
     try {
       const head = highWaterMark.latest() ?? (await highWaterMark.refresh());
       const began = now();
       const headId = highWaterMark.idAt(head);
-      const page = await readPage(reader, {
+      const page = await events.readPage(reader, {
         after,
         head,
         names: [...names],

@@ -7,34 +7,37 @@ import type { Sql } from '../postgres/pool.ts';
 import type { Catalog } from '../read-model/catalog.ts';
 import type { FailpointHook } from './failpoint.ts';
 import type { LockWatch } from './lock-watch.ts';
+import type { CheckpointStore, EventSource } from './ports.ts';
 import type { Progress } from './progress.ts';
 
 export interface PageWork {
   readonly projection: Projection;
   readonly page: Page;
-  /** Id of the event at `page.after`, where events were passed over up to there that the stored row does not show. */
+  /** Id of the event at `page.after`, if that is above the stored cursor: events up to there were passed over. */
   readonly afterId?: string | null;
-  /** What the stored row must say, or the page was made for another place. */
+  /** Cursor and generation that the stored row must have; otherwise the page does not belong to it. */
   readonly cursor: bigint;
   readonly generation: bigint;
-  /** Greatest epoch second of all events between the cursor and the beginning of the page, or before them. Default null: there are none. */
+  /** Greatest epoch second of all events that were passed over before the page. Default null: there are none. */
   readonly newest?: bigint | null;
   readonly replayUntil: bigint;
-  /** An attempt goes through a stored halt. */
+  /** Whether the page is an attempt at a failed event, which is applied also if the row is halted. */
   readonly attempt: boolean;
-  /** What was read of the projection's tables; a page that finds it outdated reads it again. */
+  /** The catalog of the projection's tables. A page that finds it outdated reads it again. */
   readonly catalog: Catalog;
-  /** Told of each try and of what takes how long. Default nobody. */
+  /** Records each try and its durations. Default: none. */
   readonly progress?: Progress;
 }
 
 export interface PageSettings {
+  readonly events: EventSource;
+  readonly checkpoints: CheckpointStore;
   readonly sql: Sql;
-  /** Sessions of `sql` are ended from here, when a page runs into its deadline. */
+  /** The connection that ends a session of `sql` when a page exceeds its deadline. */
   readonly control: Sql;
-  /** In front of the connections of `sql`. */
+  /** Turns for the connections of `sql`. Undefined: there are enough connections. */
   readonly turns?: PageTurns;
-  /** Finds out whose locks a page waits for. */
+  /** Finds the holders of the locks for which a page waits. */
   readonly locks?: LockWatch;
   readonly owner: string;
   readonly owners: TableOwners;
@@ -43,12 +46,12 @@ export interface PageSettings {
   readonly nextStatementMs?: number | undefined;
   /** Pages of at least this many events are folded into set-based statements. */
   readonly foldFrom: number;
-  /** A smaller page is tried in one round trip before it is gone through step by step. Default false. */
+  /** Whether a smaller page is tried in one round trip before it is applied step by step. Default false. */
   readonly singleRoundTrip?: boolean;
   readonly failpoint?: FailpointHook | undefined;
 }
 
-/** The later of two epoch seconds, either of which may be missing. */
+/** The later of two epoch seconds; null stands for none. */
 export function newestTime(one: bigint | null, other: bigint | null): bigint | null {
   if (one === null || other === null) return one ?? other;
   return one > other ? one : other;

@@ -6,7 +6,7 @@ import { isLockNotAvailable } from '../postgres/errors.ts';
 import type { Tx } from '../postgres/pool.ts';
 import { catalogMark, readCatalog } from '../read-model/catalog.ts';
 import { clearFailures, type EventFailure, recordFailure } from '../state/failures.ts';
-import { advance, areInStore, type LockedState, lockState } from '../state/projection-state.ts';
+import type { LockedState } from '../state/projection-state.ts';
 import { limitPage, pageProgram } from '../state/transaction-limits.ts';
 import { type RunContext, runEvents } from './apply-in-order.ts';
 import { foldPage } from './fold/fold-page.ts';
@@ -18,41 +18,41 @@ import { allMarks, pageMarks, restsOnRead } from './page-marks.ts';
 import { CatalogMoved, DependencyNotReady, EventFailed, LockedByOther, type PageOutcome } from './page-outcome.ts';
 import { newestTime, type PageSettings, type PageWork } from './page-request.ts';
 
-/** Which part of the page a transaction takes on. */
-export type Part =
+/** The events of the page that one transaction applies. */
+export type PageSlice =
   | { readonly kind: 'whole' }
-  /** Everything before the event that failed, then that event under a savepoint. */
-  | { readonly kind: 'suspect'; readonly index: number }
-  /** Everything before the event that failed and is not to be tried again now. */
-  | { readonly kind: 'given up'; readonly index: number; readonly failure: EventFailure; readonly cause: unknown }
-  /** Everything before the event whose look-up waits. */
-  | { readonly kind: 'before'; readonly index: number; readonly detail: string };
+  /** The events before the one that failed, and then that event under a savepoint. */
+  | { readonly kind: 'retry-failed'; readonly index: number }
+  /** The events before the one that failed, which is not tried again now. */
+  | { readonly kind: 'record-failed'; readonly index: number; readonly failure: EventFailure; readonly cause: unknown }
+  /** The events before the one that waits for another projection. */
+  | { readonly kind: 'before-waiting'; readonly index: number; readonly detail: string };
 
-/** How the events of a part are run. */
-export interface Way {
+/** How the events of a slice are applied. */
+export interface ExecutionMode {
   /** As set-based statements; else event by event. */
   readonly fold: boolean;
-  /** Constraints that every event is checked against at its end. Null: there are none. */
+  /** Constraints that are checked at the end of every event. Null: there are none. */
   readonly deferred: readonly string[] | null;
   readonly deadline: PageDeadline;
-  /** The tables were found to be other than the page's work says: read the catalog in the transaction. */
-  readonly fresh: boolean;
-  /** Whether to look again in the end that the tables still are what the catalog says. */
-  readonly compare: boolean;
+  /** The catalog of the page may be outdated: read it in the transaction. */
+  readonly rereadCatalog: boolean;
+  /** Whether to compare the tables with the catalog at the end. */
+  readonly compareCatalog: boolean;
   readonly answers: HandlerAnswers;
 }
 
-/** The work of one transaction: everything of the part, the cursor that stands for it, and the record of a failure. */
-export async function applyPart(
+/** One transaction: it applies the events of the slice, moves the cursor to their end, and records a failure. */
+export async function applySlice(
   tx: Tx,
   settings: PageSettings,
   work: PageWork,
-  part: Part,
-  way: Way,
+  slice: PageSlice,
+  mode: ExecutionMode,
 ): Promise<PageOutcome> {
   const { projection, page } = work;
   const locked = await lockRow(tx, settings, work);
-  way.deadline.start(locked.pid);
+  mode.deadline.start(locked.pid);
   if (locked.status === 'paused') return { kind: 'paused' };
   if (locked.status === 'halted' && !work.attempt) return { kind: 'halted' };
   if (locked.cursor !== work.cursor || locked.generation !== work.generation) return { kind: 'moved' };
@@ -60,58 +60,56 @@ export async function applyPart(
   await settings.failpoint?.('locked', projection.name);
 
   const { replayUntil, progress } = work;
-  const { deadline, answers } = way;
+  const { deadline, answers } = mode;
   const tables = [...projection.tables.keys()];
-  const catalog = way.fresh ? await readCatalog(tx, tables) : work.catalog;
+  const catalog = mode.rereadCatalog ? await readCatalog(tx, tables) : work.catalog;
   const context = {
     owners: settings.owners,
     replayUntil,
     xid: locked.xid,
-    deferred: way.deferred ?? (catalog.deferred.length > 0 ? catalog.deferred : null),
+    deferred: mode.deferred ?? (catalog.deferred.length > 0 ? catalog.deferred : null),
     deadline,
     recorder: progress?.pages,
     answers,
     catalog,
   };
-  const before = part.kind === 'whole' ? page.events : page.events.slice(0, part.index);
+  const before = slice.kind === 'whole' ? page.events : page.events.slice(0, slice.index);
   const move = async (to: bigint): Promise<void> => {
     await settings.failpoint?.('rows-written', projection.name);
     await moveTo(tx, settings, work, locked, to);
     await settings.failpoint?.('cursor-moved', projection.name);
   };
-  const foldable = way.fold && context.deferred === null && part.kind === 'whole';
+  const foldable = mode.fold && context.deferred === null && slice.kind === 'whole';
   const refused = foldable ? await foldPage(tx, projection, before, context) : null;
   const folded = foldable && refused === null;
-  // Nothing has been written yet, so the transaction goes on.
+  // If the page was not folded, the transaction is unchanged and goes on with the events in order.
   const compare = async (): Promise<void> => {
-    if (!way.compare || folded || answers.ranSql) return;
+    if (!mode.compareCatalog || folded || answers.ranSql) return;
     const [{ mark }] = await tx<[{ mark: string }]>`SELECT ${catalogMark(tx, tables)} AS mark`;
     if (mark !== catalog.mark) throw new CatalogMoved();
   };
   let to = page.to;
   let failed: Failed | null = null;
-  if (part.kind === 'whole') {
+  if (slice.kind === 'whole') {
     const end = async () => void (await Promise.all([compare(), move(to)]));
     if (folded) await end();
     else await runEvents(tx, projection, before, context, end);
   } else {
     await runEvents(tx, projection, before, context);
-    failed = await settleFailure(tx, settings, work, part, context);
-    to = lastPassed(page.events, part, failed)?.position ?? page.after;
+    failed = await resolveFailure(tx, settings, work, slice, context);
+    to = lastPassed(page.events, slice, failed)?.position ?? page.after;
     await Promise.all([compare(), move(to)]);
   }
   if (locked.hasFailures) await clearFailures(tx, projection.name, to);
   if (failed !== null) return { kind: 'failed', cursor: to, ...failed };
-  if (locked.status === 'halted') {
-    await tx`UPDATE projection_state SET status = 'running' WHERE name = ${projection.name} AND instance_id = ''`;
-  }
-  return part.kind === 'before'
-    ? { kind: 'waiting', cursor: to, detail: part.detail }
+  if (locked.status === 'halted') await settings.checkpoints.clearHalt(tx, projection.name);
+  return slice.kind === 'before-waiting'
+    ? { kind: 'waiting', cursor: to, detail: slice.detail }
     : {
         kind: 'applied',
         cursor: to,
         mode: folded ? 'folded' : 'in_order',
-        ...(way.fresh && { catalog }),
+        ...(mode.rereadCatalog && { catalog }),
         ...(foldable && { inOrder: refused === null ? null : { table: refused.table, because: refused.message } }),
       };
 }
@@ -122,72 +120,74 @@ interface Failed {
   readonly verdict: Verdict;
 }
 
-/** What became of the event that the part ends before: null where it was applied after all, or has nothing to do with it. */
-async function settleFailure(
+/** Tries or records the event at the end of the slice. @returns null if it was applied, or if it only waits */
+async function resolveFailure(
   tx: Tx,
   settings: PageSettings,
   { projection, page }: PageWork,
-  part: Part,
+  slice: PageSlice,
   context: RunContext,
 ): Promise<Failed | null> {
-  const suspect = part.kind === 'suspect' ? page.events[part.index] : undefined;
-  const tried =
-    suspect === undefined ? null : await trySuspect(tx, projection, suspect, page.events.indexOf(suspect), context);
-  const failure = part.kind === 'given up' ? await settleGivenUp(tx, projection, page.events, part, context) : tried;
+  if (slice.kind === 'whole' || slice.kind === 'before-waiting') return null;
+  const event = page.events[slice.index];
+  if (event === undefined) return null;
+  const failure =
+    slice.kind === 'retry-failed'
+      ? await retryFailedEvent(tx, projection, event, slice.index, context)
+      : await recheckFailedEvent(tx, projection, event, slice, context);
   if (failure === null) return null;
   return { failure, ...(await recordFailure(tx, projection.name, failure, settings.policy)) };
 }
 
 /**
- * An event that is not tried again, unless another projection has written the row that it lacked in the meantime.
- * @throws LookupWaits
+ * The failure of an event that is not tried again, unless it lacked a row that another projection has written meanwhile.
+ * @throws DependencyNotReady
  */
-async function settleGivenUp(
+async function recheckFailedEvent(
   tx: Tx,
   projection: Projection,
-  events: readonly StoredEvent[],
-  { index, failure, cause }: Extract<Part, { kind: 'given up' }>,
+  event: StoredEvent,
+  { index, failure, cause }: Extract<PageSlice, { kind: 'record-failed' }>,
   context: RunContext,
 ): Promise<EventFailure | null> {
-  const event = events[index];
   const parent = await referencedProjection(tx, projection, context.owners, cause);
-  if (parent === null || event === undefined) return failure;
+  if (parent === null) return failure;
   if (parent.cursor < event.position) throw new DependencyNotReady(index, waitingText(parent, event.position));
-  return await trySuspect(tx, projection, event, index, context);
+  return await retryFailedEvent(tx, projection, event, index, context);
 }
 
-/** The event that the cursor is to stand on. */
+/** The event to which the cursor moves. */
 function lastPassed(
   events: readonly StoredEvent[],
-  part: Exclude<Part, { kind: 'whole' }>,
+  slice: Exclude<PageSlice, { kind: 'whole' }>,
   failed: Failed | null,
 ): StoredEvent | undefined {
-  const applied = part.kind !== 'before' && failed === null;
-  return events[applied || failed?.verdict === 'skip' ? part.index : part.index - 1];
+  const applied = slice.kind !== 'before-waiting' && failed === null;
+  return events[applied || failed?.verdict === 'skip' ? slice.index : slice.index - 1];
 }
 
 async function lockRow(tx: Tx, settings: PageSettings, { projection: { name } }: PageWork): Promise<LockedState> {
   const { eventTimeoutMs } = settings.policy;
-  // Not awaited: it travels with the next statement, which fails too if this does.
+  // Not awaited, so it is sent together with the next statement, which fails too if this one does.
   void limitPage(tx, {
     applicationName: pageProgram(settings.owner, name),
     statementMs: Math.max(STATEMENT_MS, eventTimeoutMs),
-    // Later than the event's own deadline, which knows whose fault it is.
+    // Longer than the deadline of an event, since that names the event at fault.
     nextStatementMs: settings.nextStatementMs ?? Math.max(STATEMENT_MS, eventTimeoutMs) + 5000,
   }).catch(() => undefined);
-  const locked = await lockState(tx, name).catch((error: unknown) => {
+  const locked = await settings.checkpoints.lock(tx, name).catch((error: unknown) => {
     throw isLockNotAvailable(error) ? new LockedByOther() : error;
   });
   if (locked === null) throw new EngineError('PROJECTION_ROW_MISSING', { name });
   return locked;
 }
 
-/** @throws EngineError TABLE_REPLACED: the page would write to a table that the projection has not filled */
+/** @throws EngineError TABLE_REPLACED if the page would write to a table that is not the recorded one */
 function refuseReplaced(name: string, table: string | null): void {
   if (table !== null) throw new EngineError('TABLE_REPLACED', { name, table });
 }
 
-/** One statement of a page may take so long at least. */
+/** Smallest time limit of one statement of a page. */
 const STATEMENT_MS = 10_000;
 
 async function moveTo(tx: Tx, settings: PageSettings, work: PageWork, locked: LockedState, to: bigint): Promise<void> {
@@ -195,7 +195,7 @@ async function moveTo(tx: Tx, settings: PageSettings, work: PageWork, locked: Lo
   const { page } = work;
   const { name } = work.projection;
   const whole = to === page.to;
-  const { moved, sameTransaction, marksInStore, unbroken, replaced } = await advance(tx, {
+  const { moved, sameTransaction, marksInStore, unbroken, replaced } = await settings.checkpoints.move(tx, {
     name,
     from: work.cursor,
     to,
@@ -208,19 +208,20 @@ async function moveTo(tx: Tx, settings: PageSettings, work: PageWork, locked: Lo
     readAt: restsOnRead(work, to),
   });
   if (!sameTransaction) throw new EngineError('HANDLER_ENDED_TRANSACTION', { name, position: to });
-  if (!marksInStore || (!unbroken && !(await areInStore(tx, allMarks(work, to)))))
+  if (!marksInStore || (!unbroken && !(await settings.events.areInStore(tx, allMarks(work, to)))))
     throw new EngineError('EVENTS_TAKEN_BACK', { name, to });
-  // Once more: what the page has written keeps its name from then on, and may have got it since the row was locked.
+  // The table may have been replaced between the lock of the row and the first write, which keeps the name from then on.
   refuseReplaced(name, replaced);
   if (!moved) throw new EngineError('CURSOR_MOVED', { name });
 }
 
 /**
- * The event that failed before, alone: it may go through now, and if not, it leaves no trace. Where it lacks a row that
- * another projection has yet to write, it waits; where that one has passed it, the row may have come since, so once more.
- * @throws LookupWaits
+ * Applies the event that failed before under a savepoint, so that another failure leaves no changes. If it lacks a row that
+ * another projection has still to write, it waits. If that projection has passed the event, the row may have been written
+ * meanwhile, so the event is tried a second time.
+ * @throws DependencyNotReady
  */
-async function trySuspect(
+async function retryFailedEvent(
   tx: Tx,
   projection: Projection,
   event: StoredEvent,

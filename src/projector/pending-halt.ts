@@ -1,11 +1,11 @@
-import { HALT_AT_ONCE, type Verdict } from '../core/failure-policy.ts';
+import type { Log } from '../core/log.ts';
 import type { RunOutcome } from '../core/port.ts';
-import type { StoredStatus } from '../core/status.ts';
-import { isLockNotAvailable } from '../postgres/errors.ts';
 import type { Sql } from '../postgres/pool.ts';
-import { type EventFailure, recordFailure } from '../state/failures.ts';
+import type { PendingHalt } from '../state/checkpoint-store.ts';
+import { eventFailed } from './event-failure.ts';
 import { failedRun, logFailure } from './failure-text.ts';
-import type { PendingHalt } from './page-outcome.ts';
+import type { HandlerOrigin } from './handler-origin.ts';
+import type { CheckpointStore } from './ports.ts';
 import type { ProjectionRunnerOptions } from './run-loop-options.ts';
 
 type GateOptions = Pick<ProjectionRunnerOptions, 'settings' | 'projection' | 'progress' | 'log' | 'crashLoopGuard'>;
@@ -31,7 +31,7 @@ export class HaltGate {
     if (halt === null) return null;
     // The time spent waiting for the row does not count as a stall of the page.
     progress.idle();
-    const stored = await storeHalt(settings.sql, projection.name, halt);
+    const stored = await settings.checkpoints.halt(settings.sql, projection.name, halt);
     progress.running();
     if (stored.kind === 'locked-by-other') return stored;
     if (this.#halt === halt) this.#halt = null;
@@ -42,49 +42,42 @@ export class HaltGate {
   }
 }
 
-/** Milliseconds that one attempt to store a halt waits for the row; the next attempt follows. */
-const WAIT_MS = 2000;
+interface UncaughtErrorContext {
+  readonly sql: Sql;
+  readonly checkpoints: Pick<CheckpointStore, 'halt'>;
+  readonly log: Log;
+  readonly workers: ReadonlyMap<string, { readonly runner: { readonly halts: Pick<HaltGate, 'close'> } }>;
+  /** Wakes the machine of the projection. */
+  readonly wake: () => void;
+}
 
-export type StoredHalt =
-  | { readonly kind: 'locked-by-other' }
-  | { readonly kind: 'moved' }
-  | {
-      readonly kind: 'failed';
-      readonly failure: EventFailure;
-      readonly attempts: number;
-      readonly verdict: Verdict;
-      /** Status of the row before. A paused row stays paused, and the halt takes effect with RESUME. */
-      readonly before: StoredStatus;
-    };
+/** Milliseconds to wait for the page under way. */
+const WAIT_MS = 30_000;
 
 /**
- * Stores a halt. Unlike a page it waits for the row (no NOWAIT): if it gave up at a locked row, the next page would run
- * the same handler again.
- * @returns locked-by-other: the row is still locked; moved: the row has moved since the halt was decided, nothing is stored
+ * Halts a projection for an uncaught error of a handler: the rejection of a promise that was not awaited, or the error of
+ * a timer. The event has been applied by then, but its rows may be wrong. The halt waits for the page under way. A paused
+ * row stays paused, and the halt takes effect with RESUME.
+ *
+ * A halt that could not be stored in time is left to the run loop, which applies no page before it is stored.
  */
-export async function storeHalt(
-  sql: Sql,
-  name: string,
-  { failure, alarm, at }: PendingHalt,
+export async function haltForUncaughtError(
+  { sql, checkpoints, log, workers, wake }: UncaughtErrorContext,
+  { projection, event }: HandlerOrigin,
+  error: unknown,
   waitMs = WAIT_MS,
-): Promise<StoredHalt> {
-  const stored = sql.begin(async (tx): Promise<StoredHalt> => {
-    await tx`SELECT set_config('lock_timeout', ${String(waitMs)}, true)`;
-    const [row] = await tx<{ status: StoredStatus; cursor: bigint; generation: bigint }[]>`
-      SELECT status, cursor, generation FROM projection_state WHERE name = ${name} AND instance_id = '' FOR UPDATE`;
-    if (row === undefined) return { kind: 'moved' };
-    if (at !== null && (at.generation !== row.generation || (at.cursor ?? row.cursor) !== row.cursor))
-      return { kind: 'moved' };
-    const recorded = await recordFailure(tx, name, failure, HALT_AT_ONCE);
-    await tx`
-      UPDATE projection_state
-      SET alarm = coalesce(${alarm}, alarm), status = ${row.status === 'paused' ? 'paused' : 'halted'},
-          resume_to = CASE ${row.status} WHEN 'paused' THEN 'halted' ELSE resume_to END
-      WHERE name = ${name} AND instance_id = ''`;
-    return { kind: 'failed', failure, ...recorded, before: row.status };
+): Promise<void> {
+  const halt = { failure: eventFailed(error, 0, event).failure, alarm: null, at: null };
+  const stored = await checkpoints.halt(sql, projection, halt, waitMs).catch((failed: unknown) => {
+    log.warn(
+      { projection, err: failed },
+      'a halt could not be stored yet; nothing of the projection runs before it is',
+    );
+    return { kind: 'locked-by-other' } as const;
   });
-  return await stored.catch((error: unknown) => {
-    if (isLockNotAvailable(error)) return { kind: 'locked-by-other' };
-    throw error;
-  });
+  if (stored.kind === 'locked-by-other') {
+    workers.get(projection)?.runner.halts.close(halt);
+    wake();
+  }
+  if (stored.kind === 'failed') logFailure(log, projection, stored);
 }

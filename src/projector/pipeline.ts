@@ -6,11 +6,11 @@ import type { SqlText } from '../read-model/write-sql.ts';
 import { adviceOn, toEventFailed } from './event-failure.ts';
 import type { PageMetricsRecorder } from './page-metrics.ts';
 
-/** Sends the writes of a page without waiting for each other's answers; the server runs them in the order sent. */
+/** Sends the writes of a page without waiting for the result of the previous one; the server runs them in the order sent. */
 export interface Pipeline {
   send(index: number, sql: SqlText, write: Write): void;
   hasFailed(): boolean;
-  /** Waits for everything sent. @throws what failed first, in the order sent: later failures are only its echo */
+  /** Waits for all writes. @throws the error of the first failed one in the order sent: later errors follow from it */
   settled(): Promise<void>;
 }
 
@@ -26,7 +26,7 @@ export function createPipeline(tx: Tx, events: readonly StoredEvent[], recorder?
       pending.push(
         execute(tx, sql).then(
           () => {
-            // Until the answer before it the server was at work on that one.
+            // Before the previous result arrived, the server was still running the previous write.
             const began = Math.max(sentAt, answeredAt);
             answeredAt = performance.now();
             if (event !== undefined) recorder?.statement(event.name, answeredAt - began);
@@ -49,13 +49,13 @@ export function createPipeline(tx: Tx, events: readonly StoredEvent[], recorder?
   };
 }
 
-/** Sent before it returns: a statement that is only awaited is sent a microtask later, behind one made after it. */
+/** Sends the statement before it returns. A statement that is only awaited is sent a microtask later, behind later ones. */
 function execute(tx: Tx, sql: SqlText): Promise<unknown> {
   if (sql.counting !== undefined) return executeCounted(tx, sql, sql.counting);
   return tx.unsafe(sql.text, sql.values, { prepare: true, changes: sql.changes }).execute();
 }
 
-/** The rows that match are counted before the write: afterwards they may match no more. */
+/** Counts the matching rows before the write, since they may not match any more after it. */
 async function executeCounted(tx: Tx, { text, values }: SqlText, counting: SqlText): Promise<void> {
   let written = 0;
   const counted = tx.unsafe<[{ rows: number }]>(counting.text, counting.values, { prepare: true }).execute();

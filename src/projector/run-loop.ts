@@ -61,7 +61,8 @@ export class ProjectionRunner {
     } = options;
     const [names, limit] = [new Set(options.projection.handlers.keys()), this.#limit];
     const alone = () => crashLoopGuard?.on === true;
-    this.#pages = new PageReader({ reader, turns, highWaterMark, names, limit, budget, alone, progress, now });
+    const { events } = options.settings;
+    this.#pages = new PageReader({ events, reader, turns, highWaterMark, names, limit, budget, alone, progress, now });
   }
 
   /** Whether the read of the next page waits until pages of other projections have left the memory budget. */
@@ -255,9 +256,12 @@ export class ProjectionRunner {
   }
 
   async #load(signal: AbortSignal): Promise<StoredCheckpoint> {
-    const { reader, readTurns, projection, highWaterMark, progress } = this.#options;
+    const { reader, readTurns, settings, projection, highWaterMark, progress } = this.#options;
     const epoch = highWaterMark.epoch();
-    const stored = await new QueuedTask(readTurns, () => loadCheckpoint(reader, projection)).wait(progress, signal);
+    const stored = await new QueuedTask(readTurns, () => loadCheckpoint(reader, settings, projection)).wait(
+      progress,
+      signal,
+    );
     this.#historyCode = null;
     if (stored.cursor === 0n || this.#replayUntil === 0n) this.#replayUntil = await highWaterMark.refresh();
     this.#unfoldable = [...stored.catalog.tables.values()].flatMap(({ name, inOrderBecause }) =>

@@ -1,6 +1,7 @@
 import { EngineError, isEngineError } from '../core/errors.ts';
 import { PUBLISHER_NAME, type PublisherOperations, type RelayOutcome } from '../core/publisher.ts';
 import { untilAborted } from '../core/signals.ts';
+import { eventsSql } from '../event-store/event-source.ts';
 import { checkHistory } from '../event-store/history.ts';
 import { isConnectionLost, isLockNotAvailable } from '../postgres/errors.ts';
 import type { Sql, Tx } from '../postgres/pool.ts';
@@ -107,7 +108,7 @@ export class Relay implements PublisherOperations {
     if (to !== row.cursor) {
       const { generation, xid } = row;
       const move = { name: PUBLISHER_NAME, from: row.cursor, to, generation, xid, owner, newest: null, knownTo: to };
-      const { moved } = await advance(tx, move);
+      const { moved } = await advance(tx, eventsSql, move);
       if (!moved) throw new EngineError('CURSOR_MOVED', { name: PUBLISHER_NAME });
       progress.applied(0, to, 0);
     }

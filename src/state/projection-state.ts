@@ -1,6 +1,6 @@
 import { PUBLISHER_NAME } from '../core/publisher.ts';
 import type { StoredStatus } from '../core/status.ts';
-import { newestOf } from '../event-store/newest.ts';
+import type { EventMark } from '../event-store/event-source.ts';
 import { replacedTable } from '../event-store/table-ids.ts';
 import type { Queryable, Sql, Tx } from '../postgres/pool.ts';
 import { isUnbrokenSince, type ServerMoment } from '../postgres/server-moment.ts';
@@ -94,8 +94,21 @@ export function holdRow(sql: Queryable, name: string): Statement {
   return sql`SELECT FROM projection_state WHERE name = ${name} AND instance_id = '' FOR UPDATE NOWAIT`;
 }
 
+/**
+ * SQL expressions on the events, which the statements that move a cursor contain. The event store provides them, so that
+ * this room does not read events itself and a move stays one round trip.
+ */
+export interface EventsSql {
+  /** True if each of these events is in the store. */
+  inStore(sql: Queryable, marks: readonly EventMark[]): Statement;
+  /** Id of the event at a position; NULL if there is none. */
+  idAt(sql: Queryable, position: Statement): Statement;
+  /** Greatest epoch second of the events after `after` up to `upTo`, which are no more than one page reads. */
+  newestOf(sql: Queryable, after: bigint, upTo: bigint): Statement;
+}
+
 /** The move of a cursor by a page. */
-interface Advance {
+interface CursorMove {
   readonly name: string;
   readonly from: bigint;
   readonly to: bigint;
@@ -109,26 +122,8 @@ interface Advance {
   readonly marks?: readonly EventMark[];
 }
 
-/** An event that was read. After a crash or a failover its position may hold another event, or none. */
-export interface EventMark {
-  readonly position: bigint;
-  readonly id: string;
-}
-
-/**
- * Step 4 of a page: compare-and-set. The cursor moves only from `from`, in the same generation and in the same transaction.
- * Publishes the greatest event time so far in readviews.
- * @returns whether it moved, and which conditions held
- */
-export async function advance(
-  tx: Tx,
-  move: Advance & {
-    /** Id of the transaction when the row was locked. */
-    readonly xid: string;
-    /** When the events were read; null, the default: not compared. */
-    readonly readAt?: ServerMoment | null;
-  },
-): Promise<{
+/** Whether a cursor was moved, and which conditions held. */
+export interface MoveResult {
   readonly moved: boolean;
   readonly sameTransaction: boolean;
   /** Whether every mark is still in the store. */
@@ -137,32 +132,37 @@ export async function advance(
   readonly unbroken: boolean;
   /** A declared table whose name resolves to another table than the recorded one; null if there is none. */
   readonly replaced: string | null;
-}> {
+}
+
+/** A move in the transaction of a page. */
+export interface MoveInTransaction extends CursorMove {
+  /** Id of the transaction when the row was locked. */
+  readonly xid: string;
+  /** When the events were read; null, the default: not compared. */
+  readonly readAt?: ServerMoment | null;
+}
+
+/**
+ * Step 4 of a page: compare-and-set. The cursor moves only from `from`, in the same generation and in the same transaction.
+ * Publishes the greatest event time so far in readviews.
+ * @returns whether it moved, and which conditions held
+ */
+export async function advance(tx: Tx, events: EventsSql, move: MoveInTransaction): Promise<MoveResult> {
   const same = tx`pg_current_xact_id() = ${move.xid}::text::xid8`;
   const { readAt = null } = move;
   const unbroken = readAt === null ? tx`true` : isUnbrokenSince(tx, readAt);
-  const [row] = await tx<
-    [{ moved: boolean; sameTransaction: boolean; marksInStore: boolean; unbroken: boolean; replaced: string | null }]
-  >`
-    WITH ${moving(tx, move, same)}
-    SELECT EXISTS (SELECT FROM moved) AS moved, ${same} AS "sameTransaction", ${inStore(tx, move.marks)} AS "marksInStore",
+  const [row] = await tx<[MoveResult]>`
+    WITH ${moving(tx, events, move, same)}
+    SELECT EXISTS (SELECT FROM moved) AS moved, ${same} AS "sameTransaction", ${events.inStore(tx, move.marks ?? [])} AS "marksInStore",
            ${unbroken} AS unbroken,
            (SELECT ${replacedTable(tx)} FROM projection_state AS s WHERE s.name = ${move.name} AND s.instance_id = '') AS replaced`;
   return row;
 }
 
-/** Whether each of these events is still in the store. */
-export async function areInStore(tx: Tx, marks: readonly EventMark[]): Promise<boolean> {
-  const [{ inStore: found }] = await tx<[{ inStore: boolean }]>`SELECT ${inStore(tx, marks)} AS "inStore"`;
-  return found;
-}
-
-/** SQL: true if each of these events is in the store. One sub-select for each, so that every plan reads them by position. */
-function inStore(sql: Queryable, marks: readonly EventMark[] = []) {
-  return sql`NOT EXISTS (
-    SELECT FROM unnest(${marks.map(({ position }) => String(position))}::bigint[], ${marks.map(({ id }) => id)}::uuid[])
-                AS m (position, id)
-    WHERE (SELECT e.id FROM events AS e WHERE e.position = m.position) IS DISTINCT FROM m.id)`;
+/** A move whose COMMIT is already sent. */
+export interface GuardedMove extends CursorMove {
+  /** SQL expression: whether the tables still have the definitions that the page was made for. */
+  readonly unchanged: Statement;
 }
 
 /**
@@ -170,32 +170,26 @@ function inStore(sql: Queryable, marks: readonly EventMark[] = []) {
  * a division by zero rolls the page back. It also does not move a row that is paused, is halted or has a failure that was
  * not skipped, since those need further statements, nor one whose tables are not its own or have changed.
  */
-export function advanceOrFail(
-  sql: Queryable,
-  move: Advance & {
-    /** SQL expression: whether the tables still have the definitions that the page was made for. */
-    readonly unchanged: Statement;
-  },
-): Statement {
+export function advanceOrFail(sql: Queryable, events: EventsSql, move: GuardedMove): Statement {
   const condition = sql`status = 'running' AND NOT EXISTS (
     SELECT FROM projection_failures AS f WHERE f.name = ${move.name} AND f.instance_id = '' AND f.skipped_at IS NULL)
     AND ${replacedTable(sql)} IS NULL AND ${move.unchanged}`;
-  return sql`WITH ${moving(sql, move, condition)} SELECT 1 / count(*) FROM moved`;
+  return sql`WITH ${moving(sql, events, move, condition)} SELECT 1 / count(*) FROM moved`;
 }
 
-function moving(sql: Queryable, move: Advance, condition: Statement) {
-  const { name, from, to, generation, owner, newest, knownTo, marks } = move;
+function moving(sql: Queryable, events: EventsSql, move: CursorMove, condition: Statement) {
+  const { name, from, to, generation, owner, newest, knownTo, marks = [] } = move;
   return sql`
     moved AS (
       UPDATE projection_state AS s
-      SET cursor = ${to}, last_event_id = coalesce((SELECT id FROM events WHERE position = ${to}), last_event_id),
+      SET cursor = ${to}, last_event_id = coalesce(${events.idAt(sql, sql`${to}`)}, last_event_id),
           owner = ${owner}, starts = 0, updated_at = now()
       WHERE name = ${name} AND instance_id = '' AND cursor = ${from} AND generation = ${generation} AND ${condition}
-        AND ${inStore(sql, marks)}
+        AND ${events.inStore(sql, marks)}
       RETURNING name
     ), published AS (
       UPDATE readviews AS r
-      SET position = greatest(r.position, ${newest}::bigint, ${newestOf(sql, knownTo, to)})
+      SET position = greatest(r.position, ${newest}::bigint, ${events.newestOf(sql, knownTo, to)})
       FROM moved WHERE r.name = moved.name
     )`;
 }
@@ -228,6 +222,7 @@ export interface UnmovedCheckpoint {
  */
 export async function flushIdleCheckpoints(
   sql: Sql,
+  events: EventsSql,
   moves: readonly IdleCheckpoint[],
   owner: string,
 ): Promise<readonly UnmovedCheckpoint[]> {
@@ -239,7 +234,7 @@ export async function flushIdleCheckpoints(
                            ${moves.map((m) => (m.newest === null ? null : String(m.newest)))}::bigint[])
                AS m (name, start, stop, stop_id, generation, newest)
     ), ends AS MATERIALIZED (
-      SELECT m.stop, (SELECT id FROM events WHERE position = m.stop) AS id FROM (SELECT DISTINCT stop FROM moves) AS m
+      SELECT m.stop, ${events.idAt(sql, sql`m.stop`)} AS id FROM (SELECT DISTINCT stop FROM moves) AS m
     ), valid AS MATERIALIZED (
       SELECT m.*, e.id FROM moves AS m JOIN ends AS e ON e.stop = m.stop AND (m.stop_id IS NULL OR m.stop_id = e.id)
     ), due AS (

@@ -69,7 +69,7 @@ test('a page of which a statement ran into its time limit is tried with fewer ev
   expect(smaller.map(({ fields }) => [fields['events'], fields['next']])).toEqual([[40, 20]]);
 });
 
-// Seen red with: `page.after` put back to `work.cursor` in applyPart.
+// Seen red with: `page.after` put back to `work.cursor` in applySlice.
 test('the position of a projection does not go back when an event fails right after events that it does not handle', async () => {
   const { projection } = createLedger({
     handle: (event, row) => {

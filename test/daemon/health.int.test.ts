@@ -77,7 +77,7 @@ test('a projection that waits for its turn after a crash is not stalled, however
     name: 'slow',
     start,
     events: 2,
-    turns: new Crowded(),
+    mutex: new Crowded(),
     log: silentLog,
   });
   expect(await pulling(6, crashLoopGuard)).toEqual({ kind: 'caught-up' });

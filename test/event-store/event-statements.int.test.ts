@@ -9,6 +9,7 @@ import { flush } from '../../src/daemon/checkpoint-flush.ts';
 import { readViews } from '../../src/daemon/status.ts';
 import { append, appendNew } from '../../src/event-store/append.ts';
 import { checkStore } from '../../src/event-store/checks.ts';
+import { eventsSql } from '../../src/event-store/event-source.ts';
 import { createHighWaterMarkReader } from '../../src/event-store/high-water-mark.ts';
 import { checkHistory } from '../../src/event-store/history.ts';
 import { createAuditor } from '../../src/event-store/late-arrivals.ts';
@@ -155,10 +156,11 @@ async function askEverything(): Promise<void> {
   await sql.begin(async (tx) => {
     const xid = (await lockState(tx, 'rare'))?.xid ?? '';
     const move = { name: 'rare', from: HEAD, to: HEAD, generation: 0n, xid, owner: 'test', newest: null };
-    await advance(tx, { ...move, knownTo: HEAD - BigInt(SPAN_MAX) });
+    await advance(tx, eventsSql, { ...move, knownTo: HEAD - BigInt(SPAN_MAX) });
   });
   await flushIdleCheckpoints(
     sql,
+    eventsSql,
     [{ name: 'rare', from: HEAD, to: HEAD, toId: null, newest: null, generation: 0n }],
     'test',
   );

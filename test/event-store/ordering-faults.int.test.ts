@@ -66,7 +66,7 @@ test('A2: positions whose transaction rolled back hold no reader', async () => {
   expect(await readLedger(sql)).toHaveLength(6);
 });
 
-// Seen red with: `page.to` in applyPart replaced by the greatest position in the store then.
+// Seen red with: `page.to` in applySlice replaced by the greatest position in the store then.
 test('A5: events that commit between the reading of a page and the move of the cursor are not passed over', async () => {
   await writer.insert(2);
   let during = 0;

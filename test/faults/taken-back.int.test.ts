@@ -26,14 +26,17 @@ for (const count of [1, 12]) {
     await using scene = await openScene([projection]);
     const log = capturingLog();
     let last = 0n;
+    let begun = false;
+    // Set after the append: between the two statements the cursor is at the last event, and the daemon counts as caught up.
     let replaced = false;
     const daemon = await scene.start({
       log,
       failpoint: async (point) => {
-        if (point !== 'rows-written' || replaced || last === 0n) return;
-        replaced = true;
+        if (point !== 'rows-written' || begun || last === 0n) return;
+        begun = true;
         await takeBack(scene.sql, last);
         await scene.append(...noted('b', 1, count));
+        replaced = true;
       },
     });
     const [kept] = await scene.append(...noted('kept', 1, 1));

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test, vi } from 'vitest';
 import { append } from '../../src/event-store/append.ts';
+import { eventsSql } from '../../src/event-store/event-source.ts';
 import { migrate } from '../../src/event-store/migrate.ts';
 import { readPage } from '../../src/event-store/read.ts';
 import { connect, type Sql } from '../../src/postgres/pool.ts';
@@ -117,14 +118,16 @@ async function expectRefused(sql: Sql, work: Work): Promise<void> {
   expect(await applyInOneRoundTrip(settings, work, new HandlerAnswers(projection, 0n))).toBeNull();
   await expect(applyPage(settings, work)).rejects.toMatchObject({ code: 'EVENTS_TAKEN_BACK' });
   const move = { from: 0n, to: page.to, toId: page.events.at(-1)?.id ?? '', generation: 0n, newest: page.newest };
-  expect(await flushIdleCheckpoints(sql, [{ name: 'idle', ...move }], 'test')).toMatchObject([{ takenBack: true }]);
+  expect(await flushIdleCheckpoints(sql, eventsSql, [{ name: 'idle', ...move }], 'test')).toMatchObject([
+    { takenBack: true },
+  ]);
   expect(await readLedger(sql)).toEqual([]);
   expect(await sql`SELECT DISTINCT cursor FROM projection_state`).toEqual([{ cursor: 0n }]);
 }
 
 const here = existsSync(join(BIN, 'pg_basebackup'));
 
-// Seen red with: `marks` left out of applyPart and of applyInOneRoundTrip, `m.stop_id = e.id` out of the checkpoint flush (each alone).
+// Seen red with: `marks` left out of applySlice and of applyInOneRoundTrip, `m.stop_id = e.id` out of the checkpoint flush (each alone).
 test.skipIf(!here)(
   'after kill -9 of a server with unflushed events, a page that was read before is not written',
   async () => {

@@ -127,7 +127,7 @@ describe.each(FAULTS.map((fault) => [fault.what, fault] as const))(
       }
     });
 
-    // Seen red with: the savepoint of trySuspect taken out; the prefix left out; recordFailure halting every row (with each
+    // Seen red with: the savepoint of retryFailedEvent taken out; the prefix left out; recordFailure halting every row (with each
     // of them the daemon does not even come to rest).
     test('what precedes the event is committed, and nothing of it or behind it', async () => {
       const rows = control.get(name) ?? [];

@@ -81,7 +81,7 @@ describe.each(WAYS)('through %s', (way) => {
     wait: (...given) => served.ways[way].wait(...given),
   };
 
-  // Seen red with: the prefix left out of apply-part.ts; trySuspect without its savepoint; `attempts > retries + 1`.
+  // Seen red with: the prefix left out of page-transaction.ts; retryFailedEvent without its savepoint; `attempts > retries + 1`.
   test('32, 37, 39, 42: a halt is seen with its event after 1 + retries attempts, others go on; mended and sent RETRY, it goes on (34)', async () => {
     const stream = `halt by ${way} `;
     broken.ledger.add(`${stream}2`);

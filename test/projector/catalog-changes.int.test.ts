@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { HALT_AT_ONCE } from '../../src/core/failure-policy.ts';
+import { PROJECTOR_PORTS } from '../../src/daemon/actors.ts';
 import { append } from '../../src/event-store/append.ts';
 import { readPage } from '../../src/event-store/read.ts';
 import { recordIds } from '../../src/event-store/table-ids.ts';
@@ -11,7 +12,7 @@ import { type Catalog, readCatalog } from '../../src/read-model/catalog.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openStore } from '../support/engine.ts';
 
-/** Tables with a life of their own: what was read of them at the start is no longer so when a page comes. */
+/** Tables that change while the daemon runs, so that the catalog read at the start is outdated when a page comes. */
 let statements: readonly (readonly Statement[])[] = [];
 const projection = defineProjection<{ name: 'Done'; payload: { nth: number } }>()({
   name: 'thing',
@@ -34,7 +35,7 @@ afterAll(async () => {
 const WAYS = [
   ['folded', { foldFrom: 1, singleRoundTrip: false }],
   ['in order', { foldFrom: 99, singleRoundTrip: false }],
-  ['at once', { foldFrom: 99, singleRoundTrip: true }],
+  ['in one round trip', { foldFrom: 99, singleRoundTrip: true }],
 ] as const;
 type Way = (typeof WAYS)[number][1] & Pick<PageSettings, 'failpoint'>;
 
@@ -43,7 +44,7 @@ beforeEach(async () => {
   await sql`UPDATE projection_state SET cursor = 0, status = 'running'`;
 });
 
-/** The table is made anew by `table`; `catalog` is read of it, and then `change` happens. */
+/** Makes the table with `table`, reads `catalog`, and then runs `change`. */
 async function openTable(table: string, change: string): Promise<Catalog> {
   await sql.unsafe(`DROP TABLE thing; ${table}`);
   await recordIds(sql, ['thing']);
@@ -66,14 +67,22 @@ async function apply(events: readonly (readonly Statement[])[], catalog: Catalog
   );
   const head = cursor + BigInt(events.length);
   const page = await readPage(sql, { after: cursor, head, names: null, limit: 100, maxBytes: 1e6 });
-  const settings = { sql: pool, control: sql, owner: 'test', owners: new Map(), policy: HALT_AT_ONCE, ...way };
+  const settings = {
+    sql: pool,
+    control: sql,
+    ...PROJECTOR_PORTS,
+    owner: 'test',
+    owners: new Map(),
+    policy: HALT_AT_ONCE,
+    ...way,
+  };
   const work = { projection, page, cursor, generation: 0n, replayUntil: 0n, attempt: false, catalog };
   return await applyPage(settings, work);
 }
 
 const rows = async () => await sql.unsafe('SELECT * FROM thing ORDER BY id');
 
-// Seen red with: the mark not compared in foldTables (the invalid value that a later event mends was folded away).
+// Seen red with: the mark not compared in foldTables (the invalid value that a later event corrects was folded away).
 test('a check constraint that is added while the daemon runs halts at the value that it refuses', async () => {
   const catalog = await openTable(
     'CREATE TABLE thing (id int PRIMARY KEY, age int)',
@@ -93,7 +102,7 @@ test('a check constraint that is added while the daemon runs halts at the value 
 });
 
 // Seen red with: the mark not compared in foldTables; the indexes left out of catalogMark.
-test('a unique index that is made while a page waits for its rows is not passed over', async () => {
+test('a unique index that is made while a page waits for its rows is respected', async () => {
   const catalog = await openTable(
     'CREATE TABLE thing (id int PRIMARY KEY, age int)',
     'CREATE UNIQUE INDEX ON thing (age)',
@@ -111,13 +120,13 @@ test('a unique index that is made while a page waits for its rows is not passed 
   expect(await rows()).toEqual([{ id: 1, age: 1 }]);
 });
 
-// Seen red with: the mark not compared, in turns, in foldTables, at the end of applyPart and in advanceOrFail (a text
+// Seen red with: the mark not compared, in turns, in foldTables, at the end of applySlice and in advanceOrFail (a text
 // became whatever JSON it spells, or the event failed).
 test.each(WAYS)(
   '%s, a text goes as a text into a column that was made jsonb while the daemon runs',
   async (name, way) => {
-    // A column of its own: a session that knows the statement already would refuse the text.
-    const note = `note_${name.replace(' ', '_')}`;
+    // Each case has a column of its own: a session that has prepared the statement would refuse the text.
+    const note = `note_${name.replaceAll(' ', '_')}`;
     const catalog = await openTable(
       `CREATE TABLE thing (id int PRIMARY KEY, ${note} text)`,
       `ALTER TABLE thing ALTER ${note} TYPE jsonb USING to_jsonb(${note})`,
@@ -126,7 +135,7 @@ test.each(WAYS)(
       [create('thing', { id: 1, [note]: 'true' })],
       [upsert('thing', { id: 2, [note]: '[1]' }, { conflict: ['id'] })],
     ];
-    // Twice: the first page is what makes a handler known.
+    // Two pages: after the first one the handler is known to return statements.
     await apply(page, catalog, way);
     await sql`DELETE FROM thing`;
     expect(await apply(page, catalog, way, 2n)).toMatchObject({ kind: 'applied', cursor: 4n });
@@ -138,22 +147,25 @@ test.each(WAYS)(
 );
 
 // Seen red with: the suffix left out of the texts (the session reads the parameter as the integer that it was).
-test.each(WAYS)('%s, a column that was made wider while the daemon runs takes what fits it now', async (_, way) => {
-  // One session, which has prepared the statement.
-  const single = connect({ address: { url: database.url }, applicationName: 'single', max: 1 });
-  const catalog = await openTable('CREATE TABLE thing (id int PRIMARY KEY, size int)', 'SELECT 1');
-  const small = [[create('thing', { id: 1, size: 1 })]];
-  for (let cursor = 0n; cursor < 12n; cursor += 1n) {
+test.each(WAYS)(
+  '%s, a column that was made wider while the daemon runs takes values of its new width',
+  async (_, way) => {
+    // One session, which has prepared the statement.
+    const single = connect({ address: { url: database.url }, applicationName: 'single', max: 1 });
+    const catalog = await openTable('CREATE TABLE thing (id int PRIMARY KEY, size int)', 'SELECT 1');
+    const small = [[create('thing', { id: 1, size: 1 })]];
+    for (let cursor = 0n; cursor < 12n; cursor += 1n) {
+      await sql`DELETE FROM thing`;
+      await apply(small, catalog, way, cursor, single);
+    }
+    await sql.unsafe('ALTER TABLE thing ALTER size TYPE bigint');
     await sql`DELETE FROM thing`;
-    await apply(small, catalog, way, cursor, single);
-  }
-  await sql.unsafe('ALTER TABLE thing ALTER size TYPE bigint');
-  await sql`DELETE FROM thing`;
-  const outcome = await apply([[create('thing', { id: 1, size: 2n ** 40n })]], catalog, way, 12n, single);
-  await single.end();
-  expect(outcome).toMatchObject({ kind: 'applied', cursor: 13n });
-  expect(await rows()).toEqual([{ id: 1, size: 2n ** 40n }]);
-});
+    const outcome = await apply([[create('thing', { id: 1, size: 2n ** 40n })]], catalog, way, 12n, single);
+    await single.end();
+    expect(outcome).toMatchObject({ kind: 'applied', cursor: 13n });
+    expect(await rows()).toEqual([{ id: 1, size: 2n ** 40n }]);
+  },
+);
 
 const UNDER_A_RULE: readonly (readonly [string, Statement, readonly { readonly id: number }[]])[] = [
   ['INSERT', create('thing', { id: 1 }), [{ id: 1 }, { id: 7 }]],
@@ -189,12 +201,12 @@ test.each(WAYS.flatMap(([how, way]) => UNDER_A_RULE.map(([on, write, left]) => (
       await again(rule);
       expect(await page(known)).toMatchObject({ kind: 'failed', failure: { code: 'ROWS_NOT_WRITTEN' } });
       await again('');
-      // As a run that begins reads it.
+      // A run that begins reads the catalog like this.
       const after = await readCatalog(sql, ['thing']);
       expect(after.tables.get('thing')?.inOrderBecause).toBe(null);
       expect(await page(after)).toMatchObject({ kind: 'applied' });
       expect(await rows()).toEqual(left);
-      // The daemon began under the rule, and it was dropped before a page came.
+      // The daemon started with the rule, which was dropped before a page came.
       await again(rule);
       const under = await readCatalog(sql, ['thing']);
       expect(await page(under)).toMatchObject({ kind: 'failed' });
@@ -228,8 +240,8 @@ test.each(UNDER_A_RULE)(
   },
 );
 
-// Seen red with: the catalog that was read anew not handed back (every page then finds it outdated again).
-test('a page that finds the catalog outdated says what it is now, and the next one folds at the first try', async () => {
+// Seen red with: the catalog that was read again not returned (every page then finds it outdated again).
+test('a page that finds the catalog outdated returns the current one, and the next page folds at the first try', async () => {
   const catalog = await openTable(
     'CREATE TABLE thing (id int PRIMARY KEY, age int)',
     'ALTER TABLE thing ADD COLUMN "Mixed Case" text',
@@ -245,7 +257,7 @@ test('a page that finds the catalog outdated says what it is now, and the next o
 });
 
 // Seen red with: quoteIdentifier for quoteColumn in touched-rows.ts and in write-difference.ts.
-test('a column whose name no statement can write is folded over, and keeps its value', async () => {
+test('a column whose name no statement can write keeps its value when its row is folded', async () => {
   const catalog = await openTable(
     'CREATE TABLE thing (id int PRIMARY KEY, name text UNIQUE, "Mixed ""Case" text)',
     `INSERT INTO thing VALUES (1, 'a', 'kept'), (2, 'b', 'kept too')`,
@@ -261,8 +273,8 @@ test('a column whose name no statement can write is folded over, and keeps its v
   ]);
 });
 
-// Seen red with: hintOf left out.
-test('an upsert of some columns that meets NOT NULL says that an update is meant', async () => {
+// Seen red with: adviceOn left out.
+test('an upsert of some columns that fails by NOT NULL gets the hint to use an update', async () => {
   const catalog = await openTable(
     'CREATE TABLE thing (id int PRIMARY KEY, name text NOT NULL, age int)',
     `INSERT INTO thing VALUES (1, 'a', 1)`,
@@ -276,7 +288,7 @@ test('an upsert of some columns that meets NOT NULL says that an update is meant
   }
 });
 
-// Seen red with: the condition left out of advanceOrFail (at once).
+// Seen red with: the condition left out of advanceOrFail (one round trip).
 test.each(WAYS)(
   '%s, a page is not applied to a table that only has the name, though its catalog is right',
   async (_how, way) => {

@@ -16,7 +16,7 @@ const noted: StoredEvent = Object.freeze({
   occurredAt: '2026-03-01T19:00:00.123456Z',
   tstamp: 1_772_391_600n,
   payload: { text: 'raw' },
-  metadata: { by: 'somebody' },
+  metadata: { by: 'an operator' },
 });
 
 function checking(validate: (payload: unknown) => { readonly value: unknown }) {
@@ -29,8 +29,8 @@ function checking(validate: (payload: unknown) => { readonly value: unknown }) {
   });
 }
 
-// Seen red with: another field of the event in the place of `aggregateName`; the payload not frozen; the event not frozen.
-test('what a schema makes of a payload stands in its place, and everything else of the event is as it was', () => {
+// Seen red with: another field of the event in place of `aggregateName`; the payload not frozen; the event not frozen.
+test('the result of a schema replaces the payload, and all other fields of the event stay as they were', () => {
   const made = checkedEvent(
     checking(() => ({ value: { text: ['made'] } })),
     noted,
@@ -40,7 +40,7 @@ test('what a schema makes of a payload stands in its place, and everything else 
   expect(Object.isFrozen(Object(made.payload).text)).toBe(true);
 });
 
-test('an event whose payload its schema leaves as it is, or that has none, is the same event', () => {
+test('an event whose schema does not change the payload, or that has no schema, is returned itself', () => {
   expect(
     checkedEvent(
       checking((value) => ({ value })),

@@ -25,14 +25,14 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** Where every cursor is the last event: all rows against all events. */
+/** Compares all rows with all events, once every cursor is at the last event. */
 async function expectExact(): Promise<void> {
   const found = await onSnapshot(sql, async (tx) => [...(await checkWitnesses(tx)), ...(await checkReadModels(tx))]);
   expect(found).toEqual([]);
 }
 
 // Seen red with: FOR UPDATE dropped from lockState (resets time out or fail); and, so that the ledger shows doubled rows,
-// with the comparisons of the cursor in `advance` and in applyPart dropped too: each of the three alone still holds.
+// with the comparisons of the cursor in `advance` and in applySlice dropped too: each of the three alone still holds.
 test('two daemons on one database apply every event once, with resets through either of them (D9)', async () => {
   const history = generateHistory({ seed: 11, events: 500 });
   await using first = await startDaemon(database, all, { id: 'first', bulkLimit: 5 });
@@ -47,15 +47,15 @@ test('two daemons on one database apply every event once, with resets through ei
   expect(outcomes).toEqual(all.map(() => expect.objectContaining({ kind: 'done' })));
 });
 
-// Seen red with: `begin` of the driver as it is (eleven errors that nobody could catch, each the end of a process).
-test('a daemon whose connections are cut over and over comes back by itself, and applies every event once', {
+// Seen red with: `begin` of the driver as it is (eleven errors that no code could catch, each of which ends the process).
+test('a daemon whose connections are cut repeatedly recovers, and applies every event once', {
   timeout: 180_000,
 }, async () => {
   await appendInBatches(sql, generateHistory({ seed: 12, events: 900 }), { size: 500 });
   await using daemon = await startDaemon(database, all, { bulkLimit: 10 });
   const later = appendInBatches(sql, [...generateHistory({ seed: 12, events: 1200 })].slice(900), { size: 5 });
   let cut = 0;
-  // While it backs off it has no connections, so rounds that cut nothing are no end.
+  // During a backoff the daemon has no connections, so a round that cuts nothing does not end the loop.
   for (const began = performance.now(); cut < 40 && performance.now() - began < 60_000; ) {
     const rows = await sql<{ cut: boolean }[]>`
       SELECT pg_terminate_backend(pid) AS cut FROM pg_stat_activity
@@ -69,7 +69,7 @@ test('a daemon whose connections are cut over and over comes back by itself, and
   await expectExact();
 });
 
-// Seen red with: FOR UPDATE … NOWAIT dropped from lockState (the second daemon never hears of the first).
+// Seen red with: FOR UPDATE … NOWAIT dropped from lockState (the second daemon never notices the first).
 test('while one daemon is in a page of a projection, another one stands by instead of waiting or working', async () => {
   await appendInBatches(sql, generateHistory({ seed: 13, events: 60 }), { size: 60 });
   let release = (): void => undefined;

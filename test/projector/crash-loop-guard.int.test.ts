@@ -27,17 +27,17 @@ function event(index: number): StoredEvent {
   return found;
 }
 
-function careful(start: Partial<StartNote> = {}, log = capturingLog(), turns = new Mutex()) {
+function careful(start: Partial<StartNote> = {}, log = capturingLog(), mutex = new Mutex()) {
   const note = { name: 'ledger', starts: 3, position: null, deaths: 0, halted: false, ...start };
-  return new CrashLoopGuard({ sql: scene.sql, name: 'ledger', start: note, events: 2, turns, log });
+  return new CrashLoopGuard({ sql: scene.sql, name: 'ledger', start: note, events: 2, mutex, log });
 }
 
 const at = { cursor: 0n, generation: 0n };
 const never = new AbortController().signal;
 const applied: PageOutcome = { kind: 'applied', cursor: 1n, mode: 'in_order' };
 
-// Seen red with: `endAttempt` left out of #end (two restarts later, for whatever reason, the event counts as deadly).
-test('an event that the process has survived leaves no record, whatever became of it', async () => {
+// Seen red with: `endAttempt` left out of #end (after two restarts for any reason the event counts as deadly).
+test('an attempt that the process has survived leaves no record, whatever its outcome', async () => {
   const crashLoopGuard = careful();
   expect(await crashLoopGuard.attempt(event(0), at, async () => applied, never)).toBe(applied);
   expect(await attempts()).toEqual([]);
@@ -47,8 +47,8 @@ test('an event that the process has survived leaves no record, whatever became o
   expect(crashLoopGuard.on).toBe(false);
 });
 
-// Seen red with: `endAttempt` awaited in the finally of `attempt` (what it throws takes the place of the outcome).
-test('a record that cannot be removed hides neither a pending halt nor an error, and the next event goes alone too', async () => {
+// Seen red with: `endAttempt` awaited in the finally of `attempt` (its error replaces the outcome).
+test('a record that cannot be removed hides neither a pending halt nor an error, and the next event is tried alone too', async () => {
   const log = capturingLog();
   const crashLoopGuard = careful({}, log);
   const halt = { kind: 'must halt' } as PageOutcome;
@@ -72,13 +72,13 @@ test('a record that cannot be removed hides neither a pending halt nor an error,
   expect(crashLoopGuard.on).toBe(false);
 });
 
-// Seen red with: `signal.throwIfAborted()` left out (a daemon that stops begins one more event, and may die of it).
-test('a turn that comes after the stop applies nothing, and blames nothing', async () => {
-  const turns = new Mutex();
+// Seen red with: `signal.throwIfAborted()` left out (a daemon that stops begins one more event, which may end the process).
+test('an attempt whose turn comes after the stop applies and records nothing', async () => {
+  const mutex = new Mutex();
   const [goOn, stop] = [gate(), new AbortController()];
-  const first = turns.take(() => goOn.passed);
+  const first = mutex.take(() => goOn.passed);
   let runs = 0;
-  const late = careful({}, capturingLog(), turns).attempt(
+  const late = careful({}, capturingLog(), mutex).attempt(
     event(0),
     at,
     async () => {
@@ -94,8 +94,8 @@ test('a turn that comes after the stop applies nothing, and blames nothing', asy
   expect([runs, await attempts()]).toEqual([0, []]);
 });
 
-// Seen red with: `deaths` of beginAttempt kept whatever the position (two harmless deaths, one halt).
-test('the deaths of one event are not counted against another', async () => {
+// Seen red with: `deaths` of beginAttempt kept for another position (two ended processes with different events, one halt).
+test('processes that ended at one event do not count against another', async () => {
   const dies = async (index: number) => {
     await beginAttempt(scene.sql, 'ledger', event(index));
     return (await noteStart(scene.sql, ['ledger'])).get('ledger');
@@ -105,9 +105,9 @@ test('the deaths of one event are not counted against another', async () => {
   expect(await dies(1)).toMatchObject({ position: event(1).position, deaths: 2 });
 });
 
-// Seen red with: the look at #isStale before a page is applied left out (the handler runs for an event that is gone, and
-// only the page's transaction refuses it).
-test('a page in hand when a connection is lost is read again: a crash may have taken its events back', async () => {
+// Seen red with: the check of #isStale before a page is applied left out (the handler runs for an event that is gone, and
+// only the transaction of the page refuses it).
+test('a page that was read before a connection was lost is read again, since a crash may have taken its events back', async () => {
   const { projection: other, calls } = createLedger({ name: 'other' });
   await using own = await openScene([other]);
   const [gone] = await own.append(...noted('gone', 1, 1));

@@ -19,7 +19,7 @@ afterAll(async () => {
   await place.remove();
 });
 
-/** A store whose second of three events is what `deed` says, and daemons with a projection that does it. */
+/** A store with three events, of which the second one is `deed`, and daemons with a projection that runs the deed. */
 async function open(deed: string) {
   const database = await createTestDatabase();
   const sql = connect({ address: { url: database.url }, applicationName: 'test', max: 2 });
@@ -57,7 +57,7 @@ const statusOf = async (sql: Sql, name: string) => {
   return row;
 };
 
-/** Waits until the projection is halted, or the process has ended. @returns true when it is halted and the process lives */
+/** Waits until the projection is halted, or the process has ended. @returns true if it is halted and the process runs */
 async function halts(sql: Sql, { child }: Running): Promise<boolean> {
   return await vi.waitFor(
     async () => {
@@ -69,7 +69,7 @@ async function halts(sql: Sql, { child }: Running): Promise<boolean> {
   );
 }
 
-/** What the watchdog is for: a loop that never yields is killed from outside, once it has begun. */
+/** Kills a loop that never yields from outside once it has begun, as the watchdog does. */
 async function killLooping(sql: Sql, running: Running): Promise<void> {
   const looping = async () => expect(running.err()).toMatch(/^looping$/m);
   const halted = async () => expect((await statusOf(sql, 'deadly'))?.status).toBe('halted');

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { HALT_AT_ONCE } from '../../src/core/failure-policy.ts';
+import { PROJECTOR_PORTS } from '../../src/daemon/actors.ts';
 import { readPage } from '../../src/event-store/read.ts';
 import { type ColumnValue, create, type Decimal, defineProjection, increment, upsert } from '../../src/index.ts';
 import type { Sql } from '../../src/postgres/pool.ts';
@@ -17,7 +18,7 @@ interface Paid {
   readonly payload: { readonly amount: number | Decimal; readonly fee?: string };
 }
 
-/** The amount as it came, the sum of all of them, and the payload as a whole. */
+/** The amount, the sum of all amounts, and the whole payload. */
 const projection = defineProjection<Paid>()({
   name: 'paid',
   schema: 'CREATE TABLE IF NOT EXISTS paid (id int PRIMARY KEY, amount numeric, total numeric, doc jsonb)',
@@ -60,11 +61,19 @@ const AMOUNTS = ['0.00000000000000000001', '-0.5', '12.50', LONG];
 test.each([
   ['in order', { foldFrom: 99, singleRoundTrip: false }],
   ['folded', { foldFrom: 1, singleRoundTrip: false }],
-  ['at once', { foldFrom: 99, singleRoundTrip: true }],
+  ['in one round trip', { foldFrom: 99, singleRoundTrip: true }],
 ])('decimals of a payload reach numeric and jsonb columns digit for digit, %s', async (_, way) => {
   const catalog = await readCatalog(sql, ['paid']);
-  const settings = { sql, control: sql, owner: 'test', owners: new Map(), policy: HALT_AT_ONCE, ...way };
-  // Twice, since a handler that nobody knows is not called ahead of its transaction.
+  const settings = {
+    sql,
+    control: sql,
+    ...PROJECTOR_PORTS,
+    owner: 'test',
+    owners: new Map(),
+    policy: HALT_AT_ONCE,
+    ...way,
+  };
+  // Two pages, since a handler that was never called is not called ahead of its transaction.
   for (let turn = 0; turn < 2; turn += 1) {
     await sql`TRUNCATE events, paid RESTART IDENTITY`;
     await sql`UPDATE projection_state SET cursor = 0`;
@@ -115,7 +124,15 @@ const priced = fc.integer({ min: -1e9, max: 1e9 }).map((cents) => (cents / 100).
 // Seen red with: the 17 digits of a number from 2^53 on taken for exact (81627985606181936.0); isExactNumber always true.
 test('any JSON number reaches numeric and jsonb columns as the number it is, but a double in 17 digits in its shortest form', async () => {
   const catalog = await readCatalog(sql, ['paid_once']);
-  const settings = { sql, control: sql, owner: 'test', owners: new Map(), policy: HALT_AT_ONCE, foldFrom: 99 };
+  const settings = {
+    sql,
+    control: sql,
+    ...PROJECTOR_PORTS,
+    owner: 'test',
+    owners: new Map(),
+    policy: HALT_AT_ONCE,
+    foldFrom: 99,
+  };
   let rounded = 0;
   await fc.assert(
     fc.asyncProperty(
@@ -148,7 +165,7 @@ test('any JSON number reaches numeric and jsonb columns as the number it is, but
     ),
     { numRuns: 10, endOnFailure: true },
   );
-  // The exception is met, so what the others show is not only that it is allowed.
+  // The exception occurs, so the other cases are not just covered by it.
   expect(rounded).toBeGreaterThan(0);
 });
 

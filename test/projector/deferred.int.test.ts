@@ -48,8 +48,8 @@ async function happened(...events: readonly (readonly Statement[])[]): Promise<b
 
 const seat = (id: number, guest: string) => create('seat', { id, guest });
 
-// Seen red with: `checkConstraints` left out of run-events (the projection backs off for ever); `deferred` not read by
-// the puller (with pages of one event it halts, with larger ones the later event mends it unseen).
+// Seen red with: `checkConstraints` left out of runEvents (the projection backs off without end); `deferred` not read by
+// the run loop (with pages of one event it halts; with larger ones a later event corrects the violation unseen).
 test.each([1, 100])(
   'B14: an event that violates a deferred constraint halts its projection, in pages of %i',
   async (bulkLimit) => {
@@ -79,7 +79,7 @@ test('within one event a deferred constraint may be violated for a moment, also 
 });
 
 // Seen red with: the fallback after a refused COMMIT left out of apply-page.
-test('B14: what only COMMIT refuses is traced to its event, whoever declared it', async () => {
+test('B14: a violation that only COMMIT finds is traced to its event, whichever client declared the constraint', async () => {
   await sql.unsafe(`
     CREATE TABLE other (id int);
     CREATE FUNCTION full_house() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -9,9 +9,9 @@ import { createRunner } from '../support/page.ts';
 const stream = (name: string, aggregateId: string, payload: object) =>
   ({ aggregateName: `domain.${name}`, aggregateId, sequenceNo: 1, name: `${name}Created`, payload }) as const;
 
-// Seen red with: `this.#scanned = await heads.refresh()` where an empty page is passed over. Daemons at work meet that
-// moment too rarely to show it.
-test('an event that is appended right after an empty page was read is not passed over with it', async () => {
+// Seen red with: `this.#readPosition = await highWaterMark.refresh()` after an empty page. In running daemons that moment
+// is too rare to show it.
+test('an event that is appended right after an empty page was read is not passed over', async () => {
   await using database = await createTestDatabase();
   const sql = await openStore(database, [band]);
   await append(sql, [stream('DanceHall', 'one', {}), stream('DanceHall', 'two', {})]);
@@ -22,7 +22,7 @@ test('an event that is appended right after an empty page was read is not passed
     latest: () => head,
     refresh: async () => {
       polls += 1;
-      // The first look is for the page that finds nothing; whoever looks next finds one more event.
+      // The first poll is for the empty page; the next poll finds one more event.
       if (polls === 2) {
         await append(sql, [stream('Band', '00000000-0000-4000-8000-000000000001', { name: 'Late' })]);
       }

@@ -14,7 +14,7 @@ const place = {
 const event = { position: 7n, id: 'e7', name: 'Noted', ...place } as StoredEvent;
 const coded = (code: string) => Object.assign(new Error('no'), { code });
 
-test('a failure names the event, the statement, and what PostgreSQL calls it', () => {
+test('a failure names the event, the statement and the SQLSTATE', () => {
   const error = coded('23505');
   const failed = eventFailed(error, 3, event, 'INSERT …');
   expect(failed).toMatchObject({ index: 3, message: 'no', cause: error });
@@ -31,8 +31,8 @@ test('a failure names the event, the statement, and what PostgreSQL calls it', (
   expect(eventFailed('text', 0, event).failure).toMatchObject({ error: 'text', sqlstate: null, statement: null });
 });
 
-// Seen red with: the cause of any error asked; no cause asked.
-test('an error of the engine has its code, and the SQLSTATE of what caused it; of another one the cause says nothing', () => {
+// Seen red with: the cause of every error read; no cause read.
+test('an error of the engine has its code and the SQLSTATE of its cause; the cause of another error is ignored', () => {
   const ours = new EngineError('HANDLER_IGNORED_ERROR', { name: 'band' }, { cause: coded('25P02') });
   expect(eventFailed(ours, 0, event).failure).toMatchObject({ code: 'HANDLER_IGNORED_ERROR', sqlstate: '25P02' });
   const other = new Error('wrapped', { cause: coded('25P02') });
@@ -40,7 +40,7 @@ test('an error of the engine has its code, and the SQLSTATE of what caused it; o
 });
 
 // Seen red with: each line of toEventFailed taken out.
-test('what is known already, or no fault of the event, passes through as it is', () => {
+test('an EventFailed, a DependencyNotReady and a transient error stay as they are', () => {
   const known = eventFailed(new Error('no'), 1, event);
   const waits = new DependencyNotReady(1, 'band comes first');
   const lost = ofOurDatabase(coded('08006'));

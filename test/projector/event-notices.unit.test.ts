@@ -5,7 +5,7 @@ import { createLedger } from '../support/noted-ledger.ts';
 const event = (position: bigint, name: string) => ({ position, name });
 
 // Seen red with: `position <= this.#counted` left out; `TYPES` not compared.
-test('types that no projection handles are counted once an event, fifty of them by name', () => {
+test('each event that no projection handles is counted once, by name for fifty types', () => {
   const counter = new UnhandledCounter([createLedger().projection]);
   counter.add([event(1n, 'Noted'), event(2n, 'Notd'), event(3n, 'Notd')]);
   counter.add([event(3n, 'Notd'), event(4n, 'Typo')]);

@@ -9,20 +9,20 @@ import { WRITE_DEFINITIONS } from '../../src/read-model/statements/statement-reg
 const [first, second, third] = [create('t', { a: 1 }), remove('t', { a: 1 }), create('t', { a: 2 })];
 
 // Seen red with: `multi` pushed as it is; `none` pushed.
-test('compounds become their parts in order, however deep, and what does nothing is left out', () => {
+test('compound statements become their parts in order at any depth, and empty ones are dropped', () => {
   expect(flattenStatements(first)).toEqual([first]);
   expect(flattenStatements([first, second])).toEqual([first, second]);
   expect(flattenStatements(multi(first, multi(second, none()), third))).toEqual([first, second, third]);
   expect(flattenStatements([none(), multi(), []].flat())).toEqual([]);
 });
 
-test('each kind of statement is one', () => {
+test('each kind of statement is accepted', () => {
   for (const { kind } of WRITE_DEFINITIONS) expect(flattenStatements({ kind } as Statement), kind).toEqual([{ kind }]);
   const poll = lookup('t', { select: 'a', where: { a: 'x' } }, () => none());
   expect(flattenStatements(poll)).toEqual([poll]);
 });
 
-// Seen red with: the looks at its type and at null taken out, each alone.
+// Seen red with: the checks of its type and of null removed, each alone.
 test.each([
   [undefined, 'undefined'],
   [null, 'null'],
@@ -32,7 +32,7 @@ test.each([
   [{}, 'object'],
   [{ kind: 'drop' }, 'object'],
   [[[first]], 'object'],
-])('a handler that returns %o is told what that is', (result, what) => {
+])('the error for a handler that returns %o names the type', (result, what) => {
   const refused = expect.objectContaining({ code: 'HANDLER_RESULT_INVALID', fields: { result: what } });
   expect(() => flattenStatements(result)).toThrow(refused);
   expect(() => flattenStatements([first, result])).toThrow(refused);

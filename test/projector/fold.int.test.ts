@@ -30,8 +30,8 @@ test('for any history, pages, portions and resets, the rows are the pure fold of
   );
 });
 
-// Seen red with: `last` in applyPart being the event that failed, so that the cursor moves over it.
-test('an event that cannot be applied halts its projection exactly before it, and once mended all goes on', async () => {
+// Seen red with: the failed event returned by lastPassed, so that the cursor moves over it.
+test('an event that cannot be applied halts its projection exactly before it, and after the repair the projection goes on', async () => {
   await fc.assert(
     fc.asyncProperty(poisonedCases(60), async (foldCase) => await runPoisonedCase(database, sql, foldCase)),
     { numRuns: 20, seed: 20260302, endOnFailure: true },

@@ -26,7 +26,7 @@ test('for five hundred histories the rows are the pure fold of the events', asyn
   );
 });
 
-test('five hundred poisoned histories halt exactly before the event, and go on once it is mended', async () => {
+test('five hundred histories with a failing event halt exactly before it, and go on after the repair', async () => {
   await fc.assert(
     fc.asyncProperty(poisonedCases(200), async (foldCase) => await runPoisonedCase(database, sql, foldCase)),
     { numRuns: 500, endOnFailure: true },

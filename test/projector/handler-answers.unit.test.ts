@@ -27,7 +27,7 @@ function handling(
 
 const silent: Sender = { unsafe: async () => [] };
 
-test('every event has its statements, one that is not handled none', () => {
+test('each handled event has its statements, and an event without a handler has none', () => {
   const row = create('t', { id: 1 });
   const answers = new HandlerAnswers(handling({ Noted: () => multi(row, none(), row) }), 0n);
   const [first, second] = [event(7n), event(9n, 'Other')];
@@ -36,7 +36,7 @@ test('every event has its statements, one that is not handled none', () => {
 });
 
 // Seen red with: `<` for `<=`, in either of the two places.
-test('up to the head of the start a handler is told that it replays, after it that it does not', () => {
+test('context.replaying is true up to the high-water mark of the start, and false after it', () => {
   const replaying: boolean[] = [];
   const band = handling({
     Noted: (_event, context) => {
@@ -52,7 +52,7 @@ test('up to the head of the start a handler is told that it replays, after it th
 });
 
 // Seen red with: `this.#known.set(event, answer)` taken out of #call; out of #callAhead.
-test('what has been called ahead is not called again in its turn, whatever came of it', async () => {
+test('a handler that was called ahead is not called again for its event, whatever its answer', async () => {
   const calls: string[] = [];
   const band = handling({
     Noted: ({ name }) => {
@@ -81,8 +81,8 @@ test('what has been called ahead is not called again in its turn, whatever came 
   }
 });
 
-// Seen red with: runsSql not asked in `ahead`.
-test('a handler that is declared async, or has returned a promise before, is not called ahead of its turn', () => {
+// Seen red with: `runsSql` not called in `ahead`.
+test('a handler that is declared async, or has returned a promise before, is not called ahead', () => {
   const called = vi.fn();
   const declared = handling({
     Noted: async () => {
@@ -102,7 +102,7 @@ test('a handler that is declared async, or has returned a promise before, is not
 });
 
 // Seen red with: the gate not opened by inTurn.
-test('what a handler sends that was called ahead waits until its turn, and goes to the transaction of then', async () => {
+test('SQL of a handler that was called ahead waits until its event is applied, and runs in the transaction that applies it', async () => {
   const sent: string[] = [];
   const sender: Sender = {
     unsafe: async (text) => {
@@ -126,7 +126,7 @@ async function speak(tx: (text: TemplateStringsArray) => Promise<unknown>): Prom
 }
 
 // Seen red with: the gates not refused by close().
-test('what has not had its turn when the attempt is over is refused, and reaches nobody', async () => {
+test('SQL whose event is not applied when the attempt ends is refused and sent to no transaction', async () => {
   const unhandled = vi.fn();
   process.on('unhandledRejection', unhandled);
   let outcome: unknown = 'none';
@@ -149,7 +149,7 @@ test('what has not had its turn when the attempt is over is refused, and reaches
   expect(unhandled).not.toHaveBeenCalled();
 });
 
-// Seen red with: `lent.used` not asked.
+// Seen red with: `guarded.used` not read.
 test('a handler that returns statements and does not await its own SQL fails its event, ahead and in its turn', () => {
   const speaking = handling({
     Noted: (_event, { tx }) => {
@@ -163,7 +163,7 @@ test('a handler that returns statements and does not await its own SQL fails its
   expect(answer).toMatchObject({ kind: 'failed', error: { code: 'HANDLER_NOT_AWAITED' } });
 });
 
-test('a handler is known as whose code runs, at which event, and gets what its schema makes of the payload', () => {
+test('the origin of a running handler is its projection and event, and its payload is the result of the schema', () => {
   const [seen, payloads, positions]: [unknown[], unknown[], bigint[]] = [[], [], []];
   const schema: StandardSchema = {
     '~standard': { version: 1, vendor: 'test', validate: () => ({ value: 'checked' }) },
@@ -187,7 +187,7 @@ test('a handler is known as whose code runs, at which event, and gets what its s
 });
 
 // Seen red with: `!runsSql(handler)` left out of returnsStatements.
-test('a handler that returns statements mostly and a promise once is not asked ahead of the transaction again', () => {
+test('a handler that has returned statements and then a promise once is not called ahead of the transaction again', () => {
   let promise = false;
   const band = handling({ Noted: (() => (promise ? Promise.resolve() : none())) as never });
   const handler = band.handlers.get('Noted');

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { HALT_AT_ONCE } from '../../src/core/failure-policy.ts';
+import { PROJECTOR_PORTS } from '../../src/daemon/actors.ts';
 import { append } from '../../src/event-store/append.ts';
 import { readPage } from '../../src/event-store/read.ts';
 import {
@@ -19,7 +20,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { emptyStore } from '../support/empty-store.ts';
 import { openStore } from '../support/engine.ts';
 
-/** Every handler is called once for each event of an attempt, however often the page is rolled back and run again. */
+/** The calls of the handlers, each of which is called once per event of an attempt, however often the page is rolled back. */
 const calls: string[] = [];
 const called =
   (handle: Handler<StoredEvent>): Handler<StoredEvent> =>
@@ -87,6 +88,7 @@ async function apply(
   const settings = {
     sql,
     control: sql,
+    ...PROJECTOR_PORTS,
     owner: 'test',
     owners: new Map(),
     policy: HALT_AT_ONCE,
@@ -103,13 +105,13 @@ const AT_ONCE = { foldFrom: 99, singleRoundTrip: true };
 const IN_ORDER = { foldFrom: 99, singleRoundTrip: false };
 const rows = async () => await sql`SELECT id, note FROM plain ORDER BY id`;
 
-// Seen red with: `answers` not handed on to runEvents in applyPart; planned anew in applyAtOnce; isFinal ignored in nextPart.
+// Seen red with: `answers` not handed on to runEvents in applySlice; planned again in applyInOneRoundTrip; isFinal ignored in nextSlice.
 test.each<[string, readonly string[], object, number]>([
   ['folds', ['Folded', 'Folded'], FOLDED, 0],
   ['meets a check constraint', ['Folded', 'Checked', 'Folded'], FOLDED, 0],
   ['makes a copy', ['Folded', 'Copied', 'Folded'], FOLDED, 0],
   ['changes an array', ['Folded', 'Tagged', 'Folded'], FOLDED, 0],
-  ['cannot be told in memory', ['Plain', 'Folded'], FOLDED, 0],
+  ['cannot be decided in memory', ['Plain', 'Folded'], FOLDED, 0],
   ['fails by a handler that throws', ['Folded', 'Thrown', 'Folded'], FOLDED, 2],
   ['fails by a taken key', ['Folded', 'Taken', 'Folded'], FOLDED, 2],
   ['fails by a check constraint', ['Folded', 'TooOld', 'Folded'], FOLDED, 2],
@@ -117,14 +119,14 @@ test.each<[string, readonly string[], object, number]>([
   ['has an async handler', ['Folded', 'Declared', 'Folded'], FOLDED, 0],
   ['fails by a promise', ['Folded', 'Rejected', 'Folded'], FOLDED, 2],
   ['fails by SQL of a promise', ['Folded', 'Refused', 'Folded'], FOLDED, 2],
-  ['is sent at once', ['Folded', 'Plain'], AT_ONCE, 0],
-  ['is sent at once and refused', ['Folded', 'TooOld', 'Folded'], AT_ONCE, 2],
-  ['is sent at once but for a promise', ['Folded', 'Promised', 'Folded'], AT_ONCE, 0],
+  ['is sent in one round trip', ['Folded', 'Plain'], AT_ONCE, 0],
+  ['is sent in one round trip and refused', ['Folded', 'TooOld', 'Folded'], AT_ONCE, 2],
+  ['is tried in one round trip, but has a promise', ['Folded', 'Promised', 'Folded'], AT_ONCE, 0],
   ['runs in order', ['Folded', 'Checked', 'Folded'], IN_ORDER, 0],
   ['runs in order and fails', ['Folded', 'Thrown', 'Folded'], IN_ORDER, 2],
 ])('a page that %s calls each handler once for each event', async (_, names, way, failsAt) => {
   const outcome = await apply(names, way as typeof FOLDED);
-  // Behind an event that fails a handler may have been called or not, but never twice.
+  // A handler of an event behind the failed one may have been called, but never twice.
   const upTo = failsAt === 0 ? names.length : failsAt;
   expect(calls.slice(0, upTo)).toEqual(names.slice(0, upTo).map((name, index) => `${name} ${index + 1}`));
   expect(new Set(calls).size).toBe(calls.length);
@@ -132,8 +134,8 @@ test.each<[string, readonly string[], object, number]>([
   if (failsAt > 0) expect(await rows()).toEqual([{ id: 1, note: null }]);
 });
 
-// Seen red with: the promise awaited in foldPage, before what precedes it has been written.
-test('SQL of a handler that was called ahead runs when its turn comes, after what precedes it', async () => {
+// Seen red with: the promise awaited in foldPage, before the events that precede it are written.
+test('SQL of a handler that was called ahead runs when its event is applied, after the events before it', async () => {
   await sql`CREATE TABLE IF NOT EXISTS seen (id int, before int)`;
   const polling = defineProjection<{ name: string; payload: unknown }>()({
     name: 'called',
@@ -151,7 +153,15 @@ test('SQL of a handler that was called ahead runs when its turn comes, after wha
   const page = await readPage(sql, { after: 0n, head: 4n, names: null, limit: 100, maxBytes: 1e6 });
   const catalog = await readCatalog(sql, [...polling.tables.keys()]);
   const work = { projection: polling, page, cursor: 0n, generation: 0n, replayUntil: 0n, attempt: false, catalog };
-  const settings = { sql, control: sql, owner: 'test', owners: new Map(), policy: HALT_AT_ONCE, ...FOLDED };
+  const settings = {
+    sql,
+    control: sql,
+    ...PROJECTOR_PORTS,
+    owner: 'test',
+    owners: new Map(),
+    policy: HALT_AT_ONCE,
+    ...FOLDED,
+  };
   expect(await applyPage(settings, work)).toMatchObject({
     kind: 'applied',
     mode: 'in_order',

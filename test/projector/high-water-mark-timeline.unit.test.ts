@@ -7,7 +7,7 @@ function timeline() {
 }
 
 // Seen red with: the last entry in place of the first one above the cursor; `>=` in the comparison.
-test('an event is known since the head first went above the cursor', () => {
+test('the age of an event counts from when the high-water mark first rose above the cursor', () => {
   const { clock, line } = timeline();
   expect(line.secondsAbove(0n, 0)).toBeNull();
   line.note(10n);
@@ -20,16 +20,16 @@ test('an event is known since the head first went above the cursor', () => {
   expect(line.secondsAbove(20n, 0)).toBeNull();
 });
 
-// Seen red with: `notBefore` ignored: a reset of a daemon of three days would be three days behind.
-test('what a reset has brought back is known since the reset', () => {
+// Seen red with: `notBefore` ignored (after three days of the daemon, a reset projection would be three days behind).
+test('after a reset the age counts from the reset', () => {
   const { clock, line } = timeline();
   line.note(10n);
   clock.ms = 86_400_000;
   expect(line.secondsAbove(0n, 86_399_000)).toBe(1);
 });
 
-// Seen red with: the entries above the new head kept.
-test('positions that a crash took back are not known any more', () => {
+// Seen red with: the entries above the new mark kept.
+test('positions that a crash took back leave the timeline', () => {
   const { clock, line } = timeline();
   line.note(10n);
   clock.ms = 1000;
@@ -41,8 +41,8 @@ test('positions that a crash took back are not known any more', () => {
   expect(line.secondsAbove(12n, 0)).toBeNull();
 });
 
-// Seen red with: the older half dropped, which says too short; nothing dropped, which grows for ever.
-test('a month of appends takes bounded memory, and old waits are told a little long rather than short', () => {
+// Seen red with: the older half dropped (the age is too short); nothing dropped (memory grows without end).
+test('a month of appends takes bounded memory, and the age of old events is a little too long and never too short', () => {
   const { clock, line } = timeline();
   for (let at = 0; at < 100_000; at++) {
     clock.ms = at * 1000;

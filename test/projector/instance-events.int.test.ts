@@ -7,9 +7,9 @@ import { openServed } from '../support/served.ts';
 
 const ONE_HISTORY = 'an event names an instance: no projection is per instance yet, so all apply it as one history';
 
-// Seen red with: `heads.passed` left out of page-reader.ts; `instanceEvents` left out of projection-routes.ts;
+// Seen red with: `highWaterMark.passed` left out of page-reader.ts; `instanceEvents` left out of projection-routes.ts;
 // `instanceLine` left out of status.ts; `this.#first` not kept (a line for each page).
-test('catching up over events of instances is said once in the log, and in status and API', async () => {
+test('a catch-up over events of instances is reported once in the log, and in status and API', async () => {
   const log = capturingLog();
   await using served = await openServed([createLedger().projection], { log, bulkLimit: 2 });
   const { scene } = served;
@@ -30,7 +30,7 @@ test('catching up over events of instances is said once in the log, and in statu
   );
 });
 
-// Seen red with: `instances.add` left out of heads.ts.
+// Seen red with: `instances.add` left out of high-water-mark-cache.ts.
 test('a live daemon notices an event of an instance that no projection handles', async () => {
   const log = capturingLog();
   await using scene = await openScene([createLedger().projection]);

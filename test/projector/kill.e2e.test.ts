@@ -3,7 +3,7 @@ import { runKills } from '../support/kill-run.ts';
 
 // Seen red with: rows and cursor committed in two transactions, at the first kill between COMMIT and its reply; commandDone
 // on the pool, after the reset's transaction (more generations than commands).
-test('B1, B2: rows and positions stay one through twenty-six kills, and every reset that was accepted is done once (D2)', async () => {
+test('B1, B2: rows and positions stay consistent through twenty-six kills, and every accepted reset is carried out once (D2)', async () => {
   const hits = await runKills({ kills: 26, seed: 1, eventsPerCycle: 120 });
   console.log(`killed at ${JSON.stringify(hits)}`);
   expect(Object.entries(hits).filter(([, count]) => count === 0)).toEqual([]);
@@ -11,5 +11,5 @@ test('B1, B2: rows and positions stay one through twenty-six kills, and every re
   expect(hits['commit-reply']).toBeGreaterThanOrEqual(5);
   for (const point of ['reset-locked', 'reset-begun', 'reset-emptied', 'reset-reply'] as const)
     expect(hits[point], point).toBeGreaterThanOrEqual(2);
-  // Twenty-seven processes, one after the other: a second each, or ten on a machine that does other work beside.
+  // Twenty-seven processes, one after the other: each takes a second, or ten on a busy machine.
 }, 600_000);

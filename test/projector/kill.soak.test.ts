@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { runKills } from '../support/kill-run.ts';
 
-test('B1, B2: rows and positions stay one through two hundred and twenty kills', async () => {
+test('B1, B2: rows and positions stay consistent through two hundred and twenty kills', async () => {
   const seed = Number(process.env['SOAK_SEED'] ?? Date.now() % 2 ** 32);
   console.log(`SOAK_SEED=${seed}`);
   const hits = await runKills({ kills: 220, seed, eventsPerCycle: 60 });

@@ -4,8 +4,8 @@ import { ledger } from '../support/ledger.ts';
 import { appended } from '../support/publishing.ts';
 import { openScene } from '../support/scene.ts';
 
-// Seen red with: pages of the catch-up counted too; `wentLive` never called; `zero` left out for a projection that starts.
-test('the time from append to visible row is counted while live, and not for a replay or an import of old events', async () => {
+// Seen red with: pages of the catch-up counted too; `wentLive` not called; `zero` left out for a projection that starts.
+test('the time from append to visible row counts while the projection is live, and not for a replay or an import of old events', async () => {
   await using scene = await openScene([ledger]);
   const daemon = await scene.start();
   const counted = async () => (await daemon.latency()).find(({ name }) => name === 'ledger')?.count;

@@ -25,7 +25,7 @@ function stopwatch() {
 }
 
 // Seen red with: the sum taken from the sample of the count.
-test('latencies are counted in seconds, each in every bucket it fits into', async () => {
+test('a latency is counted in seconds, in every bucket whose bound it does not exceed', async () => {
   const { latency, at, metrics } = stopwatch();
   latency.wentLive();
   for (const [occurred, seen] of [
@@ -44,7 +44,7 @@ test('latencies are counted in seconds, each in every bucket it fits into', asyn
 });
 
 // Seen red with: `liveSince` 0 from the start.
-test('nothing counts that was appended before the projection went live, or has a time of its own', async () => {
+test('an event that was appended before the projection went live, or has an earlier time of its own, does not count', async () => {
   const { latency, at, metrics } = stopwatch();
   at(1000);
   latency.visible('2026-03-01T19:00:00.500000Z');
@@ -57,7 +57,7 @@ test('nothing counts that was appended before the projection went live, or has a
   expect(await metrics()).toMatchObject({ count: 1, sum: 1 });
 });
 
-test('an appender whose clock is ahead took no time at all', async () => {
+test('an event from an appender whose clock is ahead has a latency of zero', async () => {
   const { latency, metrics } = stopwatch();
   latency.wentLive();
   latency.visible('2026-03-01T19:00:09.000000Z');
@@ -65,7 +65,7 @@ test('an appender whose clock is ahead took no time at all', async () => {
 });
 
 // Seen red with: a bound left out of the buckets.
-test('one that takes exactly as long as a bucket reaches is in it, and one beyond the last is in none', async () => {
+test('a latency exactly at a bound is in that bucket, and one beyond the last bound is in none', async () => {
   const { latency, at, metrics } = stopwatch();
   latency.wentLive();
   at(60_000);

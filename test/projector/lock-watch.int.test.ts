@@ -12,9 +12,9 @@ beforeAll(async () => {
 });
 afterAll(() => scene[Symbol.asyncDispose]());
 
-// Seen red with: `locks` left out of `pageSettings` (status says nothing, then "canceling statement due to lock
-// timeout"), `error.message = …` left out of LockWatch (the error does not name the holder), and `#say` (no line).
-test('a page that waits for a lock says whose it is: in status, in the log, and in the error it ends with', async () => {
+// Seen red with: `locks` left out of `pageSettings` (status shows nothing, then "canceling statement due to lock
+// timeout"), `error.message = …` left out of LockWatch (the error does not name the holder), and `#warn` (no log line).
+test('the holder of the lock for which a page waits is named in status, in the log, and in the error of the page', async () => {
   const lines: { readonly fields: unknown; readonly text: string | undefined }[] = [];
   const note = (fields: object, text?: string): void => void lines.push({ fields, text });
   const log = { debug: () => undefined, info: () => undefined, warn: note, error: note };

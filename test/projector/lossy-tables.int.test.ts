@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { HALT_AT_ONCE } from '../../src/core/failure-policy.ts';
+import { PROJECTOR_PORTS } from '../../src/daemon/actors.ts';
 import { append } from '../../src/event-store/append.ts';
 import { readPage } from '../../src/event-store/read.ts';
 import { recordIds } from '../../src/event-store/table-ids.ts';
@@ -10,7 +11,7 @@ import { readCatalog } from '../../src/read-model/catalog.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openStore } from '../support/engine.ts';
 
-/** Tables that leave writes out without an error. Rows of the place 'kept' are those that they leave as they are. */
+/** Tables that drop writes without an error. They leave rows with the place 'kept' as they are. */
 let statements: readonly (readonly Statement[])[] = [];
 const projection = defineProjection<{ name: 'Done'; payload: { nth: number } }>()({
   name: 'thing',
@@ -46,7 +47,7 @@ const TRIGGER =
 const WAYS = [
   ['folded if it may be', { foldFrom: 1, singleRoundTrip: false }],
   ['in order', { foldFrom: 99, singleRoundTrip: false }],
-  ['at once', { foldFrom: 99, singleRoundTrip: true }],
+  ['in one round trip', { foldFrom: 99, singleRoundTrip: true }],
 ] as const;
 type Way = (typeof WAYS)[number][1];
 
@@ -63,11 +64,19 @@ async function apply(way: Way, ...all: readonly (Statement | readonly Statement[
     payload: { nth },
   }));
   await append(sql, events);
-  // As a registration does: the tables of these tests are made anew for each.
+  // The tables are made again for each test, so their registration is repeated too.
   await recordIds(sql, ['thing']);
   const page = await readPage(sql, { after: cursor, head: to, names: null, limit: 100, maxBytes: 1e6 });
   const catalog = await readCatalog(sql, ['thing']);
-  const settings = { sql, control: sql, owner: 'test', owners: new Map(), policy: HALT_AT_ONCE, ...way };
+  const settings = {
+    sql,
+    control: sql,
+    ...PROJECTOR_PORTS,
+    owner: 'test',
+    owners: new Map(),
+    policy: HALT_AT_ONCE,
+    ...way,
+  };
   const work = { projection, page, cursor, generation: 0n, replayUntil: 0n, attempt: false, catalog };
   return await applyPage(settings, work);
 }
@@ -104,19 +113,19 @@ const TABLES: readonly (readonly [string, string, typeof WRITES])[] = [
     'a trigger of one of its children',
     `${TABLE} INSERT INTO thing VALUES (1, 'here', 1), (2, 'here', 1);
      CREATE TABLE thing_1 () INHERITS (thing); INSERT INTO thing_1 VALUES (3, 'kept', 1); ${TRIGGER.replace('ON thing', 'ON thing_1')}`,
-    // What makes rows makes them in the parent.
+    // A statement that inserts a row inserts it into the parent.
     WRITES.slice(0, 4),
   ],
 ];
 
-// Seen red with: `counting` passed over in pipeline.ts (in order); left out of toSqlOrFail (at once); pg_inherits, or the
+// Seen red with: `counting` ignored in pipeline.ts (in order); left out of toSqlOrFail (one round trip); pg_inherits, or the
 // triggers, left out of `lossy`.
 test.each(TABLES.flatMap(([what, table, writes]) => WAYS.map(([how, way]) => ({ what, how, table, writes, way }))))(
   '$how, a write that $what leaves out fails its event, and nothing of it is kept',
   async ({ table, writes, way }) => {
     await sql.unsafe(table);
     const before = await rows();
-    // What makes the handler known, so that the next page may be sent at once.
+    // After this page the handler is known to return statements, so the next page may be sent in one round trip.
     expect(await apply(way, update('thing', { size: 1 }, { id: 1 }))).toMatchObject({ kind: 'applied' });
     for (const [, statement, counts] of writes) {
       const outcome = await apply(way, statement);
@@ -173,8 +182,8 @@ test.each(WAYS)(
   },
 );
 
-// Seen red with: `execute()` left out where nothing is counted (the create is sent behind the update).
-test.each(WAYS)('%s, what is counted and what is not of one event run in their order', async (_, way) => {
+// Seen red with: `execute()` left out for writes that are not counted (the create is sent behind the update).
+test.each(WAYS)('%s, counted and uncounted writes of one event run in order', async (_, way) => {
   await sql.unsafe(`${TABLE} ${TRIGGER}`);
   const page = [
     create('thing', { id: 1, place: 'here', size: 1 }),
@@ -193,7 +202,7 @@ test.each(WAYS)('%s, what is counted and what is not of one event run in their o
 });
 
 // Seen red with: AFTER triggers taken for BEFORE ones.
-test('a table with nothing that may leave a write out is not counted, and one with a BEFORE trigger goes at once still', async () => {
+test('writes to a table that cannot drop them are not counted, and one with a BEFORE trigger still goes in one round trip', async () => {
   const [, way] = WAYS[2];
   await sql.unsafe(`${TABLE} ${ROWS} CREATE TRIGGER later AFTER UPDATE ON thing FOR EACH ROW EXECUTE FUNCTION keep()`);
   expect((await readCatalog(sql, ['thing'])).lossy).toEqual(new Set());

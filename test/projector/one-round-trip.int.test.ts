@@ -21,7 +21,7 @@ import { createLedger, noted, readLedger } from '../support/noted-ledger.ts';
 import { pageSettings } from '../support/page.ts';
 import { openScene, type Scene } from '../support/scene.ts';
 
-/** A store with three events, and the page of them for a ledger, to be applied at once. */
+/** A store with three events, and their page for a ledger, which is applied in one round trip. */
 async function openPage({ throws = false, pageTimeoutMs = HALT_AT_ONCE.pageTimeoutMs } = {}) {
   const { projection } = createLedger({
     handle: (event, row) => {
@@ -47,7 +47,7 @@ async function openPage({ throws = false, pageTimeoutMs = HALT_AT_ONCE.pageTimeo
 }
 
 // Seen red with: COMMIT left out of what is sent.
-test('a page at once: its rows, its cursor and what is published are there together', async () => {
+test('a page in one round trip stores its rows, its cursor and its position in readviews', async () => {
   await using page = await openPage();
   const { scene, head } = page;
   expect(await page.apply()).toEqual({ kind: 'applied', cursor: head, mode: 'at_once' });
@@ -70,7 +70,7 @@ const AGAINST_IT: Readonly<Record<string, (scene: Scene) => Promise<unknown>>> =
     SELECT 'ledger', position, id, name, 1, 'once' FROM events LIMIT 1`,
   'an event of it was taken back': ({ sql }) => sql`UPDATE events SET id = gen_random_uuid() WHERE position = 2`,
   'its row is missing': ({ sql }) => sql`DELETE FROM projection_state`,
-  'a row is in the way': ({ sql }) =>
+  'a row of its key exists': ({ sql }) =>
     sql`INSERT INTO ledger (position, text) SELECT max(position), 'there' FROM events`,
 };
 
@@ -89,7 +89,7 @@ test.each(Object.entries(AGAINST_IT))(
 );
 
 // Seen red with: `skipped_at IS NULL` left out of advanceOrFail (every page after a SKIP is applied step by step).
-test('an event that was skipped once is not against it', async () => {
+test('an event that was skipped does not prevent a page in one round trip', async () => {
   await using page = await openPage();
   await page.scene.sql`
     INSERT INTO projection_failures (name, position, event_id, event_name, attempts, error, skipped_at, skipped_by)
@@ -98,7 +98,7 @@ test('an event that was skipped once is not against it', async () => {
 });
 
 // Seen red with: NOWAIT left out of holdRow.
-test('when another worker holds the row, it does not wait for it', async () => {
+test('it does not wait for a row that another transaction has locked', async () => {
   await using page = await openPage();
   const { scene } = page;
   await scene.sql.begin(async (tx) => {
@@ -116,7 +116,7 @@ test('when another worker holds the row, it does not wait for it', async () => {
   expect(await page.apply()).toMatchObject({ kind: 'applied' });
 });
 
-test('a handler that throws, an attempt and deferred constraints are nothing for it', async () => {
+test('a page with a handler that throws, an attempt, and a table with deferred constraints are not applied in one round trip', async () => {
   await using page = await openPage({ throws: true });
   expect(await page.apply()).toBeNull();
   await using sound = await openPage();
@@ -125,8 +125,8 @@ test('a handler that throws, an attempt and deferred constraints are nothing for
   expect(await readLedger(sound.scene.sql)).toEqual([]);
 });
 
-// Seen red with: `return null` for a lost connection (the page is then repeated, whatever became of it).
-test('a connection that is lost is told, since nobody knows whether the page was committed', async () => {
+// Seen red with: `return null` for a lost connection (the page is then repeated, although it may have been committed).
+test('a lost connection rejects, since the outcome of the page is unknown', async () => {
   await using page = await openPage();
   const { sql } = page.scene;
   await sql.unsafe(`CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(30); RETURN NEW; END $$;
@@ -140,7 +140,7 @@ test('a connection that is lost is told, since nobody knows whether the page was
 });
 
 // Seen red with: statementMs of an hour in limitPage.
-test('a page that takes too long is given up, and nothing has happened', async () => {
+test('a page that takes too long is rolled back', async () => {
   await using page = await openPage({ pageTimeoutMs: 500 });
   const { sql } = page.scene;
   await sql.unsafe(`CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(2); RETURN NEW; END $$;
@@ -149,15 +149,15 @@ test('a page that takes too long is given up, and nothing has happened', async (
   expect(await readLedger(sql)).toEqual([]);
 });
 
-/** A handler for each event, by the text of the event; what it is known for, and whether it may be called. */
+/** Handlers by the text of their event, for pages that are not applied in one round trip. */
 const NOT_FOR_IT: Readonly<Record<string, Readonly<Record<string, () => Statement>>>> = {
-  'looks something up': {
+  'has a look-up': {
     a1: () => lookup('ledger', { select: 'text', where: { text: 'a0' }, onMissing: 'nothing' }, () => []),
   },
   'writes a table that is not declared': { a1: () => create('readviews', { name: 'a1', position: 1 }) },
 };
 
-// Seen red with: a look-up passed over; `projection.tables.has` left out.
+// Seen red with: a look-up ignored; `projection.tables.has` left out.
 test.each(Object.entries(NOT_FOR_IT))(
   'a handler that %s is nothing for it, and nothing has happened',
   async (_, on) => {
@@ -177,8 +177,8 @@ test.each(Object.entries(NOT_FOR_IT))(
   },
 );
 
-// Seen red with: the handlers not asked for what they are known to return; `some` for `every`.
-test('a handler of which nothing is known is not called before the row is held, nor is one beside it', async () => {
+// Seen red with: `returnsStatements` not called; `some` for `every`.
+test('a handler that was never called is not called before the row is locked, nor are the other handlers of its page', async () => {
   const called: string[] = [];
   const on = (name: string) => () => {
     called.push(name);
@@ -209,7 +209,7 @@ test('a handler of which nothing is known is not called before the row is held, 
 });
 
 // Seen red with: returnsStatements always true (each event is then handled twice).
-test('a handler that returns a promise is called once for an event, as one that returns statements is', async () => {
+test('a handler that returns a promise is called once for an event, like one that returns statements', async () => {
   const calls: Record<string, bigint[]> = { promised: [], returned: [] };
   const projectionOf = (name: string, handle: (event: StoredEvent, tx: Transaction) => unknown) =>
     defineProjection<EventShape>()({

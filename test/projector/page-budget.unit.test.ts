@@ -5,11 +5,11 @@ import { PageBudget, type Share } from '../../src/projector/page-budget.ts';
 const NEVER = new AbortController().signal;
 const small = () => new PageBudget({ total: 1000, most: 400, least: 100 });
 
-/** Lets every promise that can settle do so. */
+/** Waits until every promise that can settle has settled. */
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-// Seen red with: the claims left out of #part; #held not compared with total in #take.
-test('the more pages there are, the smaller is each one’s part, and together they have no more than all', async () => {
+// Seen red with: the claims left out of #shareSize; #held not compared with total in #take.
+test('the more pages there are, the smaller is each share, and together they never exceed the budget', async () => {
   const budget = small();
   const parts: number[] = [];
   for (;;) {
@@ -24,8 +24,8 @@ test('the more pages there are, the smaller is each one’s part, and together t
   expect(budget.held).toBeLessThanOrEqual(1000);
 });
 
-// Seen red with: #admit that begins at the end of the line; `change` without #admit.
-test('who waits is served in turn, and nobody overtakes the line', async () => {
+// Seen red with: #admit that begins at the end of the queue; `change` without #admit.
+test('waiting pages get their shares in order, and no page overtakes the queue', async () => {
   const budget = small();
   const first = [budget.tryTake(), budget.tryTake(), budget.tryTake()];
   const served: string[] = [];
@@ -50,7 +50,7 @@ test('who waits is served in turn, and nobody overtakes the line', async () => {
 });
 
 // Seen red with: `change` without #admit.
-test('what a page does not need is free again as soon as it has been read', async () => {
+test('the part of a share that a page does not need is free as soon as the page is read', async () => {
   const budget = new PageBudget({ total: 1000, most: 1000, least: 900 });
   const share = budget.tryTake();
   const next = budget.take(NEVER);
@@ -60,7 +60,7 @@ test('what a page does not need is free again as soon as it has been read', asyn
   expect((await next).bytes).toBe(900);
 });
 
-test('an event that is larger than everything is let through when nothing else is held, and the rest waits for it', async () => {
+test('an event larger than the budget gets through when nothing else is held, and the other pages wait for it', async () => {
   const budget = small();
   const share = budget.tryTake();
   share?.resize(5000);
@@ -73,8 +73,8 @@ test('an event that is larger than everything is let through when nothing else i
   expect(budget.held).toBe(400);
 });
 
-// Seen red with: the line kept in `abort`.
-test('who gives up leaves the line, and holds nobody up', async () => {
+// Seen red with: the aborted page kept in the queue.
+test('a page whose wait is aborted leaves the queue and delays no other page', async () => {
   const budget = new PageBudget({ total: 100, most: 100, least: 100 });
   const held = budget.tryTake();
   const gaveUp = new AbortController();
@@ -88,7 +88,7 @@ test('who gives up leaves the line, and holds nobody up', async () => {
 });
 
 // Seen red with: `if (!open) return` taken out of release.
-test('a page that is released twice is released once', () => {
+test('a second release of a page has no effect', () => {
   const budget = new PageBudget({ total: 1000, most: 1000, least: 100 });
   const first = budget.tryTake();
   first?.release();
@@ -97,9 +97,9 @@ test('a page that is released twice is released once', () => {
   expect(budget.tryTake()?.bytes).toBe(500);
 });
 
-// Each worker as a projection does it: waits with nothing in hand, settles, reads ahead without waiting, is done.
+// Each worker acts as a projection does: it waits while it holds no share, resizes, reads ahead without waiting, releases.
 // Seen red with: read-ahead that waits (`take` in place of `tryTake`): deadlock.
-test('whatever projections do, all of them come to an end, and no more is held than there is', async () => {
+test('for any order of takes and releases all projections finish, and the budget is never exceeded', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.array(fc.integer({ min: 0, max: 400 }), { minLength: 1, maxLength: 8 }), {

@@ -5,7 +5,7 @@ import { PAGE_MAX, PAGE_MIN } from '../../src/projector/page-size-bounds.ts';
 const QUICK = { full: true, ms: 10 };
 const SLOW = { full: true, ms: 2000 };
 
-test('a limit that nobody has set adapts to what pages take', () => {
+test('a limit that is not given adapts to the duration of the pages', () => {
   const limit = new PageLimit(null);
   expect(limit.events).toBe(PAGE_MIN);
   limit.applied(QUICK);
@@ -16,8 +16,8 @@ test('a limit that nobody has set adapts to what pages take', () => {
   expect(limit.events).toBe(PAGE_MAX);
 });
 
-// Seen red with: `this.#given === null` taken out; `<` made `<=` (a slow page made it smaller for good).
-test('a limit that is given is kept, whatever pages take', () => {
+// Seen red with: `this.#given === null` taken out; `<` made `<=` (a slow page made it smaller permanently).
+test('a given limit does not adapt to the duration of the pages', () => {
   const limit = new PageLimit(1000);
   for (const page of [QUICK, SLOW, QUICK, SLOW]) {
     limit.applied(page);
@@ -25,8 +25,8 @@ test('a limit that is given is kept, whatever pages take', () => {
   }
 });
 
-// Seen red with: Math.min taken out (it went past what was given).
-test('a page beyond its deadline is halved, down to one event, and a given limit is come back to', () => {
+// Seen red with: Math.min removed (the limit exceeded the given one).
+test('a page that exceeds its deadline halves the limit, down to one event, and a given limit is reached again afterwards', () => {
   const limit = new PageLimit(700);
   expect(limit.tooSlow(700)).toBe(350);
   expect(limit.events).toBe(350);

@@ -24,7 +24,7 @@ const failed = (cursor: bigint, verdict: 'retry' | 'halt' | 'skip'): Cut => ({
   verdict,
 });
 
-test('pages are counted by the way they were applied, in seconds, and their events together', () => {
+test('pages are counted by mode with their seconds, and their events together', () => {
   const recorder = new PageMetricsRecorder();
   recorder.applied(200, 'folded', 500);
   recorder.applied(3, 'in_order', 20);
@@ -59,8 +59,8 @@ test('statements are counted by event type, folds by table', () => {
   expect(folds.get('band')?.seconds).toBeCloseTo(0.075);
 });
 
-// Seen red with: `<` for `<=`; the event that was passed over counted as applied; a wait counted as a failure.
-test('of a page that was cut only what precedes the event counts, and the one that was passed over does not', () => {
+// Seen red with: `<` for `<=`; the skipped event counted as applied; a wait counted as a failure.
+test('of a page that was cut only the events before the failed one count, and a skipped event does not', () => {
   const cuts: readonly (readonly [Cut, number, number])[] = [
     [failed(8n, 'retry'), 2, 1],
     [failed(8n, 'halt'), 2, 1],
@@ -78,15 +78,15 @@ test('of a page that was cut only what precedes the event counts, and the one th
   }
 });
 
-test('attempts at an event that had failed before are counted', () => {
+test('runs that retry a failed event are counted', () => {
   const recorder = new PageMetricsRecorder();
   recorder.retried();
   recorder.retried();
   expect(recorder.metrics().retries).toBe(2);
 });
 
-// Seen red with: the sums of pages given out as they are.
-test('figures that were given out do not change any more', () => {
+// Seen red with: the sums of pages returned without a copy.
+test('metrics that were returned do not change any more', () => {
   const recorder = new PageMetricsRecorder();
   recorder.applied(1, 'folded', 1);
   recorder.statement('Noted', 1);
@@ -102,7 +102,7 @@ test('figures that were given out do not change any more', () => {
   expect([before.statements.size, before.folds.size]).toEqual([1, 1]);
 });
 
-test('whoever watches is told which event is handled, and when that is over; nobody need watch', () => {
+test('the slot shows which event is handled and when that is over, and the recorder works without a slot', () => {
   const seen: (bigint | null)[] = [];
   const recorder = new PageMetricsRecorder({
     enter: (position) => seen.push(position),

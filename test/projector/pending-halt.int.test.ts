@@ -1,13 +1,13 @@
 import { expect, test, vi } from 'vitest';
 import { defineProjection } from '../../src/index.ts';
 import type { Sql, Tx } from '../../src/postgres/pool.ts';
-import { storeHalt } from '../../src/projector/pending-halt.ts';
+import { storeHalt } from '../../src/state/checkpoint-store.ts';
 import { untilCaughtUp, untilStatus } from '../support/engine.ts';
 import { createLedger, noted, readLedger } from '../support/noted-ledger.ts';
 import { runnerByHand } from '../support/page.ts';
 import { gate, openScene, type Scene } from '../support/scene.ts';
 
-/** Holds a projection's row in a session of its own until `release`. */
+/** Locks the row of a projection in another session until `release`. */
 async function holdRow(sql: Sql, name: string) {
   const [held, end] = [gate(), gate()];
   const holding = sql.begin(async (tx) => {
@@ -26,8 +26,8 @@ async function holdRow(sql: Sql, name: string) {
 
 const failures = (scene: Scene) => scene.sql`SELECT position, code, error, attempts FROM projection_failures`;
 
-// Seen red with: a halt that does not wait for the row, and is forgotten; noteStart without the rows that are held.
-test('an event that two processes died of is halted at although its row is held: its handler never runs', async () => {
+// Seen red with: a halt that does not wait for the row and is lost; noteStart without the locked rows.
+test('the projection halts before an event that ended two processes although its row is locked, and the handler does not run', async () => {
   const { projection, calls } = createLedger();
   await using scene = await openScene([projection]);
   const [deadly] = await scene.append(...noted('a', 1, 2));
@@ -37,20 +37,20 @@ test('an event that two processes died of is halted at although its row is held:
     VALUES ('ledger', ${position}, ${deadly?.id ?? ''}, 'Noted', true, 2)`;
   const row = await holdRow(scene.sql, 'ledger');
   const daemon = await scene.start();
-  // The bound has passed: the daemon has given the row up for now.
+  // The time limit has passed, so the daemon has stopped waiting for the row.
   await untilStatus(daemon, 'ledger', ({ detail }) => detail === 'another daemon works on it');
   await row.release();
   await untilStatus(daemon, 'ledger', ({ state }) => state === 'failed');
   expect(calls).toEqual([]);
   expect(await failures(scene)).toMatchObject([{ position, code: 'PROCESS_DIED', attempts: 1 }]);
   expect(await scene.row('ledger')).toMatchObject({ status: 'halted', cursor: 0n });
-  // The halt stands, so an operator may have it tried.
+  // The halt is stored, so an operator may retry the event.
   expect(await daemon.send('ledger', 'RETRY')).toMatchObject({ kind: 'done' });
   await untilCaughtUp(daemon, scene.sql);
   expect(await readLedger(scene.sql)).toEqual(['a1', 'a2']);
 });
 
-/** Two processes have died of this event, under its own name. */
+/** Two processes have ended during a recorded attempt at this event. */
 async function deadlyEvent(scene: Scene): Promise<bigint> {
   const [deadly] = await scene.append(...noted('a', 1, 2));
   await scene.sql`
@@ -61,7 +61,7 @@ async function deadlyEvent(scene: Scene): Promise<bigint> {
 
 // Seen red with: `!params.deadly` left out of haltedAtStart (the restart tries the event); `!start.halted` left out of the
 // crash-loop guard (the RETRY halts again without having tried it); the starts of a halted projection counted.
-test('a restart brings a new handler: what PROCESS_DIED halted is tried by the first RETRY, and no start counts as an attempt', async () => {
+test('after a restart with a new handler the first RETRY tries the event of a PROCESS_DIED halt, and no start counts as an attempt', async () => {
   const { projection, calls } = createLedger();
   await using scene = await openScene([projection]);
   const position = await deadlyEvent(scene);
@@ -81,8 +81,8 @@ test('a restart brings a new handler: what PROCESS_DIED halted is tried by the f
   expect(await scene.sql`SELECT FROM projection_attempts`).toEqual([]);
 });
 
-// Seen red with: projection_attempts left as it is by a reset (a later start would halt at the event without having tried it).
-test('a reset forgets the deaths of an event', async () => {
+// Seen red with: projection_attempts kept by a reset (a later start halts at the event without a try).
+test('a reset clears the recorded attempts at an event', async () => {
   const { projection, calls } = createLedger();
   await using scene = await openScene([projection]);
   await deadlyEvent(scene);
@@ -94,8 +94,8 @@ test('a reset forgets the deaths of an event', async () => {
   expect(calls).toEqual([]);
 });
 
-// Seen red with: the halt stored with NOWAIT; the pending halt not kept (`this.mustHalt` left out).
-test('a handler that ended the transaction while its row is held is not run again before its halt is stored', async () => {
+// Seen red with: the halt stored with NOWAIT; the pending halt not kept (`this.halts.close` left out).
+test('a handler that ended the transaction while its row is locked does not run again before its halt is stored', async () => {
   const sessions: Tx[] = [];
   const held: Awaited<ReturnType<typeof holdRow>>[] = [];
   let runs = 0;
@@ -136,16 +136,16 @@ test('a handler that ended the transaction while its row is held is not run agai
   });
 });
 
-// Seen red with: the rejection passed on (nothing is halted); the pending halt not asked for before a page.
-test('a halt for what a handler left behind outlives a lost connection, and no event is applied before it is stored', async () => {
+// Seen red with: the rejection passed on (the projection is not halted); the pending halt not stored before a page.
+test('a halt for an uncaught error of a handler survives a lost connection, and no event is applied before it is stored', async () => {
   const { projection, calls } = createLedger();
   await using scene = await openScene([projection]);
   const [event] = await scene.append(...noted('a', 1, 1));
   const daemon = await scene.start();
   await untilCaughtUp(daemon, scene.sql);
   const row = await holdRow(scene.sql, 'ledger');
-  const culprit = { projection: 'ledger', event: { position: event?.position, id: event?.id, name: 'Noted' } as never };
-  const halting = daemon.halt(culprit, new Error('left behind'));
+  const origin = { projection: 'ledger', event: { position: event?.position, id: event?.id, name: 'Noted' } as never };
+  const halting = daemon.halt(origin, new Error('left behind'));
   await vi.waitFor(
     async () => {
       const ended = await scene.sql`
@@ -164,7 +164,7 @@ test('a halt for what a handler left behind outlives a lost connection, and no e
 });
 
 // Seen red with: the status taken from the failure alone; the generation not compared.
-test('a pause keeps its halt under it, and a reset in between makes a pending halt void', async () => {
+test('a paused row stays paused with its halt, and a reset in between makes a pending halt void', async () => {
   const { projection } = createLedger();
   await using scene = await openScene([projection]);
   const [event] = await scene.append(...noted('a', 1, 1));

@@ -7,7 +7,7 @@ function progress() {
   return { made, pass: (ms: number) => (now += ms) };
 }
 
-test('nothing moved: no rate', () => {
+test('the rate is 0 before the first move', () => {
   const { made, pass } = progress();
   expect(made.ratePerSecond).toBe(0);
   made.loaded(5n, 2n);
@@ -26,8 +26,8 @@ test('the rate is in positions per second, from the first page on', () => {
   expect(made.events).toBe(10);
 });
 
-// Seen red with: weight 1 (one slow page stood for all of them).
-test('a single page that is slower or quicker only bends the rate', () => {
+// Seen red with: weight 1 (one slow page determined the rate).
+test('a single slower or quicker page changes the rate only a little', () => {
   const { made, pass } = progress();
   made.loaded(0n, 1n);
   let cursor = 0n;
@@ -52,7 +52,7 @@ test('a single page that is slower or quicker only bends the rate', () => {
 });
 
 // Seen red with: `Math.exp(-silent / 5)` left out.
-test('while nothing moves the rate falls to 0, after a second of grace', () => {
+test('without moves the rate falls to 0, after a grace period of a second', () => {
   const { made, pass } = progress();
   made.loaded(0n, 1n);
   pass(100);
@@ -65,8 +65,8 @@ test('while nothing moves the rate falls to 0, after a second of grace', () => {
   expect(made.ratePerSecond).toBe(0);
 });
 
-// Seen red with: place without `this.#cursor = cursor` (going back counted as a movement of a million, backwards).
-test('going back to the beginning is not a movement', () => {
+// Seen red with: loaded without `this.#cursor = cursor` (a reset counted as a move of a million positions back).
+test('a reset to the first position does not count as a move', () => {
   const { made, pass } = progress();
   made.loaded(0n, 1n);
   pass(1000);
@@ -79,14 +79,14 @@ test('going back to the beginning is not a movement', () => {
   expect(made.generation).toBe(2n);
 });
 
-test('a page in no time at all is a rate, not infinity', () => {
+test('a page that takes no measurable time gives a finite rate', () => {
   const { made } = progress();
   made.loaded(0n, 1n);
   made.applied(1, 1n, 0);
   expect(made.ratePerSecond).toBe(1000);
 });
 
-test('the rate counts from where the row was found', () => {
+test('the rate counts from the cursor of the loaded row', () => {
   const { made, pass } = progress();
   pass(10_000);
   made.loaded(100n, 1n);
@@ -95,7 +95,7 @@ test('the rate counts from where the row was found', () => {
   expect(made.ratePerSecond).toBe(2000);
 });
 
-test('a page counts among those run in order unless it is said to be applied otherwise', () => {
+test('a page without a mode counts as run in order', () => {
   const { made } = progress();
   made.applied(1, 1n, 500);
   made.applied(2, 3n, 250, 'folded');
@@ -107,7 +107,7 @@ test('a page counts among those run in order unless it is said to be applied oth
   expect(made.events).toBe(3);
 });
 
-test('a pull is as long under way as it has got nowhere, and one that has ended not at all', () => {
+test('a run is stalled for the time without progress, and a run that has ended is not stalled', () => {
   const { made, pass } = progress();
   pass(100);
   expect(made.stalledMs).toBe(0);
@@ -124,7 +124,7 @@ test('a pull is as long under way as it has got nowhere, and one that has ended 
   expect(made.stalledMs).toBe(0);
 });
 
-test('the latency of a row is measured on the wall clock, which events have their time from', () => {
+test('the latency is measured with the wall clock, from which events have their times', () => {
   const observed: number[] = [];
   const made = new Progress(
     () => 0,

@@ -7,7 +7,7 @@ const event = (position: bigint, name = 'Noted'): StoredEvent =>
   ({ position, id: `id-${position}`, name, tstamp: 1000n + position }) as StoredEvent;
 const NOTED = new Set(['Noted']);
 
-test('a page has what is wanted after its place, up to the head of the last look', () => {
+test('a page has the events of its types after a position, up to the high-water mark of the last poll', () => {
   const recent = new RecentEvents();
   recent.add(10n, 13n, [event(11n), event(12n, 'Other'), event(13n)]);
   expect(recent.page(10n, NOTED, 100)).toEqual({
@@ -21,14 +21,14 @@ test('a page has what is wanted after its place, up to the head of the last look
   expect(recent.page(12n, NOTED, 100)?.events).toEqual([event(13n)]);
 });
 
-test('events that nobody wants make a page without events, whose newest time counts all the same', () => {
+test('events of other types give a page without events that still has their newest time', () => {
   const recent = new RecentEvents();
   recent.add(10n, 12n, [event(11n, 'Other'), event(12n, 'Other')]);
   expect(recent.page(10n, NOTED, 100)).toMatchObject({ events: [], to: 12n, newest: 1012n });
 });
 
 // Seen red with: `after < this.#after` left out.
-test('who is further behind than is known, or wants fewer at a time, has to read', () => {
+test('there is no page for a position before the kept events, nor one with more events than the limit', () => {
   const recent = new RecentEvents();
   recent.add(10n, 13n, [event(11n), event(13n)]);
   expect(recent.page(9n, NOTED, 100)).toBeNull();
@@ -37,7 +37,7 @@ test('who is further behind than is known, or wants fewer at a time, has to read
   expect(recent.page(10n, NOTED, 100)).toBeNull();
 });
 
-test('the newest time is the greatest, wherever it stands, and there is none where nothing follows', () => {
+test('the newest time is the greatest of all events, and is null if no event follows', () => {
   const recent = new RecentEvents();
   const at = (position: bigint, tstamp: bigint) => ({ ...event(position), tstamp });
   recent.add(10n, 14n, [at(11n, 5n), at(12n, 9n), at(13n, 7n)]);
@@ -53,8 +53,8 @@ test('the newest time is the greatest, wherever it stands, and there is none whe
   expect([recent.page(14n, NOTED, 3), recent.page(15n, NOTED, 3)]).toEqual([null, null]);
 });
 
-// Seen red with: `#events` kept in forget; `#after` kept.
-test('what is forgotten does not come back with the next look', () => {
+// Seen red with: `#events` kept in invalidate; `#after` kept.
+test('invalidated events do not come back with the next poll', () => {
   const recent = new RecentEvents();
   recent.add(10n, 13n, [event(11n), event(13n)]);
   recent.invalidate();
@@ -62,7 +62,7 @@ test('what is forgotten does not come back with the next look', () => {
   expect(recent.page(0n, NOTED, 100)?.events).toEqual([event(1n), event(2n)]);
 });
 
-test('a look that leaves a hole begins anew', () => {
+test('a poll that leaves a gap drops the older events', () => {
   const recent = new RecentEvents();
   recent.add(10n, 13n, [event(11n)]);
   recent.add(20n, 22n, [event(21n)]);
@@ -70,21 +70,21 @@ test('a look that leaves a hole begins anew', () => {
   expect(recent.page(20n, NOTED, 100)?.events).toEqual([event(21n)]);
 });
 
-// Seen red with: `-KEPT` for `-KEPT - 1` (one event less was known than was kept).
-test('the newest 256 events are kept, and one that is that far behind finds all of them', () => {
+// Seen red with: `-KEPT` for `-KEPT - 1` (the oldest kept event was not used).
+test('the newest 256 events are kept, and a projection that is 256 events behind gets all of them', () => {
   const recent = new RecentEvents();
   for (let position = 1n; position <= 300n; position += 1n) recent.add(position - 1n, position, [event(position)]);
   expect(recent.page(43n, NOTED, 1000)).toBeNull();
   expect(recent.page(44n, NOTED, 1000)?.events).toHaveLength(256);
 });
 
-/** What looks have seen: each one begins where the last one ended, unless one of them did not read along. */
+/** The results of polls: each begins where the last one ended, unless a poll did not read the events. */
 const polls = fc.array(fc.record({ size: fc.nat(90), gap: fc.boolean(), hole: fc.integer({ min: 1, max: 3 }) }), {
   maxLength: 12,
 });
 
-// Seen red with: `#after` not moved when old events are dropped; looks joined over a hole.
-test('whatever the looks saw, a page never leaves out an event', () => {
+// Seen red with: `#after` not moved when old events are dropped; polls joined over a gap.
+test('for any sequence of polls, a page never leaves out an event', () => {
   fc.assert(
     fc.property(polls, fc.nat(), (seen, place) => {
       const recent = new RecentEvents();

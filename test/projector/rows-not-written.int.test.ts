@@ -49,8 +49,8 @@ const rows = async () => (await sql<{ id: string }[]>`SELECT id FROM visit ORDER
 const TRIGGER = 'CREATE TRIGGER leaving_out BEFORE INSERT ON visit FOR EACH ROW EXECUTE FUNCTION leave_out()';
 const RULE = `CREATE RULE leaving_out AS ON INSERT TO visit WHERE NEW.id LIKE 'left%' DO INSTEAD NOTHING`;
 
-describe('a row that the table does not take is a failure of its event, and the cursor stays before it', () => {
-  // Seen red with: `changes` left out of pipeline.ts (in order), left out of toSqlOrFail (at once).
+describe('a row that the table does not store is a failure of its event, and the cursor stays before it', () => {
+  // Seen red with: `changes` left out of pipeline.ts (in order), left out of toSqlOrFail (one round trip).
   test.each([
     { how: 'in order', name: 'Created', before: 30, by: TRIGGER },
     { how: 'in order', name: 'Upserted', before: 30, by: TRIGGER },
@@ -74,7 +74,7 @@ describe('a row that the table does not take is a failure of its event, and the 
     await sql.unsafe(by === RULE ? 'DROP RULE leaving_out ON visit' : 'DROP TRIGGER leaving_out ON visit');
   });
 
-  test('a create that keeps what is there may write nothing', async () => {
+  test('a create that keeps an existing row may write nothing', async () => {
     await append('Kept', 'once');
     await sql`INSERT INTO visit VALUES ('once', 'before')`;
     await using daemon = await start();
@@ -84,7 +84,7 @@ describe('a row that the table does not take is a failure of its event, and the 
 });
 
 // Seen red with: `changes` left out of write-difference.ts.
-test('a folded page that changes fewer rows than it read is taken back: somebody else has written to its table', async () => {
+test('a folded page that changes fewer rows than it read is rolled back, since another client has written to its table', async () => {
   const table = (await readCatalog(sql, ['visit'])).tables.get('visit');
   if (table === undefined) throw new Error('there is no such table');
   await sql`INSERT INTO visit VALUES ('here', 'old')`;

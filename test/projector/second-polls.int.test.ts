@@ -19,7 +19,7 @@ const band = defineProjection<Noted>()({
   on: { Noted: () => none() },
 });
 
-/** What the other projection's page does, as one transaction: its row, and its cursor at this position. */
+/** A page of the other projection in one transaction: it writes a row and moves the cursor to this position. */
 async function commitBand(sql: Sql, position: bigint): Promise<void> {
   await sql.begin(async (tx) => {
     await tx`INSERT INTO band (id, name) VALUES ('7', 'a1')`;
@@ -28,7 +28,7 @@ async function commitBand(sql: Sql, position: bigint): Promise<void> {
 }
 
 // Seen red with: `again` null in resolveLookup (an Unignore of that name finds nothing and is lost).
-test('a look-up that misses looks once more after it has read how far the other projection is', async () => {
+test('a look-up that misses reads the row again after it has read the cursor of the other projection', async () => {
   await using scene = await openScene([band]);
   const [event] = await scene.append(...noted('a', 1, 1));
   const position = event?.position ?? 0n;
@@ -53,8 +53,8 @@ test('a look-up that misses looks once more after it has read how far the other 
   expect(found).toBe('7');
 });
 
-// Seen red with: trySuspect without its second try (the event counts as failed, and halts where there are no retries).
-test('an event that lacks the row of another projection is tried once more when that one has passed it meanwhile', async () => {
+// Seen red with: retryFailedEvent without its second try (the event counts as failed, and halts without retries).
+test('an event that lacks a row of another projection is tried a second time if that projection has passed it meanwhile', async () => {
   let runs = 0;
   const child = defineProjection<Noted>()({
     name: 'child',
@@ -63,7 +63,7 @@ test('an event that lacks the row of another projection is tried once more when 
     on: {
       Noted: async (event, { tx }) => {
         runs += 1;
-        // By the end of the first run the other projection has passed the event, by that of the second the row is there.
+        // At the end of the first try the other projection has passed the event; at the end of the second the row exists.
         await Promise.resolve(tx`INSERT INTO child VALUES (${event.payload.text}, '7')`).catch(
           async (error: unknown) => {
             const { sql } = scene;
@@ -84,20 +84,20 @@ test('an event that lacks the row of another projection is tried once more when 
   expect(await scene.sql`SELECT id, band FROM child`).toEqual([{ id: 'a1', band: '7' }]);
 });
 
-// Seen red with: `locked.status === 'halted'` taken out of apply-part.ts (in order, folded), and with it the condition of
-// advanceOrFail (at once).
+// Seen red with: `locked.status === 'halted'` taken out of page-transaction.ts (in order, folded), and with it the condition of
+// advanceOrFail (one round trip).
 test.each([
   ['event by event', { singleRoundTrip: false, foldFrom: 100 }],
   ['folded', { singleRoundTrip: false, foldFrom: 1 }],
   ['in one round trip', { singleRoundTrip: true, foldFrom: 100 }],
-])('a worker that read the row before it was halted does not go through the halt (%s)', async (_how, settings) => {
+])('a run that loaded the row before it was halted stops at the halt (%s)', async (_how, settings) => {
   const { projection } = createLedger();
   await using scene = await openScene([projection]);
   const [first] = await scene.append(...noted('a', 1, 1));
   const { run, headIs } = runnerByHand(scene.sql, projection, { settings });
   headIs(first?.position ?? 0n);
   expect(await run()).toEqual({ kind: 'caught-up' });
-  // Another daemon, whose reset or handler has left damage that no failure stands for.
+  // Another daemon halts the row for lost integrity, of which there is no failure of an event.
   await scene.sql`UPDATE projection_state SET status = 'halted', alarm = 'damaged' WHERE name = 'ledger'`;
   const [second] = await scene.append(...noted('a', 2, 1));
   headIs(second?.position ?? 0n);

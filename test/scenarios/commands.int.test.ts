@@ -280,7 +280,7 @@ test('D11: once a PAUSE is acknowledged nothing of the projection commits, not e
   expect(await readLedger(sql)).toHaveLength(12);
 });
 
-// Seen red with: `paused` left out of applyPart (the other daemon, woken before it has read the pause, applies a page).
+// Seen red with: `paused` left out of applySlice (the other daemon, woken before it has read the pause, applies a page).
 test('D11: once a PAUSE is acknowledged no page of another daemon commits either', async () => {
   await append(sql, noted('a', 1, 1));
   const [first, second] = [await start(), await start()];

@@ -47,7 +47,7 @@ async function untilHalted(scene: Scene, name: string): Promise<void> {
   });
 }
 
-// Seen red with: the log line taken out of the run loop; the savepoint of trySuspect taken out; the prefix left out.
+// Seen red with: the log line taken out of the run loop; the savepoint of retryFailedEvent taken out; the prefix left out.
 test.each(FAULTS)(
   '32, 37, 39: $fault: its details are logged, what precedes it is committed, it leaves no trace, what follows waits',
   async ({ of, error, sqlstate, statement }) => {

@@ -58,7 +58,7 @@ test('the rows of an async handler commit together with the position, or not at 
   expect((await scene.row('imperative')).cursor).toBe(appended[2]?.position);
 });
 
-// Seen red with: the rejection dropped by settleImperative.
+// Seen red with: the rejection dropped by awaitImperative.
 test('an async handler that throws halts; its writes for this event are undone, and earlier events stay applied', async () => {
   const projection = imperative(async (event, context) => {
     await insert(event, context);
@@ -72,7 +72,7 @@ test('an async handler that throws halts; its writes for this event are undone, 
   expect(await daemon.status()).toMatchObject([{ failure: { error: 'not a2', eventName: 'Noted' } }]);
 });
 
-// Seen red with: the check of the transaction's id taken out of settleImperative.
+// Seen red with: the check of the transaction's id taken out of awaitImperative.
 test('an async handler that catches an SQL error halts with 25P02', async () => {
   const projection = imperative(async (event, context) => {
     await insert(event, context);

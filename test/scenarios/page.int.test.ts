@@ -212,7 +212,7 @@ async function planned(scene: Scene, projection: ReturnType<typeof createLedger>
     });
 }
 
-// Seen red with: the comparison of cursor and generation taken out of applyPart (then CURSOR_MOVED, after the handlers).
+// Seen red with: the comparison of cursor and generation taken out of applySlice (then CURSOR_MOVED, after the handlers).
 test('47: processed events are discarded silently, and so are those planned before a reset', async () => {
   const { projection, calls } = createLedger();
   await using scene = await openScene([projection]);
@@ -233,7 +233,7 @@ test('47: processed events are discarded silently, and so are those planned befo
   expect(await apply(1n)).toMatchObject({ kind: 'applied' });
 });
 
-// Seen red with: the comparison of cursor and generation taken out of applyPart.
+// Seen red with: the comparison of cursor and generation taken out of applySlice.
 test('48: events whose predecessors have not been applied are not attempted', async () => {
   const { projection, calls } = createLedger();
   await using scene = await openScene([projection]);

@@ -126,7 +126,7 @@ test('handlers see positions and sequence numbers as bigint, and everything froz
     expect(Object.isFrozen(part)).toBe(true);
 });
 
-// Seen red with: BigInt(Number(…)) around the position in toEvent, and around `to` in applyPart (a page cut at an event
+// Seen red with: BigInt(Number(…)) around the position in toEvent, and around `to` in applySlice (a page cut at an event
 // that failed), each alone.
 test('positions beyond 2^53 are exact, in rows, cursor, status and failure', async () => {
   const { projection } = createLedger({

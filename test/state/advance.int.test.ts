@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { projections } from '../../examples/dancefinder/projectionist.config.ts';
+import { eventsSql } from '../../src/event-store/event-source.ts';
 import type { Sql } from '../../src/postgres/pool.ts';
 import { advance, lockState } from '../../src/state/projection-state.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -21,7 +22,7 @@ afterAll(async () => {
 async function move(start: { from: bigint; generation: bigint; xid?: string }): Promise<object> {
   return await sql.begin(async (tx) => {
     const locked = await lockState(tx, 'band');
-    return await advance(tx, {
+    return await advance(tx, eventsSql, {
       name: 'band',
       to: start.from + 1n,
       owner: 'test',

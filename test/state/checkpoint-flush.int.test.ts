@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { eventsSql } from '../../src/event-store/event-source.ts';
 import { flushIdleCheckpoints } from '../../src/state/projection-state.ts';
 import { createLedger, noted } from '../support/noted-ledger.ts';
 import { openScene, type Scene } from '../support/scene.ts';
@@ -34,7 +35,7 @@ test('a checkpoint flush changes only a running row that is not locked and is at
   });
   const stays = await scene.sql.begin(async (tx) => {
     await tx`SELECT FROM projection_state WHERE name = 'held' FOR UPDATE`;
-    return await flushIdleCheckpoints(scene.sql, moves, 'test');
+    return await flushIdleCheckpoints(scene.sql, eventsSql, moves, 'test');
   });
   expect(Object.fromEntries(stays.map(({ name, ...stay }) => [name, stay]))).toEqual({
     paused: { cursor: 0n, generation: 0n, takenBack: false },
@@ -66,6 +67,6 @@ test('readviews follows a checkpoint flush, and never goes back', async () => {
   const move = { from: 0n, to: 3n, toId: ids[2] ?? '', generation: 0n };
   const times = { moved: 501n, paused: 499n, halted: null };
   const moves = Object.entries(times).map(([name, newest]) => ({ name, ...move, newest }));
-  expect(await flushIdleCheckpoints(scene.sql, moves, 'test')).toEqual([]);
+  expect(await flushIdleCheckpoints(scene.sql, eventsSql, moves, 'test')).toEqual([]);
   expect(await scene.sql`SELECT name FROM readviews WHERE position <> 500`).toEqual([{ name: 'moved' }]);
 });

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { eventsSql } from '../../src/event-store/event-source.ts';
 import { lookup, none } from '../../src/index.ts';
 import { setPaused } from '../../src/operations/pause.ts';
 import { isLockNotAvailable } from '../../src/postgres/errors.ts';
@@ -55,7 +56,7 @@ test('a page does not wait for a row that is locked', async () => {
 test('once a projection has moved, its starts are counted from 0 again', async () => {
   await sql.begin(async (tx) => {
     const { xid = '' } = (await lockState(tx, 'held')) ?? {};
-    await advance(tx, {
+    await advance(tx, eventsSql, {
       name: 'held',
       from: 0n,
       to: 3n,

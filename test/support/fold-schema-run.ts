@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import { HALT_AT_ONCE } from '../../src/core/failure-policy.ts';
+import { PROJECTOR_PORTS } from '../../src/daemon/actors.ts';
 import { append } from '../../src/event-store/append.ts';
 import { readPage } from '../../src/event-store/read.ts';
 import { recordIds } from '../../src/event-store/table-ids.ts';
@@ -83,7 +84,15 @@ async function apply(
   await sql`DELETE FROM projection_failures`;
   await sql`UPDATE projection_state SET cursor = 0, last_event_id = NULL, status = 'running'`;
   const head = BigInt(made.history.length);
-  const settings = { sql, control: sql, owner: 'maker', owners: new Map(), policy: HALT_AT_ONCE, ...mode };
+  const settings = {
+    sql,
+    control: sql,
+    ...PROJECTOR_PORTS,
+    owner: 'maker',
+    owners: new Map(),
+    policy: HALT_AT_ONCE,
+    ...mode,
+  };
   let pages = 0;
   for (let turn = 0; ; turn++) {
     const state = await readState(sql, 'maker');

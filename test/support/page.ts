@@ -2,6 +2,7 @@ import { HALT_AT_ONCE } from '../../src/core/failure-policy.ts';
 import { silentLog } from '../../src/core/log.ts';
 import type { Projection } from '../../src/core/projection.ts';
 import { tableOwners } from '../../src/core/table-owners.ts';
+import { PROJECTOR_PORTS } from '../../src/daemon/actors.ts';
 import type { Sql } from '../../src/postgres/pool.ts';
 import type { CrashLoopGuard } from '../../src/projector/crash-loop-guard.ts';
 import type { HighWaterMarkSource } from '../../src/projector/high-water-mark-source.ts';
@@ -25,6 +26,7 @@ export function pageSettings(sql: Sql, projection: Projection, more: Partial<Pag
     owners: tableOwners([projection]),
     policy: HALT_AT_ONCE,
     control: sql,
+    ...PROJECTOR_PORTS,
     foldFrom: Number.POSITIVE_INFINITY,
     ...more,
   };

@@ -4,6 +4,7 @@ import { silentLog } from '../../core/log.ts';
 import type { ProjectionOperations } from '../../core/port.ts';
 import type { Projection } from '../../core/projection.ts';
 import { tableOwners } from '../../core/table-owners.ts';
+import { PROJECTOR_PORTS } from '../../daemon/actors.ts';
 import { flush } from '../../daemon/checkpoint-flush.ts';
 import { createProjectionOperations } from '../../daemon/projection-operations.ts';
 import { append } from '../../event-store/append.ts';
@@ -66,7 +67,7 @@ function createAllOperations(
 ): ReadonlyMap<Projection, ProjectionOperations> {
   const owners = tableOwners(projections);
   const policy = resolvePolicy({ retries: maxAttempts - 1 });
-  const settings = { sql, control, owner: OWNER, owners, policy, foldFrom };
+  const settings = { ...PROJECTOR_PORTS, sql, control, owner: OWNER, owners, policy, foldFrom };
   const highWaterMark = createHighWaterMarkCache(
     createHighWaterMarkReader(control),
     () => readHeartbeat(control),
