@@ -52,6 +52,19 @@ describe('the log', () => {
     expect(text).toContain('postgres://user:[redacted]@db/app');
   });
 
+  // Seen red with: `pretty` applied to the line as it was before the redaction.
+  it('is a line for a person where it is readable, with its fields, and without a secret', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'logger-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const fd = openSync(join(folder, 'log'), 'w');
+    const log = createLogger({ level: 'info', secrets: ['canary-token'], fd, readable: true, colours: false });
+    log.warn({ name: 'band', token: 'a-key', header: 'canary-token' }, 'it halts');
+    closeSync(fd);
+    const text = await readFile(join(folder, 'log'), 'utf8');
+    expect(text).toMatch(/^\[\d\d:\d\d:\d\d\] WARN \(band\): it halts \{.*"header":"\[redacted\]".*\}\n$/);
+    expect(text).not.toMatch(/canary|a-key|pid/);
+  });
+
   it('does not redact a short secret, which occurs in ordinary words', async () => {
     expect(await logged(['a'], (log) => log.info('banana'))).toContain('banana');
   });

@@ -1,4 +1,6 @@
+import { isatty } from 'node:tty';
 import { destination, type Logger, pino, stdTimeFunctions } from 'pino';
+import { prettyFactory } from 'pino-pretty';
 import type { LogLevel } from '../../config/schema.ts';
 
 /** Keys whose values are secrets wherever they turn up. */
@@ -14,16 +16,21 @@ export interface LoggerOptions {
   readonly secrets: readonly string[];
   /** File descriptor. Default 2, stderr: stdout is for what commands answer. */
   readonly fd?: number;
+  /** Whether a person reads it. Default: whether `fd` is a terminal. */
+  readonly readable?: boolean;
+  /** Default true; only where it is readable. */
+  readonly colours?: boolean;
   /** Called once when lines cannot be written any more, since the log itself cannot say it. */
   readonly onLost?: (error: Error) => void;
 }
 
 /**
- * One JSON object a line. Lines are written at once, so that the last ones before a crash are there. A reader that
+ * One JSON object a line; on a terminal a line for a person, without process id and host, its fields behind its text. Lines are written at once, so that the last ones before a crash are there. A reader that
  * went away or a full disk loses lines and never stops the process. Once lines can be written again, the log says how
  * many were lost.
  */
-export function createLogger({ level, secrets, fd = 2, onLost = () => undefined }: LoggerOptions): Logger {
+export function createLogger({ level, secrets, fd = 2, onLost = () => undefined, ...parts }: LoggerOptions): Logger {
+  const { readable = isatty(fd), colours = true } = parts;
   // Lines that cannot be written are kept to be tried again, so without a bound they would fill the memory.
   const stream = destination({ fd, sync: true, maxLength: MAX_KEPT_BYTES });
   let failed = false;
@@ -45,6 +52,9 @@ export function createLogger({ level, secrets, fd = 2, onLost = () => undefined 
       log.warn({ lines }, 'the log could not be written for a while; this many lines of it are lost'),
     );
   });
+  const pretty = readable
+    ? prettyFactory({ colorize: colours, ignore: 'pid,hostname', singleLine: true, translateTime: 'SYS:HH:MM:ss' })
+    : null;
   const forms = formsOf(secrets);
   const log = pino(
     {
@@ -55,7 +65,7 @@ export function createLogger({ level, secrets, fd = 2, onLost = () => undefined 
         streamWrite: (line) => {
           let clean = line.replaceAll(/(\b[a-z]+:\/\/[^\s:@/"]*):[^\s@/"]+@/gi, '$1:[redacted]@');
           for (const form of forms) clean = clean.replaceAll(form, '[redacted]');
-          return clean;
+          return pretty === null ? clean : pretty(clean);
         },
       },
     },

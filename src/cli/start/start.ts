@@ -15,6 +15,7 @@ import { describeAddress } from '../../postgres/pool.ts';
 import { HandlerBoard } from '../../projector/handler-board.ts';
 import type { HandlerOrigin } from '../../projector/handler-origin.ts';
 import { publisher } from '../../publisher/publisher.ts';
+import { hasColours } from '../colours.ts';
 import { type OpenedDatabase, openDatabase } from '../database.ts';
 import { diskError } from '../disk-errors.ts';
 import { stateFolder } from '../find-client.ts';
@@ -52,6 +53,7 @@ export async function start(options: StartOptions, context: CommandContext): Pro
   const log = createLogger({
     level: config.logLevel,
     secrets: secretsOf(config),
+    colours: hasColours(context.env),
     onLost: (error) => {
       const full = diskError(error, 'the log on stderr', GOES_ON);
       if (full !== null && !outputGone.aborted) terminal.stdout.write(`${full.message}\n`);
