@@ -37,7 +37,7 @@ export async function openInspected(): Promise<Inspected> {
       await once(reader, 'message');
     },
     assertRead: () => {
-      if (hub.size.readers < readers.length) throw new Error('inspect: a client has disconnected or ended');
+      if (hub.size.subscribers < readers.length) throw new Error('inspect: a client has disconnected or ended');
     },
     [Symbol.asyncDispose]: async () => {
       connections.close();

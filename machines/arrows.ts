@@ -1,36 +1,36 @@
 import type { AnyStateMachine, AnyStateNode } from 'xstate';
 
-/** One transition as a machine has it, in words. */
+/** One transition of a machine, in words. */
 export interface Arrow {
   /** Path of the state that has it: `idle.opening`. */
   readonly from: string;
   /** `START`, `after backoff`, `open done`, `open error`. */
   readonly event: string;
-  /** Whether somebody sends the event; else it is an answer, a timer or a child's end. */
+  /** Whether the event is sent to the machine; else it is an answer, a timer or the end of a child. */
   readonly sent: boolean;
-  /** Name of the guard, with the texts it is given in brackets; null when there is none. */
+  /** Name of the guard, with its parameters in brackets; null when there is none. */
   readonly guard: string | null;
-  /** Path of the state in which it comes to rest; null when the state stays as it is. */
+  /** Path of the state that the machine enters; null when the state does not change. */
   readonly target: string | null;
   readonly actions: readonly string[];
 }
 
-/** What a state does by itself. */
-export interface Doing {
+/** The operations and actions of a state. */
+export interface StateWork {
   readonly state: string;
-  /** Its operations. */
+  /** Operations. */
   readonly runs: readonly string[];
   readonly entry: readonly string[];
   readonly exit: readonly string[];
 }
 
-/** What the machine's own functions get when they are asked for their parameters: what is there is shown by its name. */
+/** Passed to the functions that compute parameters: each value is its own name, so that the name is shown. */
 const SAMPLE = {
   context: {},
   event: { output: { kind: 'outcome', status: undefined, detail: 'detail' }, error: 'error', actorId: 'actorId' },
 };
 
-/** Every transition of a machine: states in the order they are written, those of one event in the order they are tried. */
+/** Every transition of a machine: states in the order of the source, those of one event in the order they are tried. */
 export function arrowsOf(machine: AnyStateMachine): readonly Arrow[] {
   return nodesOf(machine.root).flatMap((node) =>
     [...node.transitions, ['always', node.always ?? []] as const].flatMap(([descriptor, transitions]) =>
@@ -38,27 +38,27 @@ export function arrowsOf(machine: AnyStateMachine): readonly Arrow[] {
         from: pathOf(node),
         ...eventOf(node, descriptor),
         guard: transition.guard === undefined ? null : nameOf(transition.guard),
-        target: transition.target?.[0] === undefined ? null : pathOf(restOf(transition.target[0])),
+        target: transition.target?.[0] === undefined ? null : pathOf(firstLeafOf(transition.target[0])),
         actions: transition.actions.map(nameOf),
       })),
     ),
   );
 }
 
-/** The states a machine can rest in. */
+/** The states that have no substates. */
 export function leavesOf(machine: AnyStateMachine): readonly string[] {
   return nodesOf(machine.root)
     .filter(({ type }) => type !== 'compound')
     .map(pathOf);
 }
 
-/** Where each compound state begins, by its path; the root's is ''. */
-export function beginningsOf(machine: AnyStateMachine): ReadonlyMap<string, string> {
+/** The first substate of each compound state, by its path; the path of the root is ''. */
+export function firstStatesOf(machine: AnyStateMachine): ReadonlyMap<string, string> {
   const compounds = nodesOf(machine.root).filter(({ type }) => type === 'compound');
   return new Map(compounds.map((node) => [pathOf(node), pathOf(node.initial.target[0] ?? node)]));
 }
 
-export function doingsOf(machine: AnyStateMachine): readonly Doing[] {
+export function workOf(machine: AnyStateMachine): readonly StateWork[] {
   return nodesOf(machine.root)
     .map((node) => ({
       state: pathOf(node),
@@ -69,7 +69,7 @@ export function doingsOf(machine: AnyStateMachine): readonly Doing[] {
     .filter(({ runs, entry, exit }) => runs.length + entry.length + exit.length > 0);
 }
 
-/** XState sets up a state's delays by actions of its own, whose arrows say enough. */
+/** XState implements delays by actions of its own; the transitions show them. */
 function isOurs(action: unknown): boolean {
   return typeof action !== 'function' || !['raise', 'cancel'].includes(action.name);
 }
@@ -82,9 +82,9 @@ function pathOf(node: AnyStateNode): string {
   return node.path.join('.');
 }
 
-function restOf(node: AnyStateNode): AnyStateNode {
+function firstLeafOf(node: AnyStateNode): AnyStateNode {
   const first = node.type === 'compound' ? node.initial.target[0] : undefined;
-  return first === undefined ? node : restOf(first);
+  return first === undefined ? node : firstLeafOf(first);
 }
 
 function eventOf(node: AnyStateNode, descriptor: string): Pick<Arrow, 'event' | 'sent'> {
@@ -96,7 +96,7 @@ function eventOf(node: AnyStateNode, descriptor: string): Pick<Arrow, 'event' | 
   return { event: `${String(child)} ${kind === 'done.actor' ? 'done' : 'error'}`, sent: false };
 }
 
-/** `goingWell`, `settle(PAUSE, error)`; the text of a function that has no name. */
+/** `goingWell`, `settle(PAUSE, error)`; the source of a function that has no name. */
 function nameOf(reference: unknown): string {
   if (typeof reference === 'string') return reference;
   if (typeof reference === 'function') return textOf(reference);

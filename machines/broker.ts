@@ -3,18 +3,18 @@ import type { BrokerEvent } from '../src/core/broker.ts';
 import { LONGEST_TIMER_MS } from '../src/core/clock.ts';
 
 /**
- * The connection that brings pushes. Whatever it does, projections go on: without it events are found by NOTIFY and by
+ * The connection that receives pushes. Projections do not depend on it: without it events are found by NOTIFY and by
  * polling, so none of its states is a failure.
  *
  *   connecting → healthy ⇄ polling-only
  */
 export interface BrokerInput {
-  /** Milliseconds that the first attempt may take before status says that there is only polling. */
-  readonly patienceMs: number;
+  /** Milliseconds that the first attempt may take before the state becomes polling-only. */
+  readonly connectWithinMs: number;
 }
 
 interface BrokerContext extends BrokerInput {
-  /** Why there are no pushes, or no publishing; null when there is nothing to say. */
+  /** Why there are no pushes, or no publishing; null when the connection has no problem. */
   readonly detail: string | null;
 }
 
@@ -23,12 +23,13 @@ export const brokerMachine = setup({
   actions: {
     noteReason: assign({ detail: ({ event }) => ('reason' in event ? event.reason : null) }),
     noteBlocked: assign({
-      detail: ({ event }) => ('reason' in event ? `RabbitMQ takes nothing from publishers: ${event.reason}` : null),
+      detail: ({ event }) =>
+        'reason' in event ? `RabbitMQ accepts no messages from publishers: ${event.reason}` : null,
     }),
-    noteSilence: assign({ detail: ({ context }) => `RabbitMQ did not answer within ${context.patienceMs} ms` }),
-    forget: assign({ detail: null }),
+    noteSilence: assign({ detail: ({ context }) => `RabbitMQ did not answer within ${context.connectWithinMs} ms` }),
+    clearDetail: assign({ detail: null }),
   },
-  delays: { patience: ({ context }) => Math.min(context.patienceMs, LONGEST_TIMER_MS) },
+  delays: { connectWithin: ({ context }) => Math.min(context.connectWithinMs, LONGEST_TIMER_MS) },
 }).createMachine({
   id: 'broker',
   context: ({ input }) => ({ ...input, detail: null }),
@@ -40,21 +41,21 @@ export const brokerMachine = setup({
         LOST: { target: 'polling-only', actions: 'noteReason' },
         FAILED: { target: 'polling-only', actions: 'noteReason' },
       },
-      after: { patience: { target: 'polling-only', actions: 'noteSilence' } },
+      after: { connectWithin: { target: 'polling-only', actions: 'noteSilence' } },
     },
     healthy: {
-      entry: 'forget',
+      entry: 'clearDetail',
       on: {
         LOST: { target: 'polling-only', actions: 'noteReason' },
         FAILED: { target: 'polling-only', actions: 'noteReason' },
         BLOCKED: { actions: 'noteBlocked' },
-        UNBLOCKED: { actions: 'forget' },
+        UNBLOCKED: { actions: 'clearDetail' },
       },
     },
     'polling-only': {
       on: {
         READY: 'healthy',
-        // Not LOST: that a refused connection is then closed says less than why it was refused.
+        // Not LOST: it follows when a refused connection is closed, and its reason says less than that of the refusal.
         FAILED: { actions: 'noteReason' },
       },
     },

@@ -8,15 +8,15 @@ import {
   setup,
   waitFor,
 } from 'xstate';
-import { fullJitter } from '../src/core/backoff.ts';
+import { HEALTHY_AFTER_MS, respawnDelay } from '../src/core/backoff.ts';
 import { systemClock } from '../src/core/clock.ts';
 import { untilAborted } from '../src/core/signals.ts';
 import { projectionMachine } from './projection.ts';
 import type { ProjectionInput } from './projection-parts.ts';
 
 /**
- * The supervisor: one child per projection, none of which can take another one down. A child that dies (a bug in an
- * action or guard, not a failing event) is put back after a backoff; the others do not notice.
+ * The supervisor: one child per projection, none of which can end another one. A child that dies (of a bug in an action
+ * or guard, not of a failing event) is replaced after a backoff; the others are not affected.
  *
  *   stopped → running → draining → stopped
  */
@@ -33,7 +33,7 @@ export type ProjectionActor = ActorRefFrom<typeof projectionMachine>;
 
 interface DaemonContext extends DaemonInput {
   readonly random: () => number;
-  /** How often each child has died in a row; forgotten once it has lived for a while. */
+  /** How often each child has died in a row; 0 again once it has lived for `HEALTHY_AFTER_MS`. */
   readonly deaths: ReadonlyMap<string, number>;
 }
 
@@ -41,9 +41,9 @@ export type DaemonEvent =
   | { readonly type: 'START' }
   | { readonly type: 'STOP' }
   | { readonly type: 'RESPAWN'; readonly name: string }
-  /** A child that was put back has lived for `HEALTHY_AFTER_MS`. */
+  /** A child that was replaced has lived for `HEALTHY_AFTER_MS`. */
   | { readonly type: 'RECOVERED'; readonly name: string }
-  /** XState's own: a child threw. */
+  /** Sent by XState: a child threw. */
   | { readonly type: `xstate.error.actor.${string}`; readonly actorId: string; readonly error: unknown };
 
 /** Actor ids are `projection.<name>`: dead children are found by the id in their error event. */
@@ -51,9 +51,6 @@ export const childId = (name: string) => `projection.${name}`;
 
 const respawnId = (name: string) => `respawn.${name}`;
 const recoveredId = (name: string) => `recovered.${name}`;
-
-/** Longer than the longest backoff: a child that lived so long died of something new, and need not wait for the old. */
-const HEALTHY_AFTER_MS = 60_000;
 
 export const daemonMachine = setup({
   types: { context: {} as DaemonContext, events: {} as DaemonEvent, input: {} as DaemonInput },
@@ -89,7 +86,7 @@ export const daemonMachine = setup({
     ),
   },
   actions: {
-    /** After a stop the children are still there, at rest: over an id that is taken the supervisor would die. */
+    /** After a stop the children still exist, at rest: spawning over an id that is in use would end the supervisor. */
     startAll: enqueueActions(({ context, self, enqueue }) => {
       const children = childrenOf(self);
       for (const input of context.projections) {
@@ -106,18 +103,18 @@ export const daemonMachine = setup({
       const id = childId(input.name);
       const dead = childrenOf(self)[id];
       if (dead?.getSnapshot().status === 'active') return;
-      // XState leaves the promises of an actor that died running: two operations at once, if it were put back now.
+      // XState does not end the promises of an actor that died: replaced now, it could have two operations at once.
       if (dead !== undefined && operationsOf(dead).length > 0) {
         enqueue.raise({ type: 'RESPAWN', name: input.name }, { delay: 100, id: respawnId(input.name) });
         return;
       }
-      // Stop first: spawning over an id that is taken would leave the old one running, with nobody to stop it.
+      // Stop first: spawning over an id that is in use would leave the old child running without a way to stop it.
       enqueue.stopChild(id);
       enqueue.spawnChild('projection', { id, systemId: id, input });
       enqueue.sendTo(id, { type: 'START' });
       enqueue.raise({ type: 'RECOVERED', name: input.name }, { delay: HEALTHY_AFTER_MS, id: recoveredId(input.name) });
     }),
-    forgetDeaths: assign({
+    resetDeaths: assign({
       deaths: ({ context }, { name }: { readonly name: string }) => new Map([...context.deaths, [name, 0]]),
     }),
     stopAll: enqueueActions(({ context, self, enqueue }) => {
@@ -127,14 +124,14 @@ export const daemonMachine = setup({
       }
     }),
     scheduleRespawn: enqueueActions(({ context, self, enqueue }, { name }: { readonly name: string }) => {
-      // Nobody else can ask the operation of a dead actor to end.
+      // The machine of a dead actor can no longer abort its operation.
       childrenOf(self)[childId(name)]?.getSnapshot().context?.operation.abort();
       enqueue.cancel(recoveredId(name));
       const deaths = (context.deaths.get(name) ?? 0) + 1;
       enqueue(assign({ deaths: new Map([...context.deaths, [name, deaths]]) }));
       enqueue.raise(
         { type: 'RESPAWN', name },
-        { delay: 100 + fullJitter(deaths, context.backoff, context.random()), id: respawnId(name) },
+        { delay: respawnDelay(deaths, context.backoff, context.random()), id: respawnId(name) },
       );
     }),
   },
@@ -153,7 +150,7 @@ export const daemonMachine = setup({
       on: {
         STOP: 'draining',
         RESPAWN: { actions: 'respawn' },
-        RECOVERED: { actions: { type: 'forgetDeaths', params: ({ event }) => ({ name: event.name }) } },
+        RECOVERED: { actions: { type: 'resetDeaths', params: ({ event }) => ({ name: event.name }) } },
         'xstate.error.actor.*': {
           actions: {
             type: 'scheduleRespawn',
@@ -182,7 +179,7 @@ function childrenOf(self: { getSnapshot(): { readonly children: object } }) {
   return self.getSnapshot().children as Readonly<Record<string, ProjectionActor | undefined>>;
 }
 
-/** What this actor has begun and has not settled. */
+/** The operations that this actor has begun and that have not settled. */
 function operationsOf(child: ProjectionActor): readonly AnyActorRef[] {
   const begun: readonly (AnyActorRef | undefined)[] = Object.values(child.getSnapshot().children);
   return begun.flatMap((operation) => (operation?.getSnapshot().status === 'active' ? [operation] : []));

@@ -1,11 +1,11 @@
 import type { InspectionEvent } from 'xstate';
 
-/** Hears everything that XState's actors do, as they do it. */
+/** Receives every inspection event of the actors, as it happens. */
 export type Observer = (event: InspectionEvent) => void;
 
 /**
- * The `inspect` option of an actor, of several observers. What one of them throws is dropped: XState would leave the
- * actor's mailbox stuck for good, and the projection with it.
+ * The `inspect` option of an actor, for several observers. An exception of one of them is dropped: XState would leave the
+ * actor's mailbox blocked for ever, and the projection with it.
  */
 export function observers(...all: readonly (Observer | undefined)[]): { readonly inspect?: Observer } {
   const present = all.filter((one) => one !== undefined);
@@ -15,7 +15,7 @@ export function observers(...all: readonly (Observer | undefined)[]): { readonly
       try {
         observer(event);
       } catch {
-        // The observer's own business; it has been told.
+        // An observer reports its own errors.
       }
     }
   };

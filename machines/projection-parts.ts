@@ -7,25 +7,25 @@ import { operatorCommand } from '../src/core/operator-commands/command-registry.
 import type { ProjectionOperations, RunMode, RunOutcome } from '../src/core/port.ts';
 import type { StoredStatus } from '../src/core/status.ts';
 
-/** What a projection's machine is made of: what it knows, what it hears, what it can do. The chart is projection.ts. */
+/** Context, events, operations, actions, guards and delays of a projection's machine. The chart is projection.ts. */
 export interface ProjectionInput {
   readonly name: string;
   readonly operations: ProjectionOperations;
   /** Milliseconds between attempts at an event that failed. */
   readonly retryFailedAfterMs: number;
-  /** Milliseconds: first ceiling and greatest one of the full-jitter backoff. */
+  /** Milliseconds: first and greatest ceiling of the full-jitter backoff. */
   readonly backoff: { readonly baseMs: number; readonly capMs: number };
-  /** In [0, 1), for the jitter of the waits. Default: that of the system clock. */
+  /** In [0, 1), for the jitter of the delays. Default: that of the system clock. */
   readonly random?: () => number;
 }
 
 export interface ProjectionContext extends ProjectionInput {
   readonly random: () => number;
   readonly wanted: { readonly stop: boolean; readonly reset: boolean; readonly pause: boolean };
-  /** Of the operator's event that came last; null when that had none. The operation that it leads to ends it. */
+  /** The command of the operator's event that came last; null when that event had none. Its operation ends the command. */
   readonly command: PendingCommand | null;
   readonly woken: boolean;
-  /** A process start is an attempt at a halted event; coming back from standby or a failed reset is not. */
+  /** The start of a process is an attempt at a halted event; opening after standby or a failed reset is not. */
   readonly starting: boolean;
   readonly operation: AbortController;
   readonly backoffs: number;
@@ -38,10 +38,10 @@ export type ProjectionEvent =
   | { readonly type: 'WAKE' }
   /** The database answers again. */
   | { readonly type: 'DATABASE_BACK' }
-  /** Of these REOPEN comes from the daemon too, when another daemon has changed the row: the row is to be read again. */
+  /** The daemon too sends REOPEN, when another daemon has changed the row: the row must be read again. */
   | { readonly type: CommandEvent; readonly command?: PendingCommand };
 
-/** Tells whoever sent a command how it ended. @public named by the machine's type */
+/** Reports to the sender of a command how it ended. @public named by the machine's type */
 export interface CommandSettled {
   readonly type: 'settled';
   readonly command: CommandEvent;
@@ -88,7 +88,7 @@ export const projectionParts = setup({
       backoffs: ({ context }) => context.backoffs + 1,
       detail: (_, params: { readonly error: unknown }) => `backing off: ${messageOf(params.error)}`,
     }),
-    /** The next wait is as short as the first one, and as random: all of them come back within half a second, not at once. */
+    /** The next delay is as short as the first one, and as random: all projections return within half a second, not all at the same moment. */
     noteBack: assign({ backoffs: 1 }),
     noteWaiting: assign({ backoffs: ({ context }) => context.backoffs + 1 }),
     settle: emit((_, params: { readonly command: CommandEvent; readonly error?: unknown }) => ({
@@ -115,22 +115,22 @@ export const projectionParts = setup({
   delays: {
     backoff: ({ context }) =>
       Math.min(LONGEST_TIMER_MS, fullJitter(context.backoffs, context.backoff, context.random())),
-    /** Somebody else holds the projection, or the database was away: not at once again, and not all at the same moment. */
+    /** Another daemon has the projection, or the database was away. The jitter keeps projections from retrying at the same moment. */
     standby: ({ context }) =>
       250 +
       Math.min(LONGEST_TIMER_MS - 250, fullJitter(Math.max(1, context.backoffs), context.backoff, context.random())),
-    /** A look-up that waits for another projection asks again soon: the other one is working on it. */
+    /** A look-up that waits for another projection is repeated soon: that projection is working on it. */
     retryLookup: ({ context }) => Math.min(250, 10 * 2 ** Math.min(context.backoffs, 10)),
     retryFailedAfter: ({ context }) => Math.min(LONGEST_TIMER_MS, context.retryFailedAfterMs),
   },
 });
 
-/** The command that asked for this operation: an event that came later without one, or with another, is not it. */
+/** The command that requested this operation; null if an event that came later had no command or another one. */
 function commandOf({ command }: ProjectionContext, event: CommandEvent): PendingCommand | null {
   return command !== null && operatorCommand(command.event).machineEvent === event ? command : null;
 }
 
-/** Anything can be thrown, also what cannot be made a string; an exception here would end the actor. */
+/** Any value can be thrown, also one without a string form; an exception here would end the actor. */
 function messageOf(error: unknown): string {
   try {
     return error instanceof Error && error.message !== '' ? error.message : String(error);

@@ -3,33 +3,33 @@ import type { RunMode, RunOutcome } from '../src/core/port.ts';
 import type { StoredStatus } from '../src/core/status.ts';
 import type { ProjectionContext } from './projection-parts.ts';
 
-/** `detail` from when a pull found the row held until one gets through. */
+/** `detail` from when a run found the row locked until a run succeeds. */
 export const LOCKED_BY_OTHER = 'another daemon works on it';
 
-/** While an operation runs: note what is wanted and ask it to end. */
+/** While an operation runs: note the request and abort the operation. */
 export const whileWorking = {
   STOP: { actions: ['wantStop', 'endOperation'] },
   RESET: { actions: ['wantReset', 'noteCommand', 'endOperation'] },
   PAUSE: { actions: ['wantPause', 'noteCommand', 'endOperation'] },
   WAKE: { actions: 'noteWake' },
-  // The operation finds out by itself, and if it has looked already, it looks again.
+  // The operation reads the row itself; if it has done so already, the wake makes it run again.
   REOPEN: { actions: 'noteWake' },
 } as const;
 
-/** While a short transaction runs whose outcome must be known: it is not asked to end. */
+/** While a short transaction runs whose outcome must be known: it is not aborted. */
 export const whileCommitting = {
   STOP: { actions: 'wantStop' },
   RESET: { actions: ['wantReset', 'noteCommand'] },
   PAUSE: { actions: ['wantPause', 'noteCommand'] },
 } as const;
 
-/** In front of an event that failed: try it again, or pass over it. */
+/** Before an event that failed: try it again, or skip it. */
 export const whileFailed = {
   RETRY: { target: '#projection.failed.attempting', actions: 'noteCommand' },
   SKIP: { target: '#projection.failed.skipping', actions: 'noteCommand' },
 } as const;
 
-/** While nothing runs: do it. */
+/** While no operation runs: do it now. */
 export const whileWaiting = {
   STOP: '#projection.idle.stopped',
   RESET: { target: '#projection.resetting', actions: 'noteCommand' },
@@ -37,7 +37,7 @@ export const whileWaiting = {
   REOPEN: '#projection.idle.opening',
 } as const;
 
-/** While it waits for the sake of the database: not much longer, now that it answers. */
+/** While it waits because of the database: the wait is shortened once the database answers. */
 export const untilBack = (here: string) =>
   ({ DATABASE_BACK: { target: here, reenter: true, actions: 'noteBack' } }) as const;
 
@@ -45,10 +45,10 @@ export const stopOrResetFirst = [
   { guard: 'wantsStop', target: '#projection.idle.stopped' },
   { guard: 'wantsReset', target: '#projection.resetting' },
 ] as const;
-/** First in every list of what follows a settled operation, whether it went well or not. */
+/** First in every list of transitions after a settled operation, whether it succeeded or failed. */
 export const wantedFirst = [...stopOrResetFirst, { guard: 'wantsPause', target: '#projection.idle.pausing' }] as const;
 
-/** Tells the sender how its command ended, on the way to wherever the settled operation leads. */
+/** Reports to the sender how its command ended, on the transition that follows the settled operation. */
 export const done = (command: CommandEvent) => ({ type: 'settle', params: { command } }) as const;
 export const failed = (command: CommandEvent) =>
   ({
@@ -57,7 +57,7 @@ export const failed = (command: CommandEvent) =>
   }) as const;
 
 type StatusDone = { readonly event: { readonly output: { readonly status: StoredStatus } } };
-/** What the row says that was opened or reset. */
+/** The status in the row that was opened or reset. */
 export const stored = (as: StoredStatus) =>
   ({ type: 'stored', params: ({ event }: StatusDone) => ({ status: event.output.status, as }) }) as const;
 type OpenDone = { readonly event: { readonly output: { readonly status: StoredStatus; readonly deadly?: boolean } } };
@@ -79,7 +79,7 @@ export const databaseError = {
   params: ({ event }: { readonly event: { readonly error: unknown } }) => ({ error: event.error }),
 } as const;
 
-/** What follows a pull, in every state that pulls. `wait` is where it goes when a look-up has to wait. */
+/** What follows a run, in every state that runs. `wait` is the target when a look-up has to wait. */
 export const afterRun = (wait: string) =>
   [
     ...wantedFirst,
@@ -100,7 +100,7 @@ export const afterRun = (wait: string) =>
       target: '#projection.idle.standby',
       actions: { type: 'noteDetail', params: { detail: LOCKED_BY_OTHER } },
     },
-    // Asked to end by nobody who still wants it.
+    // Aborted by a request that is no longer wanted.
     { target: '#projection.catching-up.working', reenter: true },
   ] as const;
 export const afterError = (backOff: string) => [...wantedFirst, { target: backOff, actions: databaseError }] as const;

@@ -19,17 +19,17 @@ import {
 } from './projection-transitions.ts';
 
 /**
- * One projection. Five top-level states, each with what it is doing inside:
+ * One projection. Five top-level states, each with its substates:
  *
  *   idle         not running here      stopped · opening · standby · pausing · paused · resuming
- *   catching-up  pulls to the head     working · waiting · backing-off
- *   live         pulls when woken      waiting · working · backing-off
- *   failed       stands before an event that cannot be applied   retrying · attempting · backing-off · skipping · halted
+ *   catching-up  runs to the high-water mark   working · waiting · backing-off
+ *   live         runs when woken   waiting · working · backing-off
+ *   failed       stopped before an event that cannot be applied   retrying · attempting · backing-off · skipping · halted
  *   resetting    the reset's transaction runs
  *
  * One operation at a time: XState aborts an invoked promise when its state is left, but does not wait for it, so two
  * could run at once. Here a state with an operation is left only when the operation has settled. STOP, RESET and PAUSE
- * are noted (`wanted`), the operation is asked to end, and the settled operation decides where to go.
+ * are noted (`wanted`), the operation is aborted, and the transition after it has settled heeds what is noted.
  */
 export const projectionMachine = projectionParts.createMachine({
   id: 'projection',
@@ -60,7 +60,7 @@ export const projectionMachine = projectionParts.createMachine({
             src: 'open',
             input: ({ context }) => context,
             onDone: [
-              // A command takes the place of the attempt that a process start is, also when it fails.
+              // A command replaces the attempt that the start of a process makes, also when the command fails.
               ...wantedFirst.map((transition) => ({ ...transition, actions: 'started' }) as const),
               { guard: stored('paused'), target: 'paused', actions: 'started' },
               { guard: haltedAtStart, target: '#projection.failed.attempting', actions: 'started' },
@@ -96,7 +96,7 @@ export const projectionMachine = projectionParts.createMachine({
               { target: 'standby', actions: [databaseError, failed('PAUSE')] },
             ],
           },
-          // Also one that was noted meanwhile: this was its answer, and after a RESUME it would pause again.
+          // Also a PAUSE noted meanwhile: this operation was its answer, and after a RESUME it would pause again.
           exit: 'noPauseWanted',
         },
         paused: {
@@ -116,7 +116,7 @@ export const projectionMachine = projectionParts.createMachine({
             input: ({ context }) => ({ context, paused: false }),
             onDone: [
               ...wantedFirst.map((transition) => ({ ...transition, actions: done('RESUME') }) as const),
-              // It was halted when it was paused.
+              // It was halted before it was paused.
               { guard: stored('halted'), target: '#projection.failed.halted', actions: done('RESUME') },
               { target: '#projection.catching-up', actions: ['goingWell', done('RESUME')] },
             ],
@@ -204,7 +204,7 @@ export const projectionMachine = projectionParts.createMachine({
             ],
             onError: [
               ...wantedFirst.map((transition) => ({ ...transition, actions: failed('SKIP') }) as const),
-              // Refused, perhaps because it stands somewhere else by now: the row tells.
+              // Refused, perhaps because its position has changed since: the row has the answer.
               { target: '#projection.idle.opening', actions: failed('SKIP') },
             ],
           },

@@ -5,11 +5,11 @@ import type { PublisherOperations, RelayOutcome } from '../src/core/publisher.ts
 
 interface PublisherInput {
   readonly operations: PublisherOperations;
-  /** Milliseconds: first ceiling and greatest one of the full-jitter backoff. */
+  /** Milliseconds: first and greatest ceiling of the full-jitter backoff. */
   readonly backoff: { readonly baseMs: number; readonly capMs: number };
   /** Milliseconds until an event that cannot be sent is tried again: the broker's limits may have been changed. */
   readonly retryHaltedAfterMs: number;
-  /** In [0, 1), for the jitter of the waits. Default: that of the system clock. */
+  /** In [0, 1), for the jitter of the delays. Default: that of the system clock. */
   readonly random?: () => number;
 }
 
@@ -18,7 +18,7 @@ interface PublisherContext extends PublisherInput {
   readonly stopWanted: boolean;
   readonly woken: boolean;
   readonly connected: boolean;
-  /** The broker's words; null while it takes messages. */
+  /** The reason that the broker gave for blocking; null while it accepts messages. */
   readonly blocked: string | null;
   readonly operation: AbortController;
   readonly backoffs: number;
@@ -85,40 +85,40 @@ const parts = setup({
 const ended = (as: RelayOutcome['kind']) =>
   ({ type: 'ended', params: ({ event }: Done) => ({ outcome: event.output, as }) }) as const;
 
-/** The broker, heard while nothing of it is waited for. */
-const hears = {
+/** Events of the broker in states that do not wait for it. */
+const noteBroker = {
   CONNECTED: { actions: 'noteConnected' },
   DISCONNECTED: { actions: 'noteDisconnected' },
   BLOCKED: { actions: 'noteBlocked' },
   UNBLOCKED: { actions: 'noteUnblocked' },
 } as const;
 
-/** While nothing runs and the broker is needed. */
+/** While no operation runs and the broker is needed. */
 const whileWaiting = {
-  ...hears,
+  ...noteBroker,
   STOP: 'stopped',
   DISCONNECTED: { target: 'connecting', actions: 'noteDisconnected' },
 } as const;
 
-/** Where to go when there is something to send. */
-const goOn = [
+/** The targets when there may be something to send. */
+const resume = [
   { guard: 'disconnected', target: 'connecting' },
   { guard: 'blocked', target: 'blocked' },
   { target: 'publishing' },
 ] as const;
 
 /**
- * The publisher: one operation, `relay`, which sends and waits for confirms for a moment, stores how far they reach, and
- * is entered again only when it has settled.
+ * The publisher has one operation, `relay`. It sends messages and waits for confirms for a moment, and stores how far they
+ * reach. It is started again only when it has settled.
  *
  *   stopped      not running
  *   connecting   waits for the broker
- *   idle         every event is confirmed; waits for a wake
+ *   idle         every event is confirmed; waits for WAKE
  *   publishing   relay runs
  *   standby      another daemon publishes
- *   blocked      the broker takes nothing at present
+ *   blocked      the broker accepts no messages at present
  *   backing-off  a message was refused, or the database is away
- *   halted       stands before an event that cannot be sent
+ *   halted       stopped before an event that cannot be sent
  */
 export const publisherMachine = parts.createMachine({
   id: 'publisher',
@@ -137,7 +137,7 @@ export const publisherMachine = parts.createMachine({
   states: {
     stopped: {
       on: {
-        ...hears,
+        ...noteBroker,
         START: [
           { guard: 'connected', target: 'publishing', actions: 'noteStart' },
           { target: 'connecting', actions: 'noteStart' },
@@ -146,7 +146,7 @@ export const publisherMachine = parts.createMachine({
     },
     connecting: {
       on: {
-        ...hears,
+        ...noteBroker,
         STOP: 'stopped',
         CONNECTED: { target: 'publishing', actions: 'noteConnected' },
       },
@@ -161,7 +161,7 @@ export const publisherMachine = parts.createMachine({
     publishing: {
       entry: 'beginOperation',
       on: {
-        ...hears,
+        ...noteBroker,
         STOP: { actions: ['wantStop', 'endOperation'] },
         WAKE: { actions: 'noteWake' },
       },
@@ -171,7 +171,7 @@ export const publisherMachine = parts.createMachine({
         onDone: [
           { guard: 'wantsStop', target: 'stopped' },
           {
-            // Before the lost channel: it comes back, only to be lost to the same message again.
+            // Before the guard of the lost channel: the next channel would be lost to the same message again.
             guard: ended('halted'),
             target: 'halted',
             actions: {
@@ -200,7 +200,7 @@ export const publisherMachine = parts.createMachine({
           { guard: ended('behind'), target: 'publishing', reenter: true, actions: 'goingWell' },
           { guard: 'woken', target: 'publishing', reenter: true, actions: 'goingWell' },
           { guard: ended('published'), target: 'idle', actions: 'goingWell' },
-          // Blocked or disconnected when it ended, and not any more.
+          // Blocked or disconnected when the operation ended, but no longer.
           { target: 'backing-off', actions: 'goingWell' },
         ],
         onError: [
@@ -212,13 +212,13 @@ export const publisherMachine = parts.createMachine({
         ],
       },
     },
-    standby: { on: whileWaiting, after: { standby: goOn } },
+    standby: { on: whileWaiting, after: { standby: resume } },
     blocked: {
       on: { ...whileWaiting, UNBLOCKED: { target: 'publishing', actions: 'noteUnblocked' } },
     },
-    // Also without a channel: that comes back sooner than it should be used.
-    'backing-off': { on: { ...hears, STOP: 'stopped' }, after: { backoff: goOn } },
-    halted: { on: { ...hears, STOP: 'stopped' }, after: { haltedRetry: goOn } },
+    // Also without a channel: a new one is open before it should be used.
+    'backing-off': { on: { ...noteBroker, STOP: 'stopped' }, after: { backoff: resume } },
+    halted: { on: { ...noteBroker, STOP: 'stopped' }, after: { haltedRetry: resume } },
   },
 });
 

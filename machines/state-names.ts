@@ -4,13 +4,13 @@ import type { projectionMachine } from './projection.ts';
 
 export type ProjectionSnapshot = SnapshotFrom<typeof projectionMachine>;
 
-/** The top-level state of a snapshot: exactly one of five. */
+/** The top-level state of a snapshot: one of five. */
 export function stateOf(snapshot: ProjectionSnapshot): ProjectionState {
   const { value } = snapshot;
   return typeof value === 'string' ? value : ((Object.keys(value)[0] ?? 'idle') as ProjectionState);
 }
 
-/** With its substate, for logs: `live.waiting`. */
+/** The state with its substate, for logs: `live.waiting`. */
 export function fullStateOf(snapshot: ProjectionSnapshot): string {
   const { value } = snapshot;
   return typeof value === 'string' ? value : Object.entries(value).flat().join('.');

@@ -71,10 +71,6 @@ const REMAINING: Readonly<Record<string, number>> = {
   'src/projector/pipeline.ts': 2,
   'src/projector/progress.ts': 1,
   'src/projector/run-loop.ts': 1,
-  'src/publisher/publisher-supervisor.ts': 4,
-  'src/publisher/publisher.ts': 1,
-  'src/publisher/sender.ts': 1,
-  'src/publisher/wake-signal.ts': 1,
   'src/testing/postgres/postgres-backend.ts': 1,
   'src/testing/timed-mutex.ts': 1,
 };

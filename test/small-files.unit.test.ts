@@ -30,7 +30,7 @@ const ALONE: ReadonlySet<string> = new Set([
 
 /** A definition of which a registry has many is a file of its own, however short. */
 const isOneOfAKind = (file: string): boolean =>
-  /^src\/(core\/operator-commands|read-model\/column-changes|cli\/verbs)\//.test(file);
+  /^src\/(core\/operator-commands|read-model\/(?:column-changes|statements)|cli\/verbs)\//.test(file);
 
 /** Importers by file, over src and machines. */
 function importers(): ReadonlyMap<string, readonly string[]> {

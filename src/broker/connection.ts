@@ -6,42 +6,42 @@ import { type Clock, systemClock } from '../core/clock.ts';
 import { connectFailure, reasonOf } from './address.ts';
 
 export interface LinkOptions {
-  /** The nodes of one cluster; the next one is tried when one is away. */
+  /** The nodes of one cluster; if one cannot be reached the next is tried. */
   readonly urls: readonly string[];
   /** Shown by `rabbitmqctl list_connections`. */
   readonly name: string;
-  /** Seconds; a silent broker is found out after two to three of them. Default 5. */
+  /** Seconds between heartbeats; a silent broker is detected after two to three of them. Default 5. */
   readonly heartbeatSeconds?: number;
-  /** Milliseconds that the broker may take for everything that is declared. Default 15000. */
+  /** Milliseconds that all declarations together may take. Default 15000. */
   readonly setupMs?: number;
   readonly clock?: Clock;
 }
 
 /**
- * Declares and consumes on the raw channel it is given, which is a new one after every reconnect; acks on that one too
- * (the library's own ack takes a tag of the old channel to the new one, where it is another message's). `again` declares
- * everything anew on the same channel, when the broker has cancelled the consumer.
+ * Declares and consumes on the raw channel that it is passed, a new one after every reconnect, and acks on that channel too
+ * (the library's own ack would use a tag of the old channel on the new one, where it belongs to another message). `again`
+ * declares everything anew on the same channel, after the broker has cancelled the consumer.
  */
 type Setup = (channel: Channel, again: (reason: string) => void) => Promise<void>;
 
-/** One connection, kept up for as long as it is not closed. */
+/** One connection, opened again whenever it is lost, until it is closed. */
 export interface BrokerLink {
   readonly events$: Observable<BrokerEvent>;
-  /** One per link: an error of any channel takes the whole connection with it. */
+  /** One channel per link: an error of any channel ends the whole connection. */
   openChannel(setup: Setup, options: { readonly confirm: boolean }): ChannelWrapper;
-  /** Gives the present connection up, as if the network had: another one follows. */
+  /** Drops the present connection, as a network failure would; another one is opened. */
   reset(reason: string): void;
   /** Within a few seconds, whatever the broker does. Idempotent. */
   close(): Promise<void>;
 }
 
 const RECONNECT = { baseMs: 400, capMs: 15_000 } as const;
-/** Never at once, whatever the dice say: a broker that refuses us would be asked in a hot loop. */
+/** Least delay, whatever the jitter: otherwise a broker that refuses the connection would be asked in a busy loop. */
 const RECONNECT_AFTER_MS = 100;
 const CONNECT_MS = 5_000;
 const CLOSE_MS = 2_000;
 
-/** Begins to connect at once and never gives up; what becomes of it is told by `events$`. */
+/** Starts to connect at once and never stops trying. `events$` reports what happens. */
 export function openLink(options: LinkOptions): BrokerLink {
   const { urls, name, heartbeatSeconds = 5, setupMs = 15_000, clock = systemClock } = options;
   const events = new Subject<BrokerEvent>();
@@ -50,15 +50,15 @@ export function openLink(options: LinkOptions): BrokerLink {
     connectionOptions: { timeout: CONNECT_MS, clientProperties: { connection_name: name } },
   });
   let failures = 0;
-  /** Counts the connections: what an old one still says is not about the present one. */
+  /** Counts the lost connections, so that late results of an old one are ignored. */
   let lost = 0;
   let ready = false;
   let closing: Promise<void> | null = null;
-  /** Why nothing was declared has been told; that the connection is dropped for it says less. */
-  let told = false;
+  /** FAILED was emitted with the reason; the disconnect that follows has a less exact one. */
+  let reported = false;
   const timers = new Set<() => void>();
 
-  /** The library reads its delay after it has told of the failure; its own is the same every time. */
+  /** The library reads its delay after this event; its own delay would be the same every time. */
   const failed = (): void => {
     failures += 1;
     const ms = RECONNECT_AFTER_MS + fullJitter(failures, RECONNECT, clock.random());
@@ -72,11 +72,11 @@ export function openLink(options: LinkOptions): BrokerLink {
   manager.on('disconnect', ({ err }) => {
     lost += 1;
     failed();
-    // A refusal ends the connection before the refused call hears of it.
+    // A refusal ends the connection before the refused call is rejected.
     if (ready) events.next({ type: 'LOST', reason: `lost RabbitMQ: ${reasonOf(err)}` });
-    else if (!told) events.next({ type: 'FAILED', reason: undeclared(err) });
+    else if (!reported) events.next({ type: 'FAILED', reason: undeclared(err) });
     ready = false;
-    told = false;
+    reported = false;
   });
   manager.on('blocked', ({ reason }) => events.next({ type: 'BLOCKED', reason }));
   manager.on('unblocked', () => events.next({ type: 'UNBLOCKED' }));
@@ -102,9 +102,9 @@ export function openLink(options: LinkOptions): BrokerLink {
     } catch (error) {
       if (lost === here) {
         events.next({ type: 'FAILED', reason: undeclared(error) });
-        told = true;
+        reported = true;
       }
-      // A connection on which nothing was declared would stay as it is, healthy to look at. The next one declares anew.
+      // A connection on which nothing was declared would stay open and look healthy. The next one declares anew.
       drop(channel.connection, 'nothing could be declared');
     } finally {
       cancel();
@@ -121,7 +121,7 @@ export function openLink(options: LinkOptions): BrokerLink {
     events$: events.asObservable(),
     openChannel: (setup, { confirm }) => {
       const wrapper = manager.createChannel({ confirm, setup: (channel: Channel) => setUp(channel, setup) });
-      // Told by FAILED already; without a listener it would end the process.
+      // FAILED has reported it; without a listener the error would end the process.
       wrapper.on('error', () => undefined);
       return wrapper;
     },
@@ -137,7 +137,7 @@ function undeclared(error: unknown): string {
   return `nothing can be declared in RabbitMQ: ${reasonOf(error)}`;
 }
 
-/** A broker that is frozen never answers the farewell, and would hold this process until the heartbeat gives it up. */
+/** A suspended broker never answers the close, and would hold this process until the heartbeat ends the connection. */
 async function closeWithin(manager: AmqpConnectionManager, ms: number, clock: Clock): Promise<void> {
   const closed = new AbortController();
   const late = clock.sleep(ms, closed.signal).then(
@@ -148,7 +148,7 @@ async function closeWithin(manager: AmqpConnectionManager, ms: number, clock: Cl
   closed.abort();
 }
 
-/** Ends the socket under a connection, as if the network had; what reconnects sees no difference. */
+/** Destroys the socket of a connection, as a network failure would; the reconnect treats both alike. */
 function drop(connection: object | undefined, reason: string): void {
   if (connection === undefined || !('stream' in connection)) return;
   const { stream } = connection as { readonly stream: { destroy(error: Error): void } };

@@ -26,7 +26,9 @@ const CATALOGUE = {
   TABLE_NOT_EMPTY:
     "table '{table}' has rows, and '{name}' has not applied an event yet, so rows would be overwritten or counted twice; RESET deletes them, `projectionist adopt {name} --position P` keeps them as the result of all events up to P; or declare another table",
   TABLE_REPLACED:
-    "table '{table}' is not the one that '{name}' has filled (it was dropped, renamed or created again by hand), so rows are missing: RESET deletes its rows and applies every event, `projectionist adopt {name} --position P` keeps its rows as the result of all events up to P; or declare another table",
+    "table '{table}' is not the one that '{name}' has filled (it was dropped, renamed or created again by hand, or is a view of other tables now), so rows are missing: RESET deletes its rows and applies every event, `projectionist adopt {name} --position P` keeps its rows as the result of all events up to P; or declare another table",
+  TABLE_ADDED:
+    "table '{table}' was added to '{name}' after the event at position {cursor}, so the rows of the events up to there are missing in it: RESET empties all tables of '{name}' and applies every event, `projectionist adopt {name} --position {cursor}` goes on without those rows; or declare the table in another projection",
   PROJECTION_REFUSED: '{reason}',
   ADOPT_REFUSED: "'{name}' was not adopted, nothing changed: {reason}",
   TABLE_NOT_DECLARED: "'{name}' does not declare table '{table}', and writes no other tables: add it to its tables",

@@ -42,52 +42,18 @@ export type Changes = Readonly<Record<string, ColumnValue | Change>>;
 /** For each column a condition, joined with AND. `null` matches NULL. */
 export type Where = Readonly<Record<string, ColumnValue | Not>>;
 
+/**
+ * The kinds of statements that write, by their names. Each file of read-model/statements adds its own kind, so that a new
+ * kind changes nothing here.
+ */
+// biome-ignore lint/suspicious/noEmptyInterface: the files of the kinds add to it, which a type alias would not allow
+export interface WriteKinds {}
+
+/** A statement that writes one table. */
+export type Write = WriteKinds[keyof WriteKinds];
+
 /** A write or look-up that a handler returns, as a value: tests can compare it, and the engine can fold it with others. */
-export type Statement = Create | Upsert | Update | Remove | Copy | Lookup | Multi | None;
-
-export interface Create {
-  readonly kind: 'create';
-  readonly table: string;
-  readonly values: Row;
-  /** 'fail' (default): a conflict on any unique key is an error. 'keep': the existing row stays as it is. */
-  readonly onConflict: 'fail' | 'keep';
-}
-
-export interface Upsert {
-  readonly kind: 'upsert';
-  readonly table: string;
-  /** A change is applied to the existing row, or to NULL where there is none. */
-  readonly values: Changes;
-  /** The columns of a unique key that decides whether the row exists; every other column is overwritten or changed. */
-  readonly conflict: readonly string[];
-}
-
-export interface Update {
-  readonly kind: 'update';
-  readonly table: string;
-  readonly set: Changes;
-  readonly where: Where;
-}
-
-export interface Remove {
-  readonly kind: 'remove';
-  readonly table: string;
-  readonly where: Where;
-}
-
-/** Makes new rows of the same table: copied columns of the rows that match, and the values in `set`. */
-export interface Copy {
-  readonly kind: 'copy';
-  readonly table: string;
-  /** The columns that are read, and the columns of the new rows that they are written to, one to one. */
-  readonly from: readonly string[];
-  readonly to: readonly string[];
-  /** Values of the new rows; these override copied values. */
-  readonly set: Row;
-  readonly where: Where;
-  /** The columns of a unique key that decides whether a new row exists already; its other columns are overwritten. */
-  readonly conflict: readonly string[];
-}
+export type Statement = Write | Lookup | Multi | None;
 
 /** Reads one column of one row in the page's transaction, and passes its text to `use`. */
 export interface Lookup {

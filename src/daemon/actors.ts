@@ -7,6 +7,7 @@ import { PageTurns } from '../core/page-turns.ts';
 import type { TableOwners } from '../core/table-owners.ts';
 import { CrashLoopGuard, Mutex } from '../projector/crash-loop-guard.ts';
 import type { HighWaterMarkSource } from '../projector/high-water-mark-source.ts';
+import type { LatencyHistogram } from '../projector/latency.ts';
 import { LockWatch } from '../projector/lock-watch.ts';
 import type { PageSettings } from '../projector/page-request.ts';
 import { PAGE_MIN } from '../projector/page-size-bounds.ts';
@@ -39,6 +40,7 @@ export interface ActorsOptions {
   readonly owners: TableOwners;
   readonly pools: Pools;
   readonly highWaterMark: HighWaterMarkSource;
+  readonly latency: LatencyHistogram;
   /** Each projection's is put in here. */
   readonly workers: Map<string, Worker>;
   /** Hears what the actors do, before the daemon's own `inspect`. */
@@ -54,7 +56,7 @@ export interface ActorsOptions {
 
 /** Sets one actor per projection going, under one supervisor. */
 export function startActors(options: ActorsOptions): Actor<typeof daemonMachine> {
-  const { daemon, pools, highWaterMark, workers, log, onReset, onScanned } = options;
+  const { daemon, pools, highWaterMark, latency, workers, log, onReset, onScanned } = options;
   const { projections, bulkLimit = null } = daemon;
   const shared = pageSettings(options);
   const now = () => performance.now();
@@ -64,7 +66,9 @@ export function startActors(options: ActorsOptions): Actor<typeof daemonMachine>
     const policy = resolvePolicy(daemon, projection.policy);
     const settings = { ...shared, policy };
     const { name } = projection;
-    const progress = new Progress(now, daemon.board?.slot(name));
+    const label = { projection: name };
+    latency.zero(label);
+    const progress = new Progress(now, daemon.board?.slot(name), (seconds) => latency.observe(label, seconds));
     const start = options.starts.get(name);
     const runner = new ProjectionRunner({
       projection,

@@ -95,7 +95,6 @@ export interface DaemonPort {
   ready(): boolean;
   /** How pushes come in; null where no broker is used. Whatever it says, events are found. */
   broker(): BrokerStatus | null;
-  /** From append to visible row, a histogram for each projection that has been started. */
   /** Projections that have backed off for 10 s and more without getting anywhere. */
   backingOff(): readonly BackingOff[];
   /** What is wrong with the event store, and what to do; null while it is as it has to be. */
@@ -104,7 +103,8 @@ export interface DaemonPort {
   unhandled(): readonly UnhandledEvents[];
   /** The first event of an instance that it has read: projections apply such events as one history. Null: none. */
   instanceEvents(): InstanceEvents | null;
-  latency(): readonly LatencyMetrics[];
+  /** From append to visible row: a histogram for each projection that has been started. */
+  latency(): Promise<readonly LatencyMetrics[]>;
   /** Calls back on each change of state; returns the way to end that. */
   onTransition(
     listener: (change: { readonly name: string; readonly from: string; readonly to: string }) => void,

@@ -3,7 +3,7 @@ import type { Log } from '../core/log.ts';
 import type { TableOwners } from '../core/table-owners.ts';
 import { checkStore } from '../event-store/checks.ts';
 import { createAuditor } from '../event-store/late-arrivals.ts';
-import { readReplaced } from '../event-store/table-oids.ts';
+import { readReplaced } from '../event-store/table-ids.ts';
 import type { HighWaterMarkCache } from '../projector/high-water-mark-cache.ts';
 import { readCursors } from '../state/projection-state.ts';
 import { refuseOverlapping } from '../state/refusal.ts';

@@ -44,7 +44,7 @@ export interface Broker {
   stop(): Promise<void>;
 }
 
-const PATIENCE_MS = 10_000;
+const CONNECT_MS = 10_000;
 /** Messages that are nothing to us are told this often, however many there are: anybody may send them. */
 const SAMPLE_MS = 60_000;
 
@@ -93,7 +93,7 @@ export function startBroker(parts: BrokerParts): Broker {
 
 /** The machine of the connection, whose changes of state are logged. */
 function watchedActor(log: Log, inspect: Observer | undefined) {
-  const actor = createActor(brokerMachine, { ...observers(inspect), input: { patienceMs: PATIENCE_MS } });
+  const actor = createActor(brokerMachine, { ...observers(inspect), input: { connectWithinMs: CONNECT_MS } });
   let from = 'connecting';
   actor.subscribe({
     next: ({ value, context: { detail } }) => {

@@ -16,6 +16,7 @@ import { CommandInbox } from '../operations/command-inbox.ts';
 import { FailureService } from '../operations/dry-run/failure-service.ts';
 import type { HandlerOrigin } from '../projector/handler-origin.ts';
 import { createHighWaterMarkCache, type HighWaterMarkCache } from '../projector/high-water-mark-cache.ts';
+import { createLatencyHistogram, readLatencies } from '../projector/latency.ts';
 import { haltForUncaughtError } from '../projector/uncaught-error-halt.ts';
 import { type Heartbeat, readHeartbeat } from '../state/heartbeat.ts';
 import { type ActorsOptions, childOf, startActors, type Worker } from './actors.ts';
@@ -55,6 +56,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
   readonly #subscriptions: Subscription[] = [];
   readonly #stored: StateCache;
   readonly #hints = new WakeupMetrics();
+  readonly #latency = createLatencyHistogram();
   readonly #databaseError: DatabaseAvailability;
   readonly #failures: FailureService;
   #pools: Pools | null = null;
@@ -91,14 +93,12 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
   async start(): Promise<void> {
     const { database, schema = 'public', extensionSchemas, projections, notify = true } = this.#options;
     const { broker = null, patience = {}, secondStore = false } = this.#options;
-    const place = { database, schema, extensionSchemas };
-    const own = { ...place, projections, id: this.id };
+    const own = { database, schema, extensionSchemas, projections, id: this.id };
     const pools = openPools({ ...own, patience, onControlClosed: () => this.#highWaterMark?.invalidate() });
     this.#pools = pools;
     const { signal } = this.#ending;
     const preparing = { ...own, owners: this.#owners, notify, secondStore, log: this.#log, signal };
-    const prepared = prepareDatabase(pools, preparing);
-    const starts = await prepared.catch(async (error: unknown) => {
+    const starts = await prepareDatabase(pools, preparing).catch(async (error: unknown) => {
       await this.stop();
       throw error;
     });
@@ -127,7 +127,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
     });
     this.#root = this.#startActors(highWaterMark, pools, starts);
     this.#inbox = this.#openInbox(pools);
-    this.#publisher = this.#options.publisher?.({ ...place, owner: this.id, highWaterMark, log: this.#log }) ?? null;
+    this.#publisher = this.#options.publisher?.({ ...own, owner: this.id, highWaterMark, log: this.#log }) ?? null;
     if (broker !== null) {
       const reset = (name: string) => this.send(name, 'RESET', { by: 'broker' });
       this.#broker = startBroker({ ...broker, id: this.id, projections, reset, hints: this.#hints, log: this.#log });
@@ -142,7 +142,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
         push$: this.#broker?.push$ ?? NEVER,
         log: this.#log,
         onPoll: (poll) => this.#deliver(poll),
-        onTrouble: this.#databaseError.refused,
+        onDatabaseError: this.#databaseError.refused,
         onAnswer: this.#databaseError.answered,
       }),
       interval(1000).subscribe(this.#tasks.check),
@@ -163,6 +163,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
       owners: this.#owners,
       pools,
       highWaterMark,
+      latency: this.#latency,
       workers: this.#workers,
       starts,
       inspect: watchTransitions((change) => this.#announce(change), this.#log),
@@ -173,7 +174,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
   }
 
   #deliver(poll: PollResult): void {
-    this.#hints.looked(poll);
+    this.#hints.polled(poll);
     if (poll.again) this.#tasks?.store.forget();
     if (poll.source === 'schedule') {
       void this.#tasks?.store.poll(poll.head);
@@ -233,6 +234,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
       backingOffSince: (name) => this.#tasks?.backingOff.since(name) ?? null,
       owner: this.id,
       databaseError: this.#databaseError,
+      latency: this.#latency,
       hints: this.#hints,
       broker: this.#broker,
       publisher: this.#publisher,
@@ -256,7 +258,7 @@ export class Daemon extends DaemonOperations implements DaemonPort, AsyncDisposa
   readonly broker = (): BrokerStatus | null => this.#broker?.status() ?? null;
   /** How projections were woken, and what no hint announced, since the start. */
   readonly hints = (): WakeupCounts => this.#hints.metrics(this.#highWaterMark?.latest() ?? 0n);
-  readonly latency = () => [...this.#workers].map(([name, { progress }]) => progress.latency.metrics(name));
+  readonly latency = () => readLatencies(this.#latency);
 
   onTransition(listener: (change: Transition) => void): () => void {
     this.#listeners.add(listener);

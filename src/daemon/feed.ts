@@ -22,20 +22,20 @@ export interface FeedParts {
   /** The database answered a look. */
   readonly onAnswer: () => void;
   /** The database refused a look or a heartbeat. */
-  readonly onTrouble: (error: unknown) => void;
+  readonly onDatabaseError: (error: unknown) => void;
 }
 
 /** Everything that says when to look, until it is unsubscribed. */
 export function startFeed(parts: FeedParts): Subscription {
   const { highWaterMark, listener, schema, notify = true, push$, requeueEveryMs = 60_000, log, onPoll } = parts;
-  const { onAnswer, onTrouble } = parts;
+  const { onAnswer, onDatabaseError } = parts;
   const channel = notify ? channelOf(schema) : null;
   // Each source by itself, so that the others go on meanwhile; and all of it, for what dies between them.
   const polls$ = defer(() =>
     wakeups({
       requeueEveryMs,
       onAnswer,
-      onTrouble,
+      onDatabaseError,
       notify$: notifications(listener, channel).pipe(restarted('notify', log)),
       push$: push$.pipe(restarted('push', log)),
       heartbeatMs: HEARTBEAT_MS,

@@ -3,7 +3,7 @@ import { PUBLISHER_NAME, type PublisherStatus } from '../core/publisher.ts';
 import type { ProjectionStatus, UnhandledEvents } from '../core/status.ts';
 import type { WakeupCounts, WakeupMetrics } from '../feed/wakeup-metrics.ts';
 import type { PoolCounts } from '../postgres/pool.ts';
-import type { LatencyMetrics } from '../projector/latency.ts';
+import type { LatencyHistogram } from '../projector/latency.ts';
 import type { PageMetrics } from '../projector/page-metrics.ts';
 import type { Progress } from '../projector/progress.ts';
 import type { DatabaseAvailability } from './database-availability.ts';
@@ -24,6 +24,8 @@ export interface DaemonMetrics {
   /** Transactions that hold the head, with their age in seconds (null: this role may not see it). */
   readonly holders: readonly { readonly seconds: number | null }[];
   readonly projections: readonly ProjectionMetrics[];
+  /** From append to visible row, by projection. It goes on counting. */
+  readonly latency: LatencyHistogram;
   readonly hints: WakeupCounts;
   readonly unhandled: readonly UnhandledEvents[];
   readonly broker: BrokerStatus | null;
@@ -40,8 +42,6 @@ export interface ProjectionMetrics {
   /** Events passed over since the last reset. */
   readonly skipped: number;
   readonly pages: PageMetrics;
-  /** From append to visible row. */
-  readonly latency: LatencyMetrics;
   /** How long the projection has been waiting for a connection to apply its page; 0 while it does not. */
   readonly turnSeconds: number;
   /** How long the pull under way has been at one try of a page, or at reading; 0 while there is none. */
@@ -54,6 +54,7 @@ export interface ProjectionMetrics {
 export interface MetricSources extends StatusSources {
   readonly pools: Pools;
   readonly databaseError: DatabaseAvailability;
+  readonly latency: LatencyHistogram;
   readonly hints: WakeupMetrics;
   readonly broker: { status(): BrokerStatus } | null;
   readonly publisher: RunningPublisher | null;
@@ -74,6 +75,7 @@ export async function readMetrics(sources: MetricSources): Promise<DaemonMetrics
       const progress = sources.workers.get(status.name)?.progress;
       return progress === undefined ? [] : [ofProjection(status, views.get(status.name), progress)];
     }),
+    latency: sources.latency,
     hints: hints.metrics(highWaterMark.latest() ?? 0n),
     unhandled: highWaterMark.unhandled(),
     broker: sources.broker?.status() ?? null,
@@ -96,7 +98,6 @@ function ofProjection(status: ProjectionStatus, view: StoredView | undefined, pr
     alarm: (view?.alarm ?? null) !== null,
     skipped: view?.skipped ?? 0,
     pages: progress.pages.metrics(),
-    latency: progress.latency.metrics(status.name),
     turnSeconds: progress.waitedMs / 1000,
     stalledSeconds: progress.stalledMs / 1000,
     backingOffSeconds:

@@ -26,7 +26,7 @@ export interface DaemonOptions extends Partial<FailurePolicy> {
   readonly bulkLimit?: number | null;
   /** Whether appends send a NOTIFY and this daemon listens. Default true. */
   readonly notify?: boolean;
-  /** Whether a start may create an event store in a database that has one in another schema. Default false: STORE_ELSEWHERE. */
+  /** Whether a start may create an event store in schema public if another schema has one. Default false: STORE_ELSEWHERE. */
   readonly secondStore?: boolean;
   /** How long silence is borne before a connection counts as lost. Each has its default. */
   readonly patience?: Partial<Timeouts>;

@@ -14,7 +14,7 @@ export interface EventStoreOptions {
   readonly extensionSchemas?: readonly string[] | undefined;
   /** Whether appends send a NOTIFY. Default true; off where transactions with appends are going to be PREPAREd. */
   readonly notify?: boolean;
-  /** Whether an event store may be created in a database that has one in another schema. Default false: STORE_ELSEWHERE. */
+  /** Whether an event store may be created in schema public if another schema has one. Default false: STORE_ELSEWHERE. */
   readonly secondStore?: boolean;
 }
 

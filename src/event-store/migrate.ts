@@ -9,7 +9,7 @@ import { searchPath } from '../postgres/session-settings.ts';
 import { refuseForeignStore } from './foreign-store.ts';
 import { describeNewStore, findNewStore, refuseSecondStore } from './new-store.ts';
 import { runDdl } from './projection-ddl.ts';
-import { recordUnknownOids } from './table-oids.ts';
+import { recordUnknownIds } from './table-ids.ts';
 import { areFunctionsMissing, repairTriggers } from './triggers.ts';
 
 /** Any fixed number: daemons that migrate at the same time take turns on it. */
@@ -25,7 +25,7 @@ export interface MigrateOptions {
   readonly projections: readonly Projection[];
   /** What was wrong with a trigger of the store, which is right again when the migration commits. */
   readonly onRepair?: (text: string) => void;
-  /** Whether a second event store may be created in a database that has one in another schema. Default true. */
+  /** Whether a second event store may be created in schema public if another schema of the database has one. Default true. */
   readonly secondStore?: boolean;
   /** The schema had no event store, and has a new, empty one when the migration commits. */
   readonly onNewStore?: (text: string) => void;
@@ -64,7 +64,7 @@ export async function migrate(sql: Sql, options: MigrateOptions): Promise<number
     // The first migration makes them all.
     if (ran < files.length) for (const text of repaired) options.onRepair?.(text);
     if (newStore !== null && ran > 0) options.onNewStore?.(describeNewStore(newStore));
-    await recordUnknownOids(tx);
+    await recordUnknownIds(tx);
     for (const { name, schema: ddl } of options.projections) if (ddl !== '') await runDdl(tx, name, ddl);
     return ran;
   });

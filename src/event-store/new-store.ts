@@ -31,9 +31,16 @@ export async function findNewStore(sql: Queryable, schema: string): Promise<NewS
   return row.exists ? null : { database: row.database, schema, others: row.others };
 }
 
-/** @throws EngineError STORE_ELSEWHERE where another schema of the database has an event store */
+/** The schema of a daemon that was given none. */
+const DEFAULT_SCHEMA = 'public';
+
+/**
+ * A second store is only created in a schema that the operator has named: a missing SCHEMA is a mistake, a new one mostly a new
+ * environment, which the warning names.
+ * @throws EngineError STORE_ELSEWHERE where the schema is the default one and another one has an event store
+ */
 export function refuseSecondStore({ database, schema, others }: NewStore): void {
-  if (others.length === 0) return;
+  if (others.length === 0 || schema !== DEFAULT_SCHEMA) return;
   throw new EngineError('STORE_ELSEWHERE', { database, schema, others: others.join(', ') });
 }
 

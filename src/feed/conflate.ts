@@ -1,9 +1,9 @@
 import { defer, Observable, type ObservableInput, type OperatorFunction } from 'rxjs';
 
 /**
- * Runs `project` for one value at a time. What arrives meanwhile is not queued: one more run follows, for what `combine`
- * makes of it (the latest, unless told otherwise). A burst of a thousand hints is two runs, and no hint that came during
- * a run is lost.
+ * Runs `project` for one value at a time. Values that arrive meanwhile are not queued: one more run follows, for the value
+ * that `combine` makes of them (default: the latest). A burst of a thousand wakeups is two runs, and no wakeup that came
+ * during a run is lost.
  */
 export function conflateMap<T, R>(
   project: (value: T) => ObservableInput<R>,
@@ -24,14 +24,14 @@ export function conflateMap<T, R>(
           error: (error: unknown) => subscriber.error(error),
           complete: () => {
             running = false;
-            goOn();
+            runNext();
           },
         });
         subscriber.add(inner);
       };
 
-      // A loop: runs that end at once and hint at the next one would overflow the stack.
-      const goOn = (): void => {
+      // A loop: with recursion, runs that end at once and cause the next one would overflow the stack.
+      const runNext = (): void => {
         if (looping) return;
         looping = true;
         while (!running && pending !== null && !subscriber.closed) {
@@ -47,12 +47,12 @@ export function conflateMap<T, R>(
         source.subscribe({
           next: (value) => {
             pending = { value: pending === null ? value : combine(pending.value, value) };
-            goOn();
+            runNext();
           },
           error: (error: unknown) => subscriber.error(error),
           complete: () => {
             done = true;
-            goOn();
+            runNext();
           },
         }),
       );

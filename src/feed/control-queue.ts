@@ -4,14 +4,14 @@ import type { BrokerEvent } from '../core/broker.ts';
 import { MAX_PUSH_BYTES, parseObject } from './push.ts';
 
 export interface ControlQueueOptions extends LinkOptions {
-  /** Durable; declared if it is not there. Who may write into it may reset: that is for the broker's permissions. */
+  /** Durable; declared if it does not exist. Whether a user may write to it, and so reset, is for the broker's permissions. */
   readonly queue: string;
   /**
-   * Carries out a reset. Resolves when it is over, however it ended; rejects when nothing was begun and the message should
-   * stay for another daemon, or the next start.
+   * Carries out a reset. Resolves when the reset has ended, with success or not; rejects if it was not begun and the message
+   * must stay for another daemon or for the next start.
    */
   readonly reset: (name: string) => Promise<void>;
-  /** Told of messages that ask for nothing, with the reason. */
+  /** Called with the reason for each message that requests no reset. */
   readonly onRefused: (reason: string) => void;
 }
 
@@ -22,7 +22,7 @@ export interface ControlQueue {
 
 const RESET_TYPE = 'Readview.Reset';
 
-/** Consumes control messages, one at a time, over a connection of its own: a queue that is refused must not take the pushes along. */
+/** Consumes control messages, one at a time, over its own connection: a queue that is refused must not stop the pushes. */
 export function openControlQueue(options: ControlQueueOptions): ControlQueue {
   const { queue, reset, onRefused } = options;
   const link = openLink(options);
@@ -36,16 +36,16 @@ export function openControlQueue(options: ControlQueueOptions): ControlQueue {
           try {
             channel.ack(message);
           } catch {
-            // The connection went meanwhile: it is delivered again, and a second reset ends in the same rows.
+            // The connection was lost meanwhile: the message is delivered again, and a second reset gives the same rows.
           }
         };
-        const asked = readControl(message.content, message.properties.headers);
-        if ('refused' in asked) {
-          onRefused(asked.refused);
+        const request = readControl(message.content, message.properties.headers);
+        if ('refused' in request) {
+          onRefused(request.refused);
           return done();
         }
-        // Not acked after a rejection: it goes back into the queue with this connection.
-        reset(asked.reset).then(done, () => undefined);
+        // Not acked after a rejection: the message returns to the queue when this connection ends.
+        reset(request.reset).then(done, () => undefined);
       });
     },
     { confirm: false },
@@ -54,17 +54,17 @@ export function openControlQueue(options: ControlQueueOptions): ControlQueue {
 }
 
 /**
- * `{"type":"Readview.Reset","name":"band"}` as the body, or the same two as headers. Anything else is refused, with the
- * reason; never throws.
+ * Reads `{"type":"Readview.Reset","name":"band"}` from the body, or the same two fields from the headers. Anything else is
+ * refused with a reason. Never throws.
  */
 export function readControl(
   content: Buffer,
   headers: Readonly<Record<string, unknown>> | undefined,
 ): { readonly reset: string } | { readonly refused: string } {
   if (content.length > MAX_PUSH_BYTES) return { refused: `${content.length} bytes are too many` };
-  const said = headers?.['type'] === undefined ? parseObject(content) : headers;
-  if (said === null) return { refused: 'it is not a JSON object' };
-  const { type, name } = said;
+  const given = headers?.['type'] === undefined ? parseObject(content) : headers;
+  if (given === null) return { refused: 'it is not a JSON object' };
+  const { type, name } = given;
   if (type !== RESET_TYPE) return { refused: `its type is not ${RESET_TYPE}` };
   if (typeof name !== 'string' || name === '' || name.length > 63) return { refused: 'it names no projection' };
   return { reset: name };

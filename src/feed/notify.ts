@@ -3,7 +3,7 @@ import { NEVER, Observable } from 'rxjs';
 import type { Sql } from '../postgres/pool.ts';
 
 /**
- * The channel on which appends of a schema are announced; the trigger function of sql/006_channel.sql computes the same.
+ * The channel of the NOTIFYs for appends to a schema; the trigger function of sql/006_channel.sql computes the same name.
  * PostgreSQL refuses a NOTIFY on a channel of more than 63 bytes, and cuts the name in a LISTEN.
  */
 export function channelOf(schema: string): string {
@@ -13,9 +13,9 @@ export function channelOf(schema: string): string {
 }
 
 /**
- * Emits for each NOTIFY of an append, and once whenever listening begins (again): what was announced while the
- * connection was away is gone. Losing the connection is not an error; it comes back by itself, and the
- * heartbeat covers the time until then. Without a channel: silence.
+ * Emits for each NOTIFY of an append, and once whenever listening begins (again), since NOTIFYs are lost while there is no
+ * connection. A lost connection is not an error: it is opened again, and the heartbeat covers the time until then. Never
+ * emits without a channel.
  */
 export function notifications(sql: Sql, channel: string | null): Observable<void> {
   if (channel === null) return NEVER;

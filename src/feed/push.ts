@@ -1,32 +1,32 @@
 import type { Buffer } from 'node:buffer';
 import { positionOrNull } from '../core/position.ts';
 
-/** Bytes of a body that are looked into; a bigger one is a wake-up like any other. */
+/** Greatest size of a body that is parsed. A larger one is a wakeup like any other. */
 export const MAX_PUSH_BYTES = 64 * 1024;
 
-/** A message as far as it matters here. */
+/** The parts of a message that are used. */
 export interface PushMessage {
   readonly content: Buffer;
-  /** The exchange it came by; '' when it was put into the queue directly. */
+  /** The exchange that routed it; '' if it was published directly to the queue. */
   readonly exchange: string;
-  /** As the publisher wrote them: never trusted. */
+  /** Set by the sender: never trusted. */
   readonly headers: Readonly<Record<string, unknown>> | undefined;
 }
 
 /**
- * What a message is worth. Everything that came by the exchange says "look now", whoever sent it and whatever it holds;
- * the position is for the figures alone.
+ * The kind of a message. Every message from the exchange causes a poll, whatever its sender and its content; the position is
+ * used for metrics alone.
  */
 export type Push =
   | { readonly kind: 'event'; readonly position: bigint }
-  /** By the exchange, without a position that could be one: from another publisher, or forged. */
+  /** From the exchange, without a valid position: from another publisher, or forged. */
   | { readonly kind: 'unknown' }
   | { readonly kind: 'malformed' }
   | { readonly kind: 'oversized' }
-  /** Not by the exchange: nobody of ours puts anything into this queue. */
+  /** Not from the exchange: no part of the engine publishes directly to this queue. */
   | { readonly kind: 'foreign' };
 
-/** Decides on a message; sized before it is parsed. Never throws. */
+/** Classifies a message; the size is checked before it is parsed. Never throws. */
 export function readPush({ content, exchange, headers }: PushMessage, ownExchange: string): Push {
   if (exchange !== ownExchange) return { kind: 'foreign' };
   if (content.length > MAX_PUSH_BYTES) return { kind: 'oversized' };
@@ -46,7 +46,7 @@ export function parseObject(content: Buffer): Readonly<Record<string, unknown>> 
   }
 }
 
-/** A decimal string from 1 to 2^63 - 1: a JSON number may have lost its last digits on the way. */
+/** A decimal string from 1 to 2^63 - 1; a JSON number may have lost its last digits. */
 export function readPosition(value: unknown): bigint | null {
   const position = typeof value === 'string' ? positionOrNull(value) : null;
   return position === 0n ? null : position;

@@ -6,36 +6,36 @@ import { type Clock, systemClock } from '../core/clock.ts';
 import { type Push, readPush } from './push.ts';
 
 export interface PushOptions extends LinkOptions {
-  /** Durable topic exchange; declared if it is not there. */
+  /** Durable topic exchange; declared if it does not exist. */
   readonly exchange: string;
   /** Names of the events that the projections handle. */
   readonly eventNames: readonly string[];
 }
 
-/** What RabbitMQ pushes to this daemon. */
+/** The messages that RabbitMQ pushes to this daemon. */
 export interface Pushes {
   readonly link$: Observable<BrokerEvent>;
-  /** Every message, as soon as it is here, one by one: conflate it. */
+  /** Every message as soon as it arrives. The consumer has to conflate them. */
   readonly push$: Observable<Push>;
-  /** Takes the queue with it. */
+  /** The queue is deleted with the connection. */
   close(): Promise<void>;
 }
 
 /**
- * Messages under way to this process, and milliseconds between acks: 1250 a second at most. A flood is held back at the
- * broker, which drops the older ones, and leaves the event loop to the projections.
+ * Messages delivered and not acked, and milliseconds between acks: 1250 messages a second at most. A flood stays at the
+ * broker, which drops the older messages, and the event loop stays free for the projections.
  */
 const PREFETCH = 25;
 const ACK_MS = 20;
 /**
- * What waits while this process is busy or paused; older ones are dropped. One hint says as much as a thousand, and a
- * queue that grew would only tire the broker.
+ * Messages that wait while this process is busy or suspended; older ones are dropped. One wakeup has the effect of a
+ * thousand, and a queue without a limit would only load the broker.
  */
 const QUEUE_LIMITS = { maxLength: 1000, arguments: { 'x-overflow': 'drop-head', 'x-max-length-bytes': 8_000_000 } };
-/** Of a routing key, by the protocol. */
+/** Greatest length of a routing key in AMQP. */
 const MAX_KEY_BYTES = 255;
 
-/** Begins to connect and consume at once. Never throws, never rejects: without a broker there are no pushes. */
+/** Starts to connect and consume at once. Never throws and never rejects: without a broker there are no pushes. */
 export function openPushes(options: PushOptions): Pushes {
   const { exchange, eventNames, clock = systemClock } = options;
   const push = new Subject<Push>();
@@ -44,7 +44,7 @@ export function openPushes(options: PushOptions): Pushes {
     async (channel, again) => {
       await channel.prefetch(PREFETCH);
       await channel.assertExchange(exchange, 'topic', { durable: true });
-      // Named by the server and exclusive: it is this connection's, and gone with it.
+      // Named by the server and exclusive: it belongs to this connection and is deleted with it.
       const { queue } = await channel.assertQueue('', {
         exclusive: true,
         autoDelete: true,
@@ -66,8 +66,8 @@ export function openPushes(options: PushOptions): Pushes {
 }
 
 /**
- * Keys are `<aggregate name>.<event name>`, and an aggregate name has dots of its own. An event whose name no routing key
- * can hold is never pushed; the schedule finds it.
+ * Keys are `<aggregate name>.<event name>`, and an aggregate name can have dots. An event whose name is too long for a
+ * routing key is never pushed; the schedule finds it.
  */
 export function bindingKeys(eventNames: readonly string[]): readonly string[] {
   return [...new Set(eventNames)].map((name) => `#.${name}`).filter((key) => Buffer.byteLength(key) <= MAX_KEY_BYTES);
@@ -76,8 +76,8 @@ export function bindingKeys(eventNames: readonly string[]): readonly string[] {
 type Delivery = Parameters<Channel['ack']>[0];
 
 /**
- * Everything is acked, whatever it is: what is given back would be sent again, thousands of times a second. One ack for
- * all that came within a few milliseconds.
+ * Every message is acked, whatever its kind: a rejected one would be delivered again, thousands of times a second. One ack
+ * covers all messages of a few milliseconds.
  */
 export function acknowledger(channel: Pick<Channel, 'ack'>, clock: Clock): (message: Delivery) => void {
   let last: Delivery | null = null;
@@ -88,7 +88,7 @@ export function acknowledger(channel: Pick<Channel, 'ack'>, clock: Clock): (mess
     try {
       channel.ack(message, true);
     } catch {
-      // The channel has gone since, and what it had delivered with it; the next channel has a queue of its own.
+      // The channel has ended meanwhile, with its queue; the next channel has a new queue.
     }
   };
   return (message) => {

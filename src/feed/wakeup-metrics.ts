@@ -3,25 +3,25 @@ import type { PollResult, WakeupSource } from './wakeups.ts';
 
 export type ControlEnd = 'carriedOut' | 'failed' | 'refused';
 
-/** How well hints work, since the start of the daemon. Counts only rise. */
+/** Counts of wakeups and their effect since the start of the daemon. They only rise. */
 export interface WakeupCounts {
-  /** Looks that found something, by the hint that began them; every scheduled one counts. */
+  /** Polls that found something, by the wakeup that caused them; every scheduled one counts. */
   readonly wakeups: Readonly<Record<WakeupSource, number>>;
-  /** Messages, by what they were worth. All but `foreign` wake. */
+  /** Messages by kind. All kinds but `foreign` cause a poll. */
   readonly pushes: Readonly<Record<Push['kind'], number>>;
-  /** Messages of the control queue, by how they ended. */
+  /** Messages of the control queue by outcome. */
   readonly controls: Readonly<Record<ControlEnd, number>>;
-  /** Positions that a hint, NOTIFY or push, had announced when they were found. */
+  /** Positions that were found after a wakeup, by NOTIFY or push. */
   readonly announced: number;
-  /** Positions that the heartbeat found, with no hint before it. */
+  /** Positions that the heartbeat found, without a wakeup before it. */
   readonly missed: number;
   /** missed / (announced + missed), 0 to 1; 0 while nothing was found. */
   readonly missedRate: number;
-  /** The last position a push named, a decimal string; null while none did, or the store has not come as far (or never will). */
+  /** The last position in a push, a decimal string; null while there was none, or if it is above the high-water mark. */
   readonly lastPushed: string | null;
 }
 
-/** Counts hints and what they led to. Pure: told of everything, asks for nothing. */
+/** Counts wakeups and their effect. Pure: it has no I/O. */
 export class WakeupMetrics {
   readonly #wakeups: Record<WakeupSource, number> = { schedule: 0, notify: 0, push: 0, again: 0, heartbeat: 0 };
   readonly #pushes: Record<Push['kind'], number> = { event: 0, unknown: 0, malformed: 0, oversized: 0, foreign: 0 };
@@ -39,15 +39,15 @@ export class WakeupMetrics {
     this.#controls[end] += 1;
   }
 
-  looked({ source, from, head }: PollResult): void {
+  polled({ source, from, head }: PollResult): void {
     this.#wakeups[source] += 1;
-    // A schedule begins with the whole history, and looks in place of a hint that waits: it is counted on neither side.
+    // The first scheduled poll covers the whole history, and a scheduled poll replaces a wakeup that waits: it is counted on neither side.
     if (head <= from || source === 'schedule') return;
     if (source === 'heartbeat') this.#missed += head - from;
     else this.#announced += head - from;
   }
 
-  /** `head`: the safe head, beyond which nothing is believed. */
+  /** @param head the high-water mark; a pushed position above it is not reported */
   metrics(head: bigint): WakeupCounts {
     const announced = Number(this.#announced);
     const missed = Number(this.#missed);

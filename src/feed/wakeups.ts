@@ -17,12 +17,12 @@ import {
 } from 'rxjs';
 import { conflateMap } from './conflate.ts';
 
-/** Where a hint came from. */
+/** The source of a wakeup. */
 export type WakeupSource = 'schedule' | 'notify' | 'push' | 'heartbeat' | 'again';
 
 /**
- * Of the hints that wait, the look is ascribed to this one: a schedule must be seen, and a heartbeat has found something
- * only where no hint came.
+ * If several wakeups wait, the poll counts for the one with the highest number: a scheduled poll must be emitted, and a
+ * heartbeat has found something only if no other wakeup came.
  */
 const PRECEDENCE: Readonly<Record<WakeupSource, number>> = {
   schedule: 3,
@@ -32,81 +32,81 @@ const PRECEDENCE: Readonly<Record<WakeupSource, number>> = {
   heartbeat: 0,
 };
 
-/** One look at the store, begun by a hint. */
+/** One poll of the store, caused by a wakeup. */
 export interface PollResult {
   readonly source: WakeupSource;
-  /** The head of the look before, and of this one. */
+  /** The high-water mark of the previous poll, and of this one. */
   readonly from: bigint;
   readonly head: bigint;
-  /** The first look after earlier ones stopped to count: everything is visited, whatever the head. */
+  /** The first poll after earlier results became invalid: every projection is woken, even if the high-water mark is the same. */
   readonly again: boolean;
 }
 
-/** What a look saw. */
+/** The result of a poll. */
 export interface Seen {
-  /** The safe head. */
+  /** The high-water mark. */
   readonly position: bigint;
-  /** Highest position drawn. */
+  /** Highest position that was allocated. */
   readonly lastAllocated: bigint;
-  /** An appender still holds the head back. */
+  /** An open transaction of an appender still holds the high-water mark back. */
   readonly open: boolean;
 }
 
 export interface WakeupSources {
-  /** NOTIFY of an append: when, never what. */
+  /** NOTIFYs of appends: they say when to poll, not what there is. */
   readonly notify$: Observable<unknown>;
-  /** Messages of a broker, one by one: when, never what. Default silence. */
+  /** Messages of a broker, one by one: they say when to poll, not what there is. Default: none. */
   readonly push$?: Observable<unknown>;
-  /** Milliseconds between visits of everything. */
+  /** Milliseconds between polls that wake every projection. */
   readonly requeueEveryMs: number;
-  /** Milliseconds between heartbeats, which find what no hint announced. */
+  /** Milliseconds between heartbeats, which find events without a wakeup. */
   readonly heartbeatMs: number;
-  /** Last allocated position: the cheapest statement there is, since several follow each hint. */
+  /** Reads the last allocated position. It must be cheap, since it runs several times after each wakeup. */
   readonly lastAllocated: () => ObservableInput<bigint>;
-  /** The same, with whatever else is read once a heartbeat. Default `drawn`. */
+  /** The same, and anything else that is read once per heartbeat. Default `lastAllocated`. */
   readonly heartbeat?: () => ObservableInput<bigint>;
-  /** Looks for the safe head. */
+  /** Reads the high-water mark. */
   readonly poll: () => ObservableInput<Seen>;
-  /** Counts up when what earlier looks found no longer counts: a lost connection, positions taken back. */
+  /** Counts up when earlier results become invalid: a lost connection, positions taken back. */
   readonly epoch?: () => number;
-  /** Told of every look or heartbeat that the database refused. */
-  readonly onTrouble: (error: unknown) => void;
-  /** Told of every look that went well. After a heartbeat that failed, the next one that does not makes one. */
+  /** Called for every poll and heartbeat that fails. */
+  readonly onDatabaseError: (error: unknown) => void;
+  /** Called for every poll that succeeds. The next heartbeat after a failed one polls. */
   readonly onAnswer?: () => void;
   readonly scheduler?: SchedulerLike;
 }
 
-/** Milliseconds in which pushes are one: a flood must not cost timers for each. Fewer than until the first look again. */
+/** Milliseconds in which pushes count as one: a flood must not cost a timer for each. Less than POLL_AGAIN_MS[0]. */
 const PUSHES_MS = 3;
-/** After a hint the sequence is looked at after these milliseconds: the hint's slot may have announced others too. */
-const LOOK_AGAIN_MS = [4, 16, 64] as const;
-/** While an appender is open: milliseconds until it is looked at again; the last one repeats. */
+/** Milliseconds after a wakeup at which the sequence is read again: one NOTIFY can stand for several appends. */
+const POLL_AGAIN_MS = [4, 16, 64] as const;
+/** While an appender is open: milliseconds until the next poll; the last value repeats. */
 const WHILE_OPEN_MS = [2, 5, 10, 20, 50, 100, 250] as const;
 
 /**
- * Merges schedule, NOTIFY, pushes and heartbeat into looks at the store, one at a time, conflated: the hint says when, the
- * store says what. Emits a look when the head has moved, and every scheduled one. A failed look emits nothing; the next hint
- * tries again, so the stream never ends by an error.
+ * Merges schedule, NOTIFY, pushes and heartbeat into polls of the store, one at a time, conflated: a wakeup says when to
+ * poll, the store says what there is. Emits a poll when the high-water mark has moved, and every scheduled one. A failed
+ * poll emits nothing; the next wakeup polls again, so the stream never ends with an error.
  */
 export function wakeups(sources: WakeupSources): Observable<PollResult> {
   const { notify$, push$ = NEVER, requeueEveryMs, heartbeatMs, scheduler } = sources;
   let head = 0n;
-  /** Null when the last look failed: what it would have found is still to be found. */
+  /** Null when the last poll failed, so that the next heartbeat polls. */
   let lastAllocated: bigint | null = 0n;
   let openFor = 0;
   let epoch = 0;
   const epochNow = (): number => sources.epoch?.() ?? 0;
 
   const scheduled$ = timer(0, requeueEveryMs, scheduler).pipe(map((): WakeupSource => 'schedule'));
-  const hints$ = merge(
+  const wakeups$ = merge(
     notify$.pipe(map((): WakeupSource => 'notify')),
     push$.pipe(
       throttleTime(PUSHES_MS, scheduler, { leading: true, trailing: true }),
       map((): WakeupSource => 'push'),
     ),
   ).pipe(share());
-  /** Where nothing was drawn since the last look, and nobody is open, there is nothing to look for. */
-  const glances = (
+  /** Reads the sequence at these times. No poll is needed if no position was allocated since the last poll. */
+  const sequenceChecks = (
     at$: Observable<unknown>,
     source: WakeupSource,
     read: () => ObservableInput<bigint>,
@@ -116,17 +116,17 @@ export function wakeups(sources: WakeupSources): Observable<PollResult> {
       filter((seen) => seen !== lastAllocated || epochNow() !== epoch),
       map(() => source),
     );
-  const afterHints$ = hints$.pipe(switchMap(() => merge(...LOOK_AGAIN_MS.map((ms) => timer(ms, scheduler)))));
-  const beats$ = timer(heartbeatMs, heartbeatMs, scheduler);
+  const afterWakeups$ = wakeups$.pipe(switchMap(() => merge(...POLL_AGAIN_MS.map((ms) => timer(ms, scheduler)))));
+  const heartbeats$ = timer(heartbeatMs, heartbeatMs, scheduler);
 
-  /** An appender that is still open holds the head: look again, without keeping later hints waiting for it. */
+  /** While an appender holds the high-water mark back: polls again, without delaying later wakeups. */
   const again$ = new Subject<number>();
   const whileOpen$ = again$.pipe(
     switchMap((ms) => (ms === 0 ? EMPTY : timer(ms, scheduler))),
     map((): WakeupSource => 'again'),
   );
 
-  const lookOnce = (source: WakeupSource): Observable<PollResult> =>
+  const pollOnce = (source: WakeupSource): Observable<PollResult> =>
     defer(() => sources.poll()).pipe(
       catchError(report),
       map((seen) => {
@@ -142,18 +142,18 @@ export function wakeups(sources: WakeupSources): Observable<PollResult> {
     );
 
   function report(error: unknown): Observable<never> {
-    // Nothing is known any more: the next heartbeat looks, also where an open appender was being waited for.
+    // Nothing is known any more: the next heartbeat polls, also if an open appender was being waited for.
     lastAllocated = null;
-    sources.onTrouble(error);
+    sources.onDatabaseError(error);
     return EMPTY;
   }
 
-  const glanced$ = merge(
-    glances(afterHints$, 'again', () => sources.lastAllocated()),
-    glances(beats$, 'heartbeat', () => (sources.heartbeat ?? sources.lastAllocated)()),
+  const checked$ = merge(
+    sequenceChecks(afterWakeups$, 'again', () => sources.lastAllocated()),
+    sequenceChecks(heartbeats$, 'heartbeat', () => (sources.heartbeat ?? sources.lastAllocated)()),
   );
-  return merge(scheduled$, hints$, glanced$, whileOpen$).pipe(
-    conflateMap(lookOnce, (waiting, arrived) => (PRECEDENCE[arrived] > PRECEDENCE[waiting] ? arrived : waiting)),
+  return merge(scheduled$, wakeups$, checked$, whileOpen$).pipe(
+    conflateMap(pollOnce, (waiting, arrived) => (PRECEDENCE[arrived] > PRECEDENCE[waiting] ? arrived : waiting)),
     filter((poll) => poll.head > poll.from || poll.again || poll.source === 'schedule'),
   );
 }

@@ -9,7 +9,8 @@ import { createCommands } from './commands.ts';
 import { refuse, remoteOf, sendJson, sendProblem } from './guards.ts';
 import { outcomeProblem } from './problem.ts';
 import { unknownProjection } from './projection-routes.ts';
-import { position, route, wholeNumber } from './route.ts';
+import { position, wholeNumber } from './request-values.ts';
+import { route } from './route.ts';
 import { type RouteGroup, withTimeout } from './route-context.ts';
 import { acceptedSchema, commandSchema, commandsSchema, outcomeSchema } from './schemas.ts';
 
@@ -18,11 +19,11 @@ const query = z.object({
 });
 
 const headers = z.object({
-  'idempotency-key': z
-    .string()
-    .regex(UUID_PATTERN, { error: 'is not a UUID' })
-    .optional()
-    .describe('a UUID of yours, the id of the command: a repeat with the same key is the same command'),
+  'idempotency-key': z.string().regex(UUID_PATTERN, { error: 'is not a UUID' }).optional().meta({
+    // Without the flag of the expression, which the document would print as a part of the pattern.
+    pattern: UUID_PATTERN.source,
+    description: 'a UUID of yours, the id of the command: a repeat with the same key is the same command',
+  }),
 });
 
 const body = z.strictObject({
@@ -32,7 +33,9 @@ const body = z.strictObject({
   position: position('SKIP: of the event that failed').optional(),
   reason: z.string().optional().describe('SKIP: why, for the record; 1 to 500 characters'),
   generation: z
-    .union([z.int().min(0), position('the same in digits')], { error: 'is not a generation, a whole number' })
+    .union([z.int().min(0).max(Number.MAX_SAFE_INTEGER), position('the same in digits')], {
+      error: 'is not a generation, a whole number',
+    })
     .transform(BigInt)
     .optional()
     .describe('refused unless the projection is of this one when the command is carried out'),
@@ -61,7 +64,7 @@ export const commandRoutes: RouteGroup = (routeContext) => [
   }),
   route({
     method: 'GET',
-    path: '/commands/:id',
+    path: '/commands/{id}',
     summary: 'One command, and how it stands',
     answers: { 200: commandSchema },
     problems: ['COMMAND_UNKNOWN', 'DAEMON_STOPPED'],
@@ -77,7 +80,7 @@ const sendRoute = ({ daemon, log, closing, maxCommands }: Parameters<RouteGroup>
   const commands = createCommands({ daemon, log, closing, maxUnderWay: maxCommands });
   return route({
     method: 'POST',
-    path: '/projections/:name/events',
+    path: '/projections/{name}/events',
     summary: 'Send an event to a projection',
     description:
       'A command, once taken in, is carried out, also over a restart of the daemon; `wait` asks for its outcome.',

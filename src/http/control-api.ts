@@ -1,4 +1,5 @@
-import { Hono } from 'hono';
+import type { Hono } from 'hono';
+import { HTTPException } from 'hono/http-exception';
 import { EngineError } from '../core/errors.ts';
 import type { DaemonPort } from '../daemon/api.ts';
 import type { Connections } from '../inspect/connections.ts';
@@ -22,10 +23,11 @@ import { inspectRoutes } from './inspect-routes.ts';
 import { inspectUpgrade } from './inspect-upgrade.ts';
 import { type Listening, listenOn, type ServerLimits } from './listen.ts';
 import { metricsRoutes } from './metrics-routes.ts';
+import { addSecuritySchemes, openApi } from './openapi.ts';
 import { errorProblem } from './problem.ts';
 import { projectionRoutes } from './projection-routes.ts';
 import { limitMutations, MUTATIONS, type Rate } from './rate-limit.ts';
-import { addRoutes, type Route } from './route.ts';
+import { addRoutes, createApp, type Route } from './route.ts';
 import type { RouteGroup } from './route-context.ts';
 import { waitRoutes } from './wait-routes.ts';
 
@@ -78,17 +80,20 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
   checkBind(host, token);
   if (token === '') throw new EngineError('CONFIG_INVALID', { setting: 'PROJECTIONIST_TOKEN', reason: 'is empty' });
   const closing = new AbortController();
-  const app = new Hono<Env>();
-  const routes = routesOf(options, closing.signal);
+  const app = createApp(log);
+  const routes = routesOf(options, closing.signal, () => openApi(app, options.version));
   const open = routes.filter((one) => one.open === true).map(({ path }) => path);
   app.use(securityHeaders(), checkHost(host, allowedHosts, log), checkOrigin(log), limitMutations(rate, log));
   // Before the token is asked for: a browser cannot send it with an address, and the page holds no data.
   addDashboard(app, options.dashboard ?? DASHBOARD);
   app.use(checkToken(token, { host, allowedHosts, open }, log));
+  addSecuritySchemes(app);
   addRoutes(app, routes, { log, token: requireToken(token, log) });
   if (inspectors !== undefined) closing.signal.addEventListener('abort', () => inspectors.close());
   app.notFound((context) => refuse(context, log, 'NOT_FOUND'));
   app.onError((error, context) => {
+    // Hono's reader of bodies throws this for a text that is not JSON. Nothing else in the API throws it.
+    if (error instanceof HTTPException) return refuse(context, log, 'BODY_INVALID', 'it is not JSON');
     const answer = errorProblem(error);
     if (answer.id !== undefined) log.error({ err: error, id: answer.id, path: context.req.path }, 'http.error');
     return sendProblem(context, answer);
@@ -101,10 +106,9 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
   };
 }
 
-function routesOf(options: ControlApiOptions, closing: AbortSignal): readonly Route[] {
+function routesOf(options: ControlApiOptions, closing: AbortSignal, description: () => object): readonly Route[] {
   const { daemon, version, log, statusTimeoutMs = 10_000, maxCommands = 64, inspectors } = options;
   const routeContext = { daemon, version, log, closing, answerTimeoutMs: statusTimeoutMs, maxCommands };
   const groups = inspectors === undefined ? GROUPS : [...GROUPS, inspectRoutes];
-  const routes: readonly Route[] = groups.flatMap((group) => group(routeContext, () => routes));
-  return routes;
+  return groups.flatMap((group) => group(routeContext, description));
 }

@@ -16,7 +16,7 @@ export const failureRoutes: RouteGroup = (routeContext) => {
   return [
     route({
       method: 'GET',
-      path: '/projections/:name/failures',
+      path: '/projections/{name}/failures',
       summary: 'Events of a projection that could not be applied, newest position first',
       answers: { 200: failuresSchema },
       problems: ['PROJECTION_UNKNOWN', 'DAEMON_STOPPED'],
@@ -25,7 +25,7 @@ export const failureRoutes: RouteGroup = (routeContext) => {
     }),
     route({
       method: 'POST',
-      path: '/projections/:name/try',
+      path: '/projections/{name}/try',
       summary: 'Run the event a projection stands before, and roll back',
       description:
         'Runs it as the daemon would now, in a transaction that is rolled back, and tells the statements and the rows that changed. What a handler does outside of the database is done.',
@@ -41,7 +41,7 @@ export const failureRoutes: RouteGroup = (routeContext) => {
     }),
     route({
       method: 'GET',
-      path: '/projections/:name/capsule',
+      path: '/projections/{name}/capsule',
       summary: 'Everything a test needs to make the event fail again',
       description: 'Holds payloads and rows, so it needs the token on loopback too. Made by a try of the event.',
       needsToken: true,

@@ -1,11 +1,10 @@
 import { sendJson } from './guards.ts';
-import { openApi } from './openapi.ts';
 import { route } from './route.ts';
 import type { RouteGroup } from './route-context.ts';
 import { healthSchema, readinessSchema, rootSchema, tokenSchema } from './schemas.ts';
 
 /** What there is, and whether it works. */
-export const healthRoutes: RouteGroup = ({ daemon, version }, all) => [
+export const healthRoutes: RouteGroup = ({ daemon, version }, description) => [
   route({
     method: 'GET',
     path: '/',
@@ -32,7 +31,7 @@ export const healthRoutes: RouteGroup = ({ daemon, version }, all) => [
     summary: 'This description, as OpenAPI 3.1',
     answers: { 200: { contentType: 'application/json' } },
     problems: [],
-    handle: ({ context }) => sendJson(context, openApi(all(), version)),
+    handle: ({ context }) => sendJson(context, description()),
   }),
   route({
     method: 'GET',

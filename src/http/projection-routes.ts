@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { EngineError } from '../core/errors.ts';
 import { remoteOf, sendJson } from './guards.ts';
-import { position, route, wholeNumber } from './route.ts';
+import { position, wholeNumber } from './request-values.ts';
+import { route } from './route.ts';
 import { type RouteGroup, withTimeout } from './route-context.ts';
 import { adoptedSchema, fleetSchema, forgottenSchema, projectionSchema, transitionsSchema } from './schemas.ts';
 
@@ -32,7 +33,7 @@ export const projectionRoutes: RouteGroup = (routeContext) => [
   }),
   route({
     method: 'GET',
-    path: '/projections/:name',
+    path: '/projections/{name}',
     summary: 'One projection',
     answers: { 200: projectionSchema },
     problems: ['PROJECTION_UNKNOWN'],
@@ -49,7 +50,7 @@ export const projectionRoutes: RouteGroup = (routeContext) => [
   }),
   route({
     method: 'GET',
-    path: '/projections/:name/transitions',
+    path: '/projections/{name}/transitions',
     summary: 'Its changes of state that are news, newest first',
     query: z.object({
       limit: wholeNumber(1000, 'is a whole number, at most 1000').default(100),
@@ -70,7 +71,7 @@ export const projectionRoutes: RouteGroup = (routeContext) => [
   // Not DELETE /projections/NAME: whoever sends that expects the tables to go.
   route({
     method: 'POST',
-    path: '/projections/:name/forget',
+    path: '/projections/{name}/forget',
     summary: 'Remove the rows about a projection that is declared no more; its tables stay, and are named',
     answers: { 200: forgottenSchema },
     problems: ['PROJECTION_UNKNOWN', 'FORGET_REFUSED', 'DAEMON_STOPPED'],
@@ -83,7 +84,7 @@ export const projectionRoutes: RouteGroup = (routeContext) => [
   }),
   route({
     method: 'POST',
-    path: '/projections/:name/adopt',
+    path: '/projections/{name}/adopt',
     summary: 'Give a refused projection its filled tables, as the result of every event up to a position',
     body: z.object({ position: position('the position of an event, or 0') }),
     answers: { 200: adoptedSchema },

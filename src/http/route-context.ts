@@ -16,8 +16,8 @@ export interface RouteContext {
   readonly maxCommands: number;
 }
 
-/** Routes that belong together. `all` gives every route of every group, once they are known. */
-export type RouteGroup = (routeContext: RouteContext, all: () => readonly Route[]) => readonly Route[];
+/** Routes that belong together. `description` gives the OpenAPI document of all groups, once they are registered. */
+export type RouteGroup = (routeContext: RouteContext, description: () => object) => readonly Route[];
 
 /** Waits for a question to the daemon, but not for ever, and not while the server closes. */
 export function withTimeout<T>(question: Promise<T>, { closing, answerTimeoutMs }: RouteContext): Promise<T> {

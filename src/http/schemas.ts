@@ -10,12 +10,9 @@ import type { TransitionRecord } from '../core/transition.ts';
  * The shapes of answers, by the names they have in `GET /openapi.json`. The command line reads answers with them too. They
  * are loose: fields that a newer daemon adds are passed on.
  */
-export const answerSchemas = z.registry<{ id: string }>();
-
 /** Gives a shape its name. */
 export function named<T extends z.ZodType>(id: string, schema: T): T {
-  answerSchemas.add(schema, { id });
-  return schema;
+  return schema.meta({ id });
 }
 
 /** Digits: what is beyond 2^53 must not pass through a number. */
@@ -69,7 +66,8 @@ export const projectionSchema = named(
     generation: z.number().describe('rises with every reset'),
     owner: z.string().nullable().describe('the daemon that works on it'),
     backingOffSince: z.string().nullable().describe('since when it backs off without getting anywhere'),
-    failure: failureSchema.nullable(),
+    // Not `nullable()`: the generator would put the null into the schema that has the name, for every use of it.
+    failure: z.union([failureSchema, z.null()]),
     skippedEvents: z.number().describe('passed over since the last reset; the rows lack what they say'),
     inOrder: z
       .array(z.looseObject({ table: z.string().nullable(), because: z.string() }))
@@ -131,7 +129,7 @@ export const forgottenSchema = named(
   z.looseObject({ name: z.string(), tables: z.array(z.string()).describe('that it filled; they stay') }),
 );
 
-export const tokenSchema = named('Token', z.object({ accepted: z.literal(true) }));
+export const tokenSchema = named('Token', z.strictObject({ accepted: z.literal(true) }));
 
 export const adoptedSchema = named(
   'Adopted',

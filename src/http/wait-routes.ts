@@ -3,7 +3,8 @@ import { untilAborted } from '../core/signals.ts';
 import { sendJson, sendProblem } from './guards.ts';
 import { notApplied } from './problem.ts';
 import { unknownProjection } from './projection-routes.ts';
-import { position, route, wholeNumber } from './route.ts';
+import { position, wholeNumber } from './request-values.ts';
+import { route } from './route.ts';
 import type { RouteGroup } from './route-context.ts';
 import { appliedSchema } from './schemas.ts';
 
@@ -18,7 +19,7 @@ const querySchema = z.object({
 export const waitRoutes: RouteGroup = ({ daemon, closing }) => [
   route({
     method: 'GET',
-    path: '/projections/:name/wait',
+    path: '/projections/{name}/wait',
     summary: 'Wait until nothing at or below a position is unapplied',
     query: querySchema,
     answers: { 200: appliedSchema },

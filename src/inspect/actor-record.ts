@@ -1,18 +1,18 @@
 import type { AnyActor } from 'xstate';
 import { definitionOf } from './definition.ts';
-import type { Lately } from './update-throttle.ts';
+import type { SentUpdates } from './update-throttle.ts';
 
 /**
- * An actor that lives, by reference. What is said of it becomes text when somebody is told: operations come and go by the
- * thousand, most of them unseen.
+ * A live actor, by reference. It is turned into text only when a message is sent: thousands of operations begin and end
+ * while no client reads.
  */
 export class ActorRecord {
-  /** Counts up with each actor: the order in which newcomers are told of them, parents first. */
+  /** Counts up with each actor: the order in which actors are sent to a new subscriber, parents first. */
   readonly number: number;
   snapshot: unknown;
   event: unknown = { type: 'xstate.init' };
-  /** Beside the actor and not in a map of its own: most are gone at once. */
-  lately?: Lately;
+  /** Here and not in a separate map, because most actors end at once. */
+  sentUpdates?: SentUpdates;
   readonly #actor: AnyActor;
   readonly #boot: string;
   readonly #rootId: string;
@@ -26,18 +26,18 @@ export class ActorRecord {
     this.#rootId = rootId;
   }
 
-  /** As JSON text. */
+  /** A JSON text. */
   get sessionId(): string {
     return this.#idOf(this.#actor.sessionId);
   }
 
-  /** `"sessionId":"…","rootId":"…"`: in every message about it, so made once. */
+  /** `"sessionId":"…","rootId":"…"`, computed once: it is part of every message about the actor. */
   get ids(): string {
     this.#ids ??= `"sessionId":${this.sessionId},"rootId":${this.#idOf(this.#rootId)}`;
     return this.#ids;
   }
 
-  /** `"name":"…","parentId":"…","definition":"…"`, the definition a chart as JSON text. */
+  /** `"name":"…","parentId":"…","definition":"…"`; the definition is a chart as a JSON text. */
   get described(): string {
     const { id, sessionId, logic, _parent: parent } = this.#actor;
     const name = JSON.stringify(id === sessionId ? nameOf(logic, id) : id);

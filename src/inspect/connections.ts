@@ -4,31 +4,31 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { textFrames } from './frames.ts';
 import type { Hub } from './hub.ts';
-import type { Reader } from './subscribers.ts';
+import type { Subscriber } from './subscribers.ts';
 
-/** What a client offers as subprotocol and is answered; a token goes in another one beside it. */
+/** The subprotocol that a client offers and the answer names; a token is sent as another subprotocol beside it. */
 const SUBPROTOCOL = 'projectionist';
 
 export interface ConnectionLimits {
-  /** At once. Default 16. */
+  /** At the same time. Default 16. */
   readonly clients: number;
-  /** Milliseconds; a client that has not answered one ping when the next is due is gone. Default 15000. */
+  /** Milliseconds between pings; a client that has not answered one when the next is due is dropped. Default 15000. */
   readonly pingEveryMs: number;
   readonly clock: Clock;
 }
 
-/** The WebSockets of those who read along. */
+/** The WebSockets of the clients. */
 export interface Connections {
-  /** Makes a request that was let in a reader of the hub; false, with nothing done, where as many read as may. */
+  /** Makes an authorised request a subscriber of the hub. @returns false, with no effect, if the limit of clients is reached */
   accept(incoming: IncomingMessage, socket: Duplex, head: Buffer): boolean;
-  /** Says goodbye and, shortly after, hangs up. Nothing is accepted any more. */
+  /** Closes every WebSocket, and ends those that do not answer the close. No client is accepted from now on. */
   close(): void;
 }
 
-/** Milliseconds that a client gets to answer the goodbye. */
-const GOODBYE_MS = 500;
-/** A client has nothing to say. */
-const MAX_HEARD_BYTES = 1024;
+/** Milliseconds that a client has to answer the close. */
+const CLOSE_MS = 500;
+/** A client has no messages to send. */
+const MAX_RECEIVED_BYTES = 1024;
 
 export function openConnections(hub: Hub, limits: Partial<ConnectionLimits> = {}): Connections {
   const { clients = 16, pingEveryMs = 15_000, clock = systemClock } = limits;
@@ -36,7 +36,7 @@ export function openConnections(hub: Hub, limits: Partial<ConnectionLimits> = {}
     noServer: true,
     clientTracking: false,
     perMessageDeflate: false,
-    maxPayload: MAX_HEARD_BYTES,
+    maxPayload: MAX_RECEIVED_BYTES,
     handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
   });
   const open = new Set<WebSocket>();
@@ -56,10 +56,10 @@ export function openConnections(hub: Hub, limits: Partial<ConnectionLimits> = {}
   function opened(client: WebSocket, socket: Duplex): void {
     open.add(client);
     answered.add(client);
-    const leave = hub.join(toReader(client, socket, framed));
+    const leave = hub.join(toSubscriber(client, socket, framed));
     client.on('pong', () => answered.add(client));
-    client.on('message', () => client.close(1008, 'nothing is read here'));
-    // Whatever it is, `close` follows.
+    client.on('message', () => client.close(1008, 'this endpoint reads no messages'));
+    // `close` follows every error.
     client.on('error', () => undefined);
     client.on('close', () => {
       open.delete(client);
@@ -77,29 +77,29 @@ export function openConnections(hub: Hub, limits: Partial<ConnectionLimits> = {}
       closed = true;
       cancelPing();
       for (const client of open) client.close(1001, 'the daemon is stopping');
-      clock.later(GOODBYE_MS, () => {
+      clock.later(CLOSE_MS, () => {
         for (const client of open) client.terminate();
       });
     },
   };
 }
 
-/** @param framed the same frames for every client that is sent the same messages */
-function toReader(client: WebSocket, socket: Duplex, framed: (messages: readonly string[]) => Buffer): Reader {
+/** @param framed returns the same frames for the same messages, whichever client they are sent to */
+function toSubscriber(client: WebSocket, socket: Duplex, framed: (messages: readonly string[]) => Buffer): Subscriber {
   return {
-    send: (messages, taken) => {
-      // None of them could be shown.
-      if (messages.length === 0) taken?.();
-      // Behind a goodbye nothing may come any more.
+    send: (messages, written) => {
+      // No actor of the group could be turned into text.
+      if (messages.length === 0) written?.();
+      // After a close frame no message may follow.
       else if (client.readyState === client.OPEN)
         socket.write(framed(messages), (error) => {
-          if (error === undefined || error === null) taken?.();
+          if (error === undefined || error === null) written?.();
         });
     },
     get waiting() {
       return client.bufferedAmount;
     },
-    // Not `close`: its frame would stand in line behind what is not taken.
+    // Not `close`: its frame would wait behind those that the client does not read.
     drop: () => client.terminate(),
   };
 }

@@ -1,13 +1,13 @@
 const made = new WeakMap<object, string>();
 
-/** Where a chart's code could hold data: nothing of it is needed to draw the chart. */
+/** Fields of a chart in which code could hold data. Drawing the chart needs none of them. */
 const LEFT_OUT = new Set(['context', 'input', 'output', 'params', 'meta']);
 
 /**
- * A machine's config as JSON text, functions as `{ "type": NAME }`: `createMachine(JSON.parse(…))` takes it. Anything else
- * that acts is `{ "id": … }`.
- * @returns that text as a JSON string, which is how a message holds it. Made once for each config: a thousand actors
- *   share one, and each newcomer is told of all
+ * A machine's config as JSON text that `createMachine(JSON.parse(…))` accepts, with functions as `{ "type": NAME }`. Any
+ * other actor is `{ "id": … }`.
+ * @returns that text as a JSON string, the form in which a message holds it. Computed once for each config: a thousand
+ *   actors share one, and each new subscriber is sent all of them
  */
 export function definitionOf(logic: unknown, id: string): string {
   const config = typeof logic === 'object' && logic !== null ? Reflect.get(logic, 'config') : undefined;

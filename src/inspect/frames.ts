@@ -1,8 +1,8 @@
 const TEXT = 0x81;
 
 /**
- * Messages as text frames of a WebSocket (RFC 6455), one behind the other in one piece. A frame each would be two writes
- * into the socket each, which costs more than making the message.
+ * Messages as text frames of a WebSocket (RFC 6455), one after another in one buffer. Sent one by one, each frame would be
+ * two writes to the socket, which cost more than building the message.
  */
 export function textFrames(messages: readonly string[]): Buffer {
   const sizes = messages.map((message) => Buffer.byteLength(message));
@@ -20,7 +20,7 @@ function headerOf(size: number): number {
   return size < 126 ? 2 : size < 0x1_0000 ? 4 : 10;
 }
 
-/** A server's frames are not masked. @returns where the message begins */
+/** The frames of a server are not masked. @returns the offset at which the message begins */
 function writeHeader(piece: Buffer, at: number, size: number): number {
   piece[at] = TEXT;
   if (size < 126) {

@@ -3,13 +3,13 @@ import type { AnyActor, InspectionEvent } from 'xstate';
 import { type Clock, systemClock } from '../core/clock.ts';
 import type { ActorRecord } from './actor-record.ts';
 import { Registry } from './registry.ts';
-import { type Reader, Subscribers } from './subscribers.ts';
+import { type Subscriber, Subscribers } from './subscribers.ts';
 import { QUIET_MS, UpdateThrottle } from './update-throttle.ts';
 
 export interface HubOptions {
-  /** Whether details and error messages may leave, which can hold parts of an event's payload. Default false. */
+  /** Whether details and error messages may leave the process; they can hold parts of an event's payload. Default false. */
   readonly texts?: boolean;
-  /** Put before every session id, since XState counts from 0 in each process. Default random. */
+  /** Prefix of every session id, since XState counts from 0 in each process. Default random. */
   readonly boot?: string;
   readonly clock?: Clock;
 }
@@ -18,15 +18,15 @@ type Typed = { readonly type: string };
 type Status = { readonly status: string };
 
 /**
- * Tells every reader what XState's actors do, in the wire protocol of `@statelyai/inspect`. While nobody reads it keeps
- * one reference per actor that lives, and nothing else.
+ * Sends what XState's actors do to every subscriber, in the wire protocol of `@statelyai/inspect`. Without subscribers it
+ * keeps one reference per live actor and nothing else.
  */
 export class Hub {
   readonly #registry: Registry;
   readonly #subscribers: Subscribers;
   readonly #throttle = new UpdateThrottle();
   readonly #clock: Clock;
-  #looksAgain = false;
+  #pollIsDue = false;
 
   constructor({ texts = false, boot = randomBytes(4).toString('hex'), clock = systemClock }: HubOptions = {}) {
     this.#clock = clock;
@@ -34,119 +34,119 @@ export class Hub {
     this.#subscribers = new Subscribers({ registry: this.#registry, clock, texts });
   }
 
-  /** XState's `inspect` option. It never throws: an exception here would leave the actor's mailbox stuck for good. */
+  /** XState's `inspect` option. It never throws: an exception here would block the actor's mailbox for ever. */
   readonly observe = (event: InspectionEvent): void => {
     try {
       this.#observed(event);
     } catch {
-      // Something about this actor cannot be read. The others are still told of.
+      // Some property of this actor cannot be read. The other actors are still shown.
     }
   };
 
-  /** @returns the way to leave */
-  join(reader: Reader): () => void {
-    return this.#subscribers.join(reader);
+  /** @returns a function that ends the subscription */
+  join(subscriber: Subscriber): () => void {
+    return this.#subscribers.join(subscriber);
   }
 
-  get size(): { readonly actors: number; readonly readers: number } {
-    return { actors: this.#registry.size, readers: this.#subscribers.size };
+  get size(): { readonly actors: number; readonly subscribers: number } {
+    return { actors: this.#registry.size, subscribers: this.#subscribers.size };
   }
 
   #observed(event: InspectionEvent): void {
     const actor = event.actorRef as AnyActor;
     switch (event.type) {
       case '@xstate.event':
-        this.#heard(actor, event.event, event.sourceRef as AnyActor | undefined, event.rootId);
+        this.#onEvent(actor, event.event, event.sourceRef as AnyActor | undefined, event.rootId);
         break;
       case '@xstate.microstep':
         if (this.#subscribers.size > 0 && event._transitions.some(({ target }) => target !== undefined))
-          this.#ofLiving(actor, (living) => this.#throttle.moved(living));
+          this.#withRecord(actor, (record) => this.#throttle.moved(record));
         break;
       case '@xstate.snapshot':
-        this.#ofLiving(actor, (living) => this.#changed(living, actor, event.snapshot, event.event));
+        this.#withRecord(actor, (record) => this.#onSnapshot(record, actor, event.snapshot, event.event));
         break;
-      // The snapshot says what they come to; and an actor is told of once it starts.
+      // The snapshot has their result; an actor is sent once it starts.
       case '@xstate.actor':
       case '@xstate.action':
       case '@xstate.transition':
     }
   }
 
-  #heard(actor: AnyActor, event: Typed, from: AnyActor | undefined, rootId: string): void {
-    // The first thing that happens to every actor that is started; one that never is would stay in the registry.
+  #onEvent(actor: AnyActor, event: Typed, from: AnyActor | undefined, rootId: string): void {
+    // The first event of every actor that is started. An actor that is never started must not stay in the registry.
     if (event.type === 'xstate.init') {
-      this.#born(actor, rootId);
+      this.#onStart(actor, rootId);
       return;
     }
-    // An actor that throws sends no last snapshot; all there is is what its parent hears.
+    // An actor that throws has no last snapshot; there is only the error event that its parent receives.
     if (from !== undefined && event.type.startsWith('xstate.error.actor.'))
-      this.#died(from, Reflect.get(event, 'error'), event);
+      this.#onError(from, Reflect.get(event, 'error'), event);
     if (this.#subscribers.size === 0) return;
-    // What an operation tells itself when it has settled stands in its last snapshot.
+    // The event that a settled operation sends to itself is in its last snapshot.
     if (from === actor && event.type.startsWith('xstate.promise.')) return;
-    this.#ofLiving(actor, (living) => {
-      if (!this.#throttle.event(living, event.type, this.#clock.now())) return;
+    this.#withRecord(actor, (record) => {
+      if (!this.#throttle.sendsEvent(record, event.type, this.#clock.now())) return;
       const source = from === undefined ? undefined : this.#registry.find(from.sessionId);
-      this.#subscribers.tell({ kind: 'event', about: living, at: this.#clock.wallClock(), event, source });
+      this.#subscribers.publish({ kind: 'event', about: record, at: this.#clock.wallClock(), event, source });
     });
   }
 
-  #born(actor: AnyActor, rootId: string): void {
-    const living = this.#registry.add(actor, rootId);
-    this.#subscribers.tell({ kind: 'actor', about: living, at: this.#clock.wallClock(), snapshot: living.snapshot });
+  #onStart(actor: AnyActor, rootId: string): void {
+    const record = this.#registry.add(actor, rootId);
+    this.#subscribers.publish({ kind: 'actor', about: record, at: this.#clock.wallClock(), snapshot: record.snapshot });
     if (actor._parent !== undefined) return;
-    // Nobody above hears of the death of a root.
+    // A root has no parent that receives its error.
     actor.subscribe({
       error: (error: unknown) => {
         try {
-          this.#died(actor, error, { type: `xstate.error.actor.${actor.id}`, error } as Typed);
+          this.#onError(actor, error, { type: `xstate.error.actor.${actor.id}`, error } as Typed);
         } catch {
-          // As in `observe`: XState would rethrow it where nobody catches it.
+          // As in `observe`: XState would rethrow the exception where it is not caught.
         }
       },
     });
   }
 
-  #died(actor: AnyActor, error: unknown, event: Typed): void {
-    this.#ofLiving(actor, (living) => {
-      const { value, context, children } = Object(living.snapshot);
-      this.#changed(living, actor, { value, context, children, status: 'error', error } as Status, event);
+  #onError(actor: AnyActor, error: unknown, event: Typed): void {
+    this.#withRecord(actor, (record) => {
+      const { value, context, children } = Object(record.snapshot);
+      this.#onSnapshot(record, actor, { value, context, children, status: 'error', error } as Status, event);
     });
   }
 
-  #changed(living: ActorRecord, actor: AnyActor, snapshot: Status, event: Typed): void {
+  #onSnapshot(record: ActorRecord, actor: AnyActor, snapshot: Status, event: Typed): void {
     const ended = snapshot.status !== 'active';
-    // Its introduction has just said so. Most actors are operations, which do nothing else before they end.
-    if (event.type === 'xstate.init' && snapshot === living.snapshot && !ended) return;
-    living.snapshot = snapshot;
-    living.event = event;
+    // The message about its start has the same snapshot. Most actors are operations, which have no other before they end.
+    if (event.type === 'xstate.init' && snapshot === record.snapshot && !ended) return;
+    record.snapshot = snapshot;
+    record.event = event;
     if (ended) {
       this.#registry.remove(actor.sessionId);
-      this.#throttle.forget(living);
+      this.#throttle.remove(record);
     }
     if (this.#subscribers.size === 0) return;
-    if (ended || this.#throttle.snapshot(living, this.#clock.now())) this.#tellSnapshot(living);
+    if (ended || this.#throttle.sendsSnapshot(record, this.#clock.now())) this.#publishSnapshot(record);
     else this.#pollAgain();
   }
 
-  #tellSnapshot(living: ActorRecord): void {
-    const { snapshot, event } = living;
-    this.#subscribers.tell({ kind: 'snapshot', about: living, at: this.#clock.wallClock(), snapshot, event });
+  #publishSnapshot(record: ActorRecord): void {
+    const { snapshot, event } = record;
+    this.#subscribers.publish({ kind: 'snapshot', about: record, at: this.#clock.wallClock(), snapshot, event });
   }
 
-  /** In a while, at what was held back. */
+  /** After a while, publishes the snapshots that were held back. */
   #pollAgain(): void {
-    if (this.#looksAgain) return;
-    this.#looksAgain = true;
+    if (this.#pollIsDue) return;
+    this.#pollIsDue = true;
     this.#clock.later(QUIET_MS, () => {
-      this.#looksAgain = false;
-      for (const living of this.#throttle.due(this.#clock.now())) this.#tellSnapshot(living);
+      this.#pollIsDue = false;
+      for (const record of this.#throttle.due(this.#clock.now())) this.#publishSnapshot(record);
       if (this.#throttle.holds) this.#pollAgain();
     });
   }
 
-  #ofLiving(actor: AnyActor, then: (living: ActorRecord) => void): void {
-    const living = this.#registry.find(actor.sessionId);
-    if (living !== undefined) then(living);
+  #withRecord(actor: AnyActor, then: (record: ActorRecord) => void): void {
+    const record = this.#registry.find(actor.sessionId);
+    if (record !== undefined) then(record);
   }
 }

@@ -1,10 +1,10 @@
 import type { ActorRecord } from './actor-record.ts';
 import { redactEvent, redactSnapshot } from './redact.ts';
 
-/** The version of `@statelyai/inspect` whose wire protocol this is: its receivers look at it. */
+/** The version of `@statelyai/inspect` whose wire protocol this is; its receivers check it. */
 const PROTOCOL = '0.7.2';
 
-/** What has happened to an actor, by reference: it becomes text only if somebody is there to read it. */
+/** A change of an actor, by reference: it becomes text only if there are subscribers. */
 export type ActorUpdate =
   | { readonly kind: 'actor'; readonly about: ActorRecord; readonly at: number; readonly snapshot: unknown }
   | {
@@ -22,23 +22,23 @@ export type ActorUpdate =
       readonly event: unknown;
     };
 
-/** One frame of the wire protocol. @param texts whether details and messages may leave, which can hold payload */
-export function toMessage(news: ActorUpdate, texts: boolean): string {
-  const { about, at } = news;
+/** One frame of the wire protocol. @param texts whether details and error messages, which can hold payload, may leave */
+export function toMessage(update: ActorUpdate, texts: boolean): string {
+  const { about, at } = update;
   const end = `${about.ids},"createdAt":"${at}","id":null,"_version":"${PROTOCOL}"}`;
-  switch (news.kind) {
+  switch (update.kind) {
     case 'actor':
-      return `{"type":"@xstate.actor",${about.described},"snapshot":${redactSnapshot(news.snapshot, texts)},${end}`;
+      return `{"type":"@xstate.actor",${about.described},"snapshot":${redactSnapshot(update.snapshot, texts)},${end}`;
     case 'event': {
-      const source = news.source === undefined ? '' : `"sourceId":${news.source.sessionId},`;
-      return `{"type":"@xstate.event","event":${redactEvent(news.event, texts)},${source}${end}`;
+      const source = update.source === undefined ? '' : `"sourceId":${update.source.sessionId},`;
+      return `{"type":"@xstate.event","event":${redactEvent(update.event, texts)},${source}${end}`;
     }
     case 'snapshot':
-      return `{"type":"@xstate.snapshot","snapshot":${redactSnapshot(news.snapshot, texts)},"event":${redactEvent(news.event, texts)},${end}`;
+      return `{"type":"@xstate.snapshot","snapshot":${redactSnapshot(update.snapshot, texts)},"event":${redactEvent(update.event, texts)},${end}`;
   }
 }
 
-/** Of an actor as it stands, for somebody who comes late: what it is, and how it got to its present state. */
+/** What a new subscriber is sent of a live actor: its definition, and its present state with the event that led to it. */
 export function introduction(about: ActorRecord, at: number): readonly ActorUpdate[] {
   const { snapshot, event } = about;
   return [

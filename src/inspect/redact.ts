@@ -1,7 +1,7 @@
 /**
- * What may leave the process, as a list of what is named: a field that nobody has put here stays inside, whatever it
- * holds. By default no text leaves that could have been made of an event's payload, an error's message included; numbers,
- * flags and words of the program's own do.
+ * What may leave the process, as an allow-list: a field that is not named here stays inside, whatever it holds. By default
+ * no text leaves that could come from an event's payload, an error's message included; numbers, flags and words of the
+ * program do.
  */
 import {
   code,
@@ -18,13 +18,13 @@ import {
 } from './redaction-rules.ts';
 
 const ofError = fields({ name: typeName, code, message: text });
-/** `JSON.stringify` makes `{}` of an error; and not everything that is thrown is one. */
+/** `JSON.stringify` turns an Error into `{}`, and a thrown value need not be an Error. */
 const error: Rule = (value, texts) =>
   value instanceof Error ? ofError(value, texts) : ofError({ name: typeof value, message: value }, texts);
 
 const failedEvent = fields({ position: count, eventName: dotted, sqlstate: code, code, error: text });
 
-/** What an operation answers: `PullOutcome`, `RelayOutcome`, the row that was opened. */
+/** The result of an operation: `RunOutcome`, `RelayOutcome`, the row that was opened. */
 const output = fields({
   kind,
   status: kind,
@@ -48,18 +48,18 @@ const context = fields({
   backoff: fields({ baseMs: count, capMs: count }),
   retryFailedAfterMs: count,
   retryHaltedAfterMs: count,
-  patienceMs: count,
+  connectWithinMs: count,
   drainMs: count,
   detail: text,
   blocked: text,
 });
 
-/** State names, as deep as the chart is: a string, or an object of them. */
+/** State names, at any depth of the chart: a string, or an object of state names. */
 const stateValue: Rule = (value, texts) => dotted(value, texts) ?? parts(value, texts);
 const parts = entries((inner, texts) => stateValue(inner, texts));
 const children = entries((_, __, name) => `{"id":${name}}`);
 
-/** @returns JSON text of what may leave of an event; one without a type that may is `unnamed` */
+/** @returns JSON text of the parts of an event that may leave; an event without a type that may leave is `unnamed` */
 export function redactEvent(given: unknown, texts: boolean): string {
   const type = dotted(read(given, 'type'), texts) ?? '"unnamed"';
   const rest = event(given, texts) ?? '{}';
@@ -67,7 +67,7 @@ export function redactEvent(given: unknown, texts: boolean): string {
 }
 
 /**
- * As `@statelyai/inspect` has it: `value` and `context` of a machine, `output` or `error` where it has ended.
+ * In the form of `@statelyai/inspect`: `value` and `context` of a machine, `output` or `error` of an actor that has ended.
  * @returns JSON text
  */
 export function redactSnapshot(given: unknown, texts: boolean): string {
@@ -75,14 +75,14 @@ export function redactSnapshot(given: unknown, texts: boolean): string {
   const value = has('value');
   const ended = has('output');
   const failure = has('error');
-  let shown = `{"status":${kind(has('status'), texts) ?? '"active"'}`;
+  let written = `{"status":${kind(has('status'), texts) ?? '"active"'}`;
   if (value !== undefined) {
     const state = stateValue(value, texts);
-    if (state !== undefined) shown += `,"value":${state}`;
-    shown += `,"context":${context(has('context'), texts) ?? '{}'},"children":${children(has('children'), texts) ?? '{}'}`;
-    shown += ',"tags":[],"historyValue":{}';
+    if (state !== undefined) written += `,"value":${state}`;
+    written += `,"context":${context(has('context'), texts) ?? '{}'},"children":${children(has('children'), texts) ?? '{}'}`;
+    written += ',"tags":[],"historyValue":{}';
   }
-  if (ended !== undefined) shown += `,"output":${output(ended, texts) ?? '{}'}`;
-  if (failure !== undefined) shown += `,"error":${error(failure, texts)}`;
-  return `${shown}}`;
+  if (ended !== undefined) written += `,"output":${output(ended, texts) ?? '{}'}`;
+  if (failure !== undefined) written += `,"error":${error(failure, texts)}`;
+  return `${written}}`;
 }

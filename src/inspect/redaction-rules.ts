@@ -1,12 +1,12 @@
 /**
- * Writes a value as JSON text, or is undefined where it may not leave. Text and not a copy to be made text of: it is done
- * for each of thousands of messages a second.
+ * Writes a value as JSON text; undefined if it may not leave. It writes text and not a copy that is turned into text later,
+ * because it runs for each of thousands of messages a second.
  */
 export type Rule = (value: unknown, texts: boolean) => string | undefined;
 
 export const flag: Rule = (value) => (typeof value === 'boolean' ? String(value) : undefined);
 
-/** Positions are bigint; JSON has no number that would keep one whole. */
+/** Positions are bigint; a number in JSON would lose digits. */
 export const count: Rule = (value) => {
   if (typeof value === 'bigint') return `"${value}"`;
   if (typeof value !== 'number') return undefined;
@@ -14,7 +14,7 @@ export const count: Rule = (value) => {
 };
 
 /**
- * A word that the program chose. The pattern keeps a sentence out, should one ever stand in its place, and whatever JSON
+ * A word of the program. The pattern refuses a sentence, should one ever be in its place, and any character that JSON
  * would have to escape.
  */
 const word =
@@ -28,11 +28,11 @@ export const typeName = word(/^[A-Za-z]\w*$/);
 /** `projection.band`, `xstate.done.actor.0.projection.live.working`, `RESET`, the name of an event in the store. */
 export const dotted = word(/^[\w$][\w$.:*-]*$/);
 
-/** Up to 2000 characters of what may have been made of a payload, where texts may leave. */
+/** Up to 2000 characters of a text that may come from a payload, if texts may leave. */
 export const text: Rule = (value, texts) =>
   texts && typeof value === 'string' ? JSON.stringify(value.slice(0, 2000)) : undefined;
 
-/** Of an object these fields; what is no object is not written at all. */
+/** These fields of an object; a value that is no object is not written. */
 export function fields(rules: Readonly<Record<string, Rule>>): Rule {
   const named = Object.entries(rules).map(([name, rule]) => [name, `"${name}":`, rule] as const);
   return (value, texts) => {
@@ -47,13 +47,13 @@ export function fields(rules: Readonly<Record<string, Rule>>): Rule {
   };
 }
 
-/** Of an object every field whose name is a word and whose value may leave. */
+/** Every field of an object whose name is a word and whose value may leave. */
 export function entries(rule: (value: unknown, texts: boolean, name: string) => string | undefined): Rule {
   return (value, texts) => {
     if (typeof value !== 'object' || value === null) return undefined;
     let written = '';
     for (const name of Object.keys(value)) {
-      // JSON.parse would not make a prototype of it, but what a viewer copies may.
+      // JSON.parse sets no prototype by it, but a viewer that copies the object may.
       const label = name === '__proto__' ? undefined : dotted(name, texts);
       const kept = label === undefined ? undefined : rule(read(value, name), texts, label);
       if (kept !== undefined) written += `${written === '' ? '' : ','}${label}:${kept}`;
@@ -62,7 +62,7 @@ export function entries(rule: (value: unknown, texts: boolean, name: string) => 
   };
 }
 
-/** Undefined also of what has no properties, and where a getter throws. */
+/** Undefined also for a value without properties, and if a getter throws. */
 export function read(from: unknown, name: string): unknown {
   try {
     return Reflect.get(from as object, name);

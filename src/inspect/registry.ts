@@ -1,45 +1,45 @@
 import type { AnyActor } from 'xstate';
 import { ActorRecord } from './actor-record.ts';
 
-/** Every actor that lives, in the order in which they were made. */
+/** Every live actor, in the order of their creation. */
 export class Registry {
   readonly #boot: string;
-  readonly #living = new Map<string, ActorRecord>();
+  readonly #records = new Map<string, ActorRecord>();
   #count = 0;
 
-  /** @param boot goes before every id: XState counts from 0 in each process, so a restart would take up old ids */
+  /** @param boot prefix of every id: XState counts from 0 in each process, so a restart would use the same ids again */
   constructor(boot: string) {
     this.#boot = boot;
   }
 
   add(actor: AnyActor, rootId: string): ActorRecord {
     this.#count += 1;
-    const living = new ActorRecord(actor, { number: this.#count, boot: this.#boot, rootId });
-    this.#living.set(actor.sessionId, living);
-    return living;
+    const record = new ActorRecord(actor, { number: this.#count, boot: this.#boot, rootId });
+    this.#records.set(actor.sessionId, record);
+    return record;
   }
 
-  /** @param sessionId as XState has it */
+  /** @param sessionId without the prefix */
   find(sessionId: string): ActorRecord | undefined {
-    return this.#living.get(sessionId);
+    return this.#records.get(sessionId);
   }
 
   remove(sessionId: string): void {
-    this.#living.delete(sessionId);
+    this.#records.delete(sessionId);
   }
 
-  /** The next ones after this number, so many at most. */
+  /** The next actors after this number, at most this many. */
   after(number: number, atMost: number): readonly ActorRecord[] {
     const found: ActorRecord[] = [];
-    for (const living of this.#living.values()) {
-      if (living.number <= number) continue;
-      found.push(living);
+    for (const record of this.#records.values()) {
+      if (record.number <= number) continue;
+      found.push(record);
       if (found.length === atMost) break;
     }
     return found;
   }
 
   get size(): number {
-    return this.#living.size;
+    return this.#records.size;
   }
 }

@@ -2,27 +2,27 @@ import type { Clock } from '../core/clock.ts';
 import { type ActorUpdate, introduction, toMessage } from './messages.ts';
 import type { Registry } from './registry.ts';
 
-/** Somebody who reads along. */
-export interface Reader {
-  /** In order. `taken` is called when the last of them has left this process. */
-  send(messages: readonly string[], taken?: () => void): void;
-  /** Bytes that were sent and have not left this process. */
+/** A client of the hub. */
+export interface Subscriber {
+  /** In order. `written` is called when the last message has left this process. */
+  send(messages: readonly string[], written?: () => void): void;
+  /** Bytes of sent messages that have not left this process. */
   readonly waiting: number;
-  /** It is too slow: it has to go, and may come again for a fresh start. */
+  /** Ends the connection of a client that is too slow. It may join again and starts afresh. */
   drop(): void;
 }
 
-/** Not told yet, at most; more become text at once and not in the event loop's next turn. */
-const MAX_NEWS = 1000;
-/** Bytes that may wait for a reader, and how many more for each actor: all may begin, definitions included, in one turn. */
+/** Updates that may wait for the next turn of the event loop; when there are more, they are sent at once. */
+const MAX_UPDATES = 1000;
+/** Bytes that may wait for a subscriber, and how many more for each actor: all actors may start, definitions included, in one turn. */
 const MAX_WAITING = 4 * 1024 * 1024;
 const MAX_WAITING_EACH = 32 * 1024;
-/** Actors introduced at a time, which have to be taken before the next: definitions are large. */
+/** Actors that are sent to a new subscriber at a time; the next follow when these are written, since definitions are large. */
 const AT_A_TIME = 16;
 
-/** `knows`: number of the last actor it was told of; what happens to later ones it learns when they are introduced. */
+/** `knows`: number of the last actor that it was sent; updates of later actors are left out until these are sent. */
 interface Session {
-  readonly reader: Reader;
+  readonly subscriber: Subscriber;
   knows: number;
 }
 
@@ -34,13 +34,13 @@ export interface SubscribersOptions {
 }
 
 /**
- * Those who read along. Each is told first what lives and how it stands, as fast as it takes that, and from then on
- * everything, in order. Memory is bounded by sending away whoever cannot follow: it may come again, and starts afresh.
+ * The subscribers. Each is sent first every live actor with its state, as fast as the client reads, and from then on every
+ * update, in order. Memory is bounded by dropping clients that are too slow; they may join again and start afresh.
  */
 export class Subscribers {
   readonly #options: SubscribersOptions;
   readonly #sessions = new Set<Session>();
-  #news: ActorUpdate[] = [];
+  #updates: ActorUpdate[] = [];
   #flushing = false;
 
   constructor(options: SubscribersOptions) {
@@ -51,21 +51,21 @@ export class Subscribers {
     return this.#sessions.size;
   }
 
-  /** @returns the way to leave */
-  join(reader: Reader): () => void {
-    // What has happened so far is in what the reader is told first.
+  /** @returns a function that ends the subscription */
+  join(subscriber: Subscriber): () => void {
+    // Earlier updates are part of the states that the subscriber is sent first.
     this.#flush();
-    const session: Session = { reader, knows: 0 };
+    const session: Session = { subscriber, knows: 0 };
     this.#sessions.add(session);
     this.#introduce(session);
     return () => void this.#sessions.delete(session);
   }
 
-  /** Becomes text in the event loop's next turn, once for all readers. */
-  tell(news: ActorUpdate): void {
+  /** The update becomes text in the next turn of the event loop, once for all subscribers. */
+  publish(update: ActorUpdate): void {
     if (this.#sessions.size === 0) return;
-    this.#news.push(news);
-    if (this.#news.length >= MAX_NEWS) {
+    this.#updates.push(update);
+    if (this.#updates.length >= MAX_UPDATES) {
       this.#flush();
       return;
     }
@@ -78,12 +78,12 @@ export class Subscribers {
   }
 
   #flush(): void {
-    const news = this.#news;
-    if (news.length === 0) return;
-    this.#news = [];
+    const updates = this.#updates;
+    if (updates.length === 0) return;
+    this.#updates = [];
     const numbers: number[] = [];
     const messages: string[] = [];
-    for (const one of news) {
+    for (const one of updates) {
       const message = this.#textOf(one);
       if (message === null) continue;
       numbers.push(one.about.number);
@@ -91,7 +91,7 @@ export class Subscribers {
     }
     const newest = numbers.reduce((greatest, number) => Math.max(greatest, number), 0);
     for (const session of [...this.#sessions]) {
-      // The same list for all who know everybody: it is made into frames once.
+      // The same list for all subscribers that know every actor: it is turned into frames once.
       const known =
         newest <= session.knows ? messages : messages.filter((_, at) => (numbers[at] ?? 0) <= session.knows);
       if (known.length > 0) this.#send(session, known);
@@ -106,23 +106,23 @@ export class Subscribers {
     session.knows = next.at(-1)?.number ?? Number.POSITIVE_INFINITY;
     if (next.length === 0) return;
     const at = clock.wallClock();
-    const messages = next.flatMap((living) => introduction(living, at)).flatMap((one) => this.#textOf(one) ?? []);
+    const messages = next.flatMap((record) => introduction(record, at)).flatMap((one) => this.#textOf(one) ?? []);
     this.#send(session, messages, () => this.#introduce(session));
   }
 
-  /** What cannot be shown is left out: nobody here could mend it, and the others have to be told of. */
-  #textOf(news: ActorUpdate): string | null {
+  /** Null for an actor that cannot be turned into text: it is left out, and the other actors are sent. */
+  #textOf(update: ActorUpdate): string | null {
     try {
-      return toMessage(news, this.#options.texts);
+      return toMessage(update, this.#options.texts);
     } catch {
       return null;
     }
   }
 
-  #send(session: Session, messages: readonly string[], taken?: () => void): void {
-    session.reader.send(messages, taken);
-    if (session.reader.waiting <= MAX_WAITING + MAX_WAITING_EACH * this.#options.registry.size) return;
+  #send(session: Session, messages: readonly string[], written?: () => void): void {
+    session.subscriber.send(messages, written);
+    if (session.subscriber.waiting <= MAX_WAITING + MAX_WAITING_EACH * this.#options.registry.size) return;
     this.#sessions.delete(session);
-    session.reader.drop();
+    session.subscriber.drop();
   }
 }

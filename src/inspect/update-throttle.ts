@@ -1,50 +1,50 @@
 import type { ActorRecord } from './actor-record.ts';
 
-/** Milliseconds between two tellings of an actor that moves nowhere. */
+/** Milliseconds between two updates of an actor that takes no transition. */
 export const QUIET_MS = 100;
 
-/** What has been told of an actor lately. */
-export interface Lately {
+/** What was last sent of an actor. */
+export interface SentUpdates {
   /** A transition with a target was taken since the last snapshot. */
   moved: boolean;
-  /** When its snapshot was last told. */
-  toldAt: number;
-  /** Events told since; another one of the same type says nothing new. */
+  /** When its snapshot was last sent. */
+  sentAt: number;
+  /** Types of the events sent since; another event of the same type adds nothing. */
   types: readonly string[];
 }
 
 const NONE: readonly string[] = [];
 
 /**
- * What of an actor's doings is told at once. A transition is, always, with the event before it. What changes the context
- * alone (a wake while it works) can come by the thousand: the latest is told, at most every `QUIET_MS`.
+ * Decides which updates of an actor are sent at once. A transition always is, with the event before it. Changes of the
+ * context alone (a wake during an operation) can come by the thousand: the latest is sent, at most every `QUIET_MS`.
  */
 export class UpdateThrottle {
   readonly #held = new Set<ActorRecord>();
 
-  moved(living: ActorRecord): void {
-    this.#of(living).moved = true;
+  moved(record: ActorRecord): void {
+    this.#of(record).moved = true;
   }
 
-  /** @returns whether to tell of this event */
-  event(living: ActorRecord, type: string, now: number): boolean {
-    const lately = this.#of(living);
-    const told = now - lately.toldAt >= QUIET_MS ? NONE : lately.types;
-    if (told.includes(type)) return false;
-    lately.types = [...told, type];
+  /** @returns whether to send this event */
+  sendsEvent(record: ActorRecord, type: string, now: number): boolean {
+    const updates = this.#of(record);
+    const sent = now - updates.sentAt >= QUIET_MS ? NONE : updates.types;
+    if (sent.includes(type)) return false;
+    updates.types = [...sent, type];
     return true;
   }
 
-  /** @returns whether to tell of this snapshot now; else it is among the `due` later */
-  snapshot(living: ActorRecord, now: number): boolean {
-    const lately = this.#of(living);
-    const { moved } = lately;
-    if (!moved && now - lately.toldAt < QUIET_MS) {
-      this.#held.add(living);
+  /** @returns whether to send this snapshot now; else it is among the `due` later */
+  sendsSnapshot(record: ActorRecord, now: number): boolean {
+    const updates = this.#of(record);
+    const { moved } = updates;
+    if (!moved && now - updates.sentAt < QUIET_MS) {
+      this.#held.add(record);
       return false;
     }
-    this.#told(living, now);
-    if (moved) lately.types = NONE;
+    this.#markSent(record, now);
+    if (moved) updates.types = NONE;
     return true;
   }
 
@@ -52,27 +52,27 @@ export class UpdateThrottle {
     return this.#held.size > 0;
   }
 
-  /** Those held back whose time has come. They count as told. */
+  /** The actors whose held-back snapshot is due. They count as sent. */
   due(now: number): readonly ActorRecord[] {
-    const due = [...this.#held].filter((living) => now - this.#of(living).toldAt >= QUIET_MS);
-    for (const living of due) this.#told(living, now);
+    const due = [...this.#held].filter((record) => now - this.#of(record).sentAt >= QUIET_MS);
+    for (const record of due) this.#markSent(record, now);
     return due;
   }
 
-  /** It has ended, which is told at once: most actors end without having been anything but new. */
-  forget(living: ActorRecord): void {
-    this.#held.delete(living);
+  /** The actor has ended, which is sent at once. */
+  remove(record: ActorRecord): void {
+    this.#held.delete(record);
   }
 
-  #told(living: ActorRecord, now: number): void {
-    const lately = this.#of(living);
-    lately.moved = false;
-    lately.toldAt = now;
-    this.#held.delete(living);
+  #markSent(record: ActorRecord, now: number): void {
+    const updates = this.#of(record);
+    updates.moved = false;
+    updates.sentAt = now;
+    this.#held.delete(record);
   }
 
-  #of(living: ActorRecord): Lately {
-    living.lately ??= { moved: false, toldAt: -Infinity, types: NONE };
-    return living.lately;
+  #of(record: ActorRecord): SentUpdates {
+    record.sentUpdates ??= { moved: false, sentAt: -Infinity, types: NONE };
+    return record.sentUpdates;
   }
 }

@@ -2,7 +2,7 @@ import { EngineError } from '../core/errors.ts';
 import type { Projection } from '../core/projection.ts';
 import { claimsOf } from '../core/table-owners.ts';
 import { newestWithin } from '../event-store/newest.ts';
-import { recordOids } from '../event-store/table-oids.ts';
+import { recordIds } from '../event-store/table-ids.ts';
 import { isLockNotAvailable } from '../postgres/errors.ts';
 import type { Queryable, Sql } from '../postgres/pool.ts';
 import type { Statement } from '../postgres/sql.ts';
@@ -58,7 +58,7 @@ export async function adopt(sql: Sql, options: AdoptOptions): Promise<{ readonly
             cursor = coalesce((SELECT position FROM last), 0), last_event_id = (SELECT id FROM last),
             generation = generation + 1, starts = 0, owner = ${owner}, updated_at = now()
         WHERE name = ${name} AND instance_id = '' RETURNING generation`;
-      await recordOids(tx, [name]);
+      await recordIds(tx, [name]);
       return adopted;
     });
   } catch (error) {

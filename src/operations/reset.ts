@@ -5,7 +5,7 @@ import { EngineError, isEngineError } from '../core/errors.ts';
 import type { Projection } from '../core/projection.ts';
 import type { StoredStatus } from '../core/status.ts';
 import { claimsOf } from '../core/table-owners.ts';
-import { readOids, readReplaced, recordOids } from '../event-store/table-oids.ts';
+import { readIds, readReplaced, recordIds } from '../event-store/table-ids.ts';
 import { isConnectionLost, isLockNotAvailable, sqlstateOf } from '../postgres/errors.ts';
 import { describeLockHolders } from '../postgres/lock-holders.ts';
 import type { Sql, Tx } from '../postgres/pool.ts';
@@ -120,7 +120,7 @@ async function resetIn(tx: Tx, xid: string, options: ResetOptions, progress: Res
   const missing = names.find((one) => rows.every((row) => row.name !== one));
   if (missing !== undefined) throw new EngineError('PROJECTION_ROW_MISSING', { name: missing });
   const truncated = plan.projections.filter((one) => one.reset === null).flatMap(({ tables }) => [...tables.keys()]);
-  const oids = await readOids(tx, truncated);
+  const ids = await readIds(tx, truncated);
   await checkClaims(tx, name, plan);
   // Before anything is emptied: a command that another daemon has carried out must empty nothing.
   if (command !== null) {
@@ -135,13 +135,13 @@ async function resetIn(tx: Tx, xid: string, options: ResetOptions, progress: Res
   await failpoint?.('reset-begun', name);
   const notRestarted = await emptyTables(tx, name, plan, xid);
   progress.done = { generation, status, warning: warningOf(plan.also, notRestarted) };
-  // TRUNCATE holds the table under its name until COMMIT, so equal oids mean that the checked table is the emptied one. The
+  // TRUNCATE holds the table under its name until COMMIT, so equal ids mean that the checked table is the emptied one. The
   // tables of a reset handler are not compared, since a handler may recreate its tables.
-  const oidsNow = await readOids(tx, truncated);
-  const replaced = truncated.find((table) => oidsNow.get(table) !== oids.get(table));
+  const idsNow = await readIds(tx, truncated);
+  const replaced = truncated.find((table) => idsNow.get(table) !== ids.get(table));
   if (replaced !== undefined)
     throw new EngineError('RESET_REFUSED', { name, reason: `${replaced} was recreated meanwhile: try again` });
-  await recordOids(tx, names);
+  await recordIds(tx, names);
   // Last: a handler that commits the transaction itself must not commit the end of the command.
   if (command !== null) await commandDone(tx, command.id, { by: owner, warning: progress.done.warning });
   await failpoint?.('reset-emptied', name);

@@ -1,6 +1,6 @@
 import { EngineError } from '../core/errors.ts';
 import { PUBLISHER_NAME } from '../core/publisher.ts';
-import { oidOf } from '../event-store/table-oids.ts';
+import { remainingTables } from '../event-store/table-ids.ts';
 import { isLockNotAvailable } from '../postgres/errors.ts';
 import type { Queryable, Sql } from '../postgres/pool.ts';
 
@@ -26,16 +26,13 @@ export async function unregister(
   try {
     return await sql.begin(async (tx) => {
       await tx.unsafe(`SET LOCAL lock_timeout = ${LOCK_MS}`);
-      const now = oidOf(tx, tx`t.name`);
       const gone = await tx<{ tables: readonly string[] }[]>`
-        WITH gone AS (DELETE FROM projection_state WHERE name = ${name} RETURNING tables, table_oids, status, cursor), noted AS (
+        WITH gone AS (DELETE FROM projection_state WHERE name = ${name} RETURNING tables, table_ids, status, cursor), noted AS (
           INSERT INTO projection_transitions (name, from_state, to_state, cause, detail, position, daemon, at)
           SELECT ${name}, status, 'forgotten', 'FORGET', 'its tables stay: ' || array_to_string(tables, ', '), cursor, ${by},
                  clock_timestamp()
           FROM gone)
-        SELECT ARRAY(SELECT DISTINCT t.name FROM unnest(tables, table_oids) AS t (name, oid)
-                     WHERE t.name IS NOT NULL AND ${now} <> 0 AND ${now} = coalesce(t.oid, ${now}) ORDER BY 1) AS tables
-        FROM gone`;
+        SELECT ${remainingTables(tx)} AS tables FROM gone`;
       if (gone.length === 0) throw new EngineError('PROJECTION_UNKNOWN', { name, known: await rowsOf(tx) });
       await tx`DELETE FROM readviews WHERE name = ${name}`;
       await tx`DELETE FROM projection_failures WHERE name = ${name}`;

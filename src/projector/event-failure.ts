@@ -1,8 +1,9 @@
 import { describeError } from '../core/describe-error.ts';
 import { isEngineError } from '../core/errors.ts';
 import type { StoredEvent } from '../core/event.ts';
+import type { Write } from '../core/statement.ts';
 import { columnOf, isTransient, sqlstateOf } from '../postgres/errors.ts';
-import type { Write } from '../read-model/write-sql.ts';
+import { writeDefinition } from '../read-model/statements/statement-registry.ts';
 import { DependencyNotReady, EventFailed } from './page-outcome.ts';
 
 /** What the database cannot do now is not the event's fault and passes through as it is. */
@@ -11,11 +12,11 @@ export function toEventFailed(
   index: number,
   event: StoredEvent,
   statement: string | null,
-  hint: string | null = null,
+  advice: string | null = null,
 ): Error {
   if (error instanceof EventFailed || error instanceof DependencyNotReady) return error;
   if (error instanceof Error && isTransient(error)) return error;
-  return eventFailed(error, index, event, statement, hint);
+  return eventFailed(error, index, event, statement, advice);
 }
 
 export function eventFailed(
@@ -23,7 +24,7 @@ export function eventFailed(
   index: number,
   event: StoredEvent,
   statement: string | null = null,
-  hint: string | null = null,
+  advice: string | null = null,
 ): EventFailed {
   const failure = {
     position: event.position,
@@ -33,7 +34,7 @@ export function eventFailed(
     aggregateId: event.aggregateId,
     sequenceNo: event.sequenceNo,
     occurredAt: event.occurredAt,
-    error: hint === null ? describeError(error) : `${describeError(error)}; ${hint}`,
+    error: advice === null ? describeError(error) : `${describeError(error)}; ${advice}`,
     sqlstate: sqlstateOf(error) ?? (isEngineError(error) ? sqlstateOf(error.cause) : null),
     code: isEngineError(error) ? error.code : null,
     statement,
@@ -43,13 +44,9 @@ export function eventFailed(
 
 const NOT_NULL_VIOLATION = '23502';
 
-/**
- * PostgreSQL checks the whole new row before it looks whether there is one already, so an upsert of some columns fails
- * even where every row is there.
- */
-export function wakeupOf(error: unknown, write: Write): string | null {
-  if (write.kind !== 'upsert' || sqlstateOf(error) !== NOT_NULL_VIOLATION) return null;
+/** What the kind of the statement advises about this error; null for nothing beyond PostgreSQL's own message. */
+export function adviceOn(error: unknown, write: Write): string | null {
+  if (sqlstateOf(error) !== NOT_NULL_VIOLATION) return null;
   const column = columnOf(error);
-  if (column === null || Object.hasOwn(write.values, column)) return null;
-  return `this upsert leaves out '${column}', which the row needs if it has to be made: give it, or use update(…) for a row that is there`;
+  return column === null ? null : (writeDefinition(write).adviceOnNull?.(write, column) ?? null);
 }

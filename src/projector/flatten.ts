@@ -1,28 +1,18 @@
 import { EngineError } from '../core/errors.ts';
-import type { Statement } from '../core/statement.ts';
+import type { Lookup, Statement, Write } from '../core/statement.ts';
+import { isWriteKind } from '../read-model/statements/statement-registry.ts';
 
-/** A statement that does something by itself. */
-export type FlatStatement = Exclude<Statement, { readonly kind: 'multi' | 'none' }>;
-
-const KINDS: ReadonlySet<unknown> = new Set<Statement['kind']>([
-  'create',
-  'upsert',
-  'update',
-  'remove',
-  'copy',
-  'lookup',
-  'multi',
-  'none',
-]);
+/** A statement that reads or writes. */
+export type FlatStatement = Write | Lookup;
 
 /**
- * Takes what a handler returned apart: compounds become their parts, what does nothing is left out.
- * @throws EngineError HANDLER_RESULT_INVALID when it is not made of statements
+ * The writes and look-ups that a handler returned, in order: `multi` is replaced by its statements, and `none` is left out.
+ * @throws EngineError HANDLER_RESULT_INVALID if the result is not made of statements
  */
 export function flattenStatements(result: unknown): FlatStatement[] {
   const flat: FlatStatement[] = [];
   for (const part of Array.isArray(result) ? (result as readonly unknown[]) : [result]) {
-    if (typeof part !== 'object' || part === null || !('kind' in part) || !KINDS.has(part.kind)) {
+    if (typeof part !== 'object' || part === null || !('kind' in part) || !isKind(part.kind)) {
       throw new EngineError('HANDLER_RESULT_INVALID', { result: part === null ? 'null' : typeof part });
     }
     const statement = part as Statement;
@@ -30,4 +20,8 @@ export function flattenStatements(result: unknown): FlatStatement[] {
     else if (statement.kind !== 'none') flat.push(statement);
   }
   return flat;
+}
+
+function isKind(kind: unknown): boolean {
+  return kind === 'lookup' || kind === 'multi' || kind === 'none' || isWriteKind(kind);
 }

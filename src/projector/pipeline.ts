@@ -1,8 +1,9 @@
 import { EngineError } from '../core/errors.ts';
 import type { StoredEvent } from '../core/event.ts';
+import type { Write } from '../core/statement.ts';
 import type { Tx } from '../postgres/pool.ts';
-import type { SqlText, Write } from '../read-model/write-sql.ts';
-import { toEventFailed, wakeupOf } from './event-failure.ts';
+import type { SqlText } from '../read-model/write-sql.ts';
+import { adviceOn, toEventFailed } from './event-failure.ts';
 import type { PageMetricsRecorder } from './page-metrics.ts';
 
 /** Sends the writes of a page without waiting for each other's answers; the server runs them in the order sent. */
@@ -32,7 +33,7 @@ export function createPipeline(tx: Tx, events: readonly StoredEvent[], recorder?
           },
           (error: unknown) => {
             if (index >= firstIndex || event === undefined) return;
-            first = toEventFailed(error, index, event, sql.text, wakeupOf(error, write));
+            first = toEventFailed(error, index, event, sql.text, adviceOn(error, write));
             firstIndex = index;
           },
         ),

@@ -8,7 +8,7 @@ import type { PageMode } from './page-outcome.ts';
  * lag, which counts positions too. It is averaged over about five seconds and falls to 0 while the cursor does not move.
  */
 export class Progress {
-  readonly latency = new Latency(() => Date.now());
+  readonly latency: Latency;
   readonly pages: PageMetricsRecorder;
   readonly #now: () => number;
   #cursor = 0n;
@@ -25,8 +25,17 @@ export class Progress {
   /** Text that names the holders of the lock for which the page waits; null if it waits for none, or not for long. */
   lockedBy: string | null = null;
 
-  /** @param now a monotonic clock in milliseconds */
-  constructor(now: () => number, slot: HandlerSlot | null = null) {
+  /**
+   * @param now a monotonic clock in milliseconds
+   * @param observeLatency gets the seconds from append to visible row
+   */
+  constructor(
+    now: () => number,
+    slot: HandlerSlot | null = null,
+    observeLatency: (seconds: number) => void = () => undefined,
+  ) {
+    // Events have their time from the wall clock.
+    this.latency = new Latency(() => Date.now(), observeLatency);
     this.pages = new PageMetricsRecorder(slot);
     this.#now = now;
     this.#since = now();

@@ -1,5 +1,4 @@
-import { type RawEvent, readRawPage } from '../event-store/read.ts';
-import type { Sql } from '../postgres/pool.ts';
+import type { PageRequest, RawEvent, readRawPage } from '../event-store/read.ts';
 import type { HighWaterMarkSource } from '../projector/high-water-mark-source.ts';
 
 const PAGE = 2000;
@@ -8,20 +7,23 @@ const MAX_BYTES = 4 * 1024 * 1024;
 
 type Page = Awaited<ReturnType<typeof readRawPage>>;
 
-/** The events below the safe head one after another, the next page being read while this one is sent. */
+/** Yields the events up to the high-water mark in order. The next page is read while the events of this one are sent. */
 export class EventPrefetcher {
-  readonly #reader: Sql;
-  readonly #highWaterMark: HighWaterMarkSource;
+  readonly #readPage: (request: PageRequest) => Promise<Page>;
+  readonly #highWaterMark: Pick<HighWaterMarkSource, 'latest' | 'refresh'>;
   #page: Page | null = null;
   #index = 0;
   #ahead: { readonly after: bigint; readonly page: Promise<Page> } | null = null;
 
-  constructor(reader: Sql, highWaterMark: HighWaterMarkSource) {
-    this.#reader = reader;
+  constructor(
+    readPage: (request: PageRequest) => Promise<Page>,
+    highWaterMark: Pick<HighWaterMarkSource, 'latest' | 'refresh'>,
+  ) {
+    this.#readPage = readPage;
     this.#highWaterMark = highWaterMark;
   }
 
-  /** The first event after this position; null when nothing is left up to the head. */
+  /** The first event after this position; null when there is none up to the high-water mark. */
   async next(after: bigint): Promise<RawEvent | null> {
     const ready = this.ready(after);
     if (ready !== null) return ready;
@@ -30,7 +32,7 @@ export class EventPrefetcher {
     return this.#page.events[0] ?? null;
   }
 
-  /** The same, if it is in memory: awaiting each of a hundred thousand events would cost more than sending them. */
+  /** The same event, if it is in memory: awaiting each of a hundred thousand events would cost more than sending them. */
   ready(after: bigint): RawEvent | null {
     const page = this.#page;
     if (page === null) return null;
@@ -42,8 +44,8 @@ export class EventPrefetcher {
     return page.events[this.#index] ?? null;
   }
 
-  /** What was read is no longer to be trusted: a connection was lost, and a crash may have taken events back. */
-  forget(): void {
+  /** Drops the events in memory. After a lost connection they may not exist any more: a crash can take events back. */
+  invalidate(): void {
     this.#page = null;
     this.#ahead = null;
   }
@@ -55,7 +57,8 @@ export class EventPrefetcher {
     const last = page.events.at(-1)?.position;
     if (page.more && last !== undefined) {
       const next = this.#read(last);
-      next.catch(() => undefined); // Awaited when it is needed; read for nothing when the publisher goes back.
+      // A page read ahead is awaited when it is needed. It is never awaited when the publisher goes back before it.
+      next.catch(() => undefined);
       this.#ahead = { after: last, page: next };
     }
     return page;
@@ -63,7 +66,6 @@ export class EventPrefetcher {
 
   async #read(after: bigint): Promise<Page> {
     const head = this.#highWaterMark.latest() ?? (await this.#highWaterMark.refresh());
-    const request = { after, head, names: null, limit: PAGE, maxBytes: MAX_BYTES };
-    return await readRawPage(this.#reader, request);
+    return await this.#readPage({ after, head, names: null, limit: PAGE, maxBytes: MAX_BYTES });
   }
 }

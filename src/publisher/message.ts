@@ -1,6 +1,6 @@
 import type { RawEvent } from '../event-store/read.ts';
 
-/** One event as it goes to the exchange. */
+/** One event as it is sent to the exchange. */
 export interface Message {
   readonly position: bigint;
   /** `<aggregate name>.<event name>`. */
@@ -11,18 +11,18 @@ export interface Message {
     readonly messageId: string;
     readonly type: string;
     readonly contentType: 'application/json';
-    /** Left out where AMQP has none for it: before 1970. The body has the time in any case. */
+    /** Left out for times before 1970, which AMQP cannot carry. The body always has the time. */
     readonly timestamp?: number;
     readonly headers: { readonly position: string; readonly previous: string };
   };
 }
 
-/** AMQP's short strings: routing key, type. */
+/** Greatest length of AMQP's short strings: routing key, type. */
 const SHORT_BYTES = 255;
 
 /**
- * @param previous position of the event sent before this one, so that who takes everything sees a gap
- * @returns the reason, in words, where AMQP cannot carry it
+ * @param previous position of the event sent before this one, so that a consumer of all events sees a gap
+ * @returns the message, or the reason, in words, why AMQP cannot carry the event
  */
 export function toMessage(event: RawEvent, previous: bigint): Message | string {
   const routingKey = `${event.aggregateName}.${event.name}`;
@@ -44,12 +44,12 @@ export function toMessage(event: RawEvent, previous: bigint): Message | string {
   };
 }
 
-/** AMQP's timestamps are unsigned; the driver throws for a negative one, and rounds one beyond 2^53. */
+/** AMQP's timestamps are unsigned; the driver throws for a negative one and rounds one above 2^53. */
 function isTimestamp(seconds: bigint): boolean {
   return seconds >= 0n && seconds <= BigInt(Number.MAX_SAFE_INTEGER);
 }
 
-/** Payload and metadata as PostgreSQL writes them: what JavaScript makes of a number like 0.10 or 10^20 is not what was stored. */
+/** Payload and metadata as PostgreSQL writes them: JavaScript would change a number like 0.10 or 10^20. */
 function toJson(event: RawEvent): string {
   const { position, id, instanceId, aggregateName, aggregateId, sequenceNo, name, occurredAt, tstamp } = event;
   const texts = JSON.stringify({ position: String(position), id, instanceId, aggregateName, aggregateId });

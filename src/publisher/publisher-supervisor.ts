@@ -1,8 +1,9 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { type Actor, createActor, type SnapshotFrom, waitFor } from 'xstate';
 import { type Observer, observers } from '../../machines/observers.ts';
 import { type PublisherEvent, publisherMachine } from '../../machines/publisher.ts';
-import { deathsInARow, fullJitter } from '../core/backoff.ts';
+import { deathsInARow, respawnDelay } from '../core/backoff.ts';
+import type { Clock } from '../core/clock.ts';
+import { atMost } from '../core/deadline.ts';
 import type { Log } from '../core/log.ts';
 import { PUBLISHER_NAME, type PublisherOperations } from '../core/publisher.ts';
 
@@ -10,31 +11,25 @@ export interface PublisherSupervisorOptions {
   readonly operations: PublisherOperations;
   readonly backoff: { readonly baseMs: number; readonly capMs: number };
   readonly retryHaltedAfterMs: number;
-  /** Hears what each of the actors does. Default nobody. */
+  /** Receives what each of the actors does. Default: none. */
   readonly inspect?: Observer | undefined;
   readonly log: Log;
-  /** Default: a timer. */
-  readonly pause?: (ms: number, signal: AbortSignal) => Promise<unknown>;
+  readonly clock: Clock;
 }
 
-/** Longer than the longest pause: an actor that lived so long died of something new. */
-const HEALTHY_AFTER_MS = 60_000;
-/** Never at once: a bug that kills it at its start would keep the process busy. */
-const RESPAWN_AFTER_MS = 100;
-
 /**
- * Keeps the publisher's actor alive, as the supervisor does with those of projections: one that dies (a bug in an action
- * or a guard, not a broker that refuses) is put back after a growing pause, once its operation has ended, and told how
- * the broker stands.
+ * Keeps the publisher's actor alive, as the supervisor does with those of projections. An actor that dies (of a bug in an
+ * action or a guard, not of a broker that refuses) is replaced after a growing backoff, once its operation has ended. The
+ * new actor is sent the present state of the broker.
  */
 export class PublisherSupervisor {
   readonly #options: PublisherSupervisorOptions;
   readonly #ended = new AbortController();
   #actor: Actor<typeof publisherMachine>;
-  /** What a new actor has to be told of the broker. */
+  /** The events that bring a new actor to the present state of the broker. */
   #broker: readonly PublisherEvent[] = [];
   #operation: Promise<unknown> = Promise.resolve();
-  #putBack: Promise<void> = Promise.resolve();
+  #respawn: Promise<void> = Promise.resolve();
   #deaths = 0;
 
   constructor(options: PublisherSupervisorOptions) {
@@ -56,14 +51,14 @@ export class PublisherSupervisor {
     return this.#actor.getSnapshot();
   }
 
-  /** Lets the operation under way end, for this long at most; nothing is put back from now on. */
+  /** Lets the present operation end, for this long at most. From now on no actor is replaced. */
   async drain(ms: number): Promise<void> {
     this.#ended.abort();
     const actor = this.#actor;
     if (this.#isAlive()) actor.send({ type: 'STOP' });
     const stopped = waitFor(actor, ({ status, value }) => status !== 'active' || value === 'stopped', { timeout: ms });
     await stopped.catch(() => undefined);
-    await Promise.race([this.#putBack, wait(ms, undefined, { ref: false })]);
+    await atMost(ms, this.#respawn);
   }
 
   end(): void {
@@ -76,7 +71,7 @@ export class PublisherSupervisor {
   }
 
   #spawn(): Actor<typeof publisherMachine> {
-    const { operations, backoff, retryHaltedAfterMs, inspect, log } = this.#options;
+    const { operations, backoff, retryHaltedAfterMs, inspect, log, clock } = this.#options;
     const watched: PublisherOperations = {
       relay: (signal) => {
         const operation = operations.relay(signal);
@@ -86,18 +81,18 @@ export class PublisherSupervisor {
     };
     const actor = createActor(publisherMachine, {
       ...observers(inspect),
-      input: { operations: watched, backoff, retryHaltedAfterMs },
+      input: { operations: watched, backoff, retryHaltedAfterMs, random: clock.random },
     });
-    const bornAt = performance.now();
+    const bornAt = clock.now();
     actor.subscribe({
-      next: tell(log),
-      // Without this a bug in the machine would end the process as an uncaught exception.
+      next: logChanges(log),
+      // Without an observer for errors a bug in the machine would end the process as an uncaught exception.
       error: (error) => {
-        // Nobody else can ask the operation of a dead actor to end.
+        // The machine of a dead actor can no longer abort its operation.
         actor.getSnapshot().context.operation.abort();
-        this.#deaths = deathsInARow(this.#deaths, performance.now() - bornAt, HEALTHY_AFTER_MS);
-        log.error({ err: error, deaths: this.#deaths }, 'the publisher died of a bug and is put back');
-        this.#putBack = this.#after(RESPAWN_AFTER_MS + fullJitter(this.#deaths, backoff, Math.random()));
+        this.#deaths = deathsInARow(this.#deaths, clock.now() - bornAt);
+        log.error({ err: error, deaths: this.#deaths }, 'the actor of the publisher died of a bug and is restarted');
+        this.#respawn = this.#respawnAfter(respawnDelay(this.#deaths, backoff, clock.random()));
       },
     });
     actor.start();
@@ -106,19 +101,18 @@ export class PublisherSupervisor {
     return actor;
   }
 
-  /** XState leaves the promise of an actor that died running: two that send at once, if another began meanwhile. */
-  async #after(ms: number): Promise<void> {
+  /** XState does not end the promise of an actor that died: without the wait for it, two operations could send at once. */
+  async #respawnAfter(ms: number): Promise<void> {
     const { signal } = this.#ended;
-    const { pause = (time) => wait(time, undefined, { signal }) } = this.#options;
-    await Promise.allSettled([this.#operation, pause(ms, signal)]);
+    await Promise.allSettled([this.#operation, this.#options.clock.sleep(ms, signal)]);
     if (signal.aborted) return;
     this.#actor.stop();
     this.#actor = this.#spawn();
   }
 }
 
-/** Says in the log when the state or its reason changes; that it publishes and rests is nothing new. */
-function tell(log: Log) {
+/** Logs changes of the state and of its reason. Alternating between publishing and idle without a reason is logged as debug. */
+function logChanges(log: Log) {
   let last = '';
   return ({ value, context }: { readonly value: unknown; readonly context: { readonly detail: string | null } }) => {
     const state = String(value);

@@ -1,7 +1,10 @@
 import type { Observer } from '../../machines/observers.ts';
+import { systemClock } from '../core/clock.ts';
 import type { PublisherSurroundings, RunningPublisher, StartPublisher } from '../daemon/publisher-port.ts';
+import { readRawPage } from '../event-store/read.ts';
 import { connect, type Sql } from '../postgres/pool.ts';
 import { Progress } from '../projector/progress.ts';
+import { EventPrefetcher } from './event-prefetcher.ts';
 import { PublisherSupervisor } from './publisher-supervisor.ts';
 import { openPublishingChannels, type PublishingChannels } from './publishing-channels.ts';
 import { Relay } from './relay.ts';
@@ -10,25 +13,25 @@ import { toStatus } from './status.ts';
 import type { WindowLimits } from './window.ts';
 
 export interface PublisherOptions {
-  /** `amqp://…`, several for the nodes of one cluster. */
+  /** `amqp://…`; several URLs name the nodes of one cluster. */
   readonly urls: readonly string[];
-  /** Topic exchange, declared if it is not there. Default domain.events. */
+  /** Topic exchange, declared if it does not exist. Default domain.events. */
   readonly exchange?: string;
   /** What may be in flight. Default 4000 messages, 8 MiB. */
   readonly limits?: WindowLimits;
-  /** Milliseconds without any confirm after which a channel is given up for another one. Default 30000. */
+  /** Milliseconds without any confirm after which a channel is replaced by another one. Default 30000. */
   readonly confirmWithinMs?: number;
-  /** Milliseconds until an event that the broker will not take is tried again. Default 60000. */
+  /** Milliseconds until an event that the broker does not accept is tried again. Default 60000. */
   readonly retryHaltedAfterMs?: number;
-  /** Hears what the publisher's machine does. Default nobody. */
+  /** Receives what the publisher's machine does. Default: none. */
   readonly inspect?: Observer;
 }
 
 const BACKOFF = { baseMs: 200, capMs: 10_000 } as const;
 const LIMITS: WindowLimits = { messages: 4000, bytes: 8 * 1024 * 1024 };
-/** Milliseconds until an answer of the database counts as lost. */
+/** Milliseconds after which an answer of the database counts as lost. */
 const ANSWER_MS = 30_000;
-/** Milliseconds that stopping waits for a spell to end. */
+/** Milliseconds that stopping waits for a batch to end. */
 const DRAIN_MS = 8000;
 
 /** For `createDaemon({ publisher })`: relays every event of the store to a topic exchange, in order, at least once. */
@@ -40,9 +43,9 @@ function start(options: PublisherOptions, around: PublisherSurroundings): Runnin
   const { urls, exchange = 'domain.events', limits = LIMITS } = options;
   const { confirmWithinMs = 30_000, retryHaltedAfterMs = 60_000 } = options;
   const { database, schema, extensionSchemas, owner, highWaterMark, log } = around;
-  const now = () => performance.now();
-  const progress = new Progress(now);
-  // One holds the publisher's row, one reads events, one may still be reading ahead for nothing.
+  const clock = systemClock;
+  const progress = new Progress(clock.now);
+  // One locks the publisher's row, one reads events, and one may still be reading a page that is no longer wanted.
   const sql = connect({
     address: database,
     schema,
@@ -53,10 +56,18 @@ function start(options: PublisherOptions, around: PublisherSurroundings): Runnin
   });
   let publishingChannels: PublishingChannels | null = null;
   const onSilence = (reason: string): void => publishingChannels?.reset(reason);
-  const sender = new Sender({ reader: sql, highWaterMark, now, limits, confirmWithinMs, onSilence });
+  const events = new EventPrefetcher((request) => readRawPage(sql, request), highWaterMark);
+  const sender = new Sender({ events, clock, limits, confirmWithinMs, onSilence });
   const relay = new Relay({ sql, highWaterMark, sender, owner, progress });
   const { inspect } = options;
-  const supervisor = new PublisherSupervisor({ operations: relay, backoff: BACKOFF, retryHaltedAfterMs, inspect, log });
+  const supervisor = new PublisherSupervisor({
+    operations: relay,
+    backoff: BACKOFF,
+    retryHaltedAfterMs,
+    inspect,
+    log,
+    clock,
+  });
   publishingChannels = openPublishingChannels({
     urls,
     exchange,

@@ -3,14 +3,14 @@ import type { Message } from './message.ts';
 
 /** Why a channel has ended. */
 export interface ChannelEnd {
-  /** AMQP's code where the broker closed this channel itself: it did not like what came over it. */
+  /** AMQP's reply code, if the broker closed this channel because of something that was sent over it; else null. */
   readonly code: number | null;
   readonly reason: string;
 }
 
 /**
- * One confirm channel, from its opening to its end. Whoever holds it publishes straight into the driver: the connection
- * manager's own channels would keep messages in memory without a bound while the broker is away.
+ * One confirm channel, from its opening to its end. Messages go straight into the driver: the channels of the connection
+ * manager would keep messages in memory without a bound while the broker is away.
  */
 export class PublishingChannel {
   readonly #channel: ConfirmChannel;
@@ -23,22 +23,23 @@ export class PublishingChannel {
     channel.on('error', (error: Error & { readonly code?: unknown }) => {
       this.#end = { code: typeof error.code === 'number' ? error.code : null, reason: error.message };
     });
-    // First of all listeners: the driver's own one tells every publish that it failed, which is no refusal.
+    // Before the driver's own listener, which reports every pending publish as failed: that is no refusal by the broker.
     channel.prependListener('close', () => {
       this.#end ??= { code: null, reason: 'the channel was closed' };
     });
   }
 
-  /** Null while it is open. */
+  /** Null while the channel is open. */
   get end(): ChannelEnd | null {
     return this.#end;
   }
 
   /**
-   * @param answered told once whether the broker took it; never after the end of the channel, when nobody knows
-   * @returns why the driver cannot encode it, in words; nothing was sent then
+   * @param answered called once with whether the broker accepted the message; never after the end of the channel, when
+   *   that is unknown
+   * @returns why the driver cannot encode the message, in words (it was not sent then); else null
    */
-  publish(message: Message, answered: (taken: boolean) => void): string | null {
+  publish(message: Message, answered: (accepted: boolean) => void): string | null {
     if (this.#end !== null) return null;
     const { routingKey, content, properties } = message;
     try {
@@ -47,7 +48,7 @@ export class PublishingChannel {
       });
       return null;
     } catch (error) {
-      // What the encoder throws; a channel that is closed throws an Error of another kind.
+      // The encoder throws these two; a channel that is closed throws another kind of Error.
       if (error instanceof RangeError || error instanceof TypeError) return `AMQP cannot carry it (${error.message})`;
       throw error;
     }

@@ -9,17 +9,17 @@ export interface PublishingChannelsOptions {
   readonly exchange: string;
   /** Shown by the broker beside the connection. */
   readonly name: string;
-  /** A channel is open, the exchange is there. */
+  /** A channel is open and the exchange exists. */
   readonly onOpen: (publishingChannel: PublishingChannel) => void;
-  /** The channel, or an attempt to get one, has ended; the next attempt follows by itself. */
+  /** The channel, or an attempt to open one, has ended; the next attempt follows automatically. */
   readonly onEnd: (reason: string) => void;
   readonly onBlocked: (reason: string) => void;
   readonly onUnblocked: () => void;
 }
 
-/** A connection for publishing alone: what goes wrong on it must not end the one that consumes. */
+/** A connection for publishing alone: an error on it must not end the connection that consumes. */
 export interface PublishingChannels {
-  /** Gives the connection up, for one that does not answer; another one follows. */
+  /** Drops a connection that does not answer; another one is opened. */
   reset(reason: string): void;
   /** Within a few seconds, whatever the broker does. Idempotent. */
   close(): Promise<void>;
@@ -29,31 +29,31 @@ export interface PublishingChannels {
 const ACCESS_REFUSED = 403;
 const PRECONDITION_FAILED = 406;
 
-/** One outlet after the other, for as long as it is not closed. */
+/** Opens one publishing channel after another until `close` is called. */
 export function openPublishingChannels({
   urls,
   exchange,
   name,
-  ...tell
+  ...handlers
 }: PublishingChannelsOptions): PublishingChannels {
   let publishingChannel: PublishingChannel | null = null;
   let mayDeclare = true;
   const link = openLink({ urls, name });
   link.events$.subscribe((event) => {
-    if (event.type === 'READY' && publishingChannel !== null) tell.onOpen(publishingChannel);
+    if (event.type === 'READY' && publishingChannel !== null) handlers.onOpen(publishingChannel);
     if (event.type === 'FAILED' || event.type === 'LOST') {
       publishingChannel = null;
-      tell.onEnd(event.reason);
+      handlers.onEnd(event.reason);
     }
-    if (event.type === 'BLOCKED') tell.onBlocked(event.reason);
-    if (event.type === 'UNBLOCKED') tell.onUnblocked();
+    if (event.type === 'BLOCKED') handlers.onBlocked(event.reason);
+    if (event.type === 'UNBLOCKED') handlers.onUnblocked();
   });
 
   async function setUp(channel: Channel): Promise<void> {
     if (!isConfirmChannel(channel)) throw new TypeError('the channel does not confirm');
     const opened = new PublishingChannel(channel, exchange);
-    // An error ends the channel alone; the connection would stand there, healthy to look at, with nothing to send over.
-    // (What is refused while this declares is told by its rejection.)
+    // An error ends the channel alone: without the reset the connection would look healthy and have no channel. (An error
+    // during setUp rejects setUp.)
     channel.on('error', (error: Error) => {
       if (publishingChannel === opened) link.reset(error.message);
     });
@@ -61,7 +61,7 @@ export function openPublishingChannels({
       if (mayDeclare) await channel.assertExchange(exchange, 'topic', { durable: true });
       else await channel.checkExchange(exchange);
     } catch (error) {
-      // A user who may only publish can use an exchange that is there: the next attempt does not declare it.
+      // A user who may only publish can use an exchange that exists: the next attempt does not declare it.
       if (codeOf(error) === ACCESS_REFUSED) mayDeclare = false;
       throw explained(error, exchange);
     }

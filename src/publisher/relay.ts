@@ -7,33 +7,31 @@ import type { Sql, Tx } from '../postgres/pool.ts';
 import type { HighWaterMarkSource } from '../projector/high-water-mark-source.ts';
 import type { Progress } from '../projector/progress.ts';
 import { advance, lockState, registerPublisher } from '../state/projection-state.ts';
-import type { PublishingChannel } from './publishing-channel.ts';
-import type { Sender } from './sender.ts';
+import type { SendChannel, Sender } from './sender.ts';
 
 export interface RelayOptions {
-  /** Holds the publisher's row while messages are sent. */
+  /** Locks the publisher's row while messages are sent. */
   readonly sql: Sql;
-  readonly highWaterMark: HighWaterMarkSource;
-  readonly sender: Sender;
+  readonly highWaterMark: Pick<HighWaterMarkSource, 'latest' | 'refresh' | 'epoch' | 'invalidate'>;
+  readonly sender: Pick<Sender, 'confirmed' | 'inFlight' | 'canContinue' | 'startFrom' | 'block' | 'sendBatch'>;
   /** The daemon's id. */
   readonly owner: string;
   readonly progress: Progress;
 }
 
 /**
- * Sends events in order and keeps how far they are confirmed, in spells: lock the row, let the sender send for a moment,
- * store the confirmed prefix, commit. What is then in flight stays in flight and the next spell goes on behind it, unless
- * the channel or the stored cursor is another one: then everything after the cursor is sent again.
+ * Sends events in order and stores how far they are confirmed, in batches: lock the row, let the sender send for a moment,
+ * store the confirmed prefix, commit. The messages that are then in flight stay in flight and the next batch continues
+ * behind them, unless the channel or the stored cursor is another one: then everything after the cursor is sent again.
  *
- * The row's lock spares duplicates; order does not rest on it. Whoever sends begins at or below what is confirmed and
- * leaves nothing out, so of two that send at once (one was frozen, and wakes) each event's first delivery still comes
- * after those of all before it.
+ * The lock of the row avoids duplicates; the order does not depend on it. Each sender begins at or below the confirmed
+ * prefix and leaves nothing out, so if two send at the same time (one was suspended and resumes) the first delivery of
+ * each event still comes after those of all events before it.
  */
 export class Relay implements PublisherOperations {
   readonly #options: RelayOptions;
-  #publishingChannel: PublishingChannel | null = null;
-  #blocked = false;
-  /** The row's cursor as last seen or written; null when it is not known. */
+  #publishingChannel: SendChannel | null = null;
+  /** The row's cursor as last read or written; null when it is not known. */
   #stored: bigint | null = null;
   #epoch = -1;
   #registered = false;
@@ -42,7 +40,7 @@ export class Relay implements PublisherOperations {
     this.#options = options;
   }
 
-  opened(publishingChannel: PublishingChannel): void {
+  opened(publishingChannel: SendChannel): void {
     this.#publishingChannel = publishingChannel;
   }
 
@@ -52,7 +50,6 @@ export class Relay implements PublisherOperations {
   }
 
   blocked(blocked: boolean): void {
-    this.#blocked = blocked;
     this.#options.sender.block(blocked);
   }
 
@@ -60,28 +57,27 @@ export class Relay implements PublisherOperations {
     const { sql, highWaterMark } = this.#options;
     const publishingChannel = this.#publishingChannel;
     if (publishingChannel === null) return { kind: 'disconnected' };
-    if (this.#blocked) return { kind: 'blocked' };
-    const over = new AbortController();
-    let spell: Promise<unknown> = Promise.resolve();
+    const transactionOver = new AbortController();
+    let batch: Promise<unknown> = Promise.resolve();
     try {
       if (await this.#nothingToDo()) return { kind: 'published' };
       return await sql.begin('ISOLATION LEVEL READ COMMITTED', (tx) => {
-        const until = { signals: [signal, over.signal] };
-        const run = untilAborted(until, (either) => this.#spell(tx, publishingChannel, either));
-        spell = run.catch(() => undefined);
+        const until = { signals: [signal, transactionOver.signal] };
+        const run = untilAborted(until, (either) => this.#relayBatch(tx, publishingChannel, either));
+        batch = run.catch(() => undefined);
         return run;
       });
     } catch (error) {
-      // Where the row stands now is not known: the next spell reads it, and sends from there.
+      // Whether the cursor was committed is not known: the next batch reads the row and sends from there.
       this.#stored = null;
       if (isLockNotAvailable(error)) return { kind: 'locked-by-other' };
       if (isConnectionLost(error)) highWaterMark.invalidate();
       if (isEngineError(error, 'PUBLISHER_HISTORY')) return { kind: 'halted', detail: error.message };
       throw error;
     } finally {
-      // A lost connection ends the transaction, not the one who sends: two must never send over one window.
-      over.abort();
-      await spell;
+      // A lost connection ends the transaction but not the batch, and two batches must never send over one window.
+      transactionOver.abort();
+      await batch;
     }
   }
 
@@ -94,18 +90,19 @@ export class Relay implements PublisherOperations {
     return this.#stored !== null && this.#stored >= head && sender.inFlight === 0;
   }
 
-  async #spell(tx: Tx, publishingChannel: PublishingChannel, signal: AbortSignal): Promise<RelayOutcome> {
+  async #relayBatch(tx: Tx, publishingChannel: SendChannel, signal: AbortSignal): Promise<RelayOutcome> {
     const { owner, progress, highWaterMark, sender } = this.#options;
     await limitTransaction(tx, owner);
     const row = await lockState(tx, PUBLISHER_NAME);
     if (row === null) throw new EngineError('PROJECTION_ROW_MISSING', { name: PUBLISHER_NAME });
-    if (this.#stored !== row.cursor || this.#epoch !== highWaterMark.epoch() || !sender.goesOn(publishingChannel)) {
+    const sameStore = this.#epoch === highWaterMark.epoch();
+    if (this.#stored !== row.cursor || !sameStore || !sender.canContinue(publishingChannel)) {
       this.#epoch = highWaterMark.epoch();
       await checkStored(tx, row.cursor, row.lastEventId);
-      sender.begin(publishingChannel, row.cursor);
+      sender.startFrom(publishingChannel, row.cursor);
       progress.loaded(row.cursor, row.generation);
     }
-    const outcome = await sender.spell(publishingChannel, signal);
+    const outcome = await sender.sendBatch(publishingChannel, signal);
     const { confirmed: to } = sender;
     if (to !== row.cursor) {
       const { generation, xid } = row;
@@ -119,7 +116,7 @@ export class Relay implements PublisherOperations {
   }
 }
 
-/** For this transaction only: it holds behind a pooler too. A spell is idle while it waits for confirms. */
+/** Limits of this transaction only, so they work behind a pooler too. A batch is idle while it waits for confirms. */
 async function limitTransaction(tx: Tx, owner: string): Promise<void> {
   await tx`
     SELECT set_config('application_name', ${`publish:${owner}`.slice(0, 63)}, true),
@@ -127,7 +124,7 @@ async function limitTransaction(tx: Tx, owner: string): Promise<void> {
            set_config('idle_in_transaction_session_timeout', '15s', true)`;
 }
 
-/** @throws EngineError PUBLISHER_HISTORY where the store is not the one whose events were published */
+/** @throws EngineError PUBLISHER_HISTORY if the store is not the one whose events were published */
 async function checkStored(tx: Tx, cursor: bigint, lastEventId: string | null): Promise<void> {
   try {
     await checkHistory(tx, PUBLISHER_NAME, cursor, lastEventId);

@@ -4,7 +4,7 @@ import { lagBehind } from '../core/position.ts';
 import type { PublisherStatus } from '../core/publisher.ts';
 import type { PublisherRow } from '../daemon/publisher-port.ts';
 
-/** Confirms may take a moment. */
+/** A shorter silence is not shown: confirms may take a moment. */
 const SILENT_MS = 3000;
 
 export interface StatusParts {
@@ -23,10 +23,10 @@ export function toStatus({ snapshot, row, head, inFlight, silentMs, ratePerSecon
   const { context } = snapshot;
   const dead = snapshot.status === 'error';
   const why = (): string | null => {
-    if (dead) return 'it died of a bug and is put back; the log has the error';
+    if (dead) return 'its actor died of a bug and is restarted; the log has the error';
     if (row !== null && row.alarm !== null) return row.alarm;
-    if (context.blocked !== null) return `the broker takes nothing: ${context.blocked}`;
-    // A queue without a leader, for one: the broker has the message and does not say so.
+    if (context.blocked !== null) return `the broker accepts no messages: ${context.blocked}`;
+    // For example a queue without a leader: the broker has the message and does not confirm it.
     if (silentMs >= SILENT_MS) return `the broker has confirmed nothing for ${Math.floor(silentMs / 1000)} s`;
     return context.detail;
   };

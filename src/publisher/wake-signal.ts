@@ -1,24 +1,32 @@
-/** Wakes the one who waits for anything to have changed. Ringing while nobody waits is free. */
-export class WakeSignal {
-  #wake: (() => void) | null = null;
+import type { Clock } from '../core/clock.ts';
+import { onAbort } from '../core/signals.ts';
 
-  ring(): void {
-    this.#wake?.();
+/** Wakes the one waiting caller when something has changed. `wake` has no effect while no caller waits. */
+export class WakeSignal {
+  readonly #clock: Clock;
+  #end: (() => void) | null = null;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
   }
 
-  /** Resolves at the next ring, when the signal is aborted, and after these milliseconds at the latest. */
+  wake(): void {
+    this.#end?.();
+  }
+
+  /** Resolves at the next `wake`, when the signal is aborted, and after `ms` milliseconds at the latest. */
   async wait(ms: number, signal: AbortSignal): Promise<void> {
     if (signal.aborted || ms <= 0) return;
     await new Promise<void>((resolve) => {
-      const done = (): void => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', done);
-        this.#wake = null;
+      const end = (): void => {
+        cancel();
+        release();
+        this.#end = null;
         resolve();
       };
-      const timer = setTimeout(done, ms);
-      signal.addEventListener('abort', done, { once: true });
-      this.#wake = done;
+      const cancel = this.#clock.later(ms, end);
+      const release = onAbort(signal, end);
+      this.#end = end;
     });
   }
 }

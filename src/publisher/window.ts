@@ -1,34 +1,34 @@
 export interface WindowLimits {
   /** Messages in flight at most. */
   readonly messages: number;
-  /** Bytes in flight; one message always may, however large. */
+  /** Bytes in flight at most; one message may always be sent, however large. */
   readonly bytes: number;
 }
 
-/** One message in flight: a ticket, to tell the window by what the broker has said of it. Only the window writes here. */
-export interface Sent {
+/** A message that was sent and is not in the confirmed prefix. Only the window writes its answer. */
+export interface InFlightMessage {
   readonly position: bigint;
   readonly bytes: number;
   readonly round: number;
   answer: 'none' | 'confirmed' | 'refused';
 }
 
-/** After a refusal one message at a time, for this many. */
-const CAREFUL = 100;
+/** After a refusal, messages that are sent one at a time. */
+const ONE_AT_A_TIME = 100;
 
 /**
- * What has been sent to the broker and how much of it counts as published: the confirmed prefix. Confirms come in any
+ * The messages sent to the broker, and how much of them counts as published: the confirmed prefix. Confirms come in any
  * order; a message is published when it and all before it are confirmed. After a refusal or a lost channel a new round
- * begins at the prefix, and what the broker still says of an older one counts no more.
+ * begins at the prefix, and answers to messages of an older round are ignored.
  *
  * Each round starts with one message in flight and doubles with what is confirmed, as TCP does: when the broker comes
- * back without the queue's leader, it refuses one message and not a thousand, of which it might then take the later ones
- * first. No clock and no I/O in here.
+ * back without the leader of a queue, it refuses one message and not a thousand, of which it might then accept the later
+ * ones first. No clock and no I/O in here.
  */
 export class SendWindow {
   readonly #limits: WindowLimits;
   /** In order of position; the first `#done` are in the prefix, the one after them is not confirmed. */
-  #flight: Sent[] = [];
+  #flight: InFlightMessage[] = [];
   #done = 0;
   #bytes = 0;
   #unanswered = 0;
@@ -37,7 +37,8 @@ export class SendWindow {
   #round = 0;
   #limit = 1;
   #credit = 0;
-  #careful = 0;
+  /** Messages that are still to be sent one at a time. */
+  #singles = 0;
   #refused = false;
 
   constructor(limits: WindowLimits) {
@@ -49,38 +50,33 @@ export class SendWindow {
     return this.#prefix;
   }
 
-  /** The last one sent in this round; `prefix` when none was. */
+  /** Position of the last message sent in this round; `prefix` when none was. */
   get last(): bigint {
     return this.#last;
   }
 
-  /** Sent and not in the prefix. */
+  /** Messages sent that are not in the prefix. */
   get inFlight(): number {
     return this.#flight.length - this.#done;
   }
 
-  /** Of those, the ones of which the broker has said nothing. */
+  /** Those of them that the broker has neither confirmed nor refused. */
   get unanswered(): number {
     return this.#unanswered;
   }
 
-  /** The broker refused a message of this round: nothing more is to be sent in it. */
+  /** The broker refused a message of this round: no more may be sent in it. */
   get refused(): boolean {
     return this.#refused;
-  }
-
-  /** The only message the broker has not confirmed, or null: of several, nobody knows which one it did not like. */
-  get alone(): bigint | null {
-    return this.inFlight === 1 ? (this.#flight.at(-1)?.position ?? null) : null;
   }
 
   hasRoom(): boolean {
     return !this.#refused && this.inFlight < this.#limit && this.#bytes < this.#limits.bytes;
   }
 
-  /** Begins a new round after this position, of which everything is published. */
+  /** Begins a new round after this position; everything up to it is published. */
   startFrom(cursor: bigint): void {
-    if (this.#refused) this.#careful = CAREFUL;
+    if (this.#refused) this.sendOneAtATime();
     this.#round += 1;
     this.#flight = [];
     this.#done = 0;
@@ -88,27 +84,27 @@ export class SendWindow {
     this.#unanswered = 0;
     this.#prefix = cursor;
     this.#last = cursor;
-    // Of any credit, the first confirm makes two of one, and none is left.
+    // The credit needs no reset: at a limit of 1, the first confirm doubles the limit and uses up all credit.
     this.#limit = 1;
     this.#refused = false;
   }
 
   /** One message at a time for a while: the next refusal then names its message. */
   sendOneAtATime(): void {
-    this.#careful = CAREFUL;
+    this.#singles = ONE_AT_A_TIME;
   }
 
-  send(position: bigint, bytes: number): Sent {
-    const sent: Sent = { position, bytes, round: this.#round, answer: 'none' };
-    this.#flight.push(sent);
+  send(position: bigint, bytes: number): InFlightMessage {
+    const message: InFlightMessage = { position, bytes, round: this.#round, answer: 'none' };
+    this.#flight.push(message);
     this.#bytes += bytes;
     this.#unanswered += 1;
     this.#last = position;
-    return sent;
+    return message;
   }
 
-  confirm(sent: Sent): void {
-    if (!this.#answer(sent, 'confirmed')) return;
+  confirm(message: InFlightMessage): void {
+    if (!this.#answer(message, 'confirmed')) return;
     this.#grow();
     for (;;) {
       const first = this.#flight[this.#done];
@@ -117,26 +113,26 @@ export class SendWindow {
       this.#bytes -= first.bytes;
       this.#done += 1;
     }
-    // Many at once: each drop moves up everything behind.
+    // Confirmed messages are removed many together: each removal moves all that are behind.
     if (this.#done * 2 < this.#flight.length) return;
     this.#flight.splice(0, this.#done);
     this.#done = 0;
   }
 
-  refuse(sent: Sent): void {
-    if (this.#answer(sent, 'refused')) this.#refused = true;
+  refuse(message: InFlightMessage): void {
+    if (this.#answer(message, 'refused')) this.#refused = true;
   }
 
-  #answer(sent: Sent, answer: 'confirmed' | 'refused'): boolean {
-    if (sent.round !== this.#round || sent.answer !== 'none') return false;
-    sent.answer = answer;
+  #answer(message: InFlightMessage, answer: 'confirmed' | 'refused'): boolean {
+    if (message.round !== this.#round || message.answer !== 'none') return false;
+    message.answer = answer;
     this.#unanswered -= 1;
     return true;
   }
 
   #grow(): void {
-    if (this.#careful > 0) {
-      this.#careful -= 1;
+    if (this.#singles > 0) {
+      this.#singles -= 1;
       return;
     }
     this.#credit += 1;

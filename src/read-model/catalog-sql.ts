@@ -1,6 +1,7 @@
+import type { Write } from '../core/statement.ts';
 import type { Catalog } from './catalog.ts';
 import { encodeJson } from './encode-json.ts';
-import { type SqlText, toSql, toSqlOrFail, type Write } from './write-sql.ts';
+import { type SqlText, toSql, toSqlOrFail } from './write-sql.ts';
 
 /** The SQL of a write for tables with this catalog: JSON encoded, rows counted on lossy tables, the suffix appended. */
 export function catalogSql(write: Write, catalog: Catalog): SqlText {

@@ -1,7 +1,8 @@
 import { isChange, isNot } from '../core/changes.ts';
-import type { Change, ColumnValue, Where } from '../core/statement.ts';
+import type { ColumnValue, Where, Write } from '../core/statement.ts';
 import { stringifyJson } from '../postgres/json.ts';
-import type { Write } from './write-sql.ts';
+import type { JsonEncoder } from './statements/statement-definition.ts';
+import { writeDefinition } from './statements/statement-registry.ts';
 
 /** The names of the json and jsonb columns, by table; a table without such a column has no entry. */
 export type JsonColumns = ReadonlyMap<string, ReadonlySet<string>>;
@@ -12,41 +13,33 @@ export type JsonColumns = ReadonlyMap<string, ReadonlySet<string>>;
  */
 export function encodeJson(write: Write, json: JsonColumns): Write {
   const columns = json.get(write.table);
-  if (columns === undefined) return write;
-  switch (write.kind) {
-    case 'create':
-      return { ...write, values: encodeRow(write.values, columns) };
-    case 'upsert':
-      return { ...write, values: encodeRow(write.values, columns) };
-    case 'update':
-      return { ...write, set: encodeRow(write.set, columns), where: encodeWhere(write.where, columns) };
-    case 'remove':
-      return { ...write, where: encodeWhere(write.where, columns) };
-    case 'copy':
-      return { ...write, set: encodeRow(write.set, columns), where: encodeWhere(write.where, columns) };
-  }
+  return columns === undefined ? write : writeDefinition(write).encoded(write, jsonEncoder(columns));
 }
 
-/** A change (`increment`, …) of a JSON column is left as it is, and PostgreSQL refuses the statement. */
-function encodeRow<T extends ColumnValue | Change>(
-  row: Readonly<Record<string, T>>,
-  columns: ReadonlySet<string>,
-): Readonly<Record<string, T | string>> {
-  return Object.fromEntries(
-    Object.entries(row).map(([column, value]) => [
-      column,
-      columns.has(column) && value !== null && !isChange(value) ? stringifyJson(value) : value,
-    ]),
-  );
+/** The same for the values of a condition. */
+export function encodeJsonWhere(table: string, where: Where, json: JsonColumns): Where {
+  const columns = json.get(table);
+  return columns === undefined ? where : jsonEncoder(columns).where(where);
 }
 
-function encodeWhere(where: Where, columns: ReadonlySet<string>): Where {
-  return Object.fromEntries(
-    Object.entries(where).map(([column, wanted]) => {
-      if (!columns.has(column)) return [column, wanted];
-      return [column, isNot(wanted) ? { ...wanted, not: encode(wanted.not) } : encode(wanted)];
-    }),
-  );
+function jsonEncoder(columns: ReadonlySet<string>): JsonEncoder {
+  return {
+    // A change (`increment`, …) of a JSON column is left as it is, and PostgreSQL refuses the statement.
+    row: (row) =>
+      Object.fromEntries(
+        Object.entries(row).map(([column, value]) => [
+          column,
+          columns.has(column) && value !== null && !isChange(value) ? stringifyJson(value) : value,
+        ]),
+      ),
+    where: (where) =>
+      Object.fromEntries(
+        Object.entries(where).map(([column, wanted]) => {
+          if (!columns.has(column)) return [column, wanted];
+          return [column, isNot(wanted) ? { ...wanted, not: encode(wanted.not) } : encode(wanted)];
+        }),
+      ),
+  };
 }
 
 function encode(value: ColumnValue): ColumnValue {

@@ -68,12 +68,12 @@ export async function firstFilled(sql: Queryable, claims: readonly Claim[]): Pro
  * Reads why these tables must not be given to these projections: the first reason for each refused projection, by name.
  * Nothing is changed.
  * @param filled whether a table with rows is refused: yes, unless its rows are about to be deleted or are adopted
- * @param replaced the claims on tables that replace one that was filled: rows are missing in them, also if they are empty
+ * @param lacking what is objected to claims on tables that lack rows of events that were applied, also if they are empty
  */
 export async function objections(
   sql: Queryable,
   claims: readonly Claim[],
-  { filled, replaced = [] }: { readonly filled: boolean; readonly replaced?: readonly Claim[] },
+  { filled, lacking = new Map() }: { readonly filled: boolean; readonly lacking?: ReadonlyMap<Claim, EngineError> },
 ): Promise<ReadonlyMap<string, EngineError>> {
   const found = new Map<string, EngineError>();
   const refuse = (name: string, error: EngineError) => void (found.has(name) || found.set(name, error));
@@ -94,7 +94,7 @@ export async function objections(
           : `a unique key on ${claims.find((one) => one.name === name && one.table === table)?.shape.key.join(', ')} (it has one on ${keys.join(' and on ')})`;
     if (lack !== null) refuse(name, new EngineError('TABLE_UNFIT', { name, table, lack }));
   }
-  for (const { name, table } of replaced) refuse(name, new EngineError('TABLE_REPLACED', { name, table }));
+  for (const [{ name }, error] of lacking) refuse(name, error);
   if (!filled) return found;
   for (const name of new Set(claims.map((claim) => claim.name))) {
     if (found.has(name)) continue;

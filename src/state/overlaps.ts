@@ -2,7 +2,7 @@ import { ENGINE_TABLES } from '../core/engine-tables.ts';
 import { EngineError } from '../core/errors.ts';
 import type { Projection } from '../core/projection.ts';
 import { type Claim, claimsOf } from '../core/table-owners.ts';
-import { replacedTable, VIEW_OID } from '../event-store/table-oids.ts';
+import { NO_TABLE, replacedTable } from '../event-store/table-ids.ts';
 import type { Queryable, Tx } from '../postgres/pool.ts';
 import type { Statement } from '../postgres/sql.ts';
 
@@ -33,9 +33,9 @@ async function readOverlaps(sql: Queryable, claims: readonly Claim[], condition:
       FROM projection_state AS s CROSS JOIN LATERAL unnest(s.tables) AS t (declared)
       UNION
       -- The table itself, if it was renamed.
-      SELECT s.name, t.declared, t.oid, false
-      FROM projection_state AS s CROSS JOIN LATERAL unnest(s.tables, s.table_oids) AS t (declared, oid)
-      WHERE t.declared IS NOT NULL AND t.oid NOT IN (0, ${VIEW_OID}::oid)
+      SELECT s.name, t.declared, t.id::oid, false
+      FROM projection_state AS s CROSS JOIN LATERAL unnest(s.tables, s.table_ids) AS t (declared, id)
+      WHERE t.declared IS NOT NULL AND t.id ~ '^[0-9]+$'
       UNION
       SELECT NULL, e.declared, to_regclass(quote_ident(e.declared))::oid, false
       FROM unnest(${[...ENGINE_TABLES]}::text[]) AS e (declared)
@@ -88,7 +88,7 @@ export async function readShared(sql: Queryable): Promise<readonly Overlap[]> {
 
 /**
  * Refuses the projections of `readShared`. All of them, whichever daemon runs them: each has written into the other's rows,
- * or may do so with its next event. The recorded oids of these tables are cleared, so that the refusal stays after the
+ * or may do so with its next event. The recorded ids of these tables are cleared, so that the refusal stays after the
  * tables are apart again, until an operator chooses RESET, adopt or another table.
  */
 export async function refuseShared(tx: Tx): Promise<readonly string[]> {
@@ -107,9 +107,9 @@ export async function refuseShared(tx: Tx): Promise<readonly string[]> {
   await tx`
     UPDATE projection_state AS s
     SET refused = d.reason, generation = generation + 1, updated_at = now(),
-        table_oids = ARRAY(SELECT CASE WHEN t.name = ANY(string_to_array(d.tables, ',')) THEN 0::oid ELSE t.oid END
-                           FROM unnest(s.tables, s.table_oids) WITH ORDINALITY AS t (name, oid, place)
-                           WHERE t.name IS NOT NULL ORDER BY t.place)
+        table_ids = ARRAY(SELECT CASE WHEN t.name = ANY(string_to_array(d.tables, ',')) THEN ${NO_TABLE}::text ELSE t.id END
+                          FROM unnest(s.tables, s.table_ids) WITH ORDINALITY AS t (name, id, place)
+                          WHERE t.name IS NOT NULL ORDER BY t.place)
     FROM unnest(${names}::text[], ${names.map((name) => reasons.get(name)?.reason ?? '')}::text[],
                 ${names.map((name) => reasons.get(name)?.tables.join() ?? '')}::text[]) AS d (name, reason, tables)
     WHERE s.name = d.name AND s.instance_id = '' AND s.refused IS NULL`;

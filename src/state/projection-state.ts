@@ -1,7 +1,7 @@
 import { PUBLISHER_NAME } from '../core/publisher.ts';
 import type { StoredStatus } from '../core/status.ts';
 import { newestOf } from '../event-store/newest.ts';
-import { replacedTable } from '../event-store/table-oids.ts';
+import { replacedTable } from '../event-store/table-ids.ts';
 import type { Queryable, Sql, Tx } from '../postgres/pool.ts';
 import { isUnbrokenSince, type ServerMoment } from '../postgres/server-moment.ts';
 import type { Statement } from '../postgres/sql.ts';

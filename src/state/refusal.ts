@@ -1,5 +1,5 @@
 import type { EngineError } from '../core/errors.ts';
-import { replacedTable } from '../event-store/table-oids.ts';
+import { replacedTable } from '../event-store/table-ids.ts';
 import type { Sql } from '../postgres/pool.ts';
 import { lockClaims } from './claims.ts';
 import { readShared, refuseShared } from './overlaps.ts';

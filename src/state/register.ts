@@ -1,15 +1,17 @@
-import type { EngineError } from '../core/errors.ts';
+import { EngineError } from '../core/errors.ts';
 import type { Projection } from '../core/projection.ts';
 import { type Claim, claimsOf } from '../core/table-owners.ts';
 import {
-  areOidsUnknown,
-  readOids,
-  recordOids,
-  recordUnknownOids,
+  ADDED_TABLE,
+  areIdsUnknown,
+  isViewId,
+  NO_TABLE,
+  readIds,
+  recordIds,
+  recordUnknownIds,
   replacedTable,
   storeOids,
-  VIEW_OID,
-} from '../event-store/table-oids.ts';
+} from '../event-store/table-ids.ts';
 import type { Queryable, Sql, Tx } from '../postgres/pool.ts';
 import { lockClaims, objections } from './claims.ts';
 import { readShared, refuseShared } from './overlaps.ts';
@@ -20,11 +22,11 @@ const LOCK_TIMEOUT = '60s';
 
 interface Registered {
   readonly tables: readonly string[];
-  /** Oids of `tables`, in the same order. */
-  readonly oids: readonly string[];
+  /** Ids of `tables`, in the same order. */
+  readonly ids: readonly string[];
   readonly refused: string | null;
   readonly cursor: bigint;
-  /** Whether the oids of its tables were not recorded in this database. */
+  /** Whether the ids of its tables were not recorded in this database. */
   readonly unknown: boolean;
   /** One of its tables whose name now resolves to another table, or to none; null if there is none. */
   readonly replaced: string | null;
@@ -33,8 +35,9 @@ interface Registered {
 /**
  * Inserts the rows of each projection, with cursor 0, before anything else reads them: a missing row could not be locked or
  * compared. A table that a projection has not had before is checked first: it must be empty, have the declared columns and
- * keys, and belong to no other projection. Tables are identified by oid: a table with only the name of an earlier one is
- * another table, and is refused also if it is empty, since the rows up to the cursor are missing.
+ * keys, and belong to no other projection. Tables are identified by oid, views by the tables beneath them: a table with only
+ * the name of an earlier one is another table. It is refused also if it is empty, since the rows up to the cursor are missing.
+ * So is a table that is added to a projection that has applied events.
  * A projection whose tables are not its own is registered as refused, and does not run until an operator chooses RESET,
  * adopt, or another table.
  * @returns the reasons of the refused projections, by name
@@ -52,27 +55,27 @@ export async function register(sql: Sql, projections: readonly Projection[]): Pr
 
 async function registerIn(tx: Tx, projections: readonly Projection[]): Promise<ReadonlyMap<string, string>> {
   // The migration records them too, but this role may not be allowed to migrate.
-  await recordUnknownOids(tx);
+  await recordUnknownIds(tx);
   await refuseShared(tx);
   const before = await readRegistered(tx, projections);
-  const oids = await readOids(tx, [...new Set(projections.flatMap(({ tables }) => [...tables.keys()]))]);
+  await insertRows(tx, projections);
+  const ids = await readIds(tx, [...new Set(projections.flatMap(({ tables }) => [...tables.keys()]))]);
   // First, so that a table that moves from one projection to another is free.
   await release(tx, projections, before);
-  const claims = claimsOf(projections).filter((claim) => isNew(claim, before.get(claim.name), oids));
+  const claims = claimsOf(projections).filter((claim) => isNew(claim, before.get(claim.name), ids));
   const filling = fillingOf(projections, claims, before);
   const refused = await objections(tx, claims, {
     filled: true,
-    replaced: claims.filter((claim) => isReplaced(claim, before.get(claim.name), filling.has(claim.name))),
+    lacking: lackingRows(claims, before, filling),
   });
-  await insertRows(tx, projections);
   const granted = projections.filter(({ name }) => !refused.has(name));
   const over = granted.filter(({ name }) => filling.has(name));
   await startOver(tx, over, null);
-  await recordOids(
+  await recordIds(
     tx,
     over.map(({ name }) => name),
   );
-  await record(tx, { projections, before, oids, refused });
+  await record(tx, { projections, before, ids, refused });
   return new Map([...refused].map(([name, error]) => [name, error.message]));
 }
 
@@ -81,8 +84,8 @@ async function readRegistered(
   projections: readonly Projection[],
 ): Promise<ReadonlyMap<string, Registered>> {
   const rows = await sql<(Registered & { name: string })[]>`
-    SELECT s.name, s.tables, coalesce(s.table_oids, '{}')::text[] AS oids, s.refused, s.cursor,
-           ${areOidsUnknown(sql)} AS unknown, ${replacedTable(sql)} AS replaced
+    SELECT s.name, s.tables, coalesce(s.table_ids, '{}') AS ids, s.refused, s.cursor,
+           ${areIdsUnknown(sql)} AS unknown, ${replacedTable(sql)} AS replaced
     FROM projection_state AS s
     WHERE s.name = ANY(${projections.map(({ name }) => name)}::text[]) AND s.instance_id = ''`;
   return new Map(rows.map((row) => [row.name, row]));
@@ -96,14 +99,14 @@ function isComplete(rows: ReadonlyMap<string, Registered>, projections: readonly
   });
 }
 
-/** A row without tables is from a version that did not record them: its projection has filled the declared ones since. */
-function isNew({ table }: Claim, row: Registered | undefined, oids: ReadonlyMap<string, string>): boolean {
+function isNew({ table }: Claim, row: Registered | undefined, ids: ReadonlyMap<string, string>): boolean {
   if (row === undefined) return true;
+  // A row without tables is from a version that did not record them: its projection has filled the declared ones since.
   if (row.tables.length === 0 && row.refused === null) return false;
-  const oid = oids.get(table);
-  if (oid === undefined) return true;
-  // A table may have been renamed together with its declaration. A view is identified by its name alone.
-  return oid === VIEW_OID ? row.oids[row.tables.indexOf(table)] !== oid : !row.oids.includes(oid);
+  const id = ids.get(table);
+  if (id === undefined) return true;
+  // A table may have been renamed together with its declaration. Two views of one table are not the same view.
+  return isViewId(id) ? row.ids[row.tables.indexOf(table)] !== id : !row.ids.includes(id);
 }
 
 /**
@@ -125,11 +128,24 @@ function fillingOf(
   );
 }
 
-/** Whether the table is not the one that the projection has filled up to its cursor, with or without rows. */
-function isReplaced({ table }: Claim, row: Registered | undefined, fills: boolean): boolean {
-  if (row === undefined) return false;
-  // A refused projection has lost a table, and the table that it declares instead lacks the same rows.
-  return row.tables.includes(table) || (row.refused !== null && row.cursor > 0n && !fills);
+/** The claims on tables that lack the rows up to the cursor of their projection, each with the reason to refuse it. */
+function lackingRows(
+  claims: readonly Claim[],
+  before: ReadonlyMap<string, Registered>,
+  filling: ReadonlySet<string>,
+): ReadonlyMap<Claim, EngineError> {
+  const found = new Map<Claim, EngineError>();
+  for (const claim of claims) {
+    const { name, table } = claim;
+    const row = before.get(name);
+    if (row === undefined) continue;
+    const recorded = row.ids[row.tables.indexOf(table)];
+    if (recorded !== undefined && recorded !== ADDED_TABLE)
+      found.set(claim, new EngineError('TABLE_REPLACED', { name, table }));
+    else if (row.cursor > 0n && !filling.has(name))
+      found.set(claim, new EngineError('TABLE_ADDED', { name, table, cursor: row.cursor }));
+  }
+  return found;
 }
 
 async function release(tx: Tx, projections: readonly Projection[], before: ReadonlyMap<string, Registered>) {
@@ -137,7 +153,7 @@ async function release(tx: Tx, projections: readonly Projection[], before: Reado
     const row = before.get(one.name);
     if (row === undefined) return [];
     const kept = row.tables.flatMap((table, index) =>
-      one.tables.has(table) ? [{ table, oid: row.oids[index] ?? '0' }] : [],
+      one.tables.has(table) ? [{ table, id: row.ids[index] ?? NO_TABLE }] : [],
     );
     return kept.length === row.tables.length ? [] : [{ name: one.name, tables: kept }];
   });
@@ -155,22 +171,29 @@ async function insertRows(tx: Tx, projections: readonly Projection[]): Promise<v
 interface Registration {
   readonly projections: readonly Projection[];
   readonly before: ReadonlyMap<string, Registered>;
-  /** Oids of the declared tables, by name. */
-  readonly oids: ReadonlyMap<string, string>;
+  /** Ids of the declared tables, by name. */
+  readonly ids: ReadonlyMap<string, string>;
   readonly refused: ReadonlyMap<string, EngineError>;
 }
 
 /** Updates only the rows that change: an UPDATE waits for a page that holds the row. */
-async function record(tx: Tx, { projections, before, oids, refused }: Registration): Promise<void> {
-  const granted = projections.filter(({ name }) => !refused.has(name));
-  const known = (one: Projection) =>
-    tablesOf(one)
-      .split(',')
-      .map((table) => ({ table, oid: oids.get(table) ?? '0' }));
+async function record(tx: Tx, { projections, before, ids, refused }: Registration): Promise<void> {
+  const granted = ({ tables }: Projection): readonly Recorded[] =>
+    [...tables.keys()].sort().map((table) => ({ table, id: ids.get(table) ?? NO_TABLE }));
   await setTables(
     tx,
-    granted
-      .map((one) => ({ name: one.name, tables: one.tables.size === 0 ? [] : known(one) }))
+    projections
+      .map((one) => {
+        const refusal = refused.get(one.name);
+        if (refusal === undefined) return { name: one.name, tables: granted(one) };
+        const kept = recordedOf(before.get(one.name)).filter(({ table }) => one.tables.has(table));
+        // Recorded as added, so that the next start with the same declaration does not start over with it.
+        const added =
+          refusal.code !== 'TABLE_ADDED'
+            ? []
+            : granted(one).filter(({ table }) => !kept.some((t) => t.table === table));
+        return { name: one.name, tables: [...kept, ...added.map(({ table }) => ({ table, id: ADDED_TABLE }))] };
+      })
       .filter(({ name, tables }) => textOf(tables) !== textOf(recordedOf(before.get(name)))),
   );
   const reasons = projections
@@ -187,15 +210,15 @@ async function record(tx: Tx, { projections, before, oids, refused }: Registrati
 
 interface Recorded {
   readonly table: string;
-  readonly oid: string;
+  readonly id: string;
 }
 
 function recordedOf(row: Registered | undefined): readonly Recorded[] {
-  return row?.tables.map((table, index) => ({ table, oid: row.oids[index] ?? '0' })) ?? [];
+  return row?.tables.map((table, index) => ({ table, id: row.ids[index] ?? NO_TABLE })) ?? [];
 }
 
 function textOf(tables: readonly Recorded[]): string {
-  return tables.map(({ table, oid }) => `${table} ${oid}`).join();
+  return tables.map(({ table, id }) => `${table} ${id}`).join();
 }
 
 async function setTables(
@@ -206,10 +229,10 @@ async function setTables(
   await lockRows(tx, rows);
   await tx`
     UPDATE projection_state AS s
-    SET tables = string_to_array(d.tables, ','), table_oids = string_to_array(d.oids, ',')::oid[], store_oids = ${storeOids(tx)}
+    SET tables = string_to_array(d.tables, ','), table_ids = string_to_array(d.ids, ' '), store_oids = ${storeOids(tx)}
     FROM unnest(${rows.map(({ name }) => name)}::text[],
                 ${rows.map(({ tables }) => tables.map(({ table }) => table).join())}::text[],
-                ${rows.map(({ tables }) => tables.map(({ oid }) => oid).join())}::text[]) AS d (name, tables, oids)
+                ${rows.map(({ tables }) => tables.map(({ id }) => id).join(' '))}::text[]) AS d (name, tables, ids)
     WHERE s.name = d.name AND s.instance_id = ''`;
 }
 

@@ -12,7 +12,7 @@ export interface StartedOver {
 /**
  * Sets the cursors of projections whose tables are empty, or are about to be, to 0, and records the declared tables as their
  * own. The generation is incremented, so a page that was planned before cannot commit afterwards. Halt, refusal, failures,
- * attempts and alarm are cleared; a pause stays. The caller records the oids of the tables afterwards (`recordOids`).
+ * attempts and alarm are cleared; a pause stays. The caller records the ids of the tables afterwards (`recordIds`).
  */
 export async function startOver(
   tx: Tx,

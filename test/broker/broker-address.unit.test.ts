@@ -2,14 +2,14 @@ import { expect, test } from 'vitest';
 import { connectFailure, describeBroker, reasonOf } from '../../src/broker/address.ts';
 
 // Seen red with: the slice taken out; replaceAll without the `+`.
-test('a reason is short, its own words go before its code, and what has no code is named by its kind', () => {
+test('a reason is short, prefers the message to the code, and names the class of an error without either', () => {
   expect(reasonOf(Object.assign(new Error('no'), { code: 'ECONNREFUSED' }))).toBe('no');
   expect(reasonOf(new Error('x'.repeat(400)))).toBe('x'.repeat(300));
   expect(reasonOf(new Error('a\n\n b\tc'))).toBe('a b c');
   expect(reasonOf('text')).toBe('the connection was closed');
 });
 
-test('an address is shown without user and password', () => {
+test('the text of an address has no user and no password', () => {
   expect(describeBroker('amqps://rabbit')).toBe('rabbit:5671');
   expect(describeBroker('amqp://rabbit/')).toBe('rabbit:5672');
   expect(describeBroker('amqp://me:hunter22@rabbit')).toBe('rabbit:5672');
@@ -26,7 +26,7 @@ test('a reason is one line, also of an error that has only a code', () => {
 });
 
 // Seen red with: isAmbiguousUrl left out of describeBroker, and of connectFailure.
-test('of a password that was not percent-encoded nothing is shown as a host', () => {
+test('no part of a password that was not percent-encoded is shown as a host', () => {
   const notFound = new Error('getaddrinfo ENOTFOUND hunter');
   for (const url of ['amqp://u:p@hunter/w#rd@rabbit', 'amqp://u:12/hunter@rabbit', 'amqp://u:12?hunter@rabbit']) {
     expect(connectFailure(url, notFound)).toBe(

@@ -6,7 +6,7 @@ import { openBroker } from '../support/broker.ts';
 const opened = await openBroker();
 afterAll(async () => await opened?.[Symbol.asyncDispose]());
 
-/** Why the broker is not used, in the words that status and log have. */
+/** The reason why the broker is not used, as status and log have it. */
 async function reasonFor(url: string): Promise<string> {
   const link = openLink({ urls: [url], name: 'test' });
   try {
@@ -24,14 +24,14 @@ describe.skipIf(opened === null)('a RabbitMQ that refuses', () => {
     return url.href;
   };
 
-  // Seen red with: inBrokerWords left out of reasonOf (`Expected ConnectionOpenOk; got <ConnectionClose channel:0>`).
-  test('a vhost that is not there is named, with what to look at', async () => {
+  // Seen red with: brokerReason left out of reasonOf (`Expected ConnectionOpenOk; got <ConnectionClose channel:0>`).
+  test('a vhost that does not exist is reported, with the commands to check it', async () => {
     const reason = await reasonFor(at((url) => (url.pathname = '/nope')));
-    expect(reason).toMatch(/\/nope: the broker refuses the vhost: it is not there \(`rabbitmqctl list_vhosts`\)/);
+    expect(reason).toMatch(/\/nope: the broker refuses the vhost: it does not exist \(`rabbitmqctl list_vhosts`\)/);
     expect(reason).not.toMatch(/Expected|ConnectionClose/);
   });
 
-  test("a wrong password gets the broker's own words", async () => {
+  test("a wrong password is reported with the broker's own message", async () => {
     const reason = await reasonFor(at((url) => (url.password = 'hunter22')));
     expect(reason).toMatch(/: ACCESS_REFUSED - Login was refused/);
     expect(reason).not.toContain('hunter22');

@@ -8,7 +8,7 @@ import { systemClock } from '../../src/core/clock.ts';
 /** Every wait is nearly as long as its ceiling. */
 const UNLUCKY = { ...systemClock, random: () => 0.99 };
 
-/** What listens there takes connections and does this with them. */
+/** A server that accepts connections and calls `greet` with each. */
 async function listen(greet: (socket: Socket) => void) {
   const at: number[] = [];
   const sockets = new Set<Socket>();
@@ -26,8 +26,10 @@ async function listen(greet: (socket: Socket) => void) {
   return { url: `amqp://127.0.0.1:${(server.address() as { port: number }).port}`, at };
 }
 
-// Seen red with: a reconnect time that stays as it is (gaps of 0.5 s); the library's own (5 s: fewer than four attempts).
-test('a broker that refuses every connection is asked less and less often', { timeout: 30_000 }, async () => {
+// Seen red with: a constant reconnect time (gaps of 0.5 s); the library's own (5 s: fewer than four attempts).
+test('the attempts at a broker that refuses every connection become less and less frequent', {
+  timeout: 30_000,
+}, async () => {
   const { url, at } = await listen((socket) => socket.destroy());
   const link = openLink({ urls: [url], name: 'test', clock: UNLUCKY });
   const events: BrokerEvent[] = [];

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { defineProjection } from '../../src/core/projection.ts';
-import { create } from '../../src/core/statements.ts';
 import { tableOwners } from '../../src/core/table-owners.ts';
+import { create } from '../../src/read-model/statements/create-statement.ts';
 
 const filling = (name: string, ...tables: readonly string[]) =>
   defineProjection<{ name: 'Noted'; payload: unknown }>()({

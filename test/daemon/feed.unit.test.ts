@@ -55,7 +55,7 @@ async function pollsAfter(
       delivered += 1;
     },
     onAnswer: () => check('onAnswer'),
-    onTrouble: () => undefined,
+    onDatabaseError: () => undefined,
   });
   await vi.advanceTimersByTimeAsync(3000);
   failing = false;

@@ -13,15 +13,15 @@ afterAll(async () => await opened?.[Symbol.asyncDispose]());
 
 const KEY = 'test.Stream.Noted';
 
-/** Applied within the heartbeat's second or two, whatever the broker does. */
+/** Waits until all is applied, which the heartbeat ensures within two seconds, whatever the broker does. */
 async function untilPolled(scene: Scene, daemon: Awaited<ReturnType<Scene['start']>>, sequence: number): Promise<void> {
   await scene.append(...noted('a', sequence, 1));
   await untilCaughtUp(daemon, scene.sql);
   expect(daemon.ready()).toBe(true);
 }
 
-// Seen red with: the detail made of the URL; `healthy()` asking the broker.
-test('F1: with no broker from start to end everything is applied, and status says degraded without the password', async () => {
+// Seen red with: the detail built from the URL; `healthy()` asking the broker.
+test('F1: with no broker from start to end every event is applied, and status is degraded, without the password', async () => {
   const { projection } = createLedger();
   await using scene = await openScene([projection]);
   const log = capturingLog();
@@ -42,12 +42,12 @@ test('F1: with no broker from start to end everything is applied, and status say
 
 describe.skipIf(opened === null)('a broker that fails', () => {
   const node = opened as RabbitNode;
-  // Seen red with: the broker left open by Daemon.stop; messages past the exchange taken for events.
-  test('F8: what is put into the queue itself is foreign, acked and counted; the queue goes with the daemon', async () => {
+  // Seen red with: the broker left open by Daemon.stop; messages not from the exchange counted as events.
+  test('F8: a message published directly to the queue is foreign, acked and counted; the queue is deleted with the daemon', async () => {
     const { projection } = createLedger();
     await using scene = await openScene([projection]);
     await using broker = await onNode(node);
-    // The first node of the cluster is away.
+    // The first node of the cluster cannot be reached.
     const urls = [`amqp://127.0.0.1:${await freePort()}`, node.url];
     const { daemon } = await startPushed(scene, broker, { broker: { urls } });
     const [queue] = await node.queues();
@@ -80,7 +80,7 @@ describe.skipIf(opened === null)('a broker that fails', () => {
     await untilPolled(scene, daemon, 1);
   });
 
-  test('F15: under a memory alarm nothing hangs: events are polled, and pushes come again after it', async () => {
+  test('F15: a memory alarm blocks nothing: events are polled, and pushes are received again after it', async () => {
     const { projection } = createLedger();
     await using scene = await openScene([projection]);
     await using broker = await onNode(node);
@@ -95,8 +95,8 @@ describe.skipIf(opened === null)('a broker that fails', () => {
     await untilPushed(daemon, 1);
   });
 
-  // Seen red with: `connectFailed` not told (the detail stayed that of the loss).
-  test('F16: a password that was changed and a permission that was revoked: degraded, polled, and back when mended', async () => {
+  // Seen red with: `connectFailed` not reported (the detail stayed that of the loss).
+  test('F16: after a changed password or a revoked permission events are polled, and pushes come again once that is corrected', async () => {
     const { projection } = createLedger();
     await using scene = await openScene([projection]);
     await using broker = await onNode(node);
@@ -116,7 +116,7 @@ describe.skipIf(opened === null)('a broker that fails', () => {
       timeout: 40_000,
     });
     await untilPolled(scene, daemon, 2);
-    // What docs/rabbitmq.md tells people to give, and no more.
+    // The permissions of docs/rabbitmq.md, and no more.
     const own = '^amq\\.gen-.*$';
     const both = `^(amq\\.gen-.*|${exchange.replaceAll('.', '\\.')})$`;
     await node.ctl('set_permissions', 'reader', both, own, both);
@@ -127,7 +127,7 @@ describe.skipIf(opened === null)('a broker that fails', () => {
   });
 
   // Seen red with: no try around the ack in control-queue.ts.
-  test('F18: a reset whose ack finds its channel gone is delivered again, and ends in the same rows', async () => {
+  test('F18: a reset whose ack fails because the channel has ended is delivered again, and gives the same rows', async () => {
     const { projection } = createLedger();
     await using scene = await openScene([projection]);
     await using broker = await onNode(node);
@@ -168,8 +168,8 @@ describe.skipIf(opened === null)('a broker that fails', () => {
     expect(await readLedger(scene.sql)).toEqual(['a1', 'a2']);
   });
 
-  // Seen red with: heartbeat 0 (healthy for ever, to look at).
-  test('F20: a half-open connection is found out by its heartbeat; events are polled meanwhile', async () => {
+  // Seen red with: heartbeat 0 (it looked healthy for ever).
+  test('F20: a half-open connection is detected by its heartbeat; events are polled meanwhile', async () => {
     const { projection } = createLedger();
     await using scene = await openScene([projection]);
     await using broker = await onNode(node);
@@ -188,7 +188,7 @@ describe.skipIf(opened === null)('a broker that fails', () => {
   });
 
   // Seen red with: `await manager.close()` without its bound (the stop hung as long as the broker did).
-  test('a frozen broker holds up neither the stop of a daemon nor the start of the next one', async () => {
+  test('a frozen broker delays neither the stop of a daemon nor the start of the next one', async () => {
     const { projection } = createLedger();
     await using scene = await openScene([projection]);
     await using broker = await onNode(node);
@@ -206,7 +206,7 @@ describe.skipIf(opened === null)('a broker that fails', () => {
   });
 
   // Seen red with: everything declared at the first connect only.
-  test('F2, F7: a broker that is killed and comes back is connected to again, with a queue of its own', async () => {
+  test('F2, F7: the daemon reconnects to a broker that was killed and started again, with a new queue', async () => {
     const { projection } = createLedger();
     await using scene = await openScene([projection]);
     await using broker = await onNode(node);

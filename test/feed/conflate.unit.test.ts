@@ -7,8 +7,8 @@ function marbles(run: Parameters<TestScheduler['run']>[0]): void {
   new TestScheduler((actual, expected) => expect(actual).toEqual(expected)).run(run);
 }
 
-// Seen red with: `while (pending !== null …)` without `!running` (they ran at once).
-test('values that come one at a time run one at a time, each for itself', () => {
+// Seen red with: `while (pending !== null …)` without `!running` (they ran at the same time).
+test('values that come one at a time run one at a time', () => {
   marbles(({ hot, cold, expectObservable }) => {
     const source = hot('  -a----b----|');
     const expected = '    ---a----b--|';
@@ -16,7 +16,7 @@ test('values that come one at a time run one at a time, each for itself', () => 
   });
 });
 
-// Seen red with: goOn left out when a run is complete (the last hint was lost).
+// Seen red with: runNext left out when a run is complete (the last wakeup was lost).
 test('a burst is two runs: the first, and one for the latest of all that came meanwhile', () => {
   marbles(({ hot, cold, expectObservable, expectSubscriptions }) => {
     const first = cold('  ----(r|)');
@@ -48,7 +48,7 @@ test('a burst of a thousand is two runs', () => {
 });
 
 // Seen red with: `combine(value, pending.value)`.
-test('what waits is combined with what arrives, in that order', () => {
+test('the waiting value is combined with the arriving one, in that order', () => {
   marbles(({ hot, cold, expectObservable }) => {
     const source = hot('  -abcd---------|');
     const expected = '    ----a---(v)---|';
@@ -63,7 +63,7 @@ test('what waits is combined with what arrives, in that order', () => {
 });
 
 // Seen red with: `done &&` and `!running` left out, each alone (it ended early; the last run was cut off).
-test('it completes when the source has and the last run is over, also the one that waited', () => {
+test('it completes when the source has completed and the last run has ended, also one that waited', () => {
   marbles(({ hot, cold, expectObservable }) => {
     const source = hot('  -ab|');
     const expected = '    ---a---b-|';
@@ -72,7 +72,7 @@ test('it completes when the source has and the last run is over, also the one th
   });
 });
 
-test('an error of the source or of a run ends it at once, and stops whatever runs', () => {
+test('an error of the source or of a run ends the stream at once, and stops the run', () => {
   marbles(({ hot, cold, expectObservable, expectSubscriptions }) => {
     const run = cold('    ------|');
     const source = hot('  -a-#');
@@ -85,7 +85,7 @@ test('an error of the source or of a run ends it at once, and stops whatever run
   });
 });
 
-// Seen red with: `from(project(value))` in place of the defer: the error went past the stream, as an uncaught exception.
+// Seen red with: `from(project(value))` in place of the defer: the error was an uncaught exception and not one of the stream.
 test('a run that throws before it begins is an error of the stream', () => {
   marbles(({ hot, expectObservable }) => {
     const thrown = conflateMap(() => {
@@ -97,7 +97,7 @@ test('a run that throws before it begins is an error of the stream', () => {
 });
 
 // Seen red with: `subscriber.add(inner)` left out.
-test('unsubscribing stops the run and forgets what waits', () => {
+test('unsubscribing stops the run and drops the waiting value', () => {
   marbles(({ hot, cold, expectObservable, expectSubscriptions }) => {
     const run = cold('    ------v|');
     const source = hot('  -abc---------');
@@ -111,7 +111,7 @@ test('unsubscribing stops the run and forgets what waits', () => {
 test('runs that end at once neither pile up nor overflow the stack', () => {
   const seen: number[] = [];
   const source = new Subject<number>();
-  // Each run hints at the next one while it is still running.
+  // Each run causes the next one while it is still running.
   const subscription = source
     .pipe(
       conflateMap((value) =>

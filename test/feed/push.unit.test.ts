@@ -20,7 +20,7 @@ describe('a push', () => {
     expect(push(content, headers)).toEqual(expected);
   });
 
-  // Seen red with: `BigInt(String(value))` in place of the pattern; MAX_POSITION not looked at.
+  // Seen red with: `BigInt(String(value))` in place of the pattern; MAX_POSITION not checked.
   test.each([
     ['9223372036854775808'],
     ['99999999999999999999'],
@@ -62,8 +62,8 @@ describe('a push', () => {
     expect(push(content)).toEqual({ kind: 'malformed' });
   });
 
-  // Seen red with: the size compared after parsing (`{` is malformed, and 64 kB of it were looked at).
-  test('is not looked into when it is big', () => {
+  // Seen red with: the size compared after parsing (`{` is malformed, and 64 kB of it were parsed).
+  test('is not parsed when it is large', () => {
     const body = (bytes: number): string =>
       JSON.stringify({ position: '1', fill: '' }).replace('""', `"${'x'.repeat(bytes)}"`);
     expect(push(body(MAX_PUSH_BYTES))).toEqual({ kind: 'oversized' });
@@ -74,12 +74,12 @@ describe('a push', () => {
     expect(push(body(MAX_PUSH_BYTES - 30))).toEqual({ kind: 'event', position: 1n });
   });
 
-  test('that came by no exchange, or by another one, is foreign', () => {
+  test('from no exchange, or from another one, is foreign', () => {
     expect(push('{"position":"1"}', undefined, '')).toEqual({ kind: 'foreign' });
     expect(push('{"position":"1"}', undefined, 'amq.topic')).toEqual({ kind: 'foreign' });
   });
 
-  test('is decided upon whatever it holds, and names only what PostgreSQL could give', () => {
+  test('is classified whatever it holds, and has only positions that PostgreSQL can allocate', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), fc.dictionary(fc.string(), fc.anything()), (bytes, headers) => {
         const decided = push(Buffer.from(bytes), headers);
@@ -97,7 +97,7 @@ describe('a push', () => {
   });
 });
 
-test('queues are bound to event names, once each, and not to those that no routing key can hold', () => {
+test('queues are bound to each event name once, and not to names too long for a routing key', () => {
   expect(bindingKeys(['BandCreated', 'DanceHallCreated', 'BandCreated', 'x'.repeat(254), 'é'.repeat(127)])).toEqual([
     '#.BandCreated',
     '#.DanceHallCreated',
@@ -109,7 +109,7 @@ describe('acks', () => {
   const delivery = (deliveryTag: number) => ({ fields: { deliveryTag } }) as Delivery;
 
   // Seen red with: `channel.ack(message)` (the first two stayed unacked).
-  test('that fall due together are one, for all that came', () => {
+  test('that are due together are one, for all messages', () => {
     const acked: [number, boolean | undefined][] = [];
     const clock = new ManualClock();
     const ack = acknowledger({ ack: ({ fields }, upTo) => void acked.push([fields.deliveryTag, upTo]) }, clock);
@@ -142,7 +142,7 @@ describe('a control message', () => {
   const read = (content: string | Buffer, headers?: Record<string, unknown>) =>
     readControl(Buffer.from(content), headers);
 
-  test('names a projection to reset, in its body or in its headers', () => {
+  test('names a projection to reset in its body or in its headers', () => {
     expect(read('{"type":"Readview.Reset","name":"band"}')).toEqual({ reset: 'band' });
     expect(read('', { type: 'Readview.Reset', name: 'band' })).toEqual({ reset: 'band' });
     expect(read('{}', { type: 'Readview.Reset', name: 'band' })).toEqual({ reset: 'band' });

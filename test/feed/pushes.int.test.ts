@@ -17,7 +17,7 @@ const range = (count: number): number[] => Array.from({ length: count }, (_, ind
 describe.skipIf(opened === null)('pushes through a real RabbitMQ', () => {
   const broker = opened as TestBroker;
 
-  // Seen red with: the filter of looks that found nothing left out of wakes.ts (a wake every 3 ms).
+  // Seen red with: the filter of polls that found nothing left out of wakeups.ts (a wake every 3 ms).
   test('51: a burst of notifications is one batch', async () => {
     const { projection } = createLedger();
     await using scene = await openScene([projection]);
@@ -33,7 +33,7 @@ describe.skipIf(opened === null)('pushes through a real RabbitMQ', () => {
     await burst();
     await untilPushed(daemon, 200);
     await untilCaughtUp(daemon, scene.sql);
-    // These find nothing new.
+    // These polls find nothing new.
     await burst();
     await untilPushed(daemon, 400);
     expect(batches).toBe(1);
@@ -41,13 +41,13 @@ describe.skipIf(opened === null)('pushes through a real RabbitMQ', () => {
   });
 
   // Seen red with: binding keys `*.`; push$ left out of the feed.
-  test('what is pushed is found by the push, with any body, and NOTIFY off', async () => {
+  test('an event with a push is found by the push, with any body and without NOTIFY', async () => {
     const { projection } = createLedger();
     await using scene = await openScene([projection]);
     const { daemon, exchange } = await startPushed(scene, broker);
     await untilCaughtUp(daemon, scene.sql);
     let sequence = 0;
-    // Now and then the heartbeat is quicker, on a slow machine: then with the next event.
+    // On a slow machine the heartbeat is sometimes faster: then the next event is tried.
     await vi.waitFor(
       async () => {
         const before = daemon.hints().wakeups;
@@ -64,7 +64,7 @@ describe.skipIf(opened === null)('pushes through a real RabbitMQ', () => {
     expect(await readLedger(scene.sql)).toEqual(range(sequence).map((at) => `a${at}`));
   });
 
-  test('F3, F4: a hundred pushes of each event, in any order, change nothing but when it is looked', async () => {
+  test('F3, F4: a hundred pushes of each event, in any order, change nothing but the time of the polls', async () => {
     const { projection } = createLedger();
     await using scene = await openScene([projection]);
     const { daemon, exchange } = await startPushed(scene, broker);
@@ -77,7 +77,7 @@ describe.skipIf(opened === null)('pushes through a real RabbitMQ', () => {
     expect(daemon.hints().pushes).toMatchObject({ event: 1000, malformed: 0 });
   });
 
-  test('F5: a push before the commit can be seen is noted, and applied when it can', async () => {
+  test('F5: after a push before its commit the event is applied once it is committed', async () => {
     const { projection } = createLedger();
     await using scene = await openScene([projection]);
     const { daemon, exchange } = await startPushed(scene, broker);
@@ -95,7 +95,7 @@ describe.skipIf(opened === null)('pushes through a real RabbitMQ', () => {
     expect(daemon.hints().lastPushed).toBe('1');
   });
 
-  test('F6: a push of an event that is rolled back applies nothing, and keeps nothing waiting', async () => {
+  test('F6: a push of an event that is rolled back applies nothing and delays nothing', async () => {
     const { projection, calls } = createLedger();
     await using scene = await openScene([projection]);
     const { daemon, exchange } = await startPushed(scene, broker);
@@ -113,19 +113,19 @@ describe.skipIf(opened === null)('pushes through a real RabbitMQ', () => {
     expect(calls).toEqual([2n]);
   });
 
-  // Seen red with: beats$ left out of the merge in wakes.ts.
-  test('F7: what no push announced is found by the heartbeat, and counted as missed', async () => {
+  // Seen red with: heartbeats$ left out of the merge in wakeups.ts.
+  test('F7: an event without a push is found by the heartbeat, and counted as missed', async () => {
     const { projection } = createLedger();
     await using scene = await openScene([projection]);
     const { daemon, exchange } = await startPushed(scene, broker);
     await untilCaughtUp(daemon, scene.sql);
-    // Routed to nobody, which the broker confirms; then lost between it and us, as with a queue that overflows.
+    // Routed to no queue, which the broker confirms: the message is lost, as with a queue that overflows.
     await scene.append(...noted('a', 1, 3));
     await broker.publish(exchange, 'test.Stream.Unheard', '{"position":"1"}');
     await untilCaughtUp(daemon, scene.sql);
     expect(await readLedger(scene.sql)).toEqual(['a1', 'a2', 'a3']);
     const { missed, announced, wakeups, pushes } = daemon.hints();
-    // All of them missed, unless a heartbeat came between the INSERT and its COMMIT and waited for that.
+    // All are missed, unless a heartbeat came between the INSERT and its COMMIT and waited for the COMMIT.
     expect(missed + announced).toBe(3);
     expect([wakeups.push, pushes.event]).toEqual([0, 0]);
   });
@@ -159,23 +159,23 @@ describe.skipIf(opened === null)('pushes through a real RabbitMQ', () => {
     await untilPushed(daemon, 12);
 
     expect(daemon.hints().pushes).toEqual({ event: 2, unknown: 6, malformed: 4, oversized: 0, foreign: 0 });
-    // 2^62 is a number that PostgreSQL could give, and nothing here has come as far.
+    // 2^62 is a valid position, above the high-water mark of this store.
     expect(daemon.hints().lastPushed === null || daemon.hints().lastPushed === '1').toBe(true);
     await scene.append(...noted('a', 2, 1));
     await untilCaughtUp(daemon, scene.sql);
     expect(await readLedger(scene.sql)).toEqual(['a1', 'a2']);
     expect(calls).toEqual([1n, 2n]);
     expect(await scene.row('ledger')).toMatchObject({ status: before.status, cursor: 2n });
-    // A sample of them: anybody could fill the disk otherwise.
+    // Only a sample is logged: otherwise any sender could fill the disk.
     expect(log.lines.filter(({ message }) => message.includes('no events'))).toHaveLength(1);
     expect(daemon.broker()).toEqual({ state: 'healthy', detail: null });
   });
 
   // Seen red with: MAX_PUSH_BYTES 200 MB (malformed).
-  test('F12: a message of 10 or 100 MB is a wake-up that nobody looks into', async () => {
+  test('F12: a message of 10 or 100 MB is a wakeup that is not parsed', async () => {
     const { projection } = createLedger();
     await using scene = await openScene([projection]);
-    // With a heartbeat of one second the broker gives up a process that is busy with 100 MB, and the queue is gone with it.
+    // With a heartbeat of one second the broker would drop a process that is busy with 100 MB, and the queue with it.
     const { daemon, exchange } = await startPushed(scene, broker, {
       broker: { urls: [broker.url], heartbeatSeconds: 60 },
     });
@@ -188,7 +188,7 @@ describe.skipIf(opened === null)('pushes through a real RabbitMQ', () => {
     expect(await readLedger(scene.sql)).toEqual(['a1']);
   });
 
-  test('F13: a flood of pushes is a few looks, and projections go on meanwhile', async () => {
+  test('F13: a flood of pushes is a few polls, and projections go on meanwhile', async () => {
     const { projection } = createLedger();
     await using scene = await openScene([projection]);
     const { daemon, exchange } = await startPushed(scene, broker);
@@ -201,15 +201,15 @@ describe.skipIf(opened === null)('pushes through a real RabbitMQ', () => {
     await scene.append(...noted('a', 1, 5));
     await untilCaughtUp(daemon, scene.sql);
     await Promise.all(flood);
-    // The queue is bounded: what this process could not take in time was dropped by the broker, from the head.
+    // The queue is bounded: the broker dropped the oldest messages that this process did not take in time.
     await untilPushed(daemon, 1000);
     expect(wakeups).toBeLessThan(10);
     expect(await readLedger(scene.sql)).toEqual(range(5).map((at) => `a${at}`));
     expect((await scene.row('ledger')).cursor).toBe(5n);
   });
 
-  // Seen red with: FAILED left out where the connection goes before anything was declared.
-  test('F17: an exchange of another kind is told in words, and events are polled', async () => {
+  // Seen red with: FAILED left out when the connection is lost before the declarations.
+  test('F17: an exchange of another kind is reported in words, and events are polled', async () => {
     const { projection } = createLedger();
     await using scene = await openScene([projection]);
     const exchange = broker.name('exchange');
@@ -220,7 +220,7 @@ describe.skipIf(opened === null)('pushes through a real RabbitMQ', () => {
     await scene.append(...noted('a', 1, 1));
     await untilCaughtUp(daemon, scene.sql);
     expect(daemon.ready()).toBe(true);
-    // Mended by the operator: nobody has to restart anything.
+    // Corrected by the operator: no restart is needed.
     await broker.channel.deleteExchange(exchange);
     await untilBroker(daemon, 'healthy', 40_000);
   });
@@ -249,7 +249,7 @@ describe.skipIf(opened === null)('the control queue', () => {
     expect((await broker.channel.checkQueue(controlQueue)).messageCount).toBe(0);
   });
 
-  test('acks what names no projection or is no such message, and says so', async () => {
+  test('acks a message without a projection or of another type, and reports it', async () => {
     const { projection } = createLedger();
     await using scene = await openScene([projection]);
     const log = capturingLog();
@@ -267,7 +267,7 @@ describe.skipIf(opened === null)('the control queue', () => {
   });
 
   // Seen red with: the same.
-  test('F17: a control queue that is refused leaves the pushes as they are, and status says why', async () => {
+  test('F17: a control queue that is refused does not affect the pushes, and status has the reason', async () => {
     const { projection } = createLedger();
     await using scene = await openScene([projection]);
     const controlQueue = broker.name('control');
@@ -279,7 +279,7 @@ describe.skipIf(opened === null)('the control queue', () => {
     expect(daemon.broker()?.state).toBe('healthy');
   });
 
-  test('is not there unless it is asked for', async () => {
+  test('exists only if it is configured', async () => {
     const { projection } = createLedger();
     await using scene = await openScene([projection]);
     await startPushed(scene, broker);
@@ -293,7 +293,7 @@ describe.skipIf(opened === null)('a link', () => {
   const broker = opened as TestBroker;
 
   // Seen red with: no `drop` after a setup that failed (a connection without a consumer, for ever).
-  test('whose setup throws, or does not end, connects anew and tries again', async () => {
+  test('whose setup throws, or does not end, reconnects and tries again', async () => {
     const link = openLink({ urls: [broker.url], name: 'test', setupMs: 200 });
     const events: BrokerEvent[] = [];
     link.events$.subscribe((event) => events.push(event));

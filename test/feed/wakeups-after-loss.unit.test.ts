@@ -2,7 +2,7 @@ import { NEVER, VirtualTimeScheduler } from 'rxjs';
 import { expect, test } from 'vitest';
 import { type PollResult, wakeups } from '../../src/feed/wakeups.ts';
 
-/** A store whose answers a test sets; time is simulated, promises settle between its steps. */
+/** A store whose answers the test sets; time is simulated, promises settle between its steps. */
 function watch() {
   const store = { head: 5n, lastAllocated: 5n, open: false, epoch: 0, broken: false };
   const scheduler = new VirtualTimeScheduler();
@@ -16,7 +16,7 @@ function watch() {
     lastAllocated: () => answer(() => store.lastAllocated),
     poll: () => answer(() => ({ position: store.head, lastAllocated: store.lastAllocated, open: store.open })),
     epoch: () => store.epoch,
-    onTrouble: () => undefined,
+    onDatabaseError: () => undefined,
     scheduler,
   }).subscribe((poll) => polls.push(poll));
   const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
@@ -32,8 +32,8 @@ function watch() {
   return { store, polls, pass, end: () => subscription.unsubscribe() };
 }
 
-// Seen red with: `drawn = null` removed from the failed look.
-test('what a failed look would have found is found by the next heartbeat', async () => {
+// Seen red with: `lastAllocated = null` removed from the failed poll.
+test('what a failed poll would have found is found by the next heartbeat', async () => {
   const { store, polls, pass, end } = watch();
   await pass(500);
   store.open = true;
@@ -41,7 +41,7 @@ test('what a failed look would have found is found by the next heartbeat', async
   await pass(1000);
   store.broken = true;
   await pass(3000);
-  // The appender has committed, nothing more is drawn: only a look can tell.
+  // The appender has committed, and no further position was allocated: only a poll shows it.
   store.broken = false;
   store.open = false;
   store.head = 6n;
@@ -51,8 +51,8 @@ test('what a failed look would have found is found by the next heartbeat', async
   end();
 });
 
-// Seen red with: the epoch left out of the heartbeat's filter; of the filter of looks.
-test('after a loss everything is woken, though the head stands where it stood or lower', async () => {
+// Seen red with: the epoch left out of the heartbeat's filter; of the filter of polls.
+test('after a loss every projection is woken, although the high-water mark is the same or lower', async () => {
   const { store, polls, pass, end } = watch();
   await pass(1500);
   const before = polls.length;

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { WakeupMetrics } from '../../src/feed/wakeup-metrics.ts';
 import { type PollResult, type WakeupSources, wakeups } from '../../src/feed/wakeups.ts';
 
-/** The real feed over a store that the marbles change; the schedule is far away unless a test says so. */
+/** The real feed over a store that the marbles change; the schedule is far away by default. */
 function feed(
   helpers: RunHelpers,
   scheduler: TestScheduler,
@@ -30,12 +30,12 @@ function feed(
       glances.push(scheduler.now());
       return helpers.cold(store.answer, { s: BigInt(store.lastAllocated) });
     },
-    onTrouble: () => undefined,
+    onDatabaseError: () => undefined,
     scheduler,
   });
   const told: Observable<string> = looks$.pipe(
     map((poll: PollResult) => {
-      metrics.looked(poll);
+      metrics.polled(poll);
       return `${poll.source} ${poll.from}>${poll.head}`;
     }),
   );
@@ -53,7 +53,7 @@ function marbles(run: (helpers: RunHelpers, scheduler: TestScheduler) => void): 
 const START = 'schedule 0>0';
 
 // Seen red with: `leading: false` (3 ms late); push$ left out of the merge.
-test('a push is looked at at once, and the sequence 4, 16 and 64 ms later: it may come before the append', () => {
+test('a push polls at once and reads the sequence 4, 16 and 64 ms later, since it may come before the append', () => {
   marbles((helpers, scheduler) => {
     const { told, polls, glances, set } = feed(helpers, scheduler, { push$: helpers.hot('10ms p') });
     set(20, { head: 1, lastAllocated: 1 });
@@ -64,8 +64,8 @@ test('a push is looked at at once, and the sequence 4, 16 and 64 ms later: it ma
   });
 });
 
-// Seen red with: throttleTime left out (a look for each).
-test('a burst of pushes is one look, and one for what came with it', () => {
+// Seen red with: throttleTime left out (a poll for each).
+test('a burst of pushes is one poll, and one more for the pushes during it', () => {
   marbles((helpers, scheduler) => {
     const { told, polls, glances, set } = feed(helpers, scheduler, { push$: helpers.hot('10ms (pppppppppp)') });
     set(5, { head: 10, lastAllocated: 10 });
@@ -78,7 +78,7 @@ test('a burst of pushes is one look, and one for what came with it', () => {
 });
 
 // Seen red with: `trailing: false` (the last of a flood had to wait for the heartbeat).
-test('a flood is a look every 3 ms, however many pushes it has, and its last push is looked at', () => {
+test('a flood is a poll every 3 ms, however many pushes it has, and its last push causes a poll', () => {
   marbles((helpers, scheduler) => {
     const flood = Array.from({ length: 401 }, () => 'p').join('');
     const { told, polls, set } = feed(helpers, scheduler, { push$: helpers.hot(`10ms ${flood}`) });
@@ -89,8 +89,8 @@ test('a flood is a look every 3 ms, however many pushes it has, and its last pus
   });
 });
 
-// Seen red with: mergeMap in place of switchMap (the glances of each).
-test('a push and a NOTIFY of the same append are one look, ascribed to the first', () => {
+// Seen red with: mergeMap in place of switchMap (the sequence checks of each).
+test('a push and a NOTIFY of the same append are one poll, which counts for the first', () => {
   marbles((helpers, scheduler) => {
     const options = { push$: helpers.hot('10ms p'), notify$: helpers.hot('10ms -n') };
     const { told, polls, glances, set, metrics } = feed(helpers, scheduler, options);
@@ -103,11 +103,11 @@ test('a push and a NOTIFY of the same append are one look, ascribed to the first
   });
 });
 
-// Seen red with: PRECEDENCE of push 0 (the heartbeat, which comes while the look waits, took it).
-test('what a push announced is not ascribed to a heartbeat that comes while the look waits', () => {
+// Seen red with: PRECEDENCE of push 0 (the poll counted for the heartbeat, which comes while the poll waits).
+test('a poll after a push does not count for a heartbeat that comes while the poll waits', () => {
   marbles((helpers, scheduler) => {
     const options = { push$: helpers.hot('15ms p'), heartbeatMs: 20 };
-    // The first look is slow; the push and two heartbeats wait for it.
+    // The first poll is slow; the push and two heartbeats wait for it.
     const { told, set, metrics } = feed(helpers, scheduler, options, '50ms (s|)');
     set(10, { head: 3, lastAllocated: 3, answer: '-(s|)' });
     helpers.expectObservable(told, '^ 60ms !').toBe('50ms s p', { s: START, p: 'push 0>3' });
@@ -116,7 +116,7 @@ test('what a push announced is not ascribed to a heartbeat that comes while the 
   });
 });
 
-// Seen red with: beats$ left out of the merge.
+// Seen red with: heartbeats$ left out of the merge.
 test('while the broker is away events are found by the heartbeat, and counted as missed', () => {
   marbles((helpers, scheduler) => {
     const { told, set, metrics } = feed(helpers, scheduler, { push$: helpers.hot('10ms p'), heartbeatMs: 20 });
@@ -132,7 +132,7 @@ test('while the broker is away events are found by the heartbeat, and counted as
 });
 
 // Seen red with: whileOpen$ left out of the merge.
-test('F5: a push before its commit is looked at until it can be seen', () => {
+test('F5: after a push before its commit the store is polled until the event is visible', () => {
   marbles((helpers, scheduler) => {
     const { told, polls, set } = feed(helpers, scheduler, { push$: helpers.hot('10ms p') });
     set(5, { lastAllocated: 4, open: true });
@@ -143,7 +143,7 @@ test('F5: a push before its commit is looked at until it can be seen', () => {
   });
 });
 
-test('silence of the broker wakes nobody', () => {
+test('a silent broker wakes no projection', () => {
   marbles((helpers, scheduler) => {
     const { told, polls } = feed(helpers, scheduler, { push$: NEVER, heartbeatMs: 20 });
     helpers.expectObservable(told, '^ 109ms !').toBe('-s', { s: START });

@@ -3,22 +3,22 @@ import { type RunHelpers, TestScheduler } from 'rxjs/testing';
 import { expect, test } from 'vitest';
 import { type Seen, type WakeupSources, wakeups } from '../../src/feed/wakeups.ts';
 
-/** A store that the marbles change while the feed looks at it. */
+/** A store that the marbles change while the feed polls it. */
 interface Store {
   head: number;
   lastAllocated: number;
   open: boolean;
-  /** How long a look takes, and how it ends: `-(s|)`, `-#`. */
+  /** How long a poll takes, and how it ends: `-(s|)`, `-#`. */
   answer: string;
 }
 
 interface Feed {
   readonly store: Store;
-  /** Milliseconds at which the store was looked at. */
+  /** Milliseconds at which the store was polled. */
   readonly polls: number[];
   readonly beats: number[];
   readonly databaseError: unknown[];
-  /** Milliseconds at which a look had gone well. */
+  /** Milliseconds at which a poll succeeded. */
   readonly answers: number[];
   /** Emits `source from>head`. */
   readonly wakes$: Observable<string>;
@@ -29,7 +29,7 @@ function marbles(run: (helpers: RunHelpers, scheduler: TestScheduler) => void): 
   scheduler.run((helpers) => run(helpers, scheduler));
 }
 
-/** The real feed over that store; the schedule and the heartbeat are far apart unless a test says so. */
+/** The real feed over that store; the schedule and the heartbeat are far apart by default. */
 function feed(
   helpers: RunHelpers,
   scheduler: TestScheduler,
@@ -54,23 +54,23 @@ function feed(
       beats.push(scheduler.now());
       return helpers.cold(store.answer, { s: BigInt(store.lastAllocated) });
     },
-    onTrouble: (error) => databaseError.push(error),
+    onDatabaseError: (error) => databaseError.push(error),
     onAnswer: () => answers.push(scheduler.now()),
     scheduler,
   }).pipe(map(({ source, from, head }) => `${source} ${from}>${head}`));
   return { store, polls, beats, databaseError, answers, wakes$ };
 }
 
-// Seen red with: `timer(requeueEveryMs, …)`, and the filter without `|| look.source === 'schedule'`.
-test('the schedule fires at once and then every so often, and is heard although nothing has moved', () => {
+// Seen red with: `timer(requeueEveryMs, …)`, and the filter without `|| poll.source === 'schedule'`.
+test('the schedule polls at once and then regularly, and is emitted although the high-water mark is the same', () => {
   marbles((helpers, scheduler) => {
     const { wakes$ } = feed(helpers, scheduler, { requeueEveryMs: 50 });
     helpers.expectObservable(wakes$, '^ 120ms !').toBe('-s 49ms s 49ms s', { s: 'schedule 0>0' });
   });
 });
 
-// Seen red with: LOOK_AGAIN_MS emptied; `merge` of the glances after a NOTIFY made `concat` (they came after 4, 20, 84 ms).
-test('a NOTIFY is looked at at once, and the sequence 4, 16 and 64 ms later: it may have announced others too', () => {
+// Seen red with: POLL_AGAIN_MS emptied; `merge` of the sequence checks after a NOTIFY made `concat` (they came after 4, 20, 84 ms).
+test('a NOTIFY polls at once and reads the sequence 4, 16 and 64 ms later, since it can stand for several appends', () => {
   marbles((helpers, scheduler) => {
     const { wakes$, polls, beats, store } = feed(helpers, scheduler, { notify$: helpers.hot<void>('10ms n') });
     scheduler.schedule(() => Object.assign(store, { head: 1, lastAllocated: 1 }), 9);
@@ -84,8 +84,8 @@ test('a NOTIFY is looked at at once, and the sequence 4, 16 and 64 ms later: it 
   });
 });
 
-// Seen red with: mergeMap in place of switchMap (the looks of every NOTIFY), mergeMap in place of conflateMap (at once).
-test('a burst of NOTIFYs is one look, and one more for what came during it', () => {
+// Seen red with: mergeMap in place of switchMap (the polls of every NOTIFY), mergeMap in place of conflateMap (at the same time).
+test('a burst of NOTIFYs is one poll, and one more for those that came during it', () => {
   marbles((helpers, scheduler) => {
     const burst$ = helpers.hot<void>('10ms (nnnnnnnnnn)');
     const { wakes$, polls, store } = feed(helpers, scheduler, { notify$: burst$ });
@@ -97,7 +97,7 @@ test('a burst of NOTIFYs is one look, and one more for what came during it', () 
   });
 });
 
-// Seen red with: `sources.heartbeat` in place of `sources.drawn` after hints.
+// Seen red with: `sources.heartbeat` in place of `sources.lastAllocated` after wakeups.
 test('what a heartbeat reads beside the sequence is not read after a NOTIFY', () => {
   marbles((helpers, scheduler) => {
     const read: string[] = [];
@@ -112,7 +112,7 @@ test('what a heartbeat reads beside the sequence is not read after a NOTIFY', ()
       poll: () => helpers.cold('-(s|)', { s: { position: 1n, lastAllocated: 1n, open: false } }),
       lastAllocated: answer('drawn'),
       heartbeat: answer('heartbeat'),
-      onTrouble: () => undefined,
+      onDatabaseError: () => undefined,
       scheduler,
     });
     helpers.expectObservable(wakes$.pipe(filter(() => false)), '^ 250ms !').toBe('');
@@ -121,8 +121,8 @@ test('what a heartbeat reads beside the sequence is not read after a NOTIFY', ()
   });
 });
 
-// Seen red with: `filter((seen) => seen !== drawn)` left out.
-test('silence costs one cheap statement per heartbeat, and nobody is woken', () => {
+// Seen red with: `filter((seen) => seen !== lastAllocated)` left out.
+test('without appends each heartbeat costs one cheap statement, and no projection is woken', () => {
   marbles((helpers, scheduler) => {
     const { wakes$, polls, beats } = feed(helpers, scheduler, { heartbeatMs: 20 });
     helpers.expectObservable(wakes$, '^ 109ms !').toBe('-s', { s: 'schedule 0>0' });
@@ -132,8 +132,8 @@ test('silence costs one cheap statement per heartbeat, and nobody is woken', () 
   });
 });
 
-// Seen red with: beats$ left out of the merge.
-test('the heartbeat finds what no hint announced, and says that it was the one', () => {
+// Seen red with: heartbeats$ left out of the merge.
+test('the heartbeat finds an event without a wakeup, and the poll counts for it', () => {
   marbles((helpers, scheduler) => {
     const { wakes$, polls, store } = feed(helpers, scheduler, { heartbeatMs: 20 });
     scheduler.schedule(() => Object.assign(store, { head: 3, lastAllocated: 3 }), 25);
@@ -144,11 +144,11 @@ test('the heartbeat finds what no hint announced, and says that it was the one',
 });
 
 // Seen red with: PRECEDENCE of notify below the heartbeat's.
-test('what a hint announced is not ascribed to a heartbeat that comes while the look waits', () => {
+test('a poll after a NOTIFY does not count for a heartbeat that comes while the poll waits', () => {
   marbles((helpers, scheduler) => {
     const options = { notify$: helpers.hot<void>('15ms n'), heartbeatMs: 20 };
     const { wakes$, store } = feed(helpers, scheduler, options);
-    // The first look is slow; NOTIFY and heartbeat wait for it, the look again after 4 ms too.
+    // The first poll is slow; NOTIFY, heartbeat and the sequence check after 4 ms wait for it.
     store.answer = '40ms (s|)';
     scheduler.schedule(() => Object.assign(store, { head: 3, lastAllocated: 3, answer: '-(s|)' }), 10);
     helpers.expectObservable(wakes$, '^ 60ms !').toBe('40ms s a', { s: 'schedule 0>0', a: 'notify 0>3' });
@@ -156,20 +156,20 @@ test('what a hint announced is not ascribed to a heartbeat that comes while the 
 });
 
 // Seen red with: whileOpen$ left out of the merge; `openFor + 1` made 1 (every 2 ms).
-test('an open appender is looked at again, less and less often, until it is gone', () => {
+test('the store is polled again, less and less often, until the open appender has ended', () => {
   marbles((helpers, scheduler) => {
     const { wakes$, polls, store } = feed(helpers, scheduler);
     Object.assign(store, { lastAllocated: 4, open: true });
     scheduler.schedule(() => Object.assign(store, { head: 4, open: false }), 700);
     helpers.expectObservable(wakes$, '^ 3000ms !').toBe('-s 945ms a', { s: 'schedule 0>0', a: 'again 0>4' });
     helpers.flush();
-    // 2, 5, 10, 20, 50, 100, 250 and 250 ms after the look before, which takes 1 ms.
+    // 2, 5, 10, 20, 50, 100, 250 and 250 ms after the poll before, which takes 1 ms.
     expect(polls).toEqual([0, 3, 9, 20, 41, 92, 193, 444, 695, 946]);
   });
 });
 
-// Seen red with: `again$.next` only while an appender is open (one more look, at 444).
-test('a hint that comes while an appender is open is looked at at once, and ends the waiting when it is gone', () => {
+// Seen red with: `again$.next` only while an appender is open (one more poll, at 444).
+test('a wakeup while an appender is open polls at once, and ends the repeated polls if the appender has ended', () => {
   marbles((helpers, scheduler) => {
     const { wakes$, polls, store } = feed(helpers, scheduler, { notify$: helpers.hot<void>('300ms n') });
     Object.assign(store, { lastAllocated: 4, open: true });
@@ -180,8 +180,8 @@ test('a hint that comes while an appender is open is looked at at once, and ends
   });
 });
 
-// Seen red with: lookOnce without its catchError.
-test('a look that fails is told, ends nothing, and the next hint looks again', () => {
+// Seen red with: pollOnce without its catchError.
+test('a failed poll is reported, the stream goes on, and the next wakeup polls again', () => {
   marbles((helpers, scheduler) => {
     const { wakes$, databaseError, store } = feed(helpers, scheduler, { notify$: helpers.hot<void>('10ms n') });
     Object.assign(store, { head: 5, lastAllocated: 5, answer: '-#' });
@@ -192,8 +192,8 @@ test('a look that fails is told, ends nothing, and the next hint looks again', (
   });
 });
 
-// Seen red with: beats$ without its catchError.
-test('a heartbeat that fails is told, and the next one works', () => {
+// Seen red with: heartbeats$ without its catchError.
+test('a failed heartbeat is reported, and the next one works', () => {
   marbles((helpers, scheduler) => {
     const { wakes$, databaseError, store } = feed(helpers, scheduler, { heartbeatMs: 20 });
     scheduler.schedule(() => Object.assign(store, { head: 5, lastAllocated: 5, answer: '-#' }), 10);
@@ -204,8 +204,8 @@ test('a heartbeat that fails is told, and the next one works', () => {
   });
 });
 
-// Seen red with: `drawn = null` only after a look that failed (the trouble then lasted until the next visit of the schedule).
-test('after a heartbeat that failed the next one has the store looked at, so that the trouble is known to be over', () => {
+// Seen red with: `lastAllocated = null` only after a poll that failed (the database then counted as away until the next scheduled poll).
+test('the heartbeat after a failed one polls, so that the database counts as available again', () => {
   marbles((helpers, scheduler) => {
     const { wakes$, databaseError, answers, store } = feed(helpers, scheduler, { heartbeatMs: 20 });
     scheduler.schedule(() => Object.assign(store, { answer: '-#' }), 10);
@@ -217,8 +217,8 @@ test('after a heartbeat that failed the next one has the store looked at, so tha
   });
 });
 
-// Seen red with: `drawn = null` left out after a failed look (the event waited for the next visit of the schedule).
-test('when a look at an open appender fails, the next heartbeat looks, although nothing more was drawn', () => {
+// Seen red with: `lastAllocated = null` left out after a failed poll (the event waited for the next scheduled poll).
+test('when a poll for an open appender fails, the next heartbeat polls, although no position was allocated', () => {
   marbles((helpers, scheduler) => {
     const { wakes$, store } = feed(helpers, scheduler, { heartbeatMs: 20 });
     Object.assign(store, { lastAllocated: 4, open: true });
@@ -229,17 +229,17 @@ test('when a look at an open appender fails, the next heartbeat looks, although 
 });
 
 // Seen red with: combine left out (the NOTIFY took the schedule's place).
-test('a visit of the schedule is never swallowed by other hints', () => {
+test('a scheduled poll is never replaced by other wakeups', () => {
   marbles((helpers, scheduler) => {
     const options = { notify$: helpers.hot<void>('45ms n 9ms n'), requeueEveryMs: 50 };
     const { wakes$, store } = feed(helpers, scheduler, options);
     scheduler.schedule(() => Object.assign(store, { answer: '20ms (s|)' }), 40);
-    // Looks at 45 for the NOTIFY; the schedule's of 50 waits until 65, and the NOTIFY of 55 joins it.
+    // Polls at 45 for the NOTIFY; the scheduled one of 50 waits until 65, and the NOTIFY of 55 joins it.
     helpers.expectObservable(wakes$, '^ 90ms !').toBe('-s 83ms s', { s: 'schedule 0>0' });
   });
 });
 
-test('unsubscribing stops the look that runs, every timer, and the listening', () => {
+test('unsubscribing stops the poll, every timer, and the subscription to NOTIFY', () => {
   marbles((helpers, scheduler) => {
     const notify$ = helpers.hot<void>('--n');
     const { wakes$, polls, beats, store } = feed(helpers, scheduler, { notify$, requeueEveryMs: 30, heartbeatMs: 7 });

@@ -302,6 +302,14 @@ describe('a command', () => {
     });
   });
 
+  // Seen red with: `defaultHook` passing over queries.
+  it('with a parameter that is given twice is refused', async () => {
+    const answer = await command('RESET', { query: '?wait=1&wait=2' });
+    expect(answer).toMatchObject({ status: 400, json: { code: 'QUERY_INVALID' } });
+    expect(answer.json['detail']).toContain('wait is a whole number of milliseconds');
+    expect(daemon.sent).toEqual([]);
+  });
+
   it.each([
     ['', 'it is not JSON'],
     ['{', 'it is not JSON'],
@@ -338,6 +346,14 @@ describe('the token (J1)', () => {
     expect(answer.headers['www-authenticate']).toBe('Bearer');
     expect(daemon.sent).toEqual([]);
     expect(logged.at(-1)).toMatchObject({ level: 'warn', fields: { code, remote: '127.0.0.1' } });
+  });
+
+  // Seen red with: a token matched by `[A-Za-z0-9._~+/-]+=*`, as hono/bearer-auth does.
+  it('may have any printable character but a space', async () => {
+    const token = 'pass:word!"%&{}';
+    const to = await open({ token });
+    const answer = await command('RESET', { to, headers: { authorization: `Bearer ${token}` } });
+    expect(answer.status).toBe(202);
   });
 
   it('is not taken from the query', async () => {
@@ -394,6 +410,17 @@ describe('a page of another origin (J2, J4)', () => {
       json: { code: 'BODY_NOT_JSON_TYPE' },
     });
     expect(daemon.sent).toEqual([]);
+  });
+
+  // Seen red with: the header left as it was sent, for Hono to read.
+  it.each([
+    'application/json; charset=utf-8',
+    'application/json ; charset=utf-8',
+    'application/json;charset="utf-8"',
+    'application/json;',
+    'Application/JSON',
+  ])('is not suspected for any spelling of the JSON type: %s is accepted', async (type) => {
+    expect((await command('RESET', { headers: { 'content-type': type } })).status).toBe(202);
   });
 
   it('gets no header of CORS, from a preflight or from anything else', async () => {

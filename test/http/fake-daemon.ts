@@ -12,7 +12,7 @@ import type { DaemonPort, SendOptions } from '../../src/daemon/api.ts';
 import type { Health } from '../../src/daemon/health.ts';
 import type { DaemonMetrics } from '../../src/daemon/metrics.ts';
 import { WakeupMetrics } from '../../src/feed/wakeup-metrics.ts';
-import { Latency, type LatencyMetrics } from '../../src/projector/latency.ts';
+import { createLatencyHistogram, type LatencyMetrics, readLatencies } from '../../src/projector/latency.ts';
 import { PageMetricsRecorder } from '../../src/projector/page-metrics.ts';
 
 export function statusOf(name: string, changes: Partial<ProjectionStatus> = {}): ProjectionStatus {
@@ -87,6 +87,7 @@ export class FakeDaemon implements DaemonPort {
     statusOf('band'),
     statusOf('event', { state: 'catching-up', cursor: '10', lagEvents: 32 }),
   ];
+  readonly latencies = createLatencyHistogram();
   isReady = true;
   stalled: Health['stalled'] = [];
   problem: string | null = null;
@@ -215,19 +216,16 @@ export class FakeDaemon implements DaemonPort {
       storeWrong: false,
       head: 42n,
       holders: [],
-      projections: (await this.onStatus()).map((status) => {
-        const latency = new Latency(() => 0).metrics(status.name);
-        return {
-          status,
-          alarm: false,
-          skipped: 0,
-          pages,
-          latency,
-          turnSeconds: 0,
-          stalledSeconds: 0,
-          backingOffSeconds: 0,
-        };
-      }),
+      projections: (await this.onStatus()).map((status) => ({
+        status,
+        alarm: false,
+        skipped: 0,
+        pages,
+        turnSeconds: 0,
+        stalledSeconds: 0,
+        backingOffSeconds: 0,
+      })),
+      latency: this.latencies,
       hints: new WakeupMetrics().metrics(42n),
       unhandled: this.unhandledEvents,
       broker: this.brokerStatus,
@@ -249,8 +247,8 @@ export class FakeDaemon implements DaemonPort {
     return this.brokerStatus;
   }
 
-  latency(): readonly LatencyMetrics[] {
-    return [];
+  latency(): Promise<readonly LatencyMetrics[]> {
+    return readLatencies(this.latencies);
   }
 
   #checkName(name: string | undefined): void {

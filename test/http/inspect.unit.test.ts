@@ -6,7 +6,7 @@ import { WebSocket } from 'ws';
 import { type ControlApiOptions, createControlApi } from '../../src/http/control-api.ts';
 import { type ConnectionLimits, openConnections } from '../../src/inspect/connections.ts';
 import { Hub } from '../../src/inspect/hub.ts';
-import { inspectedDaemon, tellOfUnshowable } from '../inspect/hub-rig.ts';
+import { inspectedDaemon, startUnserializable } from '../inspect/hub-rig.ts';
 import { FakeDaemon } from './fake-daemon.ts';
 import { handshake } from './handshake.ts';
 
@@ -80,9 +80,9 @@ test('so many at once, and one more when one has gone', async () => {
   const { url, hub } = await open({ limits: { clients: 2 } });
   const [first] = [await connected(url), await connected(url)];
   expect(await handshake(url, OFFERED)).toBe('503 INSPECTORS_FULL');
-  expect(hub.size.readers).toBe(2);
+  expect(hub.size.subscribers).toBe(2);
   first?.close();
-  await expect.poll(() => hub.size.readers, { timeout: 20_000, interval: 5 }).toBe(1);
+  await expect.poll(() => hub.size.subscribers, { timeout: 20_000, interval: 5 }).toBe(1);
   expect(await handshake(url, OFFERED)).toBe('101 projectionist');
 }, 30_000);
 
@@ -101,7 +101,7 @@ test('a client that has gone silent is given up', async () => {
   client.on('error', () => undefined);
   const alive = await connected(url);
   await once(client, 'close');
-  await expect.poll(() => hub.size.readers, { timeout: 5000, interval: 5 }).toBe(1);
+  await expect.poll(() => hub.size.subscribers, { timeout: 5000, interval: 5 }).toBe(1);
   expect(alive.readyState).toBe(WebSocket.OPEN);
 });
 
@@ -119,7 +119,7 @@ test('closing the server says goodbye and leaves no connection', async () => {
   await once(deaf, 'data');
   await server.close(60_000);
   expect((await goodbye)[0]).toBe(1001);
-  await expect.poll(() => hub.size.readers, { timeout: 5000, interval: 5 }).toBe(0);
+  await expect.poll(() => hub.size.subscribers, { timeout: 5000, interval: 5 }).toBe(0);
 });
 
 test('odd handshakes end in an answer, never in an exception', async () => {
@@ -172,13 +172,13 @@ test('a reader that is there before a thousand projections begin is told of ever
   onTestFinished(() => daemon.stop());
   await Promise.race([all, once(client, 'close')]);
   expect(told).toBe(2001);
-  expect(hub.size.readers).toBe(1);
+  expect(hub.size.subscribers).toBe(1);
 }, 30_000);
 
 // Seen red with: `taken` not called for no message at all.
 test('actors that cannot be shown keep nobody from being told of the others', async () => {
   const hub = new Hub();
-  for (let index = 0; index < 20; index += 1) tellOfUnshowable(hub, `odd${index}`);
+  for (let index = 0; index < 20; index += 1) startUnserializable(hub, `odd${index}`);
   const daemon = inspectedDaemon(['band'], { hub });
   onTestFinished(() => daemon.stop());
   const { url } = await open({ hub });

@@ -63,8 +63,7 @@ beforeAll(async () => {
   await scene.append(event('Counted', 21));
   await untilStatus(daemon, 'skipping', ({ state, lagEvents }) => state === 'live' && lagEvents === 0);
   await vi.waitFor(async () => {
-    const [first] = (await daemon.metrics()).projections;
-    expect(first?.latency.count).toBe(1);
+    expect((await daemon.latency()).find(({ name }) => name === 'folded')?.count).toBe(1);
   });
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
   const options = { daemon, token: 't', host: '127.0.0.1', port: 0, version: '1.2.3', log };

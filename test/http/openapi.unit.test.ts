@@ -62,6 +62,30 @@ it('is whole: references lead somewhere, parameters of paths are declared, every
   }
 });
 
+/** Every schema of the description, with the path to it. */
+function schemasIn(node: unknown, path = ''): readonly (readonly [path: string, schema: Node])[] {
+  if (typeof node !== 'object' || node === null) return [];
+  return [[path, node as Node], ...Object.entries(node).flatMap(([key, each]) => schemasIn(each, `${path}/${key}`))];
+}
+
+// Seen red with: `nullable()` of the named schema of a failure.
+it('says where null is allowed at the use of a schema, never in a schema that has a name', () => {
+  const named = Object.entries(description.components.schemas);
+  expect(named.length).toBeGreaterThan(15);
+  for (const [name, { type }] of named) expect([name, type]).toEqual([name, 'object']);
+});
+
+// Seen red with: `pattern` of the Idempotency-Key left to the generator, which printed the flag.
+it('gives patterns that the values they describe match', () => {
+  const patterns = schemasIn(description).flatMap(([path, { pattern }]) =>
+    typeof pattern === 'string' ? [[path, new RegExp(pattern)] as const] : [],
+  );
+  const examples = ['42', '00000000-0000-4000-8000-000000000001'];
+  expect(patterns.length).toBeGreaterThan(5);
+  for (const [path, pattern] of patterns)
+    expect([path, examples.some((example) => pattern.test(example))]).toEqual([path, true]);
+});
+
 /** The served schema of an answer, with what it refers to. */
 function schemaOf(path: string, method: string, status: number, type: string): Node | null {
   const content = description.paths[path]?.[method]?.responses[String(status)]?.['content'] as Record<string, Node>;

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { definitionOf } from '../../src/inspect/definition.ts';
 import { allMachines } from '../machines/all-machines.ts';
 
-test('a definition has every state of its machine, and none of the data its code holds', async () => {
+test('a definition has every state of its machine, and none of the data in its code', async () => {
   for (const { machine } of await allMachines()) {
     const definition = JSON.parse(JSON.parse(definitionOf(machine, machine.id))) as object;
     const statesOf = (node: object): readonly string[] =>

@@ -4,8 +4,8 @@ import { expect, onTestFinished, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { textFrames } from '../../src/inspect/frames.ts';
 
-// Seen red with: `size < 126` where a header is written made `size <= 126`; lengths counted in characters.
-test('messages of every length, in one piece, come out of a WebSocket as they went in', async () => {
+// Seen red with: `size < 126` in writeHeader made `size <= 126`; lengths counted in characters.
+test('messages of every length, in one buffer, are received by a WebSocket as they were sent', async () => {
   const messages = [0, 1, 125, 126, 127, 65_535, 65_536, 100_000].flatMap((size) => [
     'x'.repeat(size),
     'å'.repeat(size),

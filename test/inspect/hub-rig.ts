@@ -4,16 +4,16 @@ import { projectionMachine } from '../../machines/projection.ts';
 import { Hub, type HubOptions } from '../../src/inspect/hub.ts';
 import { type Answer, delivered, GatedOperations } from '../machines/projection-rig.ts';
 import { ManualClock } from '../support/manual-clock.ts';
-import { CollectingReader } from './reading.ts';
+import { CollectingSubscriber } from './reading.ts';
 
 export interface InspectedDaemon {
   readonly hub: Hub;
   readonly clock: ManualClock;
   stop(): void;
   child(name: string): ProjectionActor;
-  /** Settles the operations of one projection, one after the other. */
+  /** Settles the operations of one projection, one after another. */
   answer(name: string, ...answers: readonly Answer[]): Promise<void>;
-  join(): { readonly reader: CollectingReader; leave(): void };
+  join(): { readonly reader: CollectingSubscriber; leave(): void };
 }
 
 /** The real supervisor with these projections under a hub; a WAKE while one of `broken` works throws in its machine. */
@@ -40,7 +40,7 @@ export function inspectedDaemon(
     clock: new SimulatedClock(),
     inspect: hub.observe,
     input: {
-      projections: names.map((name) => ({ name, operations: handsOf(name), retryFailedAfterMs: 1000, backoff })),
+      projections: names.map((name) => ({ name, operations: operationsFor(name), retryFailedAfterMs: 1000, backoff })),
       backoff,
       drainMs: 1000,
     },
@@ -49,9 +49,9 @@ export function inspectedDaemon(
   root.start();
   root.send({ type: 'START' });
 
-  function handsOf(name: string): GatedOperations {
+  function operationsFor(name: string): GatedOperations {
     const found = operations.get(name);
-    if (found === undefined) throw new Error(`no hands of '${name}'`);
+    if (found === undefined) throw new Error(`no operations of '${name}'`);
     return found;
   }
   function child(name: string): ProjectionActor {
@@ -66,20 +66,20 @@ export function inspectedDaemon(
     child,
     answer: async (name: string, ...answers: readonly Answer[]) => {
       for (const answer of answers) {
-        handsOf(name).running[0]?.settle(answer);
+        operationsFor(name).running[0]?.settle(answer);
         await delivered();
       }
       clock.turn();
     },
     join: () => {
-      const reader = new CollectingReader();
+      const reader = new CollectingSubscriber();
       return { reader, leave: hub.join(reader) };
     },
   };
 }
 
-/** An actor whose snapshot cannot be made text begins. */
-export function tellOfUnshowable(hub: Hub, sessionId: string): void {
+/** Starts an actor whose snapshot cannot be turned into text. */
+export function startUnserializable(hub: Hub, sessionId: string): void {
   const children = new Proxy(
     {},
     {

@@ -6,18 +6,18 @@ import { systemClock } from '../../src/core/clock.ts';
 import { Hub } from '../../src/inspect/hub.ts';
 import { delivered } from '../machines/projection-rig.ts';
 import { ManualClock } from '../support/manual-clock.ts';
-import { inspectedDaemon, tellOfUnshowable } from './hub-rig.ts';
-import { CollectingReader, type Frame, statesOf } from './reading.ts';
+import { inspectedDaemon, startUnserializable } from './hub-rig.ts';
+import { CollectingSubscriber, type Frame, statesOf } from './reading.ts';
 
 const kinds = (frames: readonly Frame[]) => frames.map(({ type }) => type.replace('@xstate.', ''));
 
-test('whoever comes late is told of every actor that lives, parents first, with its definition and its state', async () => {
+test('a late subscriber is sent every live actor, parents first, with its definition and its state', async () => {
   const daemon = inspectedDaemon(['band', 'event']);
   await daemon.answer('band', 'open:running', 'run:caught-up');
   await daemon.answer('event', 'open:running');
   const { frames } = daemon.join().reader;
   const actors = frames.filter((frame) => frame.type === '@xstate.actor');
-  // The operation of 'event' lives; those of 'band' have ended.
+  // The operation of 'event' runs; those of 'band' have ended.
   expect(actors.map(({ name }) => name)).toEqual([
     'daemon',
     'projection.band',
@@ -34,7 +34,7 @@ test('whoever comes late is told of every actor that lives, parents first, with 
 });
 
 // Seen red with: `moved` never set, so that a second transition within 100 ms is held back.
-test('every transition is told at once and in order, the event that caused it before it', async () => {
+test('every transition is sent at once and in order, with the event that caused it before it', async () => {
   const daemon = inspectedDaemon(['band']);
   const { reader } = daemon.join();
   await daemon.answer('band', 'open:running', 'run:caught-up');
@@ -60,8 +60,8 @@ test('every transition is told at once and in order, the event that caused it be
   expect(again).toHaveLength(5);
 });
 
-// Seen red with: `xstate.init` told of; the snapshot that comes of it told of; what a promise tells itself told of.
-test('an operation is told of twice: that it has begun, with where it stands, and how it has ended', async () => {
+// Seen red with: `xstate.init` sent; the snapshot after it sent; the event that a promise sends to itself sent.
+test('an operation is sent twice: when it begins, with its state, and when it has ended, with its outcome', async () => {
   const daemon = inspectedDaemon(['band']);
   const { reader } = daemon.join();
   await daemon.answer('band', 'open:running', 'run:caught-up');
@@ -79,8 +79,8 @@ test('an operation is told of twice: that it has begun, with where it stands, an
   ]);
 });
 
-// Seen red with: `snapshot` of Pace always true.
-test('a storm of wakes that move nothing is told ten times a second at most, its last one included', async () => {
+// Seen red with: `sendsSnapshot` always true.
+test('many wakes without a transition are sent at most ten times a second, the last one included', async () => {
   const daemon = inspectedDaemon(['band']);
   await daemon.answer('band', 'open:running');
   const { reader } = daemon.join();
@@ -96,7 +96,7 @@ test('a storm of wakes that move nothing is told ten times a second at most, its
   expect(frames.filter(({ type }) => type === '@xstate.event').length).toBeLessThanOrEqual(11);
   expect(frames.at(-1)).toMatchObject({ type: '@xstate.snapshot', snapshot: { context: { woken: true } } });
   expect(daemon.clock.timers).toBe(0);
-  // What moves is told at once all the same, and a command among the wakes as well.
+  // A transition is still sent at once, and so is a command among the wakes.
   reader.texts.length = 0;
   daemon.child('band').send({ type: 'WAKE' });
   daemon.child('band').send({ type: 'PAUSE' });
@@ -107,8 +107,8 @@ test('a storm of wakes that move nothing is told ten times a second at most, its
   expect(reader.texts.some((text) => text.includes('"value":{"idle":"pausing"}'))).toBe(true);
 });
 
-// Seen red with: `#died` left out of `#heard`.
-test('the end of an actor is told, also of one that throws, and it is not introduced to newcomers any more', async () => {
+// Seen red with: `#onError` left out of `#onEvent`.
+test('the end of an actor is sent, also of one that throws, and new subscribers are not sent that actor any more', async () => {
   const daemon = inspectedDaemon(['band', 'event'], { broken: 'band' });
   await daemon.answer('band', 'open:running');
   const { reader } = daemon.join();
@@ -126,21 +126,21 @@ test('the end of an actor is told, also of one that throws, and it is not introd
   expect(late.some(({ sessionId }) => sessionId === id)).toBe(false);
 });
 
-// Seen red with: nobody subscribed to a root.
-test('the death of a root is told, though nobody above hears of it', () => {
+// Seen red with: no subscription to a root.
+test('the error of a root is sent, although it has no parent that receives it', () => {
   const clock = new ManualClock();
   const hub = new Hub({ clock });
   const broken = brokerMachine.provide({
     actions: {
-      forget: () => {
+      clearDetail: () => {
         throw new Error('a bug');
       },
     },
   });
-  const actor = createActor(broken, { inspect: hub.observe, input: { patienceMs: 1000 } });
+  const actor = createActor(broken, { inspect: hub.observe, input: { connectWithinMs: 1000 } });
   actor.subscribe({ error: () => undefined });
   actor.start();
-  const reader = new CollectingReader();
+  const reader = new CollectingSubscriber();
   hub.join(reader);
   actor.send({ type: 'READY' });
   clock.turn();
@@ -149,8 +149,8 @@ test('the death of a root is told, though nobody above hears of it', () => {
   actor.stop();
 });
 
-// Seen red with: an end held back as what moves nowhere is.
-test('an end is told at once, however shortly before something else was', async () => {
+// Seen red with: an end held back like an update without a transition.
+test('an end is sent at once, however recent the last update is', async () => {
   const daemon = inspectedDaemon(['band']);
   await daemon.answer('band', 'open:running');
   const { reader } = daemon.join();
@@ -166,14 +166,14 @@ test('an end is told at once, however shortly before something else was', async 
 test('when all is stopped no actor is left in the registry', async () => {
   const daemon = inspectedDaemon(['band', 'event']);
   await daemon.answer('band', 'open:running', 'run:caught-up');
-  expect(daemon.hub.size).toEqual({ actors: 4, readers: 0 });
+  expect(daemon.hub.size).toEqual({ actors: 4, subscribers: 0 });
   daemon.stop();
   await daemon.answer('event', 'open:running');
-  expect(daemon.hub.size).toEqual({ actors: 0, readers: 0 });
+  expect(daemon.hub.size).toEqual({ actors: 0, subscribers: 0 });
 });
 
-// Seen red with: `tell` that keeps news while nobody reads.
-test('while nobody reads nothing is made into text and no timer runs', async () => {
+// Seen red with: `publish` that keeps updates without subscribers.
+test('without subscribers nothing is turned into text and no timer runs', async () => {
   const texts: unknown[] = [];
   const clock = new ManualClock();
   const spied = new Proxy(clock, {
@@ -189,20 +189,20 @@ test('while nobody reads nothing is made into text and no timer runs', async () 
 });
 
 // Seen red with: frames sent whatever `knows` says.
-test('to a slow newcomer introductions wait for each other, and what happens meanwhile is neither lost nor doubled', async () => {
+test('a slow new subscriber is sent the actors group by group, and updates meanwhile are neither lost nor doubled', async () => {
   const names = Array.from({ length: 100 }, (_, index) => `p${index}`);
   const daemon = inspectedDaemon(names);
-  const reader = new CollectingReader();
+  const reader = new CollectingSubscriber();
   reader.holdsBack = true;
   daemon.hub.join(reader);
   expect(reader.frames.filter(({ type }) => type === '@xstate.actor')).toHaveLength(16);
-  // p0 was introduced, p99 was not.
+  // p0 has been sent, p99 has not.
   await daemon.answer('p0', 'open:running');
   await daemon.answer('p99', 'open:running');
   expect(statesOf(reader.frames, 'projection.p0')).toEqual(['idle.opening', 'catching-up.working']);
   for (let before = 0; before !== reader.texts.length; ) {
     before = reader.texts.length;
-    reader.take();
+    reader.read();
   }
   expect(statesOf(reader.frames, 'projection.p99')).toEqual(['catching-up.working']);
   await daemon.answer('p99', 'run:caught-up');
@@ -211,8 +211,8 @@ test('to a slow newcomer introductions wait for each other, and what happens mea
   expect(new Set(introduced).size).toBe(introduced.length);
 });
 
-// Seen red with: a list of its own made for each reader, so that each one's frames would be made anew.
-test('what happens becomes text once: all who know everybody are handed the same list of messages', async () => {
+// Seen red with: a separate list for each subscriber, so that its frames would be built again.
+test('an update becomes text once: all subscribers that know every actor are passed the same list of messages', async () => {
   const daemon = inspectedDaemon(['band']);
   const lists = [0, 1].map(() => {
     const handed: (readonly string[])[] = [];
@@ -232,27 +232,27 @@ test('what happens becomes text once: all who know everybody are handed the same
   expect(second).toBe(first);
 });
 
-// Seen red with: the look at `waiting` left out.
-test('a reader that does not take what it is sent is dropped; the others go on', async () => {
+// Seen red with: `waiting` not checked.
+test('a subscriber that does not read is dropped; the others are not affected', async () => {
   const daemon = inspectedDaemon(['band']);
   const [slow, fast] = [daemon.join().reader, daemon.join().reader];
   slow.waiting = 5 * 2 ** 20;
   await daemon.answer('band', 'open:running');
   expect([slow.dropped, fast.dropped]).toEqual([true, false]);
-  expect(daemon.hub.size.readers).toBe(1);
+  expect(daemon.hub.size.subscribers).toBe(1);
   const told = slow.texts.length;
   await daemon.answer('band', 'run:caught-up');
   expect(slow.texts.length).toBe(told);
   expect(statesOf(fast.frames, 'projection.band').at(-1)).toBe('live.waiting');
 });
 
-// Seen red with: the look at MAX_NEWS left out.
-test('more than fits into one turn of the event loop is told in the middle of it, so that memory stays bounded', () => {
+// Seen red with: MAX_UPDATES not checked.
+test('more updates than the limit are sent within the turn of the event loop, so that memory stays bounded', () => {
   const hub = new Hub({ clock: new ManualClock() });
-  const reader = new CollectingReader();
+  const reader = new CollectingSubscriber();
   hub.join(reader);
   for (let index = 0; index < 2500; index += 1) hub.observe(bornEvent(`x:${index}`));
-  // Without a turn of the event loop; the last 500 wait for one.
+  // No turn of the event loop has passed; the last 500 wait for one.
   expect(reader.texts).toHaveLength(2000);
   expect(reader.dropped).toBe(false);
 });
@@ -275,7 +275,7 @@ function bornEvent(sessionId: string): InspectionEvent {
 }
 
 // Seen red with: the try of `observe` left out.
-test('whatever XState tells, the observer never throws, and neither does what follows from it', () => {
+test('the observer never throws, whatever event it gets, and neither do the calls that follow', () => {
   const throwing = new Proxy(
     {},
     {
@@ -347,31 +347,31 @@ test('whatever XState tells, the observer never throws, and neither does what fo
     fc.property(fc.array(told, { maxLength: 20 }), (events) => {
       const clock = new ManualClock();
       const hub = new Hub({ clock, texts: true });
-      const reader = new CollectingReader();
+      const reader = new CollectingSubscriber();
       hub.join(reader);
       for (const event of events) {
         hub.observe(event as unknown as InspectionEvent);
         clock.pass(50);
       }
       clock.pass(200);
-      hub.join(new CollectingReader());
+      hub.join(new CollectingSubscriber());
       for (const text of reader.texts) JSON.parse(text);
     }),
     { seed: 1, numRuns: 60 },
   );
 }, 30_000);
 
-// Seen red with: the try of `#rendered` left out: the exception ended the process.
-test('an actor that cannot be shown is left out, and the others are told of all the same', async () => {
+// Seen red with: the try of `#textOf` left out: the exception ended the process.
+test('an actor that cannot be turned into text is left out, and the others are sent', async () => {
   const daemon = inspectedDaemon(['band']);
   const { reader } = daemon.join();
-  tellOfUnshowable(daemon.hub, 'odd');
+  startUnserializable(daemon.hub, 'odd');
   await daemon.answer('band', 'open:running');
   expect(statesOf(reader.frames, 'projection.band')).toEqual(['idle.opening', 'catching-up.working']);
   expect(statesOf(daemon.join().reader.frames, 'projection.band')).toEqual(['catching-up.working']);
 });
 
-test('an observer that cannot tell does not disturb the actors', async () => {
+test('an observer that fails does not disturb the actors', async () => {
   const daemon = inspectedDaemon(['band'], {
     clock: {
       ...systemClock,

@@ -26,7 +26,7 @@ const TOKEN = 't0ken';
 const CANARY = 'Geheim 4711';
 type Noted = { name: 'Noted'; payload: { text: string; day: string } };
 
-/** Its column takes days only, so that PostgreSQL repeats in its error what is none. */
+/** Its column accepts dates only, so that the error of PostgreSQL repeats a value that is none. */
 const projection = (name: string) =>
   defineProjection<Noted>()({
     name,
@@ -73,7 +73,7 @@ function note(aggregateId: string, day: string) {
   });
 }
 
-/** What the daemon itself says of a projection's states while `work` goes on. */
+/** The states of a projection as the daemon itself reports them while `work` runs. */
 async function statesDuring(name: string, work: () => Promise<unknown>): Promise<readonly string[]> {
   const states: string[] = [];
   const unsubscribe = daemon.onTransition((change) => {
@@ -84,7 +84,7 @@ async function statesDuring(name: string, work: () => Promise<unknown>): Promise
   return states;
 }
 
-/** Who has come late knows every actor that lives, can draw it, and knows where it stands. */
+/** A late client has every live actor with its definition and its state. */
 function expectIntroduced(frames: readonly Frame[]): void {
   const actors = frames.filter((frame) => frame.type === '@xstate.actor');
   expect(actors.map(({ name }) => name)).toEqual(['daemon', 'projection.band', 'projection.event']);
@@ -100,8 +100,8 @@ async function resetUntilLive(name: string): Promise<void> {
   await untilCaughtUp(daemon, scene.sql, [name]);
 }
 
-// Seen red with: newcomers not told of what lives; a definition that is empty.
-test("the package's own receiver, in another process and late, sees all that lives and every transition of a RESET", async () => {
+// Seen red with: live actors not sent to new clients; an empty definition.
+test("the package's own receiver, in another process and late, gets every live actor and every transition of a RESET", async () => {
   const receiver = startReceiver(url);
   try {
     await vi.waitFor(() => expect(statesOf(receiver.frames, 'projection.event')).toEqual(['live.waiting']), 20_000);
@@ -119,8 +119,8 @@ test("the package's own receiver, in another process and late, sees all that liv
 });
 
 describe.skipIf(browser === null)('a page in a real browser', () => {
-  test('of the same origin sees the same, one of another origin nothing', async () => {
-    // The daemon's answers allow a page nothing; this stands for one that may connect to where it came from.
+  test('of the same origin gets the same, one of another origin nothing', async () => {
+    // The daemon's own pages may not connect; this page stands for one that may connect to its origin.
     const context = await browser?.newContext({ bypassCSP: true });
     const page = await context?.newPage();
     if (context === undefined || page === undefined) return;
@@ -156,8 +156,8 @@ describe.skipIf(browser === null)('a page in a real browser', () => {
   });
 });
 
-// Seen red with: the look at `waiting` in Audience left out: the reader stayed, and its frames in memory.
-test('a client that does not read is dropped; another one and the daemon go on', async () => {
+// Seen red with: `waiting` not checked in Subscribers: the client stayed, and its frames in memory.
+test('a client that does not read is dropped; another client and the daemon are not affected', async () => {
   const deaf = connect(server.port, '127.0.0.1');
   deaf.on('error', () => undefined);
   deaf.write(
@@ -170,13 +170,13 @@ test('a client that does not read is dropped; another one and the daemon go on',
   const texts: string[] = [];
   reader.on('message', (data) => texts.push(String(data)));
   await once(reader, 'open');
-  await vi.waitFor(() => expect(hub.size.readers).toBe(2), 5000);
-  const busy = createActor(brokerMachine, { inspect: hub.observe, input: { patienceMs: 60_000 } }).start();
-  for (let turn = 0; turn < 1000 && hub.size.readers === 2; turn += 1) {
+  await vi.waitFor(() => expect(hub.size.subscribers).toBe(2), 5000);
+  const busy = createActor(brokerMachine, { inspect: hub.observe, input: { connectWithinMs: 60_000 } }).start();
+  for (let turn = 0; turn < 1000 && hub.size.subscribers === 2; turn += 1) {
     for (let index = 0; index < 200; index += 1) busy.send({ type: index % 2 === 0 ? 'READY' : 'LOST', reason: '' });
     await new Promise((resolve) => setImmediate(resolve));
   }
-  expect(hub.size.readers).toBe(1);
+  expect(hub.size.subscribers).toBe(1);
   busy.stop();
   await resetUntilLive('band');
   await vi.waitFor(() => expect(texts.some((text) => text.includes('"value":"resetting"'))).toBe(true), 10_000);
@@ -185,8 +185,8 @@ test('a client that does not read is dropped; another one and the daemon go on',
   deaf.destroy();
 });
 
-// Seen red with: `message` and `detail` let out by default.
-test('nothing of a payload is told, not even by the error of an event that cannot be applied', async () => {
+// Seen red with: `message` and `detail` sent by default.
+test('nothing of a payload is sent, not even in the error of an event that cannot be applied', async () => {
   const reader = new WebSocket(url);
   const texts: string[] = [];
   reader.on('message', (data) => texts.push(String(data)));
@@ -211,7 +211,7 @@ function startReceiver(server: string): { readonly child: ChildProcess; readonly
   return { child, frames };
 }
 
-// Seen red with: `serialize` of the stock inspector left out.
+// Seen red with: `serialize` of Stately's inspector left out.
 test("Stately's own inspector sends the same to its server, and nothing of a payload either", async () => {
   const relay = new WebSocketServer({ port: 0, host: '127.0.0.1' });
   const texts: string[] = [];

@@ -1,23 +1,23 @@
 import type { StatelyInspectionEvent } from '@statelyai/inspect';
-import type { Reader } from '../../src/inspect/subscribers.ts';
+import type { Subscriber } from '../../src/inspect/subscribers.ts';
 
 /** A frame as a client of `@statelyai/inspect` gets it. */
 export type Frame = StatelyInspectionEvent;
 
-/** A reader that takes everything at once, unless it is told to hold back. */
-export class CollectingReader implements Reader {
+/** A subscriber that reads everything at once, unless `holdsBack` is set. */
+export class CollectingSubscriber implements Subscriber {
   readonly texts: string[] = [];
   waiting = 0;
   dropped = false;
-  /** Set: it takes nothing, and this is what would say that it has. */
+  /** It reads nothing until the test calls `read`. */
   holdsBack = false;
-  take: () => void = () => undefined;
+  read: () => void = () => undefined;
 
-  send(messages: readonly string[], taken?: () => void): void {
+  send(messages: readonly string[], written?: () => void): void {
     this.texts.push(...messages);
-    if (taken === undefined) return;
-    if (this.holdsBack) this.take = taken;
-    else taken();
+    if (written === undefined) return;
+    if (this.holdsBack) this.read = written;
+    else written();
   }
 
   drop(): void {
@@ -29,7 +29,7 @@ export class CollectingReader implements Reader {
   }
 }
 
-/** What snapshots say of one actor, in order, without repeats: `live.waiting`. */
+/** The states of one actor in its snapshots, in order, without repeats: `live.waiting`. */
 export function statesOf(frames: readonly Frame[], name: string): readonly string[] {
   const ids = new Set(
     frames.flatMap((frame) => (frame.type === '@xstate.actor' && frame.name === name ? frame.sessionId : [])),

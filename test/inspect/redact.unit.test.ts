@@ -23,7 +23,7 @@ const failed: RunOutcome = {
   },
 };
 
-test('of a failure its kind, position, event name and SQLSTATE leave; a position keeps every digit', () => {
+test('kind, position, event name and SQLSTATE of a failure leave; a position keeps every digit', () => {
   const event = {
     type: 'xstate.done.actor.0.projection.live.working',
     output: failed,
@@ -40,7 +40,7 @@ test('of a failure its kind, position, event name and SQLSTATE leave; a position
   });
 });
 
-test('an error keeps its name and code; its message, which may quote a payload, leaves only where texts may', () => {
+test('an error keeps its name and code; its message, which may quote a payload, leaves only if texts may', () => {
   const error = new EngineError('DAEMON_STOPPED');
   const snapshot = { status: 'error', error };
   expect(redactSnapshot(snapshot, false)).toEqual({
@@ -55,12 +55,12 @@ test('an error keeps its name and code; its message, which may quote a payload, 
   expect(redactSnapshot({ status: 'error', error: CANARY }, true)).toMatchObject({ error: { message: CANARY } });
 });
 
-test('with texts the details are there, cut where they are very long', () => {
+test('with texts allowed the details leave, shortened if they are very long', () => {
   expect(redactEvent({ type: 'x', output: failed }, true)).toMatchObject({ output: { detail: failed.detail } });
   expect(JSON.stringify(redactEvent({ type: 'x', reason: 'x'.repeat(1e6) }, true)).length).toBeLessThan(3000);
 });
 
-test('of a context what is named leaves, and nothing else', () => {
+test('only named fields of a context leave', () => {
   const context = {
     name: 'band',
     operations: { password: CANARY },
@@ -86,11 +86,11 @@ test('of a context what is named leaves, and nothing else', () => {
   });
 });
 
-/** What is shown of one value, wherever it stands. */
+/** The text of one value, in any field. */
 const asType = (type: unknown) => redactEvent({ type }, false)['type'];
 const asOutput = (output: object, texts = false) => redactEvent({ type: 'x', output }, texts)['output'];
 
-// Seen red with: the patterns without `^`, without `$`; the length not looked at.
+// Seen red with: the patterns without `^`, without `$`; the length not checked.
 test.each([
   ['projection.band', true],
   ['xstate.done.actor.0.projection.live.working', true],
@@ -110,7 +110,7 @@ test.each([
   expect(asType(type)).toBe(shown ? type : 'unnamed');
 });
 
-test('a kind, a code and the name of an error are words of their own form', () => {
+test('a kind, a code and the name of an error have each their own pattern', () => {
   for (const kind of ['caught-up', 'failed', 'a']) expect(asOutput({ kind })).toEqual({ kind });
   for (const kind of ['Caught-up', '-up', 'caught up', 'up7', 'x'.repeat(201), true])
     expect(asOutput({ kind })).toEqual({});
@@ -124,7 +124,7 @@ test('a kind, a code and the name of an error are words of their own form', () =
   for (const bad of ['2E', 'Type Error', 'Type.Error', '']) expect(named(bad), bad).toEqual({});
 });
 
-test('flags are flags and counts are numbers, each as JSON can hold it', () => {
+test('flags are booleans and counts are numbers, in a form that JSON can hold', () => {
   expect(asOutput({ halted: true, progressed: false })).toEqual({ halted: true, progressed: false });
   expect(asOutput({ halted: 'true', progressed: 1 })).toEqual({});
   const counted = (position: unknown) => redactEvent({ type: 'x', position }, true)['position'];
@@ -137,7 +137,7 @@ test('flags are flags and counts are numbers, each as JSON can hold it', () => {
   ]);
 });
 
-test('a text is shown where texts may be, and where it is one, up to 2000 characters', () => {
+test('a text leaves if texts may and it is a string, up to 2000 characters', () => {
   expect(asOutput({ detail: 'x'.repeat(3000), warning: 'w' }, true)).toEqual({
     detail: 'x'.repeat(2000),
     warning: 'w',
@@ -147,7 +147,7 @@ test('a text is shown where texts may be, and where it is one, up to 2000 charac
   expect(asOutput({ detail: null })).toEqual({ detail: null });
 });
 
-test('what is no object has no fields, and a getter that throws is none', () => {
+test('a value that is no object has no fields, and a getter that throws counts as no field', () => {
   expect(redactEvent({ type: 'x', output: 7 }, true)).toEqual({ type: 'x' });
   expect(redactEvent({ type: 'x', output: null }, true)).toEqual({ type: 'x', output: null });
   expect([redactEvent(null, true), redactEvent('x', true), redactEvent(undefined, true)]).toEqual(
@@ -161,13 +161,13 @@ test('what is no object has no fields, and a getter that throws is none', () => 
   expect(redactEvent(throwing, true)).toEqual({ type: 'unnamed', name: 'band' });
 });
 
-test('of a snapshot that is none, or holds nothing that is known, only that it is active is shown', () => {
+test('of a value that is no snapshot, or has no known field, only the status active is written', () => {
   for (const given of [null, undefined, 7, 'x', {}, { status: 7 }, { status: 'Not a word' }])
     expect(redactSnapshot(given, true)).toEqual({ status: 'active' });
   expect(redactSnapshot({ status: 'done', output: null, error: null }, true)).toEqual({ status: 'done' });
 });
 
-test('a machine shows its state however deep, its context and its children, and what is odd in them is empty', () => {
+test('a machine has its state at any depth, its context and its children; unknown values in them are empty', () => {
   const rest = { tags: [], historyValue: {} };
   expect(redactSnapshot({ status: 'active', value: 'live' }, false)).toEqual({
     status: 'active',
@@ -189,15 +189,15 @@ test('a machine shows its state however deep, its context and its children, and 
   expect(redactSnapshot({ value: 'live', children: null }, false)).toMatchObject({ children: {} });
 });
 
-// Seen red with: `__proto__` taken for a word.
-test('no name that would make a prototype of what a viewer copies is shown', () => {
+// Seen red with: `__proto__` accepted as a word.
+test('a name that would set the prototype of a copied object does not leave', () => {
   const odd: unknown = JSON.parse('{"__proto__":{"x":"y"},"live":"working"}');
   const text = shown.redactSnapshot({ status: 'active', value: odd, children: odd }, true);
   expect(text).toContain('"value":{"live":"working"}');
   expect(text).not.toContain('__proto__');
 });
 
-test('an operation that has ended shows its outcome, or what it threw', () => {
+test('an operation that has ended has its outcome or its error', () => {
   expect(redactSnapshot({ status: 'done', output: { kind: 'behind' } }, false)).toEqual({
     status: 'done',
     output: { kind: 'behind' },
@@ -213,8 +213,8 @@ test('an operation that has ended shows its outcome, or what it threw', () => {
   });
 });
 
-// Seen red with: `text` that heeds no `texts`; a field that is copied when it has no rule.
-test('wherever a text of a payload turns up, it never leaves', () => {
+// Seen red with: `text` that ignores `texts`; a field copied without a rule.
+test('a text of a payload never leaves, in whatever field it is', () => {
   const names = [
     'type',
     'name',

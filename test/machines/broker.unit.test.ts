@@ -33,7 +33,7 @@ const TABLE: Table = {
     READY: HEALTHY,
     LOST: { state: 'polling-only', detail: 'LOST why' },
     FAILED: { state: 'polling-only', detail: 'FAILED why' },
-    BLOCKED: { state: 'healthy', detail: 'RabbitMQ takes nothing from publishers: low on memory' },
+    BLOCKED: { state: 'healthy', detail: 'RabbitMQ accepts no messages from publishers: low on memory' },
     UNBLOCKED: HEALTHY,
     TIME: HEALTHY,
   },
@@ -49,7 +49,7 @@ const TABLE: Table = {
 
 function start() {
   const clock = new SimulatedClock();
-  const actor = createActor(brokerMachine, { input: { patienceMs: 10_000 }, clock });
+  const actor = createActor(brokerMachine, { input: { connectWithinMs: 10_000 }, clock });
   actor.start();
   const happen = (what: Happening): void => {
     if (what === 'TIME') clock.increment(1_000_000);
@@ -69,7 +69,7 @@ const CELLS = BROKER_STATES.flatMap((state) =>
   Object.keys(TABLE[state]).map((what) => [state, what as Happening] as const),
 );
 
-// Seen red with: LOST of healthy left out; `entry: 'forget'` left out; LOST noted in polling-only; no `after`.
+// Seen red with: LOST of healthy left out; `entry: 'clearDetail'` left out; LOST noted in polling-only; no `after`.
 test.each(CELLS)('%s, then %s', (state, what) => {
   const { actor, happen, at } = start();
   for (const event of WAY[state]) actor.send(event);
@@ -82,7 +82,7 @@ test('the machine has exactly the states that status can show', () => {
   expect(Object.keys(brokerMachine.root.states).sort()).toEqual([...BROKER_STATES].sort());
 });
 
-test('a loss takes what was said about blocked publishers along, and coming back says nothing', () => {
+test('a loss replaces the reason of blocked publishers, and READY clears it', () => {
   const { actor, at } = start();
   for (const type of ['READY', 'BLOCKED', 'LOST'] as const) actor.send({ type, reason: `${type} why` } as BrokerEvent);
   expect(at()).toEqual({ state: 'polling-only', detail: 'LOST why' });

@@ -10,7 +10,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A supervisor of these projections; a WAKE while one of `broken` works is a bug in its machine: the action throws. */
+/** A supervisor of these projections. A WAKE while one of `broken` works makes an action of its machine throw, as a bug would. */
 function supervise(names: readonly string[], broken: ReadonlySet<string> = new Set(), random = Math.random) {
   const clock = new SimulatedClock();
   const operations = new Map(names.map((name) => [name, new GatedOperations()]));
@@ -29,7 +29,7 @@ function supervise(names: readonly string[], broken: ReadonlySet<string> = new S
   const root = createActor(machine, {
     clock,
     input: {
-      projections: names.map((name) => ({ name, operations: handsOf(name), retryFailedAfterMs: 1000, backoff })),
+      projections: names.map((name) => ({ name, operations: operationsFor(name), retryFailedAfterMs: 1000, backoff })),
       backoff,
       drainMs: DRAIN_MS,
       random,
@@ -39,11 +39,11 @@ function supervise(names: readonly string[], broken: ReadonlySet<string> = new S
   root.subscribe({ error: (error) => died.push(error) });
   root.start();
   root.send({ type: 'START' });
-  return { root, clock, died, handsOf, child: (name: string) => childOf(root, name) };
+  return { root, clock, died, operationsFor, child: (name: string) => childOf(root, name) };
 
-  function handsOf(name: string): GatedOperations {
+  function operationsFor(name: string): GatedOperations {
     const found = operations.get(name);
-    if (found === undefined) throw new Error(`no hands of '${name}'`);
+    if (found === undefined) throw new Error(`no operations of '${name}'`);
     return found;
   }
 }
@@ -56,45 +56,45 @@ function childOf(root: Actor<typeof daemonMachine>, name: string): ProjectionAct
 
 type Supervised = ReturnType<typeof supervise>;
 
-/** Brings a projection to its first pull, which then runs. */
-async function pulling({ handsOf }: Supervised, name: string): Promise<void> {
-  handsOf(name).running[0]?.settle('open:running');
+/** Brings a projection to its first run, which is then under way. */
+async function startRun({ operationsFor }: Supervised, name: string): Promise<void> {
+  operationsFor(name).running[0]?.settle('open:running');
   await delivered();
-  expect(handsOf(name).running.map(({ label }) => label)).toEqual(['run catch-up']);
+  expect(operationsFor(name).running.map(({ label }) => label)).toEqual(['run catch-up']);
 }
 
 const untilStopped = (root: Supervised['root']) => waitFor(root, (snapshot) => snapshot.matches('stopped'));
 
 // Seen red with: the 'xstate.error.actor.*' of running left out (the supervisor died, and every child with it).
-test('a child whose action throws is put back after a backoff; the others do not notice', async () => {
+test('a child whose action throws is replaced after a backoff; the others are not affected', async () => {
   const daemon = supervise(['band', 'event'], new Set(['band']));
-  await pulling(daemon, 'band');
-  await pulling(daemon, 'event');
+  await startRun(daemon, 'band');
+  await startRun(daemon, 'event');
   daemon.child('band').send({ type: 'WAKE' });
   expect(daemon.child('band').getSnapshot().status).toBe('error');
-  daemon.handsOf('band').running[0]?.settle('run:stopped');
+  daemon.operationsFor('band').running[0]?.settle('run:stopped');
   await delivered();
 
-  // Not at once: a bug that strikes at every start must not become a hot loop.
+  // Not at once: a bug at every start must not become a busy loop.
   daemon.clock.increment(99);
   expect(daemon.child('band').getSnapshot().status).toBe('error');
-  daemon.handsOf('event').running[0]?.settle('run:caught-up');
+  daemon.operationsFor('event').running[0]?.settle('run:caught-up');
   await delivered();
   expect(leafOf({ actor: daemon.child('event') })).toBe('live.waiting');
   daemon.clock.increment(LONG_MS);
   expect(leafOf({ actor: daemon.child('band') })).toBe('idle.opening');
   daemon.child('event').send({ type: 'WAKE' });
   expect(leafOf({ actor: daemon.child('event') })).toBe('live.working');
-  expect(daemon.handsOf('event').begun).toEqual(['open', 'run catch-up', 'run live']);
+  expect(daemon.operationsFor('event').begun).toEqual(['open', 'run catch-up', 'run live']);
   expect(daemon.root.getSnapshot().status).toBe('active');
   expect(daemon.died).toEqual([]);
 });
 
-// Seen red with: respawn that does not ask operationsOf (open began while the pull of the dead one was running).
-test('a child that died is put back only when its operation has settled, which is asked to end', async () => {
+// Seen red with: respawn that does not ask operationsOf (open began while the run of the dead child was under way).
+test('a child that died is replaced only when its operation, which is aborted, has settled', async () => {
   const daemon = supervise(['band'], new Set(['band']));
-  await pulling(daemon, 'band');
-  const operations = daemon.handsOf('band');
+  await startRun(daemon, 'band');
+  const operations = daemon.operationsFor('band');
   const [orphan] = operations.running;
   daemon.child('band').send({ type: 'WAKE' });
   expect(orphan?.signal?.aborted).toBe(true);
@@ -108,18 +108,18 @@ test('a child that died is put back only when its operation has settled, which i
   expect(operations.running).toHaveLength(1);
 });
 
-test('a child that dies over and over is put back over and over, one at a time', async () => {
+test('a child that dies again and again is replaced each time, one at a time', async () => {
   const daemon = supervise(['band'], new Set(['band']));
-  const operations = daemon.handsOf('band');
+  const operations = daemon.operationsFor('band');
   for (let death = 0; death < 20; death++) {
-    await pulling(daemon, 'band');
+    await startRun(daemon, 'band');
     daemon.child('band').send({ type: 'WAKE' });
     operations.running[0]?.settle('rejected');
     await delivered();
     daemon.clock.increment(LONG_MS);
     expect(operations.running.map(({ label }) => label)).toEqual(['open']);
   }
-  // Twenty dead ones are not left behind.
+  // The twenty dead children are gone.
   expect(Object.keys(daemon.root.getSnapshot().children)).toEqual([childId('band')]);
   expect(daemon.died).toEqual([]);
 });
@@ -127,41 +127,41 @@ test('a child that dies over and over is put back over and over, one at a time',
 // Seen red with: `STOP: 'stopped'` in running (stopped while a page was being applied).
 test('STOP waits for every child', async () => {
   const daemon = supervise(['band', 'event']);
-  await pulling(daemon, 'band');
-  await pulling(daemon, 'event');
+  await startRun(daemon, 'band');
+  await startRun(daemon, 'event');
   daemon.root.send({ type: 'STOP' });
-  daemon.handsOf('band').running[0]?.settle('run:caught-up');
+  daemon.operationsFor('band').running[0]?.settle('run:caught-up');
   await delivered();
   expect(daemon.root.getSnapshot().value).toBe('draining');
-  daemon.handsOf('event').running[0]?.settle('run:stopped');
+  daemon.operationsFor('event').running[0]?.settle('run:stopped');
   await untilStopped(daemon.root);
-  expect(daemon.handsOf('event').begun).toEqual(['open', 'run catch-up']);
+  expect(daemon.operationsFor('event').begun).toEqual(['open', 'run catch-up']);
 });
 
 // Seen red with: `on: { 'xstate.error.actor.*': {} }` of draining left out; waitFor without its catch.
-test('a child that dies while draining neither hangs the stop nor ends it before its operation has', async () => {
+test('a child that dies while draining neither blocks the stop nor lets it end before its operation', async () => {
   const daemon = supervise(['band', 'event'], new Set(['band']));
-  await pulling(daemon, 'band');
+  await startRun(daemon, 'band');
   daemon.root.send({ type: 'STOP' });
-  daemon.handsOf('event').running[0]?.settle('open:running');
+  daemon.operationsFor('event').running[0]?.settle('open:running');
   daemon.child('band').send({ type: 'WAKE' });
   await delivered();
   expect(daemon.root.getSnapshot().value).toBe('draining');
-  daemon.handsOf('band').running[0]?.settle('run:stopped');
+  daemon.operationsFor('band').running[0]?.settle('run:stopped');
   await untilStopped(daemon.root);
   expect(daemon.died).toEqual([]);
 });
 
-test('a child that was dead when STOP came does not hold it up, and is not put back', async () => {
+test('a child that was dead when STOP came does not delay the stop, and is not replaced', async () => {
   const daemon = supervise(['band'], new Set(['band']));
-  await pulling(daemon, 'band');
+  await startRun(daemon, 'band');
   daemon.child('band').send({ type: 'WAKE' });
-  daemon.handsOf('band').running[0]?.settle('run:stopped');
+  daemon.operationsFor('band').running[0]?.settle('run:stopped');
   await delivered();
   daemon.root.send({ type: 'STOP' });
   await untilStopped(daemon.root);
   daemon.clock.increment(LONG_MS);
-  expect(daemon.handsOf('band').begun).toEqual(['open', 'run catch-up']);
+  expect(daemon.operationsFor('band').begun).toEqual(['open', 'run catch-up']);
 });
 
 // Seen red with: `timeout: Infinity`; the bound counted anew for the orphan's operation.
@@ -170,7 +170,7 @@ test.each([
   ['hangs, in a child that died', new Set(['band'])],
 ])('an operation that %s ends the stop at its bound, not later and not before', async (_, broken) => {
   const daemon = supervise(['band'], broken);
-  await pulling(daemon, 'band');
+  await startRun(daemon, 'band');
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   daemon.root.send({ type: 'STOP' });
   await vi.advanceTimersByTimeAsync(DRAIN_MS / 2);
@@ -179,38 +179,38 @@ test.each([
   expect(daemon.root.getSnapshot().value).toBe('draining');
   await vi.advanceTimersByTimeAsync(2);
   expect(daemon.root.getSnapshot().value).toBe('stopped');
-  expect(daemon.handsOf('band').running[0]?.signal?.aborted).toBe(true);
+  expect(daemon.operationsFor('band').running[0]?.signal?.aborted).toBe(true);
 });
 
-// Seen red with: startAll that spawns whatever is there (the ids were taken: the supervisor died).
+// Seen red with: startAll that spawns children that exist (their ids were in use: the supervisor died).
 test('a daemon that was stopped can be started again, dead children included', async () => {
   const daemon = supervise(['band', 'event'], new Set(['band']));
-  await pulling(daemon, 'band');
+  await startRun(daemon, 'band');
   daemon.root.send({ type: 'STOP' });
   daemon.child('band').send({ type: 'WAKE' });
-  daemon.handsOf('band').running[0]?.settle('run:stopped');
-  daemon.handsOf('event').running[0]?.settle('open:running');
+  daemon.operationsFor('band').running[0]?.settle('run:stopped');
+  daemon.operationsFor('event').running[0]?.settle('open:running');
   await untilStopped(daemon.root);
   daemon.root.send({ type: 'START' });
-  await pulling(daemon, 'band');
-  await pulling(daemon, 'event');
-  expect(daemon.handsOf('band').begun).toEqual(['open', 'run catch-up', 'open', 'run catch-up']);
+  await startRun(daemon, 'band');
+  await startRun(daemon, 'event');
+  expect(daemon.operationsFor('band').begun).toEqual(['open', 'run catch-up', 'open', 'run catch-up']);
   expect(daemon.died).toEqual([]);
 });
 
 // Seen red with: respawn that does not ask whether the child is alive.
-test('a child that was put back by a new start is not put back once more by an old timer', async () => {
+test('a child that was replaced by a new start is not replaced once more by an old timer', async () => {
   const daemon = supervise(['band'], new Set(['band']));
-  await pulling(daemon, 'band');
+  await startRun(daemon, 'band');
   daemon.child('band').send({ type: 'WAKE' });
-  daemon.handsOf('band').running[0]?.settle('run:stopped');
+  daemon.operationsFor('band').running[0]?.settle('run:stopped');
   await delivered();
   daemon.root.send({ type: 'STOP' });
   await untilStopped(daemon.root);
   daemon.root.send({ type: 'START' });
-  await pulling(daemon, 'band');
-  // Nothing runs: one that pulls would be waited for.
-  daemon.handsOf('band').running[0]?.settle('run:caught-up');
+  await startRun(daemon, 'band');
+  // Nothing runs: otherwise the respawn would wait for the operation.
+  daemon.operationsFor('band').running[0]?.settle('run:caught-up');
   await delivered();
   const child = daemon.child('band');
   daemon.clock.increment(LONG_MS);
@@ -221,25 +221,25 @@ test('a child that was put back by a new start is not put back once more by an o
 test('a thousand children start, and stop together', { timeout: 30_000 }, async () => {
   const names = Array.from({ length: 1000 }, (_, index) => `p${index}`);
   const daemon = supervise(names);
-  for (const name of names) daemon.handsOf(name).running[0]?.settle('open:running');
+  for (const name of names) daemon.operationsFor(name).running[0]?.settle('open:running');
   await delivered();
-  for (const name of names) daemon.handsOf(name).running[0]?.settle('run:caught-up');
+  for (const name of names) daemon.operationsFor(name).running[0]?.settle('run:caught-up');
   await delivered();
   expect(new Set(names.map((name) => leafOf({ actor: daemon.child(name) })))).toEqual(new Set(['live.waiting']));
   for (const name of names) daemon.child(name).send({ type: 'WAKE' });
   daemon.root.send({ type: 'STOP' });
-  expect(names.filter((name) => daemon.handsOf(name).running[0]?.signal?.aborted !== true)).toEqual([]);
-  for (const name of names) daemon.handsOf(name).running[0]?.settle('run:stopped');
+  expect(names.filter((name) => daemon.operationsFor(name).running[0]?.signal?.aborted !== true)).toEqual([]);
+  for (const name of names) daemon.operationsFor(name).running[0]?.settle('run:stopped');
   await untilStopped(daemon.root);
   expect(daemon.died).toEqual([]);
 });
 
 // Seen red with: RECOVERED left out (the tenth death, hours after the ninth, waited for as long as the tenth in a row).
-test('deaths that are far apart are each the first: the child is put back soon', async () => {
+test('deaths that are far apart are each the first: the child is replaced soon', async () => {
   const daemon = supervise(['band'], new Set(['band']), () => 0.999);
-  const operations = daemon.handsOf('band');
+  const operations = daemon.operationsFor('band');
   for (let death = 0; death < 10; death++) {
-    await pulling(daemon, 'band');
+    await startRun(daemon, 'band');
     daemon.child('band').send({ type: 'WAKE' });
     operations.running[0]?.settle('rejected');
     await delivered();
@@ -249,12 +249,12 @@ test('deaths that are far apart are each the first: the child is put back soon',
   }
 });
 
-// Seen red with: the cancel in scheduleRespawn left out (health of the one before was counted for the next).
-test('deaths in a row wait longer and longer, whatever time the waiting takes', async () => {
+// Seen red with: the cancel in scheduleRespawn left out (the health of a child was counted for the next one).
+test('the waits after deaths in a row grow, however long the waits themselves take', async () => {
   const daemon = supervise(['band'], new Set(['band']), () => 0.999);
-  const operations = daemon.handsOf('band');
+  const operations = daemon.operationsFor('band');
   for (let death = 0; death < 12; death++) {
-    await pulling(daemon, 'band');
+    await startRun(daemon, 'band');
     daemon.clock.increment(20_000);
     daemon.child('band').send({ type: 'WAKE' });
     operations.running[0]?.settle('rejected');
@@ -267,11 +267,11 @@ test('deaths in a row wait longer and longer, whatever time the waiting takes', 
   expect(operations.running.map(({ label }) => label)).toEqual(['open']);
 });
 
-// Seen red with: `deaths` as a plain object (its `constructor` is a function, and the wait no number).
-test('a projection may be called as what every object has: its first death is its first', async () => {
+// Seen red with: `deaths` as a plain object (its `constructor` is a function, and the wait not a number).
+test('a projection may have the name of a property that every object has', async () => {
   const daemon = supervise(['constructor'], new Set(['constructor']));
-  const operations = daemon.handsOf('constructor');
-  await pulling(daemon, 'constructor');
+  const operations = daemon.operationsFor('constructor');
+  await startRun(daemon, 'constructor');
   daemon.child('constructor').send({ type: 'WAKE' });
   operations.running[0]?.settle('rejected');
   await delivered();

@@ -1,10 +1,10 @@
 import type { AnyStateMachine } from 'xstate';
-import { type Arrow, arrowsOf, beginningsOf, doingsOf, leavesOf } from '../../machines/arrows.ts';
+import { type Arrow, arrowsOf, firstStatesOf, leavesOf, workOf } from '../../machines/arrows.ts';
 
 /**
- * Replaces what stands between `<!-- NAME: pictures -->` and `<!-- end -->`, and so on for `states` and `transitions`, by
- * what the machine of that name says now.
- * @throws Error when a machine has no such place
+ * Replaces the text between `<!-- NAME: pictures -->` and `<!-- end -->`, and likewise for `states`, `operations` and
+ * `transitions`, by that of the present machine of this name.
+ * @throws Error when the text has no such comment for a machine
  */
 export function withDiagrams(
   text: string,
@@ -19,34 +19,34 @@ export function withDiagrams(
       transitions: transitions(machine),
     };
     for (const [part, content] of Object.entries(parts)) {
-      const place = new RegExp(`(<!-- ${name}: ${part} -->)[^]*?(<!-- end -->)`);
-      if (!place.test(result)) throw new Error(`there is no place for the ${part} of ${name}`);
-      result = result.replace(place, (_, begin: string, end: string) => `${begin}\n\n${content}\n\n${end}`);
+      const between = new RegExp(`(<!-- ${name}: ${part} -->)[^]*?(<!-- end -->)`);
+      if (!between.test(result)) throw new Error(`there is no comment for the ${part} of ${name}`);
+      result = result.replace(between, (_, begin: string, end: string) => `${begin}\n\n${content}\n\n${end}`);
     }
   }
   return result;
 }
 
 /**
- * The states at the top with one arrow for all transitions that lead the same way, then the inside of each that has
- * substates: everything in one picture could not be read, and Mermaid draws no arrow from a substate to one elsewhere.
+ * The top-level states with one arrow for all transitions between the same two states, then the inside of each state that
+ * has substates: one picture of everything would be unreadable, and Mermaid draws no arrow from a substate into another state.
  * @param leaveOut events and guards whose arrows are not drawn
  */
 export function pictures(machine: AnyStateMachine, leaveOut: readonly string[]): string {
-  const lastAllocated = arrowsOf(machine).flatMap((arrow) => {
+  const drawn = arrowsOf(machine).flatMap((arrow) => {
     const { event, guard, target } = arrow;
     const isLeftOut = leaveOut.includes(event) || (guard !== null && leaveOut.includes(guard));
     return target === null || isLeftOut ? [] : [{ from: arrow.from, to: target, label: labelOf(arrow) }];
   });
   const leaves = leavesOf(machine);
-  return [...beginningsOf(machine)]
+  return [...firstStatesOf(machine)]
     .map(([path, begin]) => {
       const depth = path === '' ? 1 : path.split('.').length + 1;
       const within = (state: string) => path === '' || state.startsWith(`${path}.`);
-      const ways = lastAllocated
+      const ways = drawn
         .filter(({ from, to }) => within(from) && within(to))
         .map(({ from, to, label }) => ({ from: cutAt(from, depth), to: cutAt(to, depth), label }));
-      // What stays inside of a substate is drawn there.
+      // An arrow inside of a substate is drawn there.
       const shown = ways.filter(({ from, to }) => from !== to || leaves.includes(from));
       const title = path === '' ? '' : `Inside \`${path}\`:\n\n`;
       const states = [...new Set(leaves.filter(within).map((leaf) => cutAt(leaf, depth)))];
@@ -80,7 +80,7 @@ function cutAt(path: string, depth: number): string {
   return path.split('.').slice(0, depth).join('.');
 }
 
-/** Of an outcome its own name: `ended(caught-up)` is `caught-up`. */
+/** An outcome is labelled by its name: `ended(caught-up)` is `caught-up`. */
 function labelOf({ event, guard }: Arrow): string {
   return guard === null ? event : (/\((?:.*, )?([^,)]+)\)$/.exec(guard)?.[1] ?? guard);
 }
@@ -89,7 +89,7 @@ function idOf(path: string): string {
   return path.replaceAll('-', '').replaceAll('.', '_');
 }
 
-/** Every state against every event that can be sent: where it leads, `noted` when it stays, `-` when nothing happens. */
+/** For each state and each event that can be sent: the target, `noted` when the state stays, `-` when nothing happens. */
 export function matrix(machine: AnyStateMachine): string {
   const arrows = arrowsOf(machine);
   const events = [...new Set(arrows.filter(({ sent }) => sent).map(({ event }) => event))];
@@ -97,7 +97,7 @@ export function matrix(machine: AnyStateMachine): string {
   return table([['state', ...events.map(code)], ...rows]);
 }
 
-/** What a state does not take its parents may. */
+/** An event that a state does not handle may be handled by its parents. */
 function cell(arrows: readonly Arrow[], leaf: string, event: string): string {
   const path = leaf.split('.');
   for (let depth = path.length; depth >= 0; depth--) {
@@ -111,10 +111,7 @@ function cell(arrows: readonly Arrow[], leaf: string, event: string): string {
 }
 
 function operations(machine: AnyStateMachine): string {
-  const rows = doingsOf(machine).map(({ state, runs, entry, exit }) => [
-    code(state),
-    ...[runs, entry, exit].map(codes),
-  ]);
+  const rows = workOf(machine).map(({ state, runs, entry, exit }) => [code(state), ...[runs, entry, exit].map(codes)]);
   return table([['state', 'runs', 'on entry', 'on exit'], ...rows]);
 }
 
@@ -138,7 +135,7 @@ function codes(texts: readonly string[]): string {
   return texts.map(code).join(', ');
 }
 
-/** With padded cells, as the formatter leaves it. */
+/** With padded cells, as the formatter writes them. */
 function table(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(3, ...rows.map((row) => row[column]?.length ?? 0)));
   const [title = '', ...others] = rows.map(

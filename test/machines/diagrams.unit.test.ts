@@ -12,7 +12,7 @@ const README = fileURLToPath(new URL('../../machines/README.md', import.meta.url
 const text = await readFile(README, 'utf8');
 const machines = await allMachines();
 
-/** Arrows that nearly every state has: the text above the picture tells them. */
+/** Arrows that nearly every state has: the text above the picture describes them. */
 const LEFT_OUT = ['STOP', 'RESET', 'PAUSE', 'wantsStop', 'wantsReset', 'wantsPause'];
 const shown = new Map(
   machines.map(({ machine }) => [machine.id, { machine, leaveOut: machine.id === 'projection' ? LEFT_OUT : [] }]),
@@ -32,8 +32,8 @@ test('every state of every machine has a sentence in machines/README.md', () => 
   }
 });
 
-/** What the test that drives the machine through every cell expects is what the README says. */
-test('the table of states and events says what the machine does when it is driven', () => {
+/** The test that drives the machine through every cell and the README must expect the same. */
+test('the table of states and events is the one that the machine is tested against', () => {
   const [titles = [], , ...rows] = matrix(projectionMachine)
     .split('\n')
     .map((line) =>
@@ -84,7 +84,7 @@ describe('a diagram', () => {
     },
   });
 
-  test('draws the states with one arrow for all that lead the same way, then the inside of each', () => {
+  test('draws the states with one arrow between each two, then the inside of each', () => {
     expect(pictures(lamp, ['BREAK'])).toBe(
       `\`\`\`mermaid
 stateDiagram-v2
@@ -111,7 +111,7 @@ stateDiagram-v2
     );
   });
 
-  test('has a cell for every state and event, those of the parents included', () => {
+  test('has a cell for every state and event, including the events of parent states', () => {
     expect(matrix(lamp)).toBe(
       [
         '| state       | `BREAK`  | `PRESS`           |',
@@ -134,8 +134,8 @@ stateDiagram-v2
     expect(lines).toContain('| (any) | `BREAK` | | `broken` | |');
   });
 
-  test('of a machine without a place is an error', () => {
+  test('of a machine without a comment in the text is an error', () => {
     const one = new Map([['lamp', { machine: lamp, leaveOut: [] }]]);
-    expect(() => withDiagrams('nothing', one)).toThrow('there is no place for the pictures of lamp');
+    expect(() => withDiagrams('nothing', one)).toThrow('there is no comment for the pictures of lamp');
   });
 });

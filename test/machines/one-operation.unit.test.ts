@@ -30,33 +30,33 @@ type Event = (typeof EVENTS)[number];
 const isCommand = (event: Event): event is CommandEvent =>
   !['START', 'STOP', 'WAKE', 'REOPEN', 'DATABASE_BACK'].includes(event);
 
-/** What happens next: an event comes, the operation that runs settles (well, badly, the nth way), or time goes by. */
-type Step = { readonly send: Event } | { readonly settle: 'well' | 'rejected' | number } | { readonly ms: number };
+/** The next step: an event is sent, the present operation settles (with success, rejected, or with the nth answer), or time passes. */
+type Step = { readonly send: Event } | { readonly settle: 'success' | 'rejected' | number } | { readonly ms: number };
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 5, arbitrary: fc.record({ send: fc.constantFrom(...EVENTS) }) },
-  { weight: 3, arbitrary: fc.constant({ settle: 'well' as const }) },
+  { weight: 3, arbitrary: fc.constant({ settle: 'success' as const }) },
   { weight: 1, arbitrary: fc.constant({ settle: 'rejected' as const }) },
   { weight: 2, arbitrary: fc.record({ settle: fc.nat({ max: 11 }) }) },
   { weight: 2, arbitrary: fc.record({ ms: fc.constantFrom(5, 100, 1000, LONG_MS) }) },
 );
 
-const WELL = { settle: 'well' } as const;
-/** Some states are many steps away: histories begin at the start, live, while a page is pulled, or paused. */
+const SUCCEEDS = { settle: 'success' } as const;
+/** Some states are many steps away: histories begin at the start, live, during a run, or paused. */
 const history = (maxLength: number): fc.Arbitrary<readonly Step[]> =>
   fc
     .tuple(
       fc.constantFrom<readonly Step[]>(
         [],
-        [WELL, WELL],
-        [WELL, WELL, { send: 'WAKE' }],
-        [WELL, WELL, { send: 'PAUSE' }, WELL],
-        [WELL, WELL, { send: 'PAUSE' }, WELL, { send: 'RESUME' }],
+        [SUCCEEDS, SUCCEEDS],
+        [SUCCEEDS, SUCCEEDS, { send: 'WAKE' }],
+        [SUCCEEDS, SUCCEEDS, { send: 'PAUSE' }, SUCCEEDS],
+        [SUCCEEDS, SUCCEEDS, { send: 'PAUSE' }, SUCCEEDS, { send: 'RESUME' }],
       ),
       fc.array(step, { maxLength }),
     )
     .map(([first, then]) => [{ send: 'START' }, ...first, ...then]);
 
-const PULLS: readonly Answer[] = [
+const RUNS: readonly Answer[] = [
   'run:stopped',
   'run:caught-up',
   'run:behind',
@@ -70,9 +70,9 @@ const PULLS: readonly Answer[] = [
 /** A machine, the row it works on, and what must hold whatever happens. */
 class World {
   readonly rig: Rig = createRig();
-  /** The stored row: set by setPaused alone, told by open, reset and pull. */
+  /** The stored row: set by setPaused alone, returned by open, reset and run. */
   #paused = false;
-  /** A PAUSE was answered, and no RESUME after it: nothing may be pulled. */
+  /** A PAUSE was answered, and no RESUME after it: nothing may run. */
   #pauseHolds = false;
   #pauseDue = false;
   #resetDue = false;
@@ -88,10 +88,10 @@ class World {
         this.violations.push(`${label} begins while ${operations.running[0]?.label} runs`);
       if (this.#stopped) this.violations.push(`${label} begins after STOP`);
       if (label.startsWith('run') && this.#resetDue) this.violations.push(`${label} begins before the reset`);
-      if (label === 'skip' && !this.#skipDue) this.violations.push('it skips and nobody asks for it');
+      if (label === 'skip' && !this.#skipDue) this.violations.push('it skips without a request');
       if (label === 'skip') this.#skipDue = false;
       if (label.startsWith('run') && this.#pauseHolds) this.violations.push(`${label} begins although paused`);
-      if (label === 'setPaused true' && !this.#pauseDue) this.violations.push('it pauses and nobody asks for it');
+      if (label === 'setPaused true' && !this.#pauseDue) this.violations.push('it pauses without a request');
       if (label === 'reset') this.#resetDue = false;
     };
     actor.on('settled', ({ command, error }) => {
@@ -109,7 +109,7 @@ class World {
       const [running] = this.rig.operations.running;
       if (running !== undefined) {
         const answers = this.#answersOf(running);
-        if (next.settle === 'well') this.settle(running, this.wellOf(running));
+        if (next.settle === 'success') this.settle(running, this.successOf(running));
         else if (next.settle === 'rejected') this.settle(running, 'rejected');
         else this.settle(running, answers[next.settle % answers.length] ?? 'rejected');
       }
@@ -134,25 +134,25 @@ class World {
   }
 
   settle(operation: RunningOperation, answer: Answer): void {
-    if (operation.hand === 'setPaused' && answer !== 'rejected') this.#paused = operation.label.endsWith('true');
+    if (operation.name === 'setPaused' && answer !== 'rejected') this.#paused = operation.label.endsWith('true');
     operation.settle(answer);
   }
 
-  #answersOf({ hand, label }: RunningOperation): readonly Answer[] {
-    if (hand === 'skip') return ['skip:done', 'rejected'];
-    if (hand === 'setPaused')
+  #answersOf({ name, label }: RunningOperation): readonly Answer[] {
+    if (name === 'skip') return ['skip:done', 'rejected'];
+    if (name === 'setPaused')
       return label.endsWith('true')
         ? ['setPaused:paused', 'rejected']
         : ['setPaused:running', 'setPaused:halted', 'rejected'];
-    if (hand === 'reset') return [this.#paused ? 'reset:paused' : 'reset:running', 'rejected'];
-    if (hand === 'open')
+    if (name === 'reset') return [this.#paused ? 'reset:paused' : 'reset:running', 'rejected'];
+    if (name === 'open')
       return this.#paused ? ['open:paused', 'rejected'] : ['open:running', 'open:halted', 'rejected'];
-    return this.#paused ? ['run:paused', 'run:stopped', 'rejected'] : [...PULLS, 'rejected'];
+    return this.#paused ? ['run:paused', 'run:stopped', 'rejected'] : [...RUNS, 'rejected'];
   }
 
-  /** How it goes when the database answers and nothing fails. */
-  wellOf(operation: RunningOperation): Answer {
-    if (operation.hand === 'run') return this.#paused ? 'run:paused' : 'run:caught-up';
+  /** The answer when the database works and nothing fails. */
+  successOf(operation: RunningOperation): Answer {
+    if (operation.name === 'run') return this.#paused ? 'run:paused' : 'run:caught-up';
     return this.#answersOf(operation)[0] ?? 'rejected';
   }
 
@@ -169,12 +169,12 @@ class World {
     );
   }
 
-  /** Everything goes well from here on: until nothing runs and nothing is waited for. */
+  /** From here on every operation succeeds, until none runs and no wait is left. */
   async rest(): Promise<void> {
     for (let round = 0; round < 20; round++) {
       const [running] = this.rig.operations.running;
       if (running === undefined) this.rig.clock.increment(LONG_MS);
-      else this.settle(running, this.wellOf(running));
+      else this.settle(running, this.successOf(running));
       await this.check();
     }
     expect([...this.#unanswered]).toEqual([]);
@@ -184,12 +184,12 @@ class World {
 
 /*
  * Seen red with, each alone: `RESET: '#projection.resetting'` in whileWorking (two operations at once); the onError of
- * pausing, and that of resuming, without what was wanted (something begins after STOP); wantedFirst without wantsReset
- * (a pull begins before the reset) or without wantsPause (never answered); opening without its look at 'paused' (a pull
+ * pausing, and that of resuming, without what was wanted (an operation begins after STOP); wantedFirst without wantsReset
+ * (a run begins before the reset) or without wantsPause (never answered); opening without its guard 'paused' (a run
  * begins although paused); `live.backing-off` without its `after` (it never comes to rest); no `exit` in pausing (it
- * pauses and nobody asks for it).
+ * pauses without a request).
  */
-test('whatever comes in whatever order: one operation at a time, commands kept, and it comes to rest', async () => {
+test('with any events in any order: one operation at a time, commands are kept, and the machine comes to rest', async () => {
   await fc.assert(
     fc.asyncProperty(history(30), async (steps) => {
       const world = new World();

@@ -16,10 +16,10 @@ export type RunAnswer = `run:${RunOutcome['kind']}` | 'run:failed for good';
 export type OpenAnswer = `open:${StoredStatus}`;
 export type ResetAnswer = `reset:${StoredStatus}`;
 export type PauseAnswer = `setPaused:${StoredStatus}`;
-/** Everything a worker can answer; `rejected` fits every operation. */
+/** Every answer of an operation; `rejected` fits every operation. */
 export type Answer = RunAnswer | OpenAnswer | ResetAnswer | PauseAnswer | 'skip:done' | 'rejected';
 
-/** What the hands resolve with. */
+/** What the operations resolve with. */
 export const OUTCOMES: Readonly<Record<Exclude<Answer, 'rejected'>, unknown>> = {
   'run:caught-up': { kind: 'caught-up' },
   'run:behind': { kind: 'behind' },
@@ -42,10 +42,10 @@ export const OUTCOMES: Readonly<Record<Exclude<Answer, 'rejected'>, unknown>> = 
   'skip:done': undefined,
 };
 
-/** An operation that has begun and waits for the test to say how it ends. */
+/** An operation that has begun and that the test ends. */
 export interface RunningOperation {
-  readonly hand: keyof ProjectionOperations;
-  /** The hand and its argument: `pull live`, `setPaused true`. */
+  readonly name: keyof ProjectionOperations;
+  /** The name and the argument: `run live`, `setPaused true`. */
   readonly label: string;
   readonly signal: AbortSignal | null;
   readonly settle: (answer: Answer) => void;
@@ -53,12 +53,12 @@ export interface RunningOperation {
 
 const REFUSED = new Error('the database does not answer');
 
-/** Hands whose promises stay open until the test settles them. */
+/** Operations whose promises stay open until the test settles them. */
 export class GatedOperations implements ProjectionOperations {
   readonly running: RunningOperation[] = [];
-  /** Labels of everything that was ever begun. */
+  /** Labels of all operations that have begun. */
   readonly begun: string[] = [];
-  /** Each operation that a command can ask for, and the id of the command that it was given. */
+  /** Each operation that a command can request, and the id of the command that it was given. */
   readonly commands: (readonly [string, string | null])[] = [];
   /** Called when an operation begins, before it is counted. */
   onBegin: (label: string) => void = () => undefined;
@@ -90,12 +90,12 @@ export class GatedOperations implements ProjectionOperations {
     return this.#begin<void>('skip', 'skip', null);
   }
 
-  #begin<T>(hand: keyof ProjectionOperations, label: string, signal: AbortSignal | null): Promise<T> {
+  #begin<T>(name: keyof ProjectionOperations, label: string, signal: AbortSignal | null): Promise<T> {
     this.onBegin(label);
     this.begun.push(label);
     return new Promise<T>((resolve, reject) => {
       const operation: RunningOperation = {
-        hand,
+        name,
         label,
         signal,
         settle: (answer) => {
@@ -116,7 +116,7 @@ export interface Rig {
   readonly errors: unknown[];
 }
 
-/** The real machine, running, with gated hands and a clock that the test moves. */
+/** The real machine, running, with gated operations and a clock that the test moves. */
 export function createRig(machine: typeof projectionMachine = projectionMachine): Rig {
   const operations = new GatedOperations();
   const clock = new SimulatedClock();
@@ -136,8 +136,8 @@ export function leafOf({ actor }: Pick<Rig, 'actor'>): Leaf {
 }
 
 /** Whether this answer can come from this operation. */
-export function fits(operation: Pick<RunningOperation, 'hand'>, answer: Answer): boolean {
-  return answer === 'rejected' || answer.startsWith(`${operation.hand}:`);
+export function fits(operation: Pick<RunningOperation, 'name'>, answer: Answer): boolean {
+  return answer === 'rejected' || answer.startsWith(`${operation.name}:`);
 }
 
 /** Lets every promise that has been settled reach the machine. */
@@ -147,5 +147,5 @@ export function delivered(): Promise<void> {
   });
 }
 
-/** Above every backoff, every look-again and the wait between attempts. */
+/** Longer than every backoff, every wait of a look-up and the wait between attempts. */
 export const LONG_MS = 60_000;

@@ -40,8 +40,8 @@ async function happen(rig: Rig, happening: Happening): Promise<void> {
 }
 
 /**
- * The running operation's answer; where none runs that can give it, a late one of each state that has it. (There is no
- * late rejection: XState drops what a promise says after its state was left.)
+ * The answer of the running operation; if no running operation can give it, a late answer of each state with such an
+ * operation. (There is no late rejection: XState ignores a promise after its state was left.)
  */
 function settle(rig: Rig, answer: Answer): void {
   const [running] = rig.operations.running;
@@ -65,7 +65,7 @@ async function rigAt(leaf: Leaf): Promise<Rig> {
   return rig;
 }
 
-/** The state's own operation runs, and no other. */
+/** The operation of the state runs, and no other. */
 function expectItsOperation(rig: Rig): void {
   const label = OPERATIONS[leafOf(rig)];
   expect(rig.operations.running.map((operation) => operation.label)).toEqual(label === null ? [] : [label]);
@@ -95,7 +95,7 @@ describe.each(LEAVES)('%s', (leaf) => {
         expect(leafOf(rig)).toBe(leaf);
         expect(after.context).toEqual(before.context);
         expect(rig.operations.begun).toHaveLength(begun);
-        // An operator is told that it means nothing here.
+        // An operator gets the answer that the event has no effect here.
         expect(can).toBe(false);
         break;
       case 'noted':
@@ -103,7 +103,7 @@ describe.each(LEAVES)('%s', (leaf) => {
         expect(after.context).not.toEqual(before.context);
         expect(rig.operations.begun).toHaveLength(begun);
         expect(can).toBe(true);
-        // A reset is not asked to end: its outcome must be known. A wake never cuts anything short.
+        // A reset is not aborted: its outcome must be known. A wake aborts no operation.
         if (running?.signal != null)
           expect(running.signal.aborted).toBe(happening !== 'WAKE' && happening !== 'REOPEN');
         break;
@@ -122,7 +122,7 @@ const NOTED = LEAVES.flatMap((leaf) =>
     .flatMap((event) => ANSWERS.map((answer) => [leaf, event, answer] as const)),
 ).filter(([leaf, , answer]) => answer === 'rejected' || OPERATIONS[leaf]?.startsWith(answer.split(':')[0] ?? ''));
 
-test.each(NOTED)('%s, %s noted, then %s: what was wanted comes first', async (leaf, event, answer) => {
+test.each(NOTED)('%s, %s noted, then %s: the request comes first', async (leaf, event, answer) => {
   const rig = await rigAt(leaf);
   await happen(rig, event);
   const begun = rig.operations.begun.length;
@@ -133,62 +133,62 @@ test.each(NOTED)('%s, %s noted, then %s: what was wanted comes first', async (le
   expectItsOperation(rig);
 });
 
-/** Plays a whole story and says where it ends and what was done. */
-async function play(...story: readonly Happening[]): Promise<{ readonly leaf: Leaf; readonly begun: string[] }> {
+/** Runs through these steps. @returns the last state and the operations that were begun */
+async function runSteps(...steps: readonly Happening[]): Promise<{ readonly leaf: Leaf; readonly begun: string[] }> {
   const rig = createRig();
-  for (const happening of story) await happen(rig, happening);
+  for (const happening of steps) await happen(rig, happening);
   return { leaf: leafOf(rig), begun: rig.operations.begun };
 }
 
 const LIVE = ['START', 'open:running', 'run:caught-up'] as const;
 
 // Seen red with: no `noteWake` while working.
-test('a wake that comes during a pull is not lost: one more pull follows, however many came', async () => {
-  const { leaf, begun } = await play(...LIVE, 'WAKE', 'WAKE', 'WAKE', 'run:caught-up');
+test('a wake during a run is not lost: one more run follows, however many wakes came', async () => {
+  const { leaf, begun } = await runSteps(...LIVE, 'WAKE', 'WAKE', 'WAKE', 'run:caught-up');
   expect(leaf).toBe('live.working');
   expect(begun.filter((label) => label === 'run live')).toHaveLength(2);
-  const after = await play(...LIVE, 'WAKE', 'WAKE', 'WAKE', 'run:caught-up', 'run:caught-up');
+  const after = await runSteps(...LIVE, 'WAKE', 'WAKE', 'WAKE', 'run:caught-up', 'run:caught-up');
   expect(after.leaf).toBe('live.waiting');
 });
 
-test('two RESETs during a pull are one reset; a RESET during a reset is one more, after it', async () => {
-  const during = await play(...LIVE, 'WAKE', 'RESET', 'RESET', 'run:stopped', 'reset:running', 'run:caught-up');
+test('two RESETs during a run are one reset; a RESET during a reset is one more, after it', async () => {
+  const during = await runSteps(...LIVE, 'WAKE', 'RESET', 'RESET', 'run:stopped', 'reset:running', 'run:caught-up');
   expect(during.begun.slice(3)).toEqual(['reset', 'run catch-up']);
-  const again = await play(...LIVE, 'RESET', 'RESET', 'RESET', 'reset:running', 'reset:running', 'run:caught-up');
+  const again = await runSteps(...LIVE, 'RESET', 'RESET', 'RESET', 'reset:running', 'reset:running', 'run:caught-up');
   expect(again.begun.slice(2)).toEqual(['reset', 'reset', 'run catch-up']);
   expect(again.leaf).toBe('live.waiting');
 });
 
 // Seen red with: no `exit: 'noPauseWanted'` in pausing: the second PAUSE was carried out after the RESUME.
-test('a projection that was told twice to pause goes on after one RESUME', async () => {
-  const { leaf } = await play(...LIVE, 'PAUSE', 'PAUSE', 'setPaused:paused', 'RESUME', 'setPaused:running');
+test('a projection that got PAUSE twice continues after one RESUME', async () => {
+  const { leaf } = await runSteps(...LIVE, 'PAUSE', 'PAUSE', 'setPaused:paused', 'RESUME', 'setPaused:running');
   expect(leaf).toBe('catching-up.working');
 });
 
 test('only the start of a process attempts a halted event; coming back from standby does not', async () => {
-  expect(await play('START', 'open:halted')).toMatchObject({ leaf: 'failed.attempting' });
-  // The start has not got through yet.
-  expect(await play('START', 'rejected', 'TIME', 'open:halted')).toMatchObject({ leaf: 'failed.attempting' });
+  expect(await runSteps('START', 'open:halted')).toMatchObject({ leaf: 'failed.attempting' });
+  // The start has not succeeded yet.
+  expect(await runSteps('START', 'rejected', 'TIME', 'open:halted')).toMatchObject({ leaf: 'failed.attempting' });
   const later = [...LIVE, 'WAKE', 'run:locked-by-other', 'TIME', 'open:halted'] as const;
-  expect(await play(...later)).toMatchObject({ leaf: 'failed.halted' });
-  expect(await play(...LIVE, 'RESET', 'rejected', 'open:halted')).toMatchObject({ leaf: 'failed.halted' });
+  expect(await runSteps(...later)).toMatchObject({ leaf: 'failed.halted' });
+  expect(await runSteps(...LIVE, 'RESET', 'rejected', 'open:halted')).toMatchObject({ leaf: 'failed.halted' });
 });
 
 // Seen red with: opening's wantedFirst without 'started'.
-test('a RESET during the first opening takes the place of the attempt, also when it fails', async () => {
-  const { leaf } = await play('START', 'RESET', 'open:halted', 'rejected', 'open:halted');
+test('a RESET during the first opening replaces the attempt, also when the reset fails', async () => {
+  const { leaf } = await runSteps('START', 'RESET', 'open:halted', 'rejected', 'open:halted');
   expect(leaf).toBe('failed.halted');
 });
 
-test('a pull that was woken up and falls behind catches up, which looks for the newest head itself', async () => {
-  expect(await play(...LIVE, 'WAKE', 'WAKE', 'run:behind')).toMatchObject({ leaf: 'catching-up.working' });
+test('a run that was woken and is behind catches up, which reads the high-water mark itself', async () => {
+  expect(await runSteps(...LIVE, 'WAKE', 'WAKE', 'run:behind')).toMatchObject({ leaf: 'catching-up.working' });
 });
 
-test('an answer that nobody could foresee is an error that backs off, whatever was thrown', async () => {
+test('an operation that throws anything at all leads to a backoff', async () => {
   for (const thrown of [undefined, null, 'text', Object.create(null), Object.freeze({})]) {
     const rig = createRig();
     rig.operations.open = () => {
-      // A hand that throws instead of rejecting.
+      // An operation that throws instead of rejecting.
       throw thrown;
     };
     rig.actor.send({ type: 'START' });
@@ -204,18 +204,21 @@ test.each([
   ['live.backing-off', ['START', 'open:running', 'run:caught-up', 'WAKE', 'rejected']],
   ['failed.backing-off', ['START', 'open:halted', 'rejected']],
   ['idle.standby', ['START', 'rejected']],
-] as const)('%s: when the database is back, the wait of many failures ends within half a second', async (leaf, way) => {
-  const rig = createRig();
-  for (const happening of way) await happen(rig, happening);
-  for (let failures = 0; failures < 12; failures++) {
-    await happen(rig, 'TIME');
-    await happen(rig, 'rejected');
-  }
-  expect(leafOf(rig)).toBe(leaf);
-  const begun = rig.operations.begun.length;
-  await happen(rig, 'DATABASE_BACK');
-  expect(rig.operations.begun).toHaveLength(begun);
-  rig.clock.increment(500);
-  await delivered();
-  expect(rig.operations.begun).toHaveLength(begun + 1);
-});
+] as const)(
+  '%s: when the database is back, the wait after many failures ends within half a second',
+  async (leaf, way) => {
+    const rig = createRig();
+    for (const happening of way) await happen(rig, happening);
+    for (let failures = 0; failures < 12; failures++) {
+      await happen(rig, 'TIME');
+      await happen(rig, 'rejected');
+    }
+    expect(leafOf(rig)).toBe(leaf);
+    const begun = rig.operations.begun.length;
+    await happen(rig, 'DATABASE_BACK');
+    expect(rig.operations.begun).toHaveLength(begun);
+    rig.clock.increment(500);
+    await delivered();
+    expect(rig.operations.begun).toHaveLength(begun + 1);
+  },
+);

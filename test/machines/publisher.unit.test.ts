@@ -8,7 +8,7 @@ type Happening = Broker | 'TIME';
 /** Never Partial: a new state or event does not compile until each of its cells is written. */
 type Table = Readonly<Record<Exclude<PublisherState, 'publishing'>, Readonly<Record<Happening, PublisherState>>>>;
 
-/** What each resting state becomes; `publishing` is what OUTCOMES is about. */
+/** The target from each state without an operation; OUTCOMES has those from `publishing`. */
 const TABLE: Table = {
   stopped: row('stopped', {}),
   connecting: row('connecting', { STOP: 'stopped', CONNECTED: 'publishing' }),
@@ -19,7 +19,7 @@ const TABLE: Table = {
   halted: row('halted', { STOP: 'stopped', TIME: 'publishing' }),
 };
 
-/** How each state is come to from `publishing`. */
+/** The steps from `publishing` to each state. */
 const WAYS: Readonly<Record<keyof typeof TABLE, readonly (RelayOutcome | PublisherEvent)[]>> = {
   stopped: [{ type: 'STOP' }, { kind: 'stopped' }],
   connecting: [{ type: 'DISCONNECTED', reason: 'it is gone' }, { kind: 'disconnected' }],
@@ -35,7 +35,7 @@ function row(self: PublisherState, changes: Partial<Record<Happening, PublisherS
   return { ...stay, TIME: self, ...changes };
 }
 
-/** A publisher in `publishing`, whose operation ends when the test says how. */
+/** A publisher in `publishing`, whose operation the test ends. */
 function start() {
   const clock = new SimulatedClock();
   const operations: { readonly signal: AbortSignal; end(outcome: RelayOutcome): void; fail(error: Error): void }[] = [];
@@ -63,7 +63,7 @@ function start() {
 }
 
 // Seen red with: WAKE left out of idle; halted left at DISCONNECTED; backing-off without `after`.
-test.each(Object.keys(TABLE) as (keyof typeof TABLE)[])('%s becomes what the table says', async (state) => {
+test.each(Object.keys(TABLE) as (keyof typeof TABLE)[])('the targets from %s are those of the table', async (state) => {
   for (const [what, expected] of Object.entries(TABLE[state])) {
     const { happen, take, at, actor } = start();
     await take(WAYS[state]);
@@ -74,13 +74,13 @@ test.each(Object.keys(TABLE) as (keyof typeof TABLE)[])('%s becomes what the tab
   }
 });
 
-test('the table and `publishing` are all the states there are', () => {
+test('the table and `publishing` are all the states', () => {
   expect([...Object.keys(TABLE), 'publishing'].sort()).toEqual([...PUBLISHER_STATES].sort());
   expect(Object.keys(publisherMachine.root.states).sort()).toEqual([...PUBLISHER_STATES].sort());
 });
 
 // Seen red with: STOP in publishing that goes to stopped at once.
-test('has never two operations at once, whatever is sent while one runs', async () => {
+test('never has two operations at once, whatever is sent while one runs', async () => {
   const { actor, operations, happen, at } = start();
   for (const what of ['WAKE', 'BLOCKED', 'UNBLOCKED', 'DISCONNECTED', 'CONNECTED', 'STOP', 'TIME'] as const)
     happen(what);
@@ -92,8 +92,8 @@ test('has never two operations at once, whatever is sent while one runs', async 
   await vi.waitFor(() => expect(at()).toBe('stopped'), { interval: 1 });
 });
 
-// Seen red with: `woken` not looked at after `published`.
-test('publishes again when it was woken meanwhile, and goes on when there is more', async () => {
+// Seen red with: `woken` not asked after `published`.
+test('publishes again when it was woken meanwhile, and continues when there is more', async () => {
   const { actor, operations, at } = start();
   actor.send({ type: 'WAKE' });
   operations[0]?.end({ kind: 'published' });
@@ -104,7 +104,7 @@ test('publishes again when it was woken meanwhile, and goes on when there is mor
   await vi.waitFor(() => expect(at()).toBe('idle'), { interval: 1 });
 });
 
-test('a channel that comes back while an operation ends is used at once', async () => {
+test('a channel that is opened again while an operation ends is used after a backoff', async () => {
   const { actor, operations, happen, at } = start();
   actor.send({ type: 'DISCONNECTED', reason: 'cut' });
   actor.send({ type: 'CONNECTED' });
@@ -114,7 +114,7 @@ test('a channel that comes back while an operation ends is used at once', async 
   expect([at(), operations.length]).toEqual(['publishing', 2]);
 });
 
-test('backs off when the database is away, says so, and forgets it when it goes well', async () => {
+test('backs off when the database is away, with the reason, and clears the reason after a success', async () => {
   const { actor, operations, happen, take, at } = start();
   operations[0]?.fail(new Error('the connection to PostgreSQL was lost'));
   await take([]);
@@ -125,7 +125,7 @@ test('backs off when the database is away, says so, and forgets it when it goes 
   expect(actor.getSnapshot().context).toMatchObject({ detail: null, backoffs: 0 });
 });
 
-// Seen red with: `progressed` not heeded (many refusals far apart waited as long as many of one message).
+// Seen red with: `progressed` not heeded (many refusals far apart had waits as long as those of one message).
 test.each<[string, readonly (RelayOutcome | PublisherEvent)[], object]>([
   ['stopped', WAYS.stopped, { detail: null, blocked: null, connected: true }],
   ['connecting', WAYS.connecting, { detail: 'it is gone', connected: false, blocked: null }],
@@ -134,14 +134,14 @@ test.each<[string, readonly (RelayOutcome | PublisherEvent)[], object]>([
   ['blocked', WAYS.blocked, { blocked: 'low on memory', detail: null }],
   ['backing-off', WAYS['backing-off'], { detail: 'backing off: a queue refused', backoffs: 1 }],
   ['halted', WAYS.halted, { detail: 'cannot publish', backoffs: 0 }],
-])('%s says why', async (state, way, expected) => {
+])('%s has its reason', async (state, way, expected) => {
   const { take, at, actor } = start();
   await take(way);
   expect(at()).toBe(state);
   expect(actor.getSnapshot().context).toMatchObject(expected);
 });
 
-test('refusals in a row are counted, and begin anew where others went before', async () => {
+test('refusals in a row are counted, and the count starts anew after progress', async () => {
   const { take, happen, actor } = start();
   const refused = (progressed: boolean) => ({ kind: 'refused', detail: 'no', progressed }) as const;
   const counted: number[] = [];
@@ -155,7 +155,7 @@ test('refusals in a row are counted, and begin anew where others went before', a
   expect(actor.getSnapshot()).toMatchObject({ value: 'backing-off', context: { backoffs: 0, detail: null } });
 });
 
-test('what the broker says is kept for as long as it holds', () => {
+test('the state of the broker is kept for as long as it holds', () => {
   const { actor, happen } = start();
   const context = () => actor.getSnapshot().context;
   happen('BLOCKED');
@@ -169,7 +169,7 @@ test('what the broker says is kept for as long as it holds', () => {
   expect(context()).toMatchObject({ connected: true });
 });
 
-test('a start begins anew: connected it publishes, else it waits for the broker', async () => {
+test('a start clears the past: connected it publishes, else it waits for the broker', async () => {
   const { actor, take, happen, at, operations } = start();
   await take([{ kind: 'refused', detail: 'no', progressed: false }]);
   happen('STOP');
@@ -186,7 +186,7 @@ test('a start begins anew: connected it publishes, else it waits for the broker'
   expect(at()).toBe('connecting');
 });
 
-test('before anybody has said anything it is stopped, without a broker, and a start waits for one', () => {
+test('it begins stopped and without a broker, and a start waits for one', () => {
   const input = { operations: { relay: () => new Promise<never>(() => undefined) }, backoff: { baseMs: 1, capMs: 1 } };
   const actor = createActor(publisherMachine, { input: { ...input, retryHaltedAfterMs: 1 } }).start();
   const nothing = { stopWanted: false, woken: false, connected: false, blocked: null, backoffs: 0, detail: null };
@@ -195,20 +195,23 @@ test('before anybody has said anything it is stopped, without a broker, and a st
   expect(actor.getSnapshot().value).toBe('connecting');
 });
 
-test.each(['standby', 'backing-off', 'halted'] as const)('%s goes on with what the broker allows', async (state) => {
-  for (const [what, expected] of [
-    ['BLOCKED', 'blocked'],
-    ['DISCONNECTED', 'connecting'],
-  ] as const) {
-    const { take, happen, at } = start();
-    await take(WAYS[state]);
-    happen(what);
-    happen('TIME');
-    expect(at()).toBe(expected);
-  }
-});
+test.each(['standby', 'backing-off', 'halted'] as const)(
+  '%s continues as the state of the broker permits',
+  async (state) => {
+    for (const [what, expected] of [
+      ['BLOCKED', 'blocked'],
+      ['DISCONNECTED', 'connecting'],
+    ] as const) {
+      const { take, happen, at } = start();
+      await take(WAYS[state]);
+      happen(what);
+      happen('TIME');
+      expect(at()).toBe(expected);
+    }
+  },
+);
 
-test('a wake while the broker takes nothing waits for it', async () => {
+test('a wake while the broker accepts no messages waits for it', async () => {
   const { take, happen, at } = start();
   await take(WAYS.idle);
   happen('BLOCKED');
@@ -223,7 +226,7 @@ test.each<[unknown, string]>([
   [new TypeError(''), 'TypeError'],
   ['words', 'words'],
   [Object.create(null), 'an error that cannot be shown'],
-])('whatever was thrown has words', async (thrown, words) => {
+])('any value that was thrown becomes a text', async (thrown, words) => {
   const { operations, take, actor } = start();
   operations[0]?.fail(thrown as Error);
   await take([]);

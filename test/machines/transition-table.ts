@@ -1,12 +1,12 @@
 import type { ProjectionEvent } from '../../machines/projection-parts.ts';
 import type { Answer, Leaf, OpenAnswer, PauseAnswer, ResetAnswer, RunAnswer } from './projection-rig.ts';
 
-/** Everything that can happen to a projection: events, the worker's answers, and time going by. */
+/** Everything that can happen to a projection: events, answers of operations, and the passing of time. */
 export type Happening = ProjectionEvent['type'] | Answer | 'TIME';
 
 /**
- * Where it leads. `ignored`: nothing changes, and an operator is told that it means nothing here. `noted`: the state
- * stays, what is wanted is remembered until the operation has settled.
+ * The target. `ignored`: nothing changes, and an operator gets the answer that the event has no effect here. `noted`: the
+ * state stays, and the request is kept until the operation has settled.
  */
 type Expected = Leaf | 'ignored' | 'noted';
 
@@ -20,7 +20,7 @@ const NOT_OPENING = {
   'open:halted': 'ignored',
 } as const satisfies Record<OpenAnswer, Expected>;
 
-const NOT_PULLING = {
+const NOT_RUNNING = {
   'run:caught-up': 'ignored',
   'run:behind': 'ignored',
   'run:failed': 'ignored',
@@ -44,18 +44,18 @@ const NOT_PAUSING = {
   'setPaused:halted': 'ignored',
 } as const satisfies Record<PauseAnswer, Expected>;
 
-/** Nothing runs here, so nobody answers; what an operation of an earlier state still says is ignored. */
+/** No operation runs here; a late answer of an operation of an earlier state is ignored. */
 const NO_ANSWER = {
   ...NOT_OPENING,
-  ...NOT_PULLING,
+  ...NOT_RUNNING,
   ...NOT_RESETTING,
   ...NOT_PAUSING,
   'skip:done': 'ignored',
   rejected: 'ignored',
 } as const satisfies Record<Answer, Expected>;
 
-/** How every pull ends, whichever state it was begun in; only a look-up that waits goes somewhere else. */
-const PULLED = {
+/** The target after each end of a run, in every state that runs; only that of a waiting look-up differs. */
+const AFTER_RUN = {
   'run:caught-up': 'live.waiting',
   'run:behind': 'catching-up.working',
   'run:failed': 'failed.retrying',
@@ -67,7 +67,7 @@ const PULLED = {
   'run:stopped': 'catching-up.working',
 } as const satisfies Record<RunAnswer, Expected>;
 
-/** An operation runs: it is asked to end, and decides where to go when it has settled. */
+/** An operation runs: it is aborted, and the target is decided when it has settled. */
 const WORKING = {
   START: 'ignored',
   STOP: 'noted',
@@ -82,7 +82,7 @@ const WORKING = {
   TIME: 'ignored',
 } as const satisfies Record<ProjectionEvent['type'] | 'TIME', Expected>;
 
-/** Nothing runs: it is done at once. */
+/** No operation runs: the event takes effect at once. */
 const WAITING = {
   START: 'ignored',
   STOP: 'idle.stopped',
@@ -117,7 +117,7 @@ export const TRANSITIONS: TransitionTable = {
     ...NO_ANSWER,
     'open:running': 'catching-up.working',
     'open:paused': 'idle.paused',
-    // The first opening after a start: a process start is an attempt at a halted event.
+    // The first opening after a start: the start of a process is an attempt at a halted event.
     'open:halted': 'failed.attempting',
     rejected: 'idle.standby',
   },
@@ -142,14 +142,14 @@ export const TRANSITIONS: TransitionTable = {
     ...WORKING,
     ...NO_ANSWER,
     'setPaused:running': 'catching-up.working',
-    // The pull that follows finds it.
+    // The run that follows finds the event.
     'setPaused:paused': 'catching-up.working',
-    // It was halted when it was paused.
+    // It was halted before it was paused.
     'setPaused:halted': 'failed.halted',
     rejected: 'idle.paused',
   },
 
-  'catching-up.working': { ...WORKING, ...NO_ANSWER, ...PULLED, rejected: 'catching-up.backing-off' },
+  'catching-up.working': { ...WORKING, ...NO_ANSWER, ...AFTER_RUN, rejected: 'catching-up.backing-off' },
   'catching-up.waiting': { ...WAITING, ...NO_ANSWER, TIME: 'catching-up.working' },
   'catching-up.backing-off': {
     ...WAITING,
@@ -159,7 +159,7 @@ export const TRANSITIONS: TransitionTable = {
   },
 
   'live.waiting': { ...WAITING, ...NO_ANSWER, WAKE: 'live.working', TIME: 'ignored' },
-  'live.working': { ...WORKING, ...NO_ANSWER, ...PULLED, rejected: 'live.backing-off' },
+  'live.working': { ...WORKING, ...NO_ANSWER, ...AFTER_RUN, rejected: 'live.backing-off' },
   'live.backing-off': { ...WAITING, ...NO_ANSWER, DATABASE_BACK: 'live.backing-off', TIME: 'live.working' },
 
   'failed.retrying': {
@@ -172,7 +172,7 @@ export const TRANSITIONS: TransitionTable = {
   'failed.attempting': {
     ...WORKING,
     ...NO_ANSWER,
-    ...PULLED,
+    ...AFTER_RUN,
     'run:waiting': 'failed.retrying',
     rejected: 'failed.backing-off',
   },
@@ -194,7 +194,7 @@ export const TRANSITIONS: TransitionTable = {
   'failed.skipping': {
     ...WORKING,
     ...NO_ANSWER,
-    // What follows looks for the newest head and reads the row by itself.
+    // The operation that follows reads the high-water mark and the row itself.
     WAKE: 'ignored',
     REOPEN: 'ignored',
     'skip:done': 'catching-up.working',
@@ -204,7 +204,7 @@ export const TRANSITIONS: TransitionTable = {
   resetting: {
     ...WORKING,
     ...NO_ANSWER,
-    // Nobody waits for events here, the whole history is read after the reset anyway.
+    // No wake is needed here: the whole history is read after the reset anyway.
     WAKE: 'ignored',
     REOPEN: 'ignored',
     'reset:running': 'catching-up.working',
@@ -214,7 +214,7 @@ export const TRANSITIONS: TransitionTable = {
   },
 };
 
-/** Which operation runs in a state; a state with one is never entered before the last one has settled. */
+/** The operation that runs in each state; such a state is never entered before the last operation has settled. */
 export const OPERATIONS: Readonly<Record<Leaf, string | null>> = {
   'idle.stopped': null,
   'idle.opening': 'open',
@@ -238,16 +238,16 @@ export const OPERATIONS: Readonly<Record<Leaf, string | null>> = {
 
 type Noted = 'STOP' | 'RESET' | 'PAUSE';
 
-/** Where an operation leads that settles after one of these was noted: first of all, what was wanted. */
+/** The target of an operation that settles after one of these was noted: what was wanted comes first. */
 export function afterNoted(leaf: Leaf, noted: Noted, answer: Answer): Leaf {
   switch (noted) {
     case 'STOP':
       return 'idle.stopped';
     case 'RESET':
-      // Still wanted: opening goes on to it.
+      // Still wanted: opening continues to it.
       return leaf === 'resetting' && answer === 'rejected' ? 'idle.opening' : 'resetting';
     case 'PAUSE':
-      // Answered by the pausing that was under way already.
+      // Answered by the pausing that was already under way.
       if (leaf === 'idle.pausing') return answer === 'rejected' ? 'idle.standby' : 'idle.paused';
       return leaf === 'resetting' && answer === 'rejected' ? 'idle.opening' : 'idle.pausing';
   }

@@ -1,6 +1,6 @@
 import type { AnyStateMachine, AnyStateNode } from 'xstate';
 
-/** A timer that is set to more fires at once. */
+/** A timer that is set to more than this fires at once. */
 const LONGEST_MS = 2 ** 31 - 1;
 
 interface Implementations {
@@ -11,8 +11,9 @@ interface Implementations {
 }
 
 /**
- * Walks a machine and says, in words, which of XState's traps it steps into: none of these is a type error, and most
- * are silent at run time. (An unknown target is neither: XState refuses to make the machine.) `contexts`: some that stretch the delays to their limits.
+ * Walks a machine and lists the traps of XState that it has: none of these is a type error, and most are silent at run
+ * time. (An unknown target needs no check: XState refuses to create the machine.)
+ * @param contexts some with which the delays reach their limits
  */
 export function trapsOf(machine: AnyStateMachine, contexts: readonly unknown[] = []): readonly string[] {
   const { actors, actions, guards, delays } = machine.implementations as unknown as Implementations;
@@ -56,7 +57,7 @@ export function trapsOf(machine: AnyStateMachine, contexts: readonly unknown[] =
 
   function checkGuard(at: string, guard: unknown): void {
     if (guard === undefined) return;
-    // and(), or() and not() are functions that carry their guards along.
+    // and(), or() and not() are functions with a property that holds their guards.
     const inner: unknown = typeof guard === 'function' ? Reflect.get(guard, 'guards') : undefined;
     if (Array.isArray(inner)) for (const one of inner) checkGuard(at, one);
     const name = nameOf(guard);
@@ -75,13 +76,13 @@ function nodesOf(node: AnyStateNode): readonly AnyStateNode[] {
   return [node, ...Object.values(node.states).flatMap((child) => nodesOf(child as AnyStateNode))];
 }
 
-/** Whether `always` alone can come back here, guards not counted: the event loop would never be free again. */
+/** Whether `always` alone can lead back to this state, whatever the guards: the event loop would be blocked for ever. */
 function loops(start: AnyStateNode): boolean {
   const seen = new Set<AnyStateNode>();
   const next = [start];
   for (let node = next.pop(); node !== undefined; node = next.pop()) {
     for (const transition of node.always ?? []) {
-      // Without a target it stays where it is and is taken again.
+      // Without a target the state does not change and the transition is taken again.
       for (const target of transition.target ?? [node]) {
         for (const entered of entersOf(target)) {
           if (entered === start) return true;

@@ -7,7 +7,7 @@ import { trapsOf } from './traps.ts';
 
 const machines = await allMachines();
 
-/** Contexts that stretch every delay: nothing went wrong yet, and nothing but wrong, with absurd settings. */
+/** Contexts with extreme values for every delay: no failure and very many, with absurd settings. */
 const CONTEXTS = [0, 1, 30, 31, 1_000_000].flatMap((backoffs) =>
   [1, 30_000, Number.MAX_SAFE_INTEGER].flatMap((ms) =>
     [0, 0.5, 1 - Number.EPSILON].map((random) => ({
@@ -15,18 +15,18 @@ const CONTEXTS = [0, 1, 30, 31, 1_000_000].flatMap((backoffs) =>
       backoff: { baseMs: ms, capMs: ms },
       retryFailedAfterMs: ms,
       retryHaltedAfterMs: ms,
-      patienceMs: ms,
+      connectWithinMs: ms,
       random: () => random,
     })),
   ),
 );
 
-test('the walk sees every machine there is', () => {
+test('the walk finds every machine of the folder', () => {
   expect(machines.map(({ file }) => file)).toEqual(['broker.ts', 'daemon.ts', 'projection.ts', 'publisher.ts']);
 });
 
 // Seen red with: `after: { bakoff: … }` in live.backing-off; retryFailedAfter without its Math.min.
-test.each(machines)('$file steps into none of the traps', ({ machine }) => {
+test.each(machines)('$file has none of the traps', ({ machine }) => {
   expect(trapsOf(machine, CONTEXTS)).toEqual([]);
 });
 
@@ -60,7 +60,7 @@ describe('the walk finds', () => {
     expect(trapsOf(machine)).toEqual(['a: no delay sonn, it would fire at once']);
   });
 
-  test('a delay that Node would let fire at once, written or computed', () => {
+  test('a delay that Node would fire at once, constant or computed', () => {
     const machine = createMachine({ initial: 'a', states: { a: { after: { [2 ** 31]: 'b' } }, b: {} } });
     expect(trapsOf(machine)).toEqual(['a: after is 2147483648 ms, it would fire at once']);
     const computed = parts.createMachine({ initial: 'a', states: { a: {} } });
@@ -72,7 +72,7 @@ describe('the walk finds', () => {
     ]);
   });
 
-  test('an action, a guard and an actor that nobody wrote', () => {
+  test('an action, a guard and an actor without an implementation', () => {
     const machine = createMachine({
       entry: 'shout',
       initial: 'a',
@@ -95,7 +95,7 @@ describe('the walk finds', () => {
     ]);
   });
 
-  test('an invoke that nobody listens to', () => {
+  test('an invoke whose end is not handled', () => {
     const machine = parts.createMachine({ initial: 'a', states: { a: { invoke: { src: 'work' } } } });
     expect(only(trapsOf(machine))).toEqual(['a: invoke without onDone', 'a: invoke without onError']);
   });

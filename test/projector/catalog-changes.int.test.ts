@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { HALT_AT_ONCE } from '../../src/core/failure-policy.ts';
 import { append } from '../../src/event-store/append.ts';
 import { readPage } from '../../src/event-store/read.ts';
-import { recordOids } from '../../src/event-store/table-oids.ts';
+import { recordIds } from '../../src/event-store/table-ids.ts';
 import { create, defineProjection, remove, type Statement, update, upsert } from '../../src/index.ts';
 import { connect, type Sql } from '../../src/postgres/pool.ts';
 import { applyPage } from '../../src/projector/apply-page.ts';
@@ -46,7 +46,7 @@ beforeEach(async () => {
 /** The table is made anew by `table`; `catalog` is read of it, and then `change` happens. */
 async function openTable(table: string, change: string): Promise<Catalog> {
   await sql.unsafe(`DROP TABLE thing; ${table}`);
-  await recordOids(sql, ['thing']);
+  await recordIds(sql, ['thing']);
   const catalog = await readCatalog(sql, ['thing']);
   await sql.unsafe(change);
   return catalog;

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
+import { none } from '../../src/core/compound-statements.ts';
 import type { StoredEvent } from '../../src/core/event.ts';
 import { defineProjection } from '../../src/core/projection.ts';
 import type { StandardSchema } from '../../src/core/standard-schema.ts';
-import { none } from '../../src/core/statements.ts';
 import { checkedEvent } from '../../src/projector/checked-event.ts';
 
 const noted: StoredEvent = Object.freeze({

@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest';
+import { lookup, multi, none } from '../../src/core/compound-statements.ts';
 import type { Statement } from '../../src/core/statement.ts';
-import { create, lookup, multi, none, remove } from '../../src/core/statements.ts';
 import { flattenStatements } from '../../src/projector/flatten.ts';
+import { create } from '../../src/read-model/statements/create-statement.ts';
+import { remove } from '../../src/read-model/statements/remove-statement.ts';
+import { WRITE_DEFINITIONS } from '../../src/read-model/statements/statement-registry.ts';
 
 const [first, second, third] = [create('t', { a: 1 }), remove('t', { a: 1 }), create('t', { a: 2 })];
 
@@ -14,8 +17,7 @@ test('compounds become their parts in order, however deep, and what does nothing
 });
 
 test('each kind of statement is one', () => {
-  const kinds = ['create', 'upsert', 'update', 'remove', 'copy', 'lookup'] as const;
-  for (const kind of kinds) expect(flattenStatements({ kind } as Statement), kind).toEqual([{ kind }]);
+  for (const { kind } of WRITE_DEFINITIONS) expect(flattenStatements({ kind } as Statement), kind).toEqual([{ kind }]);
   const poll = lookup('t', { select: 'a', where: { a: 'x' } }, () => none());
   expect(flattenStatements(poll)).toEqual([poll]);
 });

@@ -11,7 +11,7 @@ let sql: Sql;
 beforeAll(async () => {
   database = await createTestDatabase();
   await database.sql.unsafe(settingsText(String(database.connection.database), Object.keys(SETTINGS)));
-  // Thousands of small transactions, and nothing to lose.
+  // The test commits thousands of small transactions, and none of them has to survive a crash.
   await database.sql.unsafe(`ALTER DATABASE ${database.connection.database} SET synchronous_commit = off`);
   sql = await openStore(database, [maker]);
   await sql.unsafe(PREPARE);
@@ -21,7 +21,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-test('the database is set to what would change values, and its other sessions are', async () => {
+test('other sessions of the database have the settings that change how values are read and written', async () => {
   const session = new Client({ connectionString: database.url });
   await session.connect();
   const shown = await session.query(
@@ -33,7 +33,7 @@ test('the database is set to what would change values, and its other sessions ar
   expect(shown.rows).toEqual([SETTINGS]);
 });
 
-test('a value, a clash or a default that later events fold away counts as it does one by one, whatever the table', {
+test('a value, a conflict or a default that later events overwrite counts in a folded page as it does one by one, on any table', {
   timeout: 240_000,
 }, async () => {
   const seen = await expectNoTraps(sql);
@@ -42,7 +42,7 @@ test('a value, a clash or a default that later events fold away counts as it doe
   expect(seen.get('key: one')?.folded).toBeGreaterThan(30);
 });
 
-test('whatever table is made, and whatever its history, folded and at once leave what one by one leaves', {
+test('on any table, any history leaves the same folded, in a single round trip and one by one', {
   timeout: 240_000,
 }, async () => {
   const seen = await expectLawOfSchemas(sql, 1, 20261130);
@@ -50,6 +50,6 @@ test('whatever table is made, and whatever its history, folded and at once leave
   for (const kind of Object.keys(KINDS)) expect(seen.get(kind)?.tables, kind).toBeGreaterThanOrEqual(1);
   for (const key of ['one', 'composite', 'partitioned'])
     expect(seen.get(`key: ${key}`)?.tables, key).toBeGreaterThan(1);
-  // Or the ways compared were the same one.
+  // Otherwise the pages were applied in the same way each time, and the comparison shows nothing.
   expect(seen.get('key: one')?.folded).toBeGreaterThan(2);
 });

@@ -10,7 +10,7 @@ let sql: Sql;
 beforeAll(async () => {
   database = await createTestDatabase();
   await database.sql.unsafe(settingsText(String(database.connection.database), Object.keys(SETTINGS)));
-  // Thousands of small transactions, and nothing to lose.
+  // The test commits thousands of small transactions, and none of them has to survive a crash.
   await database.sql.unsafe(`ALTER DATABASE ${database.connection.database} SET synchronous_commit = off`);
   sql = await openStore(database, [maker]);
   await sql.unsafe(PREPARE);
@@ -21,7 +21,7 @@ afterAll(async () => {
 });
 
 // FOLD_SEED and FOLD_RUNS (tables for each kind) make a run that failed again.
-test('a hundred tables of each kind leave the same rows folded, at once and one by one', async () => {
+test('a hundred tables of each kind leave the same rows folded, in a single round trip and one by one', async () => {
   const seed = Number(process.env['FOLD_SEED'] ?? Date.now() % 2 ** 30);
   process.stdout.write(`FOLD_SEED=${seed}\n`);
   const seen = await expectLawOfSchemas(sql, Number(process.env['FOLD_RUNS'] ?? 100), seed);

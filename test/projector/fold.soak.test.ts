@@ -18,7 +18,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-// fast-check prints the seed and the path of what failed; give them to fc.assert to see it again.
+// fast-check prints the seed and the path of a failed case. Given to fc.assert, they repeat it.
 test('for five hundred histories the rows are the pure fold of the events', async () => {
   await fc.assert(
     fc.asyncProperty(foldCases(400), async (foldCase) => await runFoldCase(database, sql, foldCase)),

@@ -1,13 +1,14 @@
 import { expect, test, vi } from 'vitest';
+import { multi, none } from '../../src/core/compound-statements.ts';
 import type { StoredEvent } from '../../src/core/event.ts';
 import { defineProjection, type Handler } from '../../src/core/projection.ts';
 import type { StandardSchema } from '../../src/core/standard-schema.ts';
-import { create, multi, none } from '../../src/core/statements.ts';
 import type { Sender } from '../../src/postgres/guarded-transaction.ts';
 import { HandlerAnswers } from '../../src/projector/handler-answers.ts';
 import { findHandlerOrigin } from '../../src/projector/handler-origin.ts';
 import { PageMetricsRecorder } from '../../src/projector/page-metrics.ts';
 import { returnsStatements } from '../../src/projector/statement-returning.ts';
+import { create } from '../../src/read-model/statements/create-statement.ts';
 
 const event = (position: bigint, name = 'Noted', payload: unknown = {}): StoredEvent =>
   ({ position, name, payload }) as StoredEvent;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { HALT_AT_ONCE } from '../../src/core/failure-policy.ts';
 import { append } from '../../src/event-store/append.ts';
 import { readPage } from '../../src/event-store/read.ts';
-import { recordOids } from '../../src/event-store/table-oids.ts';
+import { recordIds } from '../../src/event-store/table-ids.ts';
 import { copy, create, defineProjection, remove, type Statement, update, upsert } from '../../src/index.ts';
 import type { Sql } from '../../src/postgres/pool.ts';
 import { applyPage } from '../../src/projector/apply-page.ts';
@@ -64,7 +64,7 @@ async function apply(way: Way, ...all: readonly (Statement | readonly Statement[
   }));
   await append(sql, events);
   // As a registration does: the tables of these tests are made anew for each.
-  await recordOids(sql, ['thing']);
+  await recordIds(sql, ['thing']);
   const page = await readPage(sql, { after: cursor, head: to, names: null, limit: 100, maxBytes: 1e6 });
   const catalog = await readCatalog(sql, ['thing']);
   const settings = { sql, control: sql, owner: 'test', owners: new Map(), policy: HALT_AT_ONCE, ...way };

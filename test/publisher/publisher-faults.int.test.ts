@@ -44,8 +44,8 @@ describe.skipIf(!installed)('the publisher, with a broker that', () => {
     await node[Symbol.asyncDispose]();
   });
 
-  // Seen red with: `alone` not looked at (the publisher reconnects for ever).
-  test('takes no message this large halts exactly before it, while projections go on', async () => {
+  // Seen red with: `inFlight === 1` not asked (the publisher reconnects for ever).
+  test('refuses a message for its size: it halts exactly before it, and projections go on', async () => {
     const queue = await bindQueue(broker, exchange);
     await append(sql, appended(300));
     await append(sql, appended(1, { text: 'x'.repeat(150_000) }));
@@ -63,8 +63,8 @@ describe.skipIf(!installed)('the publisher, with a broker that', () => {
     await vi.waitFor(() => expect(firstDeliveries(deliveries)).toEqual(all.slice(0, 300)));
   });
 
-  // Seen red with: BLOCKED not passed on by the outlets.
-  test('is short of memory is waited out; projections go on, and stopping meanwhile takes no longer', async () => {
+  // Seen red with: BLOCKED not passed on by the publishing channels.
+  test('is short of memory: it waits, projections go on, and stopping meanwhile takes no longer', async () => {
     const queue = await bindQueue(broker, exchange);
     await append(sql, appended(10));
     const daemon = await startPublishing(database, { url: node.url, exchange });
@@ -73,7 +73,7 @@ describe.skipIf(!installed)('the publisher, with a broker that', () => {
     try {
       await append(sql, appended(3000));
       const blocked = await untilPublisher(daemon, ({ state }) => state === 'blocked');
-      expect(blocked.detail).toMatch(/^the broker takes nothing: /);
+      expect(blocked.detail).toMatch(/^the broker accepts no messages: /);
       await untilApplied(daemon, sql);
       const began = performance.now();
       await daemon.stop();
@@ -90,7 +90,7 @@ describe.skipIf(!installed)('the publisher, with a broker that', () => {
       await untilPublisher(second, ({ state }) => state === 'blocked');
       await node.alarm(false);
       await untilPublished(second, sql);
-      // The channel was kept, however long the broker said nothing.
+      // The channel was kept, although the broker was silent for longer than confirmWithinMs.
       expect(states.lastIndexOf('connecting')).toBeLessThan(states.indexOf('blocked'));
     } finally {
       await node.alarm(false);
@@ -100,12 +100,12 @@ describe.skipIf(!installed)('the publisher, with a broker that', () => {
     await vi.waitFor(() => expect(firstDeliveries(deliveries)).toEqual(expected));
   });
 
-  // Seen red with: a new channel that goes on behind what was sent over the old one.
+  // Seen red with: a new channel that continues behind what was sent over the old one.
   test.each([
     ['kill -9', 'classic'],
     ['stop_app', 'quorum'],
   ])(
-    'goes away by %s under load gets everything in a %s queue, first deliveries in order',
+    'goes away by %s under load: a %s queue gets every event, first deliveries in order',
     async (how, type) => {
       const queue = await bindQueue(broker, exchange, { 'x-queue-type': type });
       await using daemon = await startPublishing(database, { url: node.url, exchange });
@@ -135,8 +135,8 @@ describe.skipIf(!installed)('the publisher, with a broker that', () => {
     120_000,
   );
 
-  // Seen red with: a channel that the broker closed told as `disconnected` (it reconnects several times a second).
-  test('does not let it publish is asked again ever more rarely, and heard when it does', async () => {
+  // Seen red with: a channel that the broker closed reported as `disconnected` (it reconnects several times a second).
+  test('does not permit publishing: it tries again after growing backoffs, and publishes once it is permitted', async () => {
     await broker.channel.assertExchange(exchange, 'topic', { durable: true });
     await node.ctl('add_user', 'reader', 'secret');
     await node.ctl('set_permissions', 'reader', '^$', '^$', '.*');
@@ -152,8 +152,8 @@ describe.skipIf(!installed)('the publisher, with a broker that', () => {
     await untilPublished(daemon, sql);
   });
 
-  // Seen red with: a minute for the broker's answer to the farewell.
-  test('is frozen does not keep the daemon from stopping', async () => {
+  // Seen red with: a wait of a minute for the broker's answer to the close of the connection.
+  test('is frozen: the daemon stops all the same', async () => {
     await using daemon = await startPublishing(database, { url: node.url, exchange });
     await append(sql, appended(10));
     await untilPublished(daemon, sql);

@@ -1,66 +1,66 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { SendWindow, type Sent } from '../../src/publisher/window.ts';
+import { type InFlightMessage, SendWindow } from '../../src/publisher/window.ts';
 
-/** What happens next, in a broker that may lose, refuse and answer as it likes. */
+/** One step of a broker that may lose, refuse and answer messages in any order. */
 type Step =
   | { readonly kind: 'send'; readonly bytes: number }
   | { readonly kind: 'confirm' | 'refuse'; readonly at: number }
-  /** The channel is lost: the broker had taken a part of what was sent, in order, and said nothing more. */
-  | { readonly kind: 'lose'; readonly taken: number };
+  /** The channel is lost: the broker had accepted a part of what was sent, in order, and answered no more. */
+  | { readonly kind: 'lose'; readonly accepted: number };
 
 const steps = fc.array(
   fc.oneof(
     { weight: 6, arbitrary: fc.record({ kind: fc.constant('send' as const), bytes: fc.integer({ min: 0, max: 60 }) }) },
     { weight: 6, arbitrary: fc.record({ kind: fc.constant('confirm' as const), at: fc.nat(50) }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('refuse' as const), at: fc.nat(50) }) },
-    { weight: 1, arbitrary: fc.record({ kind: fc.constant('lose' as const), taken: fc.nat(50) }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('lose' as const), accepted: fc.nat(50) }) },
   ),
   { maxLength: 300 },
 );
 
 const LIMITS = { messages: 8, bytes: 100 };
 
-/** Plays the steps against a window and a queue behind it that takes what the broker takes. */
-function play(history: readonly Step[]) {
+/** Runs the steps against a window and a queue that gets the messages that the broker accepts. */
+function runSteps(history: readonly Step[]) {
   const window = new SendWindow(LIMITS);
   const queue: bigint[] = [];
-  const old: Sent[] = [];
-  let flight: { readonly sent: Sent; taken: boolean | null }[] = [];
+  const old: InFlightMessage[] = [];
+  let flight: { readonly sent: InFlightMessage; accepted: boolean | null }[] = [];
   let prefixes = [0n];
-  const again = (): void => {
+  const newRound = (): void => {
     old.push(...flight.map(({ sent }) => sent));
     flight = [];
     window.startFrom(window.prefix);
   };
-  /** The broker looks at messages in the order in which they came. */
-  const poll = (count: number): void => {
+  /** The broker processes messages in the order in which they arrive. */
+  const process = (count: number): void => {
     for (const one of flight.slice(0, count)) {
-      if (one.taken === null) queue.push(one.sent.position);
-      one.taken ??= true;
+      if (one.accepted === null) queue.push(one.sent.position);
+      one.accepted ??= true;
     }
   };
   for (const step of history) {
-    if (step.kind === 'send' && window.refused) again();
+    if (step.kind === 'send' && window.refused) newRound();
     else if (step.kind === 'send' && window.hasRoom()) {
-      flight.push({ sent: window.send(window.last + 1n, step.bytes), taken: null });
+      flight.push({ sent: window.send(window.last + 1n, step.bytes), accepted: null });
     } else if (step.kind === 'confirm' || step.kind === 'refuse') {
-      const place = step.at % Math.max(1, flight.length);
-      const one = flight[place];
+      const index = step.at % Math.max(1, flight.length);
+      const one = flight[index];
       if (one === undefined) continue;
-      if (step.kind === 'refuse' && one.taken === null) {
-        poll(place);
-        one.taken = false;
+      if (step.kind === 'refuse' && one.accepted === null) {
+        process(index);
+        one.accepted = false;
         window.refuse(one.sent);
-      } else if (one.taken !== false) {
-        poll(place + 1);
+      } else if (one.accepted !== false) {
+        process(index + 1);
         window.confirm(one.sent);
       }
     } else if (step.kind === 'lose') {
-      poll(step.taken);
-      again();
+      process(step.accepted);
+      newRound();
     }
-    // What the broker still says of earlier rounds must not count.
+    // Answers to messages of earlier rounds must not count.
     const refused = window.refused;
     for (const [index, sent] of old.slice(-4).entries()) index % 2 === 0 ? window.confirm(sent) : window.refuse(sent);
     expect(window.refused).toBe(refused);
@@ -75,7 +75,7 @@ describe('the window', () => {
   test('counts as published only what the queue has, each with everything before it', () => {
     fc.assert(
       fc.property(steps, (history) => {
-        const { window, queue } = play(history);
+        const { window, queue } = runSteps(history);
         const has = new Set(queue);
         for (let position = 1n; position <= window.prefix; position += 1n) expect(has.has(position)).toBe(true);
       }),
@@ -86,7 +86,7 @@ describe('the window', () => {
   test('moves the prefix only forward', () => {
     fc.assert(
       fc.property(steps, (history) => {
-        const { prefixes } = play(history);
+        const { prefixes } = runSteps(history);
         for (const [index, prefix] of prefixes.entries()) expect(prefix >= (prefixes[index - 1] ?? 0n)).toBe(true);
       }),
       { seed: 7, numRuns: 500 },
@@ -97,7 +97,7 @@ describe('the window', () => {
   test('keeps first deliveries in order over any number of lost channels', () => {
     fc.assert(
       fc.property(steps, (history) => {
-        const { queue } = play(history.filter(({ kind }) => kind !== 'refuse'));
+        const { queue } = runSteps(history.filter(({ kind }) => kind !== 'refuse'));
         const first = [...new Set(queue)];
         expect(first).toEqual(first.map((_, index) => BigInt(index + 1)));
       }),
@@ -105,11 +105,11 @@ describe('the window', () => {
     );
   });
 
-  test('has never more in flight than its limits, but for one message larger than they are', () => {
+  test('never has more in flight than its limits, except for one message larger than they are', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 1, max: 300 }), { maxLength: 60 }), fc.nat(30), (sizes, confirms) => {
         const window = new SendWindow(LIMITS);
-        const flight: Sent[] = [];
+        const flight: InFlightMessage[] = [];
         let most = 0;
         for (const bytes of sizes) {
           if (!window.hasRoom()) {
@@ -127,7 +127,7 @@ describe('the window', () => {
     );
   });
 
-  // Seen red with: limit 8 from the start; `careful` not set by a refusal.
+  // Seen red with: limit 8 from the start; `singles` not set by a refusal.
   test('begins each round with one message, doubles with what is confirmed, and after a refusal stays at one for a while', () => {
     const window = new SendWindow(LIMITS);
     expect([burst(window), burst(window), burst(window), burst(window), burst(window)]).toEqual([1, 2, 4, 8, 8]);
@@ -139,8 +139,8 @@ describe('the window', () => {
     expect(after.slice(100)).toEqual([1, 2, 4]);
   });
 
-  // Seen red with: `careful` not counted down; set to no more than 0.
-  test('told to be careful sends one at a time for a hundred messages, and then doubles again', () => {
+  // Seen red with: `singles` not counted down; set to no more than 0.
+  test('sends one at a time for a hundred messages after sendOneAtATime, and then doubles again', () => {
     const window = new SendWindow(LIMITS);
     window.sendOneAtATime();
     const bursts = Array.from({ length: 103 }, () => burst(window));
@@ -148,7 +148,7 @@ describe('the window', () => {
   });
 
   // Seen red with: `limit` kept in a new round.
-  test('begins a new round with one message and nothing to its credit', () => {
+  test('begins a new round with one message and without credit', () => {
     const window = new SendWindow(LIMITS);
     expect([burst(window), burst(window)]).toEqual([1, 2]);
     // One more of the four that would make it eight.
@@ -158,7 +158,7 @@ describe('the window', () => {
   });
 
   // Seen red with: bytes kept in a new round; `bytes <=` for `bytes <`.
-  test('forgets in a new round what was in flight', () => {
+  test('has nothing in flight in a new round', () => {
     const window = new SendWindow(LIMITS);
     expect([burst(window), burst(window)]).toEqual([1, 2]);
     window.send(window.last + 1n, LIMITS.bytes - 1);
@@ -172,8 +172,8 @@ describe('the window', () => {
     expect(window.hasRoom()).toBe(true);
   });
 
-  // Seen red with: `done` kept in a new round (nothing is ever confirmed in it, and the publisher stands still).
-  test('forgets in a new round how many of the last one were confirmed', () => {
+  // Seen red with: `done` kept in a new round (no message of the round is ever confirmed, and the publisher makes no progress).
+  test('counts the confirmed messages of a new round from none', () => {
     const window = new SendWindow({ messages: 64, bytes: 1000 });
     for (let count = 0; count < 4; count += 1) burst(window);
     const [first] = Array.from({ length: 5 }, () => window.send(window.last + 1n, 1));
@@ -184,7 +184,7 @@ describe('the window', () => {
     expect(window.prefix).toBe(100n);
   });
 
-  test('counts one answer for each message: after the first the broker has said what it had to', () => {
+  test('counts the first answer to each message and ignores later ones', () => {
     const window = new SendWindow(LIMITS);
     const sent = window.send(1n, 1);
     window.confirm(sent);
@@ -196,23 +196,19 @@ describe('the window', () => {
     expect([window.refused, window.unanswered, window.prefix, window.inFlight]).toEqual([true, 0, 1n, 1]);
   });
 
-  test('names the message that is alone in flight, and none of several', () => {
+  test('starts after the cursor, and counts what is in flight and unanswered', () => {
     const window = new SendWindow(LIMITS);
     window.startFrom(41n);
-    expect(window.alone).toBe(null);
-    const first = window.send(43n, 1);
-    expect(window.alone).toBe(43n);
-    window.confirm(first);
+    window.confirm(window.send(43n, 1));
     window.send(44n, 1);
     window.send(47n, 1);
-    expect(window.alone).toBe(null);
     expect([window.prefix, window.last, window.inFlight, window.unanswered]).toEqual([43n, 47n, 2, 2]);
   });
 });
 
-/** Sends while there is room, then confirms it all; how many that were. */
+/** Sends while there is room, then confirms all of it. @returns how many messages that were */
 function burst(window: SendWindow): number {
-  const flight: Sent[] = [];
+  const flight: InFlightMessage[] = [];
   while (window.hasRoom()) flight.push(window.send(window.last + 1n, 1));
   for (const sent of flight.toReversed()) window.confirm(sent);
   return flight.length;

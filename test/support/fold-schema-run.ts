@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { HALT_AT_ONCE } from '../../src/core/failure-policy.ts';
 import { append } from '../../src/event-store/append.ts';
 import { readPage } from '../../src/event-store/read.ts';
-import { recordOids } from '../../src/event-store/table-oids.ts';
+import { recordIds } from '../../src/event-store/table-ids.ts';
 import { defineProjection, type Statement } from '../../src/index.ts';
 import { stringifyJson } from '../../src/postgres/json.ts';
 import type { Sql } from '../../src/postgres/pool.ts';
@@ -40,7 +40,7 @@ export async function runMade(
 ): Promise<void> {
   if (isNew) {
     await sql.unsafe(tableText(made));
-    await recordOids(sql, ['maker']);
+    await recordIds(sql, ['maker']);
   }
   await sql`TRUNCATE events RESTART IDENTITY`;
   script = made.history;

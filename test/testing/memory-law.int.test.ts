@@ -18,6 +18,7 @@ import { differingTable } from '../../src/testing/compare.ts';
 import { type CompleteEvent, createMemoryBackend, createTestKit } from '../../src/testing/index.ts';
 import { runScenario } from '../../src/testing/scenario.ts';
 import { createCompletion } from '../../src/testing/test-event.ts';
+import { anyStatement } from '../support/any-statement.ts';
 
 const kit = createTestKit({ database: inject('postgres').url });
 afterAll(() => kit.close());
@@ -97,6 +98,16 @@ const statement: fc.Arbitrary<Statement> = fc.oneof(
     .map(([i, w]) =>
       copy('likes', { from: ['what', 'weight'], set: { who: i }, where: { who: w }, conflict: ['who', 'what'] }),
     ),
+  anyStatement(
+    fc.record({ id, name, age, byName: fc.boolean() }).map(({ id, name, age, byName }) => ({
+      table: 'person',
+      row: { id, name, age },
+      key: byName ? { id, name } : { id },
+      conflict: byName ? ['name'] : ['id'],
+      set: { age },
+      where: byName ? { name } : { age: not(age) },
+    })),
+  ),
 );
 
 // Seen red with: NULLs of a unique key compared as equal; `not` that never matches NULL; an update that ignores a

@@ -1,3 +1,4 @@
+import type { Metric } from 'prom-client';
 import type { DaemonMetrics } from '../../daemon/metrics.ts';
 
 /** The reading of one scrape: everything that the daemon counts, and the version of the program. */
@@ -7,14 +8,6 @@ export interface Snapshot extends DaemonMetrics {
 
 /** A value and the values of the metric's labels, in the order of `labels`. */
 export type Sample = readonly [value: number, ...labels: readonly string[]];
-
-export interface HistogramSample {
-  readonly labels: readonly string[];
-  /** By rising `le`; each count includes the counts of the buckets before it. */
-  readonly buckets: readonly { readonly le: number; readonly count: number }[];
-  readonly sum: number;
-  readonly count: number;
-}
 
 interface Described {
   /** `projectionist_…`, in base units. */
@@ -28,7 +21,8 @@ interface Described {
 export type MetricDefinition = Described &
   (
     | { readonly type: 'gauge' | 'counter'; readonly read: (snapshot: Snapshot) => readonly Sample[] }
-    | { readonly type: 'histogram'; readonly read: (snapshot: Snapshot) => readonly HistogramSample[] }
+    // The daemon observes into a histogram of prom-client: single values cannot be taken back out of buckets.
+    | { readonly type: 'histogram'; readonly read: (snapshot: Snapshot) => Metric }
   );
 
 /** No sample where the value is not known: a made-up one would trigger or silence an alert. */

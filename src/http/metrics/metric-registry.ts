@@ -1,6 +1,6 @@
-import { Counter, Gauge, type Metric, Registry } from 'prom-client';
+import { Counter, Gauge, Registry } from 'prom-client';
 import { DAEMON_METRICS } from './daemon-metrics.ts';
-import type { HistogramSample, MetricDefinition, Snapshot } from './metric-definition.ts';
+import type { MetricDefinition, Snapshot } from './metric-definition.ts';
 import { PROJECTION_METRICS } from './projection-metrics.ts';
 
 /** Every metric of `GET /metrics` beside those of the process. A test compares docs/metrics.md with this list. */
@@ -20,7 +20,7 @@ export async function render(metrics: readonly MetricDefinition[], snapshot: Sna
 
 function register(registry: Registry, metric: MetricDefinition, snapshot: Snapshot): void {
   if (metric.type === 'histogram') {
-    registry.registerMetric(countedHistogram(metric, metric.read(snapshot)));
+    registry.registerMetric(metric.read(snapshot));
     return;
   }
   const { name, help, labels } = metric;
@@ -53,25 +53,4 @@ type Labels = Readonly<Record<string, string>>;
 
 function labelled(names: readonly string[], values: readonly string[]): Labels {
   return Object.fromEntries(names.map((name, index) => [name, values[index] ?? '']));
-}
-
-/**
- * prom-client's Histogram takes single observations only, and the daemon has counted its buckets already. `get` is all
- * that a registry calls on a metric without `getForPromString`.
- */
-function countedHistogram({ name, help, labels: names }: MetricDefinition, samples: readonly HistogramSample[]) {
-  const values = samples.flatMap(({ labels: labelValues, buckets, sum, count }) => {
-    const labels = labelled(names, labelValues);
-    return [
-      ...[...buckets, { le: '+Inf', count }].map((bucket) => ({
-        metricName: `${name}_bucket`,
-        labels: { ...labels, le: bucket.le },
-        value: bucket.count,
-      })),
-      { metricName: `${name}_sum`, labels, value: sum },
-      { metricName: `${name}_count`, labels, value: count },
-    ];
-  });
-  const type = 'histogram';
-  return { name, help, type, get: () => Promise.resolve({ name, help, type, values }) } as unknown as Metric;
 }

@@ -1,5 +1,6 @@
 import { STATES } from '../../core/status.ts';
 import type { ProjectionMetrics } from '../../daemon/metrics.ts';
+import { LATENCY_METRIC } from '../../projector/latency.ts';
 import type { Timing } from '../../projector/page-metrics.ts';
 import { known, type MetricDefinition, type Sample, type Snapshot } from './metric-definition.ts';
 
@@ -76,13 +77,7 @@ export const PROJECTION_METRICS: readonly MetricDefinition[] = [
   ),
   counter('failures_total', 'Failed attempts to apply an event.', ({ pages }) => pages.failures),
   counter('retries_total', 'Repeated attempts to apply an event that failed before.', ({ pages }) => pages.retries),
-  {
-    name: 'projectionist_append_to_row_seconds',
-    help: 'Seconds from occurred_at of an event to the commit of its row; one observation per page, for events appended while live.',
-    type: 'histogram',
-    labels: ['projection'],
-    read: ({ projections }) => projections.map(({ latency }) => ({ labels: [latency.name], ...latency })),
-  },
+  { ...LATENCY_METRIC, type: 'histogram', read: ({ latency }) => latency },
   ...timings('statements', 'event', ({ pages }) => pages.statements, {
     count: 'Statements run in order, by the type of their event; a handler that runs its own SQL counts as one.',
     seconds: 'Seconds that these statements took.',

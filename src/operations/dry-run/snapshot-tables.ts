@@ -7,8 +7,9 @@ import { sqlstateOf } from '../../postgres/errors.ts';
 import type { Queryable } from '../../postgres/pool.ts';
 import type { FlatStatement } from '../../projector/flatten.ts';
 import { readCatalog, storedTables } from '../../read-model/catalog.ts';
-import { encodeJson } from '../../read-model/encode-json.ts';
+import { encodeJsonWhere } from '../../read-model/encode-json.ts';
 import { cellsOf, type NamedColumn, toRowText } from '../../read-model/row-text.ts';
+import { writeDefinition } from '../../read-model/statements/statement-registry.ts';
 import type { ColumnInfo } from '../../read-model/table-info.ts';
 import { toSelect } from '../../read-model/write-sql.ts';
 import type { RecordingHandlers } from './recording-handlers.ts';
@@ -46,10 +47,7 @@ export async function readSnapshotTables(
       ...changes.flatMap(({ table, before }) => (table === name && before !== null ? [before] : [])),
     ];
     for (const where of distinct(wheres)) {
-      const { where: encoded } = encodeJson({ kind: 'remove', table: name, where }, catalog.json) as {
-        readonly where: Where;
-      };
-      found.push(...(await readRows(sql, name, known, encoded, ROWS_MAX)));
+      found.push(...(await readRows(sql, name, known, encodeJsonWhere(name, where, catalog.json), ROWS_MAX)));
     }
     const rows = distinct(found).sort(byText);
     tables.push({
@@ -69,19 +67,10 @@ export async function readSnapshotTables(
  * duplicate.
  */
 function neededRows(statement: FlatStatement, shape: TableShape): readonly Where[] {
-  switch (statement.kind) {
-    case 'create':
-      return byKeys(shape, statement.values);
-    case 'upsert':
-      return byKeys({ ...shape, unique: [...(shape.unique ?? []), statement.conflict] }, statement.values);
-    case 'update':
-      return [statement.where, ...byKeys(shape, { ...statement.where, ...statement.set })];
-    case 'copy':
-      return [statement.where, ...byKeys(shape, { ...statement.where, ...statement.set })];
-    case 'remove':
-    case 'lookup':
-      return [statement.where];
-  }
+  if (statement.kind === 'lookup') return [statement.where];
+  const { matching, written = {}, conflict } = writeDefinition(statement).touched(statement);
+  const unique = [...(shape.unique ?? []), ...(conflict === undefined ? [] : [conflict])];
+  return [...(matching === undefined ? [] : [matching]), ...byKeys({ ...shape, unique }, written)];
 }
 
 function byKeys({ key, unique = [] }: TableShape, values: Readonly<Record<string, unknown>>): readonly Where[] {

@@ -1,27 +1,29 @@
 import { isChange, isNot } from '../../core/changes.ts';
-import type { Change, Changes, ColumnValue, Where } from '../../core/statement.ts';
+import type { Change, Changes, ColumnValue, Where, Write } from '../../core/statement.ts';
 import type { Combine } from '../../read-model/column-changes/change-definition.ts';
 import { changeDefinition } from '../../read-model/column-changes/change-registry.ts';
+import type { RowOperations } from '../../read-model/statements/statement-definition.ts';
+import { writeDefinition } from '../../read-model/statements/statement-registry.ts';
 import type { ColumnInfo, TableInfo } from '../../read-model/table-info.ts';
-import type { Write } from '../../read-model/write-sql.ts';
 import { encode } from './encode.ts';
 
 /** A row as PostgreSQL's texts, in the order of the table's columns. */
 export type TextRow = readonly (string | null)[];
 
-/** Thrown when the outcome of a page cannot be told in memory, or is a failure: run it in order instead. */
+/** The outcome of the page is not certain in memory, or it is a failure: the page has to run in order. */
 export class CannotFold extends Error {
-  /** The table that it is about, where it is about one. */
+  /** The table whose statements cannot be folded; null if the reason is no table's. */
   table: string | null = null;
 }
 
-/** The one row that a condition with a whole unique key can match. */
+/** A condition that includes every column of a unique key, so that it matches at most one row. */
 export interface EncodedWhere {
-  /** Which of the table's unique keys. */
-  readonly place: number;
+  /** Index of that key in `TableInfo.keys`, and the text of its values. */
+  readonly keyIndex: number;
   readonly key: string;
+  /** The text of each column of the key. */
   readonly texts: readonly string[];
-  /** Every condition again, by column: the row found must satisfy them all. */
+  /** Every condition, those of the key included: the row must satisfy all of them. */
   readonly all: readonly { readonly column: number; readonly text: string | null; readonly not: boolean }[];
 }
 
@@ -31,57 +33,66 @@ interface EncodedChange {
   readonly combine: Combine;
 }
 
-/** What a write gives its row. */
+/** The values that a write gives its row. */
 export interface EncodedValues {
-  /** Whole row; what is left out is null. */
+  /** The whole row if it is new; a column that the write leaves out is null. */
   readonly row: TextRow;
-  /** The columns whose value is the row's: an upsert overwrites only these. */
+  /** The columns that the write gives a value: an existing row keeps its other values. */
   readonly given: readonly number[];
-  /** The columns that are changed in a row that is there; `row` has the values of a new row. */
+  /** The columns that the write changes in an existing row; `row` has their values for a new row. */
   readonly changed: readonly EncodedChange[];
 }
 
-/** `onConflict`: 'fail', 'keep', or which unique key decides whether the row exists. */
+/** `onConflict`: 'fail', 'keep', or the index of the unique key by which an existing row is found. */
 type EncodedInsert = EncodedValues & { readonly kind: 'insert'; readonly onConflict: 'fail' | 'keep' | number };
 
-/** A write with everything in it checked and encoded once. */
+/** A write whose values are checked and encoded. */
 export type EncodedWrite =
   | EncodedInsert
   | (EncodedValues & { readonly kind: 'update'; readonly where: EncodedWhere })
   | { readonly kind: 'remove'; readonly where: EncodedWhere };
 
-/** @throws CannotFold where PostgreSQL might refuse a value, or where more than one row could be met */
-export function encodeWrite(table: TableInfo, write: Write): EncodedWrite {
-  switch (write.kind) {
-    case 'create':
-      return encodeInsert(table, write.values, write.onConflict);
-    case 'upsert': {
-      const arbiter = table.keys.findIndex((key) => sameColumns(table, key, write.conflict));
+/**
+ * Encodes the writes of one table.
+ * @throws CannotFold if PostgreSQL might refuse a value, or if a condition could match more than one row
+ */
+export function encodeWrites(table: TableInfo, writes: readonly Write[]): readonly EncodedWrite[] {
+  const operations = encodedOperations(table);
+  return writes.map((write) => {
+    const definition = writeDefinition(write);
+    if (definition.inOrderBecause !== undefined) throw new CannotFold(definition.inOrderBecause);
+    return definition.inMemory(write, operations);
+  });
+}
+
+/** The operations of statements, encoded and not carried out. */
+function encodedOperations(table: TableInfo): RowOperations<EncodedWrite> {
+  return {
+    insert(values, onConflict) {
+      if (typeof onConflict === 'string') return encodeInsert(table, values, onConflict);
+      const arbiter = table.keys.findIndex((key) => sameColumns(table, key, onConflict));
       if (arbiter === -1) throw new CannotFold('no such unique key');
-      return encodeInsert(table, write.values, arbiter);
-    }
-    case 'update': {
-      const { row, given, changed } = encodeRow(table, write.set);
-      if (given.some((column) => isInKey(table, column))) throw new CannotFold('it sets a key');
-      return { kind: 'update', row, given, changed, where: encodeWhere(table, write.where) };
-    }
-    case 'remove':
-      return { kind: 'remove', where: encodeWhere(table, write.where) };
-    case 'copy':
-      throw new CannotFold('a copy reads rows that the page may write');
-  }
+      return encodeInsert(table, values, arbiter);
+    },
+    update(set, where) {
+      const { row, given, changed } = encodeRow(table, set);
+      if (given.some((column) => isInKey(table, column))) throw new CannotFold('it sets a column of a unique key');
+      return { kind: 'update', row, given, changed, where: encodeWhere(table, where) };
+    },
+    remove: (where) => ({ kind: 'remove', where: encodeWhere(table, where) }),
+  };
 }
 
 /**
- * The text of one unique key of a row. Lengths keep ('a', 'bc') and ('ab', 'c') apart. NULLs are never equal to each
- * other, so a key with one cannot be looked up.
+ * The text of a row's values in one unique key. It includes the lengths, so that ('a', 'bc') and ('ab', 'c') differ. A NULL
+ * equals no other NULL, so a key with a NULL identifies no row.
  */
-export function keyText(table: TableInfo, place: number, row: TextRow): string {
-  const key = table.keys[place] ?? [];
+export function keyText(table: TableInfo, keyIndex: number, row: TextRow): string {
+  const key = table.keys[keyIndex] ?? [];
   let text = '';
   for (const column of key) {
     const value = row[column];
-    if (value == null) throw new CannotFold('a key has no value');
+    if (value == null) throw new CannotFold('a unique key has no value');
     if (key.length === 1) return value;
     text += `${value.length}:${value}`;
   }
@@ -111,13 +122,11 @@ function encodeRow(table: TableInfo, values: Changes): EncodedValues {
 function acceptable(info: ColumnInfo, value: ColumnValue): string | null {
   const text = encode(info.plainType, value);
   if (text === undefined || (text === null && info.notNull) || isTooLong(info, text))
-    throw new CannotFold(
-      `'${info.name}' may not be acceptable: a value for ${info.type} that PostgreSQL has to look at`,
-    );
+    throw new CannotFold(`'${info.name}' may not be acceptable: only PostgreSQL can check this value for ${info.type}`);
   return text;
 }
 
-/** Of a changed value in a key it is known too late which rows it could clash with. */
+/** A change of a key column cannot be folded: its result, and so the rows that have the same key, are known too late. */
 function encodeChange(info: ColumnInfo, change: Change, isKey: boolean) {
   const { fold } = changeDefinition(change);
   if (fold === undefined) throw new CannotFold(`${change.change} runs in order`);
@@ -128,9 +137,9 @@ function encodeChange(info: ColumnInfo, change: Change, isKey: boolean) {
   return { operand, combine, inNewRow: fold.inNewRow(operand) };
 }
 
-/** An index refuses what is too long for it, and the value may be gone again before the page is written. */
+/** An index refuses a value that is too long. PostgreSQL never receives a value that a later event of the page overwrites. */
 function isTooLong({ maxBytes }: ColumnInfo, text: string | null): boolean {
-  // A UTF-16 unit is three bytes at most.
+  // A UTF-16 code unit takes at most three bytes in UTF-8.
   return maxBytes !== null && text !== null && text.length * 3 > maxBytes && Buffer.byteLength(text) > maxBytes;
 }
 
@@ -144,7 +153,7 @@ function isInKey(table: TableInfo, column: number): boolean {
   return table.keys.some((key) => key.includes(column));
 }
 
-/** PostgreSQL checks the row to be inserted before it looks for a conflict. */
+/** A column that is left out must accept NULL also where the row exists: PostgreSQL checks the new row before the conflict. */
 function encodeInsert(table: TableInfo, values: Changes, onConflict: EncodedInsert['onConflict']): EncodedInsert {
   const { row, given, changed } = encodeRow(table, values);
   if (given.length + changed.length < table.columns.length) {
@@ -167,18 +176,18 @@ function encodeWhere(table: TableInfo, where: Where): EncodedWhere {
     if (!not) row[column] = text;
     all.push({ column, text, not });
   }
-  const place = table.keys.findIndex((key) => key.every((column) => row[column] !== null));
-  if (place === -1) throw new CannotFold('the condition names no whole unique key');
-  const texts = (table.keys[place] ?? []).map((column) => row[column] ?? '');
-  return { place, key: keyText(table, place, row), texts, all };
+  const keyIndex = table.keys.findIndex((key) => key.every((column) => row[column] !== null));
+  if (keyIndex === -1) throw new CannotFold('the condition names no whole unique key');
+  const texts = (table.keys[keyIndex] ?? []).map((column) => row[column] ?? '');
+  return { keyIndex, key: keyText(table, keyIndex, row), texts, all };
 }
 
 const COMPARABLE = new Set<string | null>(['uuid', 'text', 'varchar', 'int2', 'int4', 'int8', 'date', 'bool']);
 
-/** For comparing in memory, so only of types where equal values have equal texts. */
+/** The text of a value that is compared in memory, which needs a type whose equal values have equal texts. */
 function comparable({ name, plainType }: ColumnInfo, value: ColumnValue): string | null {
   const text = COMPARABLE.has(plainType) ? encode(plainType, value) : undefined;
-  if (text === undefined) throw new CannotFold(`'${name}' cannot be compared here`);
+  if (text === undefined) throw new CannotFold(`'${name}' cannot be compared in memory`);
   return text;
 }
 

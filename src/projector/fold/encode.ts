@@ -3,13 +3,13 @@ import type { ColumnValue } from '../../core/statement.ts';
 import { isUuid } from '../../core/uuid.ts';
 import { stringifyJson } from '../../postgres/json.ts';
 
-/** Text for PostgreSQL, NULL, or undefined: it is not certain that the database would take it. */
+/** Text for PostgreSQL; null for NULL; undefined if it is not certain that PostgreSQL accepts the value. */
 export type Encoded = string | null | undefined;
 
 /**
- * A value as the canonical text of a column's type: two equal values give the same text, and PostgreSQL is certain to
- * take it. Whatever is in doubt gives undefined, and the page runs in order, where PostgreSQL itself decides.
- * (A value that folding leaves out is never seen by PostgreSQL, and yet must have been acceptable.)
+ * A value as the canonical text of a column's type: equal values have equal texts, and PostgreSQL accepts the text. An
+ * uncertain value gives undefined, so that the page runs in order and PostgreSQL decides. This also holds for a value that
+ * folding leaves out: PostgreSQL never receives it, and would have failed the event if it were invalid.
  */
 export function encode(plainType: string | null, value: ColumnValue): Encoded {
   if (value === null) return null;
@@ -56,14 +56,14 @@ function decimal(value: ColumnValue): bigint | undefined {
   return typeof value === 'string' && /^-?\d{1,19}$/.test(value) ? BigInt(value) : undefined;
 }
 
-/** Written out, so that equal values differ in their scale alone, as they do in PostgreSQL. */
+/** Without an exponent, so that the texts of equal values differ in their scale alone, as in PostgreSQL. */
 function numeric(value: ColumnValue): string | undefined {
   if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'string')
     return plainDecimal(String(value));
   return value instanceof Decimal ? plainDecimal(value.text) : undefined;
 }
 
-/** What is too near to zero is an error for PostgreSQL, and zero for JavaScript. */
+/** PostgreSQL refuses a text that is nearer to zero than a double can be; JavaScript reads it as zero. */
 const NEAR_ZERO = 1e-300;
 
 function double(value: ColumnValue): string | undefined {
@@ -75,7 +75,7 @@ function double(value: ColumnValue): string | undefined {
   return Number.isFinite(read) && Math.abs(read) > NEAR_ZERO ? String(read) : undefined;
 }
 
-/** The last day that was found to be one: the times of a page are mostly of one. */
+/** The valid day that was checked last: most times of a page are of the same day. */
 let validDay = '';
 
 function isDate(text: string): boolean {
@@ -98,12 +98,12 @@ function validIso(value: Date): string | undefined {
   return Number.isNaN(value.getTime()) ? undefined : value.toISOString();
 }
 
-/** Nested deeper than this a JSON value may end on the server's stack; so long, or with such numbers, it may not fit. */
+/** A JSON value that is nested deeper may exceed the server's stack; a longer one, or one with a huge number, may not fit. */
 const JSON_DEPTH = 500;
 const JSON_LENGTH = 16 * 1024 * 1024;
 const MAYBE_HUGE = /\d{1000}|\d[eE][+-]?\d{4}/;
 
-/** jsonb refuses NUL and half surrogates, which JSON.stringify writes as escapes. */
+/** jsonb refuses NUL and lone surrogates, which JSON.stringify writes as escapes. */
 function json(value: ColumnValue): string | undefined {
   const written = stringifyJson(value);
   if (/\\u(?:0000|d[89a-f])/i.test(written) || written.length > JSON_LENGTH) return undefined;
@@ -113,8 +113,8 @@ function json(value: ColumnValue): string | undefined {
 
 function isDeep(written: string): boolean {
   let opened = 0;
-  for (let place = 0; place < written.length && opened <= JSON_DEPTH; place += 1) {
-    const character = written[place];
+  for (let index = 0; index < written.length && opened <= JSON_DEPTH; index += 1) {
+    const character = written[index];
     if (character === '[' || character === '{') opened += 1;
   }
   if (opened <= JSON_DEPTH) return false;

@@ -1,18 +1,17 @@
 import type { StoredEvent } from '../../core/event.ts';
 import { quoteIdentifier } from '../../core/identifier.ts';
 import type { Projection } from '../../core/projection.ts';
-import type { Lookup } from '../../core/statement.ts';
+import type { Lookup, Write } from '../../core/statement.ts';
 import { isTransient, sqlstateOf } from '../../postgres/errors.ts';
 import type { Tx } from '../../postgres/pool.ts';
 import { catalogMark } from '../../read-model/catalog.ts';
 import type { TableInfo } from '../../read-model/table-info.ts';
-import type { Write } from '../../read-model/write-sql.ts';
 import type { RunContext } from '../apply-in-order.ts';
 import { flattenStatements } from '../flatten.ts';
 import type { HandlerAnswers } from '../handler-answers.ts';
 import { readLookups, resolveLookup } from '../lookups.ts';
 import { CatalogMoved, DependencyNotReady } from '../page-outcome.ts';
-import { CannotFold, type EncodedWrite, encodeWrite } from './encode-write.ts';
+import { CannotFold, type EncodedWrite, encodeWrites } from './encode-write.ts';
 import { type Difference, TableFold } from './table-fold.ts';
 import { readTouchedRows } from './touched-rows.ts';
 import { writeDifference } from './write-difference.ts';
@@ -22,11 +21,11 @@ export interface FoldContext extends RunContext {
 }
 
 /**
- * Applies a page's events as a few set-based statements. The law: the rows are those of running every statement one
- * after the other. So the statements are run in memory first, on the rows of the database that they can meet, with
- * PostgreSQL's own rules; where the outcome is not certain, or would be an error, nothing is written.
- * @returns null when the events are applied; else why they are not: the transaction is as it was, run them in order in it
- * @throws CannotFold when the database refused something: roll back, and run the page in order; CatalogMoved; LookupWaits
+ * Applies a page's events as a few set-based statements, which leave the rows that all statements leave one after the
+ * other. The statements run in memory first, with PostgreSQL's rules, on the rows that they can affect. If the outcome is
+ * not certain, or is an error, nothing is written.
+ * @returns null if the events are applied; else the reason, and the page can run in order in the same transaction
+ * @throws CannotFold if PostgreSQL refused a statement: roll back, then run the page in order; CatalogMoved; DependencyNotReady
  */
 export async function foldPage(
   tx: Tx,
@@ -38,7 +37,7 @@ export async function foldPage(
   try {
     const because = context.answers.ahead(events);
     if (because !== null) return new CannotFold(because);
-    // While the database is waited for, others run.
+    // Other projections run until the database answers, and a blocked event loop is theirs.
     context.recorder?.handled();
     const wanted = await resolve(tx, projection, events, context);
     context.recorder?.preparing(events);
@@ -56,7 +55,7 @@ export async function foldPage(
   } catch (error) {
     if (error instanceof CatalogMoved || error instanceof DependencyNotReady || isTransient(error)) throw error;
     if (error instanceof CannotFold) return error;
-    // A failure, then. Running in order tells which event it was, and whether it was one at all.
+    // Running in order shows which event fails, if one does.
     const refused = new CannotFold('the page, or one of its events, fails', { cause: error });
     if (writes || sqlstateOf(error) !== null) throw refused;
     return refused;
@@ -65,7 +64,7 @@ export async function foldPage(
   }
 }
 
-/** Tables do not see each other (no foreign keys, no triggers), so only the order within each one matters. */
+/** A table that is folded has no foreign key and no trigger, so only the order of statements within a table matters. */
 function groupByTable(
   writes: readonly Write[],
   tables: ReadonlyMap<string, TableInfo>,
@@ -82,12 +81,12 @@ function groupByTable(
   return groups;
 }
 
-/** Before anything is asked of the database: whatever cannot be folded mostly shows here. */
+/** Encodes before the first query: most reasons against folding are found here. */
 function encodeAll(groups: ReadonlyMap<TableInfo, readonly Write[]>): ReadonlyMap<TableInfo, readonly EncodedWrite[]> {
   return new Map(
     [...groups].map(([table, writes]) => {
       try {
-        return [table, writes.map((write) => encodeWrite(table, write))];
+        return [table, encodeWrites(table, writes)];
       } catch (error) {
         throw inTable(table, error);
       }
@@ -96,8 +95,8 @@ function encodeAll(groups: ReadonlyMap<TableInfo, readonly Write[]>): ReadonlyMa
 }
 
 /**
- * What becomes of each table. Their rows are read under a lock that keeps their definitions as they are, and behind it
- * the catalog is compared with what was read of it before: a change that was committed in between is seen here.
+ * The difference that the page makes in each table. The rows are read under a lock against changes of the definitions. After
+ * the lock the catalog mark is compared, which finds a change that was committed since the catalog was read.
  */
 async function foldTables(
   tx: Tx,
@@ -112,7 +111,7 @@ async function foldTables(
   const locked = tx.unsafe(`LOCK TABLE ${names.join(', ')} IN ROW EXCLUSIVE MODE`).execute();
   const marked = tx<[{ mark: string }]>`SELECT ${catalogMark(tx, [...projection.tables.keys()])} AS mark`.execute();
   const read = Promise.all([...encoded].map(async ([table, writes]) => await readTouchedRows(tx, table, writes)));
-  // Of a table that has changed they may well fail, and that it has changed is what counts.
+  // If a table has changed, the reads may fail too; then the changed mark is what counts.
   read.catch(() => undefined);
   await locked;
   const [{ mark }] = await marked;
@@ -152,8 +151,8 @@ async function resolve(
         writes.push(next);
         continue;
       }
-      // What it finds could be something that this page writes first.
-      if (projection.tables.has(next.table)) throw new CannotFold('a look-up in a table of its own');
+      // An earlier event of the page may write the row that it finds.
+      if (projection.tables.has(next.table)) throw new CannotFold('a look-up in a table of the projection itself');
       const { position } = event;
       const found =
         known(next) ??
@@ -164,7 +163,7 @@ async function resolve(
   return writes;
 }
 
-/** Look-ups of other projections' tables, which may be resolved before anything of the page is written. */
+/** The look-ups that the handlers returned directly. Tables of other projections can be read before the page is written. */
 function lookupsOf(events: readonly StoredEvent[], answers: HandlerAnswers): readonly Lookup[] {
   return events.flatMap((event) => answers.statements(event).filter((statement) => statement.kind === 'lookup'));
 }

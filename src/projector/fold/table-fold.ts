@@ -9,32 +9,32 @@ import {
 } from './encode-write.ts';
 
 interface RowState {
-  /** The row in the database this one goes back to; null for one made in this page. */
+  /** The stored row that this one began as; null for a row that the page inserts. */
   readonly origin: TextRow | null;
   readonly values: (string | null)[];
 }
 
-/** What has to be done to the table so that it is as if every statement had run. Columns are named by their place. */
+/** The writes that leave the table as all statements would. Columns are indexes into `TableInfo.columns`. */
 export interface Difference {
-  /** Rows of the database that go, or come back with other keys. */
+  /** Stored rows to delete, also those that are inserted again with another key. */
   readonly remove: readonly TextRow[];
-  /** Rows of the database with other values; their keys are the same. */
+  /** Stored rows with new values and the same keys. */
   readonly change: readonly { readonly values: TextRow; readonly columns: readonly number[] }[];
   readonly insert: readonly TextRow[];
 }
 
 /**
- * A table in memory, as far as one page touches it: the rows that its statements can meet, found by every unique key.
- * Statements run on it with PostgreSQL's rules; the difference at the end is written with a few set-based statements.
+ * The rows of a table that the statements of one page can affect, in memory, indexed by every unique key. Statements run
+ * on them with PostgreSQL's rules.
  */
 export class TableFold {
   readonly #table: TableInfo;
   readonly #rows = new Set<RowState>();
   readonly #removed: TextRow[] = [];
-  /** One per unique key: text of the key's values to the row that has them. */
+  /** One index per unique key, from the text of the key's values to the row. */
   readonly #indexes: readonly Map<string, RowState>[];
 
-  /** @param rows every row of the database that has a key which a statement of the page names */
+  /** @param rows every stored row with a key that a statement of the page names */
   constructor(table: TableInfo, rows: Iterable<TextRow>) {
     this.#table = table;
     this.#indexes = table.keys.map(() => new Map());
@@ -65,7 +65,7 @@ export class TableFold {
       const columns: number[] = [];
       for (const [column, value] of values.entries()) if (origin[column] !== value) columns.push(column);
       if (columns.some((column) => this.#table.keys.some((key) => key.includes(column)))) {
-        // Two rows may have swapped a key: in one UPDATE each would meet the other's old value.
+        // Two rows may have swapped a key: in one UPDATE each would conflict with the other's old value.
         if (!this.#table.rewritable)
           throw new CannotFold('a row gets another key, and not every column can be written again');
         remove.push(origin);
@@ -77,19 +77,19 @@ export class TableFold {
 
   #insert(write: Extract<EncodedWrite, { kind: 'insert' }>): void {
     const { row, onConflict } = write;
-    let met: RowState | undefined;
+    let existing: RowState | undefined;
     let taken = false;
-    for (const [place, index] of this.#indexes.entries()) {
-      const found = index.get(keyText(this.#table, place, row));
-      if (place === onConflict) met = found;
+    for (const [keyIndex, index] of this.#indexes.entries()) {
+      const found = index.get(keyText(this.#table, keyIndex, row));
+      if (keyIndex === onConflict) existing = found;
       else if (found !== undefined) taken = true;
     }
-    if (met !== undefined) this.#overwrite(met, write);
-    // A key that is taken is an error, which #add finds out, unless the row that has it is to stay.
+    if (existing !== undefined) this.#overwrite(existing, write);
+    // Unless the existing row is kept, a taken key is an error, which #add throws.
     else if (onConflict !== 'keep' || !taken) this.#add({ origin: null, values: [...row] });
   }
 
-  /** Keys may change here; one that another row has is an error. */
+  /** The values may include a key; a key that another row has is an error. */
   #overwrite(row: RowState, values: EncodedValues): void {
     this.#unindex(row);
     this.#set(row, values);
@@ -106,8 +106,8 @@ export class TableFold {
     }
   }
 
-  #find({ place, key, all }: EncodedWhere): RowState | undefined {
-    const row = this.#indexes[place]?.get(key);
+  #find({ keyIndex, key, all }: EncodedWhere): RowState | undefined {
+    const row = this.#indexes[keyIndex]?.get(key);
     if (row === undefined) return undefined;
     for (const { column, text, not } of all) if ((row.values[column] === text) === not) return undefined;
     return row;
@@ -125,14 +125,14 @@ export class TableFold {
   }
 
   #index(row: RowState): void {
-    for (const [place, index] of this.#indexes.entries()) {
-      const key = keyText(this.#table, place, row.values);
+    for (const [keyIndex, index] of this.#indexes.entries()) {
+      const key = keyText(this.#table, keyIndex, row.values);
       if (index.has(key)) throw new CannotFold('a unique key is taken');
       index.set(key, row);
     }
   }
 
   #unindex(row: RowState): void {
-    for (const [place, index] of this.#indexes.entries()) index.delete(keyText(this.#table, place, row.values));
+    for (const [keyIndex, index] of this.#indexes.entries()) index.delete(keyText(this.#table, keyIndex, row.values));
   }
 }

@@ -5,27 +5,27 @@ import { quoteColumn } from '../../read-model/row-text.ts';
 import type { TableInfo } from '../../read-model/table-info.ts';
 import { type EncodedWrite, keyText, type TextRow } from './encode-write.ts';
 
-/** For each unique key of a table, the distinct values of it that a page's statements name, column by column. */
+/** For each unique key of a table, the distinct values that a page's statements name; a value is the texts of its columns. */
 type TouchedKeys = readonly (readonly (readonly string[])[])[];
 
-/** Which keys a page's statements name; a row that has none of them cannot be met by any statement. */
+/** The keys that a page's statements name. No statement can affect a row that has none of them. */
 function touchedKeys(table: TableInfo, writes: readonly EncodedWrite[]): TouchedKeys {
   const seen = table.keys.map(() => new Map<string, readonly string[]>());
   for (const write of writes) {
     if (write.kind !== 'insert') {
-      seen[write.where.place]?.set(write.where.key, write.where.texts);
+      seen[write.where.keyIndex]?.set(write.where.key, write.where.texts);
       continue;
     }
-    for (const [place, key] of table.keys.entries()) {
-      const text = keyText(table, place, write.row);
+    for (const [keyIndex, key] of table.keys.entries()) {
+      const text = keyText(table, keyIndex, write.row);
       const texts = key.length === 1 ? [text] : key.map((column) => write.row[column] ?? '');
-      seen[place]?.set(text, texts);
+      seen[keyIndex]?.set(text, texts);
     }
   }
   return seen.map((keys) => [...keys.values()]);
 }
 
-/** The rows of the database that the statements can meet, whole; one query per unique key, all sent at once. */
+/** Reads the stored rows that the statements can affect, with one query per unique key. The queries are sent together. */
 export async function readTouchedRows(
   tx: Tx,
   table: TableInfo,
@@ -34,8 +34,8 @@ export async function readTouchedRows(
   const touched = touchedKeys(table, writes);
   const selected = table.columns.map(({ name }) => `t.${quoteColumn(name)}::text`).join(', ');
   const results = await Promise.all(
-    table.keys.map(async (key, place) => {
-      const values = touched[place] ?? [];
+    table.keys.map(async (key, keyIndex) => {
+      const values = touched[keyIndex] ?? [];
       if (values.length === 0) return [];
       const columns = key.map((column) => table.columns[column]);
       const arrays = columns.map((column, index) => `$${index + 1}::${column?.type}[]`).join(', ');
@@ -51,7 +51,7 @@ export async function readTouchedRows(
         .values();
     }),
   );
-  // A row may have been found by several of its keys.
+  // Several queries may have found the same row.
   const rows = new Map<string, TextRow>();
   for (const row of results.flat() as readonly TextRow[]) rows.set(keyText(table, 0, row), row);
   return [...rows.values()];

@@ -7,9 +7,8 @@ import type { TextRow } from './encode-write.ts';
 import type { Difference } from './table-fold.ts';
 
 /**
- * Writes what a page changes in one table, in at most one DELETE, one UPDATE per set of columns, and one INSERT. In this
- * order: a row that comes back under other keys must be gone before it is inserted.
- * All are sent at once; the first error rejects.
+ * Writes the difference that a page makes in one table, with at most one DELETE, one UPDATE per set of columns, and one
+ * INSERT, sent together. The order matters: a row with a new key must be deleted before it is inserted again.
  */
 export async function writeDifference(tx: Tx, table: TableInfo, difference: Difference): Promise<void> {
   const { remove, change, insert } = difference;
@@ -39,7 +38,7 @@ export async function writeDifference(tx: Tx, table: TableInfo, difference: Diff
   await settleAll(sent);
 }
 
-/** Waits for all of them, so that none is left to reject unseen. */
+/** Waits for every statement, so that no rejection stays unhandled. @throws the first error, in the order sent */
 async function settleAll(sent: readonly Promise<unknown>[]): Promise<void> {
   const failed = (await Promise.allSettled(sent)).find((result) => result.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
@@ -49,7 +48,7 @@ function namesOf(table: TableInfo, columns: readonly number[]): readonly string[
   return columns.map((column) => quoteColumn(table.columns[column]?.name ?? ''));
 }
 
-/** Arrays of arrays would be taken apart down to the last element, so those are sent as text, row by row. */
+/** `unnest` splits an array of arrays down to its elements, so the values of an array column are sent as text. */
 function isArray(table: TableInfo, column: number): boolean {
   return table.columns[column]?.type.endsWith('[]') === true;
 }

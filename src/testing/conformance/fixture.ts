@@ -1,10 +1,11 @@
 import { AssertionError } from 'node:assert';
 import { deepEqual } from 'node:assert/strict';
+import { lookup } from '../../core/compound-statements.ts';
 import type { FailedEvent, RunMode, RunOutcome } from '../../core/port.ts';
 import { defineProjection, type Projection } from '../../core/projection.ts';
 import type { StandardSchema } from '../../core/standard-schema.ts';
 import type { Row, Statement } from '../../core/statement.ts';
-import { lookup, upsert } from '../../core/statements.ts';
+import { upsert } from '../../read-model/statements/upsert-statement.ts';
 import type { Backend } from '../backend.ts';
 import { compareRows } from '../compare.ts';
 import { createCompletion, type TestEvent } from '../test-event.ts';

@@ -1,5 +1,6 @@
 import { deepEqual, equal } from 'node:assert/strict';
-import { create, upsert } from '../../core/statements.ts';
+import { create } from '../../read-model/statements/create-statement.ts';
+import { upsert } from '../../read-model/statements/upsert-statement.ts';
 import { type ConformanceCase, expectFailed, labels, openFixture, things } from './fixture.ts';
 
 /** The operations of a projection: positions, failures, pauses, resets. */

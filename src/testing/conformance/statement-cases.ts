@@ -1,11 +1,16 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { not } from '../../core/changes.ts';
+import { multi, none } from '../../core/compound-statements.ts';
 import type { Row, Statement } from '../../core/statement.ts';
-import { copy, create, multi, none, remove, update, upsert } from '../../core/statements.ts';
 import { arrayAppend } from '../../read-model/column-changes/array-append.ts';
 import { arrayIntersect } from '../../read-model/column-changes/array-intersect.ts';
 import { arrayRemove } from '../../read-model/column-changes/array-remove.ts';
 import { increment } from '../../read-model/column-changes/increment.ts';
+import { copy } from '../../read-model/statements/copy-statement.ts';
+import { create } from '../../read-model/statements/create-statement.ts';
+import { remove } from '../../read-model/statements/remove-statement.ts';
+import { update } from '../../read-model/statements/update-statement.ts';
+import { upsert } from '../../read-model/statements/upsert-statement.ts';
 import { type ConformanceCase, expectFailed, labels, openFixture } from './fixture.ts';
 
 const A = { id: 'a', name: 'Ann', size: 1, note: null };

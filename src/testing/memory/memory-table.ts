@@ -1,8 +1,9 @@
 import { isChange, isNot } from '../../core/changes.ts';
 import type { TableShape } from '../../core/projection.ts';
-import type { Changes, ColumnValue, Copy, Row, Where } from '../../core/statement.ts';
+import type { Changes, ColumnValue, Row, Where } from '../../core/statement.ts';
 import { changeDefinition } from '../../read-model/column-changes/change-registry.ts';
 import { plain, textOf } from '../../read-model/plain-value.ts';
+import type { StoredRows } from '../../read-model/statements/statement-definition.ts';
 
 /** An error with the SQLSTATE that PostgreSQL would report. */
 class StatementRefused extends Error {
@@ -23,7 +24,7 @@ type Undo = () => void;
  * A table with its declared keys: rows are found by each key, and no two rows have the same values of one. Every change
  * is recorded in `journal`, so that the changes of an event that fails can be undone.
  */
-export class MemoryTable {
+export class MemoryTable implements StoredRows {
   readonly name: string;
   readonly #keys: readonly (readonly string[])[];
   /** One index per key, the primary key first: the text of the key's values to the row. A key with a NULL equals no other. */
@@ -54,8 +55,17 @@ export class MemoryTable {
     return found !== undefined && matches(found, where) ? [found] : [];
   }
 
-  insert(values: Row, onConflict: 'fail' | 'keep'): void {
-    this.#insert(plainRow(values), onConflict);
+  insert(values: Changes, onConflict: 'fail' | 'keep' | readonly string[]): void {
+    if (typeof onConflict === 'string') {
+      this.#insert(applyChanges({}, values), onConflict);
+      return;
+    }
+    const keyIndex = this.#indexOfKey(onConflict);
+    const fresh = applyChanges({}, values);
+    this.#checkPrimaryKey(fresh);
+    const found = this.#indexes[keyIndex]?.get(this.#keyText(keyIndex, fresh) ?? '');
+    if (found === undefined) this.#insert(fresh, 'fail');
+    else this.#overwrite(found, applyChanges(found, values));
   }
 
   #insert(row: MutableRow, onConflict: 'fail' | 'keep'): void {
@@ -65,34 +75,20 @@ export class MemoryTable {
     else if (onConflict === 'fail') throw duplicateKey(this.name, clash);
   }
 
-  upsert(values: Changes, conflict: readonly string[]): void {
-    const keyIndex = this.#indexOfKey(conflict);
-    const fresh = applyChanges({}, values);
-    this.#checkPrimaryKey(fresh);
-    const found = this.#indexes[keyIndex]?.get(this.#keyText(keyIndex, fresh) ?? '');
-    if (found === undefined) this.#insert(fresh, 'fail');
-    else this.#overwrite(found, applyChanges(found, values));
-  }
-
   update(set: Changes, where: Where): void {
     for (const row of this.matching(where)) this.#overwrite(row, applyChanges(row, set));
   }
 
-  /** All rows are read before the first is written, and none may be written twice. */
-  copy({ from, to, set, where, conflict }: Copy): void {
+  upsertAll(rows: readonly Readonly<Record<string, unknown>>[], conflict: readonly string[]): void {
     const keyIndex = this.#indexOfKey(conflict);
-    const made = this.matching(where).map((row) => ({
-      ...Object.fromEntries(to.map((column, index) => [column, row[from[index] ?? ''] ?? null])),
-      ...plainRow(set),
-    }));
     const written = new Set<string>();
-    for (const row of made) {
+    for (const row of rows.map((values) => plainRow(values as Row))) {
       this.#checkPrimaryKey(row);
       const key = this.#keyText(keyIndex, row);
       if (key !== null && written.has(key))
         throw new StatementRefused(
           '21000',
-          `copy would write the row (${conflict.join(', ')}) of "${this.name}" twice`,
+          `one statement writes the row (${conflict.join(', ')}) of "${this.name}" twice`,
         );
       if (key !== null) written.add(key);
       const found = this.#indexes[keyIndex]?.get(key ?? '');

@@ -5,6 +5,7 @@ import type { Lookup } from '../../core/statement.ts';
 import { checkedEvent } from '../../projector/checked-event.ts';
 import { type FlatStatement, flattenStatements } from '../../projector/flatten.ts';
 import { lookupMissed } from '../../projector/lookups.ts';
+import { writeDefinition } from '../../read-model/statements/statement-registry.ts';
 import { MemoryTable } from './memory-table.ts';
 
 /** Resolves a look-up: the text that it found, or null for a miss that the look-up allows. It throws for any other miss. */
@@ -47,31 +48,12 @@ export class MemoryTables {
 
   #run(statement: FlatStatement, resolve: Resolve): void {
     const table = this.table(statement.table);
-    switch (statement.kind) {
-      case 'create':
-        table.insert(statement.values, statement.onConflict);
-        return;
-      case 'upsert':
-        table.upsert(statement.values, statement.conflict);
-        return;
-      case 'update':
-        table.update(statement.set, statement.where);
-        return;
-      case 'remove':
-        table.remove(statement.where);
-        return;
-      case 'copy':
-        table.copy(statement);
-        return;
-      case 'lookup': {
-        const found = resolve(statement, () => find(table, statement));
-        if (found !== null) for (const next of flattenStatements(statement.use(found))) this.#run(next, resolve);
-        return;
-      }
-      default:
-        // A new kind of statement does not compile until it is implemented here.
-        statement satisfies never;
+    if (statement.kind !== 'lookup') {
+      writeDefinition(statement).inMemory(statement, table);
+      return;
     }
+    const found = resolve(statement, () => find(table, statement));
+    if (found !== null) for (const next of flattenStatements(statement.use(found))) this.#run(next, resolve);
   }
 }
 

@@ -40,14 +40,14 @@ describe('a value whose text is certain', () => {
   });
 });
 
-// Seen red with: any day remembered as a valid one.
-test('a day that there is not is in doubt however often it comes, also right after one that there is', () => {
+// Seen red with: every day cached as valid.
+test('an invalid day is uncertain each time, also right after a valid one', () => {
   const days = ['2026-02-28', '2026-02-30', '2026-02-30', '2026-02-28'];
   expect(days.map((day) => encode('date', day))).toEqual(['2026-02-28', undefined, undefined, '2026-02-28']);
 });
 
-/** Runs in order, where PostgreSQL itself decides. */
-describe('a value that is in doubt', () => {
+/** Its page runs in order, and PostgreSQL decides. */
+describe('an uncertain value', () => {
   // Seen red with: the patterns without `^`, without `$`; each comparison of a month, day, hour, minute and second left out.
   test.each<[string, ColumnValue]>([
     ['uuid', `{${UUID}}`],
@@ -55,7 +55,7 @@ describe('a value that is in doubt', () => {
     ['uuid', `0${UUID}`],
     ['uuid', UUID.replaceAll('-', '')],
     ['uuid', 7],
-    // A list of one reads like what is in it.
+    // As text, a list of one value is that value.
     ['uuid', [UUID]],
     ['int4', ['7']],
     ['date', ['2026-04-01']],
@@ -118,19 +118,19 @@ describe('a value that is in doubt', () => {
     ['jsonb', 'half \ud83c'],
     ['jsonb', ['half \udfff']],
     ['json', '\u0000'],
-    // In words, which the pattern takes for the escape.
+    // A backslash in the text itself, which the pattern takes for the escape.
     ['jsonb', 'a \\u0000'],
     ['hstore', 'x'],
   ])('is left to PostgreSQL: %s %s', (type, value) => {
     expect(encode(type, value)).toBe(undefined);
   });
 
-  test('is one of a type that is not plain', () => {
+  test('is any value of a type that is not plain', () => {
     expect(encode(null, 'x')).toBe(undefined);
   });
 });
 
-test('an integer is its own text to the ends of its range, however it is given', () => {
+test('an integer has its own text up to the limits of its type, as a bigint and as text', () => {
   for (const [type, bits] of [
     ['int2', 15n],
     ['int4', 31n],
@@ -145,7 +145,7 @@ test('an integer is its own text to the ends of its range, however it is given',
   }
 });
 
-test('every day of the calendar is a date, and nothing beside', () => {
+test('every day of the calendar is a date', () => {
   const day = fc.date({ min: new Date('0001-01-01'), max: new Date('9999-12-31'), noInvalidDate: true });
   fc.assert(
     fc.property(day, (date) => {

@@ -12,7 +12,7 @@ const column = (name: string, plainType: string | null, more: Partial<ColumnInfo
   ...more,
 });
 
-/** A table as the catalogue describes it: two unique keys, the second one of two columns, and what may be NULL. */
+/** A table as the catalog describes it: two unique keys, the second of two columns, and two columns that may be NULL. */
 export function personTable(more: readonly ColumnInfo[] = []): TableInfo {
   const columns = [
     column('id', 'int4', { notNull: true }),
