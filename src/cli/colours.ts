@@ -9,5 +9,10 @@ const coloured: Paint = (colour, text) => `\x1b[${CODES[colour]}m${text}\x1b[0m`
 
 /** Colours on a terminal only: a file or a pipe gets plain text. Any value of `NO_COLOR` turns them off (no-color.org). */
 export function painter({ isTTY }: Output, env: Readonly<Record<string, string | undefined>>): Paint {
-  return isTTY === true && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb' ? coloured : plain;
+  return isTTY === true && hasColours(env) ? coloured : plain;
+}
+
+/** Whether a terminal gets colours. */
+export function hasColours(env: Readonly<Record<string, string | undefined>>): boolean {
+  return (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb';
 }

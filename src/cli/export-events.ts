@@ -5,6 +5,7 @@ import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { EngineError } from '../core/errors.ts';
 import type { EventText } from '../event-store/raw-events.ts';
+import { diskError, INCOMPLETE } from './disk-errors.ts';
 
 type Context = { readonly cwd: string; readonly signal: AbortSignal };
 type Pages = AsyncIterable<readonly EventText[]>;
@@ -29,20 +30,21 @@ export function exportLine(event: EventText): string {
 /**
  * Writes the events to a stream, at the speed of its reader. The stream stays open.
  * @returns the number of events; null when the reader closed the pipe (`| head`)
+ * @throws EngineError DISK_FULL
  */
 export async function exportTo(stream: Writable, pages: Pages, signal: AbortSignal): Promise<number | null> {
   try {
     return await write(stream, pages, { signal, end: false });
   } catch (error) {
     if (codeOf(error) === 'EPIPE') return null;
-    throw error;
+    throw diskError(error, 'stdout', INCOMPLETE) ?? error;
   }
 }
 
 /**
  * Writes the events to a file that exists only when it is complete: half an export looks like a whole one.
  * @returns the number of events
- * @throws EngineError CONFIG_FILE
+ * @throws EngineError CONFIG_FILE, DISK_FULL
  */
 export async function exportToFile(file: string, pages: Pages, context: Context): Promise<number> {
   return await replaceFile(file, context, async (handle, flush) => {
@@ -50,7 +52,7 @@ export async function exportToFile(file: string, pages: Pages, context: Context)
   });
 }
 
-/** Writes a text to a file that exists only when it is complete. @throws EngineError CONFIG_FILE */
+/** Writes a text to a file that exists only when it is complete. @throws EngineError CONFIG_FILE, DISK_FULL */
 export async function writeWholeFile(file: string, text: string, context: Context): Promise<void> {
   await replaceFile(file, context, async (handle, flush) => {
     await handle.writeFile(text);
@@ -75,8 +77,17 @@ async function replaceFile<T>(
     if (replaced) await rename(temporary, path);
     return filled;
   } catch (error) {
-    if (replaced) await rm(temporary, { force: true });
-    throw error;
+    // On a disk that fails the removal can fail too; the first error says more.
+    const removed =
+      replaced &&
+      (await rm(temporary, { force: true }).then(
+        () => true,
+        () => false,
+      ));
+    throw (
+      diskError(error, path, removed ? leftOf(found !== null) : replaced ? `${temporary} is incomplete` : INCOMPLETE) ??
+      error
+    );
   }
 }
 
@@ -105,7 +116,13 @@ async function openFile(temporary: string, flags: 'w' | 'wx', path: string): Pro
   return await open(temporary, flags).catch((error: unknown) => refuse(path, error));
 }
 
+function leftOf(existed: boolean): string {
+  return existed ? 'it is as it was before' : 'nothing was left there';
+}
+
 function refuse(file: string, error: unknown): never {
+  const full = diskError(error, file, 'nothing was written');
+  if (full !== null) throw full;
   const reason = codeOf(error) === 'ENOENT' ? 'its folder is not there' : String(codeOf(error) ?? error);
   throw new EngineError('CONFIG_FILE', { file, reason }, { cause: error });
 }

@@ -56,11 +56,11 @@ export function repainter(stdout: Output): (text: string) => void {
 }
 
 /**
- * A reader that went away (`| head`) must not end a process that has more to do.
- * @returns aborted once one of these streams can no longer be written
+ * A reader that went away (`| head`) must not end a process that has more to do, nor a disk that is full.
+ * @returns aborted once one of these streams can no longer be written; the reason is the error
  */
 export function survivePipes(streams: readonly NodeJS.WritableStream[]): AbortSignal {
   const gone = new AbortController();
-  for (const stream of streams) stream.on('error', () => gone.abort());
+  for (const stream of streams) stream.on('error', (error) => gone.abort(error));
   return gone.signal;
 }

@@ -127,6 +127,7 @@ const CATALOGUE = {
   APPEND_INVALID: 'the event cannot be stored: {reason}',
   CONFIG_INVALID: '{setting}: {reason}',
   CONFIG_FILE: 'cannot use {file}: {reason}',
+  DISK_FULL: '{file} could not be written: {reason}; {left}',
   PORT_IN_USE: 'port {port} on {host} is in use: stop the other process or set PORT (0 picks a free one)',
   BIND_NEEDS_TOKEN: 'HOST {host} can be reached from other machines: set PROJECTIONIST_TOKEN as well',
   DAEMON_UNREACHABLE: 'no daemon answers at {url}: start it with `npm start`, or set PROJECTIONIST_URL',

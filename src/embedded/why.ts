@@ -38,6 +38,8 @@ export function whyFolder(error: unknown): string | null {
     case 'ENOSPC':
     case 'EDQUOT':
       return `no space left for ${what}: free some`;
+    case 'EIO':
+      return `the disk of ${what} reports an error (EIO): check the disk, or start in another folder`;
     case 'ENOTDIR':
     case 'EEXIST':
       return `${what} is a file where a folder is needed: move it away`;

@@ -78,10 +78,15 @@ it('ends without an error when its reader closes the pipe, and closes its source
 });
 
 it('throws any other error of the stream, and of its source', async () => {
-  const full = new Writable({
-    write: (_chunk, _encoding, done) => done(Object.assign(new Error('no space left'), { code: 'ENOSPC' })),
-  });
-  await expect(exportTo(full, pagesOf().pages, NEVER)).rejects.toThrow('no space left');
+  const failing = (code: string) =>
+    new Writable({ write: (_chunk, _encoding, done) => done(Object.assign(new Error('in the way'), { code })) });
+  await expect(exportTo(failing('EBADF'), pagesOf().pages, NEVER)).rejects.toThrow('in the way');
+  for (const code of ['ENOSPC', 'EDQUOT', 'EFBIG', 'EIO']) {
+    await expect(exportTo(failing(code), pagesOf().pages, NEVER), code).rejects.toMatchObject({
+      code: 'DISK_FULL',
+      message: expect.stringMatching(/^stdout could not be written: .*; what was written is incomplete$/),
+    });
+  }
   const sink = new Writable({ write: (_chunk, _encoding, done) => done() });
   const broken = (async function* () {
     yield [eventText(1n)];

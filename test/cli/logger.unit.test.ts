@@ -52,6 +52,19 @@ describe('the log', () => {
     expect(text).toContain('postgres://user:[redacted]@db/app');
   });
 
+  // Seen red with: `pretty` applied to the line as it was before the redaction.
+  it('is a line for a person where it is readable, with its fields, and without a secret', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'logger-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const fd = openSync(join(folder, 'log'), 'w');
+    const log = createLogger({ level: 'info', secrets: ['canary-token'], fd, readable: true, colours: false });
+    log.warn({ name: 'band', token: 'a-key', header: 'canary-token' }, 'it halts');
+    closeSync(fd);
+    const text = await readFile(join(folder, 'log'), 'utf8');
+    expect(text).toMatch(/^\[\d\d:\d\d:\d\d\] WARN \(band\): it halts \{.*"header":"\[redacted\]".*\}\n$/);
+    expect(text).not.toMatch(/canary|a-key|pid/);
+  });
+
   it('does not redact a short secret, which occurs in ordinary words', async () => {
     expect(await logged(['a'], (log) => log.info('banana'))).toContain('banana');
   });
@@ -71,11 +84,37 @@ describe('the log', () => {
     closeSync(fd);
   });
 
-  it.skipIf(!existsSync('/dev/full'))('survives a full disk', async () => {
-    const fd = openSync('/dev/full', 'w');
-    const log = createLogger({ level: 'info', secrets: [], fd });
-    for (let line = 0; line < 100; line += 1) log.info('into nothing');
-    await new Promise(setImmediate);
-    closeSync(fd);
-  });
+  // Seen red with: the listener on 'drop' left out (0 lines); the one on 'write' left out (nothing is said).
+  it.skipIf(!existsSync('/dev/full'))(
+    'survives a full disk, says so once, and later how many lines are lost',
+    async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'logger-'));
+      onTestFinished(() => rm(folder, { recursive: true }));
+      const fd = openSync('/dev/full', 'w');
+      const lost: unknown[] = [];
+      const log = createLogger({
+        level: 'info',
+        secrets: [],
+        fd,
+        onLost: (error) => lost.push(Reflect.get(error, 'code')),
+      });
+      log.info('kept');
+      for (let line = 0; line < 3; line += 1) log.info('x'.repeat(1024 * 1024));
+      expect(lost).toEqual(['ENOSPC']);
+      // The same descriptor, on a disk with space.
+      const file = join(folder, 'log');
+      closeSync(fd);
+      expect(openSync(file, 'w')).toBe(fd);
+      log.info('again');
+      await new Promise(setImmediate);
+      await new Promise(setImmediate);
+      const lines = (await readFile(file, 'utf8'))
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line));
+      closeSync(fd);
+      expect(lines.map(({ msg }) => msg)).toEqual(['kept', 'again', expect.stringContaining('are lost')]);
+      expect(lines.at(-1)).toMatchObject({ level: 40, lines: 3 });
+    },
+  );
 });

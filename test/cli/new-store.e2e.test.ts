@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { killAll, PACKAGE_URL, projectionist, startProjections, untilSaid } from '../support/command.ts';
+import { killAll, MAIN, PACKAGE_URL, projectionist, run, startProjections, untilSaid } from '../support/command.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 const CONFIG = `
@@ -92,4 +92,17 @@ test('an import that creates the store says so on stderr, and the next one does 
     /^projectionist: schema public of database \w+ had no event store: created a new, empty one\n$/,
   );
   expect(await projectionist(['import', '-'], at)).toMatchObject({ code: 0, err: '' });
+});
+
+// Seen red with: `readable` always false.
+test.skipIf(process.platform !== 'linux')('where stderr is a terminal the log is lines for a person', async () => {
+  await using empty = await createTestDatabase();
+  const command = `${process.execPath} ${MAIN} start --config projectionist.config.js`;
+  const env = { DATABASE_URL: empty.url, NO_COLOR: '1' };
+  const daemon = run('script', ['-qefc', command, '/dev/null'], { cwd: folder, env });
+  await untilSaid(daemon, /1 live, 0 failed, 0 paused/);
+  expect(daemon.out()).toMatch(/^\[\d\d:\d\d:\d\d\] WARN: schema public of database \w+ had no event store/m);
+  expect(daemon.out()).not.toContain('{"level"');
+  process.kill(-(daemon.child.pid ?? 0), 'SIGTERM');
+  await daemon.ended;
 });

@@ -1,8 +1,9 @@
 import { describeError } from '../../core/describe-error.ts';
 import type { Log } from '../../core/log.ts';
 import { type DaemonFile, daemonFilePath, otherDaemonIn, removeDaemonFile, writeDaemonFile } from '../daemon-file.ts';
+import { diskError } from '../disk-errors.ts';
 
-/** Milliseconds between two attempts to write the file while another daemon has it. */
+/** Milliseconds between two attempts to write the file while another daemon has it, or its disk is full. */
 const TRY_AGAIN_MS = 5_000;
 const BY_ADDRESS = 'commands reach this one by PROJECTIONIST_URL and PROJECTIONIST_TOKEN';
 
@@ -25,8 +26,11 @@ export async function announceDaemon(
 ): Promise<() => Promise<void>> {
   const file = daemonFilePath(folder);
 
-  /** @returns false while another daemon has it */
-  async function announce(onOther: (other: DaemonFile) => void): Promise<boolean> {
+  /** @returns false while another daemon has it, or its disk takes nothing: both can pass */
+  async function announce(
+    onOther: (other: DaemonFile) => void,
+    onFull: (reason: string) => void = () => undefined,
+  ): Promise<boolean> {
     try {
       const other = await otherDaemonIn(folder, own);
       if (other !== null) {
@@ -35,9 +39,16 @@ export async function announceDaemon(
       }
       await writeDaemonFile(folder, own);
     } catch (error) {
-      log.warn({ file, reason: describeError(error), control: own.url }, `daemon.json was not written: ${BY_ADDRESS}`);
+      const full = diskError(error, file, 'the daemon goes on without it, and tries again');
+      if (full === null) warnUnwritten(describeError(error));
+      else onFull(full.message);
+      return full === null;
     }
     return true;
+  }
+
+  function warnUnwritten(reason: string): void {
+    log.warn({ file, reason, control: own.url }, `daemon.json was not written: ${BY_ADDRESS}`);
   }
 
   let last = announce(({ pid, url }) => {
@@ -45,7 +56,7 @@ export async function announceDaemon(
       { file, other: { pid, url }, control: own.url },
       `another daemon of this folder has daemon.json until it ends: ${BY_ADDRESS}`,
     );
-  });
+  }, warnUnwritten);
   let timer: NodeJS.Timeout | undefined;
   let withdrawn = false;
   const again = (): void => {

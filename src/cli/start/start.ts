@@ -15,7 +15,9 @@ import { describeAddress } from '../../postgres/pool.ts';
 import { HandlerBoard } from '../../projector/handler-board.ts';
 import type { HandlerOrigin } from '../../projector/handler-origin.ts';
 import { publisher } from '../../publisher/publisher.ts';
+import { hasColours } from '../colours.ts';
 import { type OpenedDatabase, openDatabase } from '../database.ts';
+import { diskError } from '../disk-errors.ts';
 import { stateFolder } from '../find-client.ts';
 import type { StartOptions } from '../verbs/start-verb.ts';
 import type { CommandContext, ExitCode } from '../verbs/verb.ts';
@@ -32,6 +34,8 @@ import { startWatchdog } from './watchdog.ts';
 type Log = ReturnType<typeof createLogger>;
 type Closer = () => Promise<void>;
 
+const GOES_ON = 'the daemon goes on';
+
 /**
  * Starts the database, the daemon and the control API, writes the progress of catching up to stdout, and runs until a
  * signal. Everything opened is closed in reverse order, also when a later part cannot start.
@@ -45,7 +49,20 @@ export async function start(options: StartOptions, context: CommandContext): Pro
     const reason = 'is not set, and NODE_ENV is production: a private PostgreSQL is for trying things out';
     throw new EngineError('CONFIG_INVALID', { setting: 'DATABASE_URL', reason });
   }
-  const log = createLogger({ level: config.logLevel, secrets: secretsOf(config) });
+  const { outputGone, terminal } = context;
+  const log = createLogger({
+    level: config.logLevel,
+    secrets: secretsOf(config),
+    colours: hasColours(context.env),
+    onLost: (error) => {
+      const full = diskError(error, 'the log on stderr', GOES_ON);
+      if (full !== null && !outputGone.aborted) terminal.stdout.write(`${full.message}\n`);
+    },
+  });
+  outputGone.addEventListener('abort', () => {
+    const full = diskError(outputGone.reason, 'stdout', GOES_ON);
+    if (full !== null) log.warn({ reason: full.message }, 'the progress on stdout is lost');
+  });
   for (const one of withoutEffect) log.warn(one, 'a setting has no effect');
   log.debug({ config: redactedConfig(config), file: file.file }, 'daemon.config');
 
