@@ -117,7 +117,11 @@ export const projectionMachine = projectionParts.createMachine({
             onDone: [
               ...wantedFirst.map((transition) => ({ ...transition, actions: done('RESUME') }) as const),
               // It was halted before it was paused.
-              { guard: stored('halted'), target: '#projection.failed.halted', actions: done('RESUME') },
+              {
+                guard: stored('halted'),
+                target: '#projection.failed.halted',
+                actions: [{ type: 'noteDetail', params: { detail: null } }, done('RESUME')],
+              },
               { target: '#projection.catching-up', actions: ['goingWell', done('RESUME')] },
             ],
             onError: [

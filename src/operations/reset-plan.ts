@@ -30,7 +30,8 @@ export function planReset(name: string, known: readonly Projection[], reached: r
   const refuse = (reason: string) => new EngineError('RESET_REFUSED', { name, reason });
   const unowned = reached.find(({ projection }) => projection === null);
   if (unowned !== undefined) throw refuse(unownedReason(unowned));
-  const names = new Set(reached.map(({ projection }) => projection));
+  // Also if none of its tables exists, which `expectTables` reports.
+  const names = new Set([name, ...reached.map(({ projection }) => projection)]);
   const projections = known.filter((one) => names.has(one.name)).sort((a, b) => (a.name < b.name ? -1 : 1));
   const byDefault = new Set(projections.filter(({ reset }) => reset === null).map((one) => one.name));
 

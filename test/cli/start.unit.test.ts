@@ -28,7 +28,8 @@ it.each([{}, { DATABASE_URL: '' }])(
       start(options, capturedContext({ cwd, env: { NODE_ENV: 'production', ...env } })),
     ).rejects.toMatchObject({
       code: 'CONFIG_INVALID',
-      message: 'DATABASE_URL: is not set, and NODE_ENV is production: a private PostgreSQL is for trying things out',
+      message:
+        'DATABASE_URL: is not set, and NODE_ENV is production: a private PostgreSQL is for trying things out, so set it to the address of the database',
     });
     expect(await readdir(cwd)).toEqual(['projectionist.config.mjs']);
   },

@@ -165,6 +165,16 @@ test('a projection that got PAUSE twice continues after one RESUME', async () =>
   expect(leaf).toBe('catching-up.working');
 });
 
+// Seen red with: no `noteDetail` in the RESUME of a halted one (its detail was then "paused by an operator").
+test('a halted projection that was paused has no detail of the pause after RESUME', async () => {
+  const rig = createRig();
+  for (const happening of [...LIVE, 'PAUSE', 'setPaused:paused'] as const) await happen(rig, happening);
+  expect(rig.actor.getSnapshot().context.detail).toBe('paused by an operator');
+  for (const happening of ['RESUME', 'setPaused:halted'] as const) await happen(rig, happening);
+  expect(leafOf(rig)).toBe('failed.halted');
+  expect(rig.actor.getSnapshot().context.detail).toBeNull();
+});
+
 test('only the start of a process attempts a halted event; coming back from standby does not', async () => {
   expect(await runSteps('START', 'open:halted')).toMatchObject({ leaf: 'failed.attempting' });
   // The start has not succeeded yet.

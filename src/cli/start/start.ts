@@ -46,7 +46,8 @@ export async function start(options: StartOptions, context: CommandContext): Pro
   const withoutEffect = settingsWithoutEffect(context.env);
   checkBind(config.host, config.token);
   if (config.databaseUrl === null && context.env['NODE_ENV'] === 'production') {
-    const reason = 'is not set, and NODE_ENV is production: a private PostgreSQL is for trying things out';
+    const reason =
+      'is not set, and NODE_ENV is production: a private PostgreSQL is for trying things out, so set it to the address of the database';
     throw new EngineError('CONFIG_INVALID', { setting: 'DATABASE_URL', reason });
   }
   const { outputGone, terminal } = context;

@@ -33,7 +33,7 @@ export const sendVerb = defineVerb<SendVerbOptions>({
       .action(async (name: string, given: string, { wait, json }: { wait: boolean; json: boolean }) => {
         const event = OPERATOR_EVENTS.find((one) => one === given);
         if (event === undefined)
-          return command.error(`error: no event '${given}': use one of ${OPERATOR_EVENTS.join(', ')}`);
+          return command.error(`error: no event '${given}': use one of ${SENDABLE.map((one) => one.name).join(', ')}`);
         if (!SENDABLE.some((one) => one.name === event)) {
           return command.error(
             `error: ${event} needs a position and a reason: use ${event.toLowerCase()} NAME --position P --reason TEXT`,
