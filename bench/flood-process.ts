@@ -4,11 +4,11 @@ import { connect } from 'amqplib';
  * Publishes pushes from its own process, as fast as the broker confirms them. Arguments: URL, exchange, number of pushes.
  * The exchange '' leads to a queue without a consumer, with the same bound as that of a daemon.
  */
-const [url = '', heard = '', count = '0'] = process.argv.slice(2);
+const [url = '', bound = '', count = '0'] = process.argv.slice(2);
 const connection = await connect(url);
 const channel = await connection.createConfirmChannel();
-const unheard = await channel.assertQueue('', { exclusive: true, maxLength: 1000 });
-const [exchange, key] = heard === '' ? ['', unheard.queue] : [heard, 'domain.Band.BandCreated'];
+const unbound = await channel.assertQueue('', { exclusive: true, maxLength: 1000 });
+const [exchange, key] = bound === '' ? ['', unbound.queue] : [bound, 'domain.Band.BandCreated'];
 for (let at = 1; at <= Number(count); at += 1) {
   const body = Buffer.from(`{"position":"${at}"}`);
   const room = channel.publish(exchange, key, body, { persistent: true });

@@ -41,7 +41,7 @@ export async function inspectPart(server: BenchServer, scale: Scale): Promise<Pa
       return rateSeen;
     },
   ]);
-  const [bare, kept, told] = await loads(rounds, log);
+  const [bare, kept, read] = await loads(rounds, log);
   const off: Figure = { label: 'catch-up, nobody looks', unit: 'events/s', rounds: without };
   const on: Figure = { label: 'catch-up, a hub and one client', unit: 'events/s', rounds: within };
   const above = (label: string, values: readonly number[]): Figure => ({
@@ -59,21 +59,21 @@ export async function inspectPart(server: BenchServer, scale: Scale): Promise<Pa
       ratio('with / without', on, off, TARGETS.inspected),
       { label: `${PROJECTIONS} machines, an observer that does nothing`, unit: '% of a core', rounds: bare },
       above('the hub, nobody reads', kept),
-      above('the hub, one client reads', told),
+      above('the hub, one client reads', read),
     ],
   };
 }
 
 async function loads(rounds: number, log: Scale['log']) {
   await using kept = await openInspected();
-  await using told = await openInspected();
-  await told.read();
+  await using inspected = await openInspected();
+  await inspected.read();
   return await interleave(rounds, log, 'inspect, load', [
     () => loadOf(PROJECTIONS, SECONDS, () => undefined),
     () => loadOf(PROJECTIONS, SECONDS, kept.observe),
     async () => {
-      const load = await loadOf(PROJECTIONS, SECONDS, told.observe);
-      told.assertRead();
+      const load = await loadOf(PROJECTIONS, SECONDS, inspected.observe);
+      inspected.assertRead();
       return load;
     },
   ]);

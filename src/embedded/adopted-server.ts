@@ -35,7 +35,7 @@ export class AdoptedServer implements Server {
   }
 }
 
-/** Whether somebody answers where our connections would go: the socket's folder is named after the data folder. */
+/** Whether a server answers at the socket of this data folder: the socket's folder is named after the data folder. */
 export async function canAdopt({ host, port }: Address): Promise<boolean> {
   const socket =
     process.platform === 'win32' ? createConnection(port, host) : createConnection(join(host, `.s.PGSQL.${port}`));

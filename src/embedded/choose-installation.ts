@@ -35,7 +35,7 @@ interface Candidate {
 /**
  * The platform package if it runs here, else a PostgreSQL of the system; for an existing data folder, whichever has its
  * major.
- * @throws EngineError EMBEDDED_UNAVAILABLE when nothing runs here; an Error that tells the majors when only others do
+ * @throws EngineError EMBEDDED_UNAVAILABLE when nothing runs here; an Error that names the major versions if only others run
  */
 export async function chooseInstallation(choice: Choice): Promise<Chosen> {
   const fits = (major: number) => (choice.wanted === undefined ? major >= OLDEST_MAJOR : major === choice.wanted);

@@ -3,7 +3,7 @@ import { readLock, worksIn } from './lock.ts';
 
 /**
  * Ends the backends that a killed server left behind. Idle ones notice by themselves; one that computes does not, and
- * as long as it runs no server can start. Its clients are gone with the server, so nobody waits for it. SIGQUIT is what
+ * as long as it runs no server can start. Its clients are gone with the server, so no client waits for it. SIGQUIT is what
  * the server itself would have sent. Linux only: elsewhere they are waited for.
  */
 export async function endLeftovers(dataFolder: string): Promise<void> {
@@ -14,7 +14,7 @@ export async function endLeftovers(dataFolder: string): Promise<void> {
   }
 }
 
-/** A backend of this folder whose parent is not: a new server that somebody started meanwhile keeps its own. */
+/** A backend of this folder whose parent is not: a new server that was started meanwhile keeps its own. */
 async function isLeftover(dataFolder: string, pid: number): Promise<boolean> {
   if ((await worksIn(dataFolder, pid)) !== true) return false;
   const title = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');

@@ -27,7 +27,7 @@ export async function temporaryName(dataFolder: string, user: ServerUser): Promi
   );
 }
 
-/** TMPDIR may name a folder that is gone, or somebody else's. */
+/** TMPDIR may name a folder that is gone, or that belongs to another user. */
 async function usable(parent: string, user: ServerUser): Promise<boolean> {
   try {
     await access(parent, constants.W_OK | constants.X_OK);
@@ -39,14 +39,14 @@ async function usable(parent: string, user: ServerUser): Promise<boolean> {
 
 /**
  * Makes the folder, or takes it as it stands if it is ours. Anybody may write in a temporary folder, so a folder that
- * somebody else put there beforehand is refused: its owner could replace the socket or the libraries.
+ * another user created there beforehand is refused: its owner could replace the socket or the libraries.
  */
 export async function ownFolder(path: string, mode: number, owner?: { uid: number; gid: number }): Promise<void> {
   await mkdir(path, { mode }).catch(ignoreExisting);
   const found = await lstat(path);
   const allowed = [process.getuid?.(), owner?.uid];
   if (!found.isDirectory() || (process.getuid !== undefined && !allowed.includes(found.uid))) {
-    throw new Error(`${path} belongs to somebody else: remove it`);
+    throw new Error(`${path} belongs to another user: remove it`);
   }
   await chmod(path, mode);
   if (owner !== undefined) await lchown(path, owner.uid, owner.gid);

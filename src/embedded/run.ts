@@ -17,7 +17,7 @@ export interface Finished {
   readonly output: string;
 }
 
-/** A program that was told to end gets this long before it is killed. */
+/** How long a program may take to end after SIGTERM, before it is killed. */
 const ENDS_WITHIN_MS = 5_000;
 
 /**
@@ -37,7 +37,7 @@ export async function run(program: string, args: readonly string[], options: Run
   return await untilAborted({ signals: [options.signal], ms: options.withinMs }, async (signal) => {
     signal.addEventListener('abort', end, { once: true });
     const finished = await closed;
-    // Only now: whoever asked to stop goes on to remove the folder that the program was writing to.
+    // Only now: the caller removes the folder next, to which the program was writing.
     signal.throwIfAborted();
     return finished;
   });
@@ -51,7 +51,7 @@ function ending(child: ChildProcessByStdio<null, Readable, Readable>): Promise<F
         output += text;
       });
     }
-    // An unheard 'error' event would end this process.
+    // An 'error' event without a listener would end this process.
     child.once('error', reject);
     child.once('close', (code, killedBy) => resolve({ code, killedBy, output: output.trim() }));
   });

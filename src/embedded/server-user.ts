@@ -2,10 +2,10 @@ import { readFile, realpath, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 /**
- * Who runs the server. PostgreSQL refuses to run as root, so a daemon that is root needs somebody else:
+ * Who runs the server. PostgreSQL refuses to run as root, so a daemon that is root needs another user:
  * - `self`: we are an ordinary user (or on Windows).
- * - `switch`: root hands the processes and the data folder to this user.
- * - `namespace`: root that can become nobody else (a user namespace with one user in it), or a data folder that is
+ * - `switch`: root gives the processes and the data folder to this user.
+ * - `namespace`: root that can become no other user (a user namespace with one user in it), or a data folder that is
  *   root's: the server runs in a user namespace of its own, where root's files belong to `nobody`.
  */
 export type ServerUser =
@@ -43,7 +43,7 @@ export function asUser(user: ServerUser, program: string, args: readonly string[
 
 /**
  * Whether the user can walk down to the folder. Below a home with mode 0700, such as root's own, it cannot.
- * Access lists are not read: somebody wrongly refused only costs a copy of the binaries.
+ * Access lists are not read: a user who is wrongly refused only costs a copy of the binaries.
  */
 export async function canEnter(folder: string, user: ServerUser): Promise<boolean> {
   if (user.kind !== 'switch') return true;

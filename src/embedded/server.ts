@@ -39,7 +39,7 @@ const KEPT_LINES = 20;
 /**
  * Ties the server's life to ours. `read` waits on a pipe whose other end we hold: however this process ends, kill -9
  * included, the kernel closes it, and the server is shut down (fast, after 30 s without waiting). The lock file is
- * compared because the id may belong to somebody else by then; it may also not be written yet, hence the loop.
+ * compared because the id may belong to another process by then; it may also not be written yet, hence the loop.
  * The subshell in between matters: a child that the server did not start itself and that dies looks like a crash.
  */
 const DIE_WITH_US = `

@@ -54,7 +54,7 @@ function listening({ host, port }: Address): Readonly<Record<string, string>> {
   };
 }
 
-/** A TCP port on 127.0.0.1 that nobody has now; somebody may take it before it is used. */
+/** A TCP port on 127.0.0.1 that is free now; another program may take it before it is used. */
 export async function freePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');

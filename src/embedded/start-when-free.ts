@@ -49,7 +49,7 @@ export async function startWhenFree({ launch, dataFolder, address, signal }: Sta
   }
 }
 
-/** Undefined once nobody holds the folder, else who does: a server that is in use, or does not go. */
+/** Undefined once no server holds the folder, else the server that does: it is in use, or it does not end. */
 async function waitUntilFree(
   dataFolder: string,
   withinMs: number,

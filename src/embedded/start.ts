@@ -27,7 +27,7 @@ export interface EmbeddedOptions {
   readonly systemFolders?: readonly string[];
   /** Gets each line the server logs. It must not throw. */
   readonly log?: (line: string) => void;
-  /** Told when the server has ended by itself, and when it runs again. It must not throw. */
+  /** Called when the server has ended by itself, and when it runs again. It must not throw. */
   readonly onChange?: (change: ServerChange) => void;
   /** Gives up starting: what was started is stopped, the call rejects with the signal's reason. */
   readonly signal?: AbortSignal;
@@ -51,7 +51,7 @@ export interface EmbeddedPostgres {
   readonly died: Promise<{ readonly reason: string }>;
   /**
    * Fast shutdown: close your connections first, or they are cut. Every caller gets the same promise; it never
-   * rejects and takes at most about 40 s: after 30 s the server is told to stop without a checkpoint. An adopted server
+   * rejects and takes at most about 40 s: after 30 s the server gets the signal to stop without a checkpoint. An adopted server
    * is left running.
    */
   stop(): Promise<void>;
@@ -119,7 +119,7 @@ async function create({ dataFolder, user, temporary }: Place, options: EmbeddedO
   await createDataFolder({ path: dataFolder, installation, user, throwAway, signal });
 }
 
-/** Everything is looked at anew: since the last start somebody may have tidied the temporary folders or updated packages. */
+/** Everything is read again: temporary folders may have been cleaned, or packages updated, since the last start. */
 async function launch(place: Place, options: EmbeddedOptions, signal: AbortSignal | undefined): Promise<Server> {
   const { dataFolder, user, temporary, address } = place;
   const { throwAway = false, settings = {}, systemFolders, log } = options;
@@ -151,7 +151,7 @@ function running(
     start: (signal) => launch(place, options, signal),
     // A new, empty one in its place would look as if every event had been lost.
     lost: async () => ((await dataVersion(dataFolder)) === undefined ? `${dataFolder} is gone` : null),
-    told(change) {
+    onChange(change) {
       options.onChange?.(change);
       if (change.kind === 'lost') lost({ reason: change.reason });
     },

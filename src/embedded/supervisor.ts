@@ -5,7 +5,7 @@ import { panicIn } from './why.ts';
 
 /** What becomes of a server after its start. */
 export type ServerChange =
-  /** It ended though nobody stopped it, or could not be started again; the next attempt comes in `againInMs`. */
+  /** It ended without having been stopped, or could not be started again; the next attempt comes in `againInMs`. */
   | { readonly kind: 'ended'; readonly reason: string; readonly deaths: number; readonly againInMs: number }
   /** `adopted`: it is another process's, and outlives ours. */
   | { readonly kind: 'running'; readonly pid: number | undefined; readonly adopted: boolean }
@@ -18,7 +18,7 @@ export interface SupervisorOptions {
   /** Asked before each new start: why it would be in vain, null when it would not. */
   readonly lost: () => Promise<string | null>;
   /** It must not throw. */
-  readonly told: (change: ServerChange) => void;
+  readonly onChange: (change: ServerChange) => void;
   /** Milliseconds that only rise. Default `performance.now`. */
   readonly now?: () => number;
   /** Rejects when aborted. Default a timer. */
@@ -65,22 +65,22 @@ export class Supervisor {
 
   /** Null when it was called off, or there is nothing left to start. */
   async #startAgain(why: string): Promise<Server | null> {
-    const { start, lost, told, pause = delay } = this.#options;
+    const { start, lost, onChange, pause = delay } = this.#options;
     const { signal } = this.#stopping;
     for (let reason = why; ; this.#deaths += 1) {
       try {
         const inVain = await lost();
         if (inVain !== null) {
-          told({ kind: 'lost', reason: `${reason}; ${inVain}` });
+          onChange({ kind: 'lost', reason: `${reason}; ${inVain}` });
           return null;
         }
         const againInMs = fullJitter(this.#deaths, BACKOFF, Math.random());
-        told({ kind: 'ended', reason, deaths: this.#deaths, againInMs });
+        onChange({ kind: 'ended', reason, deaths: this.#deaths, againInMs });
         await pause(againInMs, signal);
         const server = await start(signal);
-        // Stopped at the last moment: nobody else knows this one.
+        // Stopped at the last moment: no other code has a reference to this server.
         if (signal.aborted) await server.stop();
-        else told({ kind: 'running', pid: server.pid, adopted: server.adopted });
+        else onChange({ kind: 'running', pid: server.pid, adopted: server.adopted });
         return server;
       } catch (error) {
         if (signal.aborted) return null;

@@ -168,7 +168,7 @@ test('a socket folder that somebody else put there beforehand is refused', async
   await using second = new DaemonProcess(program, folder.path, options);
   expect(await second.hears('ready')).toMatchObject({
     code: 'EMBEDDED_FAILED',
-    message: expect.stringContaining('belongs to somebody else'),
+    message: expect.stringContaining('belongs to another user'),
   });
 });
 

@@ -4,7 +4,7 @@ import { until } from '../../src/embedded/wait.ts';
 import { connect, type DatabaseAddress } from '../../src/postgres/pool.ts';
 
 export interface Started extends EmbeddedPostgres, AsyncDisposable {
-  /** What it has told about the server since the start. */
+  /** The changes of the server that were reported since the start. */
   readonly changes: readonly ServerChange[];
 }
 
@@ -19,9 +19,9 @@ export async function started(options: EmbeddedOptions): Promise<Started> {
 /** The first of that kind from the `from`th change on. */
 export async function change<Kind extends ServerChange['kind']>(server: Started, kind: Kind, from = 0) {
   const ofKind = (one: ServerChange): one is ServerChange & { readonly kind: Kind } => one.kind === kind;
-  const told = await until(async () => server.changes.slice(from).find(ofKind), { withinMs: 40_000 });
-  if (told === undefined) throw new Error(`no '${kind}' came: ${JSON.stringify(server.changes)}`);
-  return told;
+  const change = await until(async () => server.changes.slice(from).find(ofKind), { withinMs: 40_000 });
+  if (change === undefined) throw new Error(`no '${kind}' came: ${JSON.stringify(server.changes)}`);
+  return change;
 }
 
 export function pool(address: DatabaseAddress, max = 1) {

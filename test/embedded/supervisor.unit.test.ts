@@ -45,7 +45,7 @@ function supervised() {
       return server;
     },
     lost: async () => scene.lost,
-    told: (change) => changes.push(change),
+    onChange: (change) => changes.push(change),
   });
   const running = async (count: number): Promise<FakeServer> => {
     await vi.waitFor(() => expect(changes.filter(({ kind }) => kind === 'running')).toHaveLength(count));

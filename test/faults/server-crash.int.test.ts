@@ -104,7 +104,7 @@ test('B9: while the server is unavailable the daemon tries to connect a few time
   await scene.append(50);
   await scene.expectExact(daemon, 60_000);
   expect(scene.lines().filter((line) => line.includes('the database'))).toEqual([
-    'warn the database does not answer; looking again with every hint',
+    'warn the database does not answer; every wakeup polls again',
     'info the database answers again',
   ]);
 });

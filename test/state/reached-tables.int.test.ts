@@ -91,7 +91,7 @@ test('two projections whose tables both write to a table of no projection, or th
   await untilCaughtUp(daemon, store.sql);
 });
 
-// Seen red with: readUnsafeStorage that finds none.
+// Seen red with: readUnsafe that finds none.
 test('an unlogged table, which a crash empties, is refused at the start and while the daemon runs', async () => {
   await store.sql.unsafe(`CREATE UNLOGGED TABLE loose ${COUNT_COLUMNS}`);
   const projections = [counting('loose'), counting('loosened')];
@@ -120,7 +120,7 @@ test('an unlogged table, which a crash empties, is refused at the start and whil
   expect(await store.rowsOf('loosened')).toEqual(store.all());
 });
 
-// Seen red with: relkind 'f' left out of readUnsafeStorage.
+// Seen red with: relkind 'f' left out of readUnsafe.
 test('a foreign table is refused, also as a partition', async () => {
   await store.sql.unsafe(`
     CREATE FOREIGN DATA WRAPPER far; CREATE SERVER away FOREIGN DATA WRAPPER far;

@@ -1,6 +1,6 @@
--- An origin stands if nobody with its subject removed it after it was last added. An ignored thing stands if it was
+-- An origin stands if no later event of its subject removed it. An ignored thing stands if it was
 -- ignored after it was last unignored, since the first such event. Names of bands are looked up in table band as it is at
--- the end: in these histories an ignored band keeps its name, and nobody takes it.
+-- the end: in these histories an ignored band keeps its name, and no other band takes it.
 TRUNCATE origin, ignored_band, ignored_dance_hall, ignored_city, ignored_municipality, ignored_state;
 INSERT INTO origin (id, subject, name, latitude, longitude, created)
 SELECT a.origin_id::uuid, a.subject, a.payload ->> 'name', (a.payload ->> 'latitude')::float8,
