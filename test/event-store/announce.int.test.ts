@@ -81,12 +81,30 @@ test('a savepoint that is released leaves the announcement with the transaction'
 test('a setting left over in the session cannot switch the announcement off', async () => {
   await using one = session();
   for (const left of ["'on'", "''", 'pg_current_xact_id()::text']) {
-    await one.run(`SELECT set_config('projectionist.announced', ${left}, false)`);
+    await one.run(`SELECT set_config('projectionist.announced_' || 'events'::regclass::oid, ${left}, false)`);
     await one.run('BEGIN');
     await one.insert();
     expect(await locksOf(one), left).toBe(1);
     await one.run('COMMIT');
   }
+});
+
+// Seen red with: the setting named for the transaction alone (the second store then has no lock, and its mark is 2).
+test('a transaction that appends to two stores announces in each of them, in any order', async () => {
+  const other = connect({ address: { url: database.url }, schema: 'other', applicationName: 'other', max: 2 });
+  await migrate(other, { schema: 'other', notify: true, projections: [] });
+  const events = createHighWaterMarkReader(other);
+  const append = (schema: string, stream: string) =>
+    `INSERT INTO ${schema}.events (aggregate_name, aggregate_id, sequence_no, name) VALUES ('X', '${stream}', 1, 'Hit')`;
+  await using one = session();
+  await one.run('BEGIN');
+  for (const [index, schema] of ['public', 'other', 'public'].entries()) await one.run(append(schema, `two ${index}`));
+  expect(await locksOf(one)).toBe(2);
+  await other.unsafe(append('other', 'late'));
+  expect((await events.read()).position).toBe(0n);
+  await one.run('COMMIT');
+  expect((await events.read()).position).toBe(2n);
+  await other.end();
 });
 
 // Seen red with: ENABLE ALWAYS TRIGGER projectionist_announce removed.

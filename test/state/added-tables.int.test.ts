@@ -97,7 +97,7 @@ test('a table that is added before the first event is applied is filled', async 
 });
 
 const BEFORE_009 = `ALTER TABLE projection_state DROP COLUMN table_ids;
-  DELETE FROM projection_migrations WHERE number = 9`;
+  DELETE FROM projection_migrations WHERE number >= 9`;
 const BEFORE_008 = `ALTER TABLE projection_state DROP COLUMN table_ids, DROP COLUMN table_oids,
     DROP COLUMN store_oids; DELETE FROM projection_migrations WHERE number >= 8`;
 

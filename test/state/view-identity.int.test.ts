@@ -102,7 +102,7 @@ test('a view that an earlier version has recorded is identified by the tables th
   await store.sql.unsafe(`
     ALTER TABLE projection_state DROP COLUMN table_ids;
     UPDATE projection_state SET table_oids = '{2618}' WHERE name = 'updated';
-    DELETE FROM projection_migrations WHERE number = 9`);
+    DELETE FROM projection_migrations WHERE number >= 9`);
   await store.append(1);
   await store.fill(projection);
   expect(await store.rowsOf('updated')).toEqual(store.all());
