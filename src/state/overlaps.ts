@@ -5,6 +5,7 @@ import { type Claim, claimsOf } from '../core/table-owners.ts';
 import { replacedTable } from '../event-store/table-ids.ts';
 import type { Queryable, Tx } from '../postgres/pool.ts';
 import type { Statement } from '../postgres/sql.ts';
+import { lockRows } from './projection-state.ts';
 
 /** Two tables of different owners, of which a write to one, or its TRUNCATE, also reaches rows of the other. */
 export interface Overlap {
@@ -126,9 +127,7 @@ export async function refuseShared(tx: Tx): Promise<readonly string[]> {
   }
   if (reasons.size === 0) return [];
   const names = [...reasons.keys()].sort();
-  // In the order in which a registration and a reset lock them, so that the transactions cannot deadlock.
-  await tx`
-    SELECT FROM projection_state WHERE name = ANY(${names}::text[]) AND instance_id = '' ORDER BY name FOR UPDATE`;
+  await lockRows(tx, names);
   await tx`
     UPDATE projection_state AS s
     SET refused = d.reason, generation = generation + 1, updated_at = now(),

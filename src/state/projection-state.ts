@@ -254,3 +254,9 @@ export async function flushIdleCheckpoints(
     FROM moves AS m LEFT JOIN projection_state AS s ON s.name = m.name AND s.instance_id = ''
     WHERE NOT EXISTS (SELECT FROM moved WHERE moved.name = m.name)`;
 }
+
+/** Locks the rows of these projections in the order of their names, as a reset does, so that two of these cannot deadlock. */
+export async function lockRows(tx: Tx, names: readonly string[]): Promise<void> {
+  await tx`
+    SELECT FROM projection_state WHERE name = ANY(${[...names]}::text[]) AND instance_id = '' ORDER BY name FOR UPDATE`;
+}

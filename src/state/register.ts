@@ -15,6 +15,7 @@ import {
 import type { Queryable, Sql, Tx } from '../postgres/pool.ts';
 import { lockClaims, objections } from './claims.ts';
 import { readShared, refuseShared } from './overlaps.ts';
+import { lockRows } from './projection-state.ts';
 import { startOver, tablesOf } from './start-over.ts';
 import { readUnsafe, refuseUnsafe } from './unsafe-storage.ts';
 
@@ -204,7 +205,10 @@ async function record(tx: Tx, { projections, before, ids, refused }: Registratio
     .map(({ name }) => ({ name, reason: refused.get(name)?.message ?? null }))
     .filter(({ name, reason }) => (before.get(name)?.refused ?? null) !== reason);
   if (reasons.length === 0) return;
-  await lockRows(tx, reasons);
+  await lockRows(
+    tx,
+    reasons.map(({ name }) => name),
+  );
   await tx`
     UPDATE projection_state AS s
     SET refused = d.reason, generation = generation + (d.reason IS NULL)::int  -- so that other daemons notice that the projection may run
@@ -230,7 +234,10 @@ async function setTables(
   rows: readonly { readonly name: string; readonly tables: readonly Recorded[] }[],
 ): Promise<void> {
   if (rows.length === 0) return;
-  await lockRows(tx, rows);
+  await lockRows(
+    tx,
+    rows.map(({ name }) => name),
+  );
   await tx`
     UPDATE projection_state AS s
     SET tables = string_to_array(d.tables, ','), table_ids = string_to_array(d.ids, ' '), store_oids = ${storeOids(tx)}
@@ -238,11 +245,4 @@ async function setTables(
                 ${rows.map(({ tables }) => tables.map(({ table }) => table).join())}::text[],
                 ${rows.map(({ tables }) => tables.map(({ id }) => id).join(' '))}::text[]) AS d (name, tables, ids)
     WHERE s.name = d.name AND s.instance_id = ''`;
-}
-
-/** In the order in which a reset locks them, so that the two cannot deadlock. */
-async function lockRows(tx: Tx, rows: readonly { readonly name: string }[]): Promise<void> {
-  await tx`
-    SELECT FROM projection_state WHERE name = ANY(${rows.map(({ name }) => name)}::text[]) AND instance_id = ''
-    ORDER BY name FOR UPDATE`;
 }

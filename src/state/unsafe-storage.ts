@@ -1,6 +1,7 @@
 import { EngineError } from '../core/errors.ts';
 import type { Claim } from '../core/table-owners.ts';
 import type { Queryable, Tx } from '../postgres/pool.ts';
+import { lockRows } from './projection-state.ts';
 
 interface UnsafeTable {
   readonly name: string;
@@ -65,8 +66,7 @@ export async function refuseUnsafe(tx: Tx): Promise<readonly string[]> {
   const found = await readUnsafe(tx);
   if (found.size === 0) return [];
   const names = [...found.keys()].sort();
-  await tx`
-    SELECT FROM projection_state WHERE name = ANY(${names}::text[]) AND instance_id = '' ORDER BY name FOR UPDATE`;
+  await lockRows(tx, names);
   await tx`
     UPDATE projection_state AS s
     SET refused = d.reason, generation = generation + 1, updated_at = now(),
